@@ -1,0 +1,2 @@
+//! The cityseal binary.
+fn main() {}
