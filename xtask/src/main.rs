@@ -1,2 +1,48 @@
-//! Chores.
-fn main() {}
+//! Project chores. `cargo xtask test` runs every test and counts aloud what was skipped; `cargo xtask ci` is what
+//! `.ci/run` calls; `cargo xtask readme` runs the README's examples. It builds nothing by itself and trusts the exit
+//! codes of the tools that it starts.
+
+mod ci;
+mod lavapipe;
+mod python;
+mod readme;
+mod require;
+mod say;
+mod shell;
+mod summary;
+mod test;
+
+use std::process::ExitCode;
+
+use say::{complain, say};
+use shell::Outcome;
+
+const HELP: &str = "usage: cargo xtask COMMAND
+
+  test [ARGS]   run all tests (ARGS go to `cargo test` in place of --workspace), count passed, failed and skipped
+  ci            every check that a change must pass; ends with the tests
+  readme        run the commands of README.md and compare what they print";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(words: &[String]) -> Outcome {
+    match words.split_first() {
+        Some((command, rest)) if command == "test" => test::run(rest),
+        Some((command, [])) if command == "ci" => ci::run_all(),
+        Some((command, [])) if command == "readme" => readme::run(),
+        Some((command, [])) if command == "help" || command == "--help" => {
+            say(HELP);
+            Ok(())
+        }
+        _ => Err(shell::Failure::usage(HELP)),
+    }
+}

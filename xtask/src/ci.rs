@@ -1,0 +1,84 @@
+//! `cargo xtask ci`: every check that a change must pass. The tests come last, so that their count is the last line of
+//! the log. A failed step does not hide a later one.
+
+use std::time::Instant;
+
+use crate::say::{say, title};
+use crate::shell::{Failure, Outcome, answers, cargo, program, run, workspace_root};
+use crate::{readme, test};
+
+/// A named check.
+type Step = (&'static str, fn() -> Outcome);
+
+const STEPS: [Step; 8] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("documents", documents),
+    ("floors and style", floors),
+    ("benches, once each", benches),
+    ("fuzz targets", fuzz),
+    ("dependencies", dependencies),
+    ("examples of the README", readme::run),
+];
+
+/// Runs all steps, then the tests.
+pub(crate) fn run_all() -> Outcome {
+    let began = Instant::now();
+    let failed: Vec<String> = STEPS.iter().filter_map(failure_of).collect();
+    let tests = test::execute(&[])?;
+    failed.iter().for_each(say);
+    say(format_args!("all steps took {} s", began.elapsed().as_secs()));
+    let tests = tests.conclude();
+    if failed.is_empty() { tests } else { Err(Failure::already_said()) }
+}
+
+fn failure_of((name, check): &Step) -> Option<String> {
+    title(name);
+    let began = Instant::now();
+    let outcome = check();
+    say(format_args!("-- {name}: {} s", began.elapsed().as_secs()));
+    let why = outcome.err()?;
+    say(&why);
+    Some(format!("failed: {name}: {why}"))
+}
+
+fn format() -> Outcome {
+    run(&mut cargo(["fmt", "--all", "--check"]))?;
+    run(&mut cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+}
+
+fn clippy() -> Outcome {
+    run(&mut cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+}
+
+fn documents() -> Outcome {
+    run(cargo(["doc", "--quiet", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn floors() -> Outcome {
+    run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "house"]))
+}
+
+/// In the tests' own profile, so that nothing is compiled twice; without `--bench` criterion runs each body once.
+fn benches() -> Outcome {
+    run(&mut cargo(["test", "--quiet", "--workspace", "--locked", "--bench", "*"]))
+}
+
+/// Builds the fuzz targets without libFuzzer (which needs a C++ compiler) and runs each body on its seeds and on
+/// mutations of them.
+fn fuzz() -> Outcome {
+    let fuzz = ["--quiet", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"];
+    run(cargo(["clippy"]).args(fuzz).args(["--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo(["test"]).args(fuzz))
+}
+
+fn dependencies() -> Outcome {
+    if !answers(&mut program("cargo-deny", ["--version"])) {
+        say(format_args!(
+            "SKIPPED: cargo-deny is not installed; {} was not checked",
+            workspace_root().join("deny.toml").display()
+        ));
+        return Ok(());
+    }
+    run(&mut cargo(["deny", "--offline", "check", "bans", "licenses", "sources"]))
+}

@@ -1,0 +1,130 @@
+//! Adds up what test runners print and what tests write into the skip log.
+
+use std::fmt;
+
+/// What all runners together said.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    passed: usize,
+    failed: Vec<String>,
+    /// Failures that runners counted; larger than `failed` where a name was not seen.
+    failed_count: usize,
+    skips: Vec<String>,
+}
+
+impl Summary {
+    /// Takes in one line of a runner's output.
+    pub(crate) fn read_line(&mut self, line: &str) {
+        if let Some(counts) = line.strip_prefix("test result: ") {
+            self.passed += count_before(counts, " passed");
+            self.failed_count += count_before(counts, " failed");
+        } else if let Some((name, outcome)) = line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")) {
+            self.read_outcome(name, outcome);
+        }
+    }
+
+    fn read_outcome(&mut self, name: &str, outcome: &str) {
+        if outcome == "FAILED" {
+            self.failed.push(name.to_owned());
+        } else if let Some(why) = outcome.strip_prefix("ignored") {
+            let why = why.trim_start_matches(", ");
+            self.skips.push(format!("{name}: {}", if why.is_empty() { "ignored" } else { why }));
+        }
+    }
+
+    /// Takes in the skip log: one line `test: reason` for each test that could not run, wholly or in part. Such a test
+    /// ended without failing, so its runner counted it as passed.
+    pub(crate) fn read_skip_log(&mut self, log: &str) {
+        let mut lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        self.passed = self.passed.saturating_sub(lines.len());
+        self.skips.extend(lines.into_iter().map(str::to_owned));
+    }
+
+    /// Takes in that cargo ended badly though no test failed: something did not build, or a runner died.
+    pub(crate) fn note_exit(&mut self, exit: &str) {
+        if self.failed_count == 0 {
+            self.failed_count = 1;
+            self.failed.push(format!("cargo test: {exit}"));
+        }
+    }
+
+    pub(crate) fn is_green(&self) -> bool {
+        self.failed_count == 0 && self.passed > 0
+    }
+
+    /// The tests that failed and those that were skipped, each with its reason, one a line.
+    pub(crate) fn details(&self) -> impl Iterator<Item = String> {
+        let failed = self.failed.iter().map(|name| format!("failed: {name}"));
+        failed.chain(self.skips.iter().map(|skip| format!("skipped: {skip}")))
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed_count, self.skips.len())
+    }
+}
+
+/// The number that stands right before `word`, or 0.
+fn count_before(text: &str, word: &str) -> usize {
+    let before = text.split_once(word).map_or("", |(before, _)| before);
+    before.rsplit(' ').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary_of(output: &str) -> Summary {
+        let mut summary = Summary::default();
+        output.lines().for_each(|line| summary.read_line(line));
+        summary
+    }
+
+    #[test]
+    fn adds_up_several_runners() {
+        let summary = summary_of(
+            "running 2 tests\n\
+             test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+             test result: ok. 40 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s\n",
+        );
+        assert_eq!(summary.to_string(), "42 passed, 0 failed, 0 skipped");
+        assert!(summary.is_green());
+    }
+
+    #[test]
+    fn names_what_failed_and_what_was_ignored() {
+        let summary = summary_of(
+            "test a::b ... FAILED\n\
+             test c ... ignored, needs a GPU\n\
+             test d - e (line 3) ... ignored\n\
+             test result: FAILED. 0 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
+        );
+        assert_eq!(summary.to_string(), "0 passed, 1 failed, 2 skipped");
+        assert!(!summary.is_green());
+        let details: Vec<_> = summary.details().collect();
+        assert_eq!(details, ["failed: a::b", "skipped: c: needs a GPU", "skipped: d - e (line 3): ignored"]);
+    }
+
+    #[test]
+    fn a_skipped_test_is_not_a_passed_one() {
+        let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
+        summary.read_skip_log("scan: no data\nscan: no data\n\nchain: no data\n");
+        assert_eq!(summary.to_string(), "1 passed, 0 failed, 2 skipped");
+    }
+
+    #[test]
+    fn a_runner_that_died_is_a_failure() {
+        let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
+        summary.note_exit("exit status: 101");
+        assert_eq!(summary.to_string(), "3 passed, 1 failed, 0 skipped");
+        assert!(!summary.is_green());
+    }
+
+    #[test]
+    fn nothing_run_is_not_green() {
+        assert!(!Summary::default().is_green());
+    }
+}
