@@ -1,1 +1,23 @@
-//! See the package description.
+//! The pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules of a header
+//! chain, and what may roll while a block is sealed.
+//!
+//! It does no I/O, reads no clock and starts no thread: the time and every byte are arguments. It trusts nobody; what
+//! comes from outside is parsed into types that remember that they were checked, and what cannot be checked is said.
+//!
+//! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
+//! explorers show.
+
+mod hash;
+mod header;
+pub mod hex;
+pub mod merkle;
+pub mod rfc6962;
+mod target;
+mod u256;
+mod work;
+
+pub use hash::{BlockHash, MerkleRoot};
+pub use header::{BlockHeader, HeaderHexError};
+pub use hex::HexError;
+pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
+pub use work::{ChainWork, Work};

@@ -1,0 +1,144 @@
+//! Work: how many hashes a header, or a whole chain, is expected to have cost.
+//!
+//! Only `ChainWork` compares chains. Neither type says that the work was done: that is rule R05.
+
+use crate::hex::{self, HexError};
+use crate::target::Target;
+use crate::u256::U256;
+use std::fmt;
+
+/// The expected number of hashes for one header: 2^256 / (target + 1), rounded down (Bitcoin Core: `GetBlockProof`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Work(U256);
+
+impl Work {
+    /// The work that a hash at or under `target` stands for; at least 1.
+    pub fn of_target(target: Target) -> Self {
+        let target = target.to_number();
+        match target.checked_add(U256::ONE) {
+            // 2^256 itself does not fit: (2^256 - (t + 1)) / (t + 1) + 1 is the same quotient.
+            Some(divisor) => Self(target.not().div(divisor).overflowing_add(U256::ONE).0),
+            None => Self(U256::ONE),
+        }
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Work({:?})", self.0)
+    }
+}
+
+/// The sum of work along a chain, in 256 bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ChainWork(U256);
+
+impl ChainWork {
+    /// No work at all: before the genesis header.
+    pub const ZERO: Self = Self(U256::ZERO);
+
+    /// Reads 64 hex digits, most significant first.
+    ///
+    /// # Errors
+    /// Another number of characters, or one that is no hex digit.
+    pub fn from_display_hex(text: &str) -> Result<Self, HexError> {
+        Ok(Self(U256::from_be_bytes(&hex::decode_array(text)?)))
+    }
+
+    /// Writes 64 hex digits, most significant first.
+    pub fn to_display_hex(self) -> String {
+        hex::encode(&self.0.to_be_bytes())
+    }
+
+    /// Takes 32 bytes in wire (little-endian) order.
+    pub fn from_wire(bytes: &[u8; 32]) -> Self {
+        Self(U256::from_le_bytes(bytes))
+    }
+
+    /// Gives 32 bytes in wire (little-endian) order.
+    pub fn to_wire(self) -> [u8; 32] {
+        let mut bytes = self.0.to_be_bytes();
+        bytes.reverse();
+        bytes
+    }
+
+    /// The sum, or none if it passes 2^256 - 1.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).map(Self)
+    }
+
+    /// The sum, held at 2^256 - 1; associative, which joining summaries relies on.
+    pub fn saturating_add(self, other: Self) -> Self {
+        self.checked_add(other).unwrap_or(Self(U256::MAX))
+    }
+}
+
+impl From<Work> for ChainWork {
+    fn from(work: Work) -> Self {
+        Self(work.0)
+    }
+}
+
+impl fmt::Display for ChainWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_display_hex())
+    }
+}
+
+impl fmt::Debug for ChainWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChainWork({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::CompactTarget;
+    use num_bigint::BigUint;
+    use proptest::prelude::*;
+
+    fn work_of_bits(bits: u32) -> ChainWork {
+        CompactTarget::from_bits(bits).decode().unwrap().work().into()
+    }
+
+    #[test]
+    fn work_of_difficulty_one_is_0x100010001() {
+        assert_eq!(work_of_bits(0x1d00ffff), ChainWork(U256::from_u64(0x1_0001_0001)));
+        assert_eq!(work_of_bits(0x207fffff), ChainWork(U256::from_u64(2)));
+    }
+
+    #[test]
+    fn the_easiest_target_is_worth_one_and_the_hardest_half_of_all() {
+        assert_eq!(Work::of_target(Target::MAX), Work(U256::ONE));
+        assert_eq!(work_of_bits(0x01010000), ChainWork(U256::ONE.shl(255)));
+    }
+
+    #[test]
+    fn addition_says_when_it_passes_256_bits() {
+        let max = ChainWork(U256::MAX);
+        assert_eq!(max.checked_add(ChainWork::ZERO), Some(max));
+        assert_eq!(max.checked_add(work_of_bits(0x207fffff)), None);
+        assert_eq!(max.saturating_add(work_of_bits(0x207fffff)), max);
+    }
+
+    proptest! {
+        #[test]
+        fn work_is_two_to_the_256_over_target_plus_one(bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32) {
+            let mut be = bytes;
+            be[..zeros].fill(0);
+            prop_assume!(be != [0; 32]);
+            let target = Target::from_display_hex(&hex::encode(&be)).unwrap();
+            let expected = (BigUint::from(1u8) << 256) / (BigUint::from_bytes_be(&be) + 1u8);
+            let found = ChainWork::from(target.work()).to_display_hex();
+            prop_assert_eq!(BigUint::parse_bytes(found.as_bytes(), 16).unwrap(), expected);
+        }
+
+        #[test]
+        fn chain_work_survives_the_way_through_text_and_wire(bytes in proptest::array::uniform32(any::<u8>())) {
+            let work = ChainWork::from_wire(&bytes);
+            prop_assert_eq!(work.to_wire(), bytes);
+            prop_assert_eq!(ChainWork::from_display_hex(&work.to_string()).unwrap(), work);
+        }
+    }
+}
