@@ -56,7 +56,7 @@ fn documents() -> Outcome {
 }
 
 fn floors() -> Outcome {
-    run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "house"]))
+    run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "floors", "--test", "style"]))
 }
 
 /// In the tests' own profile, so that nothing is compiled twice; without `--bench` criterion runs each body once.

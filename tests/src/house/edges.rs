@@ -1,0 +1,240 @@
+//! The floors: which crate of the workspace may import which, and which crates may name which foreign library.
+//!
+//! An edge that is not in the tables is refused; a new one is added here, in sight of a reviewer, or not at all.
+
+use serde_json::Value;
+
+/// What a crate may import from the workspace.
+struct Floor {
+    name: &'static str,
+    /// Its height; imports go down, but for the one pair in [`BESIDE`].
+    height: u8,
+    /// In the product.
+    imports: &'static [&'static str],
+    /// In its tests and benches only, beyond `imports`.
+    dev_imports: &'static [&'static str],
+}
+
+const FLOORS: &[Floor] = &[
+    Floor { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
+    Floor { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
+    Floor { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
+    Floor { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
+    Floor { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &[] },
+    Floor {
+        name: "cityseal-engine",
+        height: 4,
+        imports: &["cityseal-chain", "cityseal-device", "cityseal-gpu", "cityseal-hash"],
+        dev_imports: &[],
+    },
+    Floor { name: "cityseal-client", height: 5, imports: &["cityseal-chain", "cityseal-proto"], dev_imports: &[] },
+    Floor {
+        name: "cityseal",
+        height: 5,
+        imports: &[
+            "cityseal-chain",
+            "cityseal-client",
+            "cityseal-device",
+            "cityseal-engine",
+            "cityseal-hash",
+            "cityseal-proto",
+        ],
+        dev_imports: &[],
+    },
+    Floor {
+        name: "cityseal-tests",
+        height: 6,
+        imports: &[
+            "cityseal",
+            "cityseal-chain",
+            "cityseal-client",
+            "cityseal-device",
+            "cityseal-engine",
+            "cityseal-gpu",
+            "cityseal-hash",
+            "cityseal-proto",
+        ],
+        dev_imports: &[],
+    },
+    Floor { name: "xtask", height: 6, imports: &[], dev_imports: &[] },
+];
+
+/// The one edge between neighbours: the binary embeds the client for its demo.
+const BESIDE: (&str, &str) = ("cityseal", "cityseal-client");
+
+/// A family of foreign libraries that only some crates may name.
+struct Wall {
+    /// The library, and every other whose name begins with it and a hyphen.
+    library: &'static str,
+    crates: &'static [&'static str],
+    dev_crates: &'static [&'static str],
+}
+
+const WALLS: &[Wall] = &[
+    Wall { library: "wgpu", crates: &["cityseal-gpu"], dev_crates: &[] },
+    Wall { library: "naga", crates: &["cityseal-gpu"], dev_crates: &[] },
+    Wall {
+        library: "tonic",
+        crates: &["cityseal-proto", "cityseal-client", "cityseal"],
+        dev_crates: &["cityseal-tests"],
+    },
+    Wall {
+        library: "prost",
+        crates: &["cityseal-proto", "cityseal-client", "cityseal"],
+        dev_crates: &["cityseal-tests"],
+    },
+    Wall {
+        library: "tokio",
+        crates: &["cityseal-client", "cityseal"],
+        dev_crates: &["cityseal-proto", "cityseal-tests"],
+    },
+    Wall { library: "clap", crates: &["cityseal"], dev_crates: &[] },
+    Wall { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
+];
+
+/// A dependency as `cargo metadata` tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The crate that imports.
+    pub from: String,
+    /// The crate that is imported.
+    pub to: String,
+    /// Whether only tests and benches import it.
+    pub is_dev: bool,
+    /// Whether it is a crate of this workspace.
+    pub is_ours: bool,
+}
+
+/// The dependencies of all crates of the workspace.
+///
+/// # Errors
+/// Where the value has not the shape of `cargo metadata --format-version 1`.
+pub fn edges_of(metadata: &Value) -> Result<Vec<Edge>, String> {
+    let packages = metadata["packages"].as_array().ok_or("no list `packages`")?;
+    let nested: Result<Vec<Vec<Edge>>, String> = packages.iter().map(edges_of_package).collect();
+    Ok(nested?.concat())
+}
+
+fn edges_of_package(package: &Value) -> Result<Vec<Edge>, String> {
+    let from = package["name"].as_str().ok_or("a package without a name")?;
+    let dependencies = package["dependencies"].as_array().ok_or("a package without dependencies")?;
+    dependencies.iter().map(|dependency| edge_of(from, dependency)).collect()
+}
+
+fn edge_of(from: &str, dependency: &Value) -> Result<Edge, String> {
+    let to = dependency["name"].as_str().ok_or("a dependency without a name")?;
+    let is_dev = dependency["kind"] == "dev";
+    let is_ours = dependency["path"].is_string();
+    Ok(Edge { from: from.to_owned(), to: to.to_owned(), is_dev, is_ours })
+}
+
+/// What the tables do not allow, one sentence each.
+pub fn objections(edges: &[Edge]) -> Vec<String> {
+    edges.iter().filter_map(|edge| if edge.is_ours { floor_objection(edge) } else { wall_objection(edge) }).collect()
+}
+
+fn floor_objection(edge: &Edge) -> Option<String> {
+    let Some(floor) = FLOORS.iter().find(|floor| floor.name == edge.from) else {
+        return Some(format!("{} is a crate without a floor", edge.from));
+    };
+    let allowed = floor.imports.contains(&edge.to.as_str());
+    let allowed_in_tests = edge.is_dev && floor.dev_imports.contains(&edge.to.as_str());
+    let what = if edge.is_dev { "in its tests" } else { "in the product" };
+    (!allowed && !allowed_in_tests).then(|| format!("{} may not import {} {what}", edge.from, edge.to))
+}
+
+fn wall_objection(edge: &Edge) -> Option<String> {
+    let wall = WALLS.iter().find(|wall| is_of_family(&edge.to, wall.library))?;
+    let allowed = wall.crates.contains(&edge.from.as_str());
+    let allowed_in_tests = edge.is_dev && wall.dev_crates.contains(&edge.from.as_str());
+    (!allowed && !allowed_in_tests).then(|| format!("{} may not name {}", edge.from, edge.to))
+}
+
+fn is_of_family(library: &str, family: &str) -> bool {
+    library.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// Rows of the table of floors that import upwards, or sideways but for [`BESIDE`]: the table is judged too.
+pub fn table_objections() -> Vec<String> {
+    let pairs =
+        FLOORS.iter().flat_map(|floor| floor.imports.iter().chain(floor.dev_imports).map(move |to| (floor, *to)));
+    let wrong =
+        pairs.filter(|(floor, to)| (floor.name, *to) != BESIDE && height_of(to).is_none_or(|h| h >= floor.height));
+    wrong.map(|(floor, to)| format!("the table lets {} import {to}, which is not below it", floor.name)).collect()
+}
+
+fn height_of(name: &str) -> Option<u8> {
+    FLOORS.iter().find(|floor| floor.name == name).map(|floor| floor.height)
+}
+
+/// Crates of the workspace that the table of floors does not know, and rows of the table without a crate.
+pub fn strangers(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
+    let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let unknown = names.iter().filter(|name| !FLOORS.iter().any(|floor| floor.name == **name));
+    let gone = FLOORS.iter().map(|floor| floor.name).filter(|name| !names.contains(name));
+    let unknown = unknown.map(|name| format!("{name} is a crate without a floor"));
+    unknown.chain(gone.map(|name| format!("{name} has a floor and is no crate"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn edge(from: &str, to: &str, is_dev: bool, is_ours: bool) -> Edge {
+        Edge { from: from.into(), to: to.into(), is_dev, is_ours }
+    }
+
+    #[test]
+    fn nothing_imports_the_tests_or_the_chores() {
+        let imports = FLOORS.iter().flat_map(|floor| floor.imports.iter().chain(floor.dev_imports));
+        assert!(imports.into_iter().all(|import| height_of(import).is_some_and(|height| height < 6)));
+    }
+
+    #[test]
+    fn refuses_an_edge_that_goes_up() {
+        let edges = [edge("cityseal-chain", "cityseal-engine", false, true)];
+        assert_eq!(objections(&edges), ["cityseal-chain may not import cityseal-engine in the product"]);
+    }
+
+    #[test]
+    fn refuses_an_edge_that_goes_up_in_tests_only() {
+        let edges = [edge("cityseal-hash", "cityseal-chain", true, true)];
+        assert_eq!(objections(&edges), ["cityseal-hash may not import cityseal-chain in its tests"]);
+    }
+
+    #[test]
+    fn accepts_an_edge_of_the_table() {
+        assert_eq!(objections(&[edge("cityseal-chain", "cityseal-hash", false, true)]), [""; 0]);
+    }
+
+    #[test]
+    fn refuses_wgpu_and_tonic_outside_their_walls() {
+        let edges =
+            [edge("cityseal-engine", "wgpu", false, false), edge("cityseal-engine", "tonic-types", true, false)];
+        let expected = ["cityseal-engine may not name wgpu", "cityseal-engine may not name tonic-types"];
+        assert_eq!(objections(&edges), expected);
+    }
+
+    #[test]
+    fn a_wall_for_tests_does_not_open_the_product() {
+        assert_eq!(objections(&[edge("cityseal-proto", "tokio", true, false)]), [""; 0]);
+        assert_eq!(objections(&[edge("cityseal-proto", "tokio", false, false)]).len(), 1);
+    }
+
+    #[test]
+    fn refuses_a_crate_without_a_floor() {
+        let metadata = json!({"packages": [{"name": "cityseal-cellar", "dependencies": []}]});
+        assert_eq!(strangers(&metadata)[0], "cityseal-cellar is a crate without a floor");
+        assert_eq!(strangers(&metadata).len(), 1 + FLOORS.len());
+    }
+
+    #[test]
+    fn reads_the_kind_and_the_origin_of_a_dependency() {
+        let dependency = json!({"name": "cityseal-hash", "kind": "dev", "path": "engine/hash"});
+        let metadata = json!({"packages": [{"name": "cityseal-chain", "dependencies": [dependency]}]});
+        assert_eq!(edges_of(&metadata), Ok(vec![edge("cityseal-chain", "cityseal-hash", true, true)]));
+        assert!(edges_of(&json!({})).is_err());
+    }
+}

@@ -1,0 +1,166 @@
+//! How a file looks: its length, its opening, what it may not say. A table of exceptions only shrinks.
+
+/// Most lines of a Rust file; a longer one is asked what its second subject is.
+pub const FILE_LINES_MAX: usize = 500;
+
+/// A file that is longer, with the lines that it has; it may get shorter, and then its row does too.
+pub type Exception = (&'static str, usize);
+
+/// Marks of unfinished work.
+const UNFINISHED: [&str; 3] = ["FIXME", "XXX", "HACK"];
+
+/// Starts of paths that exist on one person's machine only.
+const PRIVATE_ROOTS: [&str; 5] = ["/home/", "/root/", "/Users/", "/work/", "/mnt/"];
+
+/// Hosts that a text may link to; a link elsewhere is added here on purpose or not at all.
+const HOSTS: [&str; 9] = [
+    "github.com",
+    "www.rfc-editor.org",
+    "csrc.nist.gov",
+    "nvlpubs.nist.gov",
+    "www.w3.org",
+    "gpuweb.github.io",
+    "keepachangelog.com",
+    "semver.org",
+    "www.apache.org",
+];
+
+/// Objects to a Rust file that is too long, or to an exception that is larger than it needs to be.
+pub fn length_objection(path: &str, text: &str, exceptions: &[Exception]) -> Option<String> {
+    let lines = text.lines().count();
+    let exception = exceptions.iter().find(|(excepted, _)| *excepted == path);
+    let most = exception.map_or(FILE_LINES_MAX, |(_, lines)| *lines);
+    if lines > most {
+        return Some(format!("{path} has {lines} lines, {most} at most: what is its second subject?"));
+    }
+    let is_loose = exception.is_some() && lines < most;
+    is_loose.then(|| format!("{path} has {lines} lines now: lower its exception of {most}, or remove it"))
+}
+
+/// Whether a text was printed by a program, and so is not judged by its looks.
+pub fn is_generated(text: &str) -> bool {
+    text.lines().take(3).any(|line| line.contains("@generated"))
+}
+
+/// Objects to a Rust file that does not open by saying what it does.
+pub fn opening_objection(path: &str, text: &str) -> Option<String> {
+    let opens_well = text.starts_with("//! ") || text.starts_with("#!");
+    (!opens_well).then(|| format!("{path} does not open with `//!` and what it does"))
+}
+
+/// Objects to marks of unfinished work, to paths of one machine and to links to unlisted hosts.
+pub fn wording_objections(path: &str, text: &str) -> Vec<String> {
+    let lines = text.lines().enumerate();
+    lines.flat_map(|(at, line)| line_objections(line).map(move |what| format!("{path}:{}: {what}", at + 1))).collect()
+}
+
+fn line_objections(line: &str) -> impl Iterator<Item = String> {
+    let unfinished = UNFINISHED.iter().filter(|mark| has_word(line, mark)).map(|mark| format!("unfinished: {mark}"));
+    let private =
+        PRIVATE_ROOTS.iter().filter(|root| has_path(line, root)).map(|root| format!("a private path: {root}"));
+    let hosts = hosts_in(line).filter(|host| !is_citable(host)).map(|host| format!("a link to {host}"));
+    unfinished.chain(private).chain(hosts)
+}
+
+fn is_word_byte(byte: Option<&u8>) -> bool {
+    byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let bytes = line.as_bytes();
+        !is_word_byte(at.checked_sub(1).and_then(|before| bytes.get(before)))
+            && !is_word_byte(bytes.get(at + word.len()))
+    })
+}
+
+/// Whether an absolute path under `root` stands in the line.
+fn has_path(line: &str, root: &str) -> bool {
+    line.match_indices(root).any(|(at, _)| {
+        let before = at.checked_sub(1).and_then(|before| line.as_bytes().get(before));
+        !is_word_byte(before) && !matches!(before, Some(b'.' | b'/' | b'$' | b'}' | b'-'))
+    })
+}
+
+fn hosts_in(line: &str) -> impl Iterator<Item = &str> {
+    let starts = line.match_indices("://").map(|(at, mark)| &line[at + mark.len()..]);
+    starts.map(|rest| {
+        &rest[..rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".-".contains(c))).unwrap_or(rest.len())]
+    })
+}
+
+/// A listed host, or one that names no place: this machine, a placeholder, an example (RFC 2606).
+fn is_citable(host: &str) -> bool {
+    let is_local = host.is_empty() || host == "localhost" || host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    is_local || host.ends_with("example.org") || HOSTS.contains(&host)
+}
+
+/// Objects to a test whose name is not a sentence: at least three words.
+pub fn test_name_objections(path: &str, text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let tests = (0..lines.len()).filter(|at| lines[*at] == "#[test]").filter_map(|at| name_after(&lines[at + 1..]));
+    let short = tests.filter(|name| name.split('_').filter(|word| !word.is_empty()).count() < 3);
+    short.map(|name| format!("{path}: the name of the test `{name}` is no sentence")).collect()
+}
+
+fn name_after<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let line = lines.iter().find_map(|line| line.split_once("fn ").map(|(_, rest)| rest))?;
+    Some(&line[..line.find('(')?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_a_file_of_the_greatest_length_and_refuses_one_line_more() {
+        assert_eq!(length_objection("a.rs", &"x\n".repeat(500), &[]), None);
+        assert!(length_objection("a.rs", &"x\n".repeat(501), &[]).is_some());
+    }
+
+    #[test]
+    fn an_exception_only_shrinks() {
+        let exceptions = [("a.rs", 600)];
+        assert_eq!(length_objection("a.rs", &"x\n".repeat(600), &exceptions), None);
+        assert!(length_objection("a.rs", &"x\n".repeat(601), &exceptions).is_some());
+        assert!(length_objection("a.rs", &"x\n".repeat(599), &exceptions).unwrap().contains("lower its exception"));
+    }
+
+    #[test]
+    fn a_file_opens_with_what_it_does() {
+        assert_eq!(opening_objection("a.rs", "//! What it does.\n"), None);
+        assert!(opening_objection("a.rs", "use std::fmt;\n//! late\n").is_some());
+    }
+
+    #[test]
+    fn refuses_marks_of_unfinished_work_as_words_only() {
+        let mark = UNFINISHED[0];
+        assert_eq!(wording_objections("a", &format!("// {mark}: later")), [format!("a:1: unfinished: {mark}")]);
+        assert!(wording_objections("a", &format!("a{mark} {mark}_A")).is_empty());
+    }
+
+    #[test]
+    fn refuses_a_path_of_one_machine() {
+        for root in PRIVATE_ROOTS {
+            assert_eq!(wording_objections("a", &format!("see {root}me")), [format!("a:1: a private path: {root}")]);
+            assert!(wording_objections("a", &format!("see ..{root}me and house{root}")).is_empty());
+        }
+    }
+
+    #[test]
+    fn refuses_a_link_to_an_unlisted_host() {
+        let scheme = "https:";
+        assert_eq!(
+            wording_objections("a", &format!("{scheme}//files.example.com/x")),
+            ["a:1: a link to files.example.com"]
+        );
+        let fine = format!("{scheme}//github.com/bitcoin {scheme}//127.0.0.1:50051 {scheme}//{{address}}");
+        assert!(wording_objections("a", &fine).is_empty());
+    }
+
+    #[test]
+    fn refuses_a_test_whose_name_is_no_sentence() {
+        let text = "#[test]\nfn works() {}\n#[test]\n#[ignore]\nfn refuses_an_empty_file() {}\n";
+        assert_eq!(test_name_objections("a.rs", text), ["a.rs: the name of the test `works` is no sentence"]);
+    }
+}

@@ -1,0 +1,123 @@
+//! What may stand in whose source: `unsafe`, files, the environment, the clock, threads.
+
+use super::code::{without_comments_and_literals, without_unit_tests, words};
+use super::tree::SourceFile;
+
+/// Words that only some crates' product code may hold.
+struct Wall {
+    what: &'static str,
+    words: &'static [&'static str],
+    crates: &'static [&'static str],
+    /// Whether it holds for tests and benches of the crates too.
+    covers_tests: bool,
+}
+
+const WALLS: &[Wall] = &[
+    Wall {
+        what: "unsafe code stands only in the hash kernels and the chores",
+        words: &["unsafe"],
+        crates: &["cityseal-hash", "xtask"],
+        covers_tests: true,
+    },
+    Wall {
+        what: "files are opened only in the engine and the binary",
+        words: &["fs", "File", "OpenOptions"],
+        crates: &["cityseal-engine", "cityseal", "cityseal-tests", "xtask"],
+        covers_tests: false,
+    },
+    Wall {
+        what: "the environment is read only in the binary",
+        words: &["env"],
+        crates: &["cityseal", "cityseal-tests", "xtask"],
+        covers_tests: false,
+    },
+    Wall {
+        what: "the wall clock is read only in the binary",
+        words: &["SystemTime", "UNIX_EPOCH"],
+        crates: &["cityseal", "cityseal-tests", "xtask"],
+        covers_tests: false,
+    },
+    Wall {
+        what: "durations are measured only where devices or peers are waited for",
+        words: &["Instant"],
+        crates: &[
+            "cityseal-device",
+            "cityseal-gpu",
+            "cityseal-engine",
+            "cityseal-client",
+            "cityseal",
+            "cityseal-tests",
+            "xtask",
+        ],
+        covers_tests: false,
+    },
+    Wall {
+        what: "the domain and the kernels start no thread",
+        words: &["thread"],
+        crates: &[
+            "cityseal-device",
+            "cityseal-gpu",
+            "cityseal-engine",
+            "cityseal-client",
+            "cityseal-proto",
+            "cityseal",
+            "cityseal-tests",
+            "xtask",
+        ],
+        covers_tests: false,
+    },
+];
+
+/// What the walls do not allow in a file, one sentence each.
+pub fn objections(file: &SourceFile) -> Vec<String> {
+    let code = without_comments_and_literals(&file.text);
+    let product = without_unit_tests(&code);
+    let walls = WALLS.iter().filter(|wall| !wall.crates.contains(&file.package.as_str()));
+    walls.flat_map(|wall| breaches(file, wall, if wall.covers_tests { &code } else { &product })).collect()
+}
+
+fn breaches(file: &SourceFile, wall: &Wall, code: &str) -> Vec<String> {
+    if file.is_outside_product && !wall.covers_tests {
+        return Vec::new();
+    }
+    let found = words(code).filter(|(_, word, next)| wall.words.contains(word) && *next != Some('!'));
+    found.map(|(_, word, _)| format!("{}: `{word}`: {}", file.path, wall.what)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(package: &str, text: &str, is_outside_product: bool) -> SourceFile {
+        SourceFile { package: package.into(), path: "a.rs".into(), text: text.into(), is_outside_product }
+    }
+
+    #[test]
+    fn refuses_unsafe_outside_the_kernels_even_in_tests() {
+        for is_outside_product in [false, true] {
+            let found = objections(&file("cityseal-gpu", "unsafe { x() }", is_outside_product));
+            assert_eq!(found, ["a.rs: `unsafe`: unsafe code stands only in the hash kernels and the chores"]);
+        }
+        assert!(objections(&file("cityseal-hash", "unsafe { x() }", false)).is_empty());
+    }
+
+    #[test]
+    fn refuses_files_and_environment_in_the_domain() {
+        let text = "use std::{env, fs};\nlet f = File::open(env::var(\"A\"));";
+        assert_eq!(objections(&file("cityseal-chain", text, false)).len(), 4);
+        assert!(objections(&file("cityseal", text, false)).is_empty());
+        assert!(objections(&file("cityseal-chain", text, true)).is_empty(), "tests may read data");
+    }
+
+    #[test]
+    fn refuses_the_wall_clock_below_the_binary() {
+        let found = objections(&file("cityseal-engine", "SystemTime::now()", false));
+        assert_eq!(found, ["a.rs: `SystemTime`: the wall clock is read only in the binary"]);
+    }
+
+    #[test]
+    fn macros_comments_and_unit_tests_are_not_the_product() {
+        let text = "// fs\nconst A: &str = env!(\"B\");\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\n";
+        assert!(objections(&file("cityseal-chain", text, false)).is_empty());
+    }
+}

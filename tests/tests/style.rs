@@ -1,0 +1,61 @@
+//! Every file of the repository looks as the house wants it.
+
+use cityseal_tests::house::style::{self, Exception};
+use cityseal_tests::house::tree;
+
+/// Files longer than the limit, with their length; a row may only shrink or go.
+const LONG_FILES: &[Exception] = &[];
+
+/// Kinds of files whose words are ours.
+const TEXTS: [&str; 9] = ["rs", "md", "toml", "wgsl", "proto", "py", "yml", "json", "txt"];
+
+fn is_kind(path: &str, extensions: &[&str]) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
+}
+
+fn rust_files() -> Vec<(String, String)> {
+    let files = tree::all_files().into_iter().filter(|(path, _)| is_kind(path, &["rs"]));
+    let texts: Vec<_> = files.map(|(path, file)| (path, tree::text_of(&file))).collect();
+    assert!(texts.len() > 20, "{} files prove nothing", texts.len());
+    texts.into_iter().filter(|(_, text)| !style::is_generated(text)).collect()
+}
+
+#[test]
+fn no_file_has_a_second_subject() {
+    let files = rust_files();
+    let found: Vec<String> =
+        files.iter().filter_map(|(path, text)| style::length_objection(path, text, LONG_FILES)).collect();
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn no_exception_outlives_its_file() {
+    let files = rust_files();
+    let gone = LONG_FILES.iter().filter(|(excepted, _)| !files.iter().any(|(path, _)| path == excepted));
+    assert_eq!(gone.collect::<Vec<_>>(), [&("", 0); 0]);
+}
+
+#[test]
+fn every_rust_file_opens_with_what_it_does() {
+    let found: Vec<String> =
+        rust_files().iter().filter_map(|(path, text)| style::opening_objection(path, text)).collect();
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn every_test_is_named_by_a_sentence() {
+    let files = rust_files();
+    let found: Vec<String> = files.iter().flat_map(|(path, text)| style::test_name_objections(path, text)).collect();
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn no_text_speaks_of_one_machine_or_of_unfinished_work() {
+    let files = tree::all_files();
+    let texts = files.iter().filter(|(path, _)| is_kind(path, &TEXTS));
+    // The check's own source holds the words that it looks for.
+    let judged = texts.filter(|(path, _)| path != "tests/src/house/style.rs");
+    let found: Vec<String> =
+        judged.flat_map(|(path, file)| style::wording_objections(path, &tree::text_of(file))).collect();
+    assert_eq!(found, [""; 0]);
+}
