@@ -1,0 +1,321 @@
+//! The command line: which commands there are, which flags each takes, and the help that people read.
+//!
+//! Only shapes and single values are checked here; what needs a file, a device or the clock is checked by the
+//! command itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
+
+pub mod values;
+
+const ABOUT: &str = "Seals blocks and revalidates chains, on GPUs and CPUs, with the CPU as the judge.";
+
+const EXAMPLES: &str = "\
+Examples:
+  cityseal demo                                      see all of it at work, in a few seconds
+  cityseal devices                                   which devices there are, and why one is left out
+  cityseal seal --header HEX --nonces 0..=99999999   search a nonce for a header
+  cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
+  cityseal bench                                     measure this machine, with the answers checked
+  cityseal serve                                     offer sealing and verification over gRPC
+
+Exit codes: 0 yes (sealed, valid, right), 1 a clear no (exhausted, fault, wrong answer), 2 anything else.
+Answers go to stdout, words for people to stderr.
+
+Environment: CITYSEAL_CONFIG (a TOML file of defaults), CITYSEAL_KERNEL, CITYSEAL_LOG, NO_COLOR.
+Flags win over the environment, the environment over the file.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "cityseal", version, about = ABOUT, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct GlobalArgs {
+    /// Print the answer as JSON on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Take defaults from this TOML file (keys: device, kernel, threads, `allow_software`, listen).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Log to stderr by this filter, such as `info` or `cityseal=debug`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List every device with its state, or the reason why it is left out.
+    Devices(DevicesArgs),
+    /// Ask every kernel and device questions with known answers.
+    Selftest(SelftestArgs),
+    /// Measure how fast this machine hashes, with every answer checked.
+    Bench(BenchArgs),
+    /// Search the nonce (and version, time, extranonce) that makes a header meet its target.
+    Seal(Box<SealArgs>),
+    /// Check a chain of headers: work, links, difficulty, times, versions.
+    Verify(Box<VerifyArgs>),
+    /// Offer sealing and verification to nodes over gRPC.
+    Serve(ServeArgs),
+    /// Show the whole at work on a small chain of city blocks.
+    Demo(DemoArgs),
+}
+
+/// Which devices work, and how.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Devices")]
+pub struct EngineArgs {
+    /// Use this device: cpu, gpu, all, an id, or a part of a name; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub device: Vec<String>,
+    /// Let software implementations of a GPU (llvmpipe) count as devices.
+    #[arg(long)]
+    pub allow_software: bool,
+    /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs).
+    #[arg(long, value_name = "NAME")]
+    pub kernel: Option<String>,
+    /// Work with this many CPU threads (default: all).
+    #[arg(long, value_name = "N", value_parser = values::threads)]
+    pub threads: Option<usize>,
+}
+
+/// Options of `devices`.
+#[derive(Clone, Debug, Args)]
+pub struct DevicesArgs {
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `selftest`.
+#[derive(Clone, Debug, Args)]
+pub struct SelftestArgs {
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BenchMode {
+    /// Nonces of one header.
+    Search,
+    /// Nonces of four headers that share their second block.
+    SearchShared,
+    /// Hashes of packed headers.
+    Headers,
+    /// Hashes of packed Merkle nodes.
+    Merkle,
+    /// A whole chain from a file, all rules on.
+    Verify,
+}
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  cityseal bench --kernel all --threads 1      every kernel of this CPU on one thread
+  cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a repeat
+  cityseal bench --device gpu --json           the GPUs, as JSON
+  cityseal bench --record bench-results        keep the figures with their machine and commit
+
+Each figure is the median of several repeats and stands beside a plain loop of the sha2 crate that ran
+in between them on as many threads. A wrong answer is exit code 1.";
+
+/// Options of `bench`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = BENCH_EXAMPLES)]
+pub struct BenchArgs {
+    /// What to measure.
+    #[arg(long, value_enum, default_value = "search")]
+    pub mode: BenchMode,
+    /// Measure for about this many seconds a row, over all repeats.
+    #[arg(long, value_name = "S", default_value = "3", value_parser = values::seconds)]
+    pub seconds: Duration,
+    /// Write the figures to DIR/<device>/<date>-<commit>.json.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
+    /// Which devices work, and how (`--kernel all`: every kernel of this CPU).
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+const SEAL_EXAMPLES: &str = "\
+Examples:
+  cityseal seal --header 0100…1d00ffff00000000 --nonces 2083000000..=2084000000
+  cityseal seal --header HEX --target 207fffff --nonces 0..=20 --all --json
+  cityseal seal --header HEX --version-mask 1fffe000 --time-window 600
+  cityseal seal --template job.json
+
+Exit codes: 0 sealed, 1 exhausted (the whole space was searched), 2 anything else.";
+
+/// Options of `seal`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SEAL_EXAMPLES)]
+pub struct SealArgs {
+    /// The header to seal: 160 hex digits in wire order; its nonce is ignored.
+    #[arg(long, value_name = "HEX", value_parser = values::header, required_unless_present = "template")]
+    pub header: Option<BlockHeader>,
+    /// A JSON file with the header and all that may roll (extranonce included).
+    #[arg(long, value_name = "FILE", conflicts_with = "header")]
+    pub template: Option<PathBuf>,
+    /// Search these nonces, both ends included, for each version, time and extranonce (default: all 2^32).
+    #[arg(long, value_name = "A..=B", value_parser = values::nonces, allow_hyphen_values = true)]
+    pub nonces: Option<NonceSpan>,
+    /// Roll the version bits of this mask: 8 hex digits, such as 1fffe000.
+    #[arg(long, value_name = "MASK", value_parser = values::version_mask)]
+    pub version_mask: Option<u32>,
+    /// Roll the time up to this many seconds past the header's.
+    #[arg(long, value_name = "S")]
+    pub time_window: Option<u32>,
+    /// Search for this target instead of the header's own: 8 hex digits compact, or 64 whole.
+    #[arg(long, value_name = "T", value_parser = values::target)]
+    pub target: Option<Target>,
+    /// Search the whole space and give every hit, in order.
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: stop with exit code 2 where there are more hits than this.
+    #[arg(long, value_name = "N", default_value = "65536", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_seals: u32,
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// How the input of `verify` is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// Find out from the first bytes.
+    Auto,
+    /// Packed headers, 80 bytes each.
+    Headers,
+    /// A header a line, 160 hex digits each.
+    Hex,
+    /// Whole blocks: framed as in blk*.dat, or one after the other.
+    Blocks,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  cityseal verify headers.bin                                  Bitcoin's main chain from its genesis
+  cityseal verify part.bin --start-height 822528 --context before.bin
+  grep -v '^#' headers.hex | cityseal verify - --network testnet3 --start-height 1
+  cityseal verify city.bin --network city.toml --json
+
+Exit codes: 0 valid, 1 a fault (the first one, exactly), 2 incomplete or bad input.";
+
+/// Options of `verify`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct VerifyArgs {
+    /// The headers; several files are one chain in the order given; - is stdin.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// mainnet, testnet3, testnet4, signet, regtest, or the TOML file of a city's parameters.
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "mainnet")]
+    pub network: String,
+    /// The height of the first header given.
+    #[arg(long, value_name = "H", default_value_t = 0)]
+    pub start_height: u64,
+    /// Trusted headers just before the first one, so that retargets and median times can be judged.
+    #[arg(long, value_name = "FILE")]
+    pub context: Option<PathBuf>,
+    /// The chain work of all headers before the first one given: hex.
+    #[arg(long, value_name = "HEX", value_parser = values::chain_work)]
+    pub start_work: Option<ChainWork>,
+    /// Judge future times by this clock, in seconds since 1970 (default: the machine's).
+    #[arg(long, value_name = "UNIX")]
+    pub now: Option<u64>,
+    /// How the input is written.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub format: FormatArg,
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Options of `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Listen on this loopback address; port 0 takes a free one (default: 127.0.0.1:50051).
+    #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
+    pub listen: Option<SocketAddr>,
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn refused(line: &str) -> clap::Error {
+        Cli::try_parse_from(line.split_whitespace()).map(|_| ()).unwrap_err()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent_in_itself() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_and_command_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for flag in command.get_arguments() {
+                assert!(flag.get_help().is_some(), "{} {}", command.get_name(), flag.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_bench_mode_that_does_not_exist() {
+        let error = refused("cityseal bench --mode signatures");
+        assert_eq!((error.kind(), error.exit_code()), (ErrorKind::InvalidValue, 2));
+    }
+
+    #[test]
+    fn a_header_and_a_template_exclude_each_other_and_one_is_needed() {
+        assert_eq!(refused("cityseal seal").kind(), ErrorKind::MissingRequiredArgument);
+        let header = "00".repeat(80);
+        let both = refused(&format!("cityseal seal --header {header} --template f.json"));
+        assert_eq!(both.kind(), ErrorKind::ArgumentConflict);
+    }
+
+    #[test]
+    fn a_range_backwards_is_refused_with_both_of_its_ends() {
+        let header = "00".repeat(80);
+        let said = refused(&format!("cityseal seal --header {header} --nonces 9..=8")).to_string();
+        assert!(said.contains("runs backwards") && said.contains("--nonces"), "{said}");
+    }
+
+    #[test]
+    fn json_may_stand_before_and_after_the_command() {
+        for line in ["cityseal --json devices", "cityseal devices --json"] {
+            assert!(Cli::try_parse_from(line.split_whitespace()).unwrap().global.json);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Where a setting comes from: flags over the environment over the TOML file that `CITYSEAL_CONFIG` names.
+//!
+//! The environment is read once, in [`Environment::of_process`]; nothing else in the project reads it.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::args::{EngineArgs, GlobalArgs, values};
+
+/// Where `serve` listens unless told otherwise.
+pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
+
+/// Largest configuration file that is read: it has five keys.
+const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+
+/// What the binary takes from its environment; an empty variable counts as absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `CITYSEAL_KERNEL`.
+    pub kernel: Option<String>,
+    /// `CITYSEAL_CONFIG`.
+    pub config: Option<PathBuf>,
+    /// `CITYSEAL_LOG`.
+    pub log: Option<String>,
+    /// `NO_COLOR` is set, or the terminal is a dumb one.
+    pub no_color: bool,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    pub fn of_process() -> Self {
+        Self::read(|name| std::env::var_os(name))
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let present = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let text = |name: &str| present(name).map(|value| value.to_string_lossy().into_owned());
+        Self {
+            kernel: text("CITYSEAL_KERNEL"),
+            config: present("CITYSEAL_CONFIG").map(PathBuf::from),
+            log: text("CITYSEAL_LOG"),
+            no_color: present("NO_COLOR").is_some() || text("TERM").as_deref() == Some("dumb"),
+        }
+    }
+}
+
+/// The configuration file, as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    device: Option<Names>,
+    kernel: Option<String>,
+    threads: Option<usize>,
+    allow_software: Option<bool>,
+    listen: Option<SocketAddr>,
+}
+
+/// One name or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(name) => vec![name],
+            Self::Several(names) => names,
+        }
+    }
+}
+
+/// Why the configuration could not be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file can not be read.
+    #[error("configuration {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be; the message names line, column and key.
+    #[error("configuration {}: {message}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        message: String,
+    },
+}
+
+impl ConfigFile {
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let refuse = |message: String| ConfigError::Parse { path: path.into(), message };
+        let file: Self = toml::from_str(text).map_err(|error| refuse(error.to_string().trim_end().into()))?;
+        match file.threads {
+            Some(threads) if !(1..=values::THREADS_MAX).contains(&threads) => {
+                Err(refuse(format!("threads = {threads}: wanted 1 to {}", values::THREADS_MAX)))
+            }
+            _ => Ok(file),
+        }
+    }
+
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the file, and the place in it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = crate::files::read_text(path, CONFIG_BYTES_MAX)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        Self::parse(&text, path)
+    }
+}
+
+/// All settings of one run, each from the highest place that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Names of devices; empty: the default.
+    pub devices: Vec<String>,
+    /// Software adapters count.
+    pub allow_software: bool,
+    /// Name of a CPU kernel.
+    pub kernel: Option<String>,
+    /// CPU threads.
+    pub threads: Option<usize>,
+    /// Where `serve` listens, where the file says so.
+    pub listen: Option<SocketAddr>,
+}
+
+impl Settings {
+    /// Joins flags, environment and configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] where a configuration file is named and can not be taken.
+    pub fn of(engine: &EngineArgs, global: &GlobalArgs, environment: &Environment) -> Result<Self, ConfigError> {
+        let path = global.config.as_deref().or(environment.config.as_deref());
+        let file = path.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::load)?;
+        Ok(Self::join(engine, environment, file))
+    }
+
+    fn join(engine: &EngineArgs, environment: &Environment, file: ConfigFile) -> Self {
+        let devices = if engine.device.is_empty() {
+            file.device.map(Names::into_list).unwrap_or_default()
+        } else {
+            engine.device.clone()
+        };
+        Self {
+            devices,
+            allow_software: engine.allow_software || file.allow_software.unwrap_or(false),
+            kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
+            threads: engine.threads.or(file.threads),
+            listen: file.listen,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        ConfigFile::parse(text, Path::new("city.toml"))
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_the_environment_over_the_file() {
+        let file = parse("kernel = \"portable\"\ndevice = \"gpu\"\nthreads = 3\nallow_software = true").unwrap();
+        let environment = Environment { kernel: Some("avx2".into()), ..Environment::default() };
+        let flags = EngineArgs { kernel: Some("sha-ni".into()), ..EngineArgs::default() };
+
+        let kernel_of = |engine: &EngineArgs, environment: &Environment| {
+            Settings::join(engine, environment, file.clone()).kernel.unwrap()
+        };
+        assert_eq!(kernel_of(&flags, &environment), "sha-ni");
+        assert_eq!(kernel_of(&EngineArgs::default(), &environment), "avx2");
+        assert_eq!(kernel_of(&EngineArgs::default(), &Environment::default()), "portable");
+
+        let settings = Settings::join(&EngineArgs::default(), &environment, file);
+        assert_eq!((settings.devices, settings.threads, settings.allow_software), (vec!["gpu".into()], Some(3), true));
+    }
+
+    #[test]
+    fn refuses_an_unknown_key_and_names_it_with_its_line() {
+        let said = parse("threads = 2\nkernl = \"avx2\"").unwrap_err().to_string();
+        assert!(said.contains("city.toml") && said.contains("kernl") && said.contains("line 2"), "{said}");
+    }
+
+    #[test]
+    fn refuses_threads_outside_their_bounds() {
+        assert!(parse("threads = 1").is_ok());
+        assert!(parse("threads = 0").unwrap_err().to_string().contains("threads = 0"));
+        assert!(parse("threads = 1025").is_err());
+    }
+
+    #[test]
+    fn a_device_is_one_name_or_a_list() {
+        let list = parse("device = [\"cpu\", \"gpu\"]").unwrap().device.unwrap().into_list();
+        assert_eq!(list, ["cpu", "gpu"]);
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_absent() {
+        let read = Environment::read(|name| (name == "CITYSEAL_KERNEL").then(OsString::new));
+        assert_eq!(read, Environment::default());
+        assert!(Environment::read(|name| (name == "NO_COLOR").then(|| "1".into())).no_color);
+    }
+}

@@ -1,0 +1,103 @@
+//! Finds out from the first bytes how a file is written.
+//!
+//! It never refuses: what looks like nothing else is taken for packed headers, and judged as such.
+
+use super::MAGICS;
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Packed headers, 80 bytes each.
+    Headers,
+    /// A header a line, 160 hex digits each.
+    Hex,
+    /// Blocks with magic and length before each.
+    FramedBlocks,
+    /// Blocks one after the other.
+    RawBlocks,
+}
+
+impl Format {
+    /// Bytes of the file that one header takes, where that is the same for all.
+    pub const fn bytes_per_header(self) -> Option<u64> {
+        match self {
+            Self::Headers => Some(80),
+            Self::Hex => Some(161),
+            Self::FramedBlocks | Self::RawBlocks => None,
+        }
+    }
+}
+
+/// How many bytes [`detect`] wants to see, where the file has them: a header, a count, and a coinbase's outpoint
+/// (80 + 9 + 4 + 2 + 9 + 36 = 140), or a line of hex.
+pub const SNIFF_BYTES: usize = 160;
+
+/// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
+pub fn detect(first: &[u8]) -> Format {
+    let first = &first[..first.len().min(SNIFF_BYTES)];
+    if MAGICS.iter().any(|(magic, _)| first.starts_with(magic)) {
+        Format::FramedBlocks
+    } else if is_hex_text(first) {
+        Format::Hex
+    } else if has_coinbase(first) {
+        Format::RawBlocks
+    } else {
+        Format::Headers
+    }
+}
+
+/// Text that begins like lines of hex. A wrong character later in a line is still a mistake in a hex file, and is
+/// named as such: so the first sixteen bytes decide. A packed header has its version there and the end of a hash,
+/// whose bytes are text with probability (22/256)^12.
+fn is_hex_text(first: &[u8]) -> bool {
+    let head = &first[..first.len().min(16)];
+    let digit_or_break = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'\r' | b'\n');
+    !head.is_empty() && head.iter().all(digit_or_break)
+}
+
+/// A header, a count of transactions, and a transaction that spends no output (all zeros, index 0xffffffff): a coinbase.
+fn has_coinbase(first: &[u8]) -> bool {
+    let Some(body) = first.get(80..) else { return false };
+    let count_len = match body.first() {
+        None | Some(0) => return false,
+        Some(0..=0xfc) => 1,
+        Some(0xfd) => 3,
+        Some(0xfe) => 5,
+        Some(0xff) => 9,
+    };
+    let Some(inputs) = body.get(count_len + 4..) else { return false };
+    let inputs = inputs.strip_prefix(&[0, 1]).unwrap_or(inputs);
+    let outpoint = inputs.strip_prefix(&[1]).and_then(|rest| rest.first_chunk::<36>());
+    outpoint.is_some_and(|bytes| bytes[..32] == [0; 32] && bytes[32..] == [0xff; 4])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_frames_hex_blocks_and_headers_apart() {
+        assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xda, 80, 0, 0, 0]), Format::FramedBlocks);
+        assert_eq!(detect(b"0100000000000000000000000000"), Format::Hex);
+        assert_eq!(detect(&[1; 160]), Format::Headers);
+        assert_eq!(detect(&[]), Format::Headers);
+    }
+
+    #[test]
+    fn a_bad_digit_late_in_the_first_line_does_not_hide_that_it_is_hex() {
+        assert_eq!(detect(b"0100000000000000000000000000x"), Format::Hex);
+        assert_eq!(detect(b"\r\n0100000000000000"), Format::Hex);
+    }
+
+    #[test]
+    fn a_coinbase_behind_the_header_tells_a_block_with_and_without_witness() {
+        let coinbase = |marker: &[u8]| {
+            [&[4_u8; 80][..], &[2], &[1, 0, 0, 0], marker, &[1], &[0; 32], &[0xff; 4], &[0; 30]].concat()
+        };
+        assert_eq!(detect(&coinbase(&[])), Format::RawBlocks);
+        assert_eq!(detect(&coinbase(&[0, 1])), Format::RawBlocks);
+        let mut spends = coinbase(&[]);
+        spends[90] = 1;
+        assert_eq!(detect(&spends), Format::Headers);
+    }
+}

@@ -1,0 +1,336 @@
+//! Feeds the decoders from files and stdin, in large reads and constant memory.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use cityseal_hash::HEADER_LEN;
+
+use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
+
+/// Bytes of one read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.
+const READ_BYTES: usize = 13_107 * HEADER_LEN;
+
+/// Takes the headers of a chain, and may ask to stop.
+pub trait ChainSink {
+    /// Takes packed headers with the file that they stand in (counted from 0) and the place of the first; a byte
+    /// place counts from the beginning of the whole input.
+    fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()>;
+}
+
+/// Why the input could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// The file is not there, or may not be read.
+    #[error("{}: {source}", name(path))]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A read failed.
+    #[error("{} at offset {offset}: {source}", name(path))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Bytes read before.
+        offset: u64,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The bytes are not headers.
+    #[error("{}: {source}", name(path))]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: DecodeError,
+    },
+    /// `-` was given twice.
+    #[error("stdin (-) can be read only once")]
+    StdinTwice,
+}
+
+fn name(path: &Path) -> String {
+    if is_stdin(path) { "stdin".into() } else { path.display().to_string() }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Several files as one chain, in one format.
+pub struct ChainInput {
+    paths: Vec<PathBuf>,
+    format: Format,
+    first: Box<dyn Read>,
+    /// What was read of the first file to tell its format.
+    head: Vec<u8>,
+    bytes_total: Option<u64>,
+}
+
+impl std::fmt::Debug for ChainInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChainInput").field("paths", &self.paths).field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl ChainInput {
+    /// Opens the input. Every file must be there; the format of the first one, where it is not given, holds for all.
+    ///
+    /// # Errors
+    /// [`InputError`] naming the file.
+    ///
+    /// # Panics
+    /// If `paths` is empty: a broken promise of the caller.
+    pub fn open(paths: Vec<PathBuf>, format: impl FnOnce(&[u8]) -> Format) -> Result<Self, InputError> {
+        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+            return Err(InputError::StdinTwice);
+        }
+        let bytes_total = sizes(&paths)?;
+        let mut first = open(&paths[0])?;
+        let head = read_up_to(&mut *first, READ_BYTES, &mut Vec::new())
+            .map_err(|source| InputError::Read { path: paths[0].clone(), offset: 0, source })?;
+        Ok(Self { format: format(&head), paths, first, head, bytes_total })
+    }
+
+    /// Opens the input and tells its format by its first bytes.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn detect(paths: Vec<PathBuf>) -> Result<Self, InputError> {
+        Self::open(paths, detect)
+    }
+
+    /// How the input is written.
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// About how many headers there are, where sizes and format tell.
+    pub fn headers_expected(&self) -> Option<u64> {
+        Some(self.bytes_total? / self.format.bytes_per_header()?)
+    }
+
+    /// Feeds all headers to the sink, until it asks to stop.
+    ///
+    /// # Errors
+    /// [`InputError`] at the first place where the input is not what it should be; all headers before it have gone
+    /// to the sink.
+    pub fn read(self, sink: &mut dyn ChainSink) -> Result<(), InputError> {
+        let Self { paths, format, first, head, .. } = self;
+        let mut base = 0;
+        let mut opened = Some((first, head));
+        for (file, path) in paths.iter().enumerate() {
+            let (stream, head) = match opened.take() {
+                Some(first) => first,
+                None => (open(path)?, Vec::new()),
+            };
+            let place = FilePlace { path, file, base };
+            match place.feed(stream, head, format, sink)? {
+                ControlFlow::Continue(bytes) => base += bytes,
+                ControlFlow::Break(()) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One file in the row of all.
+struct FilePlace<'a> {
+    path: &'a Path,
+    file: usize,
+    /// Bytes of the files before it.
+    base: u64,
+}
+
+impl FilePlace<'_> {
+    /// Decodes one file to its end; gives its size, or `Break` where the sink asked to stop.
+    fn feed(
+        &self,
+        mut stream: Box<dyn Read>,
+        mut buffer: Vec<u8>,
+        format: Format,
+        sink: &mut dyn ChainSink,
+    ) -> Result<ControlFlow<(), u64>, InputError> {
+        let refuse = |source| InputError::Decode { path: self.path.into(), source };
+        let mut decoder = Decoder::of(format);
+        let mut tagged = Tagged { file: self.file, base: self.base, sink, flow: ControlFlow::Continue(()) };
+        let mut offset = 0;
+        loop {
+            if buffer.is_empty() {
+                buffer = read_up_to(&mut *stream, READ_BYTES, &mut buffer)
+                    .map_err(|source| InputError::Read { path: self.path.into(), offset, source })?;
+            }
+            if buffer.is_empty() {
+                break;
+            }
+            decoder.push(&buffer, &mut tagged).map_err(refuse)?;
+            if tagged.flow.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            offset += buffer.len() as u64;
+            buffer.clear();
+        }
+        decoder.end(&mut tagged).map_err(refuse)?;
+        Ok(tagged.flow.map_continue(|()| offset))
+    }
+}
+
+/// Adds file and base to what a decoder says.
+struct Tagged<'a> {
+    file: usize,
+    base: u64,
+    sink: &'a mut dyn ChainSink,
+    flow: ControlFlow<()>,
+}
+
+impl HeaderSink for Tagged<'_> {
+    fn take(&mut self, packed: &[u8], place: Place) {
+        let place = match place {
+            Place::Byte(byte) => Place::Byte(self.base + byte),
+            other @ (Place::Packed | Place::Line(_)) => other,
+        };
+        if self.flow.is_continue() {
+            self.flow = self.sink.take(packed, self.file, place);
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, InputError> {
+    if is_stdin(path) {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(path).map_err(|source| InputError::Open { path: path.into(), source })?;
+    Ok(Box::new(file))
+}
+
+/// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.
+fn sizes(paths: &[PathBuf]) -> Result<Option<u64>, InputError> {
+    let mut total = Some(0);
+    for path in paths {
+        let size = if is_stdin(path) { None } else { size(path)? };
+        total = total.zip(size).map(|(total, size)| total + size);
+    }
+    Ok(total)
+}
+
+fn size(path: &Path) -> Result<Option<u64>, InputError> {
+    let refuse = |source| InputError::Open { path: path.into(), source };
+    let metadata = fs::metadata(path).map_err(refuse)?;
+    if metadata.is_dir() {
+        return Err(refuse(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(metadata.is_file().then_some(metadata.len()))
+}
+
+/// Reads until `bytes` bytes are there or the file ends, into `reuse`'s room; a pipe gives less at a time than is wanted.
+fn read_up_to(stream: &mut dyn Read, bytes: usize, reuse: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut buffer = std::mem::take(reuse);
+    buffer.clear();
+    buffer.reserve_exact(bytes);
+    stream.take(bytes as u64).read_to_end(&mut buffer)?;
+    Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Taken {
+        headers: usize,
+        stop_after: Option<usize>,
+        places: Vec<(usize, Place)>,
+    }
+
+    impl ChainSink for Taken {
+        fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()> {
+            self.headers += packed.len() / 80;
+            self.places.push((file, place));
+            match self.stop_after {
+                Some(enough) if self.headers >= enough => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("cityseal-source-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+            let path = self.0.join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _gone = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn several_files_are_one_chain_and_each_ends_with_a_whole_header() {
+        let folder = Folder::new("several");
+        let paths = vec![folder.file("a", &[1; 160]), folder.file("b", &[2; 80])];
+        let mut taken = Taken::default();
+        let input = ChainInput::detect(paths.clone()).unwrap();
+        assert_eq!((input.format(), input.headers_expected()), (Format::Headers, Some(3)));
+        input.read(&mut taken).unwrap();
+        assert_eq!(taken.places, [(0, Place::Packed), (1, Place::Packed)]);
+
+        let cut = vec![folder.file("a", &[1; 159]), paths[1].clone()];
+        let error = ChainInput::detect(cut).unwrap().read(&mut taken).unwrap_err();
+        assert!(error.to_string().ends_with("a: cut in mid-header: 79 of 80 bytes at offset 80"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named_before_any_header_is_read() {
+        let folder = Folder::new("missing");
+        let paths = vec![folder.file("a", &[1; 80]), folder.0.join("nowhere.bin")];
+        let said = ChainInput::detect(paths).unwrap_err().to_string();
+        assert!(said.contains("nowhere.bin"), "{said}");
+    }
+
+    #[test]
+    fn a_folder_is_no_input() {
+        let folder = Folder::new("folder");
+        assert!(matches!(ChainInput::detect(vec![folder.0.clone()]), Err(InputError::Open { .. })));
+    }
+
+    #[test]
+    fn reading_stops_when_the_sink_has_had_enough() {
+        let folder = Folder::new("stop");
+        let paths = vec![folder.file("a", &vec![1; 3 * READ_BYTES])];
+        let mut taken = Taken { stop_after: Some(1), ..Taken::default() };
+        ChainInput::detect(paths).unwrap().read(&mut taken).unwrap();
+        assert_eq!(taken.headers, READ_BYTES / 80);
+    }
+
+    #[test]
+    fn a_place_inside_blocks_counts_over_all_files() {
+        let folder = Folder::new("blocks");
+        let block = [&[0xf9, 0xbe, 0xb4, 0xd9, 90, 0, 0, 0][..], &[1; 90]].concat();
+        let paths = vec![folder.file("a", &block), folder.file("b", &block)];
+        let mut taken = Taken::default();
+        ChainInput::detect(paths).unwrap().read(&mut taken).unwrap();
+        assert_eq!(taken.places, [(0, Place::Byte(8)), (1, Place::Byte(98 + 8))]);
+    }
+
+    #[test]
+    fn stdin_can_be_named_only_once() {
+        let twice = vec![PathBuf::from("-"), PathBuf::from("-")];
+        assert!(matches!(ChainInput::detect(twice), Err(InputError::StdinTwice)));
+    }
+}

@@ -1,0 +1,247 @@
+//! A connection that cannot be held open by silence: the client's preface must come in time, and the service can cut it.
+//!
+//! It does not read HTTP/2. It trusts nothing that comes over the socket.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tonic::transport::server::Connected;
+
+use super::limits::UPLOADS_PER_CONNECTION_MAX;
+
+/// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must follow (9).
+const PREFACE_LEN: usize = 24 + 9;
+
+/// What calls may know of the connection that they came over.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionInfo {
+    /// One permit per upload that this connection may still open.
+    pub(crate) uploads: Arc<Semaphore>,
+}
+
+/// Counts the connections of each address, up to a limit.
+#[derive(Clone, Debug)]
+pub(crate) struct Seats {
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    per_address_max: usize,
+}
+
+impl Seats {
+    pub(crate) fn new(per_address_max: usize) -> Self {
+        Self { taken: Arc::default(), per_address_max }
+    }
+
+    /// A seat for one more connection of this address, or `None` where it has all that one address may have.
+    pub(crate) fn take(&self, address: IpAddr) -> Option<Seat> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(address).or_default();
+        if *count >= self.per_address_max {
+            return None;
+        }
+        *count += 1;
+        Some(Seat { seats: self.clone(), address })
+    }
+
+    fn leave(&self, address: IpAddr) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&address);
+            }
+        }
+    }
+}
+
+/// One connection's place; dropping it frees the place.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    seats: Seats,
+    address: IpAddr,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.seats.leave(self.address);
+    }
+}
+
+/// What a connection holds while it is open.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) permit: OwnedSemaphorePermit,
+    pub(crate) seat: Seat,
+}
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A socket with a deadline on its preface and a cord by which the service cuts it.
+pub(crate) struct GuardedStream<S> {
+    socket: S,
+    info: ConnectionInfo,
+    preface_left: usize,
+    preface_deadline: Wait,
+    cut: Wait,
+    _admission: Admission,
+}
+
+impl<S> GuardedStream<S> {
+    pub(crate) fn new(socket: S, admission: Admission, preface_max: Duration, mut cut: watch::Receiver<bool>) -> Self {
+        let cut = async move {
+            // A dropped sender means that the service is gone: the connection is cut then too.
+            drop(cut.wait_for(|cut| *cut).await);
+        };
+        Self {
+            socket,
+            info: ConnectionInfo { uploads: Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX)) },
+            preface_left: PREFACE_LEN,
+            preface_deadline: Box::pin(tokio::time::sleep(preface_max)),
+            cut: Box::pin(cut),
+            _admission: admission,
+        }
+    }
+
+    /// Asked only while the socket has nothing to give: a busy connection pays nothing for it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, "the service cut the connection"));
+        }
+        if self.preface_left > 0 && self.preface_deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client's preface did not come in time"));
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        match Pin::new(&mut self.socket).poll_read(cx, buf) {
+            Poll::Ready(result) => {
+                self.preface_left = self.preface_left.saturating_sub(buf.filled().len() - before);
+                Poll::Ready(result)
+            }
+            Poll::Pending => self.poll_end(cx).map(Err),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}
+
+impl<S> Connected for GuardedStream<S> {
+    type ConnectInfo = ConnectionInfo;
+
+    fn connect_info(&self) -> ConnectionInfo {
+        self.info.clone()
+    }
+}
+
+/// Whether the service listens for this address: until TLS and authentication exist, loopback only.
+pub(crate) fn is_allowed(listen: SocketAddr) -> bool {
+    listen.ip().to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn guarded(cut: watch::Receiver<bool>) -> (DuplexStream, GuardedStream<DuplexStream>) {
+        let (client, server) = duplex(256);
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let admission = Admission { permit, seat: Seats::new(1).take(LOCALHOST).unwrap() };
+        (client, GuardedStream::new(server, admission, Duration::from_secs(5), cut))
+    }
+
+    #[test]
+    fn an_address_has_as_many_seats_as_the_limit_and_one_that_leaves_frees_one() {
+        let seats = Seats::new(2);
+        let first = seats.take(LOCALHOST).unwrap();
+        let _second = seats.take(LOCALHOST).unwrap();
+        assert!(seats.take(LOCALHOST).is_none());
+        assert!(seats.take(IpAddr::from([127, 0, 0, 2])).is_some());
+        drop(first);
+        assert!(seats.take(LOCALHOST).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_nothing_is_closed_at_the_deadline() {
+        let (_cord, cut) = watch::channel(false);
+        let (_client, mut stream) = guarded(cut);
+        let error = stream.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_all_but_one_byte_of_its_preface_is_closed_at_the_deadline() {
+        let (_cord, cut) = watch::channel(false);
+        let (mut client, mut stream) = guarded(cut);
+        client.write_all(&[0; PREFACE_LEN - 1]).await.unwrap();
+        stream.read_exact(&mut [0; PREFACE_LEN - 1]).await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_preface_came_may_be_silent() {
+        let (_cord, cut) = watch::channel(false);
+        let (mut client, mut stream) = guarded(cut);
+        client.write_all(&[0; PREFACE_LEN]).await.unwrap();
+        stream.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
+        let silent = tokio::time::timeout(Duration::from_secs(60), stream.read_u8()).await;
+        assert!(silent.is_err(), "the read still waits");
+    }
+
+    #[tokio::test]
+    async fn the_cord_cuts_a_waiting_connection() {
+        let (cord, cut) = watch::channel(false);
+        let (_client, mut stream) = guarded(cut);
+        let read = tokio::spawn(async move { stream.read_u8().await });
+        cord.send(true).unwrap();
+        assert_eq!(read.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[test]
+    fn only_loopback_is_allowed() {
+        for allowed in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(is_allowed(allowed.parse().unwrap()), "{allowed}");
+        }
+        for refused in ["0.0.0.0:1", "192.168.1.1:1", "[::]:1", "[2001:db8::1]:1"] {
+            assert!(!is_allowed(refused.parse().unwrap()), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Every limit of the service, with the sum behind it.
+//!
+//! It holds numbers only. None of them changes an answer: a limit is either met or named in an error.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Uploads (`VerifyChain`) that one connection may have open.
+pub const UPLOADS_PER_CONNECTION_MAX: usize = 4;
+
+/// Uploads that the service takes at once. Each may hold one stream window (4 MiB) and one message (4 MiB) beside the
+/// verifier's own bounded queue: 16 x 8 MiB = 128 MiB.
+pub const UPLOADS_MAX: usize = 16;
+
+/// HTTP/2 stream window in bytes: four chunks of 1 MiB are under way while one is taken.
+pub const STREAM_WINDOW_BYTES: u32 = 4 * MIB as u32;
+
+/// HTTP/2 connection window in bytes: 4 uploads x 4 MiB, all stalled, and 1 MiB for every other call
+/// on the same connection. With less, one stalled upload blocks a cancel.
+pub const CONNECTION_WINDOW_BYTES: u32 = UPLOADS_PER_CONNECTION_MAX as u32 * STREAM_WINDOW_BYTES + MIB as u32;
+
+/// The largest HTTP/2 frame that clients may send, in bytes: a chunk of 1 MiB comes in 4 frames instead of 64.
+pub const FRAME_BYTES_MAX: u32 = 256 * KIB as u32;
+
+/// Streams of one connection. Without it hyper's own limit is lifted by tonic; 20,000 open streams cost 155 MB.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 64;
+
+/// The size of all headers of one call, in bytes: metadata of ours is below 1 KiB.
+pub const HEADER_LIST_BYTES_MAX: u32 = 16 * KIB as u32;
+
+/// The largest message of an upload, in bytes: the buffer for an announced length is reserved before its data arrives.
+pub const UPLOAD_MESSAGE_BYTES_MAX: usize = 4 * MIB;
+
+/// The largest message of every other call, in bytes. A result at its limits is 860 KB (see [`COVERAGE_SPANS_MAX`]).
+pub const MESSAGE_BYTES_MAX: usize = MIB;
+
+/// Connections that are open at once. An idle one costs about 20 KB: 20 MB.
+pub const CONNECTIONS_MAX: usize = 1024;
+
+/// Connections of one address: half of all, so that one address alone does not shut the others out.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
+
+/// From accept to the end of the client's HTTP/2 preface.
+pub const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A silent connection is asked for a sign of life after this time, and closed when none comes.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// How long the sign of life may take.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The first and the longest pause of the accept loop when file descriptors have run out.
+pub const ACCEPT_PAUSE_FIRST: Duration = Duration::from_millis(10);
+/// See [`ACCEPT_PAUSE_FIRST`].
+pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// An upload that sends nothing for this long ends.
+pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// Calls that stream for longer than this end, whatever the client's own deadline.
+pub const STREAM_DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Time between two progress messages of a job or an upload.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long a drain waits for open calls before it cuts them.
+pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Jobs that run at once, over all tenants. Each holds a search state of a few KiB.
+pub const JOBS_RUNNING_MAX: usize = 256;
+
+/// Jobs of one tenant that run at once: a quarter of all.
+pub const JOBS_RUNNING_PER_TENANT_MAX: usize = 64;
+
+/// How long a caller that was refused for want of room should wait.
+pub const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// The latest deadline of a job, from its submission.
+pub const JOB_DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Ended jobs that are kept, results and request ids included; the oldest are forgotten first.
+pub const JOBS_ENDED_MAX: usize = 4096;
+
+/// The results of all ended jobs together, in bytes; the oldest jobs are forgotten first.
+pub const RESULTS_BYTES_MAX: usize = 64 * MIB;
+
+/// Events of one job that are kept for late watchers: 1,024 x 200 ms = 204 s of progress. An event is about 300 bytes, and
+/// only running jobs keep more than their last: 256 x 1,024 x 300 B = 79 MB at the worst.
+pub const JOB_EVENTS_MAX: usize = 1024;
+
+/// Watchers of all jobs together.
+pub const WATCHERS_MAX: usize = 1024;
+
+/// Jobs on one page of a list: 256 x 800 B = 205 KB.
+pub const PAGE_JOBS_MAX: usize = 256;
+
+/// Length of a request id, of a tenant's name and of a canceller's name, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Seals of one result: 4,096 x 130 B = 533 KB.
+pub const SEALS_MAX: usize = 4096;
+
+/// Coverage spans of one result: 8,192 x 40 B = 328 KB. With the seals 861 KB, below [`MESSAGE_BYTES_MAX`].
+pub const COVERAGE_SPANS_MAX: usize = 8192;

@@ -1,0 +1,103 @@
+//! The accept loop: a permit before each accept, a cap per address, and a pause when file descriptors run out.
+//!
+//! It does not speak HTTP/2. It ends when its receiver is dropped, which is how the server stops accepting.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tracing::{debug, warn};
+
+use super::connection::{Admission, GuardedStream, Seats};
+use super::limits::{
+    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, PREFACE_DEADLINE,
+};
+
+/// Accepted sockets that wait for the server to take them.
+const WAITING_MAX: usize = 16;
+
+pub(crate) type Accepted = io::Result<GuardedStream<TcpStream>>;
+
+/// Starts to accept. `cut` turns true when every connection is to end at once.
+pub(crate) fn accept(listener: TcpListener, cut: watch::Receiver<bool>) -> mpsc::Receiver<Accepted> {
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let acceptor = Acceptor {
+        listener,
+        permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        seats: Seats::new(CONNECTIONS_PER_ADDRESS_MAX),
+        cut,
+        pause: ACCEPT_PAUSE_FIRST,
+    };
+    tokio::spawn(acceptor.run(sender));
+    receiver
+}
+
+struct Acceptor {
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+    seats: Seats,
+    cut: watch::Receiver<bool>,
+    pause: Duration,
+}
+
+impl Acceptor {
+    async fn run(mut self, sender: mpsc::Sender<Accepted>) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.next() => accepted,
+                () = sender.closed() => return,
+            };
+            if let Some(stream) = accepted
+                && sender.send(Ok(stream)).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// The next connection; `None` where it was refused or could not be accepted.
+    async fn next(&mut self) -> Option<GuardedStream<TcpStream>> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("this semaphore is never closed");
+        match self.listener.accept().await {
+            Ok((socket, peer)) => {
+                self.pause = ACCEPT_PAUSE_FIRST;
+                self.admit(socket, peer.ip(), permit)
+            }
+            Err(error) => {
+                self.rest(&error).await;
+                None
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        socket: TcpStream,
+        address: std::net::IpAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<GuardedStream<TcpStream>> {
+        let Some(seat) = self.seats.take(address) else {
+            debug!(%address, "connection refused: the address has as many as one may have");
+            return None;
+        };
+        if let Err(error) = socket.set_nodelay(true) {
+            debug!(%address, %error, "connection lost before it was taken");
+            return None;
+        }
+        Some(GuardedStream::new(socket, Admission { permit, seat }, PREFACE_DEADLINE, self.cut.clone()))
+    }
+
+    /// A connection that its client gave up costs no pause; anything else is a want of resources that
+    /// would spin this loop, since the listener stays ready.
+    async fn rest(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
+            return;
+        }
+        warn!(%error, pause_ms = self.pause.as_millis(), "cannot accept connections");
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(ACCEPT_PAUSE_MAX);
+    }
+}
