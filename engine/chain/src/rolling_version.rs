@@ -1,0 +1,202 @@
+//! The versions that a search may roll through: a header's version and a mask of free bits.
+//!
+//! Bits are free where the mask has a one (BIP320: `0x1fffe000`, BIP323: `0x1fffffe0`). Version number `i` of a
+//! search is the base with its free bits replaced by the bits of `i`, lowest first.
+
+use cityseal_hash::MIDSTATES_MAX;
+
+/// A header's version together with the bits of it that may roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RollingVersion {
+    base: u32,
+    mask: u32,
+}
+
+impl RollingVersion {
+    /// The versions that agree with `version` in every bit outside `mask`.
+    pub const fn new(version: i32, mask: u32) -> Self {
+        Self { base: version as u32 & !mask, mask }
+    }
+
+    /// The mask: one bits may roll.
+    pub const fn mask(self) -> u32 {
+        self.mask
+    }
+
+    /// How many versions there are: 1 (empty mask) to 2^32.
+    pub const fn count(self) -> u64 {
+        1 << self.mask.count_ones()
+    }
+
+    /// The version of index `index`: the bits of the index spread over the set bits of the mask.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::count`]: a broken promise of the caller.
+    pub fn at(self, index: u32) -> i32 {
+        assert!(u64::from(index) < self.count(), "version index {index} of {} versions", self.count());
+        (self.base | deposit(index, self.mask)) as i32
+    }
+
+    /// The index of a version, or `None` where it differs from the base outside the mask.
+    pub fn index_of(self, version: i32) -> Option<u32> {
+        let version = version as u32;
+        (version & !self.mask == self.base).then(|| extract(version, self.mask))
+    }
+}
+
+/// Spreads the low bits of `value` over the set bits of `mask`, lowest first (the `PDEP` instruction of BMI2).
+fn deposit(mut value: u32, mut mask: u32) -> u32 {
+    let mut spread = 0;
+    while mask != 0 {
+        let lowest = mask & mask.wrapping_neg();
+        if value & 1 == 1 {
+            spread |= lowest;
+        }
+        value >>= 1;
+        mask ^= lowest;
+    }
+    spread
+}
+
+/// Gathers the bits of `value` under `mask` into the low bits of the result: the inverse of [`deposit`].
+fn extract(value: u32, mut mask: u32) -> u32 {
+    let mut gathered = 0;
+    let mut bit = 1;
+    while mask != 0 {
+        let lowest = mask & mask.wrapping_neg();
+        if value & lowest != 0 {
+            gathered |= bit;
+        }
+        mask ^= lowest;
+        // After the 32nd bit the mask is empty, and this shift no longer matters.
+        bit <<= 1;
+    }
+    gathered
+}
+
+/// A run of one to eight version indices that a device searches together: they share all but their midstates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VersionRun {
+    first: u32,
+    count: u8,
+}
+
+impl VersionRun {
+    /// The longest run: as many midstates as one batch may hold.
+    pub const COUNT_MAX: u8 = MIDSTATES_MAX as u8;
+
+    /// The indices `first..first + count`, or `None` where `count` is not 1 to [`Self::COUNT_MAX`] or the run passes
+    /// the 32-bit index.
+    pub const fn new(first: u32, count: u8) -> Option<Self> {
+        if count == 0 || count > Self::COUNT_MAX || first.checked_add(count as u32 - 1).is_none() {
+            return None;
+        }
+        Some(Self { first, count })
+    }
+
+    /// The run that holds one index.
+    pub const fn single(index: u32) -> Self {
+        Self { first: index, count: 1 }
+    }
+
+    /// The lowest index.
+    pub const fn first(self) -> u32 {
+        self.first
+    }
+
+    /// The highest index, itself part of the run.
+    pub const fn last(self) -> u32 {
+        self.first + (self.count as u32 - 1)
+    }
+
+    /// How many indices: 1 to 8.
+    pub const fn count(self) -> u8 {
+        self.count
+    }
+
+    /// The indices, ascending.
+    pub fn indices(self) -> impl Iterator<Item = u32> {
+        self.first..=self.last()
+    }
+
+    /// The lowest `count` indices, and the rest where there is one; `count` is clamped to `1..=self.count()`.
+    pub fn split_at_count(self, count: u8) -> (Self, Option<Self>) {
+        let taken = count.clamp(1, self.count);
+        let rest =
+            (taken < self.count).then(|| Self { first: self.first + u32::from(taken), count: self.count - taken });
+        (Self { first: self.first, count: taken }, rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BIP320: u32 = 0x1fffe000;
+    const BIP323: u32 = 0x1fffffe0;
+
+    #[test]
+    fn an_empty_mask_leaves_one_version_unchanged() {
+        let fixed = RollingVersion::new(-7, 0);
+        assert_eq!((fixed.count(), fixed.at(0)), (1, -7));
+        assert_eq!((fixed.index_of(-7), fixed.index_of(-8)), (Some(0), None));
+    }
+
+    #[test]
+    fn rolls_the_bits_of_bip320_and_bip323_in_ascending_order() {
+        let bip320 = RollingVersion::new(0x3fff_ffff, BIP320);
+        assert_eq!(bip320.count(), 1 << 16);
+        assert_eq!(bip320.at(0), 0x2000_1fff);
+        assert_eq!(bip320.at(1), 0x2000_3fff);
+        assert_eq!(bip320.at(0xffff), 0x3fff_ffff);
+        let bip323 = RollingVersion::new(0x2000_0000, BIP323);
+        assert_eq!(bip323.count(), 1 << 24);
+        assert_eq!((bip323.at(1), bip323.at(0xff_ffff)), (0x2000_0020, 0x3fff_ffe0));
+    }
+
+    #[test]
+    fn the_full_mask_has_all_versions_the_negative_ones_last() {
+        let all = RollingVersion::new(0x1234_5678, u32::MAX);
+        assert_eq!(all.count(), 1 << 32);
+        assert_eq!((all.at(0), all.at(0x7fff_ffff), all.at(u32::MAX)), (0, i32::MAX, -1));
+        assert_eq!(all.index_of(-1), Some(u32::MAX));
+    }
+
+    #[test]
+    #[should_panic(expected = "version index 65536 of 65536 versions")]
+    fn refuses_an_index_just_past_the_last_version() {
+        RollingVersion::new(0, BIP320).at(1 << 16);
+    }
+
+    #[test]
+    fn a_run_holds_one_to_eight_indices_up_to_the_last() {
+        assert_eq!(VersionRun::new(0, 0), None);
+        assert_eq!(VersionRun::new(0, 9), None);
+        assert_eq!(VersionRun::new(u32::MAX - 6, 8), None);
+        let last = VersionRun::new(u32::MAX - 7, 8).unwrap();
+        assert_eq!((last.last(), last.indices().count()), (u32::MAX, 8));
+        assert_eq!(last.split_at_count(8), (last, None));
+        let (low, high) = last.split_at_count(3);
+        assert_eq!((low.last() + 1, high), (u32::MAX - 4, VersionRun::new(u32::MAX - 4, 5)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_of_a_version_is_the_inverse_of_the_version_at_an_index(base: i32, mask: u32, seed: u32) {
+            let rolling = RollingVersion::new(base, mask);
+            let index = (u64::from(seed) % rolling.count()) as u32;
+            let version = rolling.at(index);
+            prop_assert_eq!(version as u32 & !mask, base as u32 & !mask);
+            prop_assert_eq!(rolling.index_of(version), Some(index));
+        }
+
+        #[test]
+        fn versions_ascend_with_their_index_as_unsigned_numbers(base: i32, mask in 1u32.., seed: u32) {
+            let rolling = RollingVersion::new(base, mask);
+            let index = (u64::from(seed) % (rolling.count() - 1)) as u32;
+            prop_assert!((rolling.at(index) as u32) < rolling.at(index + 1) as u32);
+        }
+    }
+}
