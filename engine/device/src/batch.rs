@@ -1,0 +1,180 @@
+//! What a device is asked and what it answers. Plain data; validity is established by the constructors.
+
+use std::sync::Arc;
+
+use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
+
+/// An inclusive range of 32-bit nonces: never empty, and able to hold the whole space `0..=0xffff_ffff`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NonceRange {
+    first: u32,
+    last: u32,
+}
+
+impl NonceRange {
+    /// The whole 32-bit space.
+    pub const ALL: Self = Self { first: 0, last: u32::MAX };
+
+    /// The range `first..=last`, or `None` where `last < first`.
+    pub const fn new(first: u32, last: u32) -> Option<Self> {
+        if last < first { None } else { Some(Self { first, last }) }
+    }
+
+    /// The lowest nonce of the range.
+    pub const fn first(self) -> u32 {
+        self.first
+    }
+
+    /// The highest nonce of the range, itself included.
+    pub const fn last(self) -> u32 {
+        self.last
+    }
+
+    /// How many nonces the range holds: 1 to 2^32.
+    pub const fn count(self) -> u64 {
+        self.last as u64 - self.first as u64 + 1
+    }
+}
+
+/// A question: which nonces of a range give, with one of up to eight midstates, a hash whose top word is small?
+#[derive(Clone, Debug)]
+pub struct SearchBatch {
+    midstates: Vec<Midstate>,
+    /// Bytes 64..76 of the header: the last four of the Merkle root, time, bits.
+    pub tail: [u8; 12],
+    /// The nonces, tried with each midstate.
+    pub nonces: NonceRange,
+    /// The largest top word (most significant 32 bits of the hash as a number) that is a hit.
+    pub top_word_max: u32,
+    /// How many hits may be reported; with more the report's `overflow` is set.
+    pub hits_max: usize,
+}
+
+impl SearchBatch {
+    /// A batch over 1 to 8 midstates that share their second block.
+    ///
+    /// # Panics
+    /// If `midstates` is empty or longer than [`MIDSTATES_MAX`]: a broken promise of the caller.
+    pub fn new(
+        midstates: Vec<Midstate>,
+        tail: [u8; 12],
+        nonces: NonceRange,
+        top_word_max: u32,
+        hits_max: usize,
+    ) -> Self {
+        assert!(
+            (1..=MIDSTATES_MAX).contains(&midstates.len()),
+            "1 to {MIDSTATES_MAX} midstates, not {}",
+            midstates.len()
+        );
+        Self { midstates, tail, nonces, top_word_max, hits_max }
+    }
+
+    /// The midstates, 1 to 8; a hit names one by its index.
+    pub fn midstates(&self) -> &[Midstate] {
+        &self.midstates
+    }
+
+    /// How many hashes the batch asks for: midstates × nonces.
+    pub fn hashes(&self) -> u64 {
+        self.midstates.len() as u64 * self.nonces.count()
+    }
+}
+
+/// A request for the double SHA-256 of packed 80-byte headers.
+#[derive(Clone, Debug)]
+pub struct CheckBatch {
+    headers: Arc<Vec<u8>>,
+}
+
+impl CheckBatch {
+    /// A batch over whole headers, packed without gaps.
+    ///
+    /// # Panics
+    /// If the length is zero or not a multiple of 80: a broken promise of the caller.
+    pub fn new(headers: Arc<Vec<u8>>) -> Self {
+        assert!(
+            !headers.is_empty() && headers.len().is_multiple_of(HEADER_LEN),
+            "whole headers, not {} bytes",
+            headers.len()
+        );
+        Self { headers }
+    }
+
+    /// The packed headers, 80 bytes each.
+    pub fn headers(&self) -> &[u8] {
+        &self.headers
+    }
+
+    /// How many headers the batch holds.
+    pub fn count(&self) -> usize {
+        self.headers.len() / HEADER_LEN
+    }
+}
+
+/// A request for the double SHA-256 of packed 64-byte Merkle nodes.
+#[derive(Clone, Debug)]
+pub struct MerkleBatch {
+    nodes: Arc<Vec<u8>>,
+}
+
+impl MerkleBatch {
+    /// A batch over whole nodes (left hash, right hash), packed without gaps.
+    ///
+    /// # Panics
+    /// If the length is zero or not a multiple of 64: a broken promise of the caller.
+    pub fn new(nodes: Arc<Vec<u8>>) -> Self {
+        assert!(!nodes.is_empty() && nodes.len().is_multiple_of(NODE_LEN), "whole nodes, not {} bytes", nodes.len());
+        Self { nodes }
+    }
+
+    /// The packed nodes, 64 bytes each.
+    pub fn nodes(&self) -> &[u8] {
+        &self.nodes
+    }
+
+    /// How many nodes the batch holds.
+    pub fn count(&self) -> usize {
+        self.nodes.len() / NODE_LEN
+    }
+}
+
+/// One unit of work for a device; it runs to its end.
+#[derive(Clone, Debug)]
+pub enum Batch {
+    /// Search a nonce range.
+    Search(SearchBatch),
+    /// Hash headers.
+    Check(CheckBatch),
+    /// Hash Merkle nodes.
+    Merkle(MerkleBatch),
+}
+
+/// The hits of a search batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SearchReport {
+    /// Every hit, ascending by (midstate, nonce). Where `overflow` is set, the list is not complete and must be dropped.
+    pub hits: Vec<Hit>,
+    /// There were more hits than the batch allowed.
+    pub overflow: bool,
+}
+
+/// What a device claims about a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Answer to [`Batch::Search`].
+    Search(SearchReport),
+    /// Answer to [`Batch::Check`] and [`Batch::Merkle`]: one hash an item, in order, 32 bytes in wire order.
+    Hashes(Vec<[u8; 32]>),
+}
+
+impl Report {
+    /// Whether two reports make the same claim. Two overflows agree, since an overflowed list means nothing.
+    pub fn agrees(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Search(one), Self::Search(two)) => one.overflow && two.overflow || one == two,
+            (Self::Hashes(one), Self::Hashes(two)) => one == two,
+            (Self::Search(_), Self::Hashes(_)) | (Self::Hashes(_), Self::Search(_)) => false,
+        }
+    }
+}

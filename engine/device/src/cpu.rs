@@ -1,0 +1,127 @@
+//! The CPU back end: one worker thread's hands. Runs a batch inside `collect`, on the calling thread.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
+
+use crate::{
+    Backend, Batch, BatchLimits, Completed, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report,
+    SearchBatch, SearchReport, Ticket,
+};
+
+/// The id and the name of the CPU as a device.
+pub const CPU_DEVICE_ID: &str = "cpu";
+
+/// Batches that one CPU worker may be handed at once: it computes inside `collect`, so a second would only wait.
+const DEPTH: usize = 1;
+
+/// Most items of one batch: 2^20, so that even the portable kernel ends a batch within seconds.
+const ITEMS_MAX: usize = 1 << 20;
+
+/// One worker of the CPU, with its kernel.
+#[derive(Debug)]
+pub struct CpuBackend {
+    info: DeviceInfo,
+    kernel: HashKernel,
+    queue: VecDeque<(Ticket, Batch)>,
+    tickets: u64,
+}
+
+impl CpuBackend {
+    /// A worker that runs `kernel`.
+    pub fn new(kernel: HashKernel) -> Self {
+        Self { info: cpu_info(kernel), kernel, queue: VecDeque::with_capacity(DEPTH), tickets: 0 }
+    }
+
+    fn run(&self, batch: &Batch) -> Report {
+        match batch {
+            Batch::Search(search) => Report::Search(self.search(search)),
+            Batch::Check(check) => {
+                let mut hashes = vec![[0; 32]; check.count()];
+                self.kernel.hash_headers(check.headers(), &mut hashes);
+                Report::Hashes(hashes)
+            }
+            Batch::Merkle(merkle) => {
+                let mut hashes = vec![[0; 32]; merkle.count()];
+                self.kernel.hash_nodes(merkle.nodes(), &mut hashes);
+                Report::Hashes(hashes)
+            }
+        }
+    }
+
+    fn search(&self, batch: &SearchBatch) -> SearchReport {
+        let input = SearchInput { midstates: batch.midstates(), tail: batch.tail, top_word_max: batch.top_word_max };
+        let mut hits = HitBuffer::new(batch.hits_max);
+        self.kernel.scan(&input, batch.nonces.first(), batch.nonces.last(), &mut hits);
+        SearchReport { overflow: hits.overflow(), hits: hits.into_sorted() }
+    }
+}
+
+impl Backend for CpuBackend {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn depth(&self) -> usize {
+        DEPTH
+    }
+
+    fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
+        assert!(self.queue.len() < DEPTH, "at most {DEPTH} batch in flight");
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.queue.push_back((ticket, batch));
+        Ok(ticket)
+    }
+
+    fn collect(&mut self, _timeout: Duration) -> Result<Option<Completed>, DeviceError> {
+        let Some((ticket, batch)) = self.queue.pop_front() else { return Ok(None) };
+        let start = Instant::now();
+        let report = self.run(&batch);
+        Ok(Some(Completed { ticket, report, busy: start.elapsed() }))
+    }
+}
+
+/// Opens workers of the CPU; opening can not fail, since owning a kernel proves that it runs.
+#[derive(Debug)]
+pub struct CpuOpener {
+    info: DeviceInfo,
+    kernel: HashKernel,
+}
+
+impl CpuOpener {
+    /// An opener of workers that run `kernel`.
+    pub fn new(kernel: HashKernel) -> Self {
+        Self { info: cpu_info(kernel), kernel }
+    }
+}
+
+impl Opener for CpuOpener {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
+        Ok(Box::new(CpuBackend::new(self.kernel)))
+    }
+}
+
+fn cpu_info(kernel: HashKernel) -> DeviceInfo {
+    DeviceInfo {
+        id: CPU_DEVICE_ID.to_owned(),
+        name: CPU_DEVICE_ID.to_owned(),
+        kind: DeviceKind::Cpu,
+        api: CPU_DEVICE_ID.to_owned(),
+        driver: None,
+        pci: None,
+        kernel: kernel.name().to_owned(),
+        limits: BatchLimits {
+            search_nonces_max: 1 << 32,
+            search_midstates_max: MIDSTATES_MAX,
+            hits_max: ITEMS_MAX,
+            check_headers_max: ITEMS_MAX,
+            merkle_nodes_max: ITEMS_MAX,
+        },
+    }
+}

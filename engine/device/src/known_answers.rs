@@ -1,0 +1,255 @@
+//! The known-answer suite: what a back end must answer rightly before it is given work, and the conformance test of
+//! every back end. Expected answers come from the portable kernel, and from facts (the genesis block) that do not
+//! depend on any of our kernels.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cityseal_hash::{HEADER_LEN, HashKernel, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
+
+use crate::{Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, NonceRange, Report, SearchBatch};
+
+/// The header of Bitcoin's first block, whose nonce every miner knows.
+const GENESIS: [u8; HEADER_LEN] = *b"\x01\0\0\0\
+    \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    \x3b\xa3\xed\xfd\x7a\x7b\x12\xb2\x7a\xc7\x2c\x3e\x67\x76\x8f\x61\x7f\xc8\x1b\xc3\x88\x8a\x51\x32\x3a\x9f\xb8\xaa\x4b\x1e\x5e\x4a\
+    \x29\xab\x5f\x49\xff\xff\0\x1d\x1d\xac\x2b\x7c";
+
+/// The nonce of [`GENESIS`].
+const GENESIS_NONCE: u32 = 2_083_236_893;
+
+/// Nonces in each ranged case; a few hundred lanes, and not a multiple of any lane count.
+const SPAN: u32 = 5_003;
+
+/// How long one batch of the suite may take. Software adapters compile while they run their first.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The case that a running device is asked now and then: several hits, none of them at an edge of the batch.
+pub const CANARY: &str = "several hits";
+
+/// A case of the suite: a question and the answer that it must get.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What the case probes, in words.
+    pub name: &'static str,
+    /// The question.
+    pub batch: Batch,
+    /// The only right answer.
+    pub expected: Report,
+}
+
+/// A case that passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The case's name.
+    pub name: &'static str,
+    /// How long the device worked on it.
+    pub busy: Duration,
+}
+
+/// Why a back end did not pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// A wrong answer.
+    #[error("known-answer test '{case}': expected {expected}, found {found}")]
+    Wrong {
+        /// The case.
+        case: &'static str,
+        /// The right answer, shortened for people.
+        expected: String,
+        /// What the device said.
+        found: String,
+    },
+    /// The device failed at the case.
+    #[error("known-answer test '{case}': {source}")]
+    Device {
+        /// The case.
+        case: &'static str,
+        /// How it failed.
+        source: DeviceError,
+    },
+}
+
+/// Runs the whole suite on `backend`, one batch at a time.
+///
+/// # Errors
+/// The first case that the device failed.
+pub fn run(backend: &mut dyn Backend) -> Result<Vec<Passed>, Failure> {
+    cases(backend).into_iter().map(|case| ask(backend, case)).collect()
+}
+
+/// The cases, cut to the limits of `backend`.
+pub fn cases(backend: &dyn Backend) -> Vec<Case> {
+    let limits = backend.info().limits;
+    let mut cases = search_cases();
+    cases.retain(|case| match &case.batch {
+        Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
+        Batch::Check(_) | Batch::Merkle(_) => true,
+    });
+    cases.extend(hash_cases());
+    cases
+}
+
+fn ask(backend: &mut dyn Backend, case: Case) -> Result<Passed, Failure> {
+    let device = |source| Failure::Device { case: case.name, source };
+    let ticket = backend.submit(case.batch).map_err(device)?;
+    let start = Instant::now();
+    let done = loop {
+        match backend.collect(BATCH_TIMEOUT).map_err(device)? {
+            Some(done) => break done,
+            None if start.elapsed() >= BATCH_TIMEOUT => {
+                return Err(device(DeviceError::Hung { waited: BATCH_TIMEOUT }));
+            }
+            None => {}
+        }
+    };
+    if done.ticket == ticket && done.report.agrees(&case.expected) {
+        return Ok(Passed { name: case.name, busy: done.busy });
+    }
+    Err(Failure::Wrong { case: case.name, expected: describe(&case.expected), found: describe(&done.report) })
+}
+
+fn describe(report: &Report) -> String {
+    match report {
+        Report::Search(search) if search.overflow => "more hits than asked for".to_owned(),
+        Report::Search(search) => {
+            let first: Vec<String> =
+                search.hits.iter().take(3).map(|hit| format!("{}:{}", hit.midstate, hit.nonce)).collect();
+            format!("{} hits [{}]", search.hits.len(), first.join(" "))
+        }
+        Report::Hashes(hashes) => {
+            let digest = cityseal_hash::sha256(hashes.as_flattened());
+            format!(
+                "{} hashes of digest {:02x}{:02x}{:02x}{:02x}",
+                hashes.len(),
+                digest[0],
+                digest[1],
+                digest[2],
+                digest[3]
+            )
+        }
+    }
+}
+
+fn search_cases() -> Vec<Case> {
+    let one = |name, first: u32, last: u32, top, max| search_case(name, 1, first, last, top, max);
+    let mut cases = vec![
+        genesis_case("hit in the first lane", GENESIS_NONCE, GENESIS_NONCE + SPAN),
+        genesis_case("hit in a middle lane", GENESIS_NONCE - SPAN / 2, GENESIS_NONCE + SPAN / 2),
+        genesis_case("hit in the last lane", GENESIS_NONCE - SPAN, GENESIS_NONCE),
+        one("no hit", 0, SPAN, 0, 64),
+        one(CANARY, 100_000, 100_000 + SPAN, 0x00ff_ffff, 256),
+        one("nonce 0 with an all-ones target", 0, 40, u32::MAX, 64),
+        one("nonce 0xffffffff with an all-ones target", u32::MAX - 40, u32::MAX, u32::MAX, 64),
+        one("a range of one nonce", 77, 77, u32::MAX, 1),
+        one("exactly as many hits as asked for", 1_000, 1_063, u32::MAX, 64),
+        one("one hit more than asked for", 1_000, 1_064, u32::MAX, 64),
+    ];
+    for midstates in [2, 3, 4, MIDSTATES_MAX] {
+        cases.push(search_case("several midstates", midstates, 5_000, 5_000 + SPAN / 4, 0x01ff_ffff, 512));
+    }
+    cases
+}
+
+/// A search whose answer is a fact: with a bound of zero only the genesis nonce hits.
+fn genesis_case(name: &'static str, first: u32, last: u32) -> Case {
+    let mut case = search_case(name, 1, first, last, 0, 64);
+    let hits = vec![Hit { midstate: 0, nonce: GENESIS_NONCE }];
+    case.expected = Report::Search(crate::SearchReport { hits, overflow: false });
+    case
+}
+
+fn search_case(
+    name: &'static str,
+    midstates: usize,
+    first: u32,
+    last: u32,
+    top_word_max: u32,
+    hits_max: usize,
+) -> Case {
+    let states = (0..midstates).map(rolled_midstate).collect();
+    let mut tail = [0; 12];
+    tail.copy_from_slice(&GENESIS[64..76]);
+    let range = NonceRange::new(first, last).expect("the cases' ranges are not empty");
+    let batch = Batch::Search(SearchBatch::new(states, tail, range, top_word_max, hits_max));
+    Case { name, expected: twin_answer(&batch), batch }
+}
+
+/// The midstate of the genesis header with its version rolled; index 0 leaves it as it is.
+fn rolled_midstate(index: usize) -> Midstate {
+    let mut block = [0; 64];
+    block.copy_from_slice(&GENESIS[..64]);
+    block[2] = index as u8;
+    Midstate::of(&block)
+}
+
+fn hash_cases() -> Vec<Case> {
+    let check = |name, count| {
+        let batch = Batch::Check(CheckBatch::new(Arc::new(patterned(count, HEADER_LEN))));
+        Case { name, expected: twin_answer(&batch), batch }
+    };
+    let merkle = |name, count| {
+        let batch = Batch::Merkle(MerkleBatch::new(Arc::new(patterned(count, NODE_LEN))));
+        Case { name, expected: twin_answer(&batch), batch }
+    };
+    vec![
+        check("one header", 1),
+        check("headers that fill no whole group", 1_021),
+        merkle("one Merkle node", 1),
+        merkle("Merkle nodes that fill no whole group", 517),
+    ]
+}
+
+/// `count` items of `len` bytes, each different, the first of them the start of the genesis header.
+fn patterned(count: usize, len: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = GENESIS.iter().copied().cycle().take(count * len).collect();
+    for (index, item) in bytes.chunks_exact_mut(len).enumerate().skip(1) {
+        item[len - 4..].copy_from_slice(&(index as u32).wrapping_mul(0x9e37_79b9).to_le_bytes());
+    }
+    bytes
+}
+
+fn twin_answer(batch: &Batch) -> Report {
+    let mut twin = CpuBackend::new(HashKernel::portable());
+    let answer = twin.submit(batch.clone()).and_then(|_| twin.collect(Duration::ZERO));
+    answer.ok().flatten().expect("the portable kernel answers every batch").report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Opener;
+    use crate::fake::{Behaviour, FakeOpener};
+
+    #[test]
+    fn every_cpu_kernel_passes() {
+        for kernel in HashKernel::all_available() {
+            let passed = run(&mut CpuBackend::new(kernel)).unwrap();
+            assert!(passed.len() >= 16, "{}: {} cases", kernel.name(), passed.len());
+        }
+    }
+
+    #[test]
+    fn the_genesis_cases_agree_with_the_portable_kernel() {
+        for case in search_cases().iter().take(3) {
+            assert_eq!(twin_answer(&case.batch), case.expected, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn a_device_that_lies_does_not_pass() {
+        for behaviour in [Behaviour::MissedHits, Behaviour::FalseHits, Behaviour::Zeros, Behaviour::WrongHashes] {
+            let mut opener = FakeOpener::new("fake").from_batch(0, behaviour);
+            let failure = run(&mut *opener.open().unwrap());
+            assert!(matches!(failure, Err(Failure::Wrong { .. })), "{behaviour:?}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_lost_does_not_pass() {
+        let mut opener = FakeOpener::new("fake").from_batch(3, Behaviour::Lost);
+        let failure = run(&mut *opener.open().unwrap());
+        assert!(matches!(failure, Err(Failure::Device { source: DeviceError::Lost { .. }, .. })), "{failure:?}");
+    }
+}
