@@ -21,12 +21,12 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::coinbase::{CoinbaseError, CoinbaseParts};
-use crate::hex;
+use crate::hex::{self, HexError};
 use crate::merkle::Node;
 use crate::span::SpanBackwards;
 use crate::{
-    BlockHash, BlockHeader, CompactTarget, ExtranonceSpan, MerkleRoot, NonceSpan, SealTemplate, SealTemplateBuilder,
-    Target,
+    BlockHash, BlockHeader, CompactTarget, ExtranonceSpan, HeaderHexError, MerkleRoot, NonceSpan, SealTemplate,
+    SealTemplateBuilder, Target, ThresholdHexError,
 };
 
 /// Why a text is no template. Each message names the field.
@@ -47,15 +47,35 @@ pub enum TemplateFileError {
         /// What should stand there.
         expected: String,
     },
-    /// A field has the wrong type or form.
+    /// A field has the wrong type, or is a number out of range.
     #[error("template field {field}: expected {expected}, found {found}")]
-    Field {
+    Type {
         /// The field's path.
         field: String,
         /// What should stand there.
         expected: String,
-        /// What stands there, shortened, or what is wrong with it.
+        /// What stands there, shortened.
         found: String,
+    },
+    /// A text is not the hexadecimal number that was asked for.
+    #[error("template field {field}: {fault}")]
+    Hex {
+        /// The field's path.
+        field: String,
+        /// What is wrong with it.
+        fault: HexError,
+    },
+    /// The header is none.
+    #[error("template field header: {fault}")]
+    Header {
+        /// What is wrong with it.
+        fault: HeaderHexError,
+    },
+    /// The target is none.
+    #[error("template field target: {fault}")]
+    Target {
+        /// What is wrong with it.
+        fault: ThresholdHexError,
     },
     /// Two fields say the same thing.
     #[error("template field {field}: not allowed beside {beside}, which already says it; expected one of the two")]
@@ -141,7 +161,7 @@ impl TemplateShape {
             builder = builder.nonces(nonces.span()?);
         }
         if let Some(target) = read_text("target", self.target.as_ref(), "8 or 64 hex digits")? {
-            let refused = |error| refuse("target", "8 or 64 hex digits of a target above zero", error);
+            let refused = |fault| TemplateFileError::Target { fault };
             builder = builder.target(Target::from_threshold_hex(target).map_err(refused)?);
         }
         self.with_coinbase(builder)
@@ -151,7 +171,7 @@ impl TemplateShape {
         match read_text("header", self.header.as_ref(), "160 hex digits")? {
             Some(text) => {
                 self.refuse_fields_beside_header()?;
-                BlockHeader::from_hex(text).map_err(|error| refuse("header", "160 hex digits", error))
+                BlockHeader::from_hex(text).map_err(|fault| TemplateFileError::Header { fault })
             }
             None => self.header_of_fields(),
         }
@@ -257,11 +277,15 @@ fn needed<T>(field: &str, expected: &str, value: Option<T>) -> Result<T, Templat
     value.ok_or_else(|| absent(field, expected))
 }
 
-fn refuse(field: &str, expected: &str, found: impl fmt::Display) -> TemplateFileError {
+fn bad_hex(field: &str, fault: HexError) -> TemplateFileError {
+    TemplateFileError::Hex { field: field.to_owned(), fault }
+}
+
+fn wrong_type(field: &str, expected: &str, found: &Value) -> TemplateFileError {
     let found = found.to_string();
     let shown: String = found.chars().take(FOUND_CHARS_MAX).collect();
     let ellipsis = if shown.len() < found.len() { "..." } else { "" };
-    TemplateFileError::Field {
+    TemplateFileError::Type {
         field: field.to_owned(),
         expected: expected.to_owned(),
         found: format!("{shown}{ellipsis}"),
@@ -270,46 +294,46 @@ fn refuse(field: &str, expected: &str, found: impl fmt::Display) -> TemplateFile
 
 fn read_text<'a>(field: &str, value: Option<&'a Value>, expected: &str) -> Result<Option<&'a str>, TemplateFileError> {
     let Some(value) = value else { return Ok(None) };
-    value.as_str().map(Some).ok_or_else(|| refuse(field, expected, value))
+    value.as_str().map(Some).ok_or_else(|| wrong_type(field, expected, value))
 }
 
 fn read_u32(field: &str, value: Option<&Value>) -> Result<Option<u32>, TemplateFileError> {
     let Some(value) = value else { return Ok(None) };
     let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-    number.map(Some).ok_or_else(|| refuse(field, U32_EXPECTED, value))
+    number.map(Some).ok_or_else(|| wrong_type(field, U32_EXPECTED, value))
 }
 
 fn read_u32_hex(field: &str, value: Option<&Value>) -> Result<Option<u32>, TemplateFileError> {
     let Some(text) = read_text(field, value, "8 hex digits")? else { return Ok(None) };
-    hex::decode_u32(text).map(Some).map_err(|error| refuse(field, "8 hex digits", error))
+    hex::decode_u32(text).map(Some).map_err(|fault| bad_hex(field, fault))
 }
 
 /// 64 digits, in the order in which they stand.
 fn read_array(field: &str, value: Option<&Value>) -> Result<Option<[u8; 32]>, TemplateFileError> {
     let Some(text) = read_text(field, value, "64 hex digits")? else { return Ok(None) };
-    hex::decode_array(text).map(Some).map_err(|error| refuse(field, "64 hex digits", error))
+    hex::decode_array(text).map(Some).map_err(|fault| bad_hex(field, fault))
 }
 
 fn read_bytes(field: &str, value: Option<&Value>) -> Result<Vec<u8>, TemplateFileError> {
     let expected = "hex digits, two for each byte";
     let text = needed(field, expected, read_text(field, value, expected)?)?;
-    hex::decode(text).map_err(|error| refuse(field, expected, error))
+    hex::decode(text).map_err(|fault| bad_hex(field, fault))
 }
 
 /// An extranonce as Stratum writes it: big-endian, with all its `len` bytes (1 to 8).
 fn read_extranonce(field: &str, value: Option<&Value>, len: usize) -> Result<Option<u64>, TemplateFileError> {
     let expected = format!("{} hex digits, as many as extranonce_size says", 2 * len);
     let Some(text) = read_text(field, value, &expected)? else { return Ok(None) };
-    let bytes = hex::decode(text).map_err(|error| refuse(field, &expected, error))?;
+    let bytes = hex::decode(text).map_err(|fault| bad_hex(field, fault))?;
     if bytes.len() != len {
-        return Err(refuse(field, &expected, format!("{} digits", text.len())));
+        return Err(bad_hex(field, HexError::Length { expected_digits: 2 * len, found_digits: text.len() }));
     }
     Ok(Some(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))))
 }
 
 fn read_branch(value: &Value) -> Result<Vec<Node>, TemplateFileError> {
     let expected = "a list of hashes, 64 hex digits each in wire order";
-    let hashes = value.as_array().ok_or_else(|| refuse("merkle_branch", expected, value))?;
+    let hashes = value.as_array().ok_or_else(|| wrong_type("merkle_branch", expected, value))?;
     let node = |(index, hash)| {
         let field = format!("merkle_branch[{index}]");
         read_array(&field, Some(hash))?.ok_or_else(|| absent(&field, "64 hex digits"))
