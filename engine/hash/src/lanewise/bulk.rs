@@ -1,0 +1,110 @@
+//! Many headers or Merkle nodes hashed abreast: whole digests, read from and written to packed bytes. It checks nothing of
+//! what it hashes.
+
+use super::lanes::{LANES_MAX, Lanes};
+use super::message::{Full, OneWord, Padded, begin};
+use super::rounds::{compress, compress_from_iv};
+use crate::constants::{DIGEST_BITS, HEADER_BITS, NODE_BITS, PAD, PREFIXED_NODE_BITS, RFC6962_NODE_PREFIX};
+use crate::{HEADER_LEN, NODE_LEN};
+
+/// A kind of message of fixed length and its hash.
+pub(crate) trait Row {
+    /// Bytes in one message.
+    const LEN: usize;
+
+    /// Hashes the first `L::COUNT` messages of `rows`.
+    fn hash<L: Lanes>(rows: &[u8]) -> [L; 8];
+}
+
+/// Hashes packed messages into as many digests, in wire order.
+///
+/// # Panics
+/// If `rows` is not `R::LEN` bytes for each digest.
+#[inline(always)]
+pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
+    assert_eq!(rows.len(), R::LEN * digests.len(), "{} bytes a message", R::LEN);
+    let mut row_groups = rows.chunks_exact(R::LEN * L::COUNT);
+    let mut digest_groups = digests.chunks_exact_mut(L::COUNT);
+    for (rows, digests) in row_groups.by_ref().zip(digest_groups.by_ref()) {
+        hash_group::<L, R>(rows, digests);
+    }
+    let rest = digest_groups.into_remainder();
+    if !rest.is_empty() {
+        let mut padded_rows = [0; LANES_MAX * HEADER_LEN];
+        let mut padded_digests = [[0; 32]; LANES_MAX];
+        padded_rows[..R::LEN * rest.len()].copy_from_slice(row_groups.remainder());
+        hash_group::<L, R>(&padded_rows, &mut padded_digests);
+        rest.copy_from_slice(&padded_digests[..rest.len()]);
+    }
+}
+
+#[inline(always)]
+fn hash_group<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
+    let [a, b, c, d, e, f, g, h] = R::hash::<L>(rows);
+    L::store_columns([a, b, c, d], digests, 0);
+    L::store_columns([e, f, g, h], digests, 16);
+}
+
+/// Double SHA-256 of an 80-byte header.
+pub(crate) struct HeaderRow;
+
+impl Row for HeaderRow {
+    const LEN: usize = HEADER_LEN;
+
+    #[inline(always)]
+    fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
+        let midstate = compress_from_iv::<L, Full>(begin(&block(rows, Self::LEN)), &[0; 64]);
+        let tail = begin(&L::load_columns(rows, Self::LEN, 64));
+        hash_of_digest(compress::<L, Padded<4>>(midstate, tail, const { &Padded::<4>::sums(HEADER_BITS) }))
+    }
+}
+
+/// Double SHA-256 of a 64-byte Merkle node.
+pub(crate) struct NodeRow;
+
+impl Row for NodeRow {
+    const LEN: usize = NODE_LEN;
+
+    #[inline(always)]
+    fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
+        let state = compress_from_iv::<L, Full>(begin(&block(rows, Self::LEN)), &[0; 64]);
+        hash_of_digest(compress::<L, Padded<0>>(state, begin(&[]), const { &Padded::<0>::sums(NODE_BITS) }))
+    }
+}
+
+/// SHA-256 of 0x01 and a 64-byte Merkle node (RFC 6962, section 2.1).
+pub(crate) struct PrefixedNodeRow;
+
+impl Row for PrefixedNodeRow {
+    const LEN: usize = NODE_LEN;
+
+    #[inline(always)]
+    fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
+        let mut words = block::<L>(rows, Self::LEN);
+        let mut carried = L::splat(u32::from(RFC6962_NODE_PREFIX) << 24);
+        for word in &mut words {
+            let moved_on = word.shl::<24>();
+            *word = carried.add(word.shr::<8>());
+            carried = moved_on;
+        }
+        let state = compress_from_iv::<L, Full>(begin(&words), &[0; 64]);
+        let last = begin(&[carried.add(L::splat(PAD >> 8))]);
+        compress::<L, OneWord>(state, last, const { &OneWord::sums(PREFIXED_NODE_BITS) })
+    }
+}
+
+/// The first 64 bytes of each row as words.
+#[inline(always)]
+fn block<L: Lanes>(rows: &[u8], row_len: usize) -> [L; 16] {
+    let [a, b, c, d] = L::load_columns(rows, row_len, 0);
+    let [e, f, g, h] = L::load_columns(rows, row_len, 16);
+    let [i, j, k, l] = L::load_columns(rows, row_len, 32);
+    let [m, n, o, p] = L::load_columns(rows, row_len, 48);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+/// SHA-256 of a digest.
+#[inline(always)]
+fn hash_of_digest<L: Lanes>(digest: [L; 8]) -> [L; 8] {
+    compress_from_iv::<L, Padded<8>>(begin(&digest), const { &Padded::<8>::sums(DIGEST_BITS) })
+}

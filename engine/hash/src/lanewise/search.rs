@@ -1,0 +1,179 @@
+//! The nonce search over lanes: double SHA-256 of headers that differ in the nonce, as far as the top word of the hash
+//! needs it. It reports lanes whose top word is within the bound; it compares no more than that word.
+
+use super::lanes::{LANES_MAX, Lanes};
+use super::message::{NonceBlock, Padded, Shape, Words, begin, each_round, known_sums, varies, word};
+use super::rounds::{IV_START, KnownStart, State, known_round, scheduled};
+use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, K, PAD};
+use crate::{Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput};
+
+/// The nonce is word 3 of a header's second block.
+const NONCE_WORD: usize = 3;
+
+/// Word 18 is the first varying one after the nonce: below it the schedule is known.
+const FIRST_COMPUTED: usize = 18;
+
+/// Round after which only `e` is read: the top word is `e` of round 60, whose inputs are `a` of round 56 and `e` of 56 to 59.
+const LAST_FULL_ROUND: usize = 56;
+
+/// The round that makes the top word: it moves from `e` to `h` in the three rounds that are left out.
+const TOP_WORD_ROUND: usize = 60;
+
+/// All of a search that is known before its loop.
+struct FoldedSearch {
+    /// Known sums of the second block's schedule, shared by all midstates.
+    sums: [u32; 64],
+    starts: [Start; MIDSTATES_MAX],
+    count: usize,
+    /// Bits of the last state word that are zero in every hit.
+    zero_mask: u32,
+}
+
+/// One midstate after the rounds that the nonce does not enter.
+#[derive(Clone, Copy)]
+struct Start {
+    rounds: KnownStart,
+    midstate: [u32; 8],
+}
+
+impl FoldedSearch {
+    fn new(input: &SearchInput<'_>) -> Self {
+        input.assert_valid();
+        let sums = known_sums(&NonceBlock::KINDS, &second_block(input.tail));
+        let mut starts = [Start::new(&input.midstates[0], &sums); MIDSTATES_MAX];
+        for (start, midstate) in starts.iter_mut().zip(input.midstates) {
+            *start = Start::new(midstate, &sums);
+        }
+        Self { sums, starts, count: input.midstates.len(), zero_mask: zero_mask(input.top_word_max) }
+    }
+}
+
+impl Start {
+    fn new(midstate: &Midstate, sums: &[u32; 64]) -> Self {
+        let kw = |t: usize| K[t].wrapping_add(sums[t]);
+        let state = (0..NONCE_WORD).fold(midstate.0, |state, t| known_round(&state, kw(t)));
+        let rounds = KnownStart::new(&state, [kw(NONCE_WORD), kw(4), kw(5), kw(6)]);
+        Self { rounds, midstate: midstate.0 }
+    }
+}
+
+/// The words of a header's second block; the nonce's place is zero.
+fn second_block(tail: [u8; 12]) -> [u32; 16] {
+    let mut words = [0; 16];
+    for (word, bytes) in words.iter_mut().zip(tail.as_chunks::<4>().0) {
+        *word = u32::from_be_bytes(*bytes);
+    }
+    words[4] = PAD;
+    words[15] = HEADER_BITS;
+    words
+}
+
+/// The bits above the bound's highest one, as they stand in the last state word (the top word with its bytes reversed).
+/// No hit has one of them; for a bound of the form 2^n − 1 no other word lacks them all.
+const fn zero_mask(top_word_max: u32) -> u32 {
+    let above = match top_word_max.checked_ilog2() {
+        Some(highest) => !(u32::MAX >> (31 - highest)),
+        None => u32::MAX,
+    };
+    above.swap_bytes()
+}
+
+/// Searches nonces `first..=last` for hits, `L::COUNT` at a time, and pushes them in ascending order of the nonce for each
+/// midstate.
+///
+/// Groups begin at multiples of `L::COUNT`, so that the lanes differ in the nonce's low byte alone; lanes outside the range
+/// are dropped where hits are reported.
+#[inline(always)]
+pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut HitBuffer) {
+    let search = FoldedSearch::new(input);
+    let lane_numbers = L::lane_numbers_in_top_byte();
+    let lanes = L::COUNT as u32;
+    let mut group = first - first % lanes;
+    loop {
+        let nonce_words = L::splat(group.swap_bytes()).add(lane_numbers);
+        let schedule = nonce_schedule(nonce_words, &search.sums);
+        for (index, start) in search.starts[..search.count].iter().enumerate() {
+            let last_words = last_state_words(nonce_words, start, &schedule, &search.sums);
+            if last_words.some_lane_is_zero_under(search.zero_mask) {
+                let mut words = [0; LANES_MAX];
+                last_words.store(&mut words);
+                let found = Found { midstate: index as u8, group, range: (first, last), bound: input.top_word_max };
+                found.report(&words[..L::COUNT], hits);
+            }
+        }
+        if last - group < lanes {
+            break;
+        }
+        group += lanes;
+    }
+}
+
+/// The varying words of the second block's schedule, each with its round constant added: done once for all midstates.
+#[inline(always)]
+fn nonce_schedule<L: Lanes>(nonce_words: L, sums: &[u32; 64]) -> Words<L> {
+    let mut words = begin(&[]);
+    words[NONCE_WORD] = nonce_words;
+    let mut with_constants = begin(&[]);
+    each_round!(T => {
+        if const { T >= FIRST_COMPUTED } {
+            words[T] = word::<L, NonceBlock, T>(&words, sums);
+            // The last round adds its constant together with the midstate.
+            with_constants[T] = if const { T < 63 } { words[T].add(L::splat(K[T])) } else { words[T] };
+        }
+    });
+    with_constants
+}
+
+/// The last word of the double hash, as the state holds it (the top word with its bytes reversed).
+#[inline(always)]
+fn last_state_words<L: Lanes>(nonce_words: L, start: &Start, schedule: &Words<L>, sums: &[u32; 64]) -> L {
+    let mut state = start.rounds.rounds(nonce_words, [None, None, None]);
+    each_round!(T => {
+        if const { T > NONCE_WORD + 3 && T < 63 } {
+            let kw = if const { varies::<NonceBlock>(T) } { schedule[T] } else { L::splat(K[T].wrapping_add(sums[T])) };
+            state = state.round(kw);
+        }
+    });
+    last_word_of_digest(state.last_round(schedule[63], &start.midstate))
+}
+
+/// The last state word of the hash of a digest.
+#[inline(always)]
+pub(super) fn last_word_of_digest<L: Lanes>(digest: [L; 8]) -> L {
+    let sums = const { &Padded::<8>::sums(DIGEST_BITS) };
+    let mut words = begin(&digest);
+    let mut state: State<L> = IV_START.rounds(words[0], [Some(words[1]), Some(words[2]), Some(words[3])]);
+    each_round!(T => {
+        if const { T >= 4 && T <= LAST_FULL_ROUND } {
+            let kw = scheduled::<L, Padded<8>, T>(&mut words, sums);
+            state = state.round(kw);
+        } else if const { T > LAST_FULL_ROUND && T < TOP_WORD_ROUND } {
+            let kw = scheduled::<L, Padded<8>, T>(&mut words, sums);
+            state = state.round_e_only(kw);
+        }
+    });
+    let kw = word::<L, Padded<8>, TOP_WORD_ROUND>(&words, sums).add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7])));
+    state.next_e(kw)
+}
+
+/// A group of nonces in which a hit is likely.
+struct Found {
+    midstate: u8,
+    group: u32,
+    range: (u32, u32),
+    bound: u32,
+}
+
+impl Found {
+    /// Compares each lane's top word exactly and drops lanes outside the range. The rare path of the search.
+    #[cold]
+    #[inline(never)]
+    fn report(&self, last_words: &[u32], hits: &mut HitBuffer) {
+        let (first, last) = self.range;
+        for (nonce, word) in (self.group..=u32::MAX).zip(last_words) {
+            if (first..=last).contains(&nonce) && word.swap_bytes() <= self.bound {
+                hits.push(Hit { midstate: self.midstate, nonce });
+            }
+        }
+    }
+}

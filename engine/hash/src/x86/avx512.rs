@@ -1,0 +1,219 @@
+//! AVX-512: sixteen lanes with native rotates and three-input logic. The algorithm is in `lanewise`; here are its
+//! operations and the entry functions that carry the target features.
+
+use core::arch::x86_64::{
+    __m128i, __m512i, _mm_loadu_si128, _mm_setr_epi8, _mm_storeu_si128, _mm512_add_epi32, _mm512_broadcast_i32x4,
+    _mm512_castsi128_si512, _mm512_extracti32x4_epi32, _mm512_inserti32x4, _mm512_ror_epi32, _mm512_set1_epi32,
+    _mm512_setr_epi32, _mm512_shuffle_epi8, _mm512_slli_epi32, _mm512_sllv_epi32, _mm512_srlv_epi32,
+    _mm512_storeu_si512, _mm512_ternarylogic_epi32, _mm512_testn_epi32_mask, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+};
+
+use crate::lanewise::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, hash_rows};
+use crate::lanewise::lanes::{LANES_MAX, Lanes};
+use crate::lanewise::search;
+use crate::{HitBuffer, SearchInput};
+
+/// The truth tables of the three-input functions, indexed by the bits of the operands, first operand highest.
+const XOR3: i32 = 0b1001_0110;
+const CHOOSE: i32 = 0b1100_1010;
+const MAJORITY: i32 = 0b1110_1000;
+
+/// Lanes of one vector.
+const COUNT: usize = 16;
+
+/// Sixteen words. The type is private, and only the entry functions below name it.
+#[derive(Clone, Copy)]
+struct Zmm(__m512i);
+
+/// Evaluates intrinsics that need no more than registers.
+macro_rules! on_avx512 {
+    ($value:expr) => {
+        // SAFETY: only the entry functions below use `Zmm`, and their callers promise that the CPU has AVX-512F and BW.
+        unsafe { $value }
+    };
+}
+
+impl Lanes for Zmm {
+    const COUNT: usize = COUNT;
+
+    #[inline(always)]
+    fn splat(word: u32) -> Self {
+        on_avx512!(Self(_mm512_set1_epi32(word.cast_signed())))
+    }
+
+    #[inline(always)]
+    fn lane_numbers_in_top_byte() -> Self {
+        on_avx512!(Self(_mm512_slli_epi32::<24>(_mm512_setr_epi32(
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+        ))))
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        on_avx512!(Self(_mm512_add_epi32(self.0, other.0)))
+    }
+
+    #[inline(always)]
+    fn rotr<const R: i32, const L: i32>(self) -> Self {
+        on_avx512!(Self(_mm512_ror_epi32::<R>(self.0)))
+    }
+
+    #[inline(always)]
+    fn shr<const N: i32>(self) -> Self {
+        on_avx512!(Self(_mm512_srlv_epi32(self.0, _mm512_set1_epi32(N))))
+    }
+
+    #[inline(always)]
+    fn shl<const N: i32>(self) -> Self {
+        on_avx512!(Self(_mm512_sllv_epi32(self.0, _mm512_set1_epi32(N))))
+    }
+
+    #[inline(always)]
+    fn xor3(self, second: Self, third: Self) -> Self {
+        on_avx512!(Self(_mm512_ternarylogic_epi32::<XOR3>(self.0, second.0, third.0)))
+    }
+
+    #[inline(always)]
+    fn choose(self, on_one: Self, on_zero: Self) -> Self {
+        on_avx512!(Self(_mm512_ternarylogic_epi32::<CHOOSE>(self.0, on_one.0, on_zero.0)))
+    }
+
+    #[inline(always)]
+    fn majority(self, second: Self, third: Self) -> Self {
+        on_avx512!(Self(_mm512_ternarylogic_epi32::<MAJORITY>(self.0, second.0, third.0)))
+    }
+
+    #[inline(always)]
+    fn some_lane_is_zero_under(self, mask: u32) -> bool {
+        on_avx512!(_mm512_testn_epi32_mask(self.0, _mm512_set1_epi32(mask.cast_signed())) != 0)
+    }
+
+    #[inline(always)]
+    fn store(self, words: &mut [u32; LANES_MAX]) {
+        // SAFETY: as above for the instruction; `words` has room for more than 16 words, and the store needs no alignment.
+        unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
+    }
+
+    #[inline(always)]
+    fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4] {
+        assert!(stride * (COUNT - 1) + offset + 16 <= rows.len(), "rows end before the last word");
+        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of all 16 rows inside `rows`.
+        unsafe { load_transposed(rows.as_ptr().add(offset), stride) }
+    }
+
+    #[inline(always)]
+    fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
+        assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
+        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 16 digests inside `digests`.
+        unsafe { store_transposed(columns, digests.as_mut_ptr().cast::<u8>().add(offset)) }
+    }
+}
+
+/// Reads 16 bytes from each of 16 rows as big-endian words, and transposes them.
+///
+/// # Safety
+/// 16 bytes must be readable at `start` and at each of the 15 following multiples of `stride`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn load_transposed(start: *const u8, stride: usize) -> [Zmm; 4] {
+    // SAFETY: rows 0 to 3, and from each of them the three that follow at a distance of four rows, are the caller's sixteen.
+    let [a, b, c, d] = unsafe {
+        [
+            load_every_fourth_row(start, stride),
+            load_every_fourth_row(start.add(stride), stride),
+            load_every_fourth_row(start.add(2 * stride), stride),
+            load_every_fourth_row(start.add(3 * stride), stride),
+        ]
+    };
+    let [a, b, c, d] = transpose([a, b, c, d]);
+    [Zmm(a), Zmm(b), Zmm(c), Zmm(d)]
+}
+
+/// Reads 16 bytes from a row and the 4th, 8th and 12th after it, as big-endian words.
+///
+/// # Safety
+/// 16 bytes must be readable at each of the four rows.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn load_every_fourth_row(start: *const u8, stride: usize) -> __m512i {
+    // SAFETY: the caller's promise; the loads need no alignment.
+    let [first, second, third, fourth] = unsafe {
+        [
+            _mm_loadu_si128(start.cast::<__m128i>()),
+            _mm_loadu_si128(start.add(4 * stride).cast::<__m128i>()),
+            _mm_loadu_si128(start.add(8 * stride).cast::<__m128i>()),
+            _mm_loadu_si128(start.add(12 * stride).cast::<__m128i>()),
+        ]
+    };
+    let rows = _mm512_inserti32x4::<1>(_mm512_castsi128_si512(first), second);
+    let rows = _mm512_inserti32x4::<3>(_mm512_inserti32x4::<2>(rows, third), fourth);
+    bytes_reversed(rows)
+}
+
+/// Writes words to 16 digests as big-endian bytes: the inverse of [`load_transposed`].
+///
+/// # Safety
+/// 16 bytes must be writable at `start` and at each of the 15 following multiples of 32 bytes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn store_transposed([a, b, c, d]: [Zmm; 4], start: *mut u8) {
+    let rows = transpose([a.0, b.0, c.0, d.0]);
+    for (row, quads) in rows.into_iter().enumerate() {
+        let quads = bytes_reversed(quads);
+        // SAFETY: `row` is below 4, so these are rows of the caller's sixteen; the stores need no alignment.
+        unsafe {
+            let start = start.add(32 * row).cast::<__m128i>();
+            _mm_storeu_si128(start, _mm512_extracti32x4_epi32::<0>(quads));
+            _mm_storeu_si128(start.byte_add(4 * 32), _mm512_extracti32x4_epi32::<1>(quads));
+            _mm_storeu_si128(start.byte_add(8 * 32), _mm512_extracti32x4_epi32::<2>(quads));
+            _mm_storeu_si128(start.byte_add(12 * 32), _mm512_extracti32x4_epi32::<3>(quads));
+        }
+    }
+}
+
+/// Transposes the 4 × 4 words in each quarter of four vectors.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    let (cd_low, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    [
+        _mm512_unpacklo_epi64(ab_low, cd_low),
+        _mm512_unpackhi_epi64(ab_low, cd_low),
+        _mm512_unpacklo_epi64(ab_high, cd_high),
+        _mm512_unpackhi_epi64(ab_high, cd_high),
+    ]
+}
+
+/// Reverses the bytes of each word.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn bytes_reversed(words: __m512i) -> __m512i {
+    let order = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
+    _mm512_shuffle_epi8(words, _mm512_broadcast_i32x4(order))
+}
+
+/// Searches a nonce range.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn scan(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut HitBuffer) {
+    search::scan::<Zmm>(input, first, last, hits);
+}
+
+/// Hashes headers.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn hash_headers(headers: &[u8], digests: &mut [[u8; 32]]) {
+    hash_rows::<Zmm, HeaderRow>(headers, digests);
+}
+
+/// Hashes Merkle nodes twice.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn hash_nodes(nodes: &[u8], digests: &mut [[u8; 32]]) {
+    hash_rows::<Zmm, NodeRow>(nodes, digests);
+}
+
+/// Hashes prefixed Merkle nodes once.
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
+    hash_rows::<Zmm, PrefixedNodeRow>(nodes, digests);
+}

@@ -1,0 +1,6 @@
+//! The kernels for x86-64. Each file holds one instruction set: its vector type and its entry functions. Nothing here asks
+//! whether the CPU has the instructions; `kernel.rs` does, before it calls an entry.
+
+pub(crate) mod avx2;
+pub(crate) mod avx512;
+pub(crate) mod sha_ni;

@@ -1,0 +1,206 @@
+//! Every kernel that this CPU can run against its slow twin, `sha2` over whole messages: random input under proptest, and
+//! the edges by hand. What is fast is not asked here.
+
+use cityseal_hash::{HashKernel, Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, double_sha256, yardstick};
+use proptest::prelude::*;
+
+/// More hits than any test here expects.
+const PLENTY: usize = 1 << 16;
+
+/// First blocks that differ, with one tail.
+#[derive(Clone, Debug)]
+struct Blocks {
+    first: Vec<[u8; 64]>,
+    tail: [u8; 12],
+}
+
+impl Blocks {
+    fn midstates(&self) -> Vec<Midstate> {
+        self.first.iter().map(Midstate::of).collect()
+    }
+
+    fn header76(&self, midstate: usize) -> [u8; 76] {
+        core::array::from_fn(|i| if i < 64 { self.first[midstate][i] } else { self.tail[i - 64] })
+    }
+
+    fn scan(&self, kernel: HashKernel, range: (u32, u32), top_word_max: u32) -> Vec<Hit> {
+        let midstates = self.midstates();
+        let mut hits = HitBuffer::new(PLENTY);
+        kernel.scan(&SearchInput { midstates: &midstates, tail: self.tail, top_word_max }, range.0, range.1, &mut hits);
+        assert!(!hits.overflow());
+        hits.into_sorted()
+    }
+
+    fn twin(&self, (first, last): (u32, u32), top_word_max: u32) -> Vec<Hit> {
+        let mut all = Vec::new();
+        for midstate in 0..self.first.len() {
+            let mut hits = HitBuffer::new(PLENTY);
+            yardstick::sha2_whole_header_scan(&self.header76(midstate), first, last, top_word_max, &mut hits);
+            all.extend(hits.into_sorted().into_iter().map(|hit| Hit { midstate: midstate as u8, ..hit }));
+        }
+        all
+    }
+}
+
+fn some_blocks(count: usize) -> Blocks {
+    let first = (0..count).map(|b| core::array::from_fn(|i| (b * 67 + i * 31) as u8)).collect();
+    Blocks { first, tail: *b"twelve bytes" }
+}
+
+fn array_of<const N: usize>() -> impl Strategy<Value = [u8; N]> {
+    prop::collection::vec(any::<u8>(), N).prop_map(|bytes| bytes.try_into().unwrap())
+}
+
+fn blocks() -> impl Strategy<Value = Blocks> {
+    (prop::collection::vec(array_of::<64>(), 1..=MIDSTATES_MAX), array_of::<12>())
+        .prop_map(|(first, tail)| Blocks { first, tail })
+}
+
+/// Short ranges everywhere, the ends of the space among them.
+fn range() -> impl Strategy<Value = (u32, u32)> {
+    let first = prop_oneof![any::<u32>(), Just(0), u32::MAX - 100..=u32::MAX];
+    (first, 0..100_u32).prop_map(|(first, length)| (first, first.saturating_add(length)))
+}
+
+/// From one hit in thousands to every nonce, and edges of all sizes.
+fn bound() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        any::<u32>(),
+        Just(u32::MAX),
+        Just(0),
+        (0..32_u32).prop_map(|n| 1 << n),
+        (0..32_u32).prop_map(|n| u32::MAX >> n)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_kernel_finds_what_hashing_whole_headers_finds(blocks in blocks(), range in range(), bound in bound()) {
+        let expected = blocks.twin(range, bound);
+        for kernel in HashKernel::all_available() {
+            prop_assert_eq!(&blocks.scan(kernel, range, bound), &expected, "{:?}", kernel);
+        }
+    }
+
+    #[test]
+    fn a_bound_is_a_hit_and_one_less_is_not(blocks in blocks(), nonce in any::<u32>()) {
+        let header: Vec<u8> = blocks.header76(0).into_iter().chain(nonce.to_le_bytes()).collect();
+        let top_word = yardstick::top_word(&double_sha256(&header));
+        let hit = Hit { midstate: 0, nonce };
+        for kernel in HashKernel::all_available() {
+            prop_assert!(blocks.scan(kernel, (nonce, nonce), top_word).contains(&hit), "{:?}", kernel);
+            if let Some(below) = top_word.checked_sub(1) {
+                prop_assert!(!blocks.scan(kernel, (nonce, nonce), below).contains(&hit), "{:?}", kernel);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_hashes_headers_like_sha2(headers in prop::collection::vec(array_of::<80>(), 0..70)) {
+        assert_same_digests(headers.as_flattened(), headers.len(), HashKernel::hash_headers, yardstick::sha2_headers);
+    }
+
+    #[test]
+    fn every_kernel_hashes_nodes_like_sha2(nodes in prop::collection::vec(array_of::<64>(), 0..70)) {
+        let bytes = nodes.as_flattened();
+        assert_same_digests(bytes, nodes.len(), HashKernel::hash_nodes, yardstick::sha2_nodes);
+        assert_same_digests(bytes, nodes.len(), HashKernel::hash_nodes_rfc6962, yardstick::sha2_nodes_rfc6962);
+    }
+}
+
+fn assert_same_digests(
+    rows: &[u8],
+    count: usize,
+    hash: fn(HashKernel, &[u8], &mut [[u8; 32]]),
+    twin: fn(&[u8], &mut [[u8; 32]]),
+) {
+    let mut expected = vec![[0; 32]; count];
+    twin(rows, &mut expected);
+    for kernel in HashKernel::all_available() {
+        let mut digests = vec![[0xaa; 32]; count];
+        hash(kernel, rows, &mut digests);
+        assert_eq!(digests, expected, "{kernel:?}");
+    }
+}
+
+#[test]
+fn both_edge_nonces_are_hits_under_an_all_ones_bound() {
+    for count in [1, MIDSTATES_MAX] {
+        let blocks = some_blocks(count);
+        for kernel in HashKernel::all_available() {
+            for nonce in [0, u32::MAX] {
+                let expected: Vec<_> = (0..count as u8).map(|midstate| Hit { midstate, nonce }).collect();
+                assert_eq!(blocks.scan(kernel, (nonce, nonce), u32::MAX), expected, "{kernel:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_all_ones_bound_makes_every_nonce_of_any_short_range_a_hit_once() {
+    let blocks = some_blocks(1);
+    for kernel in HashKernel::all_available() {
+        for first in (0..70).chain(u32::MAX - 70..=u32::MAX) {
+            for last in [first, first.saturating_add(1), first.saturating_add(40)] {
+                let nonces: Vec<_> = blocks.scan(kernel, (first, last), u32::MAX).iter().map(|hit| hit.nonce).collect();
+                assert_eq!(nonces, (first..=last).collect::<Vec<_>>(), "{kernel:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_buffer_is_no_overflow_and_one_hit_more_is() {
+    let blocks = some_blocks(2);
+    let midstates = blocks.midstates();
+    let input = SearchInput { midstates: &midstates, tail: blocks.tail, top_word_max: u32::MAX };
+    for kernel in HashKernel::all_available() {
+        for (last, overflow) in [(99, false), (100, true)] {
+            let mut hits = HitBuffer::new(200);
+            kernel.scan(&input, 0, last, &mut hits);
+            assert_eq!((hits.as_slice().len(), hits.overflow()), (200, overflow), "{kernel:?}");
+            hits.clear();
+            assert_eq!((hits.as_slice().len(), hits.overflow()), (0, false));
+        }
+    }
+}
+
+#[test]
+fn hits_of_one_midstate_come_in_ascending_order() {
+    let blocks = some_blocks(3);
+    let midstates = blocks.midstates();
+    let input = SearchInput { midstates: &midstates, tail: blocks.tail, top_word_max: u32::MAX / 5 };
+    for kernel in HashKernel::all_available() {
+        let mut hits = HitBuffer::new(PLENTY);
+        kernel.scan(&input, 17, 2_000, &mut hits);
+        for midstate in 0..3 {
+            let nonces: Vec<_> =
+                hits.as_slice().iter().filter(|hit| hit.midstate == midstate).map(|hit| hit.nonce).collect();
+            assert!(nonces.len() > 100 && nonces.is_sorted(), "{kernel:?}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "a nonce range runs upwards")]
+fn a_range_that_runs_backwards_is_refused() {
+    some_blocks(1).scan(HashKernel::portable(), (1, 0), 0);
+}
+
+#[test]
+#[should_panic(expected = "1 to 8 midstates, not 9")]
+fn one_midstate_more_than_the_maximum_is_refused() {
+    some_blocks(MIDSTATES_MAX + 1).scan(HashKernel::detect(), (0, 0), 0);
+}
+
+#[test]
+#[should_panic(expected = "80 bytes a message")]
+fn headers_that_do_not_fill_their_digests_are_refused() {
+    let kernel = *HashKernel::all_available().first().unwrap();
+    if kernel.name() == "portable" {
+        panic!("80 bytes a message: the portable kernel says it in other words");
+    }
+    kernel.hash_headers(&[0; 79], &mut [[0; 32]; 1]);
+}
