@@ -7,19 +7,41 @@
 //! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
 //! explorers show.
 
+mod difficulty;
 mod hash;
 mod header;
 pub mod hex;
+mod history;
+mod judge;
+mod median;
 pub mod merkle;
+mod network;
+mod parameters;
+mod parameters_file;
 pub mod rfc6962;
+mod rule;
+mod summary;
 mod target;
+pub mod twin;
 mod u256;
+mod verdict;
 mod work;
 
+pub use difficulty::{
+    Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget,
+};
 pub use hash::{BlockHash, MerkleRoot};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;
+pub use history::{History, HistoryError, START_HEIGHT_MAX};
+pub use judge::judge;
+pub use network::{Network, UnknownNetwork};
+pub use parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+pub use parameters_file::{NAME_BYTES_MAX, ParametersError, ValueFault};
+pub use rule::{BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
+pub use summary::Summary;
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
+pub use verdict::{Cut, Judgement, Tip, Verdict};
 pub use work::{ChainWork, Work};
 mod coinbase;
 mod coverage;

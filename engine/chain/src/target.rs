@@ -101,6 +101,9 @@ impl Target {
     /// The threshold that every hash meets.
     pub const MAX: Self = Self(U256::MAX);
 
+    /// The hardest threshold that there is.
+    pub const ONE: Self = Self(U256::ONE);
+
     /// Reads 64 hex digits, most significant first.
     ///
     /// # Errors

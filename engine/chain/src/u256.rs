@@ -116,6 +116,16 @@ impl U256 {
         (Self(limbs), carry)
     }
 
+    /// `(high * 2^256 + low) >> bits`, or none if that passes 2^256 - 1.
+    pub(crate) fn shr_wide((low, high): (Self, u64), bits: u32) -> Option<Self> {
+        if high.checked_shr(bits).unwrap_or(0) != 0 {
+            return None;
+        }
+        let high = Self::from_u64(high);
+        let moved = if bits <= 256 { high.shl(256 - bits) } else { high.shr(bits - 256) };
+        Some(moved.overflowing_add(low.shr(bits)).0)
+    }
+
     /// `(high * 2^256 + low) / divisor`, rounded down, or none if that passes 2^256 - 1. The divisor is not zero.
     pub(crate) fn div_wide_u64((low, high): (Self, u64), divisor: u64) -> Option<Self> {
         if high >= divisor {
@@ -250,6 +260,14 @@ mod tests {
         fn shifts_as_the_oracle(a in any_u256(), bits in 0u32..300) {
             prop_assert_eq!(big(a.shl(bits)), (big(a) << bits) % modulus());
             prop_assert_eq!(big(a.shr(bits)), big(a) >> bits);
+        }
+
+        #[test]
+        fn shifts_wide_numbers_as_the_oracle(low in any_u256(), high: u64, zeros in 0u32..=64, bits in 0u32..400) {
+            let high = high.checked_shr(zeros).unwrap_or(0);
+            let expected = ((BigUint::from(high) << 256) + big(low)) >> bits;
+            let expected = (expected < modulus()).then_some(expected);
+            prop_assert_eq!(U256::shr_wide((low, high), bits).map(big), expected);
         }
 
         #[test]

@@ -1,0 +1,225 @@
+//! The consensus parameters of a chain: what a verdict depends on besides the headers and the time.
+//!
+//! A value of this type is consistent: its genesis header meets its own target under the limit. Where the numbers come
+//! from is told in `network.rs` (Bitcoin's networks) and `parameters_file.rs` (a city's TOML).
+
+use crate::difficulty::Difficulty;
+use crate::hash::BlockHash;
+use crate::header::BlockHeader;
+use crate::hex;
+use crate::target::{CompactTarget, Target};
+use cityseal_hash::sha256;
+use std::fmt::Write;
+
+/// How far a header's time may run ahead of now unless a city says otherwise: two hours (Bitcoin Core:
+/// `MAX_FUTURE_BLOCK_TIME`).
+pub const FUTURE_LIMIT_S: u64 = 2 * 60 * 60;
+
+/// The tree under a header's Merkle root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MerkleKind {
+    /// Bitcoin's tree of double SHA-256, see [`crate::merkle`].
+    Bitcoin,
+    /// The tree of RFC 6962 over single SHA-256, see [`crate::rfc6962`].
+    Rfc6962Sha256,
+}
+
+impl MerkleKind {
+    /// The name in a city's TOML.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bitcoin => "bitcoin",
+            Self::Rfc6962Sha256 => "rfc6962-sha256",
+        }
+    }
+}
+
+/// From `from_height` on, a header's version (signed) is at least `min`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VersionRule {
+    /// The smallest version that passes.
+    pub min: i32,
+    /// The first height that it holds for.
+    pub from_height: u64,
+}
+
+/// The consensus parameters of one chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    name: String,
+    genesis: BlockHeader,
+    genesis_hash: BlockHash,
+    pow_limit: Target,
+    limit_bits: CompactTarget,
+    difficulty: Difficulty,
+    future_limit_s: u64,
+    versions: Vec<VersionRule>,
+    merkle: MerkleKind,
+    block_signature: bool,
+}
+
+impl Parameters {
+    /// Puts checked parts together. `versions` stand in the order of their heights.
+    #[expect(clippy::too_many_arguments, reason = "the one constructor of a record, called from two places")]
+    pub(crate) fn new(
+        name: String,
+        genesis: BlockHeader,
+        pow_limit: Target,
+        difficulty: Difficulty,
+        future_limit_s: u64,
+        versions: Vec<VersionRule>,
+        merkle: MerkleKind,
+        block_signature: bool,
+    ) -> Self {
+        let (genesis_hash, limit_bits) = (genesis.hash(), pow_limit.to_compact_lossy());
+        Self {
+            name,
+            genesis,
+            genesis_hash,
+            pow_limit,
+            limit_bits,
+            difficulty,
+            future_limit_s,
+            versions,
+            merkle,
+            block_signature,
+        }
+    }
+
+    /// The network's or the city's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The header at height 0.
+    pub const fn genesis(&self) -> &BlockHeader {
+        &self.genesis
+    }
+
+    /// The hash of the header at height 0.
+    pub const fn genesis_hash(&self) -> BlockHash {
+        self.genesis_hash
+    }
+
+    /// The easiest target that a header may carry.
+    pub const fn pow_limit(&self) -> Target {
+        self.pow_limit
+    }
+
+    /// The limit in compact form, rounded down: what a header at minimum difficulty carries.
+    pub const fn limit_bits(&self) -> CompactTarget {
+        self.limit_bits
+    }
+
+    /// How the required bits are set.
+    pub const fn difficulty(&self) -> &Difficulty {
+        &self.difficulty
+    }
+
+    /// How far a header's time may run ahead of now, in seconds.
+    pub const fn future_limit_s(&self) -> u64 {
+        self.future_limit_s
+    }
+
+    /// The version rules, by ascending height.
+    pub fn versions(&self) -> &[VersionRule] {
+        &self.versions
+    }
+
+    /// The tree under each header's Merkle root.
+    pub const fn merkle(&self) -> MerkleKind {
+        self.merkle
+    }
+
+    /// Whether blocks are signed outside their headers (signet, BIP325), which header rules cannot check.
+    pub const fn has_block_signature(&self) -> bool {
+        self.block_signature
+    }
+
+    /// The version rule that holds at `height`, if there is one.
+    pub fn version_rule_at(&self, height: u64) -> Option<VersionRule> {
+        self.versions.iter().rev().find(|rule| rule.from_height <= height).copied()
+    }
+
+    /// The digest of all parameters: SHA-256 over [`Self::canonical_text`], as 64 hex digits in the order of FIPS 180-4.
+    pub fn digest(&self) -> String {
+        hex::encode(&sha256(self.canonical_text().as_bytes()))
+    }
+
+    /// Every parameter, one `key=value` a line, each line ended by a line feed, always in this order:
+    ///
+    /// `cityseal-parameters=1` (the version of this text), `name`, `genesis` (160 hex), `pow_limit` (64 hex),
+    /// `difficulty` (`fixed`, `bitcoin-2016` with its two flags, or `asert` with its five numbers), `future_limit_s`,
+    /// one `version=MIN@HEIGHT` for each rule by ascending height, `merkle`, `block_signature` (`none` or `bip325`).
+    pub fn canonical_text(&self) -> String {
+        let mut text = format!(
+            "cityseal-parameters=1\nname={}\ngenesis={}\npow_limit={}\ndifficulty={}\nfuture_limit_s={}\n",
+            self.name,
+            self.genesis.to_hex(),
+            self.pow_limit,
+            canonical_difficulty(&self.difficulty),
+            self.future_limit_s,
+        );
+        for rule in &self.versions {
+            // Writing into a `String` cannot fail.
+            let _ = writeln!(text, "version={}@{}", rule.min, rule.from_height);
+        }
+        let signature = if self.block_signature { "bip325" } else { "none" };
+        let _ = write!(text, "merkle={}\nblock_signature={signature}\n", self.merkle.name());
+        text
+    }
+}
+
+fn canonical_difficulty(difficulty: &Difficulty) -> String {
+    match difficulty {
+        Difficulty::Fixed => "fixed".to_owned(),
+        Difficulty::Bitcoin2016 { min_difficulty, bip94 } => {
+            format!("bitcoin-2016 min_difficulty={min_difficulty} bip94={bip94}")
+        }
+        Difficulty::Asert(asert) => format!(
+            "asert spacing_s={} half_life_s={} anchor_height={} anchor_parent_time={} anchor_bits={}",
+            asert.spacing_s, asert.half_life_s, asert.anchor_height, asert.anchor_parent_time, asert.anchor_bits,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Network;
+
+    #[test]
+    fn the_canonical_text_of_mainnet_is_as_documented() {
+        let expected = "cityseal-parameters=1\n\
+            name=mainnet\n\
+            genesis=0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e\
+            67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c\n\
+            pow_limit=00000000ffffffffffffffffffffffffffffffffffffffffffffffffffffffff\n\
+            difficulty=bitcoin-2016 min_difficulty=false bip94=false\n\
+            future_limit_s=7200\n\
+            version=2@227931\n\
+            version=3@363725\n\
+            version=4@388381\n\
+            merkle=bitcoin\n\
+            block_signature=none\n";
+        let mainnet = Parameters::of(Network::Mainnet);
+        assert_eq!(mainnet.canonical_text(), expected);
+        assert_eq!(mainnet.digest(), hex::encode(&sha256(expected.as_bytes())));
+    }
+
+    #[test]
+    fn no_two_networks_share_a_digest() {
+        let digests: std::collections::HashSet<_> =
+            Network::ALL.into_iter().map(|network| Parameters::of(network).digest()).collect();
+        assert_eq!(digests.len(), Network::ALL.len());
+    }
+
+    #[test]
+    fn the_version_rule_changes_exactly_at_its_height() {
+        let mainnet = Parameters::of(Network::Mainnet);
+        let min_at = |height| mainnet.version_rule_at(height).map(|rule| rule.min);
+        assert_eq!((min_at(0), min_at(227_930), min_at(227_931)), (None, None, Some(2)));
+        assert_eq!((min_at(363_724), min_at(363_725)), (Some(2), Some(3)));
+        assert_eq!((min_at(388_380), min_at(388_381), min_at(u64::MAX)), (Some(3), Some(4), Some(4)));
+    }
+}

@@ -1,0 +1,140 @@
+//! What a run of consecutive headers proves, as a value that joins: any split of a chain over threads, devices or
+//! machines gives the bytes that one thread would give.
+//!
+//! A summary believes the history that its headers were judged after. It concludes nothing: see `verdict.rs`.
+
+use crate::hash::BlockHash;
+use crate::rule::{Fault, NotChecked};
+use crate::work::ChainWork;
+
+/// What a run of consecutive headers proves.
+///
+/// Joining is associative, and the summary of no headers changes nothing on either side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Height of the first header of the run.
+    pub first_height: u64,
+    /// Headers that passed every judged rule, from the first one on without a gap.
+    pub count: u64,
+    /// The predecessor that the first header names; none if there is no header.
+    pub first_prev: Option<BlockHash>,
+    /// Hash of the last header that passed; none if none did.
+    pub last_hash: Option<BlockHash>,
+    /// The work of the headers that passed, held at 2^256 - 1.
+    pub work: ChainWork,
+    /// The first rule broken; headers after it were not judged.
+    pub fault: Option<Fault>,
+    /// What was not judged, up to the last header judged (a faulty one included): sorted by rule, then by height, with
+    /// neighbours of one reason joined.
+    pub not_checked: Vec<NotChecked>,
+}
+
+impl Summary {
+    /// The summary of no headers, before the one at `first_height`.
+    pub const fn empty(first_height: u64) -> Self {
+        Self {
+            first_height,
+            count: 0,
+            first_prev: None,
+            last_hash: None,
+            work: ChainWork::ZERO,
+            fault: None,
+            not_checked: Vec::new(),
+        }
+    }
+
+    /// Joins the summary of the headers that follow directly. After a fault nothing is added: what comes later was
+    /// judged after a history that is not a chain.
+    ///
+    /// # Panics
+    /// If `next` does not begin where this summary ends: then our own parts have lost their order.
+    #[must_use]
+    pub fn join(self, next: Self) -> Self {
+        if self.fault.is_some() {
+            return self;
+        }
+        assert_eq!(self.first_height + self.count, next.first_height, "summaries join in the order of their headers");
+        Self {
+            first_height: self.first_height,
+            count: self.count + next.count,
+            first_prev: self.first_prev.or(next.first_prev),
+            last_hash: next.last_hash.or(self.last_hash),
+            work: self.work.saturating_add(next.work),
+            fault: next.fault,
+            not_checked: joined(self.not_checked, next.not_checked),
+        }
+    }
+
+    /// Height of the last header that passed; none if none did.
+    pub const fn last_height(&self) -> Option<u64> {
+        if self.count == 0 { None } else { Some(self.first_height + self.count - 1) }
+    }
+}
+
+/// Brings ranges into their one order and joins neighbours of one rule and one reason.
+fn joined(mut ranges: Vec<NotChecked>, more: Vec<NotChecked>) -> Vec<NotChecked> {
+    if more.is_empty() {
+        return ranges;
+    }
+    ranges.extend(more);
+    in_order(ranges)
+}
+
+/// Sorted by rule, then by height, with neighbours of one rule and one reason joined.
+pub(crate) fn in_order(mut ranges: Vec<NotChecked>) -> Vec<NotChecked> {
+    ranges.sort_unstable();
+    ranges.dedup_by(|next, last| {
+        let touches = last.rule == next.rule && last.why == next.why && last.to + 1 == next.from;
+        if touches {
+            last.to = next.to;
+        }
+        touches
+    });
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{FaultValue, Rule, Unjudged};
+
+    fn range(rule: &'static str, from: u64, to: u64, why: Unjudged) -> NotChecked {
+        NotChecked { rule, from, to, why }
+    }
+
+    #[test]
+    fn no_headers_change_nothing_on_either_side() {
+        let run = Summary { count: 2, first_prev: Some(BlockHash::ZERO), ..Summary::empty(5) };
+        assert_eq!(Summary::empty(5).join(run.clone()), run);
+        assert_eq!(run.clone().join(Summary::empty(7)), run);
+        assert_eq!(run.last_height(), Some(6));
+        assert_eq!(Summary::empty(5).last_height(), None);
+    }
+
+    #[test]
+    fn neighbouring_ranges_of_one_reason_become_one() {
+        let left = vec![range("R07", 5, 5, Unjudged::ParentAbsent), range("R08", 5, 8, Unjudged::MedianAbsent)];
+        let right = vec![range("R07", 6, 6, Unjudged::PeriodStartAbsent), range("R08", 9, 15, Unjudged::MedianAbsent)];
+        let expected = vec![
+            range("R07", 5, 5, Unjudged::ParentAbsent),
+            range("R07", 6, 6, Unjudged::PeriodStartAbsent),
+            range("R08", 5, 15, Unjudged::MedianAbsent),
+        ];
+        assert_eq!(joined(left, right), expected);
+    }
+
+    #[test]
+    fn nothing_is_added_after_a_fault() {
+        let value = FaultValue::Time(0);
+        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80 };
+        let broken = Summary { count: 1, fault: Some(fault), ..Summary::empty(5) };
+        let later = Summary { count: 9, ..Summary::empty(100) };
+        assert_eq!(broken.clone().join(later), broken);
+    }
+
+    #[test]
+    #[should_panic(expected = "summaries join in the order of their headers")]
+    fn a_gap_between_summaries_is_our_own_broken_promise() {
+        let _ = Summary::empty(5).join(Summary::empty(6));
+    }
+}
