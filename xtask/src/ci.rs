@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use crate::say::{say, title};
-use crate::shell::{Failure, Outcome, answers, cargo, program, run, workspace_root};
+use crate::shell::{Failure, Outcome, answers, cargo, program, run, target_dir, workspace_root};
 use crate::{readme, test};
 
 /// A named check.
@@ -64,12 +64,18 @@ fn benches() -> Outcome {
     run(&mut cargo(["test", "--quiet", "--workspace", "--locked", "--bench", "*"]))
 }
 
-/// Builds the fuzz targets without libFuzzer (which needs a C++ compiler) and runs each body on its seeds and on
-/// mutations of them.
+/// Checks the fuzz targets without libFuzzer (which needs a C++ compiler), and runs each body on its seeds and on
+/// mutations of them. The artifacts are shared with those of the root's workspace.
 fn fuzz() -> Outcome {
-    let fuzz = ["--quiet", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"];
-    run(cargo(["clippy"]).args(fuzz).args(["--all-targets", "--", "-D", "warnings"]))?;
-    run(cargo(["test"]).args(fuzz))
+    let target_dir = target_dir();
+    let in_fuzz = |words: &[&str]| {
+        let mut command = cargo(words);
+        command.args(["--quiet", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"]);
+        command.arg("--target-dir").arg(&target_dir);
+        command
+    };
+    run(in_fuzz(&["clippy", "--all-targets"]).args(["--features", "targets", "--", "-D", "warnings"]))?;
+    run(&mut in_fuzz(&["test"]))
 }
 
 fn dependencies() -> Outcome {

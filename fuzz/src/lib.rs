@@ -1,0 +1,42 @@
+//! The bodies of the fuzz targets. Each takes any bytes, and compares the product with a twin that is written here in
+//! the plainest way, or with something that must hold; none only waits for a panic.
+//!
+//! A file under `fuzz_targets/` hands libFuzzer's bytes to one body. `tests/bodies.rs` runs every body on its seeds and
+//! on mutations of them, without libFuzzer.
+
+mod compact_target;
+mod cursor;
+mod header_hex;
+mod parameters;
+mod segments;
+mod template;
+mod twin;
+
+/// A fuzz target.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// The name of its file under `fuzz_targets/`.
+    pub name: &'static str,
+    /// What it does with bytes.
+    pub body: fn(&[u8]),
+    /// Inputs that reach deep.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every fuzz target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "compact_target", body: compact_target::body, seeds: compact_target::seeds },
+    Target { name: "header_hex", body: header_hex::body, seeds: header_hex::seeds },
+    Target { name: "parameters", body: parameters::body, seeds: parameters::seeds },
+    Target { name: "segments", body: segments::body, seeds: segments::seeds },
+    Target { name: "template", body: template::body, seeds: template::seeds },
+];
+
+/// Runs the body of the target of that name.
+///
+/// # Panics
+/// If there is no such target, or the body found something.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of that name is in the table");
+    (target.body)(data);
+}
