@@ -4,6 +4,7 @@
 //! and "everything was searched" is read from the entries themselves: no counter, and nobody's word, is believed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::space::Stretch;
 use crate::{NonceSpan, Region, SearchSpace};
@@ -40,6 +41,25 @@ pub struct CoverageGap {
     pub time: u32,
     /// The nonces that are missing.
     pub nonces: NonceSpan,
+}
+
+impl std::fmt::Display for CoverageGap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(extranonce) = self.extranonce {
+            write!(f, "extranonce {extranonce}, ")?;
+        }
+        write!(f, "version {:08x}, time {}, nonces {}", self.version, self.time, self.nonces)
+    }
+}
+
+impl fmt::Display for CoverageGap {
+    /// As the contract writes the parts: `extranonce 5, version 20000000, time 1231006505, nonces 0..=99`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(extranonce) = self.extranonce {
+            write!(f, "extranonce {extranonce}, ")?;
+        }
+        write!(f, "version {:08x}, time {}, nonces {}", self.version, self.time, self.nonces)
+    }
 }
 
 /// What the ledger refuses: each is a broken promise between parts of the engine. A refused region changes nothing.

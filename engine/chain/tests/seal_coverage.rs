@@ -66,6 +66,11 @@ fn an_empty_ledger_has_its_first_gap_at_the_first_cell_and_a_nearly_full_one_at_
     }
     let last = CoverageGap { extranonce: Some(6), version: 0xf001, time: 1001, nonces: NonceSpan::single(99) };
     assert_eq!(coverage.first_gap(), Some(last));
+    assert_eq!(last.to_string(), "extranonce 6, version 0000f001, time 1001, nonces 99..=99");
+    assert_eq!(
+        CoverageGap { extranonce: None, version: -1, ..last }.to_string(),
+        "version ffffffff, time 1001, nonces 99..=99"
+    );
     assert_eq!(coverage.volume(), space().volume() - 1);
 }
 
