@@ -43,15 +43,6 @@ pub struct CoverageGap {
     pub nonces: NonceSpan,
 }
 
-impl std::fmt::Display for CoverageGap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(extranonce) = self.extranonce {
-            write!(f, "extranonce {extranonce}, ")?;
-        }
-        write!(f, "version {:08x}, time {}, nonces {}", self.version, self.time, self.nonces)
-    }
-}
-
 impl fmt::Display for CoverageGap {
     /// As the contract writes the parts: `extranonce 5, version 20000000, time 1231006505, nonces 0..=99`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
