@@ -1,1 +1,30 @@
-//! See the package description.
+//! The gRPC wire of `CitySeal`: the messages and services of `cityseal.v1`, and their conversions to and from the
+//! types of `cityseal-chain`.
+//!
+//! It does no I/O and holds no policy. It trusts nothing that comes from the wire: each conversion from a message checks every
+//! field and names the one that is wrong ([`FieldError`]). In messages all 32-byte fields are in wire order.
+
+pub mod field;
+mod template;
+mod verdict;
+
+pub use field::{FieldError, FieldProblem};
+pub use template::{ClaimedSeal, template_from_request, template_to_wire};
+pub use verdict::{fault_from_wire, tip_from_wire};
+
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code; its documentation stands in the .proto files"
+)]
+pub mod v1 {
+    tonic::include_proto!("cityseal.v1");
+}
+
+/// The encoded `FileDescriptorSet` of `cityseal.v1`, for server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cityseal_v1_descriptor.bin"));
+
+/// The domain of every `google.rpc.ErrorInfo` that the service sends.
+pub const ERROR_DOMAIN: &str = "cityseal";

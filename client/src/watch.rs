@@ -1,0 +1,132 @@
+//! The events of a job, over reconnections: each once, in order.
+//!
+//! What it gives is what the service says; seals in it were not checked ([`crate::Client::seal`] checks them).
+
+use cityseal_proto::v1;
+use cityseal_proto::v1::watch_job_response::Event as Body;
+use tonic::{Code, Status, Streaming};
+use tracing::debug;
+
+use crate::connection::Client;
+use crate::error::{ClientError, number_of, reason_of};
+use crate::retry::{Attempts, is_transient, wanted_pause};
+
+/// What happened to a job.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum JobEvent {
+    /// It was taken.
+    Accepted {
+        /// The job as it stood.
+        job: v1::Job,
+    },
+    /// Its counts moved.
+    Progress {
+        /// The job as it stood.
+        job: v1::Job,
+    },
+    /// It ended. Nothing follows.
+    Ended {
+        /// The job as it stands for good.
+        job: v1::Job,
+        /// Its seals (unchecked), what was searched and by whom.
+        result: v1::SealResult,
+    },
+}
+
+/// The events of one job. It finds them again after the connection broke.
+#[derive(Debug)]
+pub struct Watch {
+    client: Client,
+    job_id: String,
+    next_seq: u64,
+    stream: Option<Streaming<v1::WatchJobResponse>>,
+    attempts: Attempts,
+    ended: bool,
+}
+
+impl Client {
+    /// Watches a job from event `from_seq` on (the first has 1; 0: from the beginning). Dropping the watch does not end the job.
+    pub fn watch(&self, job_id: &str, from_seq: u64) -> Watch {
+        Watch {
+            client: self.clone(),
+            job_id: job_id.to_owned(),
+            next_seq: from_seq.max(1),
+            stream: None,
+            attempts: self.attempts(),
+            ended: false,
+        }
+    }
+}
+
+impl Watch {
+    /// The number of the next event.
+    pub const fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// The next event, or `None` after the job's end.
+    ///
+    /// Events that the service no longer keeps after a long break are left out: the next one tells the counts all the same.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `JOB_NOT_FOUND` where the service lost the job; others where the connection stays broken for longer than the
+    /// retry policy bears.
+    pub async fn next(&mut self) -> Result<Option<JobEvent>, ClientError> {
+        while !self.ended {
+            match self.receive().await {
+                Ok(message) => {
+                    self.attempts.succeeded();
+                    return self.take(message).map(Some);
+                }
+                Err(status) => self.recover(status).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn receive(&mut self) -> Result<v1::WatchJobResponse, Status> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.open().await?,
+        };
+        let cut = || Status::unavailable("the stream of events ended before the job did");
+        let message = stream.message().await?.ok_or_else(cut)?;
+        self.stream = Some(stream);
+        Ok(message)
+    }
+
+    async fn open(&self) -> Result<Streaming<v1::WatchJobResponse>, Status> {
+        let request = v1::WatchJobRequest { job_id: self.job_id.clone(), from_seq: self.next_seq };
+        Ok(self.client.sealer().watch_job(request).await?.into_inner())
+    }
+
+    fn take(&mut self, message: v1::WatchJobResponse) -> Result<JobEvent, ClientError> {
+        let job = message.job.ok_or(ClientError::Cut { expected: "the job of an event" })?;
+        self.next_seq = message.seq.saturating_add(1);
+        match message.event {
+            Some(Body::Accepted(_)) => Ok(JobEvent::Accepted { job }),
+            // A kind of event that this build does not know tells at least the counts.
+            Some(Body::Progress(_)) | None => Ok(JobEvent::Progress { job }),
+            Some(Body::Ended(result)) => {
+                self.ended = true;
+                Ok(JobEvent::Ended { job, result })
+            }
+        }
+    }
+
+    /// Prepares the next attempt, or gives the error up to the caller.
+    async fn recover(&mut self, status: Status) -> Result<(), ClientError> {
+        debug!(job_id = self.job_id, %status, "watch interrupted");
+        self.stream = None;
+        if status.code() == Code::OutOfRange && reason_of(&status).as_deref() == Some("SEQ_OUT_OF_RANGE") {
+            let oldest = number_of(&status, "oldest_seq").filter(|oldest| *oldest > self.next_seq);
+            self.next_seq = oldest.ok_or_else(|| ClientError::from(status))?;
+            return Ok(());
+        }
+        if !is_transient(&status) || !self.attempts.wait(wanted_pause(&status)).await {
+            return Err(status.into());
+        }
+        Ok(())
+    }
+}

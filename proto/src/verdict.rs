@@ -1,0 +1,97 @@
+//! Faults and tips to and from the wire.
+//!
+//! What a peer says of a chain is only taken apart here: whether it can be believed is for its reader to check.
+
+use cityseal_chain::{ChainWork, CompactTarget, Fault, FaultValue, NotChecked, Rule, Tip};
+
+use crate::field::{self, FieldError, FieldProblem};
+use crate::v1;
+
+impl From<&Tip> for v1::Tip {
+    fn from(tip: &Tip) -> Self {
+        Self {
+            height: tip.height,
+            hash: field::bytes(tip.hash.to_wire()),
+            chain_work: field::bytes(tip.chain_work.to_wire()),
+        }
+    }
+}
+
+/// A tip as a peer says it is.
+///
+/// # Errors
+/// [`FieldError`] where a field has not its length.
+pub fn tip_from_wire(message: &v1::Tip) -> Result<Tip, FieldError> {
+    let chain_work = field::fixed("chain_work", &message.chain_work)?;
+    Ok(Tip {
+        height: message.height,
+        hash: field::hash("hash", &message.hash)?,
+        chain_work: ChainWork::from_wire(&chain_work),
+    })
+}
+
+impl From<&Fault> for v1::Fault {
+    fn from(fault: &Fault) -> Self {
+        Self {
+            height: fault.height,
+            rule: fault.rule.code().to_owned(),
+            name: fault.rule.name().to_owned(),
+            expected: Some((&fault.expected).into()),
+            found: Some((&fault.found).into()),
+            offset: fault.offset,
+        }
+    }
+}
+
+/// A fault as a peer says it is.
+///
+/// # Errors
+/// [`FieldError`] where a value has not its length, or where this build does not know the rule: it could not judge it.
+pub fn fault_from_wire(message: &v1::Fault) -> Result<Fault, FieldError> {
+    let unknown = || FieldProblem::Unknown { expected: "R01 to R11", found: message.rule.clone() };
+    let value = |path, value: Option<&v1::FaultValue>| value_from_wire(value).map_err(|error| error.under(path));
+    Ok(Fault {
+        height: message.height,
+        rule: Rule::from_code(&message.rule).ok_or_else(|| FieldError::new("rule", unknown()))?,
+        expected: value("expected", message.expected.as_ref())?,
+        found: value("found", message.found.as_ref())?,
+        offset: message.offset,
+    })
+}
+
+impl From<&FaultValue> for v1::FaultValue {
+    fn from(value: &FaultValue) -> Self {
+        use v1::fault_value::Value;
+        let value = match value {
+            FaultValue::Hash(hash) => Value::Hash(field::bytes(hash.to_wire())),
+            FaultValue::Target(target) => Value::Target(field::bytes(target.to_wire())),
+            FaultValue::Bits(bits) => Value::Bits(bits.to_bits()),
+            FaultValue::Time(seconds) => Value::TimeS(*seconds),
+            FaultValue::Version(version) => Value::Version(*version),
+        };
+        Self { value: Some(value) }
+    }
+}
+
+impl From<&NotChecked> for v1::NotChecked {
+    fn from(not_checked: &NotChecked) -> Self {
+        Self {
+            rule: not_checked.rule.to_owned(),
+            from_height: not_checked.from,
+            to_height: not_checked.to,
+            why: not_checked.why.as_str().to_owned(),
+        }
+    }
+}
+
+fn value_from_wire(message: Option<&v1::FaultValue>) -> Result<FaultValue, FieldError> {
+    use v1::fault_value::Value;
+    match message.and_then(|message| message.value.as_ref()) {
+        None => Err(FieldError::missing("value", "one of its kinds")),
+        Some(Value::Hash(bytes)) => field::hash("hash", bytes).map(FaultValue::Hash),
+        Some(Value::Target(bytes)) => field::target("target", bytes).map(FaultValue::Target),
+        Some(Value::Bits(bits)) => Ok(FaultValue::Bits(CompactTarget::from_bits(*bits))),
+        Some(Value::TimeS(seconds)) => Ok(FaultValue::Time(*seconds)),
+        Some(Value::Version(version)) => Ok(FaultValue::Version(*version)),
+    }
+}
