@@ -1,0 +1,194 @@
+//! Messages become domain types and back: nothing is lost on the way, and nothing that comes from a peer panics.
+
+use cityseal_chain::{
+    BlockHash, BlockHeader, ChainWork, CoinbaseParts, CompactTarget, ExtranonceSpan, Fault, FaultValue, NonceSpan,
+    Rule, Seal, SealTemplate, Target, Tip,
+};
+use cityseal_proto::{ClaimedSeal, fault_from_wire, template_from_request, template_to_wire, tip_from_wire, v1};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::Message;
+
+fn request_of(template: &SealTemplate) -> v1::SubmitSealRequest {
+    let (message, target) = template_to_wire(template);
+    v1::SubmitSealRequest { template: Some(message), target, ..Default::default() }
+}
+
+prop_compose! {
+    fn headers()(mut wire in vec(any::<u8>(), 80), time in 0..u32::MAX - 1000) -> BlockHeader {
+        wire[68..72].copy_from_slice(&time.to_le_bytes());
+        BlockHeader::from_wire(&wire.try_into().unwrap())
+    }
+}
+
+prop_compose! {
+    fn coinbases()(
+        prefix in vec(any::<u8>(), 0..60), suffix in vec(any::<u8>(), 0..60), len in 1_u8..=4, ends in any::<(u8, u8)>(),
+    ) -> CoinbaseParts {
+        let (first, last) = (ends.0.min(ends.1), ends.0.max(ends.1));
+        let span = ExtranonceSpan::new(first.into(), last.into()).unwrap();
+        CoinbaseParts::new(prefix, suffix, len).unwrap().with_extranonces(span).unwrap()
+    }
+}
+
+prop_compose! {
+    fn templates()(
+        header in headers(), mask in any::<u32>(), window in 0..1000_u32, ends in any::<(u32, u32)>(),
+        coinbase in proptest::option::of((coinbases(), vec(any::<[u8; 32]>(), 0..4))), target in 1..=255_u8,
+    ) -> SealTemplate {
+        let nonces = NonceSpan::new(ends.0.min(ends.1), ends.0.max(ends.1)).unwrap();
+        let mut builder = SealTemplate::builder(header)
+            .nonces(nonces)
+            .version_mask(mask)
+            .time_window_s(window)
+            .target(Target::from_wire(&[target; 32]).unwrap());
+        if let Some((parts, branch)) = coinbase {
+            builder = builder.coinbase(parts, branch);
+        }
+        builder.build().unwrap()
+    }
+}
+
+fn refused_path(change: impl FnOnce(&mut v1::SubmitSealRequest)) -> String {
+    let header = BlockHeader::from_wire(&[0; 80]);
+    let template = SealTemplate::builder(header).target(Target::MAX).build().unwrap();
+    let mut request = request_of(&template);
+    change(&mut request);
+    template_from_request(&request).unwrap_err().path
+}
+
+fn coinbase(len: u32, last: Option<u64>, node_len: usize) -> Option<v1::Coinbase> {
+    let merkle_branch = vec![vec![0; 32].into(), vec![0; node_len].into()];
+    Some(v1::Coinbase { extranonce_size_bytes: len, extranonce_last: last, merkle_branch, ..Default::default() })
+}
+
+#[test]
+fn each_field_that_is_wrong_is_named() {
+    let template = |request: &mut v1::SubmitSealRequest, change: &dyn Fn(&mut v1::SealTemplate)| {
+        change(request.template.as_mut().unwrap());
+    };
+    assert_eq!(refused_path(|r| r.template = None), "template");
+    assert_eq!(refused_path(|r| template(r, &|t| t.header = vec![0; 79].into())), "template.header");
+    assert_eq!(refused_path(|r| r.target = vec![0; 31].into()), "target");
+    assert_eq!(refused_path(|r| r.target = vec![0; 32].into()), "target");
+    // Without a target the header's own bits must be one: here they are zero.
+    assert_eq!(refused_path(|r| r.target.clear()), "template.header");
+    let backwards = Some(v1::NonceSpan { first: 1, last: 0 });
+    assert_eq!(refused_path(|r| template(r, &|t| t.nonces = backwards)), "template.nonces");
+    let past_the_end = |t: &mut v1::SealTemplate| {
+        t.header = vec![0xff; 80].into();
+        t.time_window_s = 1;
+    };
+    assert_eq!(refused_path(|r| template(r, &past_the_end)), "template.time_window_s");
+}
+
+#[test]
+fn each_field_of_a_coinbase_that_is_wrong_is_named() {
+    let path =
+        |len, last, node_len| refused_path(|r| r.template.as_mut().unwrap().coinbase = coinbase(len, last, node_len));
+    assert_eq!(path(0, None, 32), "template.coinbase.extranonce_size_bytes");
+    assert_eq!(path(9, None, 32), "template.coinbase.extranonce_size_bytes");
+    assert_eq!(path(1, Some(256), 32), "template.coinbase.extranonce_last");
+    assert_eq!(path(1, None, 31), "template.coinbase.merkle_branch[1]");
+}
+
+#[test]
+fn a_branch_as_long_as_the_deepest_tree_is_taken_and_one_node_more_refused() {
+    let of_len = |len: usize| {
+        let header = BlockHeader::from_wire(&[0; 80]);
+        let template = SealTemplate::builder(header).target(Target::MAX).build().unwrap();
+        let mut request = request_of(&template);
+        let merkle_branch = vec![vec![0; 32].into(); len];
+        let coinbase = v1::Coinbase { extranonce_size_bytes: 1, merkle_branch, ..Default::default() };
+        request.template.as_mut().unwrap().coinbase = Some(coinbase);
+        template_from_request(&request)
+    };
+    assert!(of_len(SealTemplate::BRANCH_LEN_MAX).is_ok());
+    assert_eq!(of_len(SealTemplate::BRANCH_LEN_MAX + 1).unwrap_err().path, "template.coinbase.merkle_branch");
+}
+
+#[test]
+fn a_seal_keeps_its_header_hash_and_extranonce() {
+    let header = BlockHeader::from_wire(&[0; 80]);
+    let template = SealTemplate::builder(header).target(Target::MAX).build().unwrap();
+    let candidate = cityseal_chain::Candidate { extranonce: 0, version_index: 0, time: 0, nonce: 7 };
+    let seal = Seal::confirm(&template, candidate).unwrap();
+    let claim = ClaimedSeal::try_from(&v1::Seal::from(&seal)).unwrap();
+    assert_eq!(claim, ClaimedSeal { header: *seal.header(), hash: seal.hash(), extranonce: None });
+}
+
+#[test]
+fn faults_of_every_rule_and_value_survive_the_way() {
+    let values = [
+        FaultValue::Hash(BlockHash::from_wire([7; 32])),
+        FaultValue::Target(Target::MAX),
+        FaultValue::Bits(CompactTarget::from_bits(0x1d00_ffff)),
+        FaultValue::Time(u64::from(u32::MAX) + 7200),
+        FaultValue::Version(-1),
+    ];
+    for rule in Rule::ALL {
+        for (expected, found) in values.iter().zip(values.iter().rev()) {
+            let fault = Fault { height: 9, rule, expected: *expected, found: *found, offset: 720 };
+            assert_eq!(fault_from_wire(&v1::Fault::from(&fault)), Ok(fault));
+        }
+    }
+}
+
+#[test]
+fn a_fault_by_an_unknown_rule_or_without_a_value_is_refused() {
+    let fault = v1::Fault { rule: "R99".to_owned(), ..Default::default() };
+    assert_eq!(fault_from_wire(&fault).unwrap_err().path, "rule");
+    let fault = v1::Fault { rule: "R05".to_owned(), ..Default::default() };
+    assert_eq!(fault_from_wire(&fault).unwrap_err().path, "expected.value");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn templates_survive_the_way(template in templates()) {
+        prop_assert_eq!(template_from_request(&request_of(&template)), Ok(template));
+    }
+
+    #[test]
+    fn tips_survive_the_way(height in any::<u64>(), hash in any::<[u8; 32]>(), work in any::<[u8; 32]>()) {
+        let tip = Tip { height, hash: BlockHash::from_wire(hash), chain_work: ChainWork::from_wire(&work) };
+        prop_assert_eq!(tip_from_wire(&v1::Tip::from(&tip)), Ok(tip));
+    }
+
+    #[test]
+    fn no_bytes_make_a_conversion_panic(bytes in vec(any::<u8>(), 0..400)) {
+        if let Ok(request) = v1::SubmitSealRequest::decode(&bytes[..]) {
+            drop(template_from_request(&request));
+        }
+        if let Ok(seal) = v1::Seal::decode(&bytes[..]) {
+            drop(ClaimedSeal::try_from(&seal));
+        }
+        if let Ok(fault) = v1::Fault::decode(&bytes[..]) {
+            drop(fault_from_wire(&fault));
+        }
+    }
+
+    #[test]
+    fn no_well_formed_message_makes_a_conversion_panic(
+        header in vec(any::<u8>(), 78..82), numbers in any::<[u32; 4]>(), wide in any::<[u64; 2]>(),
+        target in vec(any::<u8>(), 30..34), len in 0..10_u32, branch in vec(vec(any::<u8>(), 31..34), 0..40),
+    ) {
+        let coinbase = v1::Coinbase {
+            extranonce_size_bytes: len,
+            extranonce_first: wide[0],
+            extranonce_last: Some(wide[1]),
+            merkle_branch: branch.into_iter().map(Into::into).collect(),
+            ..Default::default()
+        };
+        let template = v1::SealTemplate {
+            header: header.into(),
+            nonces: Some(v1::NonceSpan { first: numbers[0], last: numbers[1] }),
+            version_mask: numbers[2],
+            time_window_s: numbers[3],
+            coinbase: Some(coinbase),
+        };
+        let request = v1::SubmitSealRequest { template: Some(template), target: target.into(), ..Default::default() };
+        drop(template_from_request(&request));
+    }
+}
