@@ -1,1 +1,58 @@
-//! See the package description.
+//! CitySeal's engine: seals blocks and verifies chains over the CPU and any number of GPUs.
+//!
+//! The one crate that a library user names. It finds and self-tests devices, lends them disjoint parts of a search,
+//! judges what they claim on the CPU, and goes on when one of them lies, hangs or is lost. It works without async,
+//! keeps no global state (several engines may live in one process), and starts one thread per device and CPU worker.
+//!
+//! # Seal a block
+//! ```
+//! use cityseal_engine::{Engine, SealJob, SealOutcome};
+//! use cityseal_engine::chain::{BlockHeader, Network, Parameters, SealTemplate};
+//!
+//! let engine = Engine::builder().gpu(false).build()?;
+//! let genesis: BlockHeader = *Parameters::of(Network::Regtest).genesis();
+//! let template = SealTemplate::builder(genesis).build()?;
+//! let report = engine.seal(SealJob::new(template));
+//! assert_eq!(report.outcome, SealOutcome::Sealed);
+//! assert!(report.seals[0].header().bits.decode()?.is_met_by(&report.seals[0].hash()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Verify a chain
+//! ```
+//! use cityseal_engine::{Engine, VerifyRequest};
+//! use cityseal_engine::chain::{Network, Parameters, Verdict};
+//!
+//! let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
+//! let parameters = Parameters::of(Network::Mainnet);
+//! let genesis = parameters.genesis().to_wire();
+//!
+//! let mut verifier = engine.verifier(VerifyRequest::new(parameters).now(1_700_000_000))?;
+//! verifier.push(&genesis[..50]); // any split will do
+//! verifier.push(&genesis[50..]);
+//! let report = verifier.finish(None);
+//! assert!(matches!(report.verdict, Verdict::Valid));
+//! assert_eq!(report.count, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod device_status;
+mod driver;
+mod error;
+mod job;
+mod judge;
+mod seal_report;
+mod shell;
+mod verify;
+
+pub use builder::{EngineBuilder, EnginePolicy, LeftOut, Selection};
+pub use cityseal_chain as chain;
+pub use cityseal_device as device;
+pub use cityseal_hash as hash;
+pub use device_status::{DeviceShare, DeviceState, DeviceStatus};
+pub use error::{Blame, BuildError, VerifyError, VerifyRequestError};
+pub use job::{JobHandle, JobSnapshot, SealJob};
+pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
+pub use shell::Engine;
+pub use verify::{Finish, Progress, Verifier, VerifyReport, VerifyRequest};

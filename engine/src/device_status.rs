@@ -1,0 +1,87 @@
+//! How each device stands, and who did how much.
+
+use cityseal_device::DeviceInfo;
+
+/// Whether a device works, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeviceState {
+    /// Passed its self-test and takes work.
+    Ready,
+    /// Not used, for a reason that a person can act on (not selected, software, duplicate, failed self-test).
+    LeftOut {
+        /// The reason.
+        reason: String,
+    },
+    /// Caught in a wrong answer; it takes no more work.
+    Quarantined {
+        /// What it was caught in.
+        reason: String,
+    },
+    /// Lost or hung; it is opened again after a pause.
+    Reopening {
+        /// What happened.
+        reason: String,
+    },
+    /// Lost for good.
+    Failed {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl DeviceState {
+    /// The state as it stands in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::LeftOut { .. } => "left-out",
+            Self::Quarantined { .. } => "quarantined",
+            Self::Reopening { .. } => "reopening",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Why the device is not ready.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Ready => None,
+            Self::LeftOut { reason }
+            | Self::Quarantined { reason }
+            | Self::Reopening { reason }
+            | Self::Failed { reason } => Some(reason),
+        }
+    }
+}
+
+/// A device and how it stands.
+#[derive(Clone, Debug)]
+pub struct DeviceStatus {
+    /// What it is.
+    pub info: DeviceInfo,
+    /// Whether it works.
+    pub state: DeviceState,
+    /// How many worker threads drive it: 0 where it is left out.
+    pub workers: usize,
+    /// Hashes of searches that it has completed.
+    pub hashes: u128,
+    /// Headers of chains that it has hashed.
+    pub headers: u64,
+    /// Its measured search rate over all its workers, in hashes per second.
+    pub rate_hz: Option<f64>,
+}
+
+/// What one device did for one job or one chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceShare {
+    /// The device's name.
+    pub name: String,
+    /// The kernel or shader variant that it ran.
+    pub kernel: String,
+    /// Hashes of a search: what the coverage holds of it.
+    pub hashes: u128,
+    /// Headers of a chain.
+    pub headers: u64,
+    /// The device's state at the end: `ready`, `quarantined`, …
+    pub state: String,
+}

@@ -1,0 +1,412 @@
+//! The driver: every decision of the engine, and nothing else. Which job is served next, how large a batch is, what a
+//! report is worth, who is quarantined, when a job has ended.
+//!
+//! It starts no thread, reads no clock (`now` is an argument) and touches no device; the shell around it does. So every
+//! race that matters can be played through in a test, step by step.
+
+mod checks;
+mod jobs;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cityseal_chain::{DeviceTag, Lease, Region, SealTemplate};
+use cityseal_device::known_answers::Case;
+use cityseal_device::{Batch, DeviceError, DeviceInfo, SearchBatch};
+
+pub(crate) use checks::CheckTask;
+pub(crate) use workers::Standing;
+
+use crate::judge::Judged;
+use crate::{DeviceState, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
+use checks::CheckQueue;
+use jobs::Job;
+use workers::{Device, Worker};
+
+/// Names one assignment of one worker.
+pub(crate) type Seq = u64;
+
+/// What a worker is to do next.
+#[derive(Debug)]
+pub(crate) struct Assignment {
+    pub(crate) seq: Seq,
+    pub(crate) work: Work,
+}
+
+/// A piece of work.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Search a lease; hits are judged against the template.
+    Search { template: Arc<SealTemplate>, region: Region, batch: SearchBatch },
+    /// Hash and judge a segment of a chain.
+    Check(CheckTask),
+    /// Answer a question whose answer is known: shows whether the device still finds what is there.
+    Canary(Arc<Case>),
+}
+
+impl Work {
+    /// The batch that the device is to run.
+    pub(crate) fn batch(&self) -> Batch {
+        match self {
+            Self::Search { batch, .. } => Batch::Search(batch.clone()),
+            Self::Check(task) => task.batch(),
+            Self::Canary(case) => case.batch.clone(),
+        }
+    }
+}
+
+/// What was lent to a worker and not answered yet.
+#[derive(Debug)]
+enum InFlight {
+    Search { job: u64, lease: Lease },
+    Check(CheckTask),
+    Canary,
+}
+
+/// What the shell must tell the world.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A job has moved on.
+    Changed(u64, JobSnapshot),
+    /// A job has ended.
+    Ended(u64, JobSnapshot, SealReport),
+    /// There is new work, or a worker may do something else: wake those who wait.
+    Wake,
+}
+
+/// What a worker does after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterFailure {
+    /// Open the device again after this pause.
+    ReopenAfter(Duration),
+    /// End.
+    Retire,
+}
+
+/// The state machine. See the module's text.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    policy: EnginePolicy,
+    canary: Arc<Case>,
+    devices: Vec<Device>,
+    workers: Vec<Worker>,
+    jobs: BTreeMap<u64, Job>,
+    checks: CheckQueue,
+    jobs_seen: u64,
+    seq: Seq,
+    events: Vec<Event>,
+    stopped: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(policy: EnginePolicy, canary: Arc<Case>) -> Self {
+        Self {
+            policy,
+            canary,
+            devices: Vec::new(),
+            workers: Vec::new(),
+            jobs: BTreeMap::new(),
+            checks: CheckQueue::default(),
+            jobs_seen: 0,
+            seq: 0,
+            events: Vec::new(),
+            stopped: false,
+        }
+    }
+
+    /// Adds a device that passed its self-test, with one worker; further workers by [`Self::add_worker`].
+    pub(crate) fn add_device(&mut self, info: DeviceInfo) -> usize {
+        let device = self.devices.len();
+        self.devices.push(Device::new(info));
+        device
+    }
+
+    /// Adds a worker of a device; returns its number.
+    pub(crate) fn add_worker(&mut self, device: usize) -> usize {
+        self.workers.push(Worker::new(device, &self.devices[device].info, &self.policy));
+        self.workers.len() - 1
+    }
+
+    /// What happened since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Takes a job in; returns its number.
+    pub(crate) fn add_job(&mut self, job: SealJob, now: Instant) -> u64 {
+        self.jobs_seen += 1;
+        let id = self.jobs_seen;
+        let served_least = self.jobs.values().map(Job::served).min_by(f64::total_cmp).unwrap_or(0.0);
+        self.jobs.insert(id, Job::new(job, served_least, now));
+        self.events.push(Event::Wake);
+        if self.stopped {
+            self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now);
+        } else if let Some(reason) = self.nobody_left() {
+            self.end_job(id, SealOutcome::Failed { reason: SealFailure::NoDevice { reason } }, now);
+        } else {
+            self.expire(now);
+        }
+        id
+    }
+
+    /// Ends a job; one that has ended already is left alone.
+    pub(crate) fn end_job(&mut self, id: u64, outcome: SealOutcome, now: Instant) {
+        if let Some(mut job) = self.jobs.remove(&id) {
+            let report = job.report(outcome, &self.devices);
+            self.events.push(Event::Ended(id, job.snapshot(true, now), report));
+            self.events.push(Event::Wake);
+        }
+    }
+
+    /// Puts a segment of a chain into the queue.
+    pub(crate) fn add_check(&mut self, task: CheckTask) {
+        if self.stopped || self.nobody_left().is_some() {
+            task.stream.abandon();
+        } else {
+            self.checks.push_back(task);
+            self.events.push(Event::Wake);
+        }
+    }
+
+    /// The next piece of work for a worker; `None` where there is none at present.
+    pub(crate) fn next(&mut self, worker: usize, now: Instant) -> Option<Assignment> {
+        self.expire(now);
+        if self.stopped || !self.is_serving(worker) {
+            return None;
+        }
+        let (in_flight, work) = self.pick(worker)?;
+        self.seq += 1;
+        self.workers[worker].lend(self.seq, in_flight);
+        Some(Assignment { seq: self.seq, work })
+    }
+
+    /// When [`Self::next`] should be asked again even if nothing happens: the earliest deadline.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.jobs.values().filter_map(Job::deadline).min()
+    }
+
+    /// Ends the jobs whose deadline has passed.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        let late: Vec<u64> = self.jobs.iter().filter(|(_, job)| job.is_late(now)).map(|(&id, _)| id).collect();
+        late.into_iter().for_each(|id| self.end_job(id, SealOutcome::Expired, now));
+    }
+
+    /// Ends everything: no work is given out any more.
+    pub(crate) fn stop(&mut self, now: Instant) {
+        self.stopped = true;
+        let all: Vec<u64> = self.jobs.keys().copied().collect();
+        all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now));
+        self.checks.abandon();
+        self.events.push(Event::Wake);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// A search has run to its end, and its hits were judged on the CPU.
+    pub(crate) fn searched(&mut self, worker: usize, seq: Seq, judged: Judged, busy: Duration, now: Instant) {
+        let Some(InFlight::Search { job: id, lease }) = self.workers[worker].take(seq) else { return };
+        self.workers[worker].measure_search(lease.hashes(), busy);
+        let device = self.workers[worker].device;
+        let trusted = self.devices[device].is_trusted();
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if judged.overflow {
+            job.too_many_hits(lease);
+            self.events.push(Event::Wake);
+            return;
+        }
+        self.devices[device].hashes += u128::from(lease.hashes());
+        let found = !judged.seals.is_empty();
+        job.keep(judged.seals);
+        if trusted {
+            job.settle(lease, DeviceTag(device as u16));
+        } else {
+            job.hold(worker, DeviceTag(device as u16), lease);
+        }
+        if let Some(outcome) = job.outcome() {
+            self.end_job(id, outcome, now);
+        } else if found || job.is_due(now, self.policy.progress_interval) {
+            let snapshot = job.snapshot(false, now);
+            self.events.push(Event::Changed(id, snapshot));
+        }
+    }
+
+    /// A segment was hashed and judged.
+    pub(crate) fn checked(&mut self, worker: usize, seq: Seq, headers: usize, busy: Duration) {
+        let Some(InFlight::Check(_)) = self.workers[worker].take(seq) else { return };
+        self.workers[worker].measure_check(headers as u64, busy);
+        let device = self.workers[worker].device;
+        self.devices[device].headers += headers as u64;
+    }
+
+    /// A canary came back with the right answer: what the worker searched before it counts.
+    pub(crate) fn canary_sang(&mut self, worker: usize, seq: Seq, now: Instant) {
+        let Some(InFlight::Canary) = self.workers[worker].take(seq) else { return };
+        self.workers[worker].since_canary = 0;
+        self.jobs.values_mut().for_each(|job| job.settle_held(worker));
+        self.conclude(now);
+    }
+
+    /// A worker's device failed: what it held is lent again.
+    pub(crate) fn failed(&mut self, worker: usize, error: &DeviceError, now: Instant) -> AfterFailure {
+        self.recall(worker);
+        let tries = self.workers[worker].fail();
+        let device = self.workers[worker].device;
+        let after = self.policy.reopen_after(tries);
+        let state = match after {
+            AfterFailure::ReopenAfter(_) => DeviceState::Reopening { reason: error.to_string() },
+            AfterFailure::Retire => DeviceState::Failed { reason: error.to_string() },
+        };
+        self.devices[device].state = state;
+        self.workers[worker].standing = match after {
+            AfterFailure::ReopenAfter(_) => Standing::Away,
+            AfterFailure::Retire => Standing::Gone,
+        };
+        self.after_a_loss(&error.to_string(), now);
+        after
+    }
+
+    /// A worker's device was caught in a wrong answer: all that it ever searched for a living job is searched again.
+    pub(crate) fn lied(&mut self, worker: usize, what: &str, now: Instant) {
+        self.recall(worker);
+        let device = self.workers[worker].device;
+        self.jobs.values_mut().for_each(|job| job.revoke(DeviceTag(device as u16)));
+        self.devices[device].quarantine(what);
+        for other in self.workers.iter_mut().filter(|other| other.device == device) {
+            other.standing = Standing::Gone;
+        }
+        self.after_a_loss(what, now);
+    }
+
+    /// A worker's device was opened again and passed its self-test.
+    pub(crate) fn reopened(&mut self, worker: usize) {
+        self.workers[worker].standing = Standing::Serving;
+        let device = self.workers[worker].device;
+        self.devices[device].state = DeviceState::Ready;
+        self.events.push(Event::Wake);
+    }
+
+    /// Every device that was opened: info, state, workers, counters, rate.
+    pub(crate) fn statuses(&self) -> Vec<crate::DeviceStatus> {
+        self.devices.iter().enumerate().map(|(index, device)| device.status(index, &self.workers)).collect()
+    }
+
+    /// Whether a worker will never get work again.
+    pub(crate) fn is_dismissed(&self, worker: usize) -> bool {
+        self.stopped || self.workers[worker].standing == Standing::Gone
+    }
+
+    fn is_serving(&self, worker: usize) -> bool {
+        self.workers[worker].standing == Standing::Serving
+    }
+
+    fn pick(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+        if self.canary_is_due(worker) {
+            self.workers[worker].since_canary = 0;
+            return Some((InFlight::Canary, Work::Canary(Arc::clone(&self.canary))));
+        }
+        let check_first = self.workers[worker].alternate();
+        if check_first {
+            self.pick_check(worker).or_else(|| self.pick_search(worker))
+        } else {
+            self.pick_search(worker).or_else(|| self.pick_check(worker))
+        }
+    }
+
+    /// A device that is not trusted is asked a known question now and then, and once more before a job ends on its word.
+    fn canary_is_due(&self, worker: usize) -> bool {
+        let state = &self.workers[worker];
+        if self.devices[state.device].is_trusted() || state.has_canary_in_flight() {
+            return false;
+        }
+        state.since_canary >= self.policy.canary_every
+            || self.jobs.values().any(|job| job.waits_for(worker) && !state.is_searching())
+    }
+
+    fn pick_check(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+        if !self.is_worth_checking_with(worker) {
+            return None;
+        }
+        // Segments of a chain whose verdict stands are of no use to anybody.
+        let task = std::iter::from_fn(|| self.checks.pop_front()).find(|task| !task.stream.is_decided())?;
+        Some((InFlight::Check(task.clone()), Work::Check(task)))
+    }
+
+    /// A device that hashes headers much slower than the best worker would only hold up the chain behind it.
+    fn is_worth_checking_with(&self, worker: usize) -> bool {
+        let best = self.serving().filter_map(|other| other.check_rate).max_by(f64::total_cmp);
+        match (self.workers[worker].check_rate, best) {
+            (Some(mine), Some(best)) => mine >= best * self.policy.check_share_min,
+            (None, _) | (_, None) => !self.workers[worker].is_checking(),
+        }
+    }
+
+    fn serving(&self) -> impl Iterator<Item = &Worker> {
+        self.workers.iter().filter(|worker| worker.standing == Standing::Serving)
+    }
+
+    /// The job that has had the least of its share, and has something open.
+    fn pick_search(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+        let state = &self.workers[worker];
+        let wanted = state.batch_hashes(&self.policy);
+        let limits = self.devices[state.device].info.limits;
+        let mut order: Vec<(f64, u64)> = self.jobs.iter().map(|(&id, job)| (job.served(), id)).collect();
+        order.sort_by(|one, two| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1)));
+        let (id, lease) = order
+            .into_iter()
+            .find_map(|(_, id)| Some((id, self.jobs.get_mut(&id)?.lend(wanted, limits, &self.policy)?)))?;
+        let job = self.jobs.get_mut(&id)?;
+        let work = job.search_work(&lease, limits.hits_max, &self.policy);
+        self.workers[worker].since_canary += 1;
+        Some((InFlight::Search { job: id, lease }, work))
+    }
+
+    /// Gives back all that a worker held, and what it searched since its last canary: nobody can ask it any more.
+    fn recall(&mut self, worker: usize) {
+        self.jobs.values_mut().for_each(|job| job.give_back_held(worker));
+        for in_flight in self.workers[worker].take_all() {
+            match in_flight {
+                InFlight::Search { job, lease } => {
+                    if let Some(job) = self.jobs.get_mut(&job) {
+                        job.give_back(lease);
+                    }
+                }
+                InFlight::Check(task) => self.checks.push_front(task),
+                InFlight::Canary => {}
+            }
+        }
+        self.events.push(Event::Wake);
+    }
+
+    fn after_a_loss(&mut self, reason: &str, now: Instant) {
+        if self.workers.iter().all(|worker| worker.standing == Standing::Gone) {
+            let reason = SealFailure::NoDevice { reason: reason.to_owned() };
+            let all: Vec<u64> = self.jobs.keys().copied().collect();
+            all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
+            self.checks.abandon();
+        }
+        self.events.push(Event::Wake);
+    }
+
+    /// Why nobody can work any more, where that is so.
+    fn nobody_left(&self) -> Option<String> {
+        let gone = self.workers.iter().all(|worker| worker.standing == Standing::Gone);
+        gone.then(|| {
+            let reasons = self.devices.iter().filter_map(|device| device.state.reason());
+            reasons.last().unwrap_or("no device was opened").to_owned()
+        })
+    }
+
+    /// Ends the jobs that were only waiting for a device to be believed.
+    fn conclude(&mut self, now: Instant) {
+        let ended: Vec<(u64, SealOutcome)> =
+            self.jobs.iter().filter_map(|(&id, job)| Some((id, job.outcome()?))).collect();
+        ended.into_iter().for_each(|(id, outcome)| self.end_job(id, outcome, now));
+    }
+}

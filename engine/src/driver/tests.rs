@@ -1,0 +1,305 @@
+//! The driver played through step by step, with a clock of the test's own: every race that matters, without a thread.
+
+use std::time::{Duration, Instant};
+
+use cityseal_chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
+use cityseal_device::fake::FakeOpener;
+use cityseal_device::known_answers;
+use cityseal_device::{Backend, CpuBackend, Opener, Report};
+use cityseal_hash::HashKernel;
+
+use super::*;
+use crate::judge::judge_search;
+
+const NONCES: u32 = 50_000;
+
+/// A bound that about one hash in 4,096 meets.
+fn easy_target() -> Target {
+    Target::from_display_hex(&format!("000f{}", "f".repeat(60))).unwrap()
+}
+
+fn template(target: Target) -> SealTemplate {
+    let header = *Parameters::of(Network::Mainnet).genesis();
+    let nonces = NonceSpan::new(0, NONCES - 1).unwrap();
+    SealTemplate::builder(header).nonces(nonces).target(target).build().unwrap()
+}
+
+fn impossible() -> SealTemplate {
+    template(Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap())
+}
+
+/// A driver with one worker of the CPU and one of a device that is not trusted.
+struct Play {
+    driver: Driver,
+    now: Instant,
+    twin: CpuBackend,
+}
+
+const CPU: usize = 0;
+const GPU: usize = 1;
+
+impl Play {
+    fn new() -> Self {
+        let twin = CpuBackend::new(HashKernel::portable());
+        let canary = known_answers::cases(&twin).into_iter().find(|case| case.name == known_answers::CANARY).unwrap();
+        let policy = EnginePolicy { batch_hashes_first: 5_000, ..EnginePolicy::default() };
+        let mut driver = Driver::new(policy, Arc::new(canary));
+        let cpu = driver.add_device(twin.info().clone());
+        driver.add_worker(cpu);
+        let gpu = driver.add_device(FakeOpener::new("fake").info().clone());
+        driver.add_worker(gpu);
+        Self { driver, now: Instant::now(), twin }
+    }
+
+    fn submit(&mut self, job: SealJob) -> u64 {
+        self.driver.add_job(job, self.now)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Assignment> {
+        self.driver.next(worker, self.now)
+    }
+
+    /// Answers as an honest device would.
+    fn answer(&mut self, worker: usize, assignment: Assignment) {
+        self.twin.submit(assignment.work.batch()).unwrap();
+        let done = self.twin.collect(Duration::ZERO).unwrap().unwrap();
+        self.now += Duration::from_millis(1);
+        match (assignment.work, done.report) {
+            (Work::Search { template, region, batch }, Report::Search(report)) => {
+                let judged = judge_search(&template, &region, &batch, report).unwrap();
+                self.driver.searched(worker, assignment.seq, judged, Duration::from_millis(1), self.now);
+            }
+            (Work::Canary(case), report) => {
+                assert!(report.agrees(&case.expected));
+                self.driver.canary_sang(worker, assignment.seq, self.now);
+            }
+            (work, report) => panic!("{work:?} answered by {report:?}"),
+        }
+    }
+
+    /// Lets a worker do whatever it is given, until there is nothing.
+    fn work_off(&mut self, worker: usize) {
+        while let Some(assignment) = self.take(worker) {
+            self.answer(worker, assignment);
+        }
+    }
+
+    fn end(&mut self) -> Option<SealReport> {
+        self.driver.take_events().into_iter().rev().find_map(|event| match event {
+            Event::Ended(_, _, report) => Some(report),
+            Event::Changed(..) | Event::Wake => None,
+        })
+    }
+}
+
+#[test]
+fn a_job_without_a_seal_is_exhausted_and_its_coverage_says_who_searched() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    let first = play.take(CPU).unwrap();
+    play.answer(CPU, first);
+    play.work_off(GPU);
+    let report = play.end().unwrap();
+    assert_eq!(report.outcome, SealOutcome::Exhausted);
+    assert_eq!(report.hashes, u128::from(NONCES));
+    assert_eq!(report.coverage.len(), 2);
+    assert_eq!((report.coverage[0].nonce_first, report.coverage[1].nonce_last), (0, NONCES - 1));
+    assert_eq!((report.coverage[0].device.as_str(), report.coverage[1].device.as_str()), ("cpu", "fake"));
+}
+
+#[test]
+fn all_seals_are_found_by_any_mix_of_workers() {
+    let found = |order: &[usize]| {
+        let mut play = Play::new();
+        play.submit(SealJob::new(template(easy_target())).all(true));
+        for &worker in order {
+            if let Some(assignment) = play.take(worker) {
+                play.answer(worker, assignment);
+            }
+        }
+        play.work_off(CPU);
+        play.work_off(GPU);
+        let report = play.end().unwrap();
+        assert_eq!(report.outcome, SealOutcome::Sealed);
+        report.seals.iter().map(|seal| seal.header().nonce).collect::<Vec<_>>()
+    };
+    let alone = found(&[]);
+    assert!(alone.len() > 4 && alone.is_sorted(), "{alone:?}");
+    assert_eq!(found(&[CPU, GPU, GPU, CPU]), alone);
+    assert_eq!(found(&[GPU; 9]), alone);
+}
+
+#[test]
+fn a_job_waits_for_the_canary_of_a_device_that_is_not_trusted() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    let mut assignments = Vec::new();
+    while let Some(assignment) = play.take(GPU) {
+        if matches!(assignment.work, Work::Canary(_)) {
+            assignments.push(assignment);
+            break;
+        }
+        play.answer(GPU, assignment);
+    }
+    assert!(play.end().is_none(), "not before the canary has sung");
+    play.answer(GPU, assignments.pop().unwrap());
+    assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted);
+}
+
+#[test]
+fn what_a_lost_device_held_is_searched_by_the_others() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(template(easy_target())).all(true));
+    let done = play.take(GPU).unwrap();
+    play.answer(GPU, done);
+    let _never_answered = play.take(GPU).unwrap();
+    let after = play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
+    assert_eq!(after, AfterFailure::ReopenAfter(Duration::from_secs(1)));
+    assert!(play.take(GPU).is_none(), "a device that is away gets nothing");
+    play.work_off(CPU);
+    let report = play.end().unwrap();
+    assert_eq!(report.outcome, SealOutcome::Sealed);
+    assert!(report.coverage.iter().all(|span| span.device == "cpu"), "{:?}", report.coverage);
+    assert_eq!(report.hashes, u128::from(NONCES));
+}
+
+#[test]
+fn all_that_a_liar_ever_searched_is_searched_again() {
+    let mut play = Play::new();
+    let template = template(easy_target());
+    play.submit(SealJob::new(template).all(true));
+    for _ in 0..3 {
+        let assignment = play.take(GPU).unwrap();
+        play.answer(GPU, assignment);
+    }
+    play.driver.lied(GPU, "test", play.now);
+    assert_eq!(play.driver.statuses()[1].state.name(), "quarantined");
+    assert!(play.driver.is_dismissed(GPU));
+    play.work_off(CPU);
+    let report = play.end().unwrap();
+    assert_eq!((report.devices[0].hashes, report.devices[1].hashes), (u128::from(NONCES), 0));
+    let nonces: Vec<u32> = report.seals.iter().map(|seal| seal.header().nonce).collect();
+    let mut once = nonces.clone();
+    once.dedup();
+    assert_eq!(nonces, once, "a seal that was found twice counts once");
+}
+
+#[test]
+fn one_lease_dropped_on_purpose_keeps_the_job_from_being_exhausted() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    let dropped = play.take(CPU).unwrap();
+    // The lease is struck from the book as if searched, and nothing of it stands in the ledger.
+    let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(dropped.seq) else { panic!() };
+    play.driver.jobs.get_mut(&job).unwrap().lose(lease);
+    play.work_off(CPU);
+    let report = play.end().unwrap();
+    let SealOutcome::Failed { reason: SealFailure::CoverageGap { gap } } = report.outcome else {
+        panic!("{:?}", report.outcome)
+    };
+    assert!(gap.contains("0..=4999"), "{gap}");
+    assert!(report.hashes < u128::from(NONCES));
+}
+
+#[test]
+fn a_batch_with_too_many_hits_is_split_until_they_can_be_told() {
+    let mut play = Play::new();
+    play.driver.policy.hits_max = 16;
+    let everything = Target::from_display_hex(&"f".repeat(64)).unwrap();
+    play.submit(SealJob::new(template(everything)).all(true));
+    play.work_off(CPU);
+    let report = play.end().unwrap();
+    assert_eq!(report.seals.len(), NONCES as usize);
+}
+
+#[test]
+fn one_seal_more_than_may_be_kept_fails_the_job() {
+    let run = |seals_max| {
+        let mut play = Play::new();
+        let everything = Target::from_display_hex(&"f".repeat(64)).unwrap();
+        play.submit(SealJob::new(template(everything)).all(true).seals_max(seals_max));
+        play.work_off(CPU);
+        play.end().unwrap().outcome
+    };
+    let max = NONCES as usize;
+    assert_eq!(run(max), SealOutcome::Sealed);
+    assert_eq!(run(max - 1), SealOutcome::Failed { reason: SealFailure::TooManySeals { max: max - 1 } });
+}
+
+#[test]
+fn a_job_expires_at_its_deadline_and_not_before() {
+    let mut play = Play::new();
+    let deadline = play.now + Duration::from_secs(1);
+    play.submit(SealJob::new(impossible()).deadline(Some(deadline)));
+    assert_eq!(play.driver.next_deadline(), Some(deadline));
+    play.driver.expire(deadline.checked_sub(Duration::from_nanos(1)).unwrap());
+    assert!(play.end().is_none());
+    play.driver.expire(deadline);
+    assert_eq!(play.end().unwrap().outcome, SealOutcome::Expired);
+}
+
+#[test]
+fn a_report_for_a_job_that_has_ended_changes_nothing() {
+    let mut play = Play::new();
+    let id = play.submit(SealJob::new(template(easy_target())));
+    let late = play.take(CPU).unwrap();
+    play.driver.end_job(id, SealOutcome::Cancelled { by: "test".to_owned() }, play.now);
+    assert_eq!(play.end().unwrap().hashes, 0);
+    play.answer(CPU, late);
+    assert!(play.end().is_none());
+}
+
+#[test]
+fn jobs_share_the_devices_by_their_priority() {
+    let mut play = Play::new();
+    let template = impossible();
+    let one = play.submit(SealJob::new(template.clone()).priority(1));
+    let three = play.submit(SealJob::new(template).priority(3));
+    play.driver.policy.batch_hashes_min = 100;
+    let mut served = BTreeMap::from([(one, 0_u32), (three, 0)]);
+    for _ in 0..8 {
+        let assignment = play.take(CPU).unwrap();
+        let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(assignment.seq) else { panic!() };
+        *served.get_mut(&job).unwrap() += 1;
+        play.driver.jobs.get_mut(&job).unwrap().settle(lease, DeviceTag(0));
+    }
+    assert_eq!((served[&one], served[&three]), (2, 6));
+}
+
+#[test]
+fn when_the_last_device_is_gone_jobs_fail_rather_than_wait_for_ever() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    play.driver.lied(GPU, "test", play.now);
+    assert!(play.end().is_none());
+    for failure in 1..=play.driver.policy.reopen_tries {
+        let after = play.driver.failed(CPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
+        assert_eq!(after, AfterFailure::ReopenAfter(Duration::from_secs(1 << (failure - 1))));
+    }
+    let error = DeviceError::Lost { reason: "the last one".to_owned() };
+    assert_eq!(play.driver.failed(CPU, &error, play.now), AfterFailure::Retire);
+    let SealOutcome::Failed { reason: SealFailure::NoDevice { reason } } = play.end().unwrap().outcome else {
+        panic!()
+    };
+    assert!(reason.contains("the last one"), "{reason}");
+    let late = play.submit(SealJob::new(impossible()));
+    assert!(matches!(play.end().unwrap().outcome, SealOutcome::Failed { .. }), "job {late} as well");
+}
+
+#[test]
+fn batches_double_until_they_take_the_time_that_a_batch_may_take() {
+    let mut play = Play::new();
+    let whole = SealTemplate::builder(*Parameters::of(Network::Mainnet).genesis()).build().unwrap();
+    play.submit(SealJob::new(whole));
+    let mut sizes = Vec::new();
+    for _ in 0..12 {
+        let assignment = play.take(CPU).unwrap();
+        let Work::Search { region, .. } = assignment.work else { panic!() };
+        sizes.push(region.hashes());
+        // A device of 40 MH/s.
+        let busy = Duration::from_nanos(region.hashes() * 25);
+        play.driver.searched(CPU, assignment.seq, Judged::default(), busy, play.now);
+    }
+    assert_eq!(&sizes[..4], &[5_000, 10_000, 20_000, 40_000]);
+    assert!(sizes[4..].iter().all(|&hashes| hashes == 40_000), "{sizes:?}");
+}

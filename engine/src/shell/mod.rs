@@ -1,0 +1,261 @@
+//! The thin shell around the driver: locks, threads, wake-ups. It decides nothing.
+
+mod worker;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use cityseal_device::known_answers::Case;
+use cityseal_device::{Backend, CpuBackend, CpuOpener, DeviceKind, Opener};
+use cityseal_hash::HashKernel;
+
+use crate::builder::{EngineBuilder, LeftOut};
+use crate::driver::{CheckTask, Driver, Event};
+use crate::job::JobCell;
+use crate::{
+    BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome, SealReport,
+    Verifier, VerifyError, VerifyReport, VerifyRequest, VerifyRequestError,
+};
+
+/// A device that is open, with one opened back end per worker.
+pub(crate) struct Member {
+    workers: Vec<(Box<dyn Opener>, Box<dyn Backend>)>,
+}
+
+impl Member {
+    pub(crate) fn new(opener: Box<dyn Opener>, backend: Box<dyn Backend>) -> Self {
+        Self { workers: vec![(opener, backend)] }
+    }
+
+    /// The CPU is one device with a worker per thread.
+    pub(crate) fn add_cpu_workers(&mut self, threads: usize, kernel: HashKernel) {
+        if self.workers[0].0.info().kind != DeviceKind::Cpu {
+            return;
+        }
+        while self.workers.len() < threads {
+            self.workers.push((Box::new(CpuOpener::new(kernel)), Box::new(CpuBackend::new(kernel))));
+        }
+    }
+}
+
+/// What the engine's threads and its handles share.
+pub(crate) struct Shared {
+    driver: Mutex<Driver>,
+    work: Condvar,
+    cells: Mutex<HashMap<u64, Arc<JobCell>>>,
+    policy: EnginePolicy,
+}
+
+/// A way into the driver, for handles.
+#[derive(Clone)]
+pub(crate) struct Control(Arc<Shared>);
+
+impl Control {
+    pub(crate) fn policy(&self) -> &EnginePolicy {
+        &self.0.policy
+    }
+
+    pub(crate) fn end_job(&self, id: u64, outcome: SealOutcome) {
+        self.with(|driver| driver.end_job(id, outcome, Instant::now()));
+    }
+
+    pub(crate) fn add_check(&self, task: CheckTask) {
+        self.with(|driver| driver.add_check(task));
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {
+        self.lock().statuses()
+    }
+
+    fn submit(&self, job: SealJob) -> JobHandle {
+        let cell = Arc::new(JobCell::new(job.template().space().volume()));
+        let (id, events) = {
+            let mut driver = self.lock();
+            let id = driver.add_job(job, Instant::now());
+            // Before the driver is let go, so that nobody can end the job unheard.
+            self.cells().insert(id, Arc::clone(&cell));
+            (id, driver.take_events())
+        };
+        self.tell(events);
+        JobHandle::new(id, cell, self.clone())
+    }
+
+    /// Works on the driver, and then, without the lock, tells the world what came of it.
+    fn with<R>(&self, work: impl FnOnce(&mut Driver) -> R) -> R {
+        let (result, events) = {
+            let mut driver = self.lock();
+            let result = work(&mut driver);
+            (result, driver.take_events())
+        };
+        self.tell(events);
+        result
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        for event in events {
+            match event {
+                Event::Wake => self.0.work.notify_all(),
+                Event::Changed(id, snapshot) => {
+                    let cell = self.cells().get(&id).cloned();
+                    if let Some(cell) = cell {
+                        cell.publish(snapshot);
+                    }
+                }
+                Event::Ended(id, snapshot, report) => {
+                    let cell = self.cells().remove(&id);
+                    if let Some(cell) = cell {
+                        cell.end(snapshot, report);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A worker's panic is caught outside the lock; a poisoned driver would be a bug of the driver itself, and then going
+    /// on with its state is better than taking every handle down.
+    fn lock(&self) -> MutexGuard<'_, Driver> {
+        self.0.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cells(&self) -> MutexGuard<'_, HashMap<u64, Arc<JobCell>>> {
+        self.0.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Inner {
+    control: Control,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    left_out: Vec<LeftOut>,
+    notes: Vec<String>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.control.with(|driver| driver.stop(Instant::now()));
+        let threads = std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            // A worker catches its own panics; there is nothing left to be told here.
+            drop(thread.join());
+        }
+    }
+}
+
+/// The engine. Clones share its devices; when the last one is dropped its workers end.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("devices", &self.devices()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Says which devices to use, and builds an engine.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    pub(crate) fn start(
+        policy: EnginePolicy,
+        canary: Arc<Case>,
+        members: Vec<Member>,
+        left_out: Vec<LeftOut>,
+        notes: Vec<String>,
+    ) -> Result<Self, BuildError> {
+        let mut driver = Driver::new(policy.clone(), canary);
+        let mut hands = Vec::new();
+        for member in members {
+            let device = driver.add_device(member.workers[0].0.info().clone());
+            hands.extend(
+                member.workers.into_iter().map(|(opener, backend)| (driver.add_worker(device), opener, backend)),
+            );
+        }
+        let shared = Shared { driver: Mutex::new(driver), work: Condvar::new(), cells: Mutex::default(), policy };
+        let control = Control(Arc::new(shared));
+        // From here on dropping `engine` ends the threads that were started, should one not start.
+        let engine =
+            Self { inner: Arc::new(Inner { control: control.clone(), threads: Mutex::default(), left_out, notes }) };
+        for (number, opener, backend) in hands {
+            let thread = worker::spawn(control.clone(), number, opener, backend)
+                .map_err(|error| BuildError::NoThread { reason: error.to_string() })?;
+            engine.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        }
+        Ok(engine)
+    }
+
+    /// Every device that was found: those that work, and those that are left out with the reason.
+    pub fn devices(&self) -> Vec<DeviceStatus> {
+        let left_out = self.inner.left_out.iter().map(|left| DeviceStatus {
+            info: left.info.clone(),
+            state: DeviceState::LeftOut { reason: left.reason.clone() },
+            workers: 0,
+            hashes: 0,
+            headers: 0,
+            rate_hz: None,
+        });
+        self.inner.control.statuses().into_iter().chain(left_out).collect()
+    }
+
+    /// What a person should be told once, such as that there is no GPU.
+    pub fn notes(&self) -> &[String] {
+        &self.inner.notes
+    }
+
+    /// Takes a job in and returns at once.
+    pub fn submit(&self, job: SealJob) -> JobHandle {
+        self.inner.control.submit(job)
+    }
+
+    /// Takes a job in and waits for its end.
+    pub fn seal(&self, job: SealJob) -> SealReport {
+        let handle = self.submit(job);
+        loop {
+            if let Some(report) = handle.wait(None) {
+                return report;
+            }
+        }
+    }
+
+    /// Begins to verify a chain whose bytes will be pushed.
+    ///
+    /// # Errors
+    /// [`VerifyRequestError`] where the request contradicts itself.
+    pub fn verifier(&self, request: VerifyRequest) -> Result<Verifier, VerifyRequestError> {
+        Verifier::new(self.inner.control.clone(), request)
+    }
+
+    /// Verifies the packed 80-byte headers that `reader` gives until its end, in constant memory.
+    ///
+    /// # Errors
+    /// [`VerifyError`] where the request contradicts itself or the reader fails.
+    pub fn verify(
+        &self,
+        request: VerifyRequest,
+        mut reader: impl Read,
+        mut on_progress: impl FnMut(&Progress),
+    ) -> Result<VerifyReport, VerifyError> {
+        let mut verifier = self.verifier(request)?;
+        let mut chunk = vec![0; READ_BYTES];
+        let mut offset = 0;
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => return Ok(verifier.finish(None)),
+                Ok(len) => {
+                    offset += len as u64;
+                    on_progress(&verifier.push(&chunk[..len]));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(VerifyError::Read { offset, source }),
+            }
+        }
+    }
+}
+
+/// Bytes asked for in one read: large enough that the system call costs nothing, small enough for a core's cache.
+const READ_BYTES: usize = 256 * 1_024;

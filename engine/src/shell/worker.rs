@@ -1,0 +1,231 @@
+//! A worker: one thread that owns one back end, keeps it busy, and hands what it claims to the judge.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use cityseal_device::{Backend, Completed, DeviceError, Opener, Report, Ticket};
+use cityseal_hash::HashKernel;
+
+use super::Control;
+use crate::builder::open_and_test;
+use crate::driver::{AfterFailure, Assignment, CheckTask, Seq, Work};
+use crate::judge::judge_search;
+
+/// How long one wait for a device lasts before the worker looks whether it hangs.
+const COLLECT_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Why a worker stopped serving.
+enum Stopped {
+    /// The engine ends, or the driver wants no more of this device.
+    Dismissed,
+    /// The device failed.
+    Failed(DeviceError),
+    /// The device was caught in a wrong answer.
+    Lied(String),
+}
+
+/// A batch on the device.
+struct Flight {
+    ticket: Ticket,
+    assignment: Assignment,
+}
+
+pub(super) fn spawn(
+    control: Control,
+    number: usize,
+    opener: Box<dyn Opener>,
+    backend: Box<dyn Backend>,
+) -> std::io::Result<JoinHandle<()>> {
+    let name = format!("cityseal-{}", opener.info().id.chars().take(6).collect::<String>());
+    let mut worker = Worker { control, number, opener, judge: HashKernel::detect() };
+    Builder::new().name(name).spawn(move || worker.run(backend))
+}
+
+struct Worker {
+    control: Control,
+    number: usize,
+    opener: Box<dyn Opener>,
+    /// What the CPU hashes again with, to judge a device.
+    judge: HashKernel,
+}
+
+impl Worker {
+    fn run(&mut self, backend: Box<dyn Backend>) {
+        let mut open = Some(backend);
+        while let Some(mut backend) = open.take() {
+            match self.serve_caught(&mut *backend) {
+                Stopped::Dismissed => {}
+                Stopped::Lied(what) => {
+                    let number = self.number;
+                    self.control.with(|driver| driver.lied(number, &what, Instant::now()));
+                }
+                Stopped::Failed(error) => {
+                    abandon(backend, &error);
+                    open = self.reopen(error);
+                }
+            }
+        }
+    }
+
+    fn serve_caught(&self, backend: &mut dyn Backend) -> Stopped {
+        let served = catch_unwind(AssertUnwindSafe(|| self.serve(backend)));
+        served.unwrap_or_else(|panic| Stopped::Failed(DeviceError::Panicked { message: message_of(&*panic) }))
+    }
+
+    /// Keeps the device busy until something ends it.
+    fn serve(&self, backend: &mut dyn Backend) -> Stopped {
+        let mut flights = VecDeque::with_capacity(backend.depth());
+        let mut waiting_since = Instant::now();
+        loop {
+            while flights.len() < backend.depth() {
+                let Some(assignment) = self.next(flights.is_empty()) else { break };
+                if flights.is_empty() {
+                    waiting_since = Instant::now();
+                }
+                match backend.submit(assignment.work.batch()) {
+                    Ok(ticket) => flights.push_back(Flight { ticket, assignment }),
+                    Err(error) => return Stopped::Failed(error),
+                }
+            }
+            if flights.is_empty() {
+                return Stopped::Dismissed;
+            }
+            match backend.collect(COLLECT_TIMEOUT) {
+                Err(error) => return Stopped::Failed(error),
+                Ok(None) if waiting_since.elapsed() >= self.control.policy().hang_after => {
+                    return Stopped::Failed(DeviceError::Hung { waited: waiting_since.elapsed() });
+                }
+                Ok(None) => {}
+                Ok(Some(done)) => {
+                    waiting_since = Instant::now();
+                    if let Err(stopped) = flights.pop_front().map_or(Ok(()), |flight| self.accept(flight, done)) {
+                        return stopped;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next piece of work. Where `wait` is set: waits for one, and `None` means that there will be no more.
+    fn next(&self, wait: bool) -> Option<Assignment> {
+        let shared = &self.control.0;
+        let mut driver = self.control.lock();
+        loop {
+            let now = Instant::now();
+            let assignment = driver.next(self.number, now);
+            let events = driver.take_events();
+            if assignment.is_some() || !events.is_empty() || !wait || driver.is_dismissed(self.number) {
+                let done = assignment.is_some() || !wait || driver.is_dismissed(self.number);
+                drop(driver);
+                self.control.tell(events);
+                if done {
+                    return assignment;
+                }
+                driver = self.control.lock();
+                continue;
+            }
+            driver = match driver.next_deadline() {
+                None => shared.work.wait(driver).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(now);
+                    shared.work.wait_timeout(driver, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Judges what the device claims about a batch, and tells the driver.
+    fn accept(&self, flight: Flight, done: Completed) -> Result<(), Stopped> {
+        if done.ticket != flight.ticket {
+            return Err(Stopped::Failed(DeviceError::Malformed { what: "an answer to another batch".to_owned() }));
+        }
+        let Assignment { seq, work } = flight.assignment;
+        match (work, done.report) {
+            (Work::Search { template, region, batch }, Report::Search(report)) => {
+                let judged = judge_search(&template, &region, &batch, report).map_err(Stopped::Lied)?;
+                let (number, now) = (self.number, Instant::now());
+                self.control.with(|driver| driver.searched(number, seq, judged, done.busy, now));
+                Ok(())
+            }
+            (Work::Check(task), Report::Hashes(hashes)) => self.accept_hashes(task, seq, &hashes, done.busy),
+            (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)),
+            (Work::Search { .. }, Report::Hashes(_)) | (Work::Check(_), Report::Search(_)) => {
+                Err(Stopped::Lied("answered another kind of question".to_owned()))
+            }
+        }
+    }
+
+    fn accept_canary(&self, seq: Seq, right: bool) -> Result<(), Stopped> {
+        if !right {
+            return Err(Stopped::Lied("gave a wrong answer to a question whose answer is known".to_owned()));
+        }
+        let number = self.number;
+        self.control.with(|driver| driver.canary_sang(number, seq, Instant::now()));
+        Ok(())
+    }
+
+    fn accept_hashes(&self, task: CheckTask, seq: Seq, hashes: &[[u8; 32]], busy: Duration) -> Result<(), Stopped> {
+        let headers = task.segment.count();
+        task.stream
+            .judge(&task.segment, hashes, self.opener.info(), self.judge, self.control.policy())
+            .map_err(Stopped::Lied)?;
+        // Both hands let go of the segment, so that its buffer returns to the stream.
+        drop(task);
+        let number = self.number;
+        self.control.with(|driver| driver.checked(number, seq, headers, busy));
+        Ok(())
+    }
+
+    /// Opens a failed device again, with growing pauses; `None` where it is given up.
+    fn reopen(&mut self, error: DeviceError) -> Option<Box<dyn Backend>> {
+        let mut error = error;
+        loop {
+            let number = self.number;
+            let after = self.control.with(|driver| driver.failed(number, &error, Instant::now()));
+            let AfterFailure::ReopenAfter(pause) = after else { return None };
+            if !self.pause(pause) {
+                return None;
+            }
+            let opened = catch_unwind(AssertUnwindSafe(|| open_and_test(&mut *self.opener)));
+            match opened {
+                Ok(Ok(backend)) => {
+                    self.control.with(|driver| driver.reopened(number));
+                    return Some(backend);
+                }
+                Ok(Err(reason)) => error = DeviceError::Lost { reason },
+                Err(panic) => error = DeviceError::Panicked { message: message_of(&*panic) },
+            }
+        }
+    }
+
+    /// Waits; `false` where the engine ends meanwhile.
+    fn pause(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut driver = self.control.lock();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if driver.is_stopped() {
+                return false;
+            }
+            if left.is_zero() {
+                return true;
+            }
+            driver = self.control.0.work.wait_timeout(driver, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Drops a failed back end; a hung one is left behind, since to drop it would be to wait for it.
+fn abandon(backend: Box<dyn Backend>, error: &DeviceError) {
+    if matches!(error, DeviceError::Hung { .. }) {
+        std::mem::forget(backend);
+    }
+}
+
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

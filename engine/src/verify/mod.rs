@@ -1,0 +1,244 @@
+//! Verification of a chain, push-based: bytes in, in any split; a verdict out. Memory is constant.
+//!
+//! Bytes are gathered into segments of whole headers. A segment carries all that is needed to judge it (the history
+//! before its first header), so any device may take it, in any order; the summaries are joined in the chain's order.
+
+mod stream;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use cityseal_chain::{BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Verdict};
+use cityseal_hash::HEADER_LEN;
+
+use crate::driver::CheckTask;
+use crate::shell::Control;
+use crate::{DeviceShare, VerifyRequestError};
+
+pub(crate) use stream::{Segment, Stream};
+
+/// A chain that is to be verified: its parameters, and what is known of what comes before it.
+#[derive(Clone, Debug)]
+pub struct VerifyRequest {
+    parameters: Parameters,
+    start_height: u64,
+    context: Vec<u8>,
+    start_work: ChainWork,
+    now: u64,
+}
+
+impl VerifyRequest {
+    /// A chain that begins with its genesis header. The time is 0 until [`Self::now`] is told, so that rule R10 refuses
+    /// everything rather than nothing.
+    pub fn new(parameters: Parameters) -> Self {
+        Self { parameters, start_height: 0, context: Vec::new(), start_work: ChainWork::ZERO, now: 0 }
+    }
+
+    /// The height of the first header given.
+    #[must_use]
+    pub fn start_height(mut self, start_height: u64) -> Self {
+        self.start_height = start_height;
+        self
+    }
+
+    /// Trusted headers just before the first one: packed, 80 bytes each, in wire order.
+    #[must_use]
+    pub fn context(mut self, context: Vec<u8>) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The chain work up to the header before the first one.
+    #[must_use]
+    pub fn start_work(mut self, start_work: ChainWork) -> Self {
+        self.start_work = start_work;
+        self
+    }
+
+    /// The present time, in seconds since 1970, for rule R10.
+    #[must_use]
+    pub fn now(mut self, now: u64) -> Self {
+        self.now = now;
+        self
+    }
+
+    fn history(&self) -> Result<History, VerifyRequestError> {
+        Ok(History::before(&self.parameters, self.start_height, &self.context)?)
+    }
+}
+
+/// How far a verification is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Whole headers taken in.
+    pub received: u64,
+    /// The height up to which every judged rule is known to hold.
+    pub validated_through: Option<u64>,
+    /// A fault was found; the rest of the input can not change the verdict.
+    pub fault_found: bool,
+}
+
+/// What the sender of a chain says it has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// How many headers.
+    pub count: u64,
+    /// The hash of the last one: with the links, a digest of them all. `None` for no headers.
+    pub last_hash: Option<BlockHash>,
+}
+
+/// The verdict over a chain, and what it rests on.
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// VALID, the first fault, or INCOMPLETE.
+    pub verdict: Verdict,
+    /// Headers that passed every judged rule, from the first on.
+    pub count: u64,
+    /// The last of them.
+    pub tip: Option<Tip>,
+    /// Rules that were not judged, with heights and reasons.
+    pub not_checked: Vec<NotChecked>,
+    /// The digest of the chain's parameters: 64 hex digits.
+    pub parameters: String,
+    /// What each device did.
+    pub devices: Vec<DeviceShare>,
+    /// How long it took, from the request to the verdict.
+    pub seconds: f64,
+}
+
+/// A verification under way. Dropping it gives up.
+pub struct Verifier {
+    control: Control,
+    stream: Arc<Stream>,
+    /// What comes before the next segment.
+    history: History,
+    /// The segment being filled; `None` until a buffer is free.
+    filling: Option<Vec<u8>>,
+    segment_bytes: usize,
+    sequence: u64,
+    received_bytes: u64,
+    started: Instant,
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}
+
+impl Verifier {
+    pub(crate) fn new(control: Control, request: VerifyRequest) -> Result<Self, VerifyRequestError> {
+        let history = request.history()?;
+        let policy = control.policy();
+        let segment_bytes = policy.segment_headers.max(1) * HEADER_LEN;
+        let stream = Stream::new(
+            request.parameters,
+            request.start_height,
+            request.start_work,
+            request.now,
+            policy.segments_per_stream.max(2),
+        );
+        Ok(Self {
+            control,
+            stream: Arc::new(stream),
+            history,
+            filling: None,
+            segment_bytes,
+            sequence: 0,
+            received_bytes: 0,
+            started: Instant::now(),
+        })
+    }
+
+    /// Takes bytes in, in any split; waits while all buffers are under way.
+    pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
+        while !bytes.is_empty() {
+            if self.filling.is_none() {
+                self.filling = Some(self.stream.wait_for_buffer());
+            }
+            let taken = self.try_push(bytes);
+            bytes = &bytes[taken..];
+        }
+        self.progress()
+    }
+
+    /// Takes in as many bytes as there is room for, and does not wait; returns how many. See [`Self::on_room`].
+    pub fn try_push(&mut self, bytes: &[u8]) -> usize {
+        if self.stream.is_decided() {
+            // Nothing can change the verdict any more; take everything, so that the sender need not wait.
+            self.received_bytes += bytes.len() as u64;
+            return bytes.len();
+        }
+        let mut taken = 0;
+        while taken < bytes.len() {
+            let Some(mut segment) = self.filling.take().or_else(|| self.stream.try_buffer()) else { break };
+            let room = (self.segment_bytes - segment.len()).min(bytes.len() - taken);
+            segment.extend_from_slice(&bytes[taken..taken + room]);
+            taken += room;
+            if segment.len() == self.segment_bytes {
+                self.send(segment);
+            } else {
+                self.filling = Some(segment);
+            }
+        }
+        self.received_bytes += taken as u64;
+        taken
+    }
+
+    /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took less than all.
+    pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
+        self.stream.on_room(wake);
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.stream.progress(self.received_bytes / HEADER_LEN as u64)
+    }
+
+    /// The input has ended. Waits for what is under way, and concludes. With a `finish` that does not fit what was taken in
+    /// the verdict is INCOMPLETE.
+    pub fn finish(mut self, finish: Option<Finish>) -> VerifyReport {
+        self.flush();
+        self.stream.wait_until_settled();
+        self.conclude(finish, false)
+    }
+
+    /// The input was cut off before its end: the verdict is a fault that was found before, or INCOMPLETE.
+    pub fn finish_cut(mut self) -> VerifyReport {
+        self.flush();
+        self.stream.wait_until_settled();
+        self.conclude(None, true)
+    }
+
+    /// Sends the whole headers of the last, partly filled segment. What is left over is less than a header.
+    fn flush(&mut self) {
+        if let Some(mut segment) = self.filling.take() {
+            segment.truncate(segment.len() / HEADER_LEN * HEADER_LEN);
+            if !segment.is_empty() && !self.stream.is_decided() {
+                self.send(segment);
+            }
+        }
+    }
+
+    fn send(&mut self, headers: Vec<u8>) {
+        let before = self.history.clone();
+        self.history.advance(self.stream.parameters(), &headers);
+        let segment = self.stream.segment(self.sequence, before, headers);
+        self.sequence += 1;
+        self.control.add_check(CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) });
+    }
+
+    fn conclude(&self, finish: Option<Finish>, cut: bool) -> VerifyReport {
+        let statuses = self.control.statuses();
+        let mut report = self.stream.conclude(self.received_bytes, finish, cut, &statuses);
+        report.seconds = self.started.elapsed().as_secs_f64();
+        report
+    }
+}
+
+impl Drop for Verifier {
+    fn drop(&mut self) {
+        // Segments that still wait for a device are of no use to anybody.
+        self.stream.give_up();
+    }
+}

@@ -1,0 +1,351 @@
+//! One chain under verification, as the workers see it: segments out, summaries in, joined in order.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, judge};
+use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
+use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use super::{Finish, Progress, VerifyReport};
+use crate::{DeviceShare, DeviceStatus, EnginePolicy};
+
+type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// A run of whole headers, with what comes before it. Its buffer returns to the stream when the last hand lets go.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    sequence: u64,
+    /// Where its first header stands in the input, in bytes.
+    offset: u64,
+    before: History,
+    pub(crate) headers: Arc<Vec<u8>>,
+    home: Home,
+}
+
+impl Segment {
+    pub(crate) fn count(&self) -> usize {
+        self.headers.len() / HEADER_LEN
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // A device that hangs may hold on to the bytes; then a fresh buffer takes their place in the ring.
+        let mut buffer = Arc::get_mut(&mut self.headers).map(std::mem::take).unwrap_or_default();
+        buffer.clear();
+        self.home.take_back(buffer);
+    }
+}
+
+/// Where buffers wait to be filled. The number of buffers never changes: it bounds the stream's memory.
+#[derive(Clone)]
+struct Home {
+    free: Sender<Vec<u8>>,
+    wakers: Arc<Mutex<Vec<Waker>>>,
+}
+
+impl std::fmt::Debug for Home {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Home").field("free", &self.free.len()).finish_non_exhaustive()
+    }
+}
+
+impl Home {
+    fn take_back(&self, buffer: Vec<u8>) {
+        // The channel has room for every buffer there is, and it is closed only when the stream is gone.
+        drop(self.free.try_send(buffer));
+        let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        wakers.iter().for_each(|wake| wake());
+    }
+}
+
+/// See the module's text.
+pub(crate) struct Stream {
+    parameters: Parameters,
+    start_height: u64,
+    start_work: ChainWork,
+    now: u64,
+    home: Home,
+    buffers: Receiver<Vec<u8>>,
+    state: Mutex<State>,
+    settled: Condvar,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("state", &*self.lock()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    /// The summary of everything up to the first segment that is missing.
+    joined: Summary,
+    /// The sequence number of that segment.
+    next: u64,
+    /// Summaries that came before their turn; at most as many as there are buffers.
+    early: BTreeMap<u64, Summary>,
+    sent: u64,
+    /// Headers hashed, by the device's id.
+    hashed: BTreeMap<String, u64>,
+    abandoned: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(
+        parameters: Parameters,
+        start_height: u64,
+        start_work: ChainWork,
+        now: u64,
+        buffers: usize,
+    ) -> Self {
+        let (free, receiver) = bounded(buffers);
+        for _ in 0..buffers {
+            // The channel was made for just that many.
+            drop(free.try_send(Vec::new()));
+        }
+        Self {
+            parameters,
+            start_height,
+            start_work,
+            now,
+            home: Home { free, wakers: Arc::default() },
+            buffers: receiver,
+            state: Mutex::new(State {
+                joined: Summary::empty(start_height),
+                next: 0,
+                early: BTreeMap::new(),
+                sent: 0,
+                hashed: BTreeMap::new(),
+                abandoned: false,
+            }),
+            settled: Condvar::new(),
+        }
+    }
+
+    pub(crate) fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    pub(super) fn wait_for_buffer(&self) -> Vec<u8> {
+        // `self.home` keeps the channel open.
+        self.buffers.recv().unwrap_or_default()
+    }
+
+    pub(super) fn try_buffer(&self) -> Option<Vec<u8>> {
+        self.buffers.try_recv().ok()
+    }
+
+    pub(super) fn on_room(&self, wake: Waker) {
+        self.home.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
+    }
+
+    pub(super) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>) -> Segment {
+        self.lock().sent = sequence + 1;
+        let offset = (before.next_height() - self.start_height) * HEADER_LEN as u64;
+        Segment { sequence, offset, before, headers: Arc::new(headers), home: self.home.clone() }
+    }
+
+    /// Judges a segment with the hashes that a device gave. A device that is not the CPU is believed only so far: a sample
+    /// of its hashes and the last one are computed again, and so is everything where a fault is found.
+    ///
+    /// # Errors
+    /// What the device was caught in; the segment is judged all the same, on the CPU.
+    pub(crate) fn judge(
+        &self,
+        segment: &Segment,
+        hashes: &[[u8; 32]],
+        device: &DeviceInfo,
+        cpu: HashKernel,
+        policy: &EnginePolicy,
+    ) -> Result<(), String> {
+        if device.kind == DeviceKind::Cpu {
+            let summary = self.judge_with(segment, hashes);
+            self.accept(segment, summary, &device.id);
+            return Ok(());
+        }
+        let believed = match find_wrong(segment, hashes, policy.recheck_every) {
+            Some(wrong) => Err(wrong),
+            None => Ok(self.judge_with(segment, hashes)),
+        };
+        match believed {
+            Ok(summary) if summary.fault.is_none() => {
+                self.accept(segment, summary, &device.id);
+                Ok(())
+            }
+            doubted => self.judge_again(segment, hashes, cpu, doubted.err(), &device.id),
+        }
+    }
+
+    /// Hashes a whole segment on the CPU, whose word is the last one.
+    fn judge_again(
+        &self,
+        segment: &Segment,
+        claimed: &[[u8; 32]],
+        cpu: HashKernel,
+        wrong: Option<String>,
+        device: &str,
+    ) -> Result<(), String> {
+        let mut own = vec![[0; 32]; segment.count()];
+        cpu.hash_headers(&segment.headers, &mut own);
+        let wrong = wrong.or_else(|| first_difference(segment, claimed, &own));
+        let summary = self.judge_with(segment, &own);
+        self.accept(segment, summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
+        wrong.map_or(Ok(()), Err)
+    }
+
+    fn judge_with(&self, segment: &Segment, hashes: &[[u8; 32]]) -> Summary {
+        judge(&self.parameters, &segment.before, &segment.headers, hashes, self.now, segment.offset)
+    }
+
+    fn accept(&self, segment: &Segment, summary: Summary, device: &str) {
+        let mut state = self.lock();
+        match state.hashed.get_mut(device) {
+            Some(headers) => *headers += segment.count() as u64,
+            None => {
+                state.hashed.insert(device.to_owned(), segment.count() as u64);
+            }
+        }
+        state.early.insert(segment.sequence, summary);
+        state.join_what_is_due();
+        if state.is_settled() {
+            drop(state);
+            self.settled.notify_all();
+        }
+    }
+
+    /// Nobody will judge the segments that wait.
+    pub(crate) fn abandon(&self) {
+        self.lock().abandoned = true;
+        self.settled.notify_all();
+        // Whoever waits for a buffer finds the stream decided.
+        self.home.take_back(Vec::new());
+    }
+
+    pub(super) fn give_up(&self) {
+        self.lock().abandoned = true;
+    }
+
+    /// Whether nothing that comes can change the verdict.
+    pub(crate) fn is_decided(&self) -> bool {
+        let state = self.lock();
+        state.joined.fault.is_some() || state.abandoned
+    }
+
+    pub(super) fn progress(&self, received: u64) -> Progress {
+        let state = self.lock();
+        let validated_through = state.joined.last_height();
+        Progress { received, validated_through, fault_found: state.joined.fault.is_some() }
+    }
+
+    pub(super) fn wait_until_settled(&self) {
+        let mut state = self.lock();
+        while !state.is_settled() {
+            state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(super) fn conclude(
+        &self,
+        received_bytes: u64,
+        finish: Option<Finish>,
+        cut: bool,
+        statuses: &[DeviceStatus],
+    ) -> VerifyReport {
+        let state = self.lock();
+        let ending = match (self.known_cut(&state, received_bytes), finish) {
+            (Some(cut), _) => Err(cut),
+            (None, _) if cut => Err(Cut::NotFinished),
+            (None, Some(finish)) => fits(finish, &state.joined),
+            (None, None) => Ok(()),
+        };
+        let judged = Judgement::conclude(&self.parameters, self.start_work, state.joined.clone(), ending);
+        VerifyReport {
+            verdict: judged.verdict,
+            count: judged.count,
+            tip: judged.tip,
+            not_checked: judged.not_checked,
+            parameters: judged.parameters_digest,
+            devices: shares(&state.hashed, statuses),
+            seconds: 0.0,
+        }
+    }
+
+    fn known_cut(&self, state: &State, received_bytes: u64) -> Option<Cut> {
+        let header = HEADER_LEN as u64;
+        let bytes = received_bytes % header;
+        if state.abandoned {
+            return Some(Cut::NoDevice);
+        }
+        (bytes > 0).then_some(Cut::WithinHeader { offset: received_bytes - bytes, bytes })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn join_what_is_due(&mut self) {
+        while let Some(summary) = self.early.remove(&self.next) {
+            let before = std::mem::replace(&mut self.joined, Summary::empty(0));
+            self.joined = before.join(summary);
+            self.next += 1;
+        }
+    }
+
+    /// Whether nothing more will come, or nothing that could change the verdict.
+    fn is_settled(&self) -> bool {
+        self.next == self.sent || self.joined.fault.is_some() || self.abandoned
+    }
+}
+
+/// Whether what the sender says it has sent is what was taken in.
+fn fits(finish: Finish, joined: &Summary) -> Result<(), Cut> {
+    if finish.count != joined.count {
+        return Err(Cut::Count { announced: finish.count, received: joined.count });
+    }
+    match (finish.last_hash, joined.last_hash) {
+        (Some(announced), Some(received)) if announced != received => Err(Cut::LastHash { announced, received }),
+        _ => Ok(()),
+    }
+}
+
+/// Hashes every `every`-th header and the last one again; says which hash is wrong.
+fn find_wrong(segment: &Segment, hashes: &[[u8; 32]], every: usize) -> Option<String> {
+    let count = segment.count();
+    if hashes.len() != count {
+        return Some(format!("gave {} hashes for {count} headers", hashes.len()));
+    }
+    // Each segment's sample begins elsewhere, so that no lane of the device is never looked at.
+    let every = every.max(1);
+    let first = (segment.sequence as usize).wrapping_mul(0x9e37_79b9) % every;
+    (first..count).step_by(every).chain([count - 1]).find_map(|index| wrong_at(segment, hashes, index))
+}
+
+fn wrong_at(segment: &Segment, hashes: &[[u8; 32]], index: usize) -> Option<String> {
+    let header = &segment.headers[index * HEADER_LEN..(index + 1) * HEADER_LEN];
+    let right = double_sha256(header) == hashes[index];
+    (!right)
+        .then(|| format!("gave a wrong hash for the header at byte {}", segment.offset + (index * HEADER_LEN) as u64))
+}
+
+fn first_difference(segment: &Segment, claimed: &[[u8; 32]], own: &[[u8; 32]]) -> Option<String> {
+    let index = claimed.iter().zip(own).position(|(claimed, own)| claimed != own)?;
+    wrong_at(segment, claimed, index)
+}
+
+fn shares(hashed: &BTreeMap<String, u64>, statuses: &[DeviceStatus]) -> Vec<DeviceShare> {
+    statuses
+        .iter()
+        .map(|status| DeviceShare {
+            name: status.info.name.clone(),
+            kernel: status.info.kernel.clone(),
+            hashes: 0,
+            headers: hashed.get(&status.info.id).copied().unwrap_or(0),
+            state: status.state.name().to_owned(),
+        })
+        .collect()
+}
