@@ -1,1 +1,28 @@
-//! See the package description.
+//! The GPU back end of `CitySeal`: WGSL compute shaders through wgpu, as a [`cityseal_device::Backend`].
+//!
+//! [`discover`] lists the adapters of the machine and gives an opener for each that can be used; what is opened searches
+//! nonces and hashes headers and Merkle nodes. The shaders stand in `shaders/`; their straight-line parts are written by
+//! [`generate`].
+//!
+//! This crate does not decide what to search, does not check what a device claims beyond the marks that a batch ran to its
+//! end, and does not test devices: the engine does all three. It is the only crate that knows wgpu.
+
+mod backend;
+mod discover;
+mod faults;
+mod flight;
+pub mod generate;
+pub mod layout;
+mod machine;
+mod open;
+mod pace;
+mod pipelines;
+pub mod prepare;
+mod results;
+pub mod sha256;
+pub mod shader;
+mod slot;
+
+pub use backend::GpuBackend;
+pub use discover::{DiscoverNote, DiscoverOptions, Discovered, DiscoveredState, Discovery, LeftOutReason, discover};
+pub use open::GpuOpener;

@@ -2,7 +2,7 @@
 //! what it hashes.
 
 use super::lanes::{LANES_MAX, Lanes};
-use super::message::{Full, OneWord, Padded, begin};
+use super::message::{Full, OneWord, Padded, Window, eight_words, four_words};
 use super::rounds::{compress, compress_from_iv};
 use crate::constants::{DIGEST_BITS, HEADER_BITS, NODE_BITS, PAD, PREFIXED_NODE_BITS, RFC6962_NODE_PREFIX};
 use crate::{HEADER_LEN, NODE_LEN};
@@ -23,26 +23,23 @@ pub(crate) trait Row {
 #[inline(always)]
 pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
     assert_eq!(rows.len(), R::LEN * digests.len(), "{} bytes a message", R::LEN);
-    let mut row_groups = rows.chunks_exact(R::LEN * L::COUNT);
-    let mut digest_groups = digests.chunks_exact_mut(L::COUNT);
-    for (rows, digests) in row_groups.by_ref().zip(digest_groups.by_ref()) {
-        hash_group::<L, R>(rows, digests);
+    let mut ragged_rows = [0; LANES_MAX * HEADER_LEN];
+    let mut ragged_digests = [[0; 32]; LANES_MAX];
+    for (rows, digests) in rows.chunks(R::LEN * L::COUNT).zip(digests.chunks_mut(L::COUNT)) {
+        let count = digests.len();
+        let whole = count == L::COUNT;
+        if !whole {
+            ragged_rows[..rows.len()].copy_from_slice(rows);
+        }
+        // One call only: what is inlined here is thousands of instructions.
+        let [a, b, c, d, e, f, g, h] = R::hash::<L>(if whole { rows } else { &ragged_rows });
+        let target = if whole { &mut *digests } else { &mut ragged_digests };
+        L::store_columns([a, b, c, d], target, 0);
+        L::store_columns([e, f, g, h], target, 16);
+        if !whole {
+            digests.copy_from_slice(&ragged_digests[..count]);
+        }
     }
-    let rest = digest_groups.into_remainder();
-    if !rest.is_empty() {
-        let mut padded_rows = [0; LANES_MAX * HEADER_LEN];
-        let mut padded_digests = [[0; 32]; LANES_MAX];
-        padded_rows[..R::LEN * rest.len()].copy_from_slice(row_groups.remainder());
-        hash_group::<L, R>(&padded_rows, &mut padded_digests);
-        rest.copy_from_slice(&padded_digests[..rest.len()]);
-    }
-}
-
-#[inline(always)]
-fn hash_group<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
-    let [a, b, c, d, e, f, g, h] = R::hash::<L>(rows);
-    L::store_columns([a, b, c, d], digests, 0);
-    L::store_columns([e, f, g, h], digests, 16);
 }
 
 /// Double SHA-256 of an 80-byte header.
@@ -53,8 +50,8 @@ impl Row for HeaderRow {
 
     #[inline(always)]
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
-        let midstate = compress_from_iv::<L, Full>(begin(&block(rows, Self::LEN)), &[0; 64]);
-        let tail = begin(&L::load_columns(rows, Self::LEN, 64));
+        let midstate = compress_from_iv::<L, Full>(block(rows, Self::LEN), &[0; 64]);
+        let tail = four_words(L::load_columns(rows, Self::LEN, 64));
         hash_of_digest(compress::<L, Padded<4>>(midstate, tail, const { &Padded::<4>::sums(HEADER_BITS) }))
     }
 }
@@ -67,8 +64,12 @@ impl Row for NodeRow {
 
     #[inline(always)]
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
-        let state = compress_from_iv::<L, Full>(begin(&block(rows, Self::LEN)), &[0; 64]);
-        hash_of_digest(compress::<L, Padded<0>>(state, begin(&[]), const { &Padded::<0>::sums(NODE_BITS) }))
+        let state = compress_from_iv::<L, Full>(block(rows, Self::LEN), &[0; 64]);
+        hash_of_digest(compress::<L, Padded<0>>(
+            state,
+            four_words([L::splat(0); 4]),
+            const { &Padded::<0>::sums(NODE_BITS) },
+        ))
     }
 }
 
@@ -87,15 +88,16 @@ impl Row for PrefixedNodeRow {
             *word = carried.add(word.shr::<8>());
             carried = moved_on;
         }
-        let state = compress_from_iv::<L, Full>(begin(&words), &[0; 64]);
-        let last = begin(&[carried.add(L::splat(PAD >> 8))]);
+        let state = compress_from_iv::<L, Full>(words, &[0; 64]);
+        let zero = L::splat(0);
+        let last = four_words([carried.add(L::splat(PAD >> 8)), zero, zero, zero]);
         compress::<L, OneWord>(state, last, const { &OneWord::sums(PREFIXED_NODE_BITS) })
     }
 }
 
 /// The first 64 bytes of each row as words.
 #[inline(always)]
-fn block<L: Lanes>(rows: &[u8], row_len: usize) -> [L; 16] {
+fn block<L: Lanes>(rows: &[u8], row_len: usize) -> Window<L> {
     let [a, b, c, d] = L::load_columns(rows, row_len, 0);
     let [e, f, g, h] = L::load_columns(rows, row_len, 16);
     let [i, j, k, l] = L::load_columns(rows, row_len, 32);
@@ -106,5 +108,5 @@ fn block<L: Lanes>(rows: &[u8], row_len: usize) -> [L; 16] {
 /// SHA-256 of a digest.
 #[inline(always)]
 fn hash_of_digest<L: Lanes>(digest: [L; 8]) -> [L; 8] {
-    compress_from_iv::<L, Padded<8>>(begin(&digest), const { &Padded::<8>::sums(DIGEST_BITS) })
+    compress_from_iv::<L, Padded<8>>(eight_words(digest), const { &Padded::<8>::sums(DIGEST_BITS) })
 }

@@ -100,37 +100,42 @@ const fn has_term<S: Shape>(t: usize, kind: Kind) -> bool {
         || is(&S::KINDS, back(t, 16), kind)
 }
 
-/// The words of one block's schedule as far as they vary; the others are never read.
-pub(crate) type Words<L> = [L; 64];
+/// The last sixteen words of a schedule, word `t` in place `t % 16`. Words that do not vary are never read.
+pub(crate) type Window<L> = [L; 16];
 
-/// Begins a schedule with the block's own words.
+/// A window that begins with four varying words.
 #[inline(always)]
-pub(crate) fn begin<L: Lanes>(first: &[L]) -> Words<L> {
-    let mut words = [L::splat(0); 64];
-    words[..first.len()].copy_from_slice(first);
-    words
+pub(crate) fn four_words<L: Lanes>([a, b, c, d]: [L; 4]) -> Window<L> {
+    eight_words([a, b, c, d, L::splat(0), L::splat(0), L::splat(0), L::splat(0)])
+}
+
+/// A window that begins with eight varying words. It is written out: a loop over vectors would be memory to the compiler.
+#[inline(always)]
+pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<L> {
+    let zero = L::splat(0);
+    [a, b, c, d, e, f, g, h, zero, zero, zero, zero, zero, zero, zero, zero]
 }
 
 /// Computes word `T` (16 or above, varying) from those before it (FIPS 180-4, section 6.2.2, step 1).
 ///
 /// The oldest terms are added first: `σ1` of the word before the last comes late, and nothing should wait on it.
 #[inline(always)]
-pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(words: &Words<L>, known_sums: &[u32; 64]) -> L {
+pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known_sums: &[u32; 64]) -> L {
     let mut sum = Sum(None);
     if const { varies::<S>(back(T, 16)) } {
-        sum = sum.plus(words[back(T, 16)]);
+        sum = sum.plus(window[T % 16]);
     }
     if const { has_term::<S>(T, Kind::Known) } {
         sum = sum.plus(L::splat(known_sums[T]));
     }
     if const { varies::<S>(back(T, 15)) } {
-        sum = sum.plus(small_sigma0(words[back(T, 15)]));
+        sum = sum.plus(small_sigma0(window[(T + 1) % 16]));
     }
     if const { varies::<S>(back(T, 7)) } {
-        sum = sum.plus(words[back(T, 7)]);
+        sum = sum.plus(window[(T + 9) % 16]);
     }
     if const { varies::<S>(back(T, 2)) } {
-        sum = sum.plus(small_sigma1(words[back(T, 2)]));
+        sum = sum.plus(small_sigma1(window[(T + 14) % 16]));
     }
     sum.value()
 }

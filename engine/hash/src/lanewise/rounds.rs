@@ -2,7 +2,7 @@
 //! last round with the feed-forward, rounds whose results nobody reads. Message words come from next door.
 
 use super::lanes::{Lanes, big_sigma0, big_sigma1};
-use super::message::{Shape, Words, each_round, varies, word};
+use super::message::{Shape, Window, each_round, varies, word};
 use crate::constants::{IV, K};
 
 /// The eight working variables (FIPS 180-4, section 6.2.2).
@@ -166,27 +166,27 @@ pub(crate) const fn known_round(state: &[u32; 8], kw: u32) -> [u32; 8] {
     [t1.wrapping_add(t2), a, b, c, d.wrapping_add(t1), e, f, g]
 }
 
-/// The first four rounds from the initial hash value, of a message whose first four words vary.
-pub(crate) const IV_START: KnownStart = KnownStart::new(&IV, [K[0], K[1], K[2], K[3]]);
+/// The constants of [`rounds_from_iv`].
+const IV_START: KnownStart = KnownStart::new(&IV, [K[0], K[1], K[2], K[3]]);
 
-/// Computes word `T` if it varies and is not there yet, and gives the round's constant plus its word.
+/// Computes word `T` if it varies and is not the block's own, and gives the round's constant plus its word.
 #[inline(always)]
-pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(words: &mut Words<L>, sums: &[u32; 64]) -> L {
+pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(window: &mut Window<L>, sums: &[u32; 64]) -> L {
     if const { !varies::<S>(T) } {
         return L::splat(K[T].wrapping_add(sums[T]));
     }
     if const { T >= 16 } {
-        words[T] = word::<L, S, T>(words, sums);
+        window[T % 16] = word::<L, S, T>(window, sums);
     }
-    words[T].add(L::splat(K[T]))
+    window[T % 16].add(L::splat(K[T]))
 }
 
-/// Compresses one block onto `chaining`. `words` begins with the block's varying words, `sums` are its known ones.
+/// Compresses one block onto `chaining`. `window` holds the block's varying words, `sums` are its known ones.
 #[inline(always)]
-pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut words: Words<L>, sums: &[u32; 64]) -> [L; 8] {
+pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
     let mut state = State::new(chaining);
     each_round!(T => {
-        let kw = scheduled::<L, S, T>(&mut words, sums);
+        let kw = scheduled::<L, S, T>(&mut window, sums);
         state = state.round(kw);
     });
     state.feed_forward(chaining)
@@ -194,13 +194,19 @@ pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut words: Words<L>
 
 /// Compresses one block, whose first four words vary, onto the initial hash value.
 #[inline(always)]
-pub(crate) fn compress_from_iv<L: Lanes, S: Shape>(mut words: Words<L>, sums: &[u32; 64]) -> [L; 8] {
-    let mut state = IV_START.rounds(words[0], [Some(words[1]), Some(words[2]), Some(words[3])]);
+pub(crate) fn compress_from_iv<L: Lanes, S: Shape>(mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
+    let mut state = rounds_from_iv(&window);
     each_round!(T => {
         if const { T >= 4 && T < 63 } {
-            let kw = scheduled::<L, S, T>(&mut words, sums);
+            let kw = scheduled::<L, S, T>(&mut window, sums);
             state = state.round(kw);
         }
     });
-    state.last_round(word::<L, S, 63>(&words, sums), &IV)
+    state.last_round(word::<L, S, 63>(&window, sums), &IV)
+}
+
+/// The first four rounds from the initial hash value, of a message whose first four words vary.
+#[inline(always)]
+pub(crate) fn rounds_from_iv<L: Lanes>([first, second, third, fourth, ..]: &Window<L>) -> State<L> {
+    IV_START.rounds(*first, [Some(*second), Some(*third), Some(*fourth)])
 }

@@ -2,8 +2,10 @@
 //! needs it. It reports lanes whose top word is within the bound; it compares no more than that word.
 
 use super::lanes::{LANES_MAX, Lanes};
-use super::message::{NonceBlock, Padded, Shape, Words, begin, each_round, known_sums, varies, word};
-use super::rounds::{IV_START, KnownStart, State, known_round, scheduled};
+use super::message::{
+    NonceBlock, Padded, Shape, Window, each_round, eight_words, four_words, known_sums, varies, word,
+};
+use super::rounds::{KnownStart, known_round, rounds_from_iv, scheduled};
 use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, K, PAD};
 use crate::{Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput};
 
@@ -88,10 +90,11 @@ pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hit
     let search = FoldedSearch::new(input);
     let lane_numbers = L::lane_numbers_in_top_byte();
     let lanes = L::COUNT as u32;
+    let mut schedule = [L::splat(0); 64];
     let mut group = first - first % lanes;
     loop {
         let nonce_words = L::splat(group.swap_bytes()).add(lane_numbers);
-        let schedule = nonce_schedule(nonce_words, &search.sums);
+        fill_schedule(&mut schedule, nonce_words, &search.sums);
         for (index, start) in search.starts[..search.count].iter().enumerate() {
             let last_words = last_state_words(nonce_words, start, &schedule, &search.sums);
             if last_words.some_lane_is_zero_under(search.zero_mask) {
@@ -108,25 +111,26 @@ pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hit
     }
 }
 
-/// The varying words of the second block's schedule, each with its round constant added: done once for all midstates.
+/// The second block's schedule as far as it is computed, each word with its round constant added.
+type Schedule<L> = [L; 64];
+
+/// Expands the schedule: done once for all midstates.
 #[inline(always)]
-fn nonce_schedule<L: Lanes>(nonce_words: L, sums: &[u32; 64]) -> Words<L> {
-    let mut words = begin(&[]);
-    words[NONCE_WORD] = nonce_words;
-    let mut with_constants = begin(&[]);
+fn fill_schedule<L: Lanes>(schedule: &mut Schedule<L>, nonce_words: L, sums: &[u32; 64]) {
+    let zero = L::splat(0);
+    let mut window: Window<L> = four_words([zero, zero, zero, nonce_words]);
     each_round!(T => {
         if const { T >= FIRST_COMPUTED } {
-            words[T] = word::<L, NonceBlock, T>(&words, sums);
+            window[T % 16] = word::<L, NonceBlock, T>(&window, sums);
             // The last round adds its constant together with the midstate.
-            with_constants[T] = if const { T < 63 } { words[T].add(L::splat(K[T])) } else { words[T] };
+            schedule[T] = if const { T < 63 } { window[T % 16].add(L::splat(K[T])) } else { window[T % 16] };
         }
     });
-    with_constants
 }
 
 /// The last word of the double hash, as the state holds it (the top word with its bytes reversed).
 #[inline(always)]
-fn last_state_words<L: Lanes>(nonce_words: L, start: &Start, schedule: &Words<L>, sums: &[u32; 64]) -> L {
+fn last_state_words<L: Lanes>(nonce_words: L, start: &Start, schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
     let mut state = start.rounds.rounds(nonce_words, [None, None, None]);
     each_round!(T => {
         if const { T > NONCE_WORD + 3 && T < 63 } {
@@ -141,18 +145,18 @@ fn last_state_words<L: Lanes>(nonce_words: L, start: &Start, schedule: &Words<L>
 #[inline(always)]
 pub(super) fn last_word_of_digest<L: Lanes>(digest: [L; 8]) -> L {
     let sums = const { &Padded::<8>::sums(DIGEST_BITS) };
-    let mut words = begin(&digest);
-    let mut state: State<L> = IV_START.rounds(words[0], [Some(words[1]), Some(words[2]), Some(words[3])]);
+    let mut window = eight_words(digest);
+    let mut state = rounds_from_iv(&window);
     each_round!(T => {
         if const { T >= 4 && T <= LAST_FULL_ROUND } {
-            let kw = scheduled::<L, Padded<8>, T>(&mut words, sums);
+            let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
             state = state.round(kw);
         } else if const { T > LAST_FULL_ROUND && T < TOP_WORD_ROUND } {
-            let kw = scheduled::<L, Padded<8>, T>(&mut words, sums);
+            let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
             state = state.round_e_only(kw);
         }
     });
-    let kw = word::<L, Padded<8>, TOP_WORD_ROUND>(&words, sums).add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7])));
+    let kw = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, sums).add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7])));
     state.next_e(kw)
 }
 

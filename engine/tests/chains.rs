@@ -1,0 +1,190 @@
+//! Verification through the public door: any split of the input, any number of threads, cuts and closing messages.
+
+use std::sync::LazyLock;
+
+use cityseal_engine::chain::{BlockHash, BlockHeader, ChainWork, Cut, Network, Parameters, SealTemplate, Verdict};
+use cityseal_engine::hash::HashKernel;
+use cityseal_engine::{Engine, EnginePolicy, Finish, SealJob, VerifyReport, VerifyRequest};
+use proptest::prelude::*;
+
+const COUNT: usize = 600;
+
+fn engine(threads: usize, segment_headers: usize, kernel: &str) -> Engine {
+    let policy = EnginePolicy { segment_headers, segments_per_stream: 3, ..EnginePolicy::default() };
+    Engine::builder().gpu(false).threads(Some(threads)).kernel(Some(kernel.to_owned())).policy(policy).build().unwrap()
+}
+
+fn sealed(header: BlockHeader, engine: &Engine) -> BlockHeader {
+    let template = SealTemplate::builder(header).build().unwrap();
+    *engine.seal(SealJob::new(template)).seals[0].header()
+}
+
+fn chain() -> Vec<u8> {
+    static CHAIN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let engine = engine(1, 64, "portable");
+        let genesis = *Parameters::of(Network::Regtest).genesis();
+        let mut headers = genesis.to_wire().to_vec();
+        let mut last = genesis;
+        for _ in 1..COUNT {
+            let next = BlockHeader { version: 4, prev_block_hash: last.hash(), time: last.time + 60, ..last };
+            last = sealed(next, &engine);
+            headers.extend_from_slice(&last.to_wire());
+        }
+        headers
+    });
+    CHAIN.clone()
+}
+
+fn request() -> VerifyRequest {
+    VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000)
+}
+
+fn same(one: &VerifyReport, two: &VerifyReport) -> bool {
+    one.verdict == two.verdict
+        && one.count == two.count
+        && one.tip == two.tip
+        && one.not_checked == two.not_checked
+        && one.parameters == two.parameters
+}
+
+fn last_hash(headers: &[u8]) -> BlockHash {
+    BlockHeader::from_wire(headers.last_chunk().unwrap()).hash()
+}
+
+#[test]
+fn every_kernel_segment_size_and_thread_count_gives_one_verdict() {
+    let headers = chain();
+    for flip in [None, Some(0), Some(80 * 63 + 3), Some(80 * 64 + 10), Some(80 * 300 + 70), Some(80 * 599 + 75)] {
+        let mut headers = headers.clone();
+        if let Some(at) = flip {
+            headers[at] ^= 0x40;
+        }
+        let twin = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
+        for kernel in HashKernel::all_available() {
+            for (threads, segment) in [(1, 1), (2, 7), (3, 64), (2, 599), (1, 600)] {
+                let other = engine(threads, segment, kernel.name()).verify(request(), &headers[..], |_| {}).unwrap();
+                assert!(same(&twin, &other), "{} {threads} {segment} {flip:?}:\n{twin:?}\n{other:?}", kernel.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cut_is_incomplete_and_a_fault_before_it_is_a_fault() {
+    let engine = engine(2, 64, "portable");
+    let headers = chain();
+    let verify = |bytes: &[u8]| engine.verify(request(), bytes, |_| {}).unwrap();
+    assert_eq!(verify(&[]).verdict, Verdict::Incomplete(Cut::Empty));
+    let cut = verify(&headers[..80 * 100 + 79]);
+    assert_eq!(cut.verdict, Verdict::Incomplete(Cut::WithinHeader { offset: 8_000, bytes: 79 }));
+    assert_eq!((cut.count, cut.tip.unwrap().height), (100, 99));
+    let mut broken = headers[..80 * 100 + 79].to_vec();
+    broken[80 * 50 + 5] ^= 1;
+    assert!(matches!(verify(&broken).verdict, Verdict::Fault(_)));
+}
+
+#[test]
+fn a_stream_is_valid_only_with_the_closing_message_that_fits_it() {
+    let engine = engine(2, 64, "portable");
+    let headers = chain();
+    let finish = |finish: Option<Finish>| {
+        let mut verifier = engine.verifier(request()).unwrap();
+        verifier.push(&headers);
+        match finish {
+            Some(finish) => verifier.finish(Some(finish)).verdict,
+            None => verifier.finish_cut().verdict,
+        }
+    };
+    let right = Finish { count: COUNT as u64, last_hash: Some(last_hash(&headers)) };
+    assert_eq!(finish(Some(right)), Verdict::Valid);
+    assert_eq!(finish(None), Verdict::Incomplete(Cut::NotFinished));
+    let one_more = Finish { count: right.count + 1, ..right };
+    assert!(matches!(finish(Some(one_more)), Verdict::Incomplete(Cut::Count { .. })));
+    let other = Finish { last_hash: Some(BlockHash::from_wire([7; 32])), ..right };
+    assert!(matches!(finish(Some(other)), Verdict::Incomplete(Cut::LastHash { .. })));
+}
+
+#[test]
+fn pushing_without_waiting_takes_what_there_is_room_for_and_says_when_there_is_more() {
+    let engine = engine(1, 16, "portable");
+    let headers = chain();
+    let mut verifier = engine.verifier(request()).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    verifier.on_room(std::sync::Arc::new(move || sender.send(()).unwrap_or_default()));
+    let mut rest = &headers[..];
+    while !rest.is_empty() {
+        let taken = verifier.try_push(rest);
+        rest = &rest[taken..];
+        if taken == 0 {
+            receiver.recv().unwrap();
+        }
+    }
+    let report = verifier.finish(None);
+    assert_eq!((report.verdict, report.count), (Verdict::Valid, COUNT as u64));
+}
+
+#[test]
+fn after_a_fault_the_rest_is_taken_and_not_hashed() {
+    let engine = engine(1, 16, "portable");
+    let mut headers = chain();
+    headers[4] ^= 1;
+    let mut verifier = engine.verifier(request()).unwrap();
+    for _ in 0..200 {
+        verifier.push(&headers);
+    }
+    let report = verifier.finish(None);
+    let hashed: u64 = report.devices.iter().map(|device| device.headers).sum();
+    assert!(matches!(report.verdict, Verdict::Fault(fault) if fault.height == 0));
+    assert!(hashed < 200 * COUNT as u64, "{hashed} headers hashed");
+}
+
+#[test]
+fn a_later_part_of_a_chain_is_judged_with_its_context_and_its_work() {
+    let engine = engine(2, 64, "portable");
+    let headers = chain();
+    let whole = engine.verify(request(), &headers[..], |_| {}).unwrap();
+    let (before, after) = headers.split_at(80 * 200);
+    let first = engine.verify(request(), before, |_| {}).unwrap();
+    let second = engine
+        .verify(
+            request().start_height(200).context(before.to_vec()).start_work(first.tip.unwrap().chain_work),
+            after,
+            |_| {},
+        )
+        .unwrap();
+    assert_eq!((second.verdict, second.tip), (Verdict::Valid, whole.tip));
+    assert_eq!(first.count + second.count, whole.count);
+    let ragged = request().start_height(200).context(before[1..].to_vec());
+    assert!(engine.verifier(ragged).is_err());
+    let high = request().start_height(1).context(before.to_vec());
+    assert!(engine.verifier(high).is_err());
+    assert_ne!(first.tip.unwrap().chain_work, ChainWork::ZERO);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_split_of_the_input_gives_one_verdict(
+        cuts in prop::collection::vec(1_usize..5_000, 1..40),
+        flip in prop::option::of((0..COUNT * 80, 0_u8..8)),
+    ) {
+        let mut headers = chain();
+        if let Some((at, bit)) = flip {
+            headers[at] ^= 1 << bit;
+        }
+        let twin = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
+        let engine = engine(2, 37, "portable");
+        let mut verifier = engine.verifier(request()).unwrap();
+        let mut rest = &headers[..];
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (chunk, later) = rest.split_at((*cut).min(rest.len()));
+            verifier.push(chunk);
+            rest = later;
+        }
+        let split = verifier.finish(None);
+        prop_assert!(same(&twin, &split), "{:?}\n{:?}", twin, split);
+    }
+}

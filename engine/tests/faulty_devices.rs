@@ -1,0 +1,195 @@
+//! Jobs and chains on devices that lie, hang, are lost or answer with zeros: they end right, with nothing skipped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cityseal_device::fake::{Behaviour, Counters, FakeOpener};
+use cityseal_device::known_answers;
+use cityseal_engine::chain::{BlockHeader, Network, NonceSpan, Parameters, Seal, SealTemplate, Target, Verdict};
+use cityseal_engine::hash::HashKernel;
+use cityseal_engine::{Engine, EnginePolicy, SealFailure, SealJob, SealOutcome, SealReport, VerifyRequest};
+
+const NONCES: u32 = 400_000;
+
+/// The batches that the known-answer suite of the opening takes: the script of a fake begins behind them.
+fn after_the_self_test() -> u64 {
+    let fake = cityseal_device::CpuBackend::new(HashKernel::portable());
+    known_answers::cases(&fake).len() as u64
+}
+
+/// A policy that gives up on a hung device soon, and opens it again at once.
+fn hasty() -> EnginePolicy {
+    EnginePolicy {
+        hang_after: Duration::from_millis(50),
+        reopen_first: Duration::from_millis(1),
+        batch_hashes_first: 2_000,
+        cpu_batch_time: Duration::from_micros(100),
+        gpu_batch_time: Duration::from_micros(100),
+        segment_headers: 64,
+        ..EnginePolicy::default()
+    }
+}
+
+fn template() -> SealTemplate {
+    let target = Target::from_display_hex(&format!("000f{}", "f".repeat(60))).unwrap();
+    SealTemplate::builder(genesis()).nonces(NonceSpan::new(0, NONCES - 1).unwrap()).target(target).build().unwrap()
+}
+
+fn genesis() -> BlockHeader {
+    *Parameters::of(Network::Mainnet).genesis()
+}
+
+fn nonces(report: &SealReport) -> Vec<u32> {
+    report.seals.iter().map(|seal: &Seal| seal.header().nonce).collect()
+}
+
+fn honest_answer() -> Vec<u32> {
+    let engine = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
+    let report = engine.seal(SealJob::new(template()).all(true));
+    assert!(report.seals.len() > 50);
+    nonces(&report)
+}
+
+/// An engine of one CPU thread and one fake.
+fn engine_with(fake: FakeOpener) -> (Engine, Arc<Counters>) {
+    let counters = fake.counters();
+    let engine =
+        Engine::builder().gpu(false).threads(Some(1)).add_device(Box::new(fake)).policy(hasty()).build().unwrap();
+    (engine, counters)
+}
+
+fn assert_whole(report: &SealReport, expected: &[u32], what: &str) {
+    assert_eq!(report.outcome, SealOutcome::Sealed, "{what}");
+    assert_eq!(nonces(report), expected, "{what}");
+    assert_eq!(report.hashes, u128::from(NONCES), "{what}");
+    let mut next = 0;
+    for span in &report.coverage {
+        assert_eq!(span.nonce_first, next, "{what}: {:?}", report.coverage);
+        next = span.nonce_last + 1;
+    }
+    assert_eq!(next, NONCES, "{what}");
+}
+
+#[test]
+fn jobs_end_right_whatever_a_device_does() {
+    let expected = honest_answer();
+    let start = after_the_self_test();
+    for behaviour in [
+        Behaviour::Honest,
+        Behaviour::Late,
+        Behaviour::Lost,
+        Behaviour::Hung,
+        Behaviour::Panics,
+        Behaviour::FalseHits,
+        Behaviour::MissedHits,
+        Behaviour::Zeros,
+    ] {
+        for later in [0, 1, 5] {
+            let (engine, counters) = engine_with(FakeOpener::new("fake").from_batch(start + later, behaviour));
+            let report = engine.seal(SealJob::new(template()).all(true));
+            assert_whole(&report, &expected, &format!("{behaviour:?} from batch {later} on"));
+            assert!(counters.batches() >= start, "{behaviour:?}: the fake was self-tested");
+        }
+    }
+}
+
+#[test]
+fn a_device_that_misses_hits_is_found_by_its_canary_and_leaves_no_trace_in_the_coverage() {
+    let liar = FakeOpener::new("fake").from_batch(after_the_self_test(), Behaviour::MissedHits);
+    // Alone, so that it does all the work there is.
+    let engine = Engine::builder()
+        .gpu(false)
+        .devices(vec!["fake".to_owned()])
+        .add_device(Box::new(liar))
+        .policy(hasty())
+        .build()
+        .unwrap();
+    let report = engine.seal(SealJob::new(template()).all(true));
+    let SealOutcome::Failed { reason: SealFailure::NoDevice { reason } } = &report.outcome else {
+        panic!("{report:?}")
+    };
+    assert!(reason.contains("known"), "{reason}");
+    assert_eq!((report.hashes, report.coverage.len()), (0, 0));
+    let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
+    assert_eq!(fake.state.name(), "quarantined");
+}
+
+#[test]
+fn a_lost_device_is_opened_again_and_works_on() {
+    let start = after_the_self_test();
+    let lost = FakeOpener::new("fake").from_batch(start + 2, Behaviour::Lost);
+    let counters = lost.counters();
+    let engine = Engine::builder()
+        .gpu(false)
+        .devices(vec!["fake".to_owned()])
+        .add_device(Box::new(lost))
+        .policy(hasty())
+        .build()
+        .unwrap();
+    let report = engine.seal(SealJob::new(template()).all(true));
+    assert_whole(&report, &honest_answer(), "alone, and lost once");
+    assert_eq!(counters.opened(), 2);
+}
+
+#[test]
+fn a_device_that_fails_its_self_test_is_left_out_with_the_reason() {
+    let (engine, _) = engine_with(FakeOpener::new("fake").from_batch(0, Behaviour::Zeros));
+    let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
+    assert_eq!(fake.state.name(), "left-out");
+    assert!(fake.state.reason().unwrap().contains("self-test failed: known-answer test 'hit in the first lane'"));
+}
+
+#[test]
+fn a_device_asked_for_by_name_that_fails_its_self_test_is_an_error() {
+    let error = Engine::builder()
+        .gpu(false)
+        .devices(vec!["FAKE".to_owned()])
+        .add_device(Box::new(FakeOpener::new("fake").from_batch(0, Behaviour::Lost)))
+        .build()
+        .unwrap_err();
+    assert!(error.to_string().contains("device 'fake' was asked for and is not ready"), "{error}");
+}
+
+/// A chain on regtest's parameters, sealed here; every second hash is a seal.
+fn chain(count: usize) -> Vec<u8> {
+    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let parameters = Parameters::of(Network::Regtest);
+    let mut headers = parameters.genesis().to_wire().to_vec();
+    let mut last = *parameters.genesis();
+    for _ in 1..count {
+        let header = BlockHeader { version: 4, prev_block_hash: last.hash(), time: last.time + 600, ..last };
+        let template = SealTemplate::builder(header).build().unwrap();
+        last = *engine.seal(SealJob::new(template)).seals[0].header();
+        headers.extend_from_slice(&last.to_wire());
+    }
+    headers
+}
+
+#[test]
+fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
+    let headers = chain(1_000);
+    let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
+    let mut broken = headers.clone();
+    broken[80 * 777 + 40] ^= 1;
+    let twin = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
+    let valid = twin.verify(request(), &headers[..], |_| {}).unwrap();
+    let fault = twin.verify(request(), &broken[..], |_| {}).unwrap();
+    assert!(matches!(valid.verdict, Verdict::Valid) && valid.count == 1_000, "{valid:?}");
+    assert!(matches!(fault.verdict, Verdict::Fault(fault) if fault.height >= 777), "{fault:?}");
+    for behaviour in [
+        Behaviour::Honest,
+        Behaviour::Late,
+        Behaviour::Lost,
+        Behaviour::Hung,
+        Behaviour::Panics,
+        Behaviour::WrongHashes,
+        Behaviour::Zeros,
+    ] {
+        let start = after_the_self_test() + 1;
+        let (engine, _) = engine_with(FakeOpener::new("fake").from_batch(start, behaviour));
+        let same = engine.verify(request(), &headers[..], |_| {}).unwrap();
+        assert_eq!((same.verdict, same.count, same.tip), (valid.verdict, valid.count, valid.tip), "{behaviour:?}");
+        let same = engine.verify(request(), &broken[..], |_| {}).unwrap();
+        assert_eq!((same.verdict, same.count, same.tip), (fault.verdict, fault.count, fault.tip), "{behaviour:?}");
+    }
+}

@@ -1,0 +1,130 @@
+//! Jobs as their owner sees them: cancel, supersede, deadlines, many at once, wake-ups, the engine's end.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use cityseal_engine::chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
+use cityseal_engine::{BuildError, Engine, SealFailure, SealJob, SealOutcome};
+
+fn engine(threads: usize) -> Engine {
+    Engine::builder().gpu(false).threads(Some(threads)).build().unwrap()
+}
+
+/// Difficulty 1 is beyond a test's patience, and this is 2^200 times harder.
+fn endless() -> SealTemplate {
+    let target = Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
+    let header = *Parameters::of(Network::Mainnet).genesis();
+    SealTemplate::builder(header).version_mask(0x1fff_e000).target(target).build().unwrap()
+}
+
+fn small(nonces: u32) -> SealTemplate {
+    let header = *Parameters::of(Network::Regtest).genesis();
+    SealTemplate::builder(header).nonces(NonceSpan::new(0, nonces - 1).unwrap()).build().unwrap()
+}
+
+#[test]
+fn a_cancelled_job_says_by_whom() {
+    let engine = engine(2);
+    let handle = engine.submit(SealJob::new(endless()));
+    assert_eq!(handle.wait(Some(Duration::from_millis(5))).map(|report| report.outcome), None);
+    handle.cancel("the test");
+    let report = handle.wait(None).unwrap();
+    assert_eq!(report.outcome, SealOutcome::Cancelled { by: "the test".to_owned() });
+    handle.cancel("somebody else");
+    assert_eq!(handle.report().unwrap().outcome, report.outcome, "a job ends once");
+}
+
+#[test]
+fn a_superseded_job_says_by_which() {
+    let engine = engine(1);
+    let handle = engine.submit(SealJob::new(endless()));
+    handle.supersede("job 7");
+    assert_eq!(handle.wait(None).unwrap().outcome, SealOutcome::Superseded { by: "job 7".to_owned() });
+}
+
+#[test]
+fn a_job_expires_at_its_deadline() {
+    let engine = engine(1);
+    let job = SealJob::new(endless()).deadline(Some(Instant::now() + Duration::from_millis(20)));
+    let report = engine.seal(job);
+    assert_eq!(report.outcome, SealOutcome::Expired);
+    assert!(report.hashes > 0);
+}
+
+#[test]
+fn many_jobs_share_the_devices_and_each_finishes() {
+    let engine = engine(2);
+    let endless = engine.submit(SealJob::new(endless()));
+    let handles: Vec<_> = (0..50).map(|_| engine.submit(SealJob::new(small(30_000)).all(true))).collect();
+    for handle in handles {
+        let report = handle.wait(None).unwrap();
+        assert_eq!((report.outcome, report.hashes), (SealOutcome::Sealed, 30_000));
+        let half = report.seals.len();
+        assert!((14_000..16_000).contains(&half), "{half} of 30,000 hashes are under regtest's target");
+    }
+    assert!(endless.report().is_none());
+    endless.cancel("the test");
+}
+
+#[test]
+fn whoever_waits_for_a_change_is_woken_by_the_end() {
+    let engine = engine(1);
+    let (sender, receiver) = channel();
+    let handle = engine.submit(SealJob::new(endless()));
+    handle.on_change(Arc::new(move || sender.send(()).unwrap_or_default()));
+    handle.cancel("the test");
+    receiver.recv().unwrap();
+    while handle.report().is_none() {
+        receiver.recv().unwrap();
+    }
+    let (sender, receiver) = channel();
+    handle.on_change(Arc::new(move || sender.send(()).unwrap_or_default()));
+    receiver.recv().unwrap();
+}
+
+#[test]
+fn dropping_the_engine_ends_its_jobs() {
+    let engine = engine(2);
+    let handle = engine.submit(SealJob::new(endless()));
+    drop(engine);
+    assert_eq!(handle.report().unwrap().outcome, SealOutcome::Failed { reason: SealFailure::ShutDown });
+}
+
+#[test]
+fn several_engines_live_in_one_process() {
+    let engines: Vec<Engine> = (0..4).map(|_| engine(1)).collect();
+    for engine in &engines {
+        assert_eq!(engine.seal(SealJob::new(small(1_000))).outcome, SealOutcome::Sealed);
+    }
+}
+
+#[test]
+fn a_seal_of_rolled_versions_counts_every_version_and_nonce_once() {
+    let engine = engine(2);
+    let header = *Parameters::of(Network::Regtest).genesis();
+    let impossible = Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
+    let template = SealTemplate::builder(header)
+        .version_mask(0b1011 << 13)
+        .time_window_s(2)
+        .nonces(NonceSpan::new(u32::MAX - 999, u32::MAX).unwrap())
+        .target(impossible)
+        .build()
+        .unwrap();
+    let report = engine.seal(SealJob::new(template));
+    assert_eq!((report.outcome, report.hashes), (SealOutcome::Exhausted, 8 * 3 * 1_000));
+    assert_eq!(report.coverage.len(), 8 * 3, "one run of nonces for each version and time: {:?}", report.coverage);
+    assert!(report.coverage.iter().all(|span| (span.nonce_first, span.nonce_last) == (u32::MAX - 999, u32::MAX)));
+}
+
+#[test]
+fn names_that_fit_nothing_and_settings_that_make_no_sense_are_refused() {
+    let unknown = Engine::builder().gpu(false).devices(vec!["voodoo".to_owned()]).build().unwrap_err();
+    assert_eq!(unknown.to_string(), "no device is called 'voodoo'; known: cpu");
+    let no_gpu = Engine::builder().gpu(false).devices(vec!["gpu".to_owned()]).build().unwrap_err();
+    assert!(matches!(no_gpu, BuildError::NotReady { .. }), "{no_gpu}");
+    let kernel = Engine::builder().gpu(false).kernel(Some("mmx".to_owned())).build().unwrap_err();
+    assert!(kernel.to_string().contains("kernel 'mmx' cannot be used"), "{kernel}");
+    let threads = Engine::builder().gpu(false).threads(Some(0)).build().unwrap_err();
+    assert_eq!(threads.to_string(), "threads: expected 1 to 4096, found 0");
+}
