@@ -1,0 +1,12 @@
+//! The rules from outside: each one at its edge, the fast judge against its slow twin, real chains, published vectors,
+//! and the parameters of a city.
+
+mod chain;
+#[path = "../common/mod.rs"]
+mod common;
+mod edges;
+mod history;
+mod parameters;
+mod real;
+mod twin;
+mod vectors;
