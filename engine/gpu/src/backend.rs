@@ -1,0 +1,207 @@
+//! The back end of one GPU: keeps a few dispatches in flight, in the order of the batches that they belong to.
+//!
+//! A batch is cut into dispatches whose size follows from how long the ones before took. Nothing is decided here about
+//! the work itself, and nothing that the device says is believed beyond its marks.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cityseal_device::{Backend, Batch, Completed, DeviceError, DeviceInfo, Ticket};
+
+use crate::flight::{Flight, Sent, Work};
+use crate::machine::Machine;
+use crate::pace::{AIM, Pace};
+use crate::results::HEAD_BYTES;
+
+/// Batches in flight: one that runs, one that waits behind it, one that is being read or filled.
+pub(crate) const DEPTH: usize = 3;
+
+/// Dispatches in flight, of all batches together: a long batch does not fill the queue, so that it can be left.
+const DISPATCHES_MAX: usize = 3;
+
+/// Nonces in a block, as a logarithm to base 2: what one invocation searches. At 64 the invocation's own costs are below
+/// 1 % of its work.
+pub(crate) const BLOCK_BITS: u32 = 6;
+
+/// Nonces of a device's first dispatch: small enough for any.
+const FIRST_NONCES: u64 = 1 << 16;
+
+/// Workgroups of one dispatch; every API has this limit.
+pub(crate) const WORKGROUPS_MAX: u32 = 65_535;
+
+/// A wait that took at least this long has really waited, so that its end is the dispatch's end.
+const WAITED_AT_LEAST: Duration = Duration::from_micros(100);
+
+/// One GPU.
+#[derive(Debug)]
+pub struct GpuBackend {
+    info: DeviceInfo,
+    machine: Machine,
+    workgroup: u32,
+    flights: VecDeque<Flight>,
+    free_slots: Vec<usize>,
+    tickets: u64,
+    pace: Pace,
+    last_end: LastEnd,
+}
+
+/// When the dispatch before ended.
+#[derive(Clone, Copy, Debug)]
+struct LastEnd {
+    at: Instant,
+    is_exact: bool,
+}
+
+impl GpuBackend {
+    /// Takes over an opened device whose shaders have workgroups of `workgroup` invocations.
+    pub(crate) fn new(info: DeviceInfo, machine: Machine, workgroup: u32) -> Self {
+        let free_slots = (0..machine.slots.len()).collect();
+        let pace = Pace::new(FIRST_NONCES >> BLOCK_BITS, u64::MAX);
+        let last_end = LastEnd { at: Instant::now(), is_exact: true };
+        Self { info, machine, workgroup, flights: VecDeque::new(), free_slots, tickets: 0, pace, last_end }
+    }
+
+    /// Sends dispatches of the oldest work that is left, as long as there is room.
+    fn pump(&mut self) -> Result<(), DeviceError> {
+        self.machine.check()?;
+        while self.flights.iter().map(|flight| flight.sent.len()).sum::<usize>() < DISPATCHES_MAX
+            && let Some(flight) = self.flights.iter_mut().find(|flight| !flight.is_sent())
+        {
+            let sent = match &flight.work {
+                Work::Search(_) => send_search(&mut self.machine, flight, self.pace.units(), self.workgroup)?,
+                Work::Hash(_) => send_hashes(&mut self.machine, flight, self.workgroup)?,
+            };
+            flight.sent.push_back(sent);
+        }
+        Ok(())
+    }
+
+    /// Waits for the oldest dispatch of the oldest batch until `deadline`; false where it is not done by then.
+    fn wait_for_oldest(&mut self, deadline: Instant) -> Result<bool, DeviceError> {
+        let Some(flight) = self.flights.front_mut() else { return Ok(false) };
+        let Some(sent) = flight.sent.front() else { return Ok(true) };
+        let begin = Instant::now();
+        if !self.machine.wait(&sent.index, deadline.saturating_duration_since(begin))? {
+            return Ok(false);
+        }
+        let end = Instant::now();
+        let is_exact = end - begin >= WAITED_AT_LEAST;
+        let took = end - sent.at.max(self.last_end.at);
+        if let Some(units) = sent.units {
+            let starts_exactly = self.last_end.is_exact || sent.at >= self.last_end.at;
+            if is_exact && starts_exactly {
+                self.pace.observe(units, took);
+            } else if end - sent.at < AIM / 2 {
+                self.pace.observe(units, end - sent.at);
+            }
+        }
+        flight.busy += took;
+        flight.sent.pop_front();
+        self.last_end = LastEnd { at: end, is_exact };
+        Ok(true)
+    }
+
+    /// Reads the oldest batch, whose dispatches are all done.
+    fn finish_oldest(&mut self) -> Result<Option<Completed>, DeviceError> {
+        let Some(flight) = self.flights.pop_front() else { return Ok(None) };
+        let Some((mapping, bytes)) = &flight.readback else {
+            return Err(DeviceError::Malformed { what: "a batch ended before it was sent".to_owned() });
+        };
+        if !mapping.is_ready() {
+            return Err(DeviceError::Lost { reason: "the results could not be mapped".to_owned() });
+        }
+        let report = self.machine.read(flight.slot, *bytes, |bytes| flight.report(bytes))?;
+        self.free_slots.push(flight.slot);
+        Ok(Some(Completed { ticket: flight.ticket, report, busy: flight.busy }))
+    }
+
+    fn assert_within_limits(&self, batch: &Batch) {
+        let limits = self.info.limits;
+        let (size, max) = match batch {
+            Batch::Search(search) => {
+                assert!(search.hits_max <= limits.hits_max, "{} hits asked for", search.hits_max);
+                (search.nonces.count(), limits.search_nonces_max)
+            }
+            Batch::Check(check) => (check.count() as u64, limits.check_headers_max as u64),
+            Batch::Merkle(merkle) => (merkle.count() as u64, limits.merkle_nodes_max as u64),
+        };
+        assert!(size <= max, "a batch of {size} where {max} is the limit");
+    }
+}
+
+impl Backend for GpuBackend {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn depth(&self) -> usize {
+        DEPTH
+    }
+
+    fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
+        self.assert_within_limits(&batch);
+        assert!(!self.free_slots.is_empty(), "at most {DEPTH} batches in flight");
+        let slot = self.free_slots.swap_remove(0);
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.flights.push_back(Flight::new(batch, ticket, slot, BLOCK_BITS));
+        self.pump()?;
+        Ok(ticket)
+    }
+
+    fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError> {
+        let deadline = Instant::now() + timeout;
+        while self.flights.front().is_some_and(|flight| !(flight.is_sent() && flight.sent.is_empty())) {
+            self.pump()?;
+            if !self.wait_for_oldest(deadline)? {
+                return Ok(None);
+            }
+        }
+        let finished = self.finish_oldest();
+        self.pump()?;
+        finished
+    }
+}
+
+fn send_search(machine: &mut Machine, flight: &mut Flight, units: u64, workgroup: u32) -> Result<Sent, DeviceError> {
+    let Work::Search(search) = &mut flight.work else { unreachable!("the caller looked at the work") };
+    let part = search.next_part(units, WORKGROUPS_MAX * workgroup);
+    let (shader, hits_max) = (search.shader(), search.hits_max());
+    let slot = flight.slot;
+    machine.write(&machine.slots[slot].search_words, bytemuck::bytes_of(&part.words));
+    let mut bytes = 0;
+    let at = Instant::now();
+    let index = machine.send(|machine, encoder| {
+        let buffers = &machine.slots[slot];
+        if part.is_first {
+            encoder.clear_buffer(&buffers.search_results, 0, Some(HEAD_BYTES as u64));
+        }
+        machine.pipelines.dispatch(encoder, shader, &buffers.search_group, part.words.blocks.div_ceil(workgroup));
+        if part.is_last {
+            bytes = buffers.copy_search(encoder, hits_max);
+        }
+    })?;
+    if part.is_last {
+        flight.readback = Some((machine.map(slot, bytes), bytes));
+    }
+    Ok(Sent { index, at, units: Some(part.units) })
+}
+
+fn send_hashes(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Result<Sent, DeviceError> {
+    let Work::Hash(hash) = &mut flight.work else { unreachable!("the caller looked at the work") };
+    let slot = flight.slot;
+    let words = hash.words();
+    let shader = hash.items.shader();
+    machine.write(&machine.slots[slot].hash_words, bytemuck::bytes_of(&words));
+    machine.write(&machine.slots[slot].items, hash.items.bytes());
+    let mut bytes = 0;
+    let at = Instant::now();
+    let index = machine.send(|machine, encoder| {
+        let buffers = &machine.slots[slot];
+        machine.pipelines.dispatch(encoder, shader, &buffers.hash_group, words.count.div_ceil(workgroup));
+        bytes = buffers.copy_hashes(encoder, words.count as usize);
+    })?;
+    hash.is_sent = true;
+    flight.readback = Some((machine.map(slot, bytes), bytes));
+    Ok(Sent { index, at, units: None })
+}

@@ -1,0 +1,278 @@
+//! Finds the adapters of this machine and says of each whether it can be used, and if not, why. Opens none of them.
+
+use std::fmt;
+
+use cityseal_device::{BatchLimits, DeviceInfo, DeviceKind, OpenError, Opener};
+use cityseal_hash::MIDSTATES_MAX;
+use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
+
+use crate::open::{GpuOpener, lacks, variant_for};
+use crate::shader::Variant;
+use crate::slot::{HITS_MAX, ITEMS_MAX};
+
+/// What to look for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiscoverOptions {
+    /// Whether software adapters (lavapipe, `SwiftShader`, WARP) may be used.
+    pub allow_software: bool,
+    /// The form of the shaders, where it is not left to the driver's vendor.
+    pub variant: Option<Variant>,
+}
+
+/// One adapter.
+pub struct Discovered {
+    /// What it is.
+    pub info: DeviceInfo,
+    /// Whether it can be used.
+    pub state: DiscoveredState,
+}
+
+impl fmt::Debug for Discovered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovered").field("info", &self.info).field("state", &self.state).finish()
+    }
+}
+
+/// Whether an adapter can be used.
+pub enum DiscoveredState {
+    /// It can be opened. Whether it answers rightly is found out then.
+    Ready(Box<dyn Opener>),
+    /// It is not used.
+    LeftOut(LeftOutReason),
+}
+
+impl fmt::Debug for DiscoveredState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(_) => f.write_str("Ready"),
+            Self::LeftOut(reason) => f.debug_tuple("LeftOut").field(reason).finish(),
+        }
+    }
+}
+
+/// Why an adapter is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeftOutReason {
+    /// The same card is used through another API or driver.
+    #[error("the same device as {kept}, which is used")]
+    DuplicateOf {
+        /// Id of the one that is used.
+        kept: String,
+    },
+    /// It is software, which was not asked for.
+    #[error("a software adapter: right, but slower than the CPU itself; used only when asked for")]
+    Software,
+    /// It lacks something that the shaders need.
+    #[error("{0}")]
+    Unfit(OpenError),
+}
+
+/// Something to tell a person about the search itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoverNote {
+    /// Nothing at all was found.
+    #[error("no graphics adapter was found: there is no GPU, or no driver or loader (Vulkan, Metal, DX12) for it")]
+    NoAdapter,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Discovery {
+    /// Every adapter, the best ones first.
+    pub devices: Vec<Discovered>,
+    /// What to say where that is not enough.
+    pub note: Option<DiscoverNote>,
+}
+
+/// Finds every adapter of this machine.
+pub fn discover(options: DiscoverOptions) -> Discovery {
+    let adapters = adapters();
+    let identities: Vec<Identity> = adapters.iter().map(|adapter| Identity::of(&adapter.get_info())).collect();
+    let ids = ids(&identities);
+    let note = adapters.is_empty().then_some(DiscoverNote::NoAdapter);
+    let devices = adapters.into_iter().enumerate().map(|(at, adapter)| {
+        let duplicate =
+            duplicate_of(&identities, at).map(|kept| LeftOutReason::DuplicateOf { kept: ids[kept].clone() });
+        let software = (identities[at].is_software && !options.allow_software).then_some(LeftOutReason::Software);
+        let variant = options.variant.unwrap_or_else(|| variant_for(&adapter.get_info()));
+        describe(adapter, ids[at].clone(), variant, duplicate.or(software))
+    });
+    Discovery { devices: devices.collect(), note }
+}
+
+/// The adapter with this id, looked for anew.
+pub(crate) fn find_adapter(id: &str) -> Option<Adapter> {
+    let adapters = adapters();
+    let identities: Vec<Identity> = adapters.iter().map(|adapter| Identity::of(&adapter.get_info())).collect();
+    let at = ids(&identities).iter().position(|other| other == id)?;
+    adapters.into_iter().nth(at)
+}
+
+/// All adapters, the best API first. OpenGL is looked at only where nothing else finds a GPU: otherwise it would load one
+/// more driver to find duplicates.
+fn adapters() -> Vec<Adapter> {
+    let mut adapters = adapters_of(Backends::VULKAN | Backends::METAL | Backends::DX12);
+    if adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
+        adapters.extend(adapters_of(Backends::GL));
+    }
+    adapters.sort_by_key(|adapter| Identity::of(&adapter.get_info()).rank);
+    adapters
+}
+
+fn adapters_of(backends: Backends) -> Vec<Adapter> {
+    // No flags: no validation layers and no debug messages, which drivers print by themselves.
+    let flags = InstanceFlags::empty();
+    let instance =
+        Instance::new(InstanceDescriptor { backends, flags, ..InstanceDescriptor::new_without_display_handle() });
+    pollster::block_on(instance.enumerate_adapters(backends))
+}
+
+/// What tells adapters apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    api: &'static str,
+    /// How good the API is for computing: lower is better.
+    rank: u8,
+    vendor: u32,
+    device: u32,
+    /// PCI address; empty where the API does not tell.
+    pci: String,
+    is_software: bool,
+}
+
+impl Identity {
+    fn of(info: &AdapterInfo) -> Self {
+        let (api, rank) = match info.backend {
+            wgpu::Backend::Vulkan => ("vulkan", 0),
+            wgpu::Backend::Metal => ("metal", 0),
+            wgpu::Backend::Dx12 => ("dx12", 1),
+            wgpu::Backend::Gl => ("gl", 2),
+            wgpu::Backend::BrowserWebGpu => ("webgpu", 3),
+            wgpu::Backend::Noop => ("noop", 4),
+        };
+        let (vendor, device, pci) = (info.vendor, info.device, info.device_pci_bus_id.clone());
+        Self { api, rank, vendor, device, pci, is_software: is_software(info) }
+    }
+
+    /// `vulkan-10de-2684-0000:01:00.0`, or without the last part where there is no PCI address.
+    fn id(&self) -> String {
+        let ids = format!("{}-{:04x}-{:04x}", self.api, self.vendor, self.device);
+        if self.pci.is_empty() { ids } else { format!("{ids}-{}", self.pci) }
+    }
+
+    /// Whether both are one device: by the PCI address where both tell it; else by their numbers, where they come through
+    /// different APIs (one API lists two equal cards as two). OpenGL does not know the device's number.
+    fn is_same_device(&self, other: &Self) -> bool {
+        if self.is_software != other.is_software {
+            return false;
+        }
+        if !self.pci.is_empty() && !other.pci.is_empty() {
+            return self.pci == other.pci;
+        }
+        let one_is_gl = self.api == "gl" || other.api == "gl";
+        self.api != other.api && self.vendor == other.vendor && (self.device == other.device || one_is_gl)
+    }
+}
+
+/// Ids that are all different: the second of two equal ones ends with `-2`, and so on.
+fn ids(identities: &[Identity]) -> Vec<String> {
+    let plain: Vec<String> = identities.iter().map(Identity::id).collect();
+    let numbered = |(at, id): (usize, &String)| match plain[..at].iter().filter(|before| *before == id).count() {
+        0 => id.clone(),
+        before => format!("{id}-{}", before + 1),
+    };
+    plain.iter().enumerate().map(numbered).collect()
+}
+
+/// The first adapter, better or equal in rank, that is the same device as that at `at`; adapters are in order of rank.
+fn duplicate_of(identities: &[Identity], at: usize) -> Option<usize> {
+    identities[..at].iter().position(|before| before.is_same_device(&identities[at]))
+}
+
+fn is_software(info: &AdapterInfo) -> bool {
+    const NAMES: [&str; 5] = ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "microsoft basic render"];
+    let name = info.name.to_ascii_lowercase();
+    info.device_type == DeviceType::Cpu || NAMES.iter().any(|software| name.contains(software))
+}
+
+fn describe(adapter: Adapter, id: String, variant: Variant, left_out: Option<LeftOutReason>) -> Discovered {
+    let info = device_info(&adapter.get_info(), id, variant);
+    let state = match left_out.or_else(|| lacks(&adapter).map(LeftOutReason::Unfit)) {
+        Some(reason) => DiscoveredState::LeftOut(reason),
+        None => DiscoveredState::Ready(Box::new(GpuOpener::new(info.clone(), variant, adapter))),
+    };
+    Discovered { info, state }
+}
+
+fn device_info(info: &AdapterInfo, id: String, variant: Variant) -> DeviceInfo {
+    let identity = Identity::of(info);
+    let numbers = format!("{:04x}:{:04x}", identity.vendor, identity.device);
+    DeviceInfo {
+        id,
+        name: info.name.clone(),
+        kind: if identity.is_software { DeviceKind::Software } else { DeviceKind::Gpu },
+        api: identity.api.to_owned(),
+        driver: driver(info),
+        pci: (!identity.pci.is_empty()).then(|| format!("{} {numbers}", identity.pci)),
+        kernel: variant.name().to_owned(),
+        limits: BatchLimits {
+            search_nonces_max: 1 << 32,
+            search_midstates_max: MIDSTATES_MAX,
+            hits_max: HITS_MAX,
+            check_headers_max: ITEMS_MAX,
+            merkle_nodes_max: ITEMS_MAX,
+        },
+    }
+}
+
+fn driver(info: &AdapterInfo) -> Option<String> {
+    let words = format!("{} {}", info.driver, info.driver_info);
+    let words = words.trim();
+    (!words.is_empty()).then(|| words.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(api: &'static str, rank: u8, numbers: (u32, u32), pci: &str) -> Identity {
+        Identity { api, rank, vendor: numbers.0, device: numbers.1, pci: pci.to_owned(), is_software: false }
+    }
+
+    const CARD: (u32, u32) = (0x10de, 0x2684);
+
+    #[test]
+    fn a_card_seen_through_three_apis_is_used_once() {
+        let seen = [card("vulkan", 0, CARD, "0000:01:00.0"), card("dx12", 1, CARD, ""), card("gl", 2, (0x10de, 0), "")];
+        assert_eq!([0, 1, 2].map(|at| duplicate_of(&seen, at)), [None, Some(0), Some(0)]);
+    }
+
+    #[test]
+    fn a_card_seen_through_two_drivers_of_one_api_is_used_once() {
+        let seen = [card("vulkan", 0, CARD, "0000:01:00.0"), card("vulkan", 0, CARD, "0000:01:00.0")];
+        assert_eq!(duplicate_of(&seen, 1), Some(0));
+    }
+
+    #[test]
+    fn two_equal_cards_are_both_used() {
+        let seen = [card("vulkan", 0, CARD, "0000:01:00.0"), card("vulkan", 0, CARD, "0000:02:00.0")];
+        assert_eq!(duplicate_of(&seen, 1), None);
+        let without_address = [card("metal", 0, CARD, ""), card("metal", 0, CARD, "")];
+        assert_eq!(duplicate_of(&without_address, 1), None);
+        assert_eq!(ids(&without_address), ["metal-10de-2684", "metal-10de-2684-2"]);
+    }
+
+    #[test]
+    fn a_software_adapter_is_never_taken_for_a_card() {
+        let mut software = card("gl", 2, (0x10de, 0), "");
+        software.is_software = true;
+        assert_eq!(duplicate_of(&[card("vulkan", 0, CARD, "0000:01:00.0"), software], 1), None);
+    }
+
+    #[test]
+    fn an_id_holds_api_numbers_and_address() {
+        assert_eq!(card("vulkan", 0, CARD, "0000:01:00.0").id(), "vulkan-10de-2684-0000:01:00.0");
+    }
+}

@@ -1,0 +1,202 @@
+//! A batch on its way: what of it was sent, what is still to send, and what its result must say. Speaks to no device.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use cityseal_device::{Batch, CheckBatch, DeviceError, MerkleBatch, Report, SearchBatch, Ticket};
+use wgpu::SubmissionIndex;
+
+use crate::layout::{HashWords, SearchWords};
+use crate::machine::Mapping;
+use crate::prepare::{blocks_of, search_words};
+use crate::results::{read_hashes, read_search};
+use crate::shader::Shader;
+
+/// One dispatch that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// What to wait for.
+    pub(crate) index: SubmissionIndex,
+    /// When it was sent.
+    pub(crate) at: Instant,
+    /// Its share of the work, in the units of the pace; `None` where its size is not the pace's to choose.
+    pub(crate) units: Option<u64>,
+}
+
+/// A batch in flight.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    /// The batch's ticket.
+    pub(crate) ticket: Ticket,
+    /// Its slot.
+    pub(crate) slot: usize,
+    /// What is done for it.
+    pub(crate) work: Work,
+    /// Its dispatches that are not done, in order.
+    pub(crate) sent: VecDeque<Sent>,
+    /// Its readback, asked for with the last dispatch: the buffer's answer and how many bytes.
+    pub(crate) readback: Option<(Mapping, usize)>,
+    /// How long the device has worked on it.
+    pub(crate) busy: Duration,
+}
+
+impl Flight {
+    /// Plans a batch.
+    pub(crate) fn new(batch: Batch, ticket: Ticket, slot: usize, block_bits: u32) -> Self {
+        let tag = tag_of(ticket);
+        let work = match batch {
+            Batch::Search(search) => Work::Search(SearchWork::new(search, block_bits, tag)),
+            Batch::Check(check) => Work::Hash(HashWork { tag, items: Items::Headers(check), is_sent: false }),
+            Batch::Merkle(merkle) => Work::Hash(HashWork { tag, items: Items::Nodes(merkle), is_sent: false }),
+        };
+        Self { ticket, slot, work, sent: VecDeque::new(), readback: None, busy: Duration::ZERO }
+    }
+
+    /// Whether all of its work was sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        match &self.work {
+            Work::Search(search) => search.blocks_left == 0,
+            Work::Hash(hash) => hash.is_sent,
+        }
+    }
+
+    /// Reads the result.
+    ///
+    /// # Errors
+    /// [`DeviceError`] where the result is not that of this batch, run to its end.
+    pub(crate) fn report(&self, bytes: &[u8]) -> Result<Report, DeviceError> {
+        match &self.work {
+            Work::Search(search) => {
+                read_search(bytes, &search.batch, search.words.tag, search.blocks).map(Report::Search)
+            }
+            Work::Hash(hash) => {
+                let count = hash.items.count();
+                let (hashes, marks) = bytes.split_at(count * 32);
+                read_hashes(hashes, marks, hash.tag, count).map(Report::Hashes)
+            }
+        }
+    }
+}
+
+/// The number that a batch's results are marked with: odd, and far from those of the batches before.
+fn tag_of(ticket: Ticket) -> u32 {
+    // 2^32 divided by the golden ratio, made odd: multiples of it spread evenly. The product of odd numbers is odd.
+    (ticket.0 as u32).wrapping_mul(2).wrapping_add(1).wrapping_mul(0x9e37_79b9)
+}
+
+/// The work of a batch.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// A search.
+    Search(SearchWork),
+    /// Hashes of items.
+    Hash(HashWork),
+}
+
+/// A search and how far it was sent.
+#[derive(Debug)]
+pub(crate) struct SearchWork {
+    batch: SearchBatch,
+    /// What all dispatches share.
+    words: Box<SearchWords>,
+    next_block: u32,
+    blocks_left: u64,
+    blocks: u64,
+}
+
+/// The next dispatch of a search.
+#[derive(Debug)]
+pub(crate) struct SearchPart {
+    /// What the device is told.
+    pub(crate) words: SearchWords,
+    /// Its work in blocks × midstates, the units of the pace.
+    pub(crate) units: u64,
+    /// Whether it is the batch's first: the results' head must be cleared.
+    pub(crate) is_first: bool,
+    /// Whether it is the batch's last: the results must be copied.
+    pub(crate) is_last: bool,
+}
+
+impl SearchWork {
+    fn new(batch: SearchBatch, block_bits: u32, tag: u32) -> Self {
+        let (next_block, blocks) = blocks_of(batch.nonces.first(), batch.nonces.last(), block_bits);
+        let words = Box::new(search_words(&batch, block_bits, tag));
+        Self { batch, words, next_block, blocks_left: blocks, blocks }
+    }
+
+    /// The shader for it.
+    pub(crate) fn shader(&self) -> Shader {
+        if self.batch.midstates().len() == 1 { Shader::SearchOne } else { Shader::SearchShared }
+    }
+
+    /// Most hits that it may report.
+    pub(crate) const fn hits_max(&self) -> usize {
+        self.batch.hits_max
+    }
+
+    /// Takes the next part, of about `units` blocks × midstates and at most `blocks_max` blocks.
+    pub(crate) fn next_part(&mut self, units: u64, blocks_max: u32) -> SearchPart {
+        let midstates = u64::from(self.words.midstate_count);
+        let blocks = (units / midstates).clamp(1, self.blocks_left.min(u64::from(blocks_max)));
+        let is_first = self.blocks_left == self.blocks;
+        let mut words = *self.words;
+        words.block_first = self.next_block;
+        words.blocks = blocks as u32;
+        // Past the last block of the space the sum is 2^32 / block at most, which wraps only where no block is left.
+        self.next_block = self.next_block.wrapping_add(blocks as u32);
+        self.blocks_left -= blocks;
+        SearchPart { words, units: blocks * midstates, is_first, is_last: self.blocks_left == 0 }
+    }
+}
+
+/// Items to hash.
+#[derive(Debug)]
+pub(crate) struct HashWork {
+    tag: u32,
+    /// What is hashed.
+    pub(crate) items: Items,
+    /// Whether it was sent.
+    pub(crate) is_sent: bool,
+}
+
+impl HashWork {
+    /// What the device is told.
+    pub(crate) fn words(&self) -> HashWords {
+        HashWords { count: self.items.count() as u32, tag: self.tag, unused: [0; 2] }
+    }
+}
+
+/// Headers or Merkle nodes.
+#[derive(Debug)]
+pub(crate) enum Items {
+    /// Packed headers.
+    Headers(CheckBatch),
+    /// Packed Merkle nodes.
+    Nodes(MerkleBatch),
+}
+
+impl Items {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Headers(check) => check.count(),
+            Self::Nodes(merkle) => merkle.count(),
+        }
+    }
+
+    /// Their bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Headers(check) => check.headers(),
+            Self::Nodes(merkle) => merkle.nodes(),
+        }
+    }
+
+    /// The shader for them.
+    pub(crate) const fn shader(&self) -> Shader {
+        match self {
+            Self::Headers(_) => Shader::Headers,
+            Self::Nodes(_) => Shader::Nodes,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Writes the straight-line parts of the shaders.
+//!
+//! SHA-256 is described once ([`describe`]), as expressions that fold while they are built ([`graph`], [`merge`]). From the
+//! same expressions come the WGSL under `shaders/` ([`files`]), its interpretation on the CPU
+//! ([`graph::Graph::evaluate`]) and the count of its operations ([`operations`]). Nothing of this runs when the engine
+//! works: it reads the committed text, and tests hold the text to the generator.
+
+pub mod describe;
+pub mod graph;
+pub mod merge;
+pub mod operations;
+mod print;
+
+use graph::{Depends, Graph, Value};
+use merge::{Merge, merge_sums};
+use print::{Text, operand, statements};
+
+/// One of the committed files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name under `shaders/`.
+    pub name: &'static str,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// Expressions of one kernel and what they result in.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// All expressions.
+    pub graph: Graph,
+    /// The results, in order.
+    pub outputs: Vec<Value>,
+}
+
+impl Kernel {
+    fn of<const N: usize>(describe: fn(&mut Graph) -> [Value; N], merge: Merge) -> Self {
+        let mut graph = Graph::default();
+        let outputs = describe(&mut graph);
+        let (graph, outputs) = merge_sums(&graph, &outputs, merge);
+        Self { graph, outputs }
+    }
+
+    /// The search over one midstate.
+    pub fn search_one() -> Self {
+        Self::of(describe::search, Merge::Always)
+    }
+
+    /// The search over several midstates, which share the message schedule.
+    pub fn search_shared() -> Self {
+        Self::of(describe::search, Merge::WithinSharing)
+    }
+
+    /// The double hash of a header.
+    pub fn header() -> Self {
+        Self::of(describe::header, Merge::Always)
+    }
+
+    /// The double hash of a Merkle node.
+    pub fn node() -> Self {
+        Self::of(describe::node, Merge::Always)
+    }
+
+    /// The values that the host computes once a batch, or once a midstate, in the order of their structs.
+    pub fn host_values(&self, of_midstate: bool) -> Vec<Value> {
+        let mut values = self.graph.host_values(&self.outputs);
+        values.retain(|value| self.graph.depends(*value).on(Depends::MIDSTATE) == of_midstate);
+        values
+    }
+
+    /// Their names.
+    pub fn host_names(&self, of_midstate: bool) -> Vec<String> {
+        let name = |value: &Value| operand(&self.graph, *value).rsplit('.').next().unwrap_or_default().to_owned();
+        self.host_values(of_midstate).iter().map(name).collect()
+    }
+}
+
+/// Every generated file.
+pub fn files() -> Vec<File> {
+    vec![
+        File { name: "search_one.wgsl", text: search_one_text() },
+        File { name: "search_shared.wgsl", text: search_shared_text() },
+        File { name: "header_hash.wgsl", text: hash_text(&Kernel::header(), "hash_header", "a header", 20) },
+        File { name: "node_hash.wgsl", text: hash_text(&Kernel::node(), "hash_node", "a Merkle node", 16) },
+    ]
+}
+
+const REGENERATE: &str =
+    "Generated: change engine/gpu/src/generate and run `cargo run -p cityseal-gpu --example write_shaders`.";
+
+fn head(lines: &[&str]) -> Vec<String> {
+    let fixed = [
+        REGENERATE,
+        "",
+        "Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 the word e after round 5 of the second.",
+    ];
+    lines.iter().chain(&fixed).map(|line| (*line).to_owned()).collect()
+}
+
+fn search_one_text() -> String {
+    let Kernel { graph, outputs } = Kernel::search_one();
+    let mut text = Text::default();
+    text.line(0, "fn search_nonce(w3: u32, nonce: u32) {");
+    text.line(1, "let fixed = &batch.fixed;");
+    text.line(1, "let mid = &batch.midstates[0];");
+    text.parts(1, &statements(&graph, &graph.on_device(&outputs), &outputs));
+    text.line(1, &format!("report({}, nonce, 0u);", operand(&graph, outputs[0])));
+    text.line(0, "}");
+    text.under(&head(&[
+        "Searches one nonce with one midstate: both hashes, without a loop, up to the one word that is compared.",
+        "",
+        "What hangs on the midstate or the batch alone stands in mid and fixed: the host computed it.",
+    ]))
+}
+
+fn search_shared_text() -> String {
+    let Kernel { graph, outputs } = Kernel::search_shared();
+    let (own, shared): (Vec<Value>, Vec<Value>) =
+        graph.on_device(&outputs).iter().partition(|value| graph.depends(**value).on(Depends::MIDSTATE));
+    let mut text = Text::default();
+    text.line(0, "fn search_nonce(w3: u32, nonce: u32) {");
+    text.line(1, "let fixed = &batch.fixed;");
+    text.parts(1, &statements(&graph, &shared, &[]));
+    text.index("the loop over the midstates");
+    text.line(1, "for (var m = 0u; m < batch.midstate_count; m++) {");
+    text.line(2, "let mid = &batch.midstates[m];");
+    text.parts(2, &statements(&graph, &own, &outputs));
+    text.line(2, &format!("report({}, nonce, m);", operand(&graph, outputs[0])));
+    text.line(1, "}");
+    text.line(0, "}");
+    text.under(&head(&[
+        "Searches one nonce with several midstates. They share the first compression's message schedule, which is computed once.",
+        "",
+        "What hangs on the midstate or the batch alone stands in mid and fixed: the host computed it.",
+    ]))
+}
+
+fn hash_text(kernel: &Kernel, function: &str, of: &str, words: usize) -> String {
+    let Kernel { graph, outputs } = kernel;
+    let arguments = (0..words / 4).map(|i| format!("m{i}: vec4<u32>")).collect::<Vec<_>>().join(", ");
+    let results = outputs.iter().map(|output| operand(graph, *output)).collect::<Vec<_>>();
+    let mut text = Text::default();
+    text.line(0, &format!("fn {function}({arguments}) -> Hash {{"));
+    text.parts(1, &statements(graph, &graph.on_device(outputs), outputs));
+    text.line(
+        1,
+        &format!("return Hash(vec4<u32>({}), vec4<u32>({}));", results[..4].join(", "), results[4..].join(", ")),
+    );
+    text.line(0, "}");
+    text.under(&head(&[
+        &format!("The double SHA-256 of {of}, without a loop: {words} big-endian words in, eight out."),
+        "",
+        "m2.y is word 9 of the message: four words to a vector.",
+    ]))
+}

@@ -1,0 +1,152 @@
+//! One opened device with all that was made for it. Sends single dispatches and waits for them, never for ever; which
+//! dispatch comes next is decided in `backend`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use cityseal_device::{DeviceError, OpenError};
+use wgpu::{CommandEncoder, Device, PollError, PollType, Queue, SubmissionIndex};
+
+use crate::faults::Faults;
+use crate::pipelines::{Pipelines, under_scopes};
+use crate::shader::Variant;
+use crate::slot::Slot;
+
+/// How long a device that is dropped in mid-work may take to end it, before it is left behind.
+const FAREWELL: Duration = Duration::from_millis(250);
+
+/// A device, its shaders and its slots.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    device: Device,
+    queue: Queue,
+    faults: Faults,
+    /// The compiled shaders.
+    pub(crate) pipelines: Pipelines,
+    /// The buffers, one set for each batch in flight.
+    pub(crate) slots: Vec<Slot>,
+    last: Option<SubmissionIndex>,
+}
+
+impl Machine {
+    /// Builds all that work on the device needs.
+    ///
+    /// # Errors
+    /// [`OpenError::Refused`] with the driver's words.
+    pub(crate) fn new(
+        device: Device,
+        queue: Queue,
+        variant: Variant,
+        workgroup: u32,
+        slots: usize,
+    ) -> Result<Self, OpenError> {
+        let faults = Faults::of(&device);
+        let pipelines = Pipelines::build(&device, &queue, variant, workgroup)?;
+        let slots = under_scopes(&device, || (0..slots).map(|_| Slot::new(&device, &pipelines)).collect())?;
+        let machine = Self { device, queue, faults, pipelines, slots, last: None };
+        machine.check().map_err(|fault| OpenError::Refused { reason: fault.to_string() })?;
+        Ok(machine)
+    }
+
+    /// Nothing, where the device said nothing.
+    ///
+    /// # Errors
+    /// What it said went wrong.
+    pub(crate) fn check(&self) -> Result<(), DeviceError> {
+        self.faults.check()
+    }
+
+    /// Writes bytes to a buffer, before all that is sent later and after all that was sent before.
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, 0, bytes);
+    }
+
+    /// Sends what `record` notes.
+    ///
+    /// # Errors
+    /// What the device said went wrong.
+    pub(crate) fn send(
+        &mut self,
+        record: impl FnOnce(&Self, &mut CommandEncoder),
+    ) -> Result<SubmissionIndex, DeviceError> {
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        record(self, &mut encoder);
+        let index = self.queue.submit([encoder.finish()]);
+        self.last = Some(index.clone());
+        self.check().map(|()| index)
+    }
+
+    /// Waits until a submission is done, `timeout` at most; false where it is not.
+    ///
+    /// # Errors
+    /// What the device said went wrong.
+    pub(crate) fn wait(&self, index: &SubmissionIndex, timeout: Duration) -> Result<bool, DeviceError> {
+        let poll = PollType::Wait { submission_index: Some(index.clone()), timeout: Some(timeout) };
+        // wgpu panics where a poll finds the device lost, after it has released its locks and told its callbacks.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        self.check()?;
+        match polled {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(PollError::Timeout)) => Ok(false),
+            Ok(Err(error @ PollError::WrongSubmissionIndex(..))) => {
+                Err(DeviceError::Lost { reason: error.to_string() })
+            }
+            Err(_) => Err(DeviceError::Lost { reason: "the driver failed while it was waited for".to_owned() }),
+        }
+    }
+
+    /// Asks for a slot's readback buffer; [`Mapping::is_ready`] once a wait has seen it.
+    pub(crate) fn map(&self, slot: usize, bytes: usize) -> Mapping {
+        let mapping = Mapping::default();
+        let answer = Arc::clone(&mapping.0);
+        self.slots[slot].readback.map_async(wgpu::MapMode::Read, 0..bytes as u64, move |result| {
+            let _first = answer.set(result.is_ok());
+        });
+        mapping
+    }
+
+    /// Lets `read` see the first `bytes` of a slot's readback buffer, which is mapped, and unmaps it.
+    ///
+    /// # Errors
+    /// [`DeviceError::Lost`] where it is not mapped after all; what `read` says.
+    pub(crate) fn read<T>(
+        &self,
+        slot: usize,
+        bytes: usize,
+        read: impl FnOnce(&[u8]) -> Result<T, DeviceError>,
+    ) -> Result<T, DeviceError> {
+        let readback = &self.slots[slot].readback;
+        let result = match readback.get_mapped_range(0..bytes as u64) {
+            Ok(view) => read(&view),
+            Err(error) => Err(DeviceError::Lost { reason: error.to_string() }),
+        };
+        readback.unmap();
+        result
+    }
+
+    fn is_idle(&self) -> bool {
+        self.last.as_ref().is_none_or(|last| matches!(self.wait(last, FAREWELL), Ok(true)))
+    }
+}
+
+impl Drop for Machine {
+    /// Leaves a device behind that does not end its work: wgpu would wait for it for ever, and nothing that is in flight may
+    /// be destroyed. Its memory stays allocated until the process ends.
+    fn drop(&mut self) {
+        if !self.is_idle() {
+            std::mem::forget((self.device.clone(), self.queue.clone()));
+        }
+    }
+}
+
+/// Whether a readback buffer was mapped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mapping(Arc<OnceLock<bool>>);
+
+impl Mapping {
+    /// Whether the buffer can be read.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.get().copied().unwrap_or(false)
+    }
+}

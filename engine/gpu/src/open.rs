@@ -1,0 +1,105 @@
+//! Opens an adapter: asks for the limits that the shaders need, picks their variant, builds everything.
+
+use cityseal_device::{Backend, DeviceInfo, OpenError, Opener};
+use wgpu::{Adapter, Limits};
+
+use crate::backend::{DEPTH, GpuBackend, WORKGROUPS_MAX};
+use crate::discover::find_adapter;
+use crate::machine::Machine;
+use crate::shader::{Choose, Rotate, Variant};
+use crate::slot::ITEMS_MAX;
+
+/// Invocations of a workgroup: two to four waves on every GPU, and well below every limit.
+pub(crate) const WORKGROUP: u32 = 128;
+
+/// PCI vendor id of NVIDIA.
+const NVIDIA: u32 = 0x10de;
+
+/// PCI vendor id of AMD.
+const AMD: u32 = 0x1002;
+
+/// Opens one GPU, as often as it must be.
+#[derive(Debug)]
+pub struct GpuOpener {
+    info: DeviceInfo,
+    variant: Variant,
+    adapter: Adapter,
+}
+
+impl GpuOpener {
+    /// An opener of `adapter`, which is described by `info`.
+    pub(crate) const fn new(info: DeviceInfo, variant: Variant, adapter: Adapter) -> Self {
+        Self { info, variant, adapter }
+    }
+
+    /// Asks the adapter for a device; where it refuses, asks for the adapter again, as a driver that was reset needs it.
+    fn request(&mut self) -> Result<(wgpu::Device, wgpu::Queue), OpenError> {
+        if let Ok(opened) = request_device(&self.adapter) {
+            return Ok(opened);
+        }
+        self.adapter = find_adapter(&self.info.id).ok_or(OpenError::Gone)?;
+        request_device(&self.adapter)
+    }
+}
+
+impl Opener for GpuOpener {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
+        let (device, queue) = self.request()?;
+        let machine = Machine::new(device, queue, self.variant, WORKGROUP, DEPTH)?;
+        Ok(Box::new(GpuBackend::new(self.info.clone(), machine, WORKGROUP)))
+    }
+}
+
+/// The variant that the driver's compiler does best with, by its counts of instructions: Mesa's for AMD and NVIDIA know a
+/// rotation only where its amount is loaded, all others where it is constant.
+pub(crate) fn variant_for(info: &wgpu::AdapterInfo) -> Variant {
+    let is_mesa = info.driver.to_ascii_lowercase().contains("radv")
+        || info.driver.eq_ignore_ascii_case("nvk")
+        || info.driver_info.to_ascii_lowercase().contains("mesa");
+    match info.vendor {
+        AMD if is_mesa => Variant { rotate: Rotate::Loaded, choose: Choose::Xor },
+        NVIDIA if is_mesa => Variant { rotate: Rotate::Loaded, choose: Choose::Or },
+        _ => Variant { rotate: Rotate::Constant, choose: Choose::Xor },
+    }
+}
+
+/// The limits that the shaders need, and no more: what is not asked for is not validated.
+fn wanted_limits() -> Limits {
+    Limits {
+        max_storage_buffer_binding_size: (ITEMS_MAX * cityseal_hash::HEADER_LEN) as u64,
+        max_buffer_size: (ITEMS_MAX * cityseal_hash::HEADER_LEN) as u64,
+        max_storage_buffers_per_shader_stage: 3,
+        max_compute_invocations_per_workgroup: WORKGROUP,
+        max_compute_workgroup_size_x: WORKGROUP,
+        max_compute_workgroup_size_y: 1,
+        max_compute_workgroup_size_z: 1,
+        max_compute_workgroups_per_dimension: WORKGROUPS_MAX,
+        ..Limits::downlevel_webgl2_defaults()
+    }
+}
+
+/// What the adapter lacks of that, if anything.
+pub(crate) fn lacks(adapter: &Adapter) -> Option<OpenError> {
+    if !adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
+        return Some(OpenError::Lacks { what: "compute shaders".to_owned(), wanted: 1, found: 0 });
+    }
+    let mut lacking = None;
+    wanted_limits().check_limits_with_fail_fn(&adapter.limits(), true, |what, wanted, found| {
+        lacking = Some(OpenError::Lacks { what: what.to_owned(), wanted, found });
+    });
+    lacking
+}
+
+fn request_device(adapter: &Adapter) -> Result<(wgpu::Device, wgpu::Queue), OpenError> {
+    if let Some(lacking) = lacks(adapter) {
+        return Err(lacking);
+    }
+    let descriptor =
+        wgpu::DeviceDescriptor { label: Some("cityseal"), required_limits: wanted_limits(), ..Default::default() };
+    pollster::block_on(adapter.request_device(&descriptor))
+        .map_err(|error| OpenError::Refused { reason: error.to_string() })
+}

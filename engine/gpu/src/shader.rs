@@ -1,0 +1,111 @@
+//! The shaders' texts, and how they are joined. The texts stand in `shaders/`; `shaders/README.md` is their guide.
+
+/// How a shader writes a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rotate {
+    /// By constants.
+    Constant,
+    /// By amounts loaded from a buffer.
+    Loaded,
+}
+
+/// How a shader writes Ch and Maj.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Choose {
+    /// With exclusive ors: the fewest operations.
+    Xor,
+    /// With ands and ors.
+    Or,
+}
+
+/// One of the forms in which each shader can be written; all give the same answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// How rotations are written.
+    pub rotate: Rotate,
+    /// How Ch and Maj are written.
+    pub choose: Choose,
+}
+
+impl Variant {
+    /// Every variant.
+    pub const ALL: [Self; 4] = [
+        Self { rotate: Rotate::Constant, choose: Choose::Xor },
+        Self { rotate: Rotate::Constant, choose: Choose::Or },
+        Self { rotate: Rotate::Loaded, choose: Choose::Xor },
+        Self { rotate: Rotate::Loaded, choose: Choose::Or },
+    ];
+
+    /// Its name in [`cityseal_device::DeviceInfo::kernel`].
+    pub const fn name(self) -> &'static str {
+        match (self.rotate, self.choose) {
+            (Rotate::Constant, Choose::Xor) => "wgsl-constant-xor",
+            (Rotate::Constant, Choose::Or) => "wgsl-constant-or",
+            (Rotate::Loaded, Choose::Xor) => "wgsl-loaded-xor",
+            (Rotate::Loaded, Choose::Or) => "wgsl-loaded-or",
+        }
+    }
+
+    /// The variant of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|variant| variant.name() == name)
+    }
+
+    const fn texts(self) -> [&'static str; 2] {
+        let rotate = match self.rotate {
+            Rotate::Constant => include_str!("../../../shaders/rotate_constant.wgsl"),
+            Rotate::Loaded => include_str!("../../../shaders/rotate_loaded.wgsl"),
+        };
+        let choose = match self.choose {
+            Choose::Xor => include_str!("../../../shaders/choose_xor.wgsl"),
+            Choose::Or => include_str!("../../../shaders/choose_or.wgsl"),
+        };
+        [rotate, choose]
+    }
+}
+
+/// A kernel of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shader {
+    /// Search with one midstate.
+    SearchOne,
+    /// Search with several midstates on a shared schedule.
+    SearchShared,
+    /// Double hash of headers.
+    Headers,
+    /// Double hash of Merkle nodes.
+    Nodes,
+}
+
+impl Shader {
+    /// Every shader.
+    pub const ALL: [Self; 4] = [Self::SearchOne, Self::SearchShared, Self::Headers, Self::Nodes];
+
+    /// The name of its entry point.
+    pub const fn entry_point(self) -> &'static str {
+        match self {
+            Self::SearchOne | Self::SearchShared => "search",
+            Self::Headers => "hash_headers",
+            Self::Nodes => "hash_nodes",
+        }
+    }
+
+    /// Its whole text in one variant.
+    pub fn text(self, variant: Variant) -> String {
+        let search = include_str!("../../../shaders/search.wgsl");
+        let hash = include_str!("../../../shaders/hash.wgsl");
+        let own: &[&str] = match self {
+            Self::SearchOne => &[search, include_str!("../../../shaders/search_one.wgsl")],
+            Self::SearchShared => &[search, include_str!("../../../shaders/search_shared.wgsl")],
+            Self::Headers => &[
+                hash,
+                include_str!("../../../shaders/headers.wgsl"),
+                include_str!("../../../shaders/header_hash.wgsl"),
+            ],
+            Self::Nodes => {
+                &[hash, include_str!("../../../shaders/nodes.wgsl"), include_str!("../../../shaders/node_hash.wgsl")]
+            }
+        };
+        [own, &variant.texts()].concat().join("\n")
+    }
+}

@@ -1,0 +1,104 @@
+//! The buffers of one batch in flight. A device has a few slots, made when it is opened and used in turn; nothing is
+//! allocated or destroyed while work is in flight.
+
+use wgpu::{BindGroup, Buffer, BufferUsages, Device};
+
+use crate::layout::{HashWords, SearchWords};
+use crate::pipelines::{Pipelines, bind};
+use crate::results::{HEAD_BYTES, SLOT_BYTES};
+
+/// Most hits of one search batch. 2^16 hits of 8 bytes are 512 KiB a slot; where hits are more frequent, the CPU is the
+/// better device.
+pub(crate) const HITS_MAX: usize = 1 << 16;
+
+/// Most headers or nodes of one batch. 2^16 headers are 5 MiB up and 2.25 MiB down, and one dispatch of them takes less
+/// than 100 ms even at 1 M/s.
+pub(crate) const ITEMS_MAX: usize = 1 << 16;
+
+/// Bytes of the largest item, a header.
+const ITEM_BYTES_MAX: usize = cityseal_hash::HEADER_LEN;
+
+/// Bytes of one hash.
+const HASH_BYTES: usize = 32;
+
+/// Bytes of one mark.
+const MARK_BYTES: usize = 4;
+
+/// The buffers of one batch.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// [`SearchWords`].
+    pub(crate) search_words: Buffer,
+    /// A search's results: head and slots.
+    pub(crate) search_results: Buffer,
+    /// Both, bound.
+    pub(crate) search_group: BindGroup,
+    /// [`HashWords`].
+    pub(crate) hash_words: Buffer,
+    /// Headers or nodes.
+    pub(crate) items: Buffer,
+    /// Their hashes.
+    pub(crate) hashes: Buffer,
+    /// The mark beside each hash.
+    pub(crate) marks: Buffer,
+    /// All four, bound.
+    pub(crate) hash_group: BindGroup,
+    /// What the host reads: a copy of the results.
+    pub(crate) readback: Buffer,
+}
+
+impl Slot {
+    /// Makes the buffers of one slot.
+    pub(crate) fn new(device: &Device, pipelines: &Pipelines) -> Self {
+        let words = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
+        let results = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
+        let search_words = buffer(device, "search words", size_of::<SearchWords>(), words);
+        let search_results = buffer(device, "search results", search_bytes(HITS_MAX), results | BufferUsages::COPY_DST);
+        let hash_words = buffer(device, "hash words", size_of::<HashWords>(), words);
+        let items = buffer(device, "items", ITEMS_MAX * ITEM_BYTES_MAX, BufferUsages::STORAGE | BufferUsages::COPY_DST);
+        let hashes = buffer(device, "hashes", ITEMS_MAX * HASH_BYTES, results);
+        let marks = buffer(device, "marks", ITEMS_MAX * MARK_BYTES, results);
+        let readback_bytes = search_bytes(HITS_MAX).max(hash_bytes(ITEMS_MAX));
+        Self {
+            search_group: bind(device, "search", &pipelines.search_layout, &[&search_words, &search_results]),
+            hash_group: bind(device, "hash", &pipelines.hash_layout, &[&hash_words, &items, &hashes, &marks]),
+            readback: buffer(device, "readback", readback_bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST),
+            search_words,
+            search_results,
+            hash_words,
+            items,
+            hashes,
+            marks,
+        }
+    }
+
+    /// Notes the copy of a search's results to the readback buffer; returns its bytes.
+    pub(crate) fn copy_search(&self, encoder: &mut wgpu::CommandEncoder, hits_max: usize) -> usize {
+        let bytes = search_bytes(hits_max);
+        encoder.copy_buffer_to_buffer(&self.search_results, 0, &self.readback, 0, bytes as u64);
+        bytes
+    }
+
+    /// Notes the copy of hashes, then marks, to the readback buffer; returns their bytes together.
+    pub(crate) fn copy_hashes(&self, encoder: &mut wgpu::CommandEncoder, count: usize) -> usize {
+        let hashes = (count * HASH_BYTES) as u64;
+        encoder.copy_buffer_to_buffer(&self.hashes, 0, &self.readback, 0, hashes);
+        encoder.copy_buffer_to_buffer(&self.marks, 0, &self.readback, hashes, (count * MARK_BYTES) as u64);
+        hash_bytes(count)
+    }
+}
+
+/// Bytes of a search's head and `hits_max` slots.
+const fn search_bytes(hits_max: usize) -> usize {
+    HEAD_BYTES + hits_max * SLOT_BYTES
+}
+
+/// Bytes of `count` hashes and their marks.
+const fn hash_bytes(count: usize) -> usize {
+    count * (HASH_BYTES + MARK_BYTES)
+}
+
+fn buffer(device: &Device, label: &str, bytes: usize, usage: BufferUsages) -> Buffer {
+    let size = bytes as u64;
+    device.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false })
+}

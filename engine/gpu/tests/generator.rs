@@ -1,0 +1,147 @@
+//! The generator: what it prints is what is committed, what it means is SHA-256, and what it costs is within the budget.
+
+use std::path::{Path, PathBuf};
+
+use cityseal_device::{NonceRange, SearchBatch};
+use cityseal_gpu::generate::graph::{Depends, Words};
+use cityseal_gpu::generate::operations::Operations;
+use cityseal_gpu::generate::{Kernel, files};
+use cityseal_gpu::layout::{FixedWords, MidstateWords};
+use cityseal_gpu::prepare::{search_words, tail_words};
+use cityseal_hash::{HEADER_LEN, Midstate, NODE_LEN, double_sha256};
+use proptest::prelude::*;
+
+fn shaders() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shaders")
+}
+
+#[test]
+fn the_committed_shaders_are_what_the_generator_prints() {
+    for file in files() {
+        let committed = std::fs::read_to_string(shaders().join(file.name)).expect("the shader is committed");
+        assert!(
+            committed == file.text,
+            "shaders/{} differs: run `cargo run -p cityseal-gpu --example write_shaders`",
+            file.name
+        );
+    }
+}
+
+#[test]
+fn no_generated_text_holds_an_array_or_a_loop_beside_that_over_the_midstates() {
+    for file in files() {
+        let code: Vec<&str> = file.text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let loops = code.iter().filter(|line| line.contains("for (") || line.contains("loop")).count();
+        assert_eq!(loops, usize::from(file.name == "search_shared.wgsl"), "{}", file.name);
+        assert!(!code.iter().any(|line| line.contains("var ")), "{}", file.name);
+    }
+}
+
+fn big_endian_words(bytes: &[u8]) -> Vec<u32> {
+    let (words, rest) = bytes.as_chunks::<4>();
+    assert!(rest.is_empty());
+    words.iter().map(|word| u32::from_be_bytes(*word)).collect()
+}
+
+fn message(bytes: &[u8]) -> Words {
+    let name = cityseal_gpu::generate::describe::message_word;
+    big_endian_words(bytes).into_iter().enumerate().map(|(i, word)| (name(i), word)).collect()
+}
+
+fn hash(kernel: &Kernel, bytes: &[u8]) -> Vec<u8> {
+    kernel.graph.evaluate(&kernel.outputs, &message(bytes)).into_iter().flat_map(u32::to_be_bytes).collect()
+}
+
+fn search_inputs(header: &[u8; HEADER_LEN]) -> Words {
+    let midstate = Midstate::of(header[..64].first_chunk().unwrap());
+    let mut inputs: Words = midstate.0.into_iter().enumerate().map(|(i, word)| (format!("s{i}"), word)).collect();
+    inputs.extend(big_endian_words(&header[64..]).into_iter().enumerate().map(|(i, word)| (format!("w{i}"), word)));
+    inputs
+}
+
+fn headers() -> impl Strategy<Value = [u8; HEADER_LEN]> {
+    prop::collection::vec(any::<u8>(), HEADER_LEN).prop_map(|bytes| bytes.try_into().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn both_search_kernels_give_the_top_word_that_sha2_gives(header in headers()) {
+        let expected = &double_sha256(&header)[28..];
+        for kernel in [Kernel::search_one(), Kernel::search_shared()] {
+            let state_7 = kernel.graph.evaluate(&kernel.outputs, &search_inputs(&header));
+            prop_assert_eq!(&state_7[0].to_be_bytes(), expected);
+        }
+    }
+
+    #[test]
+    fn the_header_kernel_gives_the_hash_that_sha2_gives(header in headers()) {
+        prop_assert_eq!(hash(&Kernel::header(), &header), double_sha256(&header));
+    }
+
+    #[test]
+    fn the_node_kernel_gives_the_hash_that_sha2_gives(node in prop::collection::vec(any::<u8>(), NODE_LEN)) {
+        prop_assert_eq!(hash(&Kernel::node(), &node), double_sha256(&node));
+    }
+
+    #[test]
+    fn the_host_computes_the_words_that_the_generator_moved_to_it(header in headers()) {
+        let kernel = Kernel::search_one();
+        let inputs = search_inputs(&header);
+        let tail: [u8; 12] = *header[64..].first_chunk().unwrap();
+        let fixed = FixedWords::of(tail_words(tail));
+        let midstate = MidstateWords::of(Midstate::of(header[..64].first_chunk().unwrap()), tail_words(tail));
+        let expected = |of_midstate| {
+            let values: Vec<_> = kernel.host_values(of_midstate);
+            kernel.graph.evaluate(&values, &inputs)
+        };
+        prop_assert_eq!(bytemuck::cast_slice::<_, u32>(&[fixed]), expected(false));
+        prop_assert_eq!(&bytemuck::cast_slice::<_, u32>(&[midstate])[..18], expected(true));
+    }
+}
+
+#[test]
+fn a_batch_of_three_midstates_carries_the_words_of_three() {
+    let midstates = [Midstate([1; 8]), Midstate([2; 8]), Midstate([3; 8])];
+    let nonces = NonceRange::new(5, 9).unwrap();
+    let words = search_words(&SearchBatch::new(midstates.to_vec(), [4; 12], nonces, 0x00ff_ffff, 7), 6, 11);
+    let of = |i: usize| MidstateWords::of(midstates[i], tail_words([4; 12]));
+    assert_eq!(words.midstates[..4], [of(0), of(1), of(2), MidstateWords::default()]);
+    assert_eq!((words.midstate_count, words.nonce_first, words.nonce_last, words.hits_max, words.tag), (3, 5, 9, 7, 11));
+    assert_eq!((words.block_bits, words.reject_mask), (6, 0x0000_00ff));
+}
+
+fn operations(kernel: &Kernel) -> Operations {
+    Operations::of(&kernel.graph, kernel.graph.on_device(&kernel.outputs))
+}
+
+/// The floor that was worked out by hand, in operations with three-word adds, bit select and rotate.
+const SEARCH_FLOOR: usize = 2_445;
+
+#[test]
+fn the_search_costs_no_more_than_the_floor() {
+    for kernel in [Kernel::search_one(), Kernel::search_shared()] {
+        let operations = operations(&kernel);
+        assert!(operations.of_three() <= SEARCH_FLOOR, "{operations:?}");
+        assert!(operations.of_two() <= 3_710, "{operations:?}");
+    }
+    assert_eq!(operations(&Kernel::search_one()).of_three(), 2_439);
+}
+
+#[test]
+fn four_midstates_on_a_shared_schedule_save_a_tenth() {
+    let Kernel { graph, outputs } = Kernel::search_shared();
+    let all = graph.on_device(&outputs);
+    let shared = all.iter().copied().filter(|value| !graph.depends(*value).on(Depends::MIDSTATE));
+    let shared = Operations::of(&graph, shared).of_three();
+    let own = Operations::of(&graph, all).of_three() - shared;
+    assert_eq!((shared, own), (380, 2_059));
+    assert!((shared + 4 * own) * 10 <= 4 * SEARCH_FLOOR * 9, "{shared} shared, {own} each");
+}
+
+#[test]
+fn headers_and_nodes_cost_what_they_cost() {
+    assert_eq!(operations(&Kernel::header()).of_three(), 4_000);
+    assert_eq!(operations(&Kernel::node()).of_three(), 3_592);
+}

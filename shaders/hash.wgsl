@@ -1,0 +1,41 @@
+// Hashes many items of one size: each invocation one item.
+//
+// Written by hand. It is joined with one entry point (headers.wgsl, nodes.wgsl), the text that it calls, one that defines
+// the rotations and one that defines ch and maj; shaders/README.md shows how.
+
+struct HashBatch {
+    // How many items there are. Invocations beyond them do nothing.
+    count: u32,
+    // A number that is the batch's own.
+    tag: u32,
+    unused_2: u32,
+    unused_3: u32,
+}
+
+// The state of SHA-256, or a hash: words 0 to 3, words 4 to 7.
+struct Hash {
+    low: vec4<u32>,
+    high: vec4<u32>,
+}
+
+@group(0) @binding(0) var<uniform> batch: HashBatch;
+// The items as they came, four little-endian words to a vector.
+@group(0) @binding(1) var<storage, read> items: array<vec4<u32>>;
+// Each item's hash in wire order.
+@group(0) @binding(2) var<storage, read_write> hashes: array<Hash>;
+// Beside each hash the batch's tag plus the item's number. A buffer of zeros, or of an older batch, does not have it.
+@group(0) @binding(3) var<storage, read_write> marks: array<u32>;
+
+override WORKGROUP_SIZE: u32 = 128u;
+
+fn swap_bytes(x: vec4<u32>) -> vec4<u32> {
+    let by_24 = vec4<u32>(24u);
+    let by_8 = vec4<u32>(8u);
+    let second = vec4<u32>(0xff00u);
+    return (x << by_24) | ((x & second) << by_8) | ((x >> by_8) & second) | (x >> by_24);
+}
+
+fn put(item: u32, state: Hash) {
+    hashes[item] = Hash(swap_bytes(state.low), swap_bytes(state.high));
+    marks[item] = batch.tag + item;
+}
