@@ -1,5 +1,7 @@
 //! A server that lies: the client refuses what it says, and believes the same server when it tells the truth.
 
+#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+
 mod liar;
 
 use cityseal_chain::{BlockHeader, ChainWork, Network, Parameters, SealTemplate};

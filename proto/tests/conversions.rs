@@ -1,5 +1,7 @@
 //! Messages become domain types and back: nothing is lost on the way, and nothing that comes from a peer panics.
 
+#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+
 use cityseal_chain::{
     BlockHash, BlockHeader, ChainWork, CoinbaseParts, CompactTarget, ExtranonceSpan, Fault, FaultValue, NonceSpan,
     Rule, Seal, SealTemplate, Target, Tip,
@@ -57,9 +59,9 @@ fn refused_path(change: impl FnOnce(&mut v1::SubmitSealRequest)) -> String {
     template_from_request(&request).unwrap_err().path
 }
 
-fn coinbase(len: u32, last: Option<u64>, node_len: usize) -> Option<v1::Coinbase> {
+fn coinbase(len: u32, last: Option<u64>, node_len: usize) -> v1::Coinbase {
     let merkle_branch = vec![vec![0; 32].into(), vec![0; node_len].into()];
-    Some(v1::Coinbase { extranonce_size_bytes: len, extranonce_last: last, merkle_branch, ..Default::default() })
+    v1::Coinbase { extranonce_size_bytes: len, extranonce_last: last, merkle_branch, ..Default::default() }
 }
 
 #[test]
@@ -84,8 +86,9 @@ fn each_field_that_is_wrong_is_named() {
 
 #[test]
 fn each_field_of_a_coinbase_that_is_wrong_is_named() {
-    let path =
-        |len, last, node_len| refused_path(|r| r.template.as_mut().unwrap().coinbase = coinbase(len, last, node_len));
+    let path = |len, last, node_len| {
+        refused_path(|r| r.template.as_mut().unwrap().coinbase = Some(coinbase(len, last, node_len)))
+    };
     assert_eq!(path(0, None, 32), "template.coinbase.extranonce_size_bytes");
     assert_eq!(path(9, None, 32), "template.coinbase.extranonce_size_bytes");
     assert_eq!(path(1, Some(256), 32), "template.coinbase.extranonce_last");

@@ -77,8 +77,8 @@ impl Drop for Seat {
 /// What a connection holds while it is open.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    pub(crate) permit: OwnedSemaphorePermit,
-    pub(crate) seat: Seat,
+    pub(crate) _permit: OwnedSemaphorePermit,
+    pub(crate) _seat: Seat,
 }
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -184,7 +184,7 @@ mod tests {
     fn guarded(cut: watch::Receiver<bool>) -> (DuplexStream, GuardedStream<DuplexStream>) {
         let (client, server) = duplex(256);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let admission = Admission { permit, seat: Seats::new(1).take(LOCALHOST).unwrap() };
+        let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap() };
         (client, GuardedStream::new(server, admission, Duration::from_secs(5), cut))
     }
 

@@ -56,10 +56,10 @@ pub const ACCEPT_PAUSE_FIRST: Duration = Duration::from_millis(10);
 pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// An upload that sends nothing for this long ends.
-pub const UPLOAD_IDLE_MAX: Duration = Duration::from_secs(60);
+pub const UPLOAD_IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// Calls that stream for longer than this end, whatever the client's own deadline.
-pub const STREAM_DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const STREAM_DEADLINE_MAX: Duration = Duration::from_hours(24);
 
 /// Time between two progress messages of a job or an upload.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -77,17 +77,17 @@ pub const JOBS_RUNNING_PER_TENANT_MAX: usize = 64;
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The latest deadline of a job, from its submission.
-pub const JOB_DEADLINE_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const JOB_DEADLINE_MAX: Duration = Duration::from_hours(24);
 
-/// Ended jobs that are kept, results and request ids included; the oldest are forgotten first.
-pub const JOBS_ENDED_MAX: usize = 4096;
+/// Ended jobs that are kept, request ids included; the oldest are forgotten first. With all events (see [`JOB_EVENTS_MAX`]):
+/// 1,024 x 60 KB = 61 MB, and the results beside them.
+pub const JOBS_ENDED_MAX: usize = 1024;
 
 /// The results of all ended jobs together, in bytes; the oldest jobs are forgotten first.
 pub const RESULTS_BYTES_MAX: usize = 64 * MIB;
 
-/// Events of one job that are kept for late watchers: 1,024 x 200 ms = 204 s of progress. An event is about 300 bytes, and
-/// only running jobs keep more than their last: 256 x 1,024 x 300 B = 79 MB at the worst.
-pub const JOB_EVENTS_MAX: usize = 1024;
+/// Events of one job that are kept for late watchers: 512 x 200 ms = 102 s of progress; 512 x 120 B = 60 KB.
+pub const JOB_EVENTS_MAX: usize = 512;
 
 /// Watchers of all jobs together.
 pub const WATCHERS_MAX: usize = 1024;

@@ -86,7 +86,7 @@ impl Acceptor {
             debug!(%address, %error, "connection lost before it was taken");
             return None;
         }
-        Some(GuardedStream::new(socket, Admission { permit, seat }, PREFACE_DEADLINE, self.cut.clone()))
+        Some(GuardedStream::new(socket, Admission { _permit: permit, _seat: seat }, PREFACE_DEADLINE, self.cut.clone()))
     }
 
     /// A connection that its client gave up costs no pause; anything else is a want of resources that

@@ -138,16 +138,18 @@ impl From<Refusal> for Status {
     }
 }
 
-/// A status that tonic made (message too large, undecodable, call cancelled), with the details that ours have.
+/// A status that tonic made of an upload's message (too large, unreadable, call cancelled), with the details that ours have.
 pub(crate) fn with_reason(status: Status) -> Status {
     if !status.details().is_empty() {
         return status;
     }
-    let reason = match status.code() {
-        Code::OutOfRange | Code::ResourceExhausted => "MESSAGE_TOO_LARGE",
-        Code::Cancelled => "CALL_CANCELLED",
-        Code::Unimplemented => "UNKNOWN_METHOD",
-        _ => "UNREADABLE_MESSAGE",
+    let code = status.code();
+    let reason = if matches!(code, Code::OutOfRange | Code::ResourceExhausted) {
+        "MESSAGE_TOO_LARGE"
+    } else if code == Code::Cancelled {
+        "CALL_CANCELLED"
+    } else {
+        "UNREADABLE_MESSAGE"
     };
     let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
     Status::with_error_details(status.code(), status.message(), details)

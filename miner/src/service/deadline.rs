@@ -1,0 +1,71 @@
+//! The deadline of a streaming call: the client's `grpc-timeout`, or the service's maximum.
+//!
+//! tonic does not enforce the client's deadline once a streaming response has begun; the calls that stream do it themselves.
+
+use std::time::Duration;
+
+use tonic::metadata::MetadataMap;
+
+use super::limits::STREAM_DEADLINE_MAX;
+
+/// How long a streaming call may take: what its client says, at most the service's maximum.
+pub(crate) fn deadline_of(metadata: &MetadataMap) -> Duration {
+    let said = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
+    said.unwrap_or(STREAM_DEADLINE_MAX).min(STREAM_DEADLINE_MAX)
+}
+
+/// `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2: at most eight digits and one letter.
+fn parse(timeout: &str) -> Option<Duration> {
+    let (at, unit) = timeout.char_indices().next_back()?;
+    let digits = &timeout[..at];
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    match unit {
+        'H' => Some(Duration::from_secs(value * 3600)),
+        'M' => Some(Duration::from_secs(value * 60)),
+        'S' => Some(Duration::from_secs(value)),
+        'm' => Some(Duration::from_millis(value)),
+        'u' => Some(Duration::from_micros(value)),
+        'n' => Some(Duration::from_nanos(value)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(timeout: &str) -> Duration {
+        let mut metadata = MetadataMap::new();
+        metadata.insert("grpc-timeout", timeout.parse().unwrap());
+        deadline_of(&metadata)
+    }
+
+    #[test]
+    fn reads_every_unit() {
+        let all = [("2H", 7200.0), ("2M", 120.0), ("2S", 2.0), ("2m", 2e-3), ("2u", 2e-6), ("2n", 2e-9)];
+        for (text, seconds) in all {
+            assert_eq!(of(text), Duration::from_secs_f64(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_deadline_or_an_unreadable_or_a_longer_one_is_the_maximum() {
+        assert_eq!(deadline_of(&MetadataMap::new()), STREAM_DEADLINE_MAX);
+        for text in ["99999999H", "123456789S", "S", "5", "-1S", "5x", "5 S"] {
+            assert_eq!(of(text), STREAM_DEADLINE_MAX, "{text}");
+        }
+        assert_eq!(of("99999999m"), STREAM_DEADLINE_MAX.min(Duration::from_millis(99_999_999)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,12}") {
+            drop(parse(&text));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `SealService`: jobs that outlive the calls that made them.
+//!
+//! It checks what is asked and finds the job; the jobs themselves stand in `jobs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cityseal_proto::v1;
+use cityseal_proto::v1::seal_service_server::SealService;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::deadline::deadline_of;
+use super::drain::Drain;
+use super::jobs::{JobBook, JobRecord, JobRequest, name};
+use super::limits::WATCHERS_MAX;
+use super::refusal::Refusal;
+
+/// Events that wait to be sent to one watcher: the log keeps the others.
+const EVENTS_WAITING_MAX: usize = 4;
+
+/// Who cancelled, where the caller does not say.
+const CANCELLED_BY_DEFAULT: &str = "a caller";
+
+type Answer = Result<v1::WatchJobResponse, Status>;
+
+#[derive(Debug)]
+pub(crate) struct Sealing {
+    book: Arc<JobBook>,
+    watchers: Arc<Semaphore>,
+    drain: Drain,
+}
+
+impl Sealing {
+    pub(crate) fn new(book: Arc<JobBook>, drain: Drain) -> Self {
+        Self { book, watchers: Arc::new(Semaphore::new(WATCHERS_MAX)), drain }
+    }
+
+    fn check_open(&self) -> Result<(), Refusal> {
+        if self.drain.has_begun() { Err(Refusal::Draining) } else { Ok(()) }
+    }
+
+    fn watcher(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let full = || Refusal::Quota { subject: "service".to_owned(), what: "watchers", max: WATCHERS_MAX };
+        Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| full())
+    }
+}
+
+#[tonic::async_trait]
+impl SealService for Sealing {
+    type WatchJobStream = ReceiverStream<Answer>;
+
+    async fn submit_seal(
+        &self,
+        request: Request<v1::SubmitSealRequest>,
+    ) -> Result<Response<v1::SubmitSealResponse>, Status> {
+        self.check_open()?;
+        let request = JobRequest::try_from(request.into_inner()).map_err(Refusal::from)?;
+        let (record, replayed) = self.book.submit(request)?;
+        Ok(Response::new(v1::SubmitSealResponse { job: Some(record.job()), replayed }))
+    }
+
+    async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {
+        let (job, result) = self.book.find(&request.into_inner().job_id)?.now();
+        Ok(Response::new(v1::GetJobResponse { job: Some(job), result: result.map(Arc::unwrap_or_clone) }))
+    }
+
+    async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
+        self.check_open()?;
+        let deadline = deadline_of(request.metadata());
+        let v1::WatchJobRequest { job_id, from_seq } = request.into_inner();
+        let record = self.book.find(&job_id)?;
+        // Asked once here, so that the refusal is the call's answer and not its stream's.
+        events_since(&record, from_seq)?;
+        let permit = self.watcher()?;
+        let (answers, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
+        let watcher = Watcher { record, next_seq: from_seq.max(1), answers, drain: self.drain.clone() };
+        tokio::spawn(async move {
+            watcher.run(deadline).await;
+            drop(permit);
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn cancel_job(
+        &self,
+        request: Request<v1::CancelJobRequest>,
+    ) -> Result<Response<v1::CancelJobResponse>, Status> {
+        let v1::CancelJobRequest { job_id, cancelled_by } = request.into_inner();
+        name("cancelled_by", &cancelled_by).map_err(Refusal::from)?;
+        let record = self.book.find(&job_id)?;
+        record.handle.cancel(if cancelled_by.is_empty() { CANCELLED_BY_DEFAULT } else { &cancelled_by });
+        Ok(Response::new(v1::CancelJobResponse { job: Some(record.job()) }))
+    }
+
+    async fn list_jobs(&self, request: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
+        let (jobs, next_page_token) = self.book.list(&request.into_inner())?;
+        Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token, epoch: self.book.epoch() }))
+    }
+}
+
+fn events_since(record: &JobRecord, from_seq: u64) -> Result<Vec<super::jobs::Event>, Refusal> {
+    record.events_since(from_seq).map_err(|kept| Refusal::SeqOutOfRange {
+        job_id: record.id.clone(),
+        from_seq,
+        oldest: kept.oldest,
+        latest: kept.latest,
+    })
+}
+
+/// One watcher of one job.
+struct Watcher {
+    record: Arc<JobRecord>,
+    next_seq: u64,
+    answers: mpsc::Sender<Answer>,
+    drain: Drain,
+}
+
+impl Watcher {
+    async fn run(mut self, deadline: Duration) {
+        let (answers, mut drain) = (self.answers.clone(), self.drain.clone());
+        let ended = tokio::select! {
+            ended = timeout(deadline, self.send_events()) => ended.unwrap_or(Err(Refusal::Deadline)),
+            () = drain.begins() => Err(Refusal::Draining),
+            // The watcher has gone; the job goes on.
+            () = answers.closed() => return,
+        };
+        if let Err(refusal) = ended {
+            // A watcher that has gone needs no reason.
+            drop(answers.send(Err(refusal.into())).await);
+        }
+    }
+
+    /// Sends events as they come, to the job's end.
+    async fn send_events(&mut self) -> Result<(), Refusal> {
+        let mut latest = self.record.latest();
+        loop {
+            // Both are asked before the log is read, so that an event that comes meanwhile is not slept through.
+            latest.mark_unchanged();
+            let is_whole = self.record.has_ended();
+            for event in events_since(&self.record, self.next_seq)? {
+                self.next_seq = event.seq + 1;
+                if self.answers.send(Ok(self.record.message_of(&event))).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if is_whole {
+                return Ok(());
+            }
+            if latest.changed().await.is_err() {
+                return Err(Refusal::Broken);
+            }
+        }
+    }
+}
