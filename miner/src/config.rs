@@ -11,27 +11,27 @@ use serde::Deserialize;
 use crate::args::{EngineArgs, GlobalArgs, values};
 
 /// Where `serve` listens unless told otherwise.
-pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
+pub(crate) const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
 
 /// Largest configuration file that is read: it has five keys.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// What the binary takes from its environment; an empty variable counts as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// `CITYSEAL_KERNEL`.
-    pub kernel: Option<String>,
+    pub(crate) kernel: Option<String>,
     /// `CITYSEAL_CONFIG`.
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// `CITYSEAL_LOG`.
-    pub log: Option<String>,
+    pub(crate) log: Option<String>,
     /// `NO_COLOR` is set, or the terminal is a dumb one.
-    pub no_color: bool,
+    pub(crate) no_color: bool,
 }
 
 impl Environment {
     /// Reads the environment of this process.
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         Self::read(|name| std::env::var_os(name))
     }
 
@@ -50,7 +50,7 @@ impl Environment {
 /// The configuration file, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConfigFile {
+pub(crate) struct ConfigFile {
     device: Option<Names>,
     kernel: Option<String>,
     threads: Option<usize>,
@@ -78,7 +78,7 @@ impl Names {
 /// Why the configuration could not be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file can not be read.
     #[error("configuration {}: {source}", path.display())]
     Read {
@@ -113,7 +113,7 @@ impl ConfigFile {
     ///
     /// # Errors
     /// [`ConfigError`] naming the file, and the place in it.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = crate::files::read_text(path, CONFIG_BYTES_MAX)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         Self::parse(&text, path)
@@ -122,17 +122,17 @@ impl ConfigFile {
 
 /// All settings of one run, each from the highest place that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Names of devices; empty: the default.
-    pub devices: Vec<String>,
+    pub(crate) devices: Vec<String>,
     /// Software adapters count.
-    pub allow_software: bool,
+    pub(crate) allow_software: bool,
     /// Name of a CPU kernel.
-    pub kernel: Option<String>,
+    pub(crate) kernel: Option<String>,
     /// CPU threads.
-    pub threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
     /// Where `serve` listens, where the file says so.
-    pub listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -140,7 +140,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError`] where a configuration file is named and can not be taken.
-    pub fn of(engine: &EngineArgs, global: &GlobalArgs, environment: &Environment) -> Result<Self, ConfigError> {
+    pub(crate) fn of(engine: &EngineArgs, global: &GlobalArgs, environment: &Environment) -> Result<Self, ConfigError> {
         let path = global.config.as_deref().or(environment.config.as_deref());
         let file = path.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::load)?;
         Ok(Self::join(engine, environment, file))

@@ -7,7 +7,7 @@ use cityseal_engine::SealOutcome;
 
 /// The answer of a command, as a script sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// Sealed, valid, right.
     Yes,
     /// A clear no: exhausted, a fault, a wrong answer.
@@ -18,7 +18,7 @@ pub enum Ending {
 
 impl Ending {
     /// The exit code: 0, 1 or 2.
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Yes => 0,
             Self::No => 1,
@@ -27,7 +27,7 @@ impl Ending {
     }
 
     /// `Yes` where everything was right, otherwise `No`.
-    pub const fn of_right(right: bool) -> Self {
+    pub(crate) const fn of_right(right: bool) -> Self {
         if right { Self::Yes } else { Self::No }
     }
 }
@@ -54,9 +54,9 @@ impl From<&SealOutcome> for Ending {
 impl From<&Verdict> for Ending {
     fn from(verdict: &Verdict) -> Self {
         match verdict {
-            Verdict::Valid { .. } => Self::Yes,
+            Verdict::Valid => Self::Yes,
             Verdict::Fault(_) => Self::No,
-            Verdict::Incomplete { .. } => Self::Neither,
+            Verdict::Incomplete(_) => Self::Neither,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// What the system said; `InvalidData` for a file that is larger, or not UTF-8.
-pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
+pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {

@@ -16,7 +16,7 @@ const REDRAWS_PER_SECOND: u8 = 8;
 
 /// How a word is coloured where colour is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
+pub(crate) enum Paint {
     /// Good news.
     Good,
     /// Bad news.
@@ -40,7 +40,7 @@ impl Paint {
 
 /// Where answers, words and progress go.
 #[derive(Clone, Debug)]
-pub struct Output {
+pub(crate) struct Output {
     json: bool,
     color_stdout: bool,
     color_stderr: bool,
@@ -48,7 +48,7 @@ pub struct Output {
 
 impl Output {
     /// Output of this process: colour only on a terminal, and not where `no_color` says so.
-    pub fn of_process(json: bool, no_color: bool) -> Self {
+    pub(crate) fn of_process(json: bool, no_color: bool) -> Self {
         Self {
             json,
             color_stdout: !no_color && io::stdout().is_terminal(),
@@ -57,7 +57,7 @@ impl Output {
     }
 
     /// The answer is wanted as JSON.
-    pub const fn wants_json(&self) -> bool {
+    pub(crate) const fn wants_json(&self) -> bool {
         self.json
     }
 
@@ -65,7 +65,7 @@ impl Output {
     ///
     /// # Errors
     /// What the system said about stdout; a closed pipe is none.
-    pub fn answer<T: Serialize>(&self, answer: &T, human: impl FnOnce(&Self) -> String) -> io::Result<()> {
+    pub(crate) fn answer<T: Serialize>(&self, answer: &T, human: impl FnOnce(&Self) -> String) -> io::Result<()> {
         if !self.json {
             return self.text(&human(self));
         }
@@ -78,29 +78,29 @@ impl Output {
     ///
     /// # Errors
     /// What the system said about stdout; a closed pipe is none.
-    pub fn text(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn text(&self, text: &str) -> io::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write_all(&mut io::stdout().lock(), format!("{text}{end}").as_bytes())
     }
 
     /// Says something on stderr that is no error. Where stderr is closed nobody wanted to know.
-    pub fn note(&self, words: impl Display) {
+    pub(crate) fn note(&self, words: impl Display) {
         self.say(&words.to_string());
     }
 
     /// Says on stderr why the command failed, with the chain of causes.
-    pub fn error(&self, error: &dyn Error) {
+    pub(crate) fn error(&self, error: &dyn Error) {
         let label = wrap(self.color_stderr, Paint::Bad, "error:");
         self.say(&format!("{label} {}", with_causes(error)));
     }
 
     /// Colours a word that goes to stdout.
-    pub fn paint(&self, paint: Paint, word: &str) -> String {
+    pub(crate) fn paint(&self, paint: Paint, word: &str) -> String {
         wrap(self.color_stdout, paint, word)
     }
 
     /// A bar on stderr over `total` items, or a spinner where the total is not known; silent where stderr is no terminal.
-    pub fn progress(&self, total: Option<u64>, what: &'static str) -> Progress {
+    pub(crate) fn progress(&self, total: Option<u64>, what: &'static str) -> Progress {
         Progress::new(total, what)
     }
 
@@ -136,7 +136,7 @@ fn write_all(stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 
 /// A progress bar; it leaves the screen when it is dropped.
 #[derive(Debug)]
-pub struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     fn new(total: Option<u64>, what: &'static str) -> Self {
@@ -153,7 +153,7 @@ impl Progress {
     }
 
     /// Moves the bar to a position, and shows the rate in items a second.
-    pub fn at(&self, position: u64, rate_hz: Option<f64>) {
+    pub(crate) fn at(&self, position: u64, rate_hz: Option<f64>) {
         if self.0.is_hidden() {
             return;
         }
@@ -171,7 +171,7 @@ impl Drop for Progress {
 }
 
 /// A number with its SI prefix and three or four digits: `38.0 M`.
-pub fn si(value: f64) -> String {
+pub(crate) fn si(value: f64) -> String {
     let steps = [(1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, " ")];
     let (unit, prefix) = steps.into_iter().find(|(unit, _)| value >= *unit).unwrap_or((1.0, " "));
     let scaled = value / unit;
@@ -180,13 +180,13 @@ pub fn si(value: f64) -> String {
 }
 
 /// A duration for people: `1.2 s`, `35 ms`.
-pub fn spoken(duration: Duration) -> String {
+pub(crate) fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 1.0 { format!("{seconds:.2} s") } else { format!("{:.1} ms", seconds * 1e3) }
 }
 
 /// Columns under headings, each as wide as its widest cell; numbers are right-aligned by the caller's choice.
-pub fn table(heads: &[&str], right: &[usize], rows: &[Vec<String>]) -> String {
+pub(crate) fn table(heads: &[&str], right: &[usize], rows: &[Vec<String>]) -> String {
     let width = |at: usize| {
         let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
         cells.chain([heads[at].chars().count()]).max().unwrap_or(0)

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cityseal_chain::{BlockHeader, ChainWork, CompactTarget, NonceSpan, Target};
+use cityseal_chain::{BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, hex};
 
 /// Most worker threads that `--threads` may ask for: far above any machine, low enough that a typing error is noticed.
 pub const THREADS_MAX: usize = 1024;
@@ -47,39 +47,15 @@ pub enum ValueError {
         /// The upper end as given.
         last: u32,
     },
-    /// A number of hex digits that is not one of those allowed.
-    #[error("{found} characters where {wanted} hex digits are wanted")]
-    Length {
-        /// Allowed lengths, in words.
-        wanted: &'static str,
-        /// Characters found.
-        found: usize,
-    },
-    /// A character that is not a hex digit.
-    #[error("`{found}` at position {position} is not a hex digit")]
-    Digit {
-        /// The character.
-        found: char,
-        /// Its place, counted from 1.
-        position: usize,
-    },
-    /// A target that no hash can meet.
-    #[error("a target of zero: no hash can meet it")]
-    ZeroTarget,
-    /// A compact target that does not decode.
-    #[error("the compact target {bits:08x} does not decode: {why}")]
-    CompactTarget {
-        /// The bits as given.
-        bits: u32,
-        /// `negative`, `zero` or `overflow`.
-        why: String,
-    },
-    /// What the domain's own parser said.
-    #[error("{message}")]
-    Domain {
-        /// Its message.
-        message: String,
-    },
+    /// Not a header.
+    #[error(transparent)]
+    Header(#[from] HeaderHexError),
+    /// Not a target above zero.
+    #[error(transparent)]
+    Target(#[from] ThresholdHexError),
+    /// Not the hex digits that are wanted.
+    #[error(transparent)]
+    Hex(#[from] HexError),
     /// A number outside its bounds.
     #[error("`{text}` is not {wanted}")]
     NotInBounds {
@@ -110,58 +86,34 @@ fn nonce(end: &'static str, text: &str) -> Result<u32, ValueError> {
 /// Reads a header: 160 hex digits in wire order.
 ///
 /// # Errors
-/// [`ValueError::Domain`] with the length found, or the place of the bad digit.
+/// [`ValueError::Header`] with the length found, or the place of the bad digit.
 pub fn header(text: &str) -> Result<BlockHeader, ValueError> {
-    BlockHeader::from_hex(text).map_err(|error| ValueError::Domain { message: error.to_string() })
+    Ok(BlockHeader::from_hex(text)?)
 }
 
 /// Reads a mask of version bits: 8 hex digits, numeric.
 ///
 /// # Errors
-/// [`ValueError`] with the length found, or the place of the bad digit.
+/// [`ValueError::Hex`] with the length found, or the place of the bad digit.
 pub fn version_mask(text: &str) -> Result<u32, ValueError> {
-    if text.chars().count() != 8 {
-        return Err(ValueError::Length { wanted: "8", found: text.chars().count() });
-    }
-    word(text)
+    Ok(hex::decode_u32(text)?)
 }
 
 /// Reads a target: 8 hex digits are compact, 64 are the whole number.
 ///
 /// # Errors
-/// [`ValueError`] for a bad digit, another length, a compact target that does not decode, or a target of zero.
+/// [`ValueError::Target`] for a bad digit, another length, a compact target that does not decode, or a target of zero.
 pub fn target(text: &str) -> Result<Target, ValueError> {
-    match text.chars().count() {
-        8 => compact_target(word(text)?),
-        DIGITS_256 => full_target(text),
-        found => Err(ValueError::Length { wanted: "8 (compact) or 64", found }),
-    }
+    Ok(Target::from_threshold_hex(text)?)
 }
 
-fn compact_target(bits: u32) -> Result<Target, ValueError> {
-    let decoded = CompactTarget::from_bits(bits).decode();
-    decoded.map_err(|fault| ValueError::CompactTarget { bits, why: fault.to_string() })
-}
-
-fn full_target(text: &str) -> Result<Target, ValueError> {
-    only_hex(text)?;
-    if text.bytes().all(|digit| digit == b'0') {
-        return Err(ValueError::ZeroTarget);
-    }
-    Target::from_display_hex(text).map_err(|error| ValueError::Domain { message: error.to_string() })
-}
-
-/// Reads chain work: up to 64 hex digits, most significant first.
+/// Reads chain work: 64 hex digits, most significant first; leading zeros may be left out.
 ///
 /// # Errors
-/// [`ValueError`] for a bad digit, no digit, or more than 64.
+/// [`ValueError::Hex`] for a bad digit, no digit, or more than 64.
 pub fn chain_work(text: &str) -> Result<ChainWork, ValueError> {
-    only_hex(text)?;
-    if text.is_empty() || text.len() > DIGITS_256 {
-        return Err(ValueError::Length { wanted: "1 to 64", found: text.len() });
-    }
-    let padded = format!("{text:0>DIGITS_256$}");
-    ChainWork::from_display_hex(&padded).map_err(|error| ValueError::Domain { message: error.to_string() })
+    let leading_zeros = DIGITS_256.saturating_sub(text.len().max(1));
+    Ok(ChainWork::from_display_hex(&("0".repeat(leading_zeros) + text))?)
 }
 
 /// Reads a number of threads: 1 to [`THREADS_MAX`].
@@ -197,18 +149,6 @@ pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
         text: text.into(),
         wanted: "an address IP:PORT, such as 127.0.0.1:50051 or [::1]:50051".into(),
     })
-}
-
-fn word(text: &str) -> Result<u32, ValueError> {
-    only_hex(text)?;
-    u32::from_str_radix(text, 16).map_err(|_| ValueError::Length { wanted: "8", found: text.len() })
-}
-
-fn only_hex(text: &str) -> Result<(), ValueError> {
-    match text.chars().enumerate().find(|(_, found)| !found.is_ascii_hexdigit()) {
-        Some((at, found)) => Err(ValueError::Digit { found, position: at + 1 }),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -249,32 +189,26 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_target_of_zero_in_both_notations() {
-        assert_eq!(target(&"0".repeat(64)), Err(ValueError::ZeroTarget));
-        assert!(matches!(target("00000000"), Err(ValueError::CompactTarget { bits: 0, .. })));
-        assert!(matches!(target("1d000000"), Err(ValueError::CompactTarget { .. })));
-    }
-
-    #[test]
-    fn refuses_a_target_of_another_length_or_with_a_bad_digit_at_its_place() {
-        assert!(matches!(target("1d00fff"), Err(ValueError::Length { found: 7, .. })));
-        assert_eq!(target("1d00fffg"), Err(ValueError::Digit { found: 'g', position: 8 }));
-        assert!(matches!(target(&"0".repeat(63)), Err(ValueError::Length { found: 63, .. })));
+    fn refuses_a_target_of_zero_of_another_length_or_with_a_bad_digit() {
+        for text in [&*"0".repeat(64), "00000000", "1d000000", "1d00fff", "1d00fffg"] {
+            assert!(matches!(target(text), Err(ValueError::Target(_))), "{text}");
+        }
+        assert!(target("1d00fffg").unwrap_err().to_string().contains("position 8"));
     }
 
     #[test]
     fn a_mask_has_exactly_eight_digits() {
         assert_eq!(version_mask("1fffe000"), Ok(0x1fff_e000));
-        assert!(matches!(version_mask("1fffe00"), Err(ValueError::Length { found: 7, .. })));
-        assert!(matches!(version_mask("1fffe0000"), Err(ValueError::Length { found: 9, .. })));
-        assert!(matches!(version_mask("+fffe000"), Err(ValueError::Digit { found: '+', position: 1 })));
+        assert!(matches!(version_mask("1fffe00"), Err(ValueError::Hex(HexError::Length { found_digits: 7, .. }))));
+        assert!(matches!(version_mask("1fffe0000"), Err(ValueError::Hex(HexError::Length { found_digits: 9, .. }))));
+        assert!(matches!(version_mask("+fffe000"), Err(ValueError::Hex(HexError::Digit { position: 1, .. }))));
     }
 
     #[test]
     fn chain_work_may_leave_out_its_leading_zeros() {
         assert_eq!(chain_work("7e"), chain_work(&format!("{:0>64}", "7e")));
-        assert!(chain_work(&"f".repeat(65)).is_err());
-        assert!(chain_work("").is_err());
+        assert!(chain_work(&"f".repeat(64)).is_ok() && chain_work(&"f".repeat(65)).is_err());
+        assert!(chain_work("").is_err() && chain_work("0x1").is_err());
     }
 
     #[test]

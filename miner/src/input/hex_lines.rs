@@ -130,7 +130,8 @@ impl HexLines {
     }
 
     fn bad_digit(&self, byte: u8) -> DecodeError {
-        let found = if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { format!("byte {byte:#04x}") };
+        let found =
+            if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { format!("byte {byte:#04x}") };
         DecodeError::Digit { line: self.line, column: self.held + 1, found }
     }
 

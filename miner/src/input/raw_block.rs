@@ -274,12 +274,23 @@ mod tests {
 
     fn plain_transaction(script: usize) -> Vec<u8> {
         let script_len = [&[0xfd_u8][..], &(script as u16).to_le_bytes()].concat();
-        [&[1, 0, 0, 0, 1][..], &[0; 36], &script_len, &vec![0x51; script], &[0xff; 4], &[1], &[0; 8], &[2, 0x51, 0x52], &[0; 4]]
-            .concat()
+        [
+            &[1, 0, 0, 0, 1][..],
+            &[0; 36],
+            &script_len,
+            &vec![0x51; script],
+            &[0xff; 4],
+            &[1],
+            &[0; 8],
+            &[2, 0x51, 0x52],
+            &[0; 4],
+        ]
+        .concat()
     }
 
     fn witness_transaction() -> Vec<u8> {
-        [&[2, 0, 0, 0, 0, 1, 1][..], &[7; 36], &[0], &[0xff; 4], &[1], &[0; 8], &[0], &[2, 1, 9, 3, 9, 9, 9], &[0; 4]].concat()
+        [&[2, 0, 0, 0, 0, 1, 1][..], &[7; 36], &[0], &[0xff; 4], &[1], &[0; 8], &[0], &[2, 1, 9, 3, 9, 9, 9], &[0; 4]]
+            .concat()
     }
 
     fn block(header: u8, transactions: &[Vec<u8>]) -> Vec<u8> {

@@ -92,8 +92,11 @@ impl ChainInput {
         }
         let bytes_total = sizes(&paths)?;
         let mut first = open(&paths[0])?;
-        let head = read_up_to(&mut *first, READ_BYTES, &mut Vec::new())
-            .map_err(|source| InputError::Read { path: paths[0].clone(), offset: 0, source })?;
+        let head = read_up_to(&mut *first, READ_BYTES, &mut Vec::new()).map_err(|source| InputError::Read {
+            path: paths[0].clone(),
+            offset: 0,
+            source,
+        })?;
         Ok(Self { format: format(&head), paths, first, head, bytes_total })
     }
 
@@ -162,8 +165,11 @@ impl FilePlace<'_> {
         let mut offset = 0;
         loop {
             if buffer.is_empty() {
-                buffer = read_up_to(&mut *stream, READ_BYTES, &mut buffer)
-                    .map_err(|source| InputError::Read { path: self.path.into(), offset, source })?;
+                buffer = read_up_to(&mut *stream, READ_BYTES, &mut buffer).map_err(|source| InputError::Read {
+                    path: self.path.into(),
+                    offset,
+                    source,
+                })?;
             }
             if buffer.is_empty() {
                 break;

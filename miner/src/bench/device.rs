@@ -1,0 +1,154 @@
+//! A device under measurement: on each of its threads a back end that is kept busy with one question.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cityseal_device::{Backend, Batch, DeviceError, DeviceKind, Opener};
+
+use super::question::{Question, Questions};
+use super::race::Contestant;
+use crate::error::CommandError;
+
+/// How long one batch may take before the device counts as hung: software adapters compile during their first.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A device that is not the CPU gets larger batches until one takes so long: then submitting costs little beside it.
+const BATCH_WANTED: Duration = Duration::from_millis(20);
+
+/// A device with its question.
+pub(super) struct DeviceRunner {
+    name: String,
+    backends: Vec<Box<dyn Backend>>,
+    question: Question,
+    wrong: Arc<Mutex<Option<String>>>,
+}
+
+impl DeviceRunner {
+    /// Opens the device, the CPU once for each thread, and finds the size of its batches. `None` where its limits
+    /// leave no room for the question.
+    pub(super) fn open(
+        mut opener: Box<dyn Opener>,
+        questions: &Questions,
+        threads: usize,
+    ) -> Result<Option<Self>, CommandError> {
+        let info = opener.info().clone();
+        let is_cpu = info.kind == DeviceKind::Cpu;
+        let not_ready = |error: cityseal_device::OpenError| CommandError::NotReady {
+            device: info.name.clone(),
+            reason: error.to_string(),
+        };
+        let count = if is_cpu { threads } else { 1 };
+        let backends = (0..count).map(|_| opener.open().map_err(not_ready)).collect::<Result<Vec<_>, _>>()?;
+        // A device knows its limits for sure only once it is open.
+        let limits = backends[0].info().limits;
+        let Some(question) = questions.question(0, &limits) else { return Ok(None) };
+        let mut runner = Self { name: info.name.clone(), backends, question, wrong: Arc::default() };
+        let mut doublings = 1;
+        while !is_cpu && runner.lap(1)? < BATCH_WANTED {
+            let Some(larger) = questions.question(doublings, &limits) else { break };
+            runner.question = larger;
+            doublings += 1;
+        }
+        Ok(Some(runner))
+    }
+}
+
+impl Contestant for DeviceRunner {
+    fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError> {
+        let Self { name, backends, question, wrong } = self;
+        let left = AtomicU64::new(tickets);
+        let start = Barrier::new(backends.len() + 1);
+        thread::scope(|scope| {
+            let hand = |backend| {
+                let (left, start, question, wrong) = (&left, &start, &*question, &**wrong);
+                scope.spawn(move || {
+                    start.wait();
+                    keep_busy(backend, question, left, wrong)
+                })
+            };
+            let hands: Vec<_> = backends.iter_mut().map(hand).collect();
+            start.wait();
+            let started = Instant::now();
+            let ended: Vec<Result<(), DeviceError>> = hands.into_iter().map(|hand| joined(hand.join())).collect();
+            let took = started.elapsed();
+            let failed = ended.into_iter().collect::<Result<(), _>>();
+            failed.map(|()| took).map_err(|source| CommandError::Device { device: name.clone(), source })
+        })
+    }
+
+    fn items_per_ticket(&self) -> u64 {
+        self.question.items
+    }
+
+    fn wrong(&self) -> Option<String> {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn joined(hand: thread::Result<Result<(), DeviceError>>) -> Result<(), DeviceError> {
+    hand.unwrap_or_else(|_| Err(DeviceError::Panicked { message: "while it was measured".into() }))
+}
+
+/// Keeps as many batches in flight as the back end takes, until no ticket is left.
+fn keep_busy(
+    backend: &mut Box<dyn Backend>,
+    question: &Question,
+    left: &AtomicU64,
+    wrong: &Mutex<Option<String>>,
+) -> Result<(), DeviceError> {
+    let mut in_flight = 0;
+    loop {
+        while in_flight < backend.depth() && take_ticket(left) {
+            backend.submit(Batch::clone(&question.batch))?;
+            in_flight += 1;
+        }
+        if in_flight == 0 {
+            return Ok(());
+        }
+        let done = backend.collect(BATCH_TIMEOUT)?.ok_or(DeviceError::Hung { waited: BATCH_TIMEOUT })?;
+        in_flight -= 1;
+        if let Err(reason) = question.judge(&done.report) {
+            wrong.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+        }
+    }
+}
+
+/// One portion of the lap, where one is left.
+pub(super) fn take_ticket(left: &AtomicU64) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use cityseal_device::CpuOpener;
+    use cityseal_device::fake::{Behaviour, FakeOpener};
+    use cityseal_hash::HashKernel;
+
+    use super::*;
+    use crate::args::BenchMode;
+
+    #[test]
+    fn two_threads_share_a_lap_and_every_answer_is_right() {
+        let questions = Questions::of(BenchMode::Headers);
+        let opener = Box::new(CpuOpener::new(HashKernel::detect()));
+        let mut runner = DeviceRunner::open(opener, &questions, 2).unwrap().unwrap();
+        assert_eq!(runner.backends.len(), 2);
+        assert!(runner.lap(9).unwrap() > Duration::ZERO);
+        assert_eq!(runner.wrong(), None);
+    }
+
+    #[test]
+    fn one_wrong_hash_is_told_and_a_lost_device_is_an_error() {
+        let questions = Questions::of(BenchMode::Headers);
+        let liar = Box::new(FakeOpener::new("liar").from_batch(2, Behaviour::WrongHashes));
+        let mut runner = DeviceRunner::open(liar, &questions, 1).unwrap().unwrap();
+        runner.lap(8).unwrap();
+        assert!(runner.wrong().unwrap().contains("is wrong"));
+
+        let lost = Box::new(FakeOpener::new("lost").from_batch(0, Behaviour::Lost));
+        let error = DeviceRunner::open(lost, &questions, 1).map(|_| ()).unwrap_err();
+        assert!(matches!(error, CommandError::Device { source: DeviceError::Lost { .. }, .. }));
+    }
+}

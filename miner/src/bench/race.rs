@@ -1,0 +1,144 @@
+//! Laps, in turn: the contestant, its yardsticks, the contestant again; and what the laps say.
+
+use std::time::Duration;
+
+use crate::error::CommandError;
+
+/// Laps of each runner that count. Odd, so that the median is one of them.
+const LAPS: usize = 5;
+
+/// A lap that only finds out how fast a runner is lasts at least so long.
+const TRIAL: Duration = Duration::from_millis(10);
+
+/// Whoever runs laps.
+pub(super) trait Contestant {
+    /// Does `tickets` equal portions of work on all its threads and tells how long that took.
+    fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError>;
+    /// Hashes, headers or nodes of one portion.
+    fn items_per_ticket(&self) -> u64;
+    /// What was wrong with its answers so far.
+    fn wrong(&self) -> Option<String>;
+}
+
+/// A runner whose laps stand beside the contestant's.
+pub(super) trait Beside: Contestant {
+    /// Its name in JSON.
+    fn name(&self) -> &'static str;
+}
+
+/// What the laps say. Rates in items a second.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Figures {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+    pub(super) versus: Vec<(&'static str, f64)>,
+    pub(super) wrong: Option<String>,
+}
+
+/// Runs all in turn for about `budget`, warm-up not counted.
+pub(super) fn race<B: Beside>(
+    contestant: &mut dyn Contestant,
+    yardsticks: &mut [B],
+    budget: Duration,
+) -> Result<Figures, CommandError> {
+    let lap = budget / (LAPS * (1 + yardsticks.len())) as u32;
+    let tickets = tickets_for(contestant, lap)?;
+    let others = yardsticks.iter_mut().map(|yardstick| tickets_for(yardstick, lap)).collect::<Result<Vec<_>, _>>()?;
+    let mut rates = Vec::with_capacity(LAPS);
+    let mut ratios = vec![Vec::with_capacity(LAPS); yardsticks.len()];
+    for _ in 0..LAPS {
+        let rate = rate(contestant, tickets)?;
+        rates.push(rate);
+        for ((yardstick, tickets), ratios) in yardsticks.iter_mut().zip(&others).zip(&mut ratios) {
+            ratios.push(rate / self::rate(yardstick, *tickets)?);
+        }
+    }
+    let versus = yardsticks.iter().zip(&mut ratios).map(|(yardstick, ratios)| (yardstick.name(), median(ratios)));
+    let versus = versus.collect();
+    let wrong = contestant.wrong().or_else(|| yardsticks.iter().find_map(Contestant::wrong));
+    let median = median(&mut rates);
+    Ok(Figures { median, min: rates[0], max: rates[LAPS - 1], versus, wrong })
+}
+
+/// How many portions fill a lap of that length; at least one.
+fn tickets_for(runner: &mut dyn Contestant, lap: Duration) -> Result<u64, CommandError> {
+    let mut tickets = 1;
+    loop {
+        let took = runner.lap(tickets)?;
+        if took >= TRIAL.min(lap) {
+            let wanted = tickets as f64 * lap.as_secs_f64() / took.as_secs_f64();
+            return Ok((wanted.round() as u64).max(1));
+        }
+        tickets *= 2;
+    }
+}
+
+fn rate(runner: &mut dyn Contestant, tickets: u64) -> Result<f64, CommandError> {
+    let took = runner.lap(tickets)?.as_secs_f64();
+    Ok((tickets * runner.items_per_ticket()) as f64 / took.max(1e-9))
+}
+
+/// Sorts, and gives the middle one.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes a fixed time a portion, without waiting for it.
+    struct Clockwork {
+        per_ticket: Duration,
+        laps: usize,
+        wrong: Option<String>,
+    }
+
+    impl Contestant for Clockwork {
+        fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError> {
+            self.laps += 1;
+            Ok(self.per_ticket * tickets as u32)
+        }
+        fn items_per_ticket(&self) -> u64 {
+            100
+        }
+        fn wrong(&self) -> Option<String> {
+            self.wrong.clone()
+        }
+    }
+
+    impl Beside for Clockwork {
+        fn name(&self) -> &'static str {
+            "clockwork"
+        }
+    }
+
+    fn clockwork(millis: u64) -> Clockwork {
+        Clockwork { per_ticket: Duration::from_millis(millis), laps: 0, wrong: None }
+    }
+
+    #[test]
+    fn a_runner_four_times_as_fast_has_a_ratio_of_four() {
+        let (mut fast, mut slow) = (clockwork(1), [clockwork(4)]);
+        let figures = race(&mut fast, &mut slow, Duration::from_secs(1)).unwrap();
+        assert!((figures.median - 100_000.0).abs() < 1e-3, "{figures:?}");
+        assert_eq!((figures.min, figures.max), (figures.median, figures.median));
+        assert_eq!(figures.versus.len(), 1);
+        assert!((figures.versus[0].1 - 4.0).abs() < 1e-9);
+        assert!(fast.laps > LAPS && slow[0].laps > LAPS);
+    }
+
+    #[test]
+    fn a_wrong_answer_of_anyone_is_told() {
+        let mut liar = Clockwork { wrong: Some("two".into()), ..clockwork(1) };
+        let figures = race(&mut liar, &mut [clockwork(1)], Duration::from_secs(1)).unwrap();
+        assert_eq!(figures.wrong.as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert!((median(&mut [5.0, 1.0, 3.0]) - 3.0).abs() < 1e-12);
+    }
+}

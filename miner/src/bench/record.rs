@@ -1,0 +1,135 @@
+//! Figures kept with their machine, date and commit: `DIR/<device>/<date>-<commit>.json`.
+//!
+//! A later run of the same day and commit adds its rows and replaces those that it measured again.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::environment::date;
+use crate::error::CommandError;
+use crate::json::{BenchAnswer, BenchRow};
+use crate::output::Output;
+use crate::unix_now;
+
+/// Largest record that is read back: thousands of rows.
+const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Writes the rows of each device into its own record.
+pub(super) fn write(folder: &Path, answer: &BenchAnswer, output: &Output) -> Result<(), CommandError> {
+    let today = date(Duration::from_secs(unix_now()));
+    let mut devices: Vec<&str> = answer.rows.iter().map(|row| row.device.as_str()).collect();
+    devices.dedup();
+    for device in devices {
+        let machine = if device == "cpu" { &answer.environment.cpu } else { device };
+        let name = format!("{today}-{}.json", slug(&answer.environment.commit));
+        let path = folder.join(slug(machine)).join(name);
+        let rows = answer.rows.iter().filter(|row| row.device == device).cloned().collect();
+        let rows = merged(earlier(&path)?, rows);
+        keep(&path, &BenchAnswer { rows, environment: answer.environment.clone() })?;
+        output.note(format_args!("recorded in {}", path.display()));
+    }
+    Ok(())
+}
+
+fn earlier(path: &Path) -> Result<Vec<BenchRow>, CommandError> {
+    match crate::files::read_text(path, RECORD_BYTES_MAX) {
+        Ok(text) => {
+            let record: BenchAnswer =
+                serde_json::from_str(&text).map_err(|source| CommandError::Record { path: path.into(), source })?;
+            Ok(record.rows)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(CommandError::ReadFile { path: path.into(), source }),
+    }
+}
+
+fn merged(mut rows: Vec<BenchRow>, newer: Vec<BenchRow>) -> Vec<BenchRow> {
+    fn key(row: &BenchRow) -> (&str, &str, usize) {
+        (&row.mode, &row.kernel, row.threads)
+    }
+    rows.retain(|old| newer.iter().all(|new| key(new) != key(old)));
+    rows.extend(newer);
+    rows
+}
+
+/// Old or new, never half: the file takes its name when it is whole.
+fn keep(path: &Path, record: &BenchAnswer) -> Result<(), CommandError> {
+    let text = serde_json::to_string_pretty(record).map_err(io::Error::from);
+    let written = text.and_then(|text| replace(path, &(text + "\n")));
+    written.map_err(|source| CommandError::WriteFile { path: path.into(), source })
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let partial: PathBuf = path.with_extension("json.partial");
+    let mut file = fs::File::create(&partial)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&partial, path)
+}
+
+/// Letters and digits of a name, in lower case, with a dash for each run of anything else.
+fn slug(name: &str) -> String {
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let slug = words.collect::<Vec<_>>().join("-").to_lowercase();
+    if slug.is_empty() { "unknown".into() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::json::BenchEnvironment;
+
+    fn row(kernel: &str, median: f64) -> BenchRow {
+        BenchRow {
+            device: "cpu".into(),
+            kernel: kernel.into(),
+            mode: "search".into(),
+            threads: 2,
+            median,
+            min: 1.0,
+            max: 3.0,
+            unit: "hash/s".into(),
+            answers: "right".into(),
+            reason: None,
+            versus: BTreeMap::from([("sha2_whole_header".into(), 4.5)]),
+        }
+    }
+
+    fn answer(rows: Vec<BenchRow>) -> BenchAnswer {
+        let environment = BenchEnvironment {
+            cpu: "AMD EPYC 9B45 (96 cores)".into(),
+            clock_hz: None,
+            driver: None,
+            commit: "0123abc".into(),
+            os: "linux".into(),
+        };
+        BenchAnswer { rows, environment }
+    }
+
+    #[test]
+    fn a_slug_is_fit_for_a_folder_on_every_system() {
+        assert_eq!(slug("AMD EPYC 9B45 (96 cores)"), "amd-epyc-9b45-96-cores");
+        assert_eq!(slug("../.."), "unknown");
+    }
+
+    #[test]
+    fn a_second_run_replaces_what_it_measured_again_and_keeps_the_rest() {
+        let folder = std::env::temp_dir().join(format!("cityseal-record-{}", std::process::id()));
+        let output = Output::of_process(true, true);
+        write(&folder, &answer(vec![row("avx2", 2.0), row("portable", 1.0)]), &output).unwrap();
+        write(&folder, &answer(vec![row("avx2", 2.5)]), &output).unwrap();
+
+        let machine = folder.join("amd-epyc-9b45-96-cores");
+        let files: Vec<_> = fs::read_dir(&machine).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        assert!(files[0].to_string_lossy().ends_with("-0123abc.json"));
+        let kept: BenchAnswer = serde_json::from_str(&fs::read_to_string(&files[0]).unwrap()).unwrap();
+        assert_eq!(kept, answer(vec![row("portable", 1.0), row("avx2", 2.5)]));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,65 @@
+//! Founds a city: a genesis header sealed on the plain path, and the parameters that name it. For the demonstration
+//! and for measurements, whose chains must not depend on the world outside.
+
+use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot, Parameters};
+
+/// A target that every second hash meets.
+pub(crate) const EASIEST_BITS: u32 = 0x207f_ffff;
+
+/// A city of fixed difficulty.
+#[derive(Clone, Debug)]
+pub(crate) struct City {
+    pub(crate) genesis: BlockHeader,
+    /// The parameters as a city would publish them.
+    pub(crate) toml: String,
+    pub(crate) parameters: Parameters,
+}
+
+impl City {
+    /// Founds a city whose blocks all have the same difficulty. Sealing the genesis block takes as many hashes as any
+    /// other block's, on one thread.
+    pub(crate) fn found(name: &str, bits: u32, records: MerkleRoot, time: u32) -> Self {
+        let genesis = sealed(BlockHeader {
+            version: 1,
+            prev_block_hash: BlockHash::ZERO,
+            merkle_root: records,
+            time,
+            bits: CompactTarget::from_bits(bits),
+            nonce: 0,
+        });
+        let toml = format!(
+            "name = \"{name}\"\ngenesis = \"{}\"\npow_limit = \"{bits:08x}\"\ndifficulty = \"fixed\"\n",
+            genesis.to_hex()
+        );
+        let parameters = Parameters::from_toml(&toml).expect("the genesis header was sealed just now");
+        Self { genesis, toml, parameters }
+    }
+}
+
+/// The header with the lowest nonce that meets its own bits; where no nonce does, its time moves on.
+///
+/// # Panics
+/// If the bits encode no target: all callers pass constants.
+pub(crate) fn sealed(mut header: BlockHeader) -> BlockHeader {
+    let target = header.bits.decode().expect("a constant that encodes a target");
+    loop {
+        let nonces = (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..header });
+        if let Some(sealed) = nonces.into_iter().find(|header| target.is_met_by(&header.hash())) {
+            return sealed;
+        }
+        header.time += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_city_is_founded_on_a_header_that_meets_its_own_bits() {
+        let city = City::found("riverside", 0x1f00_ffff, MerkleRoot::ZERO, 1_700_000_000);
+        assert_eq!(city.parameters.name(), "riverside");
+        assert_eq!(*city.parameters.genesis(), city.genesis);
+        assert!(city.parameters.pow_limit().is_met_by(&city.genesis.hash()));
+    }
+}

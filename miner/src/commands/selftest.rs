@@ -1,0 +1,86 @@
+//! `cityseal selftest`: puts the known-answer questions to every kernel of this CPU and to every chosen device.
+
+use cityseal_device::{CpuOpener, DeviceKind, Opener, known_answers};
+use cityseal_engine::Selection;
+use cityseal_hash::HashKernel;
+
+use crate::args::SelftestArgs;
+use crate::commands::devices::left_out_row;
+use crate::error::CommandError;
+use crate::exit::Ending;
+use crate::json::{SelftestAnswer, SelftestRow};
+use crate::output::{Output, Paint, table};
+use crate::{Context, builder};
+
+pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, CommandError> {
+    let settings = context.settings(&args.engine)?;
+    let only_named = settings.kernel.is_some();
+    let selection = builder(&settings).select()?;
+    let left_out = selection.left_out.iter().map(left_out_row).collect();
+    let rows: Vec<_> = openers(selection, only_named).into_iter().map(|mut opener| ask(&mut *opener)).collect();
+    let right = !rows.is_empty() && rows.iter().all(|row| row.answers == "right");
+    let answer = SelftestAnswer { rows, left_out };
+    context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
+    Ok(Ending::of_right(right))
+}
+
+/// The CPU once for each kernel that it can run (or only the one named), every other device once.
+pub(crate) fn openers(selection: Selection, only_named: bool) -> Vec<Box<dyn Opener>> {
+    let kernels = if only_named { vec![selection.kernel] } else { HashKernel::all_available() };
+    let mut openers: Vec<Box<dyn Opener>> = Vec::new();
+    for device in selection.devices {
+        if device.info().kind == DeviceKind::Cpu {
+            openers.extend(kernels.iter().map(|kernel| Box::new(CpuOpener::new(*kernel)) as Box<dyn Opener>));
+        } else {
+            openers.push(device);
+        }
+    }
+    openers
+}
+
+fn ask(opener: &mut dyn Opener) -> SelftestRow {
+    let info = opener.info().clone();
+    let asked = opener
+        .open()
+        .map_err(|error| error.to_string())
+        .and_then(|mut backend| known_answers::run(&mut *backend).map_err(|failure| failure.to_string()));
+    let (answers, cases, reason) = match asked {
+        Ok(passed) => ("right", passed.len(), None),
+        Err(reason) => ("wrong", 0, Some(reason)),
+    };
+    SelftestRow { device: info.name, kernel: info.kernel, answers, cases, reason }
+}
+
+fn human(output: &Output, answer: &SelftestAnswer) -> String {
+    let cells = |row: &SelftestRow| {
+        let paint = if row.answers == "right" { Paint::Good } else { Paint::Bad };
+        let asked = if row.reason.is_none() { format!("{} of {}", row.cases, row.cases) } else { "failed".into() };
+        let reason = row.reason.clone().unwrap_or_default();
+        vec![row.device.clone(), row.kernel.clone(), asked, format!("{}  {reason}", output.paint(paint, row.answers))]
+    };
+    let rows: Vec<_> = answer.rows.iter().map(cells).collect();
+    table(&["device", "kernel", "questions", "answers"], &[], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use cityseal_device::fake::{Behaviour, FakeOpener};
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_broken_on_purpose_fails_and_the_question_is_named() {
+        let row = ask(&mut CpuOpener::new(HashKernel::detect().broken_for_tests()));
+        assert_eq!((row.answers, row.kernel.as_str()), ("wrong", "broken"));
+        assert!(row.reason.unwrap().contains("known-answer test"));
+    }
+
+    #[test]
+    fn an_honest_device_answers_every_question_and_a_lost_one_is_wrong() {
+        let honest = ask(&mut FakeOpener::new("fake"));
+        assert_eq!(honest.answers, "right");
+        assert!(honest.cases >= 10);
+        let lost = ask(&mut FakeOpener::new("fake").from_batch(0, Behaviour::Lost));
+        assert_eq!((lost.answers, lost.cases), ("wrong", 0));
+    }
+}

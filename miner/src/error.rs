@@ -1,0 +1,170 @@
+//! Why a command gave no answer. Every message names the place; all of them end in exit code 2.
+
+use std::io;
+use std::path::PathBuf;
+
+use cityseal_chain::{ParametersError, TemplateError, TemplateFileError};
+use cityseal_device::DeviceError;
+use cityseal_engine::{Blame, BuildError, VerifyRequestError};
+
+use crate::config::ConfigError;
+use crate::demo::DemoError;
+use crate::exit::Ending;
+use crate::input::InputError;
+use crate::service::ServeError;
+
+/// Why a command gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The filter of the log.
+    #[error("--log {filter}: {message}")]
+    LogFilter {
+        /// The filter given.
+        filter: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Devices, kernels, threads.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The headers to verify.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The trusted headers before them.
+    #[error("--context: {0}")]
+    Context(#[source] InputError),
+    /// More trusted headers than are kept.
+    #[error("--context: {found} headers or more, at most {max} are taken")]
+    ContextTooLong {
+        /// Most that are taken.
+        max: usize,
+        /// Found so far.
+        found: usize,
+    },
+    /// What was asked of the verifier.
+    #[error(transparent)]
+    VerifyRequest(#[from] VerifyRequestError),
+    /// No network of that name.
+    #[error("unknown network `{name}`: wanted {known}, or a city's FILE.toml")]
+    UnknownNetwork {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A file can not be read.
+    #[error("{}: {source}", path.display())]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file can not be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    WriteFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A city's parameters.
+    #[error("{}: {source}", path.display())]
+    Parameters {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: ParametersError,
+    },
+    /// The file of a template.
+    #[error("{}: {source}", path.display())]
+    TemplateFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: TemplateFileError,
+    },
+    /// What was asked to be sealed.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// A device failed while it was measured.
+    #[error("{device}: {source}")]
+    Device {
+        /// The device.
+        device: String,
+        /// How it failed.
+        source: DeviceError,
+    },
+    /// A device could not be opened to be measured.
+    #[error("{device}: {reason}")]
+    NotReady {
+        /// The device.
+        device: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing could be measured in this mode.
+    #[error("no chosen device can run --mode {mode}")]
+    NothingToMeasure {
+        /// The mode.
+        mode: &'static str,
+    },
+    /// A record that is there and is none.
+    #[error("{}: not a record of bench: {source}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: serde_json::Error,
+    },
+    /// The service.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The demonstration did not come out as told.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// The answer could not be written.
+    #[error("stdout: {0}")]
+    Stdout(#[source] io::Error),
+    /// The system gave no thread or no signal.
+    #[error("the system refused: {0}")]
+    System(#[source] io::Error),
+}
+
+impl CommandError {
+    /// Who must act.
+    pub(crate) fn blame(&self) -> Blame {
+        match self {
+            Self::Config(_)
+            | Self::LogFilter { .. }
+            | Self::Input(_)
+            | Self::Context(_)
+            | Self::ContextTooLong { .. }
+            | Self::UnknownNetwork { .. }
+            | Self::ReadFile { .. }
+            | Self::Parameters { .. }
+            | Self::TemplateFile { .. }
+            | Self::Template(_)
+            | Self::NothingToMeasure { .. }
+            | Self::Record { .. } => Blame::Input,
+            Self::Build(error) => error.blame(),
+            Self::VerifyRequest(error) => error.blame(),
+            Self::Serve(error) => error.blame(),
+            Self::Demo(_) => Blame::Ours,
+            Self::Device { .. } | Self::NotReady { .. } => Blame::Device,
+            Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) => Blame::Disk,
+        }
+    }
+}
+
+impl From<&CommandError> for Ending {
+    fn from(error: &CommandError) -> Self {
+        match error.blame() {
+            Blame::Input | Blame::Peer | Blame::Device | Blame::Disk | Blame::Ours => Self::Neither,
+        }
+    }
+}

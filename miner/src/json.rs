@@ -1,0 +1,286 @@
+//! The shapes of every JSON answer, in one place. Scripts rely on them: fields may be added, never changed.
+//!
+//! Hashes, targets and chain work are 64 hex digits, most significant first; headers are 160 digits in wire order;
+//! `version` and `bits` are 8 digits; numbers that can pass 2^53 are decimal strings, all others integers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One device's part in the work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ShareRow {
+    /// The device.
+    pub(crate) name: String,
+    /// What it ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel: Option<String>,
+    /// Hashes searched, a decimal string; absent from the answer of `verify`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hashes: Option<String>,
+    /// Headers hashed; absent from the answer of `seal`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) headers: Option<u64>,
+    /// `ready`, `quarantined`, …
+    pub(crate) state: String,
+}
+
+/// The answer of `seal`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SealAnswer {
+    /// `sealed`, `exhausted`, `cancelled`, `expired`, `superseded` or `failed`.
+    pub(crate) outcome: &'static str,
+    /// Why it was cancelled or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Verified seals in the order of the space.
+    pub(crate) seals: Vec<SealRow>,
+    /// Hashes done: the volume of `coverage`, a decimal string.
+    pub(crate) hashes: String,
+    /// What was searched: sorted and disjoint.
+    pub(crate) coverage: Vec<CoverageRow>,
+    /// Who did how much.
+    pub(crate) devices: Vec<ShareRow>,
+}
+
+/// One verified seal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SealRow {
+    /// 160 digits.
+    pub(crate) header: String,
+    /// 64 digits.
+    pub(crate) hash: String,
+    /// 8 digits.
+    pub(crate) version: String,
+    /// Seconds since 1970.
+    pub(crate) time: u32,
+    /// The nonce.
+    pub(crate) nonce: u32,
+    /// A decimal string: it may have 64 bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extranonce: Option<String>,
+}
+
+/// One run of nonces that one device searched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct CoverageRow {
+    /// A decimal string: it may have 64 bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extranonce: Option<String>,
+    /// 8 digits.
+    pub(crate) version: String,
+    /// Seconds since 1970.
+    pub(crate) time: u32,
+    /// The first nonce.
+    pub(crate) nonce_first: u32,
+    /// The last nonce, itself searched.
+    pub(crate) nonce_last: u32,
+    /// The device.
+    pub(crate) device: String,
+}
+
+/// The answer of `verify`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct VerifyAnswer {
+    /// `valid`, `fault` or `incomplete`.
+    pub(crate) verdict: &'static str,
+    /// How many headers passed all judged rules.
+    pub(crate) count: u64,
+    /// The last header that passed; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tip: Option<TipRow>,
+    /// The first rule broken by the lowest header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fault: Option<FaultRow>,
+    /// Why the input is incomplete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Rules that were not judged, and where.
+    pub(crate) not_checked: Vec<NotCheckedRow>,
+    /// Digest of the network's parameters.
+    pub(crate) parameters: String,
+    /// Who did how much.
+    pub(crate) devices: Vec<ShareRow>,
+    /// Seconds from the first byte to the verdict.
+    pub(crate) seconds: f64,
+}
+
+/// The last header that passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct TipRow {
+    /// Its height.
+    pub(crate) height: u64,
+    /// Its hash, 64 digits.
+    pub(crate) hash: String,
+    /// Work of the chain up to it, 64 digits.
+    pub(crate) chain_work: String,
+}
+
+/// The first fault of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct FaultRow {
+    /// The height of the header.
+    pub(crate) height: u64,
+    /// `R05`.
+    pub(crate) rule: String,
+    /// `proof-of-work`.
+    pub(crate) name: String,
+    /// The nearest value that would have passed, in the notation of its kind.
+    pub(crate) expected: serde_json::Value,
+    /// The value found, in the same notation.
+    pub(crate) found: serde_json::Value,
+    /// Where the header begins, in bytes of the decoded input.
+    pub(crate) offset: u64,
+    /// Its line in its file, where the input is hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
+}
+
+/// A rule that was not judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NotCheckedRow {
+    /// Its number, or the name of what was left out.
+    pub(crate) rule: String,
+    /// The first height.
+    pub(crate) from: u64,
+    /// The last height.
+    pub(crate) to: u64,
+    /// Why.
+    pub(crate) why: String,
+}
+
+/// The answer of `devices`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DevicesAnswer {
+    /// Every adapter.
+    pub(crate) devices: Vec<DeviceRow>,
+    /// What else is worth knowing: why there is no GPU.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DeviceRow {
+    /// The name that `--device` takes.
+    pub(crate) id: String,
+    /// The name for people.
+    pub(crate) name: String,
+    /// `cpu`, `gpu` or `software`.
+    pub(crate) kind: &'static str,
+    /// `cpu`, `vulkan`, …
+    pub(crate) api: String,
+    /// Driver and version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) driver: Option<String>,
+    /// PCI address and ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pci: Option<String>,
+    /// What it runs.
+    pub(crate) kernel: String,
+    /// `ready`, `left-out`, `quarantined`, `reopening` or `failed`.
+    pub(crate) state: &'static str,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// The answer of `selftest`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SelftestAnswer {
+    /// A row for each kernel and device.
+    pub(crate) rows: Vec<SelftestRow>,
+    /// Adapters that were not asked, with the reason.
+    pub(crate) left_out: Vec<DeviceRow>,
+}
+
+/// What one kernel or device made of the known answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct SelftestRow {
+    /// The device.
+    pub(crate) device: String,
+    /// What it ran.
+    pub(crate) kernel: String,
+    /// `right` or `wrong`.
+    pub(crate) answers: &'static str,
+    /// How many questions it answered rightly.
+    pub(crate) cases: usize,
+    /// The question that it failed, with both answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// The answer of `bench`, and the contents of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BenchAnswer {
+    /// A row for each device, kernel and mode.
+    pub(crate) rows: Vec<BenchRow>,
+    /// Where the figures come from.
+    pub(crate) environment: BenchEnvironment,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BenchRow {
+    /// The device.
+    pub(crate) device: String,
+    /// What it ran.
+    pub(crate) kernel: String,
+    /// `search`, …
+    pub(crate) mode: String,
+    /// CPU threads: of the device where it is the CPU, and of its yardsticks.
+    pub(crate) threads: usize,
+    /// Median rate.
+    pub(crate) median: f64,
+    /// Lowest rate.
+    pub(crate) min: f64,
+    /// Highest rate.
+    pub(crate) max: f64,
+    /// `hash/s`, `header/s` or `node/s`.
+    pub(crate) unit: String,
+    /// `right` or `wrong`.
+    pub(crate) answers: String,
+    /// Why the answers are wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// How many times the rate of each yardstick, measured in between on as many threads.
+    pub(crate) versus: BTreeMap<String, f64>,
+}
+
+/// The machine and the program that were measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BenchEnvironment {
+    /// The processor's name.
+    pub(crate) cpu: String,
+    /// Its clock as the system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clock_hz: Option<u64>,
+    /// Driver of the GPUs measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) driver: Option<String>,
+    /// The commit that the program was built from; `-dirty` where its sources differed.
+    pub(crate) commit: String,
+    /// Operating system and its version.
+    pub(crate) os: String,
+}
+
+/// What `serve` says once it listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ServeAnswer {
+    /// The address, with the port that was bound.
+    pub(crate) listening: String,
+}
+
+/// What `demo` came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct DemoAnswer {
+    /// Blocks sealed on top of the genesis block.
+    pub(crate) blocks_sealed: u64,
+    /// Hash of the last one, 64 digits.
+    pub(crate) tip: String,
+    /// The height of the fault that was found in the forged chain.
+    pub(crate) fault_height: u64,
+    /// Its rule, such as `R05`.
+    pub(crate) fault_rule: String,
+    /// How long all of it took.
+    pub(crate) seconds: f64,
+}

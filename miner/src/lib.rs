@@ -1,0 +1,120 @@
+//! The binary `cityseal` as a library: command line, readers of chains, gRPC service, demonstration.
+//!
+//! This crate alone reads the environment, the clock and the command line, and it alone prints (in [`output`]). What
+//! is sealed or judged is decided below, in `cityseal-engine` and `cityseal-chain`.
+
+pub mod args;
+mod bench;
+mod city;
+mod commands;
+mod config;
+mod demo;
+mod error;
+mod exit;
+mod files;
+pub mod input;
+mod json;
+mod output;
+pub mod service;
+mod signals;
+
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cityseal_engine::{Engine, EngineBuilder};
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command, EngineArgs, GlobalArgs};
+use config::{Environment, Settings};
+use error::CommandError;
+use exit::Ending;
+use output::Output;
+
+/// What is logged unless told otherwise.
+const LOG_DEFAULT: &str = "warn";
+
+/// Runs the command line of this process to its end and gives its exit code: 0 yes, 1 a clear no, 2 anything else.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return usage(&refusal),
+    };
+    let environment = Environment::of_process();
+    let context = Context {
+        output: Output::of_process(cli.global.json, environment.no_color),
+        environment,
+        global: cli.global.clone(),
+    };
+    let ending = context.start_log().and_then(|()| run(&context, &cli.command));
+    ending
+        .unwrap_or_else(|error| {
+            context.output.error(&error);
+            Ending::from(&error)
+        })
+        .into()
+}
+
+/// Help and version are answers; a wrong command line is not.
+fn usage(refusal: &clap::Error) -> ExitCode {
+    // Nobody to tell where even stderr is closed.
+    let _closed = refusal.print();
+    if refusal.use_stderr() { Ending::Neither } else { Ending::Yes }.into()
+}
+
+fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
+    match command {
+        Command::Devices(args) => commands::devices::run(context, args),
+        Command::Selftest(args) => commands::selftest::run(context, args),
+        Command::Bench(args) => bench::run(context, args),
+        Command::Seal(args) => commands::seal::run(context, args),
+        Command::Verify(args) => commands::verify::run(context, args),
+        Command::Serve(args) => commands::serve::run(context, args),
+        Command::Demo(args) => demo::run(context, args),
+    }
+}
+
+/// What every command is given besides its own options.
+#[derive(Debug)]
+struct Context {
+    output: Output,
+    environment: Environment,
+    global: GlobalArgs,
+}
+
+impl Context {
+    fn settings(&self, engine: &EngineArgs) -> Result<Settings, CommandError> {
+        Ok(Settings::of(engine, &self.global, &self.environment)?)
+    }
+
+    /// Builds the engine, and says on stderr what its user should know.
+    fn engine(&self, settings: &Settings) -> Result<Engine, CommandError> {
+        let engine = builder(settings).build()?;
+        engine.notes().iter().for_each(|note| self.output.note(note));
+        Ok(engine)
+    }
+
+    fn start_log(&self) -> Result<(), CommandError> {
+        let filter = self.global.log.as_deref().or(self.environment.log.as_deref()).unwrap_or(LOG_DEFAULT);
+        let parsed = EnvFilter::try_new(filter)
+            .map_err(|error| CommandError::LogFilter { filter: filter.into(), message: error.to_string() })?;
+        let subscriber = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+        // A second start in one process (tests) keeps the first log.
+        let _kept = subscriber.with_ansi(false).try_init();
+        Ok(())
+    }
+}
+
+/// An engine as the settings want it.
+fn builder(settings: &Settings) -> EngineBuilder {
+    Engine::builder()
+        .devices(settings.devices.clone())
+        .allow_software(settings.allow_software)
+        .kernel(settings.kernel.clone())
+        .threads(settings.threads)
+}
+
+/// The machine's clock in seconds since 1970; a clock set before that year reads 0.
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,94 @@
+//! `cityseal bench`, `selftest` and `devices` as a script sees them; and a kernel that is broken on purpose.
+
+mod common;
+
+use common::{Folder, Run, cityseal};
+use serde_json::json;
+
+fn bench(arguments: &[&str]) -> Run {
+    cityseal(&[&["bench", "--device", "cpu", "--seconds", "0.2", "--threads", "1", "--json"], arguments].concat())
+}
+
+#[test]
+fn every_mode_measures_with_right_answers_beside_its_yardsticks() {
+    for (mode, unit, yardsticks) in [
+        ("search", "hash/s", &["sha2_whole_header"][..]),
+        ("search-shared", "hash/s", &["sha2_whole_header"]),
+        ("headers", "header/s", &["sha2_whole_header"]),
+        ("merkle", "node/s", &["sha2_node", "sha2_whole_header"]),
+        ("verify", "header/s", &["sha2_whole_header"]),
+    ] {
+        let run = bench(&["--mode", mode]);
+        assert_eq!(run.code, 0, "{run:?}");
+        let answer = run.json();
+        let row = &answer["rows"][0];
+        assert_eq!((&row["mode"], &row["unit"], &row["answers"]), (&json!(mode), &json!(unit), &json!("right")));
+        assert_eq!((&row["device"], &row["threads"]), (&json!("cpu"), &json!(1)));
+        let rate = |key: &str| row[key].as_f64().unwrap();
+        assert!(0.0 < rate("min") && rate("min") <= rate("median") && rate("median") <= rate("max"), "{row}");
+        let versus = row["versus"].as_object().unwrap();
+        assert_eq!(versus.keys().collect::<Vec<_>>(), yardsticks);
+        assert!(versus.values().all(|ratio| ratio.as_f64().unwrap() > 0.0), "{row}");
+        assert!(!answer["environment"]["cpu"].as_str().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn all_kernels_have_a_row_each() {
+    let run = bench(&["--mode", "headers", "--kernel", "all"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let answer = run.json();
+    let kernels: Vec<_> =
+        answer["rows"].as_array().unwrap().iter().map(|row| row["kernel"].as_str().unwrap()).collect();
+    let expected: Vec<_> = cityseal_hash::HashKernel::all_available().iter().map(|kernel| kernel.name()).collect();
+    assert_eq!(kernels, expected);
+}
+
+#[test]
+fn a_kernel_broken_on_purpose_gets_wrong_answers_and_exit_code_1() {
+    for mode in ["search", "search-shared", "headers", "merkle"] {
+        let run = bench(&["--mode", mode, "--kernel", "broken"]);
+        assert_eq!((run.code, &run.json()["rows"][0]["answers"]), (1, &json!("wrong")), "{run:?}");
+    }
+    let run = cityseal(&["selftest", "--device", "cpu", "--kernel", "broken", "--json"]);
+    assert_eq!((run.code, &run.json()["rows"][0]["answers"]), (1, &json!("wrong")), "{run:?}");
+}
+
+#[test]
+fn a_broken_kernel_is_not_ready_for_work() {
+    cityseal(&["seal", "--device", "cpu", "--kernel", "broken", "--header", common::GENESIS]).refused(&["self-test"]);
+}
+
+#[test]
+fn a_record_is_kept_under_its_machine_date_and_commit() {
+    let folder = Folder::new();
+    let records = folder.path().join("records");
+    let run = bench(&["--mode", "merkle", "--record", records.to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let machine = std::fs::read_dir(&records).unwrap().next().unwrap().unwrap().path();
+    let record = std::fs::read_dir(&machine).unwrap().next().unwrap().unwrap().path();
+    let kept: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&record).unwrap()).unwrap();
+    assert_eq!(kept, run.json());
+    assert!(run.stderr.contains(record.to_str().unwrap()), "{run:?}");
+}
+
+#[test]
+fn selftest_has_a_row_for_each_kernel_of_this_cpu() {
+    let run = cityseal(&["selftest", "--device", "cpu", "--json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let answer = run.json();
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), cityseal_hash::HashKernel::all_available().len());
+    assert!(rows.iter().all(|row| row["answers"] == "right" && row["cases"].as_u64().unwrap() >= 10), "{answer}");
+}
+
+#[test]
+fn devices_tells_of_each_adapter_its_state_or_the_reason() {
+    let run = cityseal(&["devices", "--json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let answer = run.json();
+    let devices = answer["devices"].as_array().unwrap();
+    let cpu = devices.iter().find(|device| device["kind"] == "cpu").unwrap();
+    assert_eq!((&cpu["id"], &cpu["state"]), (&json!("cpu"), &json!("ready")));
+    assert!(devices.iter().all(|device| device["state"] == "ready" || device["reason"].is_string()), "{answer}");
+}

@@ -1,0 +1,140 @@
+//! Starts the binary as a person would, with a clean environment, and reads what it says.
+#![allow(dead_code, reason = "each test binary uses its part of this module")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot};
+use serde_json::Value;
+
+/// The header of Bitcoin's genesis block, in wire order.
+pub const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+
+/// Its hash as block explorers show it.
+pub const GENESIS_HASH: &str = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
+
+/// What a run of the binary came to.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The answer as JSON: one line, and nothing else on stdout.
+    pub fn json(&self) -> Value {
+        assert_eq!(self.stdout.matches('\n').count(), 1, "one line of JSON: {self:?}");
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Exit code 2 with a message that holds all of these words.
+    pub fn refused(&self, words: &[&str]) {
+        assert_eq!(self.code, 2, "{self:?}");
+        for word in words {
+            assert!(self.stderr.contains(word), "`{word}` is not in {self:?}");
+        }
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The binary with an environment that holds none of its variables.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cityseal"));
+    command.args(arguments);
+    for variable in ["CITYSEAL_KERNEL", "CITYSEAL_CONFIG", "CITYSEAL_LOG"] {
+        command.env_remove(variable);
+    }
+    command.env("NO_COLOR", "1");
+    command
+}
+
+/// Runs the binary to its end.
+pub fn cityseal(arguments: &[&str]) -> Run {
+    command(arguments).output().unwrap().into()
+}
+
+/// Runs the binary to its end, with these bytes on its stdin.
+pub fn cityseal_with_stdin(arguments: &[&str], stdin: &[u8]) -> Run {
+    let mut child =
+        command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let bytes = stdin.to_vec();
+    // The binary may stop reading early, which is its right.
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+    let run = child.wait_with_output().unwrap().into();
+    writer.join().unwrap();
+    run
+}
+
+/// A folder that goes away with the test.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("cityseal-cli-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file and gives its path as an argument.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _left_behind = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A city whose blocks every second hash seals: its parameters as TOML, and its first `count` headers.
+pub fn city(count: usize) -> (String, Vec<BlockHeader>) {
+    let bits = CompactTarget::from_bits(0x207f_ffff);
+    let (version, time) = (1, 1_700_000_000);
+    let blank =
+        BlockHeader { version, prev_block_hash: BlockHash::ZERO, merkle_root: MerkleRoot::ZERO, time, bits, nonce: 0 };
+    let mut headers = vec![sealed(blank)];
+    while headers.len() < count {
+        let last = headers[headers.len() - 1];
+        headers.push(sealed(BlockHeader { prev_block_hash: last.hash(), time: last.time + 60, ..last }));
+    }
+    let toml = format!(
+        "name = \"test\"\ngenesis = \"{}\"\npow_limit = \"207fffff\"\ndifficulty = \"fixed\"\n",
+        headers[0].to_hex()
+    );
+    (toml, headers)
+}
+
+/// The header with its lowest nonce that meets its bits.
+pub fn sealed(header: BlockHeader) -> BlockHeader {
+    let target = header.bits.decode().unwrap();
+    (0..).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
+}
+
+/// Headers as packed bytes.
+pub fn packed(headers: &[BlockHeader]) -> Vec<u8> {
+    headers.iter().flat_map(BlockHeader::to_wire).collect()
+}
