@@ -1,6 +1,11 @@
-//! What the tests of the whole share: where the real chains stand, how a test says that it could not run, and the
-//! checks of the house itself (floors, walls, style). Nothing of the product imports this crate.
+//! What the tests of the whole share: where the real chains stand, how a test says that it could not run, how the binary
+//! is started and on what, and the checks of the house itself (floors, walls, style). Nothing of the product imports
+//! this crate.
 
 pub mod data;
+pub mod easy_chain;
+pub mod folder;
 pub mod house;
+pub mod program;
 pub mod skip;
+pub mod worker;

@@ -10,6 +10,8 @@ use std::io::Write;
 /// Something that a test needs and a machine may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
+    /// Instructions that this machine's CPU may lack.
+    Cpu,
     /// The folder of real chains.
     Data,
     /// Mesa's software Vulkan.
@@ -24,6 +26,7 @@ impl Resource {
     /// The name that stands in `CITYSEAL_REQUIRE`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Cpu => "cpu",
             Self::Data => "data",
             Self::Lavapipe => "lavapipe",
             Self::Python => "python",

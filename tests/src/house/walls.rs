@@ -21,7 +21,8 @@ const WALLS: &[Wall] = &[
     },
     Wall {
         what: "files are opened only in the engine and the binary",
-        words: &["fs", "File", "OpenOptions"],
+        // Every way to a file leads through a module of this name.
+        words: &["fs"],
         crates: &["cityseal-engine", "cityseal", "cityseal-tests", "xtask"],
         covers_tests: false,
     },
@@ -103,7 +104,7 @@ mod tests {
 
     #[test]
     fn refuses_files_and_environment_in_the_domain() {
-        let text = "use std::{env, fs};\nlet f = File::open(env::var(\"A\"));";
+        let text = "use std::{env, fs};\nlet text = fs::read(env::var(\"A\"));";
         assert_eq!(objections(&file("cityseal-chain", text, false)).len(), 4);
         assert!(objections(&file("cityseal", text, false)).is_empty());
         assert!(objections(&file("cityseal-chain", text, true)).is_empty(), "tests may read data");

@@ -1,0 +1,142 @@
+//! Everything that can hash: each kernel of the CPU, and the shaders on lavapipe. A test of the whole runs on each.
+
+use cityseal_engine::hash::HashKernel;
+use cityseal_engine::{DeviceShare, Engine, EngineBuilder};
+use serde_json::Value;
+
+use crate::skip::{Resource, skip};
+
+/// What hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worker {
+    /// The CPU, with the kernel of that name.
+    Kernel(&'static str),
+    /// The shaders on Mesa's software Vulkan.
+    Lavapipe,
+}
+
+/// A part of the name that lavapipe gives itself.
+const LAVAPIPE: &str = "llvmpipe";
+
+impl Worker {
+    /// The flags that make the binary work with this and nothing else.
+    pub fn flags(self) -> Vec<&'static str> {
+        match self {
+            Self::Kernel(name) => vec!["--device", "cpu", "--kernel", name],
+            Self::Lavapipe => vec!["--device", LAVAPIPE, "--allow-software"],
+        }
+    }
+
+    /// An engine that works with this and nothing else, or `None` after saying that `test` is skipped.
+    ///
+    /// # Panics
+    /// If the worker is there and the engine cannot be built.
+    pub fn engine(self, test: &str) -> Option<Engine> {
+        if !self.is_ready(test) {
+            return None;
+        }
+        Some(self.builder().build().unwrap_or_else(|error| panic!("{self:?}: {error}")))
+    }
+
+    fn builder(self) -> EngineBuilder {
+        match self {
+            Self::Kernel(name) => Engine::builder().gpu(false).kernel(Some(name.to_owned())),
+            Self::Lavapipe => Engine::builder().devices(vec![LAVAPIPE.to_owned()]).allow_software(true),
+        }
+    }
+
+    /// Whether this machine has the worker; says that `test` is skipped where it has not.
+    pub fn is_ready(self, test: &str) -> bool {
+        match self {
+            Self::Kernel(name) => {
+                let ready = HashKernel::by_name(name).is_ok();
+                if !ready {
+                    skip(test, Resource::Cpu, &format!("this CPU cannot run the kernel {name}"));
+                }
+                ready
+            }
+            Self::Lavapipe => match self.builder().select() {
+                Ok(_) => true,
+                Err(absent) => {
+                    skip(test, Resource::Lavapipe, &absent.to_string());
+                    false
+                }
+            },
+        }
+    }
+
+    /// Demands that this worker did the work: `work` hashes or headers at least, rechecks by the CPU apart.
+    ///
+    /// # Panics
+    /// If it did less.
+    pub fn demand_share(self, shares: &[DeviceShare], headers: u64) {
+        let done: u64 =
+            shares.iter().filter(|share| self.is_named(&share.name, &share.kernel)).map(|s| s.headers).sum();
+        assert!(done >= headers, "{self:?} hashed {done} of {headers} headers: {shares:?}");
+    }
+
+    /// The same over the `devices` of a JSON answer, counting `unit` (`hashes` or `headers`).
+    ///
+    /// # Panics
+    /// If it did less, or the answer names no devices.
+    pub fn demand_share_in(self, answer: &Value, unit: &str, work: u64) {
+        let rows = answer["devices"].as_array().expect("an answer lists its devices");
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let mine = rows.iter().filter(|row| self.is_named(&text(row, "name"), &text(row, "kernel")));
+        let done: u64 = mine.map(|row| number(&row[unit])).sum();
+        assert!(done >= work, "{self:?} did {done} of {work} {unit}: {rows:?}");
+    }
+
+    fn is_named(self, device: &str, kernel: &str) -> bool {
+        match self {
+            Self::Kernel(name) => kernel == name,
+            Self::Lavapipe => device.contains(LAVAPIPE),
+        }
+    }
+}
+
+/// An integer, or one that stands as a decimal string.
+fn number(value: &Value) -> u64 {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
+}
+
+/// Makes one test for each worker out of a function that takes a worker and the test's name.
+#[macro_export]
+macro_rules! on_every_worker {
+    ($check:ident) => {
+        mod $check {
+            use $crate::worker::Worker;
+
+            fn run(worker: Worker, test: &str) {
+                if worker.is_ready(test) {
+                    super::$check(worker, test);
+                }
+            }
+
+            #[test]
+            fn on_the_portable_kernel() {
+                run(Worker::Kernel("portable"), concat!(stringify!($check), "::portable"));
+            }
+
+            #[test]
+            fn on_the_sha_ni_kernel() {
+                run(Worker::Kernel("sha-ni"), concat!(stringify!($check), "::sha-ni"));
+            }
+
+            #[test]
+            fn on_the_avx2_kernel() {
+                run(Worker::Kernel("avx2"), concat!(stringify!($check), "::avx2"));
+            }
+
+            #[test]
+            fn on_the_avx512_kernel() {
+                run(Worker::Kernel("avx512"), concat!(stringify!($check), "::avx512"));
+            }
+
+            #[test]
+            fn on_lavapipe_by_shaders() {
+                run(Worker::Lavapipe, concat!(stringify!($check), "::lavapipe"));
+            }
+        }
+    };
+}

@@ -1,0 +1,130 @@
+//! A thousand random single-bit flips of a real chain: every worker names the fault that the slow twin names.
+
+use std::io::Write;
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use cityseal_engine::chain::twin::judge_slowly;
+use cityseal_engine::chain::{BlockHeader, Fault, Network, Parameters, Verdict};
+use cityseal_engine::{Engine, VerifyRequest};
+use cityseal_tests::data::data_bytes;
+use cityseal_tests::on_every_worker;
+use cityseal_tests::worker::Worker;
+
+/// Flips that every worker judges.
+const FLIPS: usize = 1_000;
+/// Headers before the flip that the twin is given: a whole difficulty period, so that it misses no history.
+const TWIN_CONTEXT: usize = 2_016 + 11;
+/// Headers after a flip that a worker is given: its child already breaks the link; the others show that the first
+/// fault is named, not the last.
+const HEADERS_AFTER: usize = 64;
+const HEADER_BYTES: usize = 80;
+/// A clock past every header of the chain, so that R10 objects to flipped times only: 2010-01-01.
+const NOW: u64 = 1_262_304_000;
+
+/// Where the flips come from: `CITYSEAL_SEED`, or the clock.
+static SEED: LazyLock<u64> = LazyLock::new(|| {
+    let given = std::env::var("CITYSEAL_SEED").ok().and_then(|text| text.parse().ok());
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
+    let seed = given.unwrap_or(clock).max(1);
+    // Straight to stderr: the test runner keeps back what a passing test prints otherwise.
+    let _ = writeln!(std::io::stderr(), "flips: repeat with CITYSEAL_SEED={seed}");
+    seed
+});
+
+/// One flipped bit with the fault that follows from it.
+struct Flip {
+    bit: usize,
+    fault: Fault,
+}
+
+/// A small generator: xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) as usize % end
+    }
+}
+
+/// The flips of this run with the twin's faults; made once and used by the tests of all workers.
+fn flips(chain: &[u8]) -> &'static [Flip] {
+    static FLIPPED: LazyLock<std::sync::Mutex<Option<&'static [Flip]>>> = LazyLock::new(Default::default);
+    let mut made = FLIPPED.lock().expect("no test panics while it makes the flips");
+    made.get_or_insert_with(|| make_flips(chain).leak())
+}
+
+fn make_flips(chain: &[u8]) -> Vec<Flip> {
+    let parameters = Parameters::of(Network::Mainnet);
+    let (records, rest) = chain.as_chunks::<HEADER_BYTES>();
+    assert!(rest.is_empty(), "whole headers");
+    let headers: Vec<BlockHeader> = records.iter().map(BlockHeader::from_wire).collect();
+    let mut random = Random(*SEED);
+    let bits = (0..FLIPS).map(|_| random.below(chain.len() * 8));
+    bits.map(|bit| Flip { bit, fault: twin_fault(&parameters, &headers, bit) }).collect()
+}
+
+/// What the sequential twin says of the flipped chain. All before the flipped header is the real chain, which the tests
+/// of whole chains show to be valid; so the twin begins there, with all the history that its rules ask for.
+fn twin_fault(parameters: &Parameters, headers: &[BlockHeader], bit: usize) -> Fault {
+    let at = bit / 8 / HEADER_BYTES;
+    let context = &headers[at.saturating_sub(TWIN_CONTEXT)..at];
+    let mut flipped = vec![flip_header(&headers[at], bit % (8 * HEADER_BYTES))];
+    flipped.extend(headers[at + 1..].iter().take(HEADERS_AFTER));
+    let summary = judge_slowly(parameters, at as u64, context, &flipped, NOW);
+    let fault = summary.fault.unwrap_or_else(|| panic!("bit {bit} breaks no rule"));
+    Fault { offset: fault.offset + (at * HEADER_BYTES) as u64, ..fault }
+}
+
+fn flip_header(header: &BlockHeader, bit: usize) -> BlockHeader {
+    let mut wire = header.to_wire();
+    wire[bit / 8] ^= 1 << (bit % 8);
+    BlockHeader::from_wire(&wire)
+}
+
+fn names_the_twin_s_fault_for_a_thousand_flipped_bits(worker: Worker, test: &str) {
+    let Some(mut chain) = data_bytes(test, "headers/mainnet_0_32260.bin") else { return };
+    let Some(engine) = worker.engine(test) else { return };
+    let flips = flips(&chain);
+    let judged = flips.iter().filter(|flip| names_its_fault(worker, &engine, &mut chain, flip)).count();
+    assert_eq!(judged, FLIPS);
+}
+on_every_worker!(names_the_twin_s_fault_for_a_thousand_flipped_bits);
+
+/// Flips the bit, verifies from genesis, and flips it back.
+fn names_its_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) -> bool {
+    let (byte, mask) = (flip.bit / 8, 1 << (flip.bit % 8));
+    let end = (byte / HEADER_BYTES + 1 + HEADERS_AFTER) * HEADER_BYTES;
+    let end = end.min(chain.len());
+    chain[byte] ^= mask;
+    let request = VerifyRequest::new(Parameters::of(Network::Mainnet)).now(NOW);
+    let mut verifier = engine.verifier(request).expect("a chain from genesis needs no context");
+    verifier.push(&chain[..end]);
+    let report = verifier.finish(None);
+    chain[byte] ^= mask;
+    let Verdict::Fault(fault) = &report.verdict else { panic!("bit {}: {:?}", flip.bit, report.verdict) };
+    assert_eq!(fault, &flip.fault, "bit {}, CITYSEAL_SEED={}", flip.bit, *SEED);
+    assert_eq!(report.count, flip.fault.height);
+    worker.demand_share(&report.devices, report.count);
+    true
+}
+
+#[test]
+fn a_flip_in_the_last_header_is_seen_too() {
+    let Some(mut chain) = data_bytes("a_flip_in_the_last_header_is_seen_too", "headers/mainnet_0_32260.bin") else {
+        return;
+    };
+    let engine = Engine::builder().gpu(false).build().expect("the CPU is always there");
+    let bit = chain.len() * 8 - 1;
+    let parameters = Parameters::of(Network::Mainnet);
+    let headers: Vec<BlockHeader> = chain.as_chunks().0.iter().map(BlockHeader::from_wire).collect();
+    let flip = Flip { bit, fault: twin_fault(&parameters, &headers, bit) };
+    let mut verifier = engine.verifier(VerifyRequest::new(parameters).now(NOW)).unwrap();
+    chain[bit / 8] ^= 0x80;
+    verifier.push(&chain);
+    let report = verifier.finish(None);
+    assert!(matches!(&report.verdict, Verdict::Fault(fault) if *fault == flip.fault), "{:?}", report.verdict);
+}
