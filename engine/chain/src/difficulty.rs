@@ -66,23 +66,17 @@ pub struct Asert {
 }
 
 impl Asert {
-    /// The bits required at `parent_height + 1`, after a parent of that time.
-    pub fn required_bits(&self, parent_height: u64, parent_time: u32, limit: Target) -> CompactTarget {
-        match parent_height.checked_sub(self.anchor_height) {
-            Some(past_anchor) => self.target_after(past_anchor, parent_time, limit).to_compact_lossy(),
-            None => self.anchor_bits,
-        }
-    }
-
-    fn target_after(&self, past_anchor: u64, parent_time: u32, limit: Target) -> Target {
+    /// The bits required at `parent_height + 1`, after a parent of that time, with the limit in compact form.
+    ///
+    /// The anchor's target is a word of 23 bits and a shift, the factor has 17 bits: their product fits into 64, so that
+    /// no 256-bit number is needed.
+    pub fn required_bits(&self, parent_height: u64, parent_time: u32, limit_bits: CompactTarget) -> CompactTarget {
+        let Some(past_anchor) = parent_height.checked_sub(self.anchor_height) else { return self.anchor_bits };
+        let Ok((word, anchor_shift)) = self.anchor_bits.decode_scaled() else { return limit_bits };
         let exponent = self.exponent(past_anchor, parent_time);
-        let factor = 65536 + two_to_the_fraction(exponent as u16);
-        let anchor = self.anchor_bits.decode().unwrap_or(limit).to_number();
+        let digits = u64::from(word) * (65536 + two_to_the_fraction(exponent as u16));
         // 16 bits of the shift undo the factor's scale.
-        match shift_wide(anchor.widening_mul(factor), (exponent >> 16) - 16) {
-            Some(number) => Target::from_number(number).unwrap_or(Target::ONE).min(limit),
-            None => limit,
-        }
+        at_most(limit_bits, digits, i64::from(anchor_shift) + (exponent >> 16) - 16)
     }
 
     /// How many half-lives the chain is behind its schedule, times 65536, rounded towards zero.
@@ -102,13 +96,19 @@ fn two_to_the_fraction(fraction: u16) -> u64 {
     (195_766_423_245_049 * x + 971_821_376 * x * x + 5_127 * x * x * x + (1 << 47)) >> 48
 }
 
-/// `(high * 2^256 + low) * 2^shift`, rounded down, or none if it passes 256 bits.
-fn shift_wide((low, high): (U256, u64), shift: i64) -> Option<U256> {
-    if shift <= 0 {
-        return U256::shr_wide((low, high), shift.unsigned_abs().min(320) as u32);
+/// `digits * 2^shift`, rounded down, but at least 1 and at most the limit, in compact form. `digits` is not zero.
+///
+/// Encoding keeps the order of numbers, and encoded numbers above zero are in the order of their bits: the smaller
+/// encoding is the encoding of the smaller number.
+fn at_most(limit_bits: CompactTarget, digits: u64, shift: i64) -> CompactTarget {
+    let down = shift.min(0).unsigned_abs().min(64) as u32;
+    let digits = digits.checked_shr(down).unwrap_or(0).max(1);
+    let shift = shift.max(0);
+    if i64::from(64 - digits.leading_zeros()) + shift > 256 {
+        return limit_bits;
     }
-    let fits = high == 0 && i64::from(low.bit_length()) + shift <= 256;
-    fits.then(|| low.shl(shift as u32))
+    let bits = CompactTarget::of_scaled(digits, shift as u32);
+    CompactTarget::from_bits(bits.to_bits().min(limit_bits.to_bits()))
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
 
     fn assert_asert_run(asert: Asert, rows: &[(u64, u32, u32)]) {
         for &(height, time, expected) in rows {
-            assert_eq!(asert.required_bits(height, time, mainnet_limit()), bits(expected), "after height {height}");
+            assert_eq!(asert.required_bits(height, time, bits(LIMIT_BITS)), bits(expected), "after height {height}");
         }
     }
 
@@ -256,17 +256,17 @@ mod tests {
     #[test]
     fn asert_requires_the_anchor_bits_up_to_the_anchor_and_the_limit_when_far_behind() {
         let asert = city_asert(100, 1_000_000, 0x1c00_8000);
-        assert_eq!(asert.required_bits(99, 4_000_000, mainnet_limit()), bits(0x1c00_8000));
-        assert_ne!(asert.required_bits(100, 4_000_000, mainnet_limit()), bits(0x1c00_8000));
-        assert_eq!(asert.required_bits(101, u32::MAX, mainnet_limit()), bits(LIMIT_BITS));
-        assert_eq!(asert.required_bits(u64::MAX, 0, mainnet_limit()), bits(0x0101_0000));
+        assert_eq!(asert.required_bits(99, 4_000_000, bits(LIMIT_BITS)), bits(0x1c00_8000));
+        assert_ne!(asert.required_bits(100, 4_000_000, bits(LIMIT_BITS)), bits(0x1c00_8000));
+        assert_eq!(asert.required_bits(101, u32::MAX, bits(LIMIT_BITS)), bits(LIMIT_BITS));
+        assert_eq!(asert.required_bits(u64::MAX, 0, bits(LIMIT_BITS)), bits(0x0101_0000));
         let quick = Asert { half_life_s: 1, spacing_s: u32::MAX, ..asert };
-        assert_eq!(quick.required_bits(u64::MAX, 0, mainnet_limit()), bits(0x0101_0000));
+        assert_eq!(quick.required_bits(u64::MAX, 0, bits(LIMIT_BITS)), bits(0x0101_0000));
     }
 
     #[test]
     fn asert_above_two_to_the_240_neither_wraps_nor_loses_bits() {
-        let limit = target(0x207f_ffff);
+        let limit = bits(0x207f_ffff);
         let asert = Asert { anchor_bits: bits(0x207f_ffff), ..city_asert(0, 0, 0) };
         assert_eq!(asert.required_bits(10, 11 * 600, limit), bits(0x207f_ffff));
         assert_eq!(asert.required_bits(10, 11 * 600 + 172_800, limit), bits(0x207f_ffff));
@@ -299,7 +299,7 @@ mod tests {
         ) {
             let asert = Asert { spacing_s, half_life_s, anchor_height: 0, anchor_parent_time, anchor_bits: bits(exponent << 24 | mantissa) };
             let limit = target(0x207f_ffff);
-            prop_assert_eq!(asert.required_bits(past, time, limit), asert_by_oracle(&asert, past, time, limit));
+            prop_assert_eq!(asert.required_bits(past, time, limit.to_compact_lossy()), asert_by_oracle(&asert, past, time, limit));
         }
 
         #[test]
@@ -312,7 +312,7 @@ mod tests {
             prop_assume!(anchor_bits.decode().is_ok_and(|anchor| anchor <= limit));
             let asert = Asert { anchor_bits, ..city_asert(0, 0, 0) };
             let time = u32::try_from(i64::try_from(past).unwrap() * 600 + 600 + late).unwrap_or(0);
-            prop_assert_eq!(asert.required_bits(past, time, limit), asert_by_oracle(&asert, past, time, limit));
+            prop_assert_eq!(asert.required_bits(past, time, limit.to_compact_lossy()), asert_by_oracle(&asert, past, time, limit));
         }
 
         #[test]

@@ -168,15 +168,18 @@ impl<'a> Judge<'a> {
     /// R06.
     #[inline]
     fn check_link(&mut self, header: &Fields<'_>, hash: &[u8; 32]) -> Result<(), Broken> {
-        let (expected, found) = match &self.parent {
-            Some(parent) => (parent.hash, header.prev),
-            None if self.height == 0 => (self.parameters.genesis_hash().to_wire(), hash),
-            None => {
+        match &self.parent {
+            Some(parent) if parent.hash == *header.prev => Ok(()),
+            Some(parent) => Err(differs(parent.hash, *header.prev)),
+            None if self.height > 0 => {
                 self.leave(Rule::Link, Unjudged::ParentAbsent);
-                return Ok(());
+                Ok(())
             }
-        };
-        if expected == *found { Ok(()) } else { Err(differs(Rule::Link, expected, *found)) }
+            None => {
+                let genesis = self.parameters.genesis_hash().to_wire();
+                if genesis == *hash { Ok(()) } else { Err(differs(genesis, *hash)) }
+            }
+        }
     }
 
     /// R07. The genesis header's bits are judged by R06.
@@ -201,7 +204,7 @@ impl<'a> Judge<'a> {
             Difficulty::Fixed => Ok(self.parameters.genesis().bits),
             Difficulty::Asert(asert) => {
                 let parent = self.parent.ok_or(Unjudged::ParentAbsent)?;
-                Ok(asert.required_bits(self.height - 1, parent.time, self.parameters.pow_limit()))
+                Ok(asert.required_bits(self.height - 1, parent.time, self.parameters.limit_bits()))
             }
             Difficulty::Bitcoin2016 { min_difficulty, bip94 } => {
                 let parent = self.parent.ok_or(Unjudged::ParentAbsent)?;
@@ -345,15 +348,21 @@ impl<'a> Judge<'a> {
 /// R05. The top 64 bits decide for all but a vanishing part of the headers.
 #[inline]
 fn check_proof_of_work(target: &Target, hash: &[u8; 32]) -> Result<(), Broken> {
-    let hash = BlockHash::from_wire(*hash);
-    if target.is_met_by(&hash) {
+    let top = hash.last_chunk::<8>().map_or(u64::MAX, |top| u64::from_le_bytes(*top));
+    if top < target.to_number().high_u64() {
         return Ok(());
     }
-    Err((Rule::ProofOfWork, FaultValue::Target(*target), FaultValue::Hash(hash)))
+    let hash = BlockHash::from_wire(*hash);
+    if target.is_met_by(&hash) { Ok(()) } else { Err(misses(target, hash)) }
 }
 
 #[cold]
-fn differs(rule: Rule, expected: [u8; 32], found: [u8; 32]) -> Broken {
+fn misses(target: &Target, hash: BlockHash) -> Broken {
+    (Rule::ProofOfWork, FaultValue::Target(*target), FaultValue::Hash(hash))
+}
+
+#[cold]
+fn differs(expected: [u8; 32], found: [u8; 32]) -> Broken {
     let value = |bytes| FaultValue::Hash(BlockHash::from_wire(bytes));
-    (rule, value(expected), value(found))
+    (Rule::Link, value(expected), value(found))
 }

@@ -49,6 +49,11 @@ impl CompactTarget {
     /// # Errors
     /// Negative, zero or overflow, judged in this order.
     pub fn decode(self) -> Result<Target, CompactFault> {
+        self.decode_scaled().map(|(word, shift)| Target(U256::from_shifted(word, shift)))
+    }
+
+    /// The target as `word * 2^shift`, without its 256 bits.
+    pub(crate) fn decode_scaled(self) -> Result<(u32, u32), CompactFault> {
         let exponent = self.0 >> 24;
         let mantissa = self.0 & 0x007f_ffff;
         let word = if exponent <= 3 { mantissa >> (8 * (3 - exponent)) } else { mantissa };
@@ -59,8 +64,21 @@ impl CompactTarget {
         } else if overflows(exponent, word) {
             Err(CompactFault::Overflow)
         } else {
-            Ok(Target(U256::from_u64(u64::from(word)).shl(8 * exponent.saturating_sub(3))))
+            Ok((word, 8 * exponent.saturating_sub(3)))
         }
+    }
+
+    /// Encodes `digits * 2^shift`, rounding down; `digits` is not zero and the product stays under 2^256.
+    pub(crate) fn of_scaled(digits: u64, shift: u32) -> Self {
+        let size = (64 - digits.leading_zeros() + shift).div_ceil(8);
+        let up = i64::from(shift) - 8 * (i64::from(size) - 3);
+        let mantissa = if up < 0 { digits >> up.unsigned_abs().min(63) } else { digits << up };
+        Self::of_parts(mantissa as u32, size)
+    }
+
+    /// The mantissa's highest bit is the sign: a number that would set it moves one byte down.
+    const fn of_parts(mantissa: u32, size: u32) -> Self {
+        if mantissa & 0x0080_0000 != 0 { Self(mantissa >> 8 | (size + 1) << 24) } else { Self(mantissa | size << 24) }
     }
 }
 
@@ -155,17 +173,12 @@ impl Target {
 
     /// Encodes the target with 23 bits of mantissa, rounding down (Bitcoin Core: `arith_uint256::GetCompact`).
     pub fn to_compact_lossy(self) -> CompactTarget {
-        let mut size = self.0.bit_length().div_ceil(8);
-        let mut mantissa = match size {
-            0..=3 => (self.0.low_u64() << (8 * (3 - size))) as u32,
-            _ => self.0.shr(8 * (size - 3)).low_u64() as u32,
+        let size = self.0.bit_length().div_ceil(8);
+        let mantissa = match size {
+            0..=3 => self.0.low_u64() << (8 * (3 - size)),
+            _ => self.0.shr(8 * (size - 3)).low_u64(),
         };
-        // The mantissa's highest bit is the sign: a number that would set it moves one byte down.
-        if mantissa & 0x0080_0000 != 0 {
-            mantissa >>= 8;
-            size += 1;
-        }
-        CompactTarget(mantissa | size << 24)
+        CompactTarget::of_parts(mantissa as u32, size)
     }
 }
 
@@ -284,6 +297,13 @@ mod tests {
             prop_assert_eq!(again.to_compact_lossy(), target.to_compact_lossy());
             let lost = BigUint::from_bytes_be(&be) - BigUint::from_bytes_be(&again.0.to_be_bytes());
             prop_assert!(lost.bits() <= u64::from(target.0.bit_length().saturating_sub(15)));
+        }
+
+        #[test]
+        fn a_scaled_number_is_encoded_as_its_256_bits_are(digits in 1u64..1 << 41, zeros in 0u32..41, shift in 0u32..216) {
+            let digits = (digits >> zeros).max(1);
+            let whole = Target(U256::from_u64(digits).shl(shift));
+            prop_assert_eq!(CompactTarget::of_scaled(digits, shift), whole.to_compact_lossy());
         }
     }
 }

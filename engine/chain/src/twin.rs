@@ -190,7 +190,9 @@ impl View<'_> {
         let parent = self.parent().ok_or(Unjudged::ParentAbsent);
         match self.parameters.difficulty() {
             Difficulty::Fixed => Ok(self.parameters.genesis().bits),
-            Difficulty::Asert(asert) => Ok(asert.required_bits(self.height - 1, parent?.time, limit)),
+            Difficulty::Asert(asert) => {
+                Ok(asert.required_bits(self.height - 1, parent?.time, self.parameters.limit_bits()))
+            }
             Difficulty::Bitcoin2016 { bip94, .. } if self.height.is_multiple_of(PERIOD_HEADERS) => {
                 let parent = parent?;
                 let first = self.at(self.height - PERIOD_HEADERS).ok_or(Unjudged::PeriodStartAbsent)?;

@@ -19,6 +19,21 @@ impl U256 {
         Self([value, 0, 0, 0])
     }
 
+    pub(crate) const fn from_u128(value: u128) -> Self {
+        Self([value as u64, (value >> 64) as u64, 0, 0])
+    }
+
+    /// `word * 2^bits`, for less than 256 bits; what passes 2^256 is lost.
+    pub(crate) fn from_shifted(word: u32, bits: u32) -> Self {
+        let (at, wide) = ((bits / 64) as usize, u128::from(word) << (bits % 64));
+        let mut limbs = [0; 4];
+        limbs[at] = wide as u64;
+        if let Some(above) = limbs.get_mut(at + 1) {
+            *above = (wide >> 64) as u64;
+        }
+        Self(limbs)
+    }
+
     pub(crate) fn from_le_bytes(bytes: &[u8; 32]) -> Self {
         let mut limbs = [0; 4];
         for (limb, chunk) in limbs.iter_mut().zip(bytes.as_chunks::<8>().0) {
@@ -44,6 +59,12 @@ impl U256 {
     /// The most significant 64 bits.
     pub(crate) const fn high_u64(self) -> u64 {
         self.0[3]
+    }
+
+    /// The most significant 128 bits, if the others are zero.
+    pub(crate) fn high_u128_alone(self) -> Option<u128> {
+        let [a, b, c, d] = self.0;
+        (a | b == 0).then(|| u128::from(d) << 64 | u128::from(c))
     }
 
     /// The least significant 64 bits.
@@ -114,16 +135,6 @@ impl U256 {
             carry = (product >> 64) as u64;
         }
         (Self(limbs), carry)
-    }
-
-    /// `(high * 2^256 + low) >> bits`, or none if that passes 2^256 - 1.
-    pub(crate) fn shr_wide((low, high): (Self, u64), bits: u32) -> Option<Self> {
-        if high.checked_shr(bits).unwrap_or(0) != 0 {
-            return None;
-        }
-        let high = Self::from_u64(high);
-        let moved = if bits <= 256 { high.shl(256 - bits) } else { high.shr(bits - 256) };
-        Some(moved.overflowing_add(low.shr(bits)).0)
     }
 
     /// `(high * 2^256 + low) / divisor`, rounded down, or none if that passes 2^256 - 1. The divisor is not zero.
@@ -204,7 +215,9 @@ fn add_back(rest: &mut [u64], divisor: &[u64]) -> bool {
 
 impl Ord for U256 {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.iter().rev().cmp(other.0.iter().rev())
+        let halves =
+            |[a, b, c, d]: [u64; 4]| (u128::from(d) << 64 | u128::from(c), u128::from(b) << 64 | u128::from(a));
+        halves(self.0).cmp(&halves(other.0))
     }
 }
 
@@ -263,11 +276,8 @@ mod tests {
         }
 
         #[test]
-        fn shifts_wide_numbers_as_the_oracle(low in any_u256(), high: u64, zeros in 0u32..=64, bits in 0u32..400) {
-            let high = high.checked_shr(zeros).unwrap_or(0);
-            let expected = ((BigUint::from(high) << 256) + big(low)) >> bits;
-            let expected = (expected < modulus()).then_some(expected);
-            prop_assert_eq!(U256::shr_wide((low, high), bits).map(big), expected);
+        fn builds_shifted_words_as_the_oracle(word: u32, bits in 0u32..256) {
+            prop_assert_eq!(big(U256::from_shifted(word, bits)), (BigUint::from(word) << bits) % modulus());
         }
 
         #[test]
@@ -292,6 +302,9 @@ mod tests {
             prop_assert_eq!(u64::from(a.bit_length()), big(a).bits());
             prop_assert_eq!(big(a.not()) + big(a) + 1u8, modulus());
             prop_assert_eq!(a.is_zero(), big(a) == BigUint::ZERO);
+            let high = a.shr(128).shl(128);
+            prop_assert_eq!(high.high_u128_alone().map(BigUint::from), Some(big(a) >> 128));
+            prop_assert_eq!(a.high_u128_alone().is_some(), a == high);
         }
 
         #[test]

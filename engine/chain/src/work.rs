@@ -15,11 +15,28 @@ impl Work {
     /// The work that a hash at or under `target` stands for; at least 1.
     pub fn of_target(target: Target) -> Self {
         let target = target.to_number();
+        if let Some(high) = target.high_u128_alone() {
+            return Self(of_high(high));
+        }
         match target.checked_add(U256::ONE) {
             // 2^256 itself does not fit: (2^256 - (t + 1)) / (t + 1) + 1 is the same quotient.
             Some(divisor) => Self(target.not().div(divisor).overflowing_add(U256::ONE).0),
             None => Self(U256::ONE),
         }
+    }
+}
+
+/// 2^256 / (high * 2^128 + 1), rounded down, which every compact target from 2^128 on needs. `high` is not zero.
+///
+/// With 2^128 = q * high + r, the one in the divisor matters only where r is zero (else r * 2^128 > q makes up for it),
+/// and there it takes one off: in both cases that is (2^128 - 1) / high. Its trailing zeros are divided out first, so
+/// that easy targets cost one division of 64 bits.
+fn of_high(high: u128) -> U256 {
+    let zeros = high.trailing_zeros();
+    let (dividend, divisor) = (u128::MAX >> zeros, high >> zeros);
+    match (u64::try_from(dividend), u64::try_from(divisor)) {
+        (Ok(dividend), Ok(divisor)) => U256::from_u64(dividend / divisor),
+        _ => U256::from_u128(dividend / divisor),
     }
 }
 
@@ -112,6 +129,7 @@ mod tests {
     fn the_easiest_target_is_worth_one_and_the_hardest_half_of_all() {
         assert_eq!(Work::of_target(Target::MAX), Work(U256::ONE));
         assert_eq!(work_of_bits(0x01010000), ChainWork(U256::ONE.shl(255)));
+        assert_eq!(work_of_bits(0x20400000), ChainWork(U256::from_u64(3)), "2^256 / (2^254 + 1)");
     }
 
     #[test]
@@ -124,9 +142,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn work_is_two_to_the_256_over_target_plus_one(bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32) {
+        fn work_is_two_to_the_256_over_target_plus_one(
+            bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32, end in prop_oneof![Just(32usize), 0usize..32],
+        ) {
             let mut be = bytes;
             be[..zeros].fill(0);
+            be[end..].fill(0);
             prop_assume!(be != [0; 32]);
             let target = Target::from_display_hex(&hex::encode(&be)).unwrap();
             let expected = (BigUint::from(1u8) << 256) / (BigUint::from_bytes_be(&be) + 1u8);
