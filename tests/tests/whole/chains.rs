@@ -67,7 +67,7 @@ on_every_worker!(an_alternative_mainnet_is_valid_past_a_clamped_retarget);
 fn testnet_from_stdin_is_valid_through_its_easy_headers(worker: Worker, test: &str) {
     let Some(bytes) = data_bytes(test, "headers/testnet3_1_546_and_fork.hex") else { return };
     let text = String::from_utf8(bytes).unwrap();
-    let main: String = text.lines().filter(|line| !line.starts_with("fork:")).map(|line| format!("{line}\n")).collect();
+    let main = text.lines().filter(|line| !line.starts_with("fork:")).collect::<Vec<_>>().join("\n") + "\n";
     let words = ["-", "--network", "testnet3", "--start-height", "1"];
     demand_valid(worker, |worker| verify(worker, &words).stdin(main.clone().into_bytes()), 546, 546);
 }
