@@ -1,8 +1,6 @@
 //! Tells the program which commit it is built from, so that a benchmark's record can say so. Never fails: outside of a
 //! git checkout, or without git, the commit is `unknown`.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo through its stdout")]
-
 use std::path::Path;
 use std::process::Command;
 

@@ -78,6 +78,7 @@ impl Output {
     ///
     /// # Errors
     /// What the system said about stdout; a closed pipe is none.
+    #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
     pub(crate) fn text(&self, text: &str) -> io::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write_all(&mut io::stdout().lock(), format!("{text}{end}").as_bytes())
@@ -100,11 +101,12 @@ impl Output {
     }
 
     /// A bar on stderr over `total` items, or a spinner where the total is not known; silent where stderr is no terminal.
+    #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
     pub(crate) fn progress(&self, total: Option<u64>, what: &'static str) -> Progress {
         Progress::new(total, what)
     }
 
-    #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand, on stderr too")]
+    #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
     fn say(&self, words: &str) {
         let _nobody_reads = write_all(&mut io::stderr().lock(), format!("{words}\n").as_bytes());
     }

@@ -12,7 +12,7 @@ use super::race::Contestant;
 use crate::error::CommandError;
 
 /// How long one batch may take before the device counts as hung: software adapters compile during their first.
-const BATCH_TIMEOUT: Duration = Duration::from_secs(60);
+const BATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A device that is not the CPU gets larger batches until one takes so long: then submitting costs little beside it.
 const BATCH_WANTED: Duration = Duration::from_millis(20);

@@ -95,7 +95,7 @@ fn hashed(bytes: &[u8], item_len: usize, twin: impl Fn(&[u8], &mut [[u8; 32]])) 
     Answer::Hashes(Arc::new(hashes))
 }
 
-/// Bytes that repeat nowhere: SplitMix64 from a fixed seed.
+/// Bytes that repeat nowhere: `SplitMix64` from a fixed seed.
 pub(super) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0_u64;
     let mut bytes = Vec::with_capacity(len + 8);

@@ -1,4 +1,4 @@
-//! What a figure stands beside: the plain loop of the `sha2` crate that a program without CitySeal would run.
+//! What a figure stands beside: the plain loop of the `sha2` crate that a program without this one would run.
 
 use std::hint::black_box;
 use std::sync::Barrier;

@@ -49,9 +49,7 @@ fn human(output: &Output, answer: &DevicesAnswer) -> String {
         ]
     };
     let rows: Vec<_> = answer.devices.iter().map(cells).collect();
-    let mut text = table(&["id", "name", "kind", "kernel", "state", ""], &[], &rows);
-    for note in &answer.notes {
-        text += &format!("{} {note}\n", output.paint(Paint::Doubtful, "note:"));
-    }
-    text
+    let note = |note: &String| format!("{} {note}\n", output.paint(Paint::Doubtful, "note:"));
+    let notes: Vec<_> = answer.notes.iter().map(note).collect();
+    table(&["id", "name", "kind", "kernel", "state", ""], &[], &rows) + &notes.concat()
 }

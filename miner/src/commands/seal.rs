@@ -133,17 +133,16 @@ fn human(output: &Output, answer: &SealAnswer, took: Duration) -> String {
     };
     let word = output.paint(paint, &answer.outcome.to_uppercase());
     let rate = answer.hashes.parse::<f64>().unwrap_or(0.0) / took.as_secs_f64().max(1e-9);
-    let mut text =
-        format!("{word} after {} hashes in {} ({}hash/s)\n", grouped(&answer.hashes), spoken(took), si(rate));
-    if let Some(reason) = &answer.reason {
-        text += &format!("  {reason}\n");
-    }
-    for seal in &answer.seals {
-        let extranonce = seal.extranonce.as_ref().map(|value| format!("  extranonce {value}")).unwrap_or_default();
-        text += &format!(
-            "  nonce {}  version {}  time {}{extranonce}\n  hash   {}\n  header {}\n",
-            seal.nonce, seal.version, seal.time, seal.hash, seal.header
-        );
-    }
-    text + &share_lines(&answer.devices, "hashes")
+    let hashes = grouped(&answer.hashes);
+    let mut parts = vec![format!("{word} after {hashes} hashes in {} ({}hash/s)\n", spoken(took), si(rate))];
+    parts.extend(answer.reason.as_ref().map(|reason| format!("  {reason}\n")));
+    parts.extend(answer.seals.iter().map(seal_lines));
+    parts.push(share_lines(&answer.devices, "hashes"));
+    parts.concat()
+}
+
+fn seal_lines(seal: &SealRow) -> String {
+    let extranonce = seal.extranonce.as_ref().map(|value| format!("  extranonce {value}")).unwrap_or_default();
+    let SealRow { header, hash, version, time, nonce, .. } = seal;
+    format!("  nonce {nonce}  version {version}  time {time}{extranonce}\n  hash   {hash}\n  header {header}\n")
 }

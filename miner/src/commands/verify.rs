@@ -3,10 +3,9 @@
 //! What was read before a mistake in the input is judged first: a fault before a cut, or before a bad digit, is a
 //! fault; otherwise a cut is INCOMPLETE and a mistake an error that names its place.
 
-use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use cityseal_chain::{Fault, FaultValue, Network, NotChecked, Parameters, Tip, Verdict};
 use cityseal_engine::{Verifier, VerifyReport, VerifyRequest};
@@ -29,7 +28,7 @@ const PARAMETERS_BYTES_MAX: u64 = 1024 * 1024;
 
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, CommandError> {
     let parameters = parameters(&args.network)?;
-    let trusted = args.context.as_ref().map_or(Ok(Vec::new()), context_headers)?;
+    let trusted = args.context.as_deref().map_or(Ok(Vec::new()), context_headers)?;
     let input = open(args)?;
     let settings = context.settings(&args.engine)?;
     let engine = context.engine(&settings)?;
@@ -75,9 +74,9 @@ fn open(args: &VerifyArgs) -> Result<ChainInput, CommandError> {
     Ok(ChainInput::open(args.files.clone(), format)?)
 }
 
-fn context_headers(path: &PathBuf) -> Result<Vec<u8>, CommandError> {
+fn context_headers(path: &Path) -> Result<Vec<u8>, CommandError> {
     let mut kept = Kept(Vec::new());
-    let input = ChainInput::detect(vec![path.clone()]).map_err(CommandError::Context)?;
+    let input = ChainInput::detect(vec![path.into()]).map_err(CommandError::Context)?;
     input.read(&mut kept).map_err(CommandError::Context)?;
     let found = kept.0.len() / HEADER_LEN;
     if found > CONTEXT_HEADERS_MAX {
@@ -229,21 +228,27 @@ fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) -> String {
         _ => Paint::Doubtful,
     };
     let word = output.paint(paint, &answer.verdict.to_uppercase());
-    let mut text = match (&answer.fault, &answer.reason) {
+    let head = match (&answer.fault, &answer.reason) {
         (Some(fault), _) => fault_lines(&word, fault, file),
         (None, Some(reason)) => format!("{word}: {reason}\n"),
         (None, None) => format!("{word}\n"),
     };
     let rate = answer.count as f64 / answer.seconds.max(1e-9);
-    let took = spoken(std::time::Duration::from_secs_f64(answer.seconds.max(0.0)));
-    text += &format!("  {} headers passed in {took} ({}header/s)\n", grouped(&answer.count.to_string()), si(rate));
-    if let Some(tip) = &answer.tip {
-        text += &format!("  tip {} {}\n  chain work {}\n", tip.height, tip.hash, tip.chain_work);
-    }
-    for range in &answer.not_checked {
-        text += &format!("  not checked: {} from height {} to {}: {}\n", range.rule, range.from, range.to, range.why);
-    }
-    text + &share_lines(&answer.devices, "headers")
+    let took = spoken(Duration::from_secs_f64(answer.seconds.max(0.0)));
+    let count = grouped(&answer.count.to_string());
+    let mut parts = vec![head, format!("  {count} headers passed in {took} ({}header/s)\n", si(rate))];
+    parts.extend(answer.tip.as_ref().map(tip_lines));
+    parts.extend(answer.not_checked.iter().map(not_checked_line));
+    parts.push(share_lines(&answer.devices, "headers"));
+    parts.concat()
+}
+
+fn tip_lines(tip: &TipRow) -> String {
+    format!("  tip {} {}\n  chain work {}\n", tip.height, tip.hash, tip.chain_work)
+}
+
+fn not_checked_line(range: &NotCheckedRow) -> String {
+    format!("  not checked: {} from height {} to {}: {}\n", range.rule, range.from, range.to, range.why)
 }
 
 fn fault_lines(word: &str, fault: &FaultRow, file: Option<&str>) -> String {
@@ -263,6 +268,8 @@ fn fault_lines(word: &str, fault: &FaultRow, file: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]

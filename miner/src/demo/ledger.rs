@@ -130,7 +130,7 @@ pub(super) async fn expect_fault(
             story.fault(byte, before, after, &fault)?;
             Ok(fault)
         }
-        verdict => {
+        verdict @ (VerdictKind::Valid | VerdictKind::Fault(_) | VerdictKind::Incomplete { .. }) => {
             let expected = format!("R05 at height {FORGED_HEIGHT}");
             Err(unexpected("checking the forged chain", &expected, format!("{verdict:?}")).into())
         }

@@ -70,7 +70,7 @@ impl<'a> Story<'a> {
         work: (u64, Duration),
     ) -> Result<(), CommandError> {
         let (hashes, took) = work;
-        let records: String = records.iter().map(|record| format!("        {record}\n")).collect();
+        let records = records.iter().map(|record| format!("        {record}\n")).collect::<Vec<_>>().concat();
         self.say(&format!(
             "   block {height}\n{records}      root {}…  nonce {}  hash {}  ({}tries in {})",
             &root.to_display_hex()[..12],
