@@ -17,6 +17,7 @@ mod median;
 pub mod merkle;
 mod network;
 mod parameters;
+mod parameters_error;
 mod parameters_file;
 pub mod rfc6962;
 mod rule;
@@ -27,9 +28,7 @@ mod u256;
 mod verdict;
 mod work;
 
-pub use difficulty::{
-    Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget,
-};
+pub use difficulty::{Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget};
 pub use hash::{BlockHash, MerkleRoot};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;
@@ -37,7 +36,7 @@ pub use history::{History, HistoryError, START_HEIGHT_MAX};
 pub use judge::judge;
 pub use network::{Network, UnknownNetwork};
 pub use parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
-pub use parameters_file::{NAME_BYTES_MAX, ParametersError, ValueFault};
+pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 pub use rule::{BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
 pub use summary::Summary;
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
