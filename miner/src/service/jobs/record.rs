@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::log::{Counts, End, Event, EventKind, EventLog, NotKept};
 use super::request::JobRequest;
-use crate::service::limits::{COVERAGE_SPANS_MAX, SEALS_MAX};
+use crate::service::limits::COVERAGE_SPANS_MAX;
 
 /// One job as the service keeps it.
 #[derive(Debug)]
@@ -42,10 +42,10 @@ impl JobRecord {
 
     /// Adds the last event. Returns the size of the result in bytes.
     pub(crate) fn ended(&self, report: &SealReport) -> usize {
-        let result = result_of(report);
+        let result = result_of(report, self.request.seals_returned_max());
         let size = result.encoded_len();
         let (state, reason) = state_of(&report.outcome);
-        let counts = Counts { hashes: saturated(report.hashes), seals: report.seals.len() as u64, ..self.counts() };
+        let counts = Counts { hashes: saturated(report.hashes), seals: result.seals.len() as u64, ..self.counts() };
         self.push(counts, EventKind::Ended(End { state, reason, result: Arc::new(result) }));
         size
     }
@@ -159,7 +159,7 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
     }
 }
 
-fn result_of(report: &SealReport) -> v1::SealResult {
+fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {
     let index_of = |name: &str| report.devices.iter().position(|share| share.name == name);
     let span = |span: &cityseal_engine::CoverageSpan| v1::CoverageSpan {
         extranonce: span.extranonce,
@@ -170,7 +170,7 @@ fn result_of(report: &SealReport) -> v1::SealResult {
         device: index_of(&span.device).map_or(u32::MAX, |index| index as u32),
     };
     v1::SealResult {
-        seals: report.seals.iter().take(SEALS_MAX).map(v1::Seal::from).collect(),
+        seals: report.seals.iter().take(seals_max).map(v1::Seal::from).collect(),
         coverage: report.coverage.iter().take(COVERAGE_SPANS_MAX).map(span).collect(),
         coverage_truncated: report.coverage.len() > COVERAGE_SPANS_MAX,
         devices: report.devices.iter().map(share_to_wire).collect(),

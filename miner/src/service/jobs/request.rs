@@ -53,6 +53,11 @@ impl TryFrom<v1::SubmitSealRequest> for JobRequest {
 }
 
 impl JobRequest {
+    /// How many seals its result may have: without a search of all, one. A batch of an easy target gives many.
+    pub(crate) const fn seals_returned_max(&self) -> usize {
+        if self.search_all { self.seals_max } else { 1 }
+    }
+
     /// The engine's job, whose deadline counts from `now`.
     pub(crate) fn to_job(&self, now: Instant) -> SealJob {
         SealJob::new(self.template.clone())

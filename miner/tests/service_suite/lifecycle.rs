@@ -1,0 +1,168 @@
+//! How the service begins, shows itself and ends.
+
+use std::time::Duration;
+
+use cityseal::service::{ServeError, Service, ServiceOptions};
+use cityseal_engine::Blame;
+use cityseal_proto::v1;
+use cityseal_proto::v1::verify_chain_request::Part;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_reflection::pb::{v1 as reflection_v1, v1alpha as reflection_v1alpha};
+
+use crate::support::{chain, endless, engine, last_hash, loopback, reason, request, start, start_with};
+
+#[tokio::test]
+async fn an_address_beyond_loopback_is_refused_with_the_reason() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"] {
+        let options = ServiceOptions::new(address.parse().unwrap());
+        let error = Service::bind(options, engine()).await.unwrap_err();
+        assert!(matches!(error, ServeError::NotLoopback { .. }), "{error}");
+        assert!(error.to_string().contains("neither TLS nor authentication"), "{error}");
+        assert_eq!(error.blame(), Blame::Input);
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let first = start().await;
+    let error = Service::bind(ServiceOptions::new(first.address), engine()).await.unwrap_err();
+    assert!(matches!(error, ServeError::PortInUse { .. }), "{error}");
+    assert!(error.to_string().contains(&first.address.port().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn every_service_is_serving_and_an_unknown_one_is_not_found() {
+    let mut health = HealthClient::new(start().await.channel().await);
+    let services = ["", "cityseal.v1.SealService", "cityseal.v1.VerifyService", "cityseal.v1.DeviceService"];
+    for service in services.map(str::to_owned) {
+        let answer = health.check(HealthCheckRequest { service }).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving);
+    }
+    let unknown = health.check(HealthCheckRequest { service: "x".to_owned() }).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+}
+
+const SERVICES: [&str; 3] = ["cityseal.v1.DeviceService", "cityseal.v1.SealService", "cityseal.v1.VerifyService"];
+
+#[tokio::test]
+async fn reflection_lists_the_services_in_its_present_version() {
+    use reflection_v1::server_reflection_request::MessageRequest;
+    use reflection_v1::server_reflection_response::MessageResponse;
+    let mut client =
+        reflection_v1::server_reflection_client::ServerReflectionClient::new(start().await.channel().await);
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let question = reflection_v1::ServerReflectionRequest { host: String::new(), message_request };
+    let call = client.server_reflection_info(tokio_stream::once(question)).await.unwrap();
+    let answer = call.into_inner().message().await.unwrap().unwrap().message_response;
+    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
+    let names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
+    assert!(SERVICES.iter().all(|name| names.iter().any(|listed| listed == name)), "{names:?}");
+}
+
+#[tokio::test]
+async fn reflection_lists_the_services_in_its_old_version() {
+    use reflection_v1alpha::server_reflection_request::MessageRequest;
+    use reflection_v1alpha::server_reflection_response::MessageResponse;
+    let channel = start().await.channel().await;
+    let mut client = reflection_v1alpha::server_reflection_client::ServerReflectionClient::new(channel);
+    let message_request = Some(MessageRequest::ListServices(String::new()));
+    let question = reflection_v1alpha::ServerReflectionRequest { host: String::new(), message_request };
+    let call = client.server_reflection_info(tokio_stream::once(question)).await.unwrap();
+    let answer = call.into_inner().message().await.unwrap().unwrap().message_response;
+    let Some(MessageResponse::ListServicesResponse(list)) = answer else { panic!("{answer:?}") };
+    let names: Vec<String> = list.service.into_iter().map(|service| service.name).collect();
+    assert!(SERVICES.iter().all(|name| names.iter().any(|listed| listed == name)), "{names:?}");
+}
+
+#[tokio::test]
+async fn the_cpu_is_listed_as_ready() {
+    let devices = start().await.client().await.devices().await.unwrap().devices;
+    let cpu = devices.iter().find(|device| device.id == "cpu").unwrap();
+    assert_eq!((cpu.kind(), cpu.state(), cpu.reason.as_str()), (v1::DeviceKind::Cpu, v1::DeviceState::Ready, ""));
+}
+
+#[tokio::test]
+async fn a_drain_shows_in_health_tells_watchers_and_ends() {
+    let service = start().await;
+    let mut health = HealthClient::new(service.channel().await);
+    let mut states = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
+    let status = |answer: Option<HealthCheckResponse>| answer.unwrap().status();
+    assert_eq!(status(states.message().await.unwrap()), ServingStatus::Serving);
+    let job = service.client().await.submit(&request(endless(1))).await.unwrap();
+    let watched = v1::WatchJobRequest { job_id: job.id, from_seq: 0 };
+    let mut events = service.sealer().await.watch_job(watched).await.unwrap().into_inner();
+    assert!(events.message().await.unwrap().is_some());
+    let ended = service.stop();
+    assert_eq!(status(states.message().await.unwrap()), ServingStatus::NotServing);
+    let told = loop {
+        match events.message().await {
+            Ok(event) => assert!(event.is_some(), "the job does not end by itself"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((told.code(), reason(&told).as_str()), (Code::Unavailable, "DRAINING"));
+    drop((states, health));
+    ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_is_under_way_comes_to_its_verdict_during_the_drain() {
+    let service = start().await;
+    let packed = chain(10);
+    let (sender, receiver) = mpsc::channel(4);
+    let parameters = Some(v1::verify_begin::Parameters::Network("regtest".to_owned()));
+    let begin = v1::VerifyBegin { parameters, ..Default::default() };
+    let send = async |part| sender.send(v1::VerifyChainRequest { part: Some(part) }).await.unwrap();
+    send(Part::Begin(begin)).await;
+    let mut answers = service.verifier().await.verify_chain(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    let ended = service.stop();
+    let payload = Some(v1::verify_chunk::Payload::PackedHeaders(packed.clone().into()));
+    send(Part::Chunk(v1::VerifyChunk { payload })).await;
+    send(Part::Finish(v1::VerifyFinish { count: 10, last_block_hash: last_hash(&packed) })).await;
+    let answer = answers.message().await.unwrap().unwrap().part;
+    let Some(v1::verify_chain_response::Part::Verdict(verdict)) = answer else { panic!("{answer:?}") };
+    assert_eq!(verdict.kind(), v1::VerdictKind::Valid);
+    drop(answers);
+    ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_that_does_not_end_is_cut_when_the_drain_has_lasted_long_enough() {
+    let service = start_with(loopback().drain_max(Duration::from_millis(20))).await;
+    let (sender, receiver) = mpsc::channel(1);
+    let parameters = Some(v1::verify_begin::Parameters::Network("regtest".to_owned()));
+    let begin = v1::VerifyBegin { parameters, ..Default::default() };
+    sender.send(v1::VerifyChainRequest { part: Some(Part::Begin(begin)) }).await.unwrap();
+    let mut answers = service.verifier().await.verify_chain(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    service.stop().await.unwrap().unwrap();
+    assert!(answers.message().await.is_err(), "the call was cut, not concluded");
+    drop(sender);
+}
+
+#[tokio::test]
+async fn a_service_that_has_ended_takes_no_connection_and_frees_its_port() {
+    let service = start().await;
+    let address = service.address;
+    service.stop().await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    let again = Service::bind(ServiceOptions::new(address), engine()).await.unwrap();
+    assert_eq!(again.local_addr(), address);
+}
+
+#[tokio::test]
+async fn what_is_not_http_2_is_closed_and_others_are_served_beside_it() {
+    let service = start().await;
+    let mut stranger = tokio::net::TcpStream::connect(service.address).await.unwrap();
+    stranger.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    service.client().await.devices().await.unwrap();
+    let mut said = Vec::new();
+    // Closed or reset: either way the end of this connection comes.
+    drop(stranger.read_to_end(&mut said).await);
+    service.client().await.devices().await.unwrap();
+}

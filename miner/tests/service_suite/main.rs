@@ -1,0 +1,11 @@
+//! The service as its callers see it: jobs, uploads, and how it begins and ends.
+
+#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+
+mod binary;
+mod jobs;
+mod lifecycle;
+mod skip;
+mod support;
+mod uploads;
+mod watching;
