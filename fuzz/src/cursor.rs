@@ -23,4 +23,9 @@ impl<'a> Cursor<'a> {
         self.rest = rest;
         *first
     }
+
+    /// Everything that is left.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
 }
