@@ -95,3 +95,101 @@ pub(crate) fn read_hashes(hashes: &[u8], marks: &[u8], tag: u32, count: usize) -
 const fn malformed(what: String) -> DeviceError {
     DeviceError::Malformed { what }
 }
+
+#[cfg(test)]
+mod tests {
+    use cityseal_device::NonceRange;
+    use cityseal_hash::Midstate;
+
+    use super::*;
+
+    const TAG: u32 = 0x9e37_79b9;
+
+    fn batch() -> SearchBatch {
+        let nonces = NonceRange::new(100, 163).expect("a range that goes up");
+        SearchBatch::new(vec![Midstate([0; 8]); 2], [0; 12], nonces, u32::MAX, 3)
+    }
+
+    fn results(head: ResultsHead, slots: &[(u32, u32)]) -> Vec<u8> {
+        let mut slots: Vec<Slot> = slots.iter().map(|&(nonce, midstate)| Slot { nonce, midstate }).collect();
+        slots.resize(3, Slot::default());
+        [bytemuck::bytes_of(&head), bytemuck::cast_slice(&slots)].concat()
+    }
+
+    fn head(blocks: u32, hits: u32) -> ResultsHead {
+        ResultsHead { finished: TAG.wrapping_mul(blocks), hits, ..ResultsHead::default() }
+    }
+
+    #[test]
+    fn hits_come_back_in_order() {
+        let bytes = results(head(2, 3), &[(163, 0), (100, 1), (100, 0)]);
+        let report = read_search(&bytes, &batch(), TAG, 2).expect("a right result");
+        let hits = [(0, 100), (0, 163), (1, 100)].map(|(midstate, nonce)| Hit { midstate, nonce });
+        assert_eq!((report.hits.as_slice(), report.overflow), (hits.as_slice(), false));
+    }
+
+    #[test]
+    fn a_zeroed_search_result_is_refused() {
+        let refused = read_search(&results(ResultsHead::default(), &[]), &batch(), TAG, 2);
+        assert_eq!(refused, Err(DeviceError::Incomplete { expected: 2, found: 0 }));
+    }
+
+    #[test]
+    fn a_search_result_with_a_block_missing_or_one_too_many_is_refused() {
+        for found in [1, 3] {
+            let refused = read_search(&results(head(found, 0), &[]), &batch(), TAG, 2);
+            assert_eq!(refused, Err(DeviceError::Incomplete { expected: 2, found: u64::from(found) }));
+        }
+    }
+
+    #[test]
+    fn a_search_result_of_another_batch_is_refused() {
+        for other in [1, 3, TAG.wrapping_mul(3), TAG.wrapping_mul(5), u32::MAX] {
+            let refused = read_search(&results(head(2, 0), &[]), &batch(), other, 2);
+            assert!(matches!(refused, Err(DeviceError::Incomplete { expected: 2, .. })), "{other:#x}");
+        }
+    }
+
+    #[test]
+    fn an_overflow_is_told_whatever_the_count_says() {
+        for hits in [0, 3, 4, u32::MAX] {
+            let bytes = results(ResultsHead { overflow: 1, ..head(2, hits) }, &[]);
+            assert!(read_search(&bytes, &batch(), TAG, 2).expect("a right result").overflow);
+        }
+        let contradiction = read_search(&results(head(2, 4), &[]), &batch(), TAG, 2);
+        assert!(matches!(contradiction, Err(DeviceError::Malformed { .. })));
+    }
+
+    #[test]
+    fn hits_outside_of_the_batch_or_told_twice_are_refused() {
+        for slots in [
+            [(99, 0), (100, 0)],
+            [(164, 0), (100, 0)],
+            [(100, 2), (100, 0)],
+            [(100, 256), (100, 0)],
+            [(100, 1), (100, 1)],
+        ] {
+            let refused = read_search(&results(head(2, 2), &slots), &batch(), TAG, 2);
+            assert!(matches!(refused, Err(DeviceError::Malformed { .. })), "{slots:?}");
+        }
+    }
+
+    #[test]
+    fn each_hash_needs_its_own_mark() {
+        let hashes = [7; 64];
+        let marks = |first: u32, second: u32| [first.to_le_bytes(), second.to_le_bytes()].concat();
+        assert_eq!(read_hashes(&hashes, &marks(TAG, TAG + 1), TAG, 2), Ok(vec![[7; 32]; 2]));
+        for (first, second, found) in [(0, 0, 0), (TAG, 0, 1), (TAG, TAG, 1), (TAG + 1, TAG, 0), (TAG - 2, TAG - 1, 0)]
+        {
+            let refused = read_hashes(&hashes, &marks(first, second), TAG, 2);
+            assert_eq!(refused, Err(DeviceError::Incomplete { expected: 2, found }));
+        }
+    }
+
+    #[test]
+    fn the_inverse_of_every_odd_number_is_its_inverse() {
+        for odd in (0..100_000_u32).map(|i| i.wrapping_mul(85_899).wrapping_mul(2) + 1) {
+            assert_eq!(odd.wrapping_mul(inverse_of_odd(odd)), 1, "{odd}");
+        }
+    }
+}

@@ -10,10 +10,10 @@ use cityseal_gpu::shader::Variant;
 use cityseal_gpu::{DiscoverOptions, DiscoveredState, discover};
 
 /// How long a batch may take before a test gives up; software adapters compile while they run their first.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An opened lavapipe, or `None` where there is none, said aloud.
-pub fn lavapipe(test: &str, variant: Option<Variant>) -> Option<Box<dyn Backend>> {
+pub(crate) fn lavapipe(test: &str, variant: Option<Variant>) -> Option<Box<dyn Backend>> {
     let found = discover(DiscoverOptions { allow_software: true, variant });
     let openers = found.devices.into_iter().filter_map(|device| match device.state {
         DiscoveredState::Ready(opener) if is_lavapipe(&device.info) => Some(opener),
@@ -31,15 +31,16 @@ fn is_lavapipe(info: &cityseal_device::DeviceInfo) -> bool {
 }
 
 /// Panics unless the back end is lavapipe.
-pub fn assert_is_lavapipe(backend: &dyn Backend) {
+pub(crate) fn assert_is_lavapipe(backend: &dyn Backend) {
     assert!(is_lavapipe(backend.info()), "lavapipe did not do the work: {:?}", backend.info());
 }
 
 /// Says aloud that a test is skipped for want of something; panics where `CITYSEAL_REQUIRE` names it.
-pub fn skip(test: &str, wanted: &str, reason: &str) {
+pub(crate) fn skip(test: &str, wanted: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name.trim() == wanted), "{test}: {wanted} is required, and {reason}");
-    eprintln!("SKIPPED: {test}: {reason}");
+    // Not `eprintln`, which the test harness swallows where the test passes.
+    writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}").expect("stderr can be written");
     if let Ok(path) = std::env::var("CITYSEAL_SKIP_LOG") {
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&path).expect("the skip log opens");
         writeln!(log, "{test}: {reason}").expect("the skip log can be written");
@@ -47,7 +48,7 @@ pub fn skip(test: &str, wanted: &str, reason: &str) {
 }
 
 /// Submits one batch and waits for it.
-pub fn ask(backend: &mut dyn Backend, batch: Batch) -> Report {
+pub(crate) fn ask(backend: &mut dyn Backend, batch: Batch) -> Report {
     let ticket = backend.submit(batch).expect("the device takes the batch");
     let done = collect(backend);
     assert_eq!(done.ticket, ticket);
@@ -55,6 +56,6 @@ pub fn ask(backend: &mut dyn Backend, batch: Batch) -> Report {
 }
 
 /// Waits for the oldest batch.
-pub fn collect(backend: &mut dyn Backend) -> Completed {
+pub(crate) fn collect(backend: &mut dyn Backend) -> Completed {
     backend.collect(PATIENCE).expect("the device answers").expect("the batch ends in time")
 }
