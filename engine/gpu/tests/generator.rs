@@ -54,14 +54,14 @@ fn hash(kernel: &Kernel, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn search_inputs(header: &[u8; HEADER_LEN]) -> Words {
-    let midstate = Midstate::of(header[..64].first_chunk().unwrap());
+    let midstate = Midstate::of(header[..64].first_chunk().expect("64 bytes and more"));
     let mut inputs: Words = midstate.0.into_iter().enumerate().map(|(i, word)| (format!("s{i}"), word)).collect();
     inputs.extend(big_endian_words(&header[64..]).into_iter().enumerate().map(|(i, word)| (format!("w{i}"), word)));
     inputs
 }
 
 fn headers() -> impl Strategy<Value = [u8; HEADER_LEN]> {
-    prop::collection::vec(any::<u8>(), HEADER_LEN).prop_map(|bytes| bytes.try_into().unwrap())
+    prop::collection::vec(any::<u8>(), HEADER_LEN).prop_map(|bytes| bytes.try_into().expect("a header's length"))
 }
 
 proptest! {
@@ -90,9 +90,9 @@ proptest! {
     fn the_host_computes_the_words_that_the_generator_moved_to_it(header in headers()) {
         let kernel = Kernel::search_one();
         let inputs = search_inputs(&header);
-        let tail: [u8; 12] = *header[64..].first_chunk().unwrap();
+        let tail: [u8; 12] = *header[64..].first_chunk().expect("64 bytes and more");
         let fixed = FixedWords::of(tail_words(tail));
-        let midstate = MidstateWords::of(Midstate::of(header[..64].first_chunk().unwrap()), tail_words(tail));
+        let midstate = MidstateWords::of(Midstate::of(header[..64].first_chunk().expect("64 bytes and more")), tail_words(tail));
         let expected = |of_midstate| kernel.graph.evaluate(&kernel.host_values(of_midstate), &inputs);
         let (of_batch, of_midstate) = (expected(false), expected(true));
         prop_assert_eq!(bytemuck::bytes_of(&fixed), bytemuck::cast_slice::<u32, u8>(&of_batch));
