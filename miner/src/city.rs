@@ -1,4 +1,4 @@
-//! Founds a city: a genesis header sealed on the plain path, and the parameters that name it. For the demonstration
+//! A city founded on the spot: its genesis header, and the parameters that name it. For the demonstration
 //! and for measurements, whose chains must not depend on the world outside.
 
 use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot, Parameters};
@@ -16,23 +16,30 @@ pub(crate) struct City {
 }
 
 impl City {
-    /// Founds a city whose blocks all have the same difficulty. Sealing the genesis block takes as many hashes as any
-    /// other block's, on one thread.
-    pub(crate) fn found(name: &str, bits: u32, records: MerkleRoot, time: u32) -> Self {
-        let genesis = sealed(BlockHeader {
-            version: 1,
-            prev_block_hash: BlockHash::ZERO,
-            merkle_root: records,
-            time,
-            bits: CompactTarget::from_bits(bits),
-            nonce: 0,
-        });
+    /// The city of a genesis header that was sealed; all of its blocks have the same difficulty.
+    ///
+    /// # Panics
+    /// If the header does not meet its own bits: a broken promise of the caller.
+    pub(crate) fn of(name: &str, genesis: BlockHeader) -> Self {
+        let bits = genesis.bits.to_bits();
         let toml = format!(
             "name = \"{name}\"\ngenesis = \"{}\"\npow_limit = \"{bits:08x}\"\ndifficulty = \"fixed\"\n",
             genesis.to_hex()
         );
-        let parameters = Parameters::from_toml(&toml).expect("the genesis header was sealed just now");
+        let parameters = Parameters::from_toml(&toml).expect("a sealed genesis header and constants");
         Self { genesis, toml, parameters }
+    }
+}
+
+/// A genesis header that is still to be sealed.
+pub(crate) const fn genesis(bits: u32, records: MerkleRoot, time: u32) -> BlockHeader {
+    BlockHeader {
+        version: 1,
+        prev_block_hash: BlockHash::ZERO,
+        merkle_root: records,
+        time,
+        bits: CompactTarget::from_bits(bits),
+        nonce: 0,
     }
 }
 
@@ -57,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_city_is_founded_on_a_header_that_meets_its_own_bits() {
-        let city = City::found("riverside", 0x1f00_ffff, MerkleRoot::ZERO, 1_700_000_000);
+        let city = City::of("riverside", sealed(genesis(0x1f00_ffff, MerkleRoot::ZERO, 1_700_000_000)));
         assert_eq!(city.parameters.name(), "riverside");
         assert_eq!(*city.parameters.genesis(), city.genesis);
         assert!(city.parameters.pow_limit().is_met_by(&city.genesis.hash()));

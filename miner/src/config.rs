@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use cityseal_device::CPU_DEVICE_ID;
+
 use crate::args::{EngineArgs, GlobalArgs, values};
 
 /// Where `serve` listens unless told otherwise.
@@ -144,6 +146,11 @@ impl Settings {
         let path = global.config.as_deref().or(environment.config.as_deref());
         let file = path.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::load)?;
         Ok(Self::join(engine, environment, file))
+    }
+
+    /// Nothing but the CPU was asked for, so that no driver of a GPU need be woken.
+    pub(crate) fn is_cpu_only(&self) -> bool {
+        !self.devices.is_empty() && self.devices.iter().all(|name| name.eq_ignore_ascii_case(CPU_DEVICE_ID))
     }
 
     fn join(engine: &EngineArgs, environment: &Environment, file: ConfigFile) -> Self {

@@ -108,6 +108,7 @@ impl Context {
 /// An engine as the settings want it.
 fn builder(settings: &Settings) -> EngineBuilder {
     Engine::builder()
+        .gpu(!settings.is_cpu_only())
         .devices(settings.devices.clone())
         .allow_software(settings.allow_software)
         .kernel(settings.kernel.clone())

@@ -18,13 +18,16 @@ const ABOUT: &str = "Seals blocks and revalidates chains, on GPUs and CPUs, with
 const EXAMPLES: &str = "\
 Examples:
   cityseal demo                                      see all of it at work, in a few seconds
-  cityseal devices                                   which devices there are, and why one is left out
+  cityseal devices                                   which devices there are, and in what state
   cityseal seal --header HEX --nonces 0..=99999999   search a nonce for a header
   cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
   cityseal bench                                     measure this machine, with the answers checked
   cityseal serve                                     offer sealing and verification over gRPC
 
-Exit codes: 0 yes (sealed, valid, right), 1 a clear no (exhausted, fault, wrong answer), 2 anything else.
+Exit codes:
+  0 yes (sealed, valid, right)
+  1 a clear no (exhausted, fault, wrong answer)
+  2 anything else
 Answers go to stdout, words for people to stderr.
 
 Environment: CITYSEAL_CONFIG (a TOML file of defaults), CITYSEAL_KERNEL, CITYSEAL_LOG, NO_COLOR.

@@ -12,7 +12,7 @@ use cityseal_engine::{Engine, Verifier, VerifyReport, VerifyRequest};
 
 use super::race::Contestant;
 use crate::builder;
-use crate::city::{City, EASIEST_BITS, sealed};
+use crate::city::{City, EASIEST_BITS, genesis, sealed};
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::input::{ChainInput, ChainSink, Place};
@@ -42,7 +42,7 @@ impl ChainFile {
     pub(super) fn make(seconds: Duration) -> Result<Self, CommandError> {
         let headers = (seconds.as_secs_f64() * HEADERS_PER_SECOND) as u64;
         let headers = headers.clamp(HEADERS_MIN, HEADERS_MAX);
-        let city = City::found("bench", EASIEST_BITS, MerkleRoot::ZERO, GENESIS_TIME);
+        let city = City::of("bench", sealed(genesis(EASIEST_BITS, MerkleRoot::ZERO, GENESIS_TIME)));
         let path = fresh_path();
         let write_error = |source| CommandError::WriteFile { path: path.clone(), source };
         let file = File::create_new(&path).map_err(write_error)?;

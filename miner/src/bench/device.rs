@@ -1,14 +1,14 @@
 //! A device under measurement: on each of its threads a back end that is kept busy with one question.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cityseal_device::{Backend, Batch, DeviceError, DeviceKind, Opener};
 
 use super::question::{Question, Questions};
-use super::race::Contestant;
+use super::race::{Contestant, together};
 use crate::error::CommandError;
 
 /// How long one batch may take before the device counts as hung: software adapters compile during their first.
@@ -59,23 +59,11 @@ impl Contestant for DeviceRunner {
     fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError> {
         let Self { name, backends, question, wrong } = self;
         let left = AtomicU64::new(tickets);
-        let start = Barrier::new(backends.len() + 1);
-        thread::scope(|scope| {
-            let hand = |backend| {
-                let (left, start, question, wrong) = (&left, &start, &*question, &**wrong);
-                scope.spawn(move || {
-                    start.wait();
-                    keep_busy(backend, question, left, wrong)
-                })
-            };
-            let hands: Vec<_> = backends.iter_mut().map(hand).collect();
-            start.wait();
-            let started = Instant::now();
-            let ended: Vec<Result<(), DeviceError>> = hands.into_iter().map(|hand| joined(hand.join())).collect();
-            let took = started.elapsed();
-            let failed = ended.into_iter().collect::<Result<(), _>>();
-            failed.map(|()| took).map_err(|source| CommandError::Device { device: name.clone(), source })
-        })
+        let (left, question, wrong) = (&left, &*question, &**wrong);
+        let hand = |backend| move || keep_busy(backend, question, left, wrong);
+        let (took, ended) = together(backends.iter_mut().map(hand).collect());
+        let failed = ended.into_iter().map(joined).collect::<Result<(), _>>();
+        failed.map(|()| took).map_err(|source| CommandError::Device { device: name.clone(), source })
     }
 
     fn items_per_ticket(&self) -> u64 {

@@ -1,6 +1,8 @@
 //! Laps, in turn: the contestant, its yardsticks, the contestant again; and what the laps say.
 
-use std::time::Duration;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::CommandError;
 
@@ -79,6 +81,31 @@ fn rate(runner: &mut dyn Contestant, tickets: u64) -> Result<f64, CommandError> 
     Ok((tickets * runner.items_per_ticket()) as f64 / took.max(1e-9))
 }
 
+/// Runs all hands at once, each on a thread of its own, and tells how long they took together.
+///
+/// Each hand reads the clock itself, before its first and after its last stroke. The thread that waits for them must
+/// not: on a busy machine it may get to run only when much of the work, or all of it, is done.
+pub(super) fn together<T: Send>(hands: Vec<impl FnOnce() -> T + Send>) -> (Duration, Vec<thread::Result<T>>) {
+    let start = Barrier::new(hands.len());
+    let ended: Vec<_> = thread::scope(|scope| {
+        let timed = |hand| {
+            let start = &start;
+            scope.spawn(move || {
+                start.wait();
+                let began = Instant::now();
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(hand));
+                (began, Instant::now(), result)
+            })
+        };
+        let running: Vec<_> = hands.into_iter().map(timed).collect();
+        running.into_iter().map(|hand| hand.join().expect("a hand's panic is caught inside")).collect()
+    });
+    let began = ended.iter().map(|(began, ..)| *began).min();
+    let done = ended.iter().map(|(_, done, _)| *done).max();
+    let took = began.zip(done).map_or(Duration::ZERO, |(began, done)| done - began);
+    (took, ended.into_iter().map(|(.., result)| result).collect())
+}
+
 /// Sorts, and gives the middle one.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
@@ -135,6 +162,27 @@ mod tests {
         let mut liar = Clockwork { wrong: Some("two".into()), ..clockwork(1) };
         let figures = race(&mut liar, &mut [clockwork(1)], Duration::from_secs(1)).unwrap();
         assert_eq!(figures.wrong.as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn the_time_of_hands_together_covers_all_that_each_of_them_saw() {
+        // More hands than cores, so that some begin when others, or the waiting thread, are kept from running.
+        let hand = || {
+            let began = Instant::now();
+            let _sum: u64 = (0..20_000).map(std::hint::black_box).sum();
+            (began, Instant::now())
+        };
+        let (took, seen) = together((0..16).map(|_| hand).collect());
+        let seen: Vec<_> = seen.into_iter().map(Result::unwrap).collect();
+        let first = seen.iter().map(|(began, _)| *began).min().unwrap();
+        let last = seen.iter().map(|(_, done)| *done).max().unwrap();
+        assert!(took >= last - first, "{took:?}");
+    }
+
+    #[test]
+    fn a_panic_of_one_hand_is_told_and_the_others_end() {
+        let (_, results) = together((0..3).map(|hand| move || assert_ne!(hand, 1)).collect());
+        assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]

@@ -1,16 +1,14 @@
 //! What a figure stands beside: the plain loop of the `sha2` crate that a program without this one would run.
 
 use std::hint::black_box;
-use std::sync::Barrier;
 use std::sync::atomic::AtomicU64;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cityseal_hash::{HEADER_LEN, HitBuffer, NODE_LEN, yardstick};
 
 use super::device::take_ticket;
 use super::question::{TOP_WORD_MAX, around_genesis, header76, noise};
-use super::race::{Beside, Contestant};
+use super::race::{Beside, Contestant, together};
 use crate::args::BenchMode;
 use crate::error::CommandError;
 
@@ -65,16 +63,10 @@ impl Portion {
 impl Contestant for Yardstick {
     fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError> {
         let left = AtomicU64::new(tickets);
-        let start = Barrier::new(self.threads + 1);
-        Ok(thread::scope(|scope| {
-            let hands: Vec<_> = (0..self.threads).map(|_| scope.spawn(|| work(&self.portion, &left, &start))).collect();
-            start.wait();
-            let started = Instant::now();
-            for hand in hands {
-                hand.join().expect("a plain loop does not panic");
-            }
-            started.elapsed()
-        }))
+        let hand = || work(&self.portion, &left);
+        let (took, ended) = together(vec![hand; self.threads]);
+        assert!(ended.iter().all(Result::is_ok), "a plain loop does not panic");
+        Ok(took)
     }
 
     fn items_per_ticket(&self) -> u64 {
@@ -87,9 +79,8 @@ impl Contestant for Yardstick {
     }
 }
 
-fn work(portion: &Portion, left: &AtomicU64, start: &Barrier) {
+fn work(portion: &Portion, left: &AtomicU64) {
     let mut hashes = vec![[0; 32]; ITEMS];
-    start.wait();
     while take_ticket(left) {
         let mut hits = HitBuffer::new(ITEMS);
         portion.run(&mut hits, &mut hashes);

@@ -12,7 +12,8 @@ use crate::{Context, builder};
 
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, CommandError> {
     let settings = context.settings(&args.engine)?;
-    let engine = builder(&settings).build()?;
+    // Every adapter is listed, whichever were asked for.
+    let engine = builder(&settings).gpu(true).build()?;
     let rows = engine.devices().iter().map(|device| row(&device.info, &device.state)).collect();
     let answer = DevicesAnswer { devices: rows, notes: engine.notes().to_vec() };
     context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;

@@ -5,11 +5,12 @@ use std::time::Instant;
 use cityseal_chain::merkle;
 use cityseal_chain::{BlockHeader, Fault, MerkleRoot, Rule, SealTemplate, Target, Tip};
 use cityseal_client::{ChainParameters, Client, SealRequest, VerdictKind, VerifyRequest};
+use cityseal_engine::{Engine, SealJob};
 use cityseal_hash::{HEADER_LEN, double_sha256};
 
 use super::DemoError;
 use super::story::Story;
-use crate::city::City;
+use crate::city::{City, genesis};
 use crate::error::CommandError;
 
 /// About two million tries a block: a moment on two cores, and too many to guess.
@@ -48,8 +49,14 @@ const FORGED_HEIGHT: usize = 2;
 /// Where in a header the Merkle root begins.
 const ROOT_AT: usize = 36;
 
-pub(super) fn found() -> City {
-    City::found("Riverside", BITS, root_of(&[FOUNDING_RECORD]), FOUNDED)
+/// Founds the city: its first block is sealed by the engine itself, before there is a service to ask.
+pub(super) fn found(engine: &Engine) -> Result<City, CommandError> {
+    let template = SealTemplate::builder(genesis(BITS, root_of(&[FOUNDING_RECORD]), FOUNDED)).build()?;
+    let report = engine.seal(SealJob::new(template));
+    match report.seals.first() {
+        Some(seal) => Ok(City::of("Riverside", *seal.header())),
+        None => Err(unexpected("founding the city", "a seal", format!("{:?}", report.outcome)).into()),
+    }
 }
 
 fn root_of(records: &[&str]) -> MerkleRoot {
@@ -170,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_forged_byte_lies_in_the_root_of_its_block_and_breaks_its_work() {
-        let city = found();
+        let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+        let city = found(&engine).unwrap();
         let mut chain = city.genesis.to_wire().repeat(FORGED_HEIGHT + 1);
         let whole = chain.clone();
         let (byte, before) = forge(&mut chain, city.parameters.pow_limit());

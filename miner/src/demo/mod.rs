@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::Context;
 use crate::args::DemoArgs;
+use crate::city::City;
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::json::DemoAnswer;
@@ -58,7 +59,8 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandE
     let settings = context.settings(&args.engine)?;
     let runtime = runtime(DEMO_THREADS).map_err(CommandError::System)?;
     let engine = context.engine(&settings)?;
-    let mut answer = runtime.block_on(play(context, engine))?;
+    let city = ledger::found(&engine)?;
+    let mut answer = runtime.block_on(play(context, engine, &city))?;
     answer.seconds = started.elapsed().as_secs_f64();
     let farewell = |output: &crate::output::Output| {
         format!(
@@ -71,7 +73,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandE
     Ok(Ending::Yes)
 }
 
-async fn play(context: &Context, engine: Engine) -> Result<DemoAnswer, CommandError> {
+async fn play(context: &Context, engine: Engine, city: &City) -> Result<DemoAnswer, CommandError> {
     let workers = workers(&engine);
     let service = Service::bind(ServiceOptions::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), engine).await?;
     let address = service.local_addr();
@@ -80,20 +82,19 @@ async fn play(context: &Context, engine: Engine) -> Result<DemoAnswer, CommandEr
         // The sender sends or is dropped; either way the service is done.
         let _done = stopped.await;
     }));
-    let told = tell(&Story::new(context), address, &workers).await;
+    let told = tell(&Story::new(context), city, address, &workers).await;
     let _already_stopped = stop.send(());
     serving.await.map_err(|error| CommandError::System(error.into()))??;
     told
 }
 
-async fn tell(story: &Story<'_>, address: SocketAddr, workers: &str) -> Result<DemoAnswer, CommandError> {
+async fn tell(story: &Story<'_>, city: &City, address: SocketAddr, workers: &str) -> Result<DemoAnswer, CommandError> {
     story.service(address, workers)?;
     let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await.map_err(DemoError::from)?;
-    let city = ledger::found();
-    story.city(&city)?;
-    let chain = ledger::seal_all(&client, &city, story).await?;
-    let tip = ledger::expect_valid(&client, &city, &chain, story).await?;
-    let fault = ledger::expect_fault(&client, &city, chain, story).await?;
+    story.city(city)?;
+    let chain = ledger::seal_all(&client, city, story).await?;
+    let tip = ledger::expect_valid(&client, city, &chain, story).await?;
+    let fault = ledger::expect_fault(&client, city, chain, story).await?;
     Ok(DemoAnswer {
         blocks_sealed: tip.height,
         tip: tip.hash.to_display_hex(),

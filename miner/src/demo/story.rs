@@ -8,7 +8,7 @@ use cityseal_chain::{BlockHash, Fault, MerkleRoot, Seal, Target, Tip};
 use crate::Context;
 use crate::city::City;
 use crate::error::CommandError;
-use crate::output::{Paint, si, spoken};
+use crate::output::{Paint, spoken};
 
 /// Speaks on stdout, or not at all where JSON is wanted.
 pub(super) struct Story<'a> {
@@ -46,10 +46,10 @@ impl<'a> Story<'a> {
         let tries = expected_tries(city.parameters.pow_limit());
         self.say(&format!(
             "\n{title}\n   {} is founded on its first block, {}.\n   \
-             Its rule: a block's hash must be so small that finding one takes about {}tries.",
+             Its rule: a block's hash must be so small that finding one takes about {} tries.",
             city.parameters.name(),
             short(city.genesis.hash()),
-            si(tries)
+            spoken_count(tries)
         ))
     }
 
@@ -72,11 +72,11 @@ impl<'a> Story<'a> {
         let (hashes, took) = work;
         let records = records.iter().map(|record| format!("        {record}\n")).collect::<Vec<_>>().concat();
         self.say(&format!(
-            "   block {height}\n{records}      root {}…  nonce {}  hash {}  ({}tries in {})",
+            "   block {height}\n{records}      root {}…  nonce {}  hash {}  ({} tries in {})",
             &root.to_display_hex()[..12],
             seal.header().nonce,
             short(seal.hash()),
-            si(hashes as f64),
+            spoken_count(hashes as f64),
             spoken(took)
         ))
     }
@@ -106,6 +106,11 @@ impl<'a> Story<'a> {
             &fault.found.to_string()[..16]
         ))
     }
+}
+
+/// A number for people: `2.1 million`, `840 thousand`.
+fn spoken_count(count: f64) -> String {
+    if count >= 1e6 { format!("{:.1} million", count / 1e6) } else { format!("{:.0} thousand", (count / 1e3).max(1.0)) }
 }
 
 /// How many hashes it takes to meet a target, on average: 2^256 over the number of hashes that do.

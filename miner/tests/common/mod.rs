@@ -11,28 +11,28 @@ use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot};
 use serde_json::Value;
 
 /// The header of Bitcoin's genesis block, in wire order.
-pub const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+pub(crate) const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
 
 /// Its hash as block explorers show it.
-pub const GENESIS_HASH: &str = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
+pub(crate) const GENESIS_HASH: &str = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
 
 /// What a run of the binary came to.
 #[derive(Debug)]
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// The answer as JSON: one line, and nothing else on stdout.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stdout.matches('\n').count(), 1, "one line of JSON: {self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Exit code 2 with a message that holds all of these words.
-    pub fn refused(&self, words: &[&str]) {
+    pub(crate) fn refused(&self, words: &[&str]) {
         assert_eq!(self.code, 2, "{self:?}");
         for word in words {
             assert!(self.stderr.contains(word), "`{word}` is not in {self:?}");
@@ -52,7 +52,7 @@ impl From<Output> for Run {
 }
 
 /// The binary with an environment that holds none of its variables.
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cityseal"));
     command.args(arguments);
     for variable in ["CITYSEAL_KERNEL", "CITYSEAL_CONFIG", "CITYSEAL_LOG"] {
@@ -63,12 +63,12 @@ pub fn command(arguments: &[&str]) -> Command {
 }
 
 /// Runs the binary to its end.
-pub fn cityseal(arguments: &[&str]) -> Run {
+pub(crate) fn cityseal(arguments: &[&str]) -> Run {
     command(arguments).output().unwrap().into()
 }
 
 /// Runs the binary to its end, with these bytes on its stdin.
-pub fn cityseal_with_stdin(arguments: &[&str], stdin: &[u8]) -> Run {
+pub(crate) fn cityseal_with_stdin(arguments: &[&str], stdin: &[u8]) -> Run {
     let mut child =
         command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
@@ -81,10 +81,10 @@ pub fn cityseal_with_stdin(arguments: &[&str], stdin: &[u8]) -> Run {
 }
 
 /// A folder that goes away with the test.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("cityseal-cli-{}-{number}", std::process::id()));
@@ -92,12 +92,12 @@ impl Folder {
         Self(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// Writes a file and gives its path as an argument.
-    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
@@ -111,7 +111,7 @@ impl Drop for Folder {
 }
 
 /// A city whose blocks every second hash seals: its parameters as TOML, and its first `count` headers.
-pub fn city(count: usize) -> (String, Vec<BlockHeader>) {
+pub(crate) fn city(count: usize) -> (String, Vec<BlockHeader>) {
     let bits = CompactTarget::from_bits(0x207f_ffff);
     let (version, time) = (1, 1_700_000_000);
     let blank =
@@ -129,12 +129,12 @@ pub fn city(count: usize) -> (String, Vec<BlockHeader>) {
 }
 
 /// The header with its lowest nonce that meets its bits.
-pub fn sealed(header: BlockHeader) -> BlockHeader {
+pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
     (0..).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
 }
 
 /// Headers as packed bytes.
-pub fn packed(headers: &[BlockHeader]) -> Vec<u8> {
+pub(crate) fn packed(headers: &[BlockHeader]) -> Vec<u8> {
     headers.iter().flat_map(BlockHeader::to_wire).collect()
 }
