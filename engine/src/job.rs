@@ -196,12 +196,11 @@ impl JobHandle {
     /// Calls `wake` whenever the job has moved on (a seal, progress at a bounded rate, its end), from a worker's thread.
     /// It must return soon. Where the job has ended already it is called at once, on this thread.
     pub fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>) {
-        let ended = {
-            let mut state = self.cell.lock();
-            state.wakers.push(Arc::clone(&wake));
-            state.report.is_some()
-        };
-        if ended {
+        let mut state = self.cell.lock();
+        if state.report.is_none() {
+            state.wakers.push(wake);
+        } else {
+            drop(state);
             wake();
         }
     }

@@ -1,4 +1,5 @@
 //! Verification through the public door: any split of the input, any number of threads, cuts and closing messages.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::LazyLock;
 

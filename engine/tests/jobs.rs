@@ -1,4 +1,5 @@
 //! Jobs as their owner sees them: cancel, supersede, deadlines, many at once, wake-ups, the engine's end.
+#![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;

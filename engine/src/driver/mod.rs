@@ -398,8 +398,8 @@ impl Driver {
     fn nobody_left(&self) -> Option<String> {
         let gone = self.workers.iter().all(|worker| worker.standing == Standing::Gone);
         gone.then(|| {
-            let reasons = self.devices.iter().filter_map(|device| device.state.reason());
-            reasons.last().unwrap_or("no device was opened").to_owned()
+            let mut reasons = self.devices.iter().filter_map(|device| device.state.reason());
+            reasons.next_back().unwrap_or("no device was opened").to_owned()
         })
     }
 

@@ -221,7 +221,7 @@ impl Verifier {
     }
 
     fn send(&mut self, headers: Vec<u8>) {
-        let before = self.history.clone();
+        let before = self.history;
         self.history.advance(self.stream.parameters(), &headers);
         let segment = self.stream.segment(self.sequence, before, headers);
         self.sequence += 1;

@@ -255,7 +255,7 @@ impl Stream {
         statuses: &[DeviceStatus],
     ) -> VerifyReport {
         let state = self.lock();
-        let ending = match (self.known_cut(&state, received_bytes), finish) {
+        let ending = match (state.known_cut(received_bytes), finish) {
             (Some(cut), _) => Err(cut),
             (None, _) if cut => Err(Cut::NotFinished),
             (None, Some(finish)) => fits(finish, &state.joined),
@@ -273,15 +273,6 @@ impl Stream {
         }
     }
 
-    fn known_cut(&self, state: &State, received_bytes: u64) -> Option<Cut> {
-        let header = HEADER_LEN as u64;
-        let bytes = received_bytes % header;
-        if state.abandoned {
-            return Some(Cut::NoDevice);
-        }
-        (bytes > 0).then_some(Cut::WithinHeader { offset: received_bytes - bytes, bytes })
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -294,6 +285,15 @@ impl State {
             self.joined = before.join(summary);
             self.next += 1;
         }
+    }
+
+    /// Why the chain was not seen to its end, where that is known without its sender.
+    fn known_cut(&self, received_bytes: u64) -> Option<Cut> {
+        let bytes = received_bytes % HEADER_LEN as u64;
+        if self.abandoned {
+            return Some(Cut::NoDevice);
+        }
+        (bytes > 0).then_some(Cut::WithinHeader { offset: received_bytes - bytes, bytes })
     }
 
     /// Whether nothing more will come, or nothing that could change the verdict.
