@@ -1,4 +1,5 @@
 //! `cityseal bench`, `selftest` and `devices` as a script sees them; and a kernel that is broken on purpose.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `cityseal serve` tells where it listens and drains when asked; `cityseal demo` comes out as told.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
 mod common;
 

@@ -62,7 +62,7 @@ impl Contestant for DeviceRunner {
         let (left, question, wrong) = (&left, &*question, &**wrong);
         let hand = |backend| move || keep_busy(backend, question, left, wrong);
         let (took, ended) = together(backends.iter_mut().map(hand).collect());
-        let failed = ended.into_iter().map(joined).collect::<Result<(), _>>();
+        let failed = ended.into_iter().try_for_each(joined);
         failed.map(|()| took).map_err(|source| CommandError::Device { device: name.clone(), source })
     }
 

@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(question.judge(&Report::Search(search.clone())), Ok(()));
 
         let (first, _) = around_genesis(question.items);
-        let gap = (first..).find(|nonce| search.hits.iter().all(|hit| hit.nonce != *nonce)).unwrap();
+        let gap = (first..=u32::MAX).find(|nonce| search.hits.iter().all(|hit| hit.nonce != *nonce)).unwrap();
         search.hits.push(Hit { midstate: 0, nonce: gap });
         assert!(question.judge(&Report::Search(search)).unwrap_err().contains("is no hit"));
     }

@@ -131,7 +131,7 @@ pub(crate) fn city(count: usize) -> (String, Vec<BlockHeader>) {
 /// The header with its lowest nonce that meets its bits.
 pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
-    (0..).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
+    (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
 }
 
 /// Headers as packed bytes.
