@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 /// Says that `test` does not run for want of `resource`; where `CITYSEAL_REQUIRE` names it, that is a failure.
+#[expect(clippy::print_stderr, reason = "a skip is said aloud, and only here")]
 pub(crate) fn skip(test: &str, resource: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     let is_required = required.split(',').any(|name| name.trim() == resource);

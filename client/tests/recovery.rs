@@ -1,0 +1,198 @@
+//! Connections that break, events that are no longer kept, jobs that a restarted service has lost: the client goes on.
+
+#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cityseal_chain::{Network, Parameters, SealTemplate, Target};
+use cityseal_client::{Client, ClientError, ClientOptions, JobEvent, RetryPolicy, SealOutcome, SealRequest};
+use cityseal_proto::v1;
+use cityseal_proto::v1::seal_service_server::{SealService, SealServiceServer};
+use cityseal_proto::v1::watch_job_response::Event;
+use prost::bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{Iter, iter};
+use tonic::transport::Server;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+type Events = Vec<Result<v1::WatchJobResponse, Status>>;
+
+/// A service whose watches go as they are scripted, one after another, and that writes down what it is asked.
+#[derive(Clone, Default)]
+struct Scripted(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    /// Refusals of the first submissions.
+    refusals: VecDeque<Status>,
+    watches: VecDeque<Result<Events, Status>>,
+    submitted: Vec<v1::SubmitSealRequest>,
+    watched: Vec<v1::WatchJobRequest>,
+}
+
+/// A header that every hash seals.
+fn template() -> SealTemplate {
+    SealTemplate::builder(*Parameters::of(Network::Regtest).genesis()).target(Target::MAX).build().unwrap()
+}
+
+fn event(seq: u64, event: Event) -> v1::WatchJobResponse {
+    let job = v1::Job { state: v1::JobState::Sealed.into(), ..Default::default() };
+    v1::WatchJobResponse { seq, job: Some(job), event: Some(event) }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "events and failures stand in one script")]
+fn accepted() -> Result<v1::WatchJobResponse, Status> {
+    Ok(event(1, Event::Accepted(v1::JobAccepted {})))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "events and failures stand in one script")]
+fn ended(seq: u64) -> Result<v1::WatchJobResponse, Status> {
+    let header = template().header().to_owned();
+    let hash = Bytes::copy_from_slice(&header.hash().to_wire());
+    let seal = v1::Seal { header: Bytes::copy_from_slice(&header.to_wire()), hash, extranonce: None };
+    Ok(event(seq, Event::Ended(v1::SealResult { seals: vec![seal], ..Default::default() })))
+}
+
+fn rich(code: Code, reason: &str, numbers: &[(&str, &str)]) -> Status {
+    let metadata: HashMap<String, String> = numbers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Status::with_error_details(code, reason, ErrorDetails::with_error_info(reason, "cityseal", metadata))
+}
+
+fn not_found() -> Status {
+    rich(Code::NotFound, "JOB_NOT_FOUND", &[("epoch", "2")])
+}
+
+async fn serve(watches: impl IntoIterator<Item = Result<Events, Status>>) -> (Scripted, Client) {
+    let scripted = Scripted::default();
+    scripted.0.lock().unwrap().watches = watches.into_iter().collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Server::builder().add_service(SealServiceServer::new(scripted.clone()));
+    tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+    let retry = RetryPolicy { pause_first: Duration::from_millis(1), ..RetryPolicy::default() };
+    let client = Client::connect(ClientOptions::new(format!("http://{address}")).retry(retry)).await.unwrap();
+    (scripted, client)
+}
+
+impl Scripted {
+    fn seqs_asked_for(&self) -> Vec<u64> {
+        self.0.lock().unwrap().watched.iter().map(|request| request.from_seq).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_watch_that_breaks_is_taken_up_at_the_next_event() {
+    let broken = vec![accepted(), Err(Status::unavailable("gone"))];
+    let (service, client) = serve([Ok(broken), Err(Status::unavailable("still gone")), Ok(vec![ended(2)])]).await;
+    let answer = client.seal(&SealRequest::new(template())).await.unwrap();
+    assert_eq!((answer.outcome, answer.seals.len()), (SealOutcome::Sealed, 1));
+    assert_eq!(service.seqs_asked_for(), [1, 2, 2]);
+    assert_eq!(service.0.lock().unwrap().submitted.len(), 1);
+}
+
+#[tokio::test]
+async fn a_watch_that_ends_before_the_job_is_taken_up_again() {
+    let (service, client) = serve([Ok(vec![accepted()]), Ok(vec![ended(2)])]).await;
+    assert!(client.seal(&SealRequest::new(template())).await.is_ok());
+    assert_eq!(service.seqs_asked_for(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_from_the_oldest_event_that_is_kept() {
+    let lost = rich(Code::OutOfRange, "SEQ_OUT_OF_RANGE", &[("oldest_seq", "40"), ("latest_seq", "90")]);
+    let (service, client) = serve([Err(lost), Ok(vec![ended(40)])]).await;
+    let mut watch = client.watch("1-1", 3);
+    assert!(matches!(watch.next().await.unwrap(), Some(JobEvent::Ended { .. })));
+    assert!(watch.next().await.unwrap().is_none());
+    assert_eq!(service.seqs_asked_for(), [3, 40]);
+}
+
+#[tokio::test]
+async fn a_job_that_a_restarted_service_has_lost_is_submitted_again_under_the_same_request_id() {
+    let (service, client) = serve([Ok(vec![accepted()]), Err(not_found()), Ok(vec![accepted(), ended(2)])]).await;
+    let answer = client.seal(&SealRequest::new(template()).supersedes("1-0")).await.unwrap();
+    assert_eq!(answer.outcome, SealOutcome::Sealed);
+    let script = service.0.lock().unwrap();
+    let [first, second] = &script.submitted[..] else { panic!("{} submissions", script.submitted.len()) };
+    assert_eq!(first.request_id, second.request_id);
+    // The job that was to be superseded is lost too: naming it again would be refused.
+    assert_eq!((first.supersedes_job_id.as_str(), second.supersedes_job_id.as_str()), ("1-0", ""));
+}
+
+#[tokio::test]
+async fn a_job_that_is_lost_again_and_again_is_given_up() {
+    let (_service, client) = serve((0..9).map(|_| Err(not_found()))).await;
+    let error = client.seal(&SealRequest::new(template())).await.unwrap_err();
+    assert!(matches!(error, ClientError::JobLost { times: 9, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_submission_is_made_again_when_the_service_asks_for_it_and_not_when_it_refuses() {
+    let (service, client) = serve([Ok(vec![ended(1)])]).await;
+    let mut busy = ErrorDetails::with_error_info("QUOTA_EXCEEDED", "cityseal", HashMap::new());
+    busy.set_retry_info(Some(Duration::from_millis(1)));
+    let busy = Status::with_error_details(Code::ResourceExhausted, "full", busy);
+    service.0.lock().unwrap().refusals = VecDeque::from([busy, Status::unavailable("restarting")]);
+    assert!(client.seal(&SealRequest::new(template())).await.is_ok());
+    assert_eq!(service.0.lock().unwrap().submitted.len(), 3);
+    service.0.lock().unwrap().refusals = VecDeque::from([rich(Code::InvalidArgument, "INVALID_FIELD", &[])]);
+    let error = client.seal(&SealRequest::new(template())).await.unwrap_err();
+    assert!(matches!(error, ClientError::Refused { code: Code::InvalidArgument, .. }), "{error}");
+    assert_eq!(service.0.lock().unwrap().submitted.len(), 4);
+}
+
+#[tokio::test]
+async fn an_address_without_a_service_is_unreachable_and_one_that_is_none_is_refused() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let once = RetryPolicy { give_up_after: Duration::ZERO, ..RetryPolicy::default() };
+    let error = Client::connect(ClientOptions::new(format!("http://{nobody}")).retry(once)).await.unwrap_err();
+    assert!(
+        matches!(&error, ClientError::Unreachable { address, .. } if address.contains(&nobody.to_string())),
+        "{error}"
+    );
+    for none in ["", "http://", "not an address"] {
+        let error = Client::connect(ClientOptions::new(none).retry(once)).await.unwrap_err();
+        assert!(matches!(error, ClientError::Address { .. }), "{none}: {error}");
+    }
+}
+
+#[tonic::async_trait]
+impl SealService for Scripted {
+    type WatchJobStream = Iter<std::vec::IntoIter<Result<v1::WatchJobResponse, Status>>>;
+
+    async fn submit_seal(
+        &self,
+        request: Request<v1::SubmitSealRequest>,
+    ) -> Result<Response<v1::SubmitSealResponse>, Status> {
+        let mut script = self.0.lock().unwrap();
+        script.submitted.push(request.into_inner());
+        if let Some(refusal) = script.refusals.pop_front() {
+            return Err(refusal);
+        }
+        let job = v1::Job { id: format!("1-{}", script.submitted.len()), ..Default::default() };
+        Ok(Response::new(v1::SubmitSealResponse { job: Some(job), replayed: false }))
+    }
+
+    async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
+        let mut script = self.0.lock().unwrap();
+        script.watched.push(request.into_inner());
+        let watch = script.watches.pop_front().unwrap_or_else(|| Err(Status::internal("the script is at its end")));
+        Ok(Response::new(iter(watch?)))
+    }
+
+    async fn get_job(&self, _: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+
+    async fn cancel_job(&self, _: Request<v1::CancelJobRequest>) -> Result<Response<v1::CancelJobResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+
+    async fn list_jobs(&self, _: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+}
