@@ -65,6 +65,9 @@ pub struct HashKernel {
 
 impl HashKernel {
     /// The preferred kernel of this CPU: the first of [`KernelName::LADDER`] that runs here and answers right.
+    ///
+    /// # Panics
+    /// If even the portable kernel gives a wrong answer, as [`HashKernel::portable`] does.
     pub fn detect() -> Self {
         Features::of_this_cpu()
             .ladder()

@@ -23,16 +23,16 @@ pub(crate) trait Row {
 #[inline(always)]
 pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
     assert_eq!(rows.len(), R::LEN * digests.len(), "{} bytes a message", R::LEN);
-    let mut ragged_rows = [0; LANES_MAX * HEADER_LEN];
+    let mut ragged_rows = CacheAligned([0; LANES_MAX * HEADER_LEN]);
     let mut ragged_digests = [[0; 32]; LANES_MAX];
     for (rows, digests) in rows.chunks(R::LEN * L::COUNT).zip(digests.chunks_mut(L::COUNT)) {
         let count = digests.len();
         let whole = count == L::COUNT;
         if !whole {
-            ragged_rows[..rows.len()].copy_from_slice(rows);
+            ragged_rows.0[..rows.len()].copy_from_slice(rows);
         }
         // One call only: what is inlined here is thousands of instructions.
-        let [a, b, c, d, e, f, g, h] = R::hash::<L>(if whole { rows } else { &ragged_rows });
+        let [a, b, c, d, e, f, g, h] = R::hash::<L>(if whole { rows } else { &ragged_rows.0 });
         let target = if whole { &mut *digests } else { &mut ragged_digests };
         L::store_columns([a, b, c, d], target, 0);
         L::store_columns([e, f, g, h], target, 16);
@@ -41,6 +41,10 @@ pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]])
         }
     }
 }
+
+/// Its alignment is the whole stack frame's: without it the compiler lets spilled vectors straddle cache lines.
+#[repr(align(64))]
+struct CacheAligned([u8; LANES_MAX * HEADER_LEN]);
 
 /// Double SHA-256 of an 80-byte header.
 pub(crate) struct HeaderRow;

@@ -3,17 +3,27 @@
 
 use super::lanes::{Lanes, small_sigma0, small_sigma1};
 
-/// Runs the block once for each round, 0 to 63, with the round's number as the constant named first: code without loops,
-/// indices or branches, whatever the optimiser thinks of unrolling.
+/// Runs the block once for each round of the range, with the round's number as the constant named first: code without
+/// loops, indices or branches, whatever the optimiser thinks of unrolling.
 macro_rules! each_round {
-    ($t:ident => $body:block) => {
-        $crate::lanewise::message::each_round!(@ $t $body
+    ($t:ident in $first:tt..=$last:tt => $body:block) => {
+        $crate::lanewise::message::each_round!(@ $t $first $last $body
             0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
             32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63);
     };
-    (@ $t:ident $body:block $($number:literal)*) => { $({ const $t: usize = $number; $body })* };
+    (@ $t:ident $first:tt $last:tt $body:block $($number:literal)*) => {
+        $({
+            const $t: usize = $number;
+            if const { $crate::lanewise::message::is_within($first, $t, $last) } $body
+        })*
+    };
 }
 pub(crate) use each_round;
+
+/// Whether round `t` is in `first..=last`.
+pub(crate) const fn is_within(first: usize, t: usize, last: usize) -> bool {
+    first <= t && t <= last
+}
 
 /// What is known of a message word before the loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,12 +102,12 @@ const fn back(t: usize, distance: usize) -> usize {
     t.saturating_sub(distance)
 }
 
-/// Whether some term of word `t` (16 or above) has the kind.
-const fn has_term<S: Shape>(t: usize, kind: Kind) -> bool {
-    is(&S::KINDS, back(t, 2), kind)
-        || is(&S::KINDS, back(t, 7), kind)
-        || is(&S::KINDS, back(t, 15), kind)
-        || is(&S::KINDS, back(t, 16), kind)
+/// Whether some term of word `t` (16 or above) is known.
+const fn has_known_term<S: Shape>(t: usize) -> bool {
+    is(&S::KINDS, back(t, 16), Kind::Known)
+        || is(&S::KINDS, back(t, 15), Kind::Known)
+        || is(&S::KINDS, back(t, 7), Kind::Known)
+        || is(&S::KINDS, back(t, 2), Kind::Known)
 }
 
 /// The last sixteen words of a schedule, word `t` in place `t % 16`. Words that do not vary are never read.
@@ -121,11 +131,11 @@ pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<
 /// The oldest terms are added first: `σ1` of the word before the last comes late, and nothing should wait on it.
 #[inline(always)]
 pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known_sums: &[u32; 64]) -> L {
-    let mut sum = Sum(None);
+    let mut sum = Sum::new();
     if const { varies::<S>(back(T, 16)) } {
         sum = sum.plus(window[T % 16]);
     }
-    if const { has_term::<S>(T, Kind::Known) } {
+    if const { has_known_term::<S>(T) } {
         sum = sum.plus(L::splat(known_sums[T]));
     }
     if const { varies::<S>(back(T, 15)) } {
@@ -141,10 +151,19 @@ pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known
 }
 
 /// A sum whose first term costs no addition.
+///
+/// It branches on whether there is a term yet. All of that is folded away, but until then the branches cut the function
+/// into short blocks; written without them, as one block of a hundred thousand instructions, it takes LLVM twice as
+/// long.
 #[derive(Clone, Copy)]
 struct Sum<L>(Option<L>);
 
 impl<L: Lanes> Sum<L> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self(None)
+    }
+
     #[inline(always)]
     fn plus(self, term: L) -> Self {
         match self.0 {

@@ -11,4 +11,4 @@ pub(crate) mod rounds;
 pub(crate) mod search;
 
 #[cfg(test)]
-mod scalar;
+mod counted;

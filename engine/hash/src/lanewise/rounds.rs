@@ -6,7 +6,6 @@ use super::message::{Shape, Window, each_round, varies, word};
 use crate::constants::{IV, K};
 
 /// The eight working variables (FIPS 180-4, section 6.2.2).
-#[derive(Clone, Copy)]
 pub(crate) struct State<L> {
     a: L,
     b: L,
@@ -26,44 +25,48 @@ impl<L: Lanes> State<L> {
 
     /// `T1` of the standard; `kw` is the round's constant plus its message word.
     #[inline(always)]
-    fn t1(self, kw: L) -> L {
+    fn t1(&self, kw: L) -> L {
         self.h.add(kw).add(self.e.choose(self.f, self.g)).add(big_sigma1(self.e))
     }
 
-    /// The state after `a` and `e` have been made.
+    /// `T2` of the standard.
     #[inline(always)]
-    fn shifted(self, a: L, e: L) -> Self {
+    fn t2(&self) -> L {
+        self.a.majority(self.b, self.c).add(big_sigma0(self.a))
+    }
+
+    /// The variables after a round that made `a` and `e`.
+    #[inline(always)]
+    fn shifted(&self, a: L, e: L) -> Self {
         Self { a, b: self.a, c: self.b, d: self.c, e, f: self.e, g: self.f, h: self.g }
     }
 
     /// One round.
     #[inline(always)]
-    pub(crate) fn round(self, kw: L) -> Self {
+    pub(crate) fn round(&self, kw: L) -> Self {
         let t1 = self.t1(kw);
-        let t2 = self.a.majority(self.b, self.c).add(big_sigma0(self.a));
-        self.shifted(t1.add(t2), self.d.add(t1))
+        self.shifted(t1.add(self.t2()), t1.add(self.d))
     }
 
-    /// One round of which only `e` will be read.
+    /// One round of which only `e` will be read: the new `a` is not made, the older ones move on.
     #[inline(always)]
-    pub(crate) fn round_e_only(self, kw: L) -> Self {
+    pub(crate) fn round_e_only(&self, kw: L) -> Self {
         self.shifted(self.a, self.next_e(kw))
     }
 
     /// `e` after one more round.
     #[inline(always)]
-    pub(crate) fn next_e(self, kw: L) -> L {
+    pub(crate) fn next_e(&self, kw: L) -> L {
         self.t1(kw).add(self.d)
     }
 
     /// Round 63 and the feed-forward of a chaining value that is the same in every lane: its constants absorb two of the
     /// feed-forward's additions, and one is saved.
     #[inline(always)]
-    pub(crate) fn last_round(self, word: L, chaining: &[u32; 8]) -> [L; 8] {
+    pub(crate) fn last_round(&self, word: L, chaining: &[u32; 8]) -> [L; 8] {
         let t1 = self.t1(word);
-        let mixed = self.a.majority(self.b, self.c).add(big_sigma0(self.a));
         [
-            t1.add(L::splat(K[63].wrapping_add(chaining[0]))).add(mixed),
+            t1.add(self.t2().add(L::splat(K[63].wrapping_add(chaining[0])))),
             self.a.add(L::splat(chaining[1])),
             self.b.add(L::splat(chaining[2])),
             self.c.add(L::splat(chaining[3])),
@@ -76,7 +79,7 @@ impl<L: Lanes> State<L> {
 
     /// Adds the chaining value after the last round.
     #[inline(always)]
-    fn feed_forward(self, chaining: [L; 8]) -> [L; 8] {
+    fn feed_forward(&self, chaining: [L; 8]) -> [L; 8] {
         let [a, b, c, d, e, f, g, h] = chaining;
         [
             self.a.add(a),
@@ -124,8 +127,8 @@ impl KnownStart {
         }
     }
 
-    /// The four rounds, 7 additions fewer than four plain ones. `words` are their message words; those that the constants
-    /// hold already are `None`.
+    /// The four rounds, eight additions fewer than four plain ones. `words` are the message words of the last three; those
+    /// that the constants hold already are `None`.
     #[inline(always)]
     pub(crate) fn rounds<L: Lanes>(&self, first: L, words: [Option<L>; 3]) -> State<L> {
         let [older_a, oldest_a] = [L::splat(self.older_a[0]), L::splat(self.older_a[1])];
@@ -185,7 +188,7 @@ pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(window: &mut Window<
 #[inline(always)]
 pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
     let mut state = State::new(chaining);
-    each_round!(T => {
+    each_round!(T in 0..=63 => {
         let kw = scheduled::<L, S, T>(&mut window, sums);
         state = state.round(kw);
     });
@@ -196,11 +199,9 @@ pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut window: Window<
 #[inline(always)]
 pub(crate) fn compress_from_iv<L: Lanes, S: Shape>(mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
     let mut state = rounds_from_iv(&window);
-    each_round!(T => {
-        if const { T >= 4 && T < 63 } {
-            let kw = scheduled::<L, S, T>(&mut window, sums);
-            state = state.round(kw);
-        }
+    each_round!(T in 4..=62 => {
+        let kw = scheduled::<L, S, T>(&mut window, sums);
+        state = state.round(kw);
     });
     state.last_round(word::<L, S, 63>(&window, sums), &IV)
 }

@@ -12,16 +12,24 @@ use crate::{Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput};
 /// The nonce is word 3 of a header's second block.
 const NONCE_WORD: usize = 3;
 
+/// The nonce enters in round 3; in the three that follow `d` and `h` are still known.
+const FIRST_WHOLE_ROUND: usize = NONCE_WORD + 4;
+
 /// Word 18 is the first varying one after the nonce: below it the schedule is known.
 const FIRST_COMPUTED: usize = 18;
 
 /// Round after which only `e` is read: the top word is `e` of round 60, whose inputs are `a` of round 56 and `e` of 56 to 59.
 const LAST_FULL_ROUND: usize = 56;
+const FIRST_E_ONLY_ROUND: usize = LAST_FULL_ROUND + 1;
+const LAST_E_ONLY_ROUND: usize = TOP_WORD_ROUND - 1;
 
 /// The round that makes the top word: it moves from `e` to `h` in the three rounds that are left out.
 const TOP_WORD_ROUND: usize = 60;
 
 /// All of a search that is known before its loop.
+///
+/// Its alignment is the whole stack frame's: without it the compiler lets spilled vectors straddle cache lines.
+#[repr(align(64))]
 struct FoldedSearch {
     /// Known sums of the second block's schedule, shared by all midstates.
     sums: [u32; 64],
@@ -119,24 +127,21 @@ type Schedule<L> = [L; 64];
 fn fill_schedule<L: Lanes>(schedule: &mut Schedule<L>, nonce_words: L, sums: &[u32; 64]) {
     let zero = L::splat(0);
     let mut window: Window<L> = four_words([zero, zero, zero, nonce_words]);
-    each_round!(T => {
-        if const { T >= FIRST_COMPUTED } {
-            window[T % 16] = word::<L, NonceBlock, T>(&window, sums);
-            // The last round adds its constant together with the midstate.
-            schedule[T] = if const { T < 63 } { window[T % 16].add(L::splat(K[T])) } else { window[T % 16] };
-        }
+    each_round!(T in FIRST_COMPUTED..=62 => {
+        window[T % 16] = word::<L, NonceBlock, T>(&window, sums);
+        schedule[T] = window[T % 16].add(L::splat(K[T]));
     });
+    // The last round adds its constant together with the midstate.
+    schedule[63] = word::<L, NonceBlock, 63>(&window, sums);
 }
 
 /// The last word of the double hash, as the state holds it (the top word with its bytes reversed).
 #[inline(always)]
 fn last_state_words<L: Lanes>(nonce_words: L, start: &Start, schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
     let mut state = start.rounds.rounds(nonce_words, [None, None, None]);
-    each_round!(T => {
-        if const { T > NONCE_WORD + 3 && T < 63 } {
-            let kw = if const { varies::<NonceBlock>(T) } { schedule[T] } else { L::splat(K[T].wrapping_add(sums[T])) };
-            state = state.round(kw);
-        }
+    each_round!(T in FIRST_WHOLE_ROUND..=62 => {
+        let kw = if const { varies::<NonceBlock>(T) } { schedule[T] } else { L::splat(K[T].wrapping_add(sums[T])) };
+        state = state.round(kw);
     });
     last_word_of_digest(state.last_round(schedule[63], &start.midstate))
 }
@@ -147,14 +152,13 @@ pub(super) fn last_word_of_digest<L: Lanes>(digest: [L; 8]) -> L {
     let sums = const { &Padded::<8>::sums(DIGEST_BITS) };
     let mut window = eight_words(digest);
     let mut state = rounds_from_iv(&window);
-    each_round!(T => {
-        if const { T >= 4 && T <= LAST_FULL_ROUND } {
-            let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
-            state = state.round(kw);
-        } else if const { T > LAST_FULL_ROUND && T < TOP_WORD_ROUND } {
-            let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
-            state = state.round_e_only(kw);
-        }
+    each_round!(T in 4..=LAST_FULL_ROUND => {
+        let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
+        state = state.round(kw);
+    });
+    each_round!(T in FIRST_E_ONLY_ROUND..=LAST_E_ONLY_ROUND => {
+        let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
+        state = state.round_e_only(kw);
     });
     let kw = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, sums).add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7])));
     state.next_e(kw)

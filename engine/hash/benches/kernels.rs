@@ -1,0 +1,106 @@
+//! Every kernel on one thread, beside a plain `sha2` loop over the same input. Each answer is compared with the plain
+//! loop's before anything is timed.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+
+use std::hint::black_box;
+
+use cityseal_hash::{HEADER_LEN, HashKernel, HitBuffer, Midstate, NODE_LEN, SearchInput, yardstick};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+
+/// Nonces in one search, over all its midstates together.
+const NONCES: u32 = 1 << 16;
+/// Messages in one bulk run: 1.3 MB of headers, beyond the inner caches.
+const MESSAGES: usize = 1 << 14;
+/// About 64 hits in a search, so that an empty answer is no answer.
+const TOP_WORD_MAX: u32 = u32::MAX >> 10;
+
+const HEADER76: [u8; 76] = [0x37; 76];
+
+fn midstates(count: usize) -> Vec<Midstate> {
+    let block = |i: usize| core::array::from_fn(|at| if at == 0 { HEADER76[0] ^ i as u8 } else { HEADER76[at] });
+    (0..count).map(|i| Midstate::of(&block(i))).collect()
+}
+
+fn scan(kernel: HashKernel, midstates: &[Midstate]) -> HitBuffer {
+    let input = SearchInput { midstates, tail: HEADER76[64..].try_into().unwrap(), top_word_max: TOP_WORD_MAX };
+    let mut hits = HitBuffer::new(4_096);
+    kernel.scan(&input, 0, NONCES / midstates.len() as u32 - 1, &mut hits);
+    hits
+}
+
+fn plain_scan(nonces: u32) -> HitBuffer {
+    let mut hits = HitBuffer::new(4_096);
+    yardstick::sha2_whole_header_scan(&HEADER76, 0, nonces - 1, TOP_WORD_MAX, &mut hits);
+    hits
+}
+
+/// The hits of the first midstate are those of the plain loop over the whole header.
+fn assert_hits(kernel: HashKernel, midstates: &[Midstate]) {
+    let hits: Vec<_> = scan(kernel, midstates).into_sorted().into_iter().filter(|hit| hit.midstate == 0).collect();
+    assert!(!hits.is_empty());
+    assert_eq!(hits, plain_scan(NONCES / midstates.len() as u32).into_sorted(), "{kernel:?}");
+}
+
+fn search(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("search");
+    group.throughput(Throughput::Elements(u64::from(NONCES)));
+    group.bench_function("sha2_whole_header", |bencher| bencher.iter(|| plain_scan(black_box(NONCES))));
+    for kernel in HashKernel::all_available() {
+        for count in [1, 2, 4, 8] {
+            let midstates = midstates(count);
+            assert_hits(kernel, &midstates);
+            let name = format!("{}/{count}_midstates", kernel.name());
+            group.bench_function(name, |bencher| bencher.iter(|| scan(kernel, black_box(&midstates))));
+        }
+    }
+    group.finish();
+}
+
+type Hash<'a> = &'a dyn Fn(&[u8], &mut [[u8; 32]]);
+
+fn messages(len: usize) -> Vec<u8> {
+    (0..len * MESSAGES).map(|i| (i as u8).wrapping_mul(97) ^ (i >> 8) as u8).collect()
+}
+
+fn digests(hash: Hash<'_>, rows: &[u8]) -> Vec<[u8; 32]> {
+    let mut digests = vec![[0; 32]; MESSAGES];
+    hash(rows, &mut digests);
+    digests
+}
+
+fn time(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, hash: Hash<'_>, rows: &[u8]) {
+    let mut digests = vec![[0; 32]; MESSAGES];
+    group.bench_function(name, |bencher| bencher.iter(|| hash(black_box(rows), &mut digests)));
+}
+
+fn bulk(
+    criterion: &mut Criterion,
+    name: &str,
+    rows: &[u8],
+    plain: Hash<'_>,
+    hash: fn(HashKernel, &[u8], &mut [[u8; 32]]),
+) {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(MESSAGES as u64));
+    let expected = digests(plain, rows);
+    time(&mut group, "sha2", plain, rows);
+    for kernel in HashKernel::all_available() {
+        let fast: Hash<'_> = &|rows, out| hash(kernel, rows, out);
+        assert!(digests(fast, rows) == expected, "{kernel:?} gives wrong digests");
+        time(&mut group, kernel.name(), fast, rows);
+    }
+    group.finish();
+}
+
+fn headers(criterion: &mut Criterion) {
+    bulk(criterion, "headers", &messages(HEADER_LEN), &yardstick::sha2_headers, HashKernel::hash_headers);
+}
+
+fn nodes(criterion: &mut Criterion) {
+    let rows = messages(NODE_LEN);
+    bulk(criterion, "nodes", &rows, &yardstick::sha2_nodes, HashKernel::hash_nodes);
+    bulk(criterion, "nodes_rfc6962", &rows, &yardstick::sha2_nodes_rfc6962, HashKernel::hash_nodes_rfc6962);
+}
+
+criterion_group!(benches, search, headers, nodes);
+criterion_main!(benches);

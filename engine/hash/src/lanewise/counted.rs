@@ -1,0 +1,173 @@
+//! One lane in a plain word that counts its operations: the lane-wise algorithm where any machine can test it, and the
+//! budget of its foldings. Constants are free; each method is one operation, as on AVX-512.
+
+use core::cell::Cell;
+
+use super::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, Row};
+use super::lanes::{LANES_MAX, Lanes};
+use super::search;
+use crate::{HitBuffer, Midstate, SearchInput, yardstick};
+
+/// How many of each operation this thread has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    adds: usize,
+    rotates: usize,
+    shifts: usize,
+    three_input_logic: usize,
+    compares: usize,
+}
+
+impl Tally {
+    fn total(self) -> usize {
+        self.adds + self.rotates + self.shifts + self.three_input_logic + self.compares
+    }
+}
+
+thread_local! {
+    static TALLY: Cell<Tally> = Cell::default();
+}
+
+fn count(operation: impl FnOnce(&mut Tally)) {
+    let mut tally = TALLY.get();
+    operation(&mut tally);
+    TALLY.set(tally);
+}
+
+/// Runs `work` and gives what it cost.
+fn tally_of(work: impl FnOnce()) -> Tally {
+    TALLY.take();
+    work();
+    TALLY.take()
+}
+
+#[derive(Clone, Copy)]
+struct Counted(u32);
+
+impl Lanes for Counted {
+    const COUNT: usize = 1;
+
+    fn splat(word: u32) -> Self {
+        Self(word)
+    }
+
+    fn lane_numbers_in_top_byte() -> Self {
+        Self(0)
+    }
+
+    fn add(self, other: Self) -> Self {
+        count(|tally| tally.adds += 1);
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    fn rotr<const R: i32, const L: i32>(self) -> Self {
+        assert_eq!(R + L, 32, "a rotation is two shifts that make up a word");
+        count(|tally| tally.rotates += 1);
+        Self((self.0 >> R) | (self.0 << L))
+    }
+
+    fn shr<const N: i32>(self) -> Self {
+        count(|tally| tally.shifts += 1);
+        Self(self.0 >> N)
+    }
+
+    fn shl<const N: i32>(self) -> Self {
+        count(|tally| tally.shifts += 1);
+        Self(self.0 << N)
+    }
+
+    fn xor3(self, second: Self, third: Self) -> Self {
+        count(|tally| tally.three_input_logic += 1);
+        Self(self.0 ^ second.0 ^ third.0)
+    }
+
+    fn choose(self, on_one: Self, on_zero: Self) -> Self {
+        count(|tally| tally.three_input_logic += 1);
+        Self((self.0 & on_one.0) | (!self.0 & on_zero.0))
+    }
+
+    fn majority(self, second: Self, third: Self) -> Self {
+        count(|tally| tally.three_input_logic += 1);
+        Self((self.0 & second.0) | (self.0 & third.0) | (second.0 & third.0))
+    }
+
+    fn some_lane_is_zero_under(self, mask: u32) -> bool {
+        count(|tally| tally.compares += 1);
+        self.0 & mask == 0
+    }
+
+    fn store(self, words: &mut [u32; LANES_MAX]) {
+        words[0] = self.0;
+    }
+
+    fn load_columns(rows: &[u8], _stride: usize, offset: usize) -> [Self; 4] {
+        let words = rows[offset..][..16].as_chunks::<4>().0;
+        core::array::from_fn(|i| Self(u32::from_be_bytes(words[i])))
+    }
+
+    fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
+        for (bytes, word) in digests[0][offset..].as_chunks_mut::<4>().0.iter_mut().zip(columns) {
+            *bytes = word.0.to_be_bytes();
+        }
+    }
+}
+
+const HEADER: [u8; 80] = [0x5a; 80];
+
+fn tally_of_one_group(midstates: usize) -> Tally {
+    let midstates = vec![Midstate([7; 8]); midstates];
+    let input = SearchInput { midstates: &midstates, tail: [9; 12], top_word_max: 0 };
+    tally_of(|| search::scan::<Counted>(&input, 0, 0, &mut HitBuffer::new(1)))
+}
+
+#[test]
+fn one_group_of_nonces_costs_no_more_than_the_folded_count() {
+    let tally = tally_of_one_group(1);
+    // The nonce's own addition (of the lane numbers) and the compare included. 2,847 is the count that was to be reached;
+    // the folding of the last round into the feed-forward saves one addition more.
+    let expected = Tally { adds: 1_042, rotates: 1_020, shifts: 156, three_input_logic: 628, compares: 1 };
+    assert_eq!(tally, expected);
+    assert_eq!(tally.total(), 2_847);
+}
+
+#[test]
+fn each_further_midstate_saves_the_schedule() {
+    // The nonce: 1 addition. 46 words: 110 additions and 76 sigmas of 4 operations. 45 round constants.
+    let schedule = 1 + 110 + 76 * 4 + 45;
+    let [one, two, eight] = [1, 2, 8].map(|count| tally_of_one_group(count).total());
+    assert_eq!(one - schedule, two - one);
+    assert_eq!(one + 7 * (one - schedule), eight);
+}
+
+#[test]
+fn whole_digests_cost_no_more_than_their_folded_counts() {
+    let cost = |hash: fn(&[u8]) -> [Counted; 8]| tally_of(|| _ = hash(&HEADER)).total();
+    // From the initial value: 20 additions in rounds 0 to 3, 59 rounds of 7, 14 in the last with the feed-forward, 48 words
+    // of 3; 126 big sigmas of 4, 126 choices and majorities, 96 small sigmas of 4.
+    let full = 20 + 59 * 7 + 14 + 48 * 3 + 126 * 4 + 126 + 96 * 4;
+    // The same with 8 words known: a round of 6 for each, 125 additions and 86 small sigmas in the schedule.
+    let digest = 20 + 8 * 6 + 51 * 7 + 14 + 125 + 126 * 4 + 126 + 86 * 4;
+    // From a state: 64 rounds with 128 big sigmas, 128 choices and majorities, 8 additions of feed-forward; then the rounds
+    // whose words are known, the other rounds, and the additions and small sigmas of the schedule.
+    let from_state = 128 * 4 + 128 + 8;
+    let header_end = from_state + 12 * 6 + 52 * 7 + 117 + 82 * 4;
+    let node_end = from_state + 64 * 6;
+    let prefixed_end = from_state + 18 * 6 + 46 * 7 + 109 + 73 * 4;
+    // Moving the bytes of 16 words on by one costs 3 operations a word, and one for the word that is carried out.
+    let moved = 16 * 3 + 1;
+    assert_eq!(cost(HeaderRow::hash), full + header_end + digest);
+    assert_eq!(cost(NodeRow::hash), full + node_end + digest);
+    assert_eq!(cost(PrefixedNodeRow::hash), moved + full + prefixed_end);
+}
+
+#[test]
+fn plain_words_give_the_hits_of_whole_headers() {
+    let (first_block, tail) = HEADER.split_first_chunk::<64>().unwrap();
+    let midstates = [Midstate::of(first_block)];
+    let input = SearchInput { midstates: &midstates, tail: tail[..12].try_into().unwrap(), top_word_max: u32::MAX / 3 };
+    let (mut hits, mut expected) = (HitBuffer::new(100), HitBuffer::new(100));
+    search::scan::<Counted>(&input, 90, 190, &mut hits);
+    yardstick::sha2_whole_header_scan(HEADER.first_chunk().unwrap(), 90, 190, input.top_word_max, &mut expected);
+    assert!(!expected.as_slice().is_empty());
+    assert_eq!(hits, expected);
+}
