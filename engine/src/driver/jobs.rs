@@ -214,10 +214,12 @@ impl Job {
             nonce_last: entry.nonce_last,
             device: name(entry.device),
         });
+        // A batch may hold several hits; who asked for one seal gets one.
+        let wanted = if self.all { usize::MAX } else { 1 };
         SealReport {
             coverage: coverage.collect(),
             outcome,
-            seals: std::mem::take(&mut self.seals).into_iter().collect(),
+            seals: std::mem::take(&mut self.seals).into_iter().take(wanted).collect(),
             hashes: self.coverage.volume(),
             devices: self.shares(devices),
         }

@@ -108,6 +108,15 @@ fn a_job_without_a_seal_is_exhausted_and_its_coverage_says_who_searched() {
 }
 
 #[test]
+fn who_asks_for_one_seal_gets_one_though_a_batch_holds_several() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(template(easy_target())));
+    play.work_off(CPU);
+    let report = play.end().unwrap();
+    assert_eq!((report.outcome, report.seals.len()), (SealOutcome::Sealed, 1));
+}
+
+#[test]
 fn all_seals_are_found_by_any_mix_of_workers() {
     let found = |order: &[usize]| {
         let mut play = Play::new();
