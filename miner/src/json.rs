@@ -15,7 +15,7 @@ pub(crate) struct ShareRow {
     /// What it ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kernel: Option<String>,
-    /// Hashes searched, a decimal string; absent from the answer of `verify`.
+    /// Double hashes done, a decimal string: nonces searched, or headers checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hashes: Option<String>,
     /// Headers hashed; absent from the answer of `seal`.

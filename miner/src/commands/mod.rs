@@ -22,7 +22,8 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
     let row = |share: &DeviceShare| ShareRow {
         name: share.name.clone(),
         kernel: (!share.kernel.is_empty()).then(|| share.kernel.clone()),
-        hashes: (work == Work::Hashes).then(|| share.hashes.to_string()),
+        // A header checked is a hash done, so `hashes` says in every answer who did how much.
+        hashes: Some(if work == Work::Headers { share.headers.to_string() } else { share.hashes.to_string() }),
         headers: (work == Work::Headers).then_some(share.headers),
         state: share.state.clone(),
     };
