@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use cityseal_chain::{ParametersError, TemplateError, TemplateFileError};
+use cityseal_client::ClientError;
 use cityseal_device::DeviceError;
 use cityseal_engine::{Blame, BuildError, VerifyRequestError};
 
@@ -124,6 +125,9 @@ pub(crate) enum CommandError {
     /// The service.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A call to the service failed, or its answer was refused.
+    #[error(transparent)]
+    Client(Box<ClientError>),
     /// The demonstration did not come out as told.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -154,10 +158,17 @@ impl CommandError {
             Self::Build(error) => error.blame(),
             Self::VerifyRequest(error) => error.blame(),
             Self::Serve(error) => error.blame(),
+            Self::Client(_) => Blame::Peer,
             Self::Demo(_) => Blame::Ours,
             Self::Device { .. } | Self::NotReady { .. } => Blame::Device,
             Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) => Blame::Disk,
         }
+    }
+}
+
+impl From<ClientError> for CommandError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
     }
 }
 

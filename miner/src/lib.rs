@@ -1,6 +1,6 @@
 //! The binary `cityseal` as a library: command line, readers of chains, gRPC service, demonstration.
 //!
-//! This crate alone reads the environment, the clock and the command line, and it alone prints (in [`output`]). What
+//! This crate alone reads the environment, the clock and the command line, and it alone prints (in `output`). What
 //! is sealed or judged is decided below, in `cityseal-engine` and `cityseal-chain`.
 
 pub mod args;

@@ -18,6 +18,7 @@ fn every_mode_measures_with_right_answers_beside_its_yardsticks() {
         ("headers", "header/s", &["sha2_whole_header"]),
         ("merkle", "node/s", &["sha2_node", "sha2_whole_header"]),
         ("verify", "header/s", &["sha2_whole_header"]),
+        ("service", "header/s", &["sha2_whole_header"]),
     ] {
         let run = bench(&["--mode", mode]);
         assert_eq!(run.code, 0, "{run:?}");

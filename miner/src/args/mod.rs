@@ -133,6 +133,8 @@ pub enum BenchMode {
     Merkle,
     /// A whole chain from a file, all rules on.
     Verify,
+    /// A whole chain streamed to the gRPC service over loopback, all rules on.
+    Service,
 }
 
 const BENCH_EXAMPLES: &str = "\
@@ -155,7 +157,7 @@ pub struct BenchArgs {
     /// Measure for about this many seconds a row, over all repeats.
     #[arg(long, value_name = "S", default_value = "3", value_parser = values::seconds)]
     pub seconds: Duration,
-    /// Write the figures to DIR/<device>/<date>-<commit>.json.
+    /// Write the figures to DIR/DEVICE/DATE-COMMIT.json.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
     /// Which devices work, and how (`--kernel all`: every kernel of this CPU).

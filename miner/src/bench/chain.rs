@@ -68,6 +68,25 @@ impl ChainFile {
         file.flush()
     }
 
+    /// The headers, packed: 80 MB at most.
+    pub(super) fn read(&self) -> Result<Vec<u8>, CommandError> {
+        fs::read(&self.path).map_err(|source| CommandError::ReadFile { path: self.path.clone(), source })
+    }
+
+    /// The city's parameters as TOML.
+    pub(super) fn toml(&self) -> &str {
+        &self.city.toml
+    }
+
+    pub(super) const fn headers(&self) -> u64 {
+        self.headers
+    }
+
+    /// The time of the last header.
+    pub(super) const fn last_time(&self) -> u32 {
+        self.last.time
+    }
+
     fn tip(&self) -> BlockHash {
         self.last.hash()
     }

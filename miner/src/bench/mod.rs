@@ -10,6 +10,7 @@ mod environment;
 mod question;
 mod race;
 mod record;
+mod stream;
 mod yardstick;
 
 use cityseal_device::{DeviceInfo, DeviceKind, Opener};
@@ -27,6 +28,7 @@ use chain::{ChainFile, ChainRunner};
 use device::DeviceRunner;
 use question::Questions;
 use race::{Contestant, Figures, race};
+use stream::StreamRunner;
 use yardstick::Yardstick;
 
 /// `--kernel` with this name: each kernel of this CPU has its row.
@@ -41,13 +43,14 @@ impl BenchMode {
             Self::Headers => "headers",
             Self::Merkle => "merkle",
             Self::Verify => "verify",
+            Self::Service => "service",
         }
     }
 
     const fn unit(self) -> &'static str {
         match self {
             Self::Search | Self::SearchShared => "hash/s",
-            Self::Headers | Self::Verify => "header/s",
+            Self::Headers | Self::Verify | Self::Service => "header/s",
             Self::Merkle => "node/s",
         }
     }
@@ -95,7 +98,9 @@ impl<'a> Bench<'a> {
         settings: &'a Settings,
         threads: usize,
     ) -> Result<Self, CommandError> {
-        let chain = (args.mode == BenchMode::Verify).then(|| ChainFile::make(args.seconds)).transpose()?;
+        let chain = matches!(args.mode, BenchMode::Verify | BenchMode::Service)
+            .then(|| ChainFile::make(args.seconds))
+            .transpose()?;
         Ok(Self { context, args, settings, threads, questions: Questions::of(args.mode), chain })
     }
 
@@ -104,8 +109,12 @@ impl<'a> Bench<'a> {
         let info = opener.info().clone();
         let _spinner = self.context.output.progress(None, "rows measured");
         if let Some(chain) = &self.chain {
-            let mut runner = ChainRunner::new(chain, &self.engine_settings(&info))?;
-            return self.measure(&info, &mut runner).map(Some);
+            let settings = self.engine_settings(&info);
+            return if self.args.mode == BenchMode::Service {
+                self.measure(&info, &mut StreamRunner::new(chain, &settings)?).map(Some)
+            } else {
+                self.measure(&info, &mut ChainRunner::new(chain, &settings)?).map(Some)
+            };
         }
         let Some(mut runner) = DeviceRunner::open(opener, &self.questions, self.threads)? else {
             self.context.output.note(format_args!("{} can not run --mode {}", info.name, self.args.mode.name()));

@@ -60,7 +60,7 @@ impl Questions {
             BenchMode::SearchShared => Self::Search(Arc::new(Window::of(SHARED_MIDSTATES))),
             BenchMode::Headers => Self::Headers,
             BenchMode::Merkle => Self::Nodes,
-            BenchMode::Verify => Self::Chain,
+            BenchMode::Verify | BenchMode::Service => Self::Chain,
         }
     }
 

@@ -38,7 +38,9 @@ impl Yardstick {
     pub(super) fn of(mode: BenchMode, threads: usize) -> Vec<Self> {
         let portions = match mode {
             BenchMode::Search | BenchMode::SearchShared => vec![Portion::Nonces(header76(0))],
-            BenchMode::Headers | BenchMode::Verify => vec![Portion::Headers(noise(ITEMS * HEADER_LEN))],
+            BenchMode::Headers | BenchMode::Verify | BenchMode::Service => {
+                vec![Portion::Headers(noise(ITEMS * HEADER_LEN))]
+            }
             BenchMode::Merkle => {
                 vec![Portion::Headers(noise(ITEMS * HEADER_LEN)), Portion::Nodes(noise(ITEMS * NODE_LEN))]
             }

@@ -154,7 +154,7 @@ fn is_of_family(library: &str, family: &str) -> bool {
     library.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Rows of the table of floors that import upwards, or sideways but for [`BESIDE`]: the table is judged too.
+/// Rows of the table of floors that import upwards, or sideways but for `BESIDE`: the table is judged too.
 pub fn table_objections() -> Vec<String> {
     let pairs =
         FLOORS.iter().flat_map(|floor| floor.imports.iter().chain(floor.dev_imports).map(move |to| (floor, *to)));
