@@ -44,67 +44,81 @@ fn tally_of(work: impl FnOnce()) -> Tally {
 #[derive(Clone, Copy)]
 struct Counted(u32);
 
+// Never inlined: as straight-line code of thousands of counted operations the tests take minutes to compile.
 impl Lanes for Counted {
     const COUNT: usize = 1;
 
+    #[inline(never)]
     fn splat(word: u32) -> Self {
         Self(word)
     }
 
+    #[inline(never)]
     fn lane_numbers_in_top_byte() -> Self {
         Self(0)
     }
 
+    #[inline(never)]
     fn add(self, other: Self) -> Self {
         count(|tally| tally.adds += 1);
         Self(self.0.wrapping_add(other.0))
     }
 
+    #[inline(never)]
     fn rotr<const R: i32, const L: i32>(self) -> Self {
         assert_eq!(R + L, 32, "a rotation is two shifts that make up a word");
         count(|tally| tally.rotates += 1);
         Self((self.0 >> R) | (self.0 << L))
     }
 
+    #[inline(never)]
     fn shr<const N: i32>(self) -> Self {
         count(|tally| tally.shifts += 1);
         Self(self.0 >> N)
     }
 
+    #[inline(never)]
     fn shl<const N: i32>(self) -> Self {
         count(|tally| tally.shifts += 1);
         Self(self.0 << N)
     }
 
+    #[inline(never)]
     fn xor3(self, second: Self, third: Self) -> Self {
         count(|tally| tally.three_input_logic += 1);
         Self(self.0 ^ second.0 ^ third.0)
     }
 
+    #[inline(never)]
     fn choose(self, on_one: Self, on_zero: Self) -> Self {
         count(|tally| tally.three_input_logic += 1);
         Self((self.0 & on_one.0) | (!self.0 & on_zero.0))
     }
 
+    #[inline(never)]
     fn majority(self, second: Self, third: Self) -> Self {
         count(|tally| tally.three_input_logic += 1);
         Self((self.0 & second.0) | (self.0 & third.0) | (second.0 & third.0))
     }
 
+    #[inline(never)]
     fn some_lane_is_zero_under(self, mask: u32) -> bool {
         count(|tally| tally.compares += 1);
         self.0 & mask == 0
     }
 
+    #[inline(never)]
     fn store(self, words: &mut [u32; LANES_MAX]) {
         words[0] = self.0;
     }
 
+    #[inline(never)]
     fn load_columns(rows: &[u8], _stride: usize, offset: usize) -> [Self; 4] {
         let words = rows[offset..][..16].as_chunks::<4>().0;
         core::array::from_fn(|i| Self(u32::from_be_bytes(words[i])))
     }
 
+    #[inline(never)]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         for (bytes, word) in digests[0][offset..].as_chunks_mut::<4>().0.iter_mut().zip(columns) {
             *bytes = word.0.to_be_bytes();
