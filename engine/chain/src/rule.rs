@@ -163,6 +163,8 @@ pub enum Unjudged {
     OrdinaryBitsAbsent,
     /// The block's signature does not stand in its header.
     OutsideHeaders,
+    /// Blocks were given, and only their headers are judged.
+    BodiesUnjudged,
 }
 
 impl Unjudged {
@@ -174,6 +176,7 @@ impl Unjudged {
             Self::PeriodStartAbsent => "the first header of the difficulty period was not given",
             Self::OrdinaryBitsAbsent => "the period's last header of ordinary difficulty was not given",
             Self::OutsideHeaders => "the block signature is not in the headers",
+            Self::BodiesUnjudged => "only the headers of blocks are judged, not their transactions",
         }
     }
 }
@@ -181,10 +184,13 @@ impl Unjudged {
 /// The name under which signet's block signature stands among what was not checked.
 pub const BLOCK_SIGNATURE: &str = "BIP325";
 
+/// The name under which the transactions of blocks stand among what was not checked.
+pub const BLOCK_BODY: &str = "block-body";
+
 /// A rule that was not judged over a range of heights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotChecked {
-    /// The rule's number, or [`BLOCK_SIGNATURE`].
+    /// The rule's number, [`BLOCK_SIGNATURE`] or [`BLOCK_BODY`].
     pub rule: &'static str,
     /// The first height.
     pub from: u64,

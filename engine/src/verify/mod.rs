@@ -8,7 +8,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cityseal_chain::{BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Verdict};
+use cityseal_chain::{BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Unjudged, Verdict};
 use cityseal_hash::HEADER_LEN;
 
 use crate::driver::CheckTask;
@@ -104,6 +104,18 @@ pub struct VerifyReport {
     pub devices: Vec<DeviceShare>,
     /// How long it took, from the request to the verdict.
     pub seconds: f64,
+}
+
+impl VerifyReport {
+    /// Says of every header that passed that its block was given, and its transactions were not judged.
+    pub fn leave_out_bodies(&mut self) {
+        self.not_checked.extend(self.tip.as_ref().map(|tip| NotChecked {
+            rule: BLOCK_BODY,
+            from: tip.height + 1 - self.count,
+            to: tip.height,
+            why: Unjudged::BodiesUnjudged,
+        }));
+    }
 }
 
 /// A verification under way. Dropping it gives up.

@@ -134,9 +134,12 @@ impl ChainSink for Feeding {
 }
 
 fn report(context: &Context, args: &VerifyArgs, format: Format, outcome: Outcome) -> Result<Ending, CommandError> {
-    let Outcome { report, places, mistake } = outcome;
+    let Outcome { mut report, places, mistake } = outcome;
+    if matches!(format, Format::FramedBlocks | Format::RawBlocks) {
+        report.leave_out_bodies();
+    }
     let ending = Ending::from(&report.verdict);
-    let mut answer = answer(&report, format, &places);
+    let mut answer = answer(&report, &places);
     if let (Verdict::Incomplete(_), Some(mistake)) = (&report.verdict, &mistake) {
         answer.reason = Some(mistake.to_string());
     }
@@ -153,21 +156,19 @@ fn report(context: &Context, args: &VerifyArgs, format: Format, outcome: Outcome
     }
 }
 
-fn answer(report: &VerifyReport, format: Format, places: &PlaceLog) -> VerifyAnswer {
+fn answer(report: &VerifyReport, places: &PlaceLog) -> VerifyAnswer {
     let (fault, reason) = match &report.verdict {
         Verdict::Valid => (None, None),
         Verdict::Fault(fault) => (Some(fault_row(fault, places)), None),
         Verdict::Incomplete(cut) => (None, Some(cut.to_string())),
     };
-    let mut not_checked: Vec<_> = report.not_checked.iter().map(not_checked_row).collect();
-    not_checked.extend(bodies_row(report, format));
     VerifyAnswer {
         verdict: report.verdict.name(),
         count: report.count,
         tip: report.tip.as_ref().map(tip_row),
         fault,
         reason,
-        not_checked,
+        not_checked: report.not_checked.iter().map(not_checked_row).collect(),
         parameters: report.parameters.clone(),
         devices: share_rows(&report.devices, Work::Headers),
         seconds: report.seconds,
@@ -198,20 +199,6 @@ fn value(value: &FaultValue) -> serde_json::Value {
 
 fn not_checked_row(range: &NotChecked) -> NotCheckedRow {
     NotCheckedRow { rule: range.rule.into(), from: range.from, to: range.to, why: range.why.as_str().into() }
-}
-
-/// Of blocks only the headers are judged so far.
-fn bodies_row(report: &VerifyReport, format: Format) -> Option<NotCheckedRow> {
-    let to = report.tip.as_ref()?.height;
-    match format {
-        Format::Headers | Format::Hex => None,
-        Format::FramedBlocks | Format::RawBlocks => Some(NotCheckedRow {
-            rule: "block-body".into(),
-            from: to + 1 - report.count,
-            to,
-            why: "only the headers of blocks are judged, not their transactions".into(),
-        }),
-    }
 }
 
 /// The file in which the faulty header stands, where several were given.

@@ -3,6 +3,7 @@
 //! It searches nothing and judges nothing: jobs and chains go to the engine. It trusts nobody at the other end of a connection; every
 //! limit stands in [`limits`]. It prints nothing and logs by `tracing`.
 
+mod block_reader;
 mod connection;
 mod deadline;
 mod device_service;

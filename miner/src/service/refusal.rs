@@ -30,8 +30,6 @@ pub(crate) enum Refusal {
     UploadOrder { message_index: u64, problem: &'static str },
     #[error("chunk {chunk_index} (from byte {offset} of the chain): {problem}")]
     Chunk { chunk_index: u64, offset: u64, problem: FieldError },
-    #[error("chunk {chunk_index} (from byte {offset} of the chain): this service judges headers; send packed_headers")]
-    BlocksNotJudged { chunk_index: u64, offset: u64 },
     #[error("the upload was silent for {idle_s} s")]
     UploadIdle { idle_s: u64 },
     #[error("the deadline of the call passed")]
@@ -54,7 +52,6 @@ impl Refusal {
             Self::SeqOutOfRange { .. } => "SEQ_OUT_OF_RANGE",
             Self::UploadOrder { .. } => "UPLOAD_OUT_OF_ORDER",
             Self::Chunk { .. } => "INVALID_CHUNK",
-            Self::BlocksNotJudged { .. } => "BLOCKS_NOT_JUDGED",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline => "DEADLINE_PASSED",
             Self::Draining => "DRAINING",
@@ -70,7 +67,6 @@ impl Refusal {
             Self::StaleGeneration { .. } => Code::FailedPrecondition,
             Self::Quota { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
-            Self::BlocksNotJudged { .. } => Code::Unimplemented,
             Self::UploadIdle { .. } | Self::Deadline => Code::DeadlineExceeded,
             Self::Draining => Code::Unavailable,
             Self::Broken => Code::Internal,
@@ -86,7 +82,7 @@ impl Refusal {
             Self::SeqOutOfRange { oldest, latest, .. } => {
                 vec![("oldest_seq", oldest.to_string()), ("latest_seq", latest.to_string())]
             }
-            Self::Chunk { chunk_index, offset, .. } | Self::BlocksNotJudged { chunk_index, offset } => {
+            Self::Chunk { chunk_index, offset, .. } => {
                 vec![("chunk_index", chunk_index.to_string()), ("offset", offset.to_string())]
             }
             Self::UploadOrder { message_index, .. } => vec![("message_index", message_index.to_string())],
@@ -125,7 +121,7 @@ impl Refusal {
             Self::Draining => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            Self::BlocksNotJudged { .. } | Self::UploadIdle { .. } | Self::Deadline | Self::Broken => {}
+            Self::UploadIdle { .. } | Self::Deadline | Self::Broken => {}
         }
     }
 }
@@ -173,7 +169,6 @@ mod tests {
             Refusal::SeqOutOfRange { job_id: id(), from_seq: 1, oldest: 5, latest: 9 },
             Refusal::UploadOrder { message_index: 0, problem: "expected Begin" },
             Refusal::Chunk { chunk_index: 3, offset: 240, problem: field },
-            Refusal::BlocksNotJudged { chunk_index: 0, offset: 0 },
             Refusal::UploadIdle { idle_s: 60 },
             Refusal::Deadline,
             Refusal::Draining,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cityseal_chain::{Network, Parameters};
+use cityseal_chain::{Network, Parameters, Verdict};
 use cityseal_engine::{Engine, Finish, Progress, Verifier, VerifyReport, VerifyRequest, VerifyRequestError};
 use cityseal_proto::field::{self, HEADER_LEN};
 use cityseal_proto::v1::verify_begin::Parameters as Choice;
@@ -16,6 +16,7 @@ use cityseal_proto::{FieldError, FieldProblem, v1};
 use prost::bytes::{Buf, Bytes};
 use tokio::sync::Notify;
 
+use super::block_reader::BlockReader;
 use super::refusal::Refusal;
 
 /// Names a Begin message may give.
@@ -27,9 +28,28 @@ pub(crate) struct Upload {
     verifier: Verifier,
     /// Told whenever the verifier may have room again.
     room: Arc<Notify>,
+    /// Set by the first chunk.
+    cargo: Option<Cargo>,
+    start_height: u64,
     messages: u64,
     chunks: u64,
     offset: u64,
+}
+
+/// What the chunks of an upload hold; all of one upload the same.
+#[derive(Debug)]
+enum Cargo {
+    Headers,
+    Blocks(BlockReader),
+}
+
+impl Cargo {
+    fn of(payload: &Payload) -> Self {
+        match payload {
+            Payload::PackedHeaders(_) => Self::Headers,
+            Payload::PackedBlocks(_) => Self::Blocks(BlockReader::default()),
+        }
+    }
 }
 
 /// What to do after a message.
@@ -49,7 +69,7 @@ impl Upload {
         let room = Arc::new(Notify::new());
         let wake = Arc::clone(&room);
         verifier.on_room(Arc::new(move || wake.notify_one()));
-        Ok(Self { verifier, room, messages: 1, chunks: 0, offset: 0 })
+        Ok(Self { verifier, room, cargo: None, start_height: begin.start_height, messages: 1, chunks: 0, offset: 0 })
     }
 
     /// Takes one more message in; waits, without a thread, while the verifier has no room.
@@ -60,6 +80,7 @@ impl Upload {
             Some(Part::Chunk(chunk)) => {
                 let headers = self.headers_of(chunk)?;
                 self.push(headers).await;
+                self.forget_judged();
                 Ok(Step::Next)
             }
             Some(Part::Finish(finish)) => Ok(Step::Finish(finish_of(&finish)?)),
@@ -75,26 +96,54 @@ impl Upload {
 
     /// The verdict over a whole upload. Waits for the verifier; not for an async task.
     pub(crate) fn finish(self, finish: Finish) -> VerifyReport {
-        self.verifier.finish(Some(finish))
+        told_of(self.cargo, self.verifier.finish(Some(finish)))
     }
 
     /// The verdict over an upload that ended without its closing message: a fault that was found, or INCOMPLETE.
     pub(crate) fn finish_cut(self) -> VerifyReport {
-        self.verifier.finish_cut()
+        told_of(self.cargo, self.verifier.finish_cut())
     }
 
     fn headers_of(&mut self, chunk: v1::VerifyChunk) -> Result<Bytes, Refusal> {
         let (chunk_index, offset) = (self.chunks, self.offset);
-        let refused = |problem| Refusal::Chunk { chunk_index, offset, problem };
-        let headers = match chunk.payload {
-            Some(Payload::PackedHeaders(headers)) => headers,
-            Some(Payload::PackedBlocks(_)) => return Err(Refusal::BlocksNotJudged { chunk_index, offset }),
-            None => return Err(refused(FieldError::missing("payload", "packed_headers"))),
-        };
-        field::whole_headers("packed_headers", &headers).map_err(refused)?;
+        let (headers, len) = self.unpacked(chunk).map_err(|problem| Refusal::Chunk { chunk_index, offset, problem })?;
         self.chunks += 1;
-        self.offset += headers.len() as u64;
+        self.offset += len as u64;
         Ok(headers)
+    }
+
+    /// The chunk's headers, and how many bytes it has.
+    fn unpacked(&mut self, chunk: v1::VerifyChunk) -> Result<(Bytes, usize), FieldError> {
+        let payload = chunk.payload.ok_or_else(|| FieldError::missing("payload", "packed_headers or packed_blocks"))?;
+        let cargo = self.cargo.take().unwrap_or_else(|| Cargo::of(&payload));
+        let len = match &payload {
+            Payload::PackedHeaders(bytes) | Payload::PackedBlocks(bytes) => bytes.len(),
+        };
+        let (headers, cargo) = match (payload, cargo) {
+            (Payload::PackedHeaders(headers), Cargo::Headers) => {
+                field::whole_headers("packed_headers", &headers)?;
+                (headers, Cargo::Headers)
+            }
+            (Payload::PackedBlocks(blocks), Cargo::Blocks(mut reader)) => {
+                (reader.headers_of(&blocks)?, Cargo::Blocks(reader))
+            }
+            (Payload::PackedBlocks(_), Cargo::Headers) => {
+                return Err(FieldError::refused("packed_blocks", &"the chunks before hold headers"));
+            }
+            (Payload::PackedHeaders(_), Cargo::Blocks(_)) => {
+                return Err(FieldError::refused("packed_headers", &"the chunks before hold blocks"));
+            }
+        };
+        self.cargo = Some(cargo);
+        Ok((headers, len))
+    }
+
+    /// No fault can be found any more in headers that are judged: nobody will ask where their blocks stood.
+    fn forget_judged(&mut self) {
+        let judged = self.progress().validated_through;
+        if let (Some(Cargo::Blocks(reader)), Some(height)) = (&mut self.cargo, judged) {
+            reader.forget_below(height + 1 - self.start_height);
+        }
     }
 
     async fn push(&mut self, mut headers: Bytes) {
@@ -106,6 +155,17 @@ impl Upload {
             }
         }
     }
+}
+
+/// The report in the words of the upload: of blocks the bodies are left out, and a fault stands where its block does.
+fn told_of(cargo: Option<Cargo>, mut report: VerifyReport) -> VerifyReport {
+    if let Some(Cargo::Blocks(reader)) = cargo {
+        report.leave_out_bodies();
+        if let Verdict::Fault(fault) = &mut report.verdict {
+            fault.offset = reader.offset_of(fault.offset).unwrap_or(fault.offset);
+        }
+    }
+    report
 }
 
 fn out_of_order(message_index: u64, problem: &'static str) -> Refusal {
