@@ -10,6 +10,7 @@ struct HashBatch {
     tag: u32,
     unused_2: u32,
     unused_3: u32,
+    rotations: Rotations,
 }
 
 // The state of SHA-256, or a hash: words 0 to 3, words 4 to 7.
@@ -28,14 +29,11 @@ struct Hash {
 
 override WORKGROUP_SIZE: u32 = 128u;
 
-fn swap_bytes(x: vec4<u32>) -> vec4<u32> {
-    let by_24 = vec4<u32>(24u);
-    let by_8 = vec4<u32>(8u);
-    let second = vec4<u32>(0xff00u);
-    return (x << by_24) | ((x & second) << by_8) | ((x >> by_8) & second) | (x >> by_24);
+fn swap_each(x: vec4<u32>) -> vec4<u32> {
+    return vec4<u32>(swap_bytes(x.x), swap_bytes(x.y), swap_bytes(x.z), swap_bytes(x.w));
 }
 
 fn put(item: u32, state: Hash) {
-    hashes[item] = Hash(swap_bytes(state.low), swap_bytes(state.high));
+    hashes[item] = Hash(swap_each(state.low), swap_each(state.high));
     marks[item] = batch.tag + item;
 }

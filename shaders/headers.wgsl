@@ -7,10 +7,10 @@ fn hash_headers(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let at = id.x * 5u;
     put(id.x, hash_header(
-        swap_bytes(items[at]),
-        swap_bytes(items[at + 1u]),
-        swap_bytes(items[at + 2u]),
-        swap_bytes(items[at + 3u]),
-        swap_bytes(items[at + 4u]),
+        swap_each(items[at]),
+        swap_each(items[at + 1u]),
+        swap_each(items[at + 2u]),
+        swap_each(items[at + 3u]),
+        swap_each(items[at + 4u]),
     ));
 }

@@ -7,9 +7,9 @@ fn hash_nodes(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let at = id.x * 4u;
     put(id.x, hash_node(
-        swap_bytes(items[at]),
-        swap_bytes(items[at + 1u]),
-        swap_bytes(items[at + 2u]),
-        swap_bytes(items[at + 3u]),
+        swap_each(items[at]),
+        swap_each(items[at + 1u]),
+        swap_each(items[at + 2u]),
+        swap_each(items[at + 3u]),
     ));
 }

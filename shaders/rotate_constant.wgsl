@@ -1,5 +1,5 @@
-// The four functions of FIPS 180-4, section 4.1.2, with constant rotations. NVIDIA's compiler turns each rotation into
-// one instruction in this form only.
+// The four functions of FIPS 180-4, section 4.1.2, and the change of byte order, with constant rotations. NVIDIA's compiler
+// turns each rotation into one instruction in this form only.
 
 fn Sigma0(x: u32) -> u32 {
     return ((x >> 2u) | (x << 30u)) ^ ((x >> 13u) | (x << 19u)) ^ ((x >> 22u) | (x << 10u));
@@ -15,4 +15,8 @@ fn sigma0(x: u32) -> u32 {
 
 fn sigma1(x: u32) -> u32 {
     return ((x >> 17u) | (x << 15u)) ^ ((x >> 19u) | (x << 13u)) ^ (x >> 10u);
+}
+
+fn swap_bytes(x: u32) -> u32 {
+    return (((x >> 24u) | (x << 8u)) & 0x00ff00ffu) | (((x >> 8u) | (x << 24u)) & 0xff00ff00u);
 }

@@ -65,6 +65,7 @@ struct SearchBatch {
     tag: u32,
     unused_10: u32,
     unused_11: u32,
+    rotations: Rotations,
     fixed: FixedWords,
     midstates: array<MidstateWords, 8>,
 }
@@ -86,12 +87,8 @@ struct SearchResults {
 
 override WORKGROUP_SIZE: u32 = 128u;
 
-// The top word of a hash is its state word 7, read in the other byte order.
-fn swap_bytes(x: u32) -> u32 {
-    return (x << 24u) | ((x & 0xff00u) << 8u) | ((x >> 8u) & 0xff00u) | (x >> 24u);
-}
-
-// Keeps the nonce if the hash with this state word 7 is a hit.
+// Keeps the nonce if the hash with this state word 7 is a hit: the top word of a hash is that word, read in the other byte
+// order.
 fn report(state_7: u32, nonce: u32, midstate: u32) {
     if (state_7 & batch.reject_mask) != 0u {
         return;

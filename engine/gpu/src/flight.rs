@@ -162,7 +162,7 @@ pub(crate) struct HashWork {
 impl HashWork {
     /// What the device is told.
     pub(crate) fn words(&self) -> HashWords {
-        HashWords { count: self.items.count() as u32, tag: self.tag, unused: [0; 2] }
+        HashWords { count: self.items.count() as u32, tag: self.tag, ..HashWords::default() }
     }
 }
 

@@ -72,6 +72,8 @@ pub struct SearchWords {
     pub tag: u32,
     /// To a multiple of 16 bytes.
     pub unused: [u32; 2],
+    /// What the loaded form of the shaders rotates by.
+    pub rotations: Rotations,
     /// What the host computed for the batch.
     pub fixed: FixedWords,
     /// What the host computed for each midstate.
@@ -112,14 +114,18 @@ pub struct HashWords {
     pub tag: u32,
     /// To a multiple of 16 bytes.
     pub unused: [u32; 2],
+    /// What the loaded form of the shaders rotates by.
+    pub rotations: Rotations,
 }
 
-/// The rotations' amounts, where they are loaded.
+/// The amounts that the loaded form of the shaders rotates by.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Rotations(pub [u32; 12]);
 
-impl Rotations {
-    /// The amounts in the order of the shader's struct: of Sigma0, Sigma1, sigma0, sigma1.
-    pub const AMOUNTS: Self = Self([2, 13, 22, 6, 11, 25, 7, 18, 17, 19, 0, 0]);
+impl Default for Rotations {
+    /// The amounts in the order of the shader's struct: of Sigma0, Sigma1, sigma0, sigma1, and of the change of byte order.
+    fn default() -> Self {
+        Self([2, 13, 22, 6, 11, 25, 7, 18, 17, 19, 8, 24])
+    }
 }

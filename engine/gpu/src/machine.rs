@@ -42,7 +42,7 @@ impl Machine {
         slots: usize,
     ) -> Result<Self, OpenError> {
         let faults = Faults::of(&device);
-        let pipelines = Pipelines::build(&device, &queue, variant, workgroup)?;
+        let pipelines = Pipelines::build(&device, variant, workgroup)?;
         let slots = under_scopes(&device, || (0..slots).map(|_| Slot::new(&device, &pipelines)).collect())?;
         let machine = Self { device, queue, faults, pipelines, slots, last: None };
         machine.check().map_err(|fault| OpenError::Refused { reason: fault.to_string() })?;

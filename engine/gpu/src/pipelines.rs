@@ -6,8 +6,8 @@ use std::num::NonZeroU64;
 use cityseal_device::OpenError;
 use wgpu::{BindGroup, BindGroupLayout, ComputePipeline, Device, ErrorFilter};
 
-use crate::layout::{HashWords, Rotations, SearchWords};
-use crate::shader::{Rotate, Shader, Variant};
+use crate::layout::{HashWords, SearchWords};
+use crate::shader::{Shader, Variant};
 
 /// The compiled shaders and the layouts of what is bound to them.
 #[derive(Debug)]
@@ -20,7 +20,6 @@ pub(crate) struct Pipelines {
     pub(crate) search_layout: BindGroupLayout,
     /// Layout of group 0 of both hashes: words, items, hashes, marks.
     pub(crate) hash_layout: BindGroupLayout,
-    rotations: Option<BindGroup>,
 }
 
 impl Pipelines {
@@ -28,21 +27,12 @@ impl Pipelines {
     ///
     /// # Errors
     /// [`OpenError::Refused`] with the driver's words.
-    pub(crate) fn build(
-        device: &Device,
-        queue: &wgpu::Queue,
-        variant: Variant,
-        workgroup: u32,
-    ) -> Result<Self, OpenError> {
+    pub(crate) fn build(device: &Device, variant: Variant, workgroup: u32) -> Result<Self, OpenError> {
         under_scopes(device, || {
             let search_layout = layout(device, "search", &[uniform::<SearchWords>(), storage(false)]);
             let hash_layout =
                 layout(device, "hash", &[uniform::<HashWords>(), storage(true), storage(false), storage(false)]);
-            let rotations = (variant.rotate == Rotate::Loaded).then(|| Loaded::new(device, queue));
-            let compile = |shader, own: &BindGroupLayout| {
-                let loaded = rotations.as_ref().map(|loaded| &loaded.layout);
-                compile(device, shader, variant, workgroup, &[Some(own), loaded])
-            };
+            let compile = |shader, group: &BindGroupLayout| compile(device, shader, variant, workgroup, group);
             Self {
                 search_one: compile(Shader::SearchOne, &search_layout),
                 search_shared: compile(Shader::SearchShared, &search_layout),
@@ -50,7 +40,6 @@ impl Pipelines {
                 nodes: compile(Shader::Nodes, &hash_layout),
                 search_layout,
                 hash_layout,
-                rotations: rotations.map(|loaded| loaded.group),
             }
         })
     }
@@ -66,9 +55,6 @@ impl Pipelines {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(self.of(shader));
         pass.set_bind_group(0, group, &[]);
-        if let Some(rotations) = &self.rotations {
-            pass.set_bind_group(1, rotations, &[]);
-        }
         pass.dispatch_workgroups(workgroups, 1, 1);
     }
 
@@ -98,27 +84,6 @@ pub(crate) fn under_scopes<T>(device: &Device, build: impl FnOnce() -> T) -> Res
     match validation.or(internal).or(memory) {
         Some(error) => Err(OpenError::Refused { reason: error.to_string() }),
         None => Ok(built),
-    }
-}
-
-/// The buffer of the rotations' amounts, bound.
-struct Loaded {
-    layout: BindGroupLayout,
-    group: BindGroup,
-}
-
-impl Loaded {
-    fn new(device: &Device, queue: &wgpu::Queue) -> Self {
-        let layout = layout(device, "rotations", &[uniform::<Rotations>()]);
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("rotations"),
-            size: size_of::<Rotations>() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        queue.write_buffer(&buffer, 0, bytemuck::bytes_of(&Rotations::AMOUNTS));
-        let group = bind(device, "rotations", &layout, &[&buffer]);
-        Self { layout, group }
     }
 }
 
@@ -158,14 +123,14 @@ fn compile(
     shader: Shader,
     variant: Variant,
     workgroup: u32,
-    groups: &[Option<&BindGroupLayout>],
+    group: &BindGroupLayout,
 ) -> ComputePipeline {
     let label = Some(shader.entry_point());
     let source = wgpu::ShaderSource::Wgsl(shader.text(variant).into());
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label,
-        bind_group_layouts: if groups[1].is_none() { &groups[..1] } else { groups },
+        bind_group_layouts: &[Some(group)],
         immediate_size: 0,
     });
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {

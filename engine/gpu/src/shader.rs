@@ -5,7 +5,7 @@
 pub enum Rotate {
     /// By constants.
     Constant,
-    /// By amounts loaded from a buffer.
+    /// By amounts loaded from the batch's buffer.
     Loaded,
 }
 
@@ -51,7 +51,7 @@ impl Variant {
         Self::ALL.into_iter().find(|variant| variant.name() == name)
     }
 
-    const fn texts(self) -> [&'static str; 2] {
+    const fn texts(self) -> [&'static str; 3] {
         let rotate = match self.rotate {
             Rotate::Constant => include_str!("../../../shaders/rotate_constant.wgsl"),
             Rotate::Loaded => include_str!("../../../shaders/rotate_loaded.wgsl"),
@@ -60,7 +60,7 @@ impl Variant {
             Choose::Xor => include_str!("../../../shaders/choose_xor.wgsl"),
             Choose::Or => include_str!("../../../shaders/choose_or.wgsl"),
         };
-        [rotate, choose]
+        [include_str!("../../../shaders/rotations.wgsl"), rotate, choose]
     }
 }
 
