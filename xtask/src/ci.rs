@@ -5,18 +5,19 @@ use std::time::Instant;
 
 use crate::say::{say, title};
 use crate::shell::{Failure, Outcome, answers, cargo, program, run, target_dir, workspace_root};
-use crate::{readme, test};
+use crate::{isa, readme, test};
 
 /// A named check.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", format),
     ("clippy", clippy),
     ("documents", documents),
     ("floors and style", floors),
     ("benches, once each", benches),
     ("fuzz targets", fuzz),
+    ("instructions of the shaders", isa::run_in_ci),
     ("dependencies", dependencies),
     ("examples of the README", readme::run),
 ];
@@ -24,22 +25,27 @@ const STEPS: [Step; 8] = [
 /// Runs all steps, then the tests.
 pub(crate) fn run_all() -> Outcome {
     let began = Instant::now();
-    let failed: Vec<String> = STEPS.iter().filter_map(failure_of).collect();
-    let tests = test::execute(&[])?;
+    let (skipped, failed): (Vec<_>, Vec<_>) = STEPS.iter().filter_map(failure_of).partition(Failure::is_skip);
+    let mut tests = test::execute(&[])?;
+    skipped.iter().for_each(|why| tests.note_skip(&why.to_string()));
     failed.iter().for_each(say);
     say(format_args!("all steps took {} s", began.elapsed().as_secs()));
     let tests = tests.conclude();
     if failed.is_empty() { tests } else { Err(Failure::already_said()) }
 }
 
-fn failure_of((name, check): &Step) -> Option<String> {
+fn failure_of((name, check): &Step) -> Option<Failure> {
     title(name);
     let began = Instant::now();
     let outcome = check();
     say(format_args!("-- {name}: {} s", began.elapsed().as_secs()));
     let why = outcome.err()?;
+    if why.is_skip() {
+        say(format_args!("SKIPPED: {why}"));
+        return Some(Failure::skip(format!("{name}: {why}")));
+    }
     say(&why);
-    Some(format!("failed: {name}: {why}"))
+    Some(Failure::new(format!("failed: {name}: {why}")))
 }
 
 fn format() -> Outcome {

@@ -1,8 +1,9 @@
 //! Project chores. `cargo xtask test` runs every test and counts aloud what was skipped; `cargo xtask ci` is what
-//! `.ci/run` calls; `cargo xtask readme` runs the README's examples. It builds nothing by itself and trusts the exit
+//! `.ci/run` calls; `cargo xtask isa` counts the shaders' instructions; `cargo xtask readme` runs the README's examples. It builds nothing by itself and trusts the exit
 //! codes of the tools that it starts.
 
 mod ci;
+mod isa;
 mod lavapipe;
 mod python;
 mod readme;
@@ -20,6 +21,8 @@ use shell::Outcome;
 const HELP: &str = "usage: cargo xtask COMMAND
 
   test [ARGS]   run all tests (ARGS go to `cargo test` in place of --workspace), count passed, failed and skipped
+  isa [--all]   count the shaders' instructions with real compilers against budgets; --all asks all compilers,
+                --report writes the counts to bench-results/isa too
   ci            every check that a change must pass; ends with the tests
   readme        run the commands of README.md and compare what they print";
 
@@ -38,6 +41,7 @@ fn dispatch(words: &[String]) -> Outcome {
     match words.split_first() {
         Some((command, rest)) if command == "test" => test::run(rest),
         Some((command, [])) if command == "ci" => ci::run_all(),
+        Some((command, rest)) if command == "isa" => isa::run_all(rest),
         Some((command, [])) if command == "readme" => readme::run(),
         Some((command, [])) if command == "help" || command == "--help" => {
             say(HELP);

@@ -10,22 +10,33 @@ use std::process::{Command, Stdio};
 pub(crate) struct Failure {
     text: String,
     code: u8,
+    is_skip: bool,
 }
 
 impl Failure {
     /// A check said no.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), code: 1 }
+        Self { text: text.into(), code: 1, is_skip: false }
     }
 
     /// The command line was not understood.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Self { text: text.into(), code: 2 }
+        Self { text: text.into(), code: 2, is_skip: false }
+    }
+
+    /// A check could not be made, for want of something that is not ours.
+    pub(crate) fn skip(text: impl Into<String>) -> Self {
+        Self { text: text.into(), code: 1, is_skip: true }
+    }
+
+    /// Whether it is no more than a check that could not be made.
+    pub(crate) const fn is_skip(&self) -> bool {
+        self.is_skip
     }
 
     /// A check said no, and everything about it was printed already.
     pub(crate) const fn already_said() -> Self {
-        Self { text: String::new(), code: 1 }
+        Self { text: String::new(), code: 1, is_skip: false }
     }
 
     pub(crate) const fn code(&self) -> u8 {

@@ -42,6 +42,11 @@ impl Summary {
         self.skips.extend(lines.into_iter().map(str::to_owned));
     }
 
+    /// Takes in a check that is no test and could not be made.
+    pub(crate) fn note_skip(&mut self, what: &str) {
+        self.skips.push(what.to_owned());
+    }
+
     /// Takes in that cargo ended badly though no test failed: something did not build, or a runner died.
     pub(crate) fn note_exit(&mut self, exit: &str) {
         if self.failed_count == 0 {
@@ -113,6 +118,13 @@ mod tests {
         let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
         summary.read_skip_log("scan: no data\nscan: no data\n\nchain: no data\n");
         assert_eq!(summary.to_string(), "1 passed, 0 failed, 2 skipped");
+    }
+
+    #[test]
+    fn a_check_that_could_not_be_made_is_counted_and_is_no_test() {
+        let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
+        summary.note_skip("dependencies: no cargo-deny");
+        assert_eq!(summary.to_string(), "3 passed, 0 failed, 1 skipped");
     }
 
     #[test]

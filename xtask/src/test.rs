@@ -34,6 +34,11 @@ pub(crate) fn execute(words: &[String]) -> Outcome<Report> {
 }
 
 impl Report {
+    /// Takes in a check beside the tests that could not be made.
+    pub(crate) fn note_skip(&mut self, what: &str) {
+        self.summary.note_skip(what);
+    }
+
     /// Says what failed and what was skipped; the counts stand alone on the last line.
     pub(crate) fn conclude(self) -> Outcome {
         self.summary.details().for_each(say);

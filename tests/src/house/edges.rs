@@ -57,6 +57,7 @@ const FLOORS: &[Floor] = &[
         dev_imports: &[],
     },
     Floor { name: "xtask", height: 6, imports: &[], dev_imports: &[] },
+    Floor { name: "isa-probe", height: 6, imports: &["cityseal-gpu"], dev_imports: &[] },
 ];
 
 /// The one edge between neighbours: the binary embeds the client for its demo.
@@ -72,7 +73,8 @@ struct Wall {
 
 const WALLS: &[Wall] = &[
     Wall { library: "wgpu", crates: &["cityseal-gpu"], dev_crates: &[] },
-    Wall { library: "naga", crates: &["cityseal-gpu"], dev_crates: &[] },
+    Wall { library: "naga", crates: &["cityseal-gpu", "isa-probe"], dev_crates: &[] },
+    Wall { library: "ash", crates: &["isa-probe"], dev_crates: &[] },
     Wall {
         library: "tonic",
         crates: &["cityseal-proto", "cityseal-client", "cityseal"],

@@ -1,0 +1,129 @@
+//! The budgets: how many instructions the best variant of each shader may cost, by each compiler's own count.
+
+use std::fmt;
+
+use super::counts::{Count, best};
+
+/// Bytes of an instruction cache of AMD's.
+const AMD_CODE_BYTES_MAX: u64 = 32 * 1024;
+
+/// What sharing a schedule over four midstates must save, in percent of the best search with one.
+const SHARED_SAVES_PERCENT: f64 = 10.0;
+
+/// How many instructions for one hash a compiler may write for one kind of GPU.
+struct Budget {
+    compiler: &'static str,
+    gpu: &'static str,
+    search_one: u32,
+    /// From the first count; `None` where the compiler is asked about the search alone.
+    headers: Option<u32>,
+    nodes: Option<u32>,
+}
+
+const fn budget(
+    (compiler, gpu): (&'static str, &'static str),
+    search_one: u32,
+    headers: Option<u32>,
+    nodes: Option<u32>,
+) -> Budget {
+    Budget { compiler, gpu, search_one, headers, nodes }
+}
+
+const BUDGETS: [Budget; 7] = [
+    budget(("RADV 25", "RDNA 3"), 2_850, Some(4_660), Some(4_240)),
+    budget(("RADV 26", "RDNA 1"), 2_575, Some(4_279), Some(3_859)),
+    budget(("RADV 26", "RDNA 2"), 2_575, Some(4_279), Some(3_859)),
+    budget(("RADV 26", "RDNA 3"), 2_575, Some(4_279), Some(3_859)),
+    budget(("RADV 26", "RDNA 4"), 2_575, Some(4_279), Some(3_859)),
+    budget(("NVK 26", "Ada"), 2_500, Some(4_328), Some(3_892)),
+    budget(("ptxas", "Ada"), 2_490, None, None),
+];
+
+/// Whether one budget holds, and the numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Verdict {
+    what: String,
+    found: f64,
+    max: f64,
+    pub(crate) holds: bool,
+}
+
+impl Verdict {
+    fn new(what: String, found: f64, max: f64) -> Self {
+        Self { what, found, max, holds: found <= max }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.holds { "holds " } else { "BROKEN" };
+        write!(f, "{word} {}: {:.1} of {:.1}", self.what, self.found, self.max)
+    }
+}
+
+/// Judges every budget whose compiler was asked. A count that should be there and is not is a broken budget.
+pub(crate) fn judge(counts: &[Count]) -> Vec<Verdict> {
+    let was_asked = |budget: &&Budget| counts.iter().any(|count| count.compiler == budget.compiler);
+    BUDGETS.iter().filter(was_asked).flat_map(|budget| judge_one(budget, counts)).collect()
+}
+
+fn judge_one(budget: &Budget, counts: &[Count]) -> Vec<Verdict> {
+    let own: Vec<Count> =
+        counts.iter().filter(|count| count.compiler == budget.compiler && count.gpu == budget.gpu).cloned().collect();
+    let name = |what: &str| format!("{} on {}, {what}", budget.compiler, budget.gpu);
+    let cost = |shader: &str| best(&own, |count| count.shader == shader);
+    let per_hash = |shader: &str| cost(shader).and_then(Count::per_hash).unwrap_or(f64::INFINITY);
+    let one = per_hash("search_one");
+    let shared_max = one.min(f64::from(budget.search_one)) * (1.0 - SHARED_SAVES_PERCENT / 100.0);
+    let mut verdicts = vec![
+        Verdict::new(name("a nonce"), one, f64::from(budget.search_one)),
+        Verdict::new(name("a nonce with 4 midstates"), per_hash("search_shared"), shared_max),
+    ];
+    for (shader, max) in [("headers", budget.headers), ("nodes", budget.nodes)] {
+        verdicts.extend(max.map(|max| Verdict::new(name(shader), per_hash(shader), f64::from(max))));
+    }
+    for shader in ["search_one", "search_shared", "headers", "nodes"] {
+        verdicts.extend(cost(shader).map(|count| {
+            let spills = count.fact("spills").map_or(f64::INFINITY, |spills| spills as f64);
+            Verdict::new(name(&format!("spills of {shader}")), spills, 0.0)
+        }));
+    }
+    if budget.compiler.starts_with("RADV") {
+        for shader in ["search_one", "search_shared"] {
+            let bytes = cost(shader).and_then(|count| count.fact("code_bytes")).map_or(f64::INFINITY, |b| b as f64);
+            verdicts.push(Verdict::new(name(&format!("bytes of {shader}")), bytes, AMD_CODE_BYTES_MAX as f64));
+        }
+    }
+    verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(turn: u32, own: u32) -> Vec<Count> {
+        let lines = format!(
+            "search_one\ta\tturn\t{turn}\nsearch_one\ta\tspills\t0\nsearch_one\tb\tturn\t9999\nsearch_one\tb\tspills\t7\n\
+             search_shared\ta\tshared\t400\nsearch_shared\ta\town\t{own}\nsearch_shared\ta\tspills\t0\n"
+        );
+        Count::of_lines("ptxas", "Ada", &lines).unwrap()
+    }
+
+    fn broken(counts: &[Count]) -> Vec<String> {
+        judge(counts).into_iter().filter(|verdict| !verdict.holds).map(|verdict| verdict.what).collect()
+    }
+
+    #[test]
+    fn the_best_variant_is_judged_at_the_edge_and_just_past_it() {
+        assert_eq!(broken(&counts(2_490, 2_141)), [""; 0]);
+        assert_eq!(broken(&counts(2_491, 2_141)), ["ptxas on Ada, a nonce"]);
+        assert_eq!(broken(&counts(2_490, 2_142)), ["ptxas on Ada, a nonce with 4 midstates"]);
+    }
+
+    #[test]
+    fn a_count_that_is_missing_breaks_its_budget_and_a_compiler_that_was_not_asked_has_none() {
+        let only_nodes = Count::of_lines("ptxas", "Ada", "nodes\ta\twhole\t1\n").unwrap();
+        assert_eq!(broken(&only_nodes)[0], "ptxas on Ada, a nonce");
+        assert!(judge(&[]).is_empty());
+    }
+}
