@@ -7,16 +7,31 @@ use cityseal_hash::MIDSTATES_MAX;
 use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
 
 use crate::open::{GpuOpener, lacks, variant_for};
+use crate::remember::Remembered;
 use crate::shader::Variant;
 use crate::slot::{HITS_MAX, ITEMS_MAX};
 
 /// What to look for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DiscoverOptions {
+pub struct DiscoverOptions<'a> {
     /// Whether software adapters (lavapipe, `SwiftShader`, WARP) may be used.
     pub allow_software: bool,
-    /// The form of the shaders, where it is not left to the driver's vendor.
-    pub variant: Option<Variant>,
+    /// How the form of the shaders is chosen.
+    pub variant: VariantChoice,
+    /// What was measured before; what does not fit a device is ignored.
+    pub remembered: &'a [Remembered],
+}
+
+/// How the form of a device's shaders is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VariantChoice {
+    /// What is remembered; else a GPU is measured when it is opened, and software gets what suits its driver.
+    #[default]
+    Auto,
+    /// Every adapter is measured when it is opened.
+    Measured,
+    /// This one.
+    Given(Variant),
 }
 
 /// One adapter.
@@ -87,7 +102,7 @@ pub struct Discovery {
 }
 
 /// Finds every adapter of this machine.
-pub fn discover(options: DiscoverOptions) -> Discovery {
+pub fn discover(options: DiscoverOptions<'_>) -> Discovery {
     let adapters = adapters();
     let identities: Vec<Identity> = adapters.iter().map(|adapter| Identity::of(&adapter.get_info())).collect();
     let ids = ids(&identities);
@@ -96,8 +111,7 @@ pub fn discover(options: DiscoverOptions) -> Discovery {
         let duplicate =
             duplicate_of(&identities, at).map(|kept| LeftOutReason::DuplicateOf { kept: ids[kept].clone() });
         let software = (identities[at].is_software && !options.allow_software).then_some(LeftOutReason::Software);
-        let variant = options.variant.unwrap_or_else(|| variant_for(&adapter.get_info()));
-        describe(adapter, ids[at].clone(), variant, duplicate.or(software))
+        describe(adapter, ids[at].clone(), options, duplicate.or(software))
     });
     Discovery { devices: devices.collect(), note }
 }
@@ -197,13 +211,29 @@ fn is_software(info: &AdapterInfo) -> bool {
     info.device_type == DeviceType::Cpu || NAMES.iter().any(|software| name.contains(software))
 }
 
-fn describe(adapter: Adapter, id: String, variant: Variant, left_out: Option<LeftOutReason>) -> Discovered {
-    let info = device_info(&adapter.get_info(), id, variant);
+fn describe(adapter: Adapter, id: String, options: DiscoverOptions<'_>, left_out: Option<LeftOutReason>) -> Discovered {
+    let suggested = variant_for(&adapter.get_info());
+    let mut info = device_info(&adapter.get_info(), id, suggested);
+    let (variant, is_measured) = choose(&info, suggested, options);
+    variant.name().clone_into(&mut info.kernel);
     let state = match left_out.or_else(|| lacks(&adapter).map(LeftOutReason::Unfit)) {
         Some(reason) => DiscoveredState::LeftOut(reason),
-        None => DiscoveredState::Ready(Box::new(GpuOpener::new(info.clone(), variant, adapter))),
+        None => DiscoveredState::Ready(Box::new(GpuOpener::new(info.clone(), (variant, is_measured), adapter))),
     };
     Discovered { info, state }
+}
+
+/// The variant to begin with, and whether it is to be measured against the others when the device is opened.
+fn choose(info: &DeviceInfo, suggested: Variant, options: DiscoverOptions<'_>) -> (Variant, bool) {
+    let remembered = || options.remembered.iter().find_map(|remembered| remembered.variant_for(info));
+    match options.variant {
+        VariantChoice::Given(variant) => (variant, false),
+        VariantChoice::Measured => (suggested, true),
+        VariantChoice::Auto => match remembered() {
+            Some(variant) => (variant, false),
+            None => (suggested, info.kind == DeviceKind::Gpu),
+        },
+    }
 }
 
 fn device_info(info: &AdapterInfo, id: String, variant: Variant) -> DeviceInfo {

@@ -8,6 +8,7 @@
 //! end, and does not test devices: the engine does all three. It is the only crate that knows wgpu.
 
 mod backend;
+mod contest;
 mod discover;
 mod faults;
 mod flight;
@@ -18,11 +19,15 @@ mod open;
 mod pace;
 mod pipelines;
 pub mod prepare;
+mod remember;
 mod results;
 pub mod sha256;
 pub mod shader;
 mod slot;
 
 pub use backend::GpuBackend;
-pub use discover::{DiscoverNote, DiscoverOptions, Discovered, DiscoveredState, Discovery, LeftOutReason, discover};
+pub use discover::{
+    DiscoverNote, DiscoverOptions, Discovered, DiscoveredState, Discovery, LeftOutReason, VariantChoice, discover,
+};
 pub use open::GpuOpener;
+pub use remember::Remembered;

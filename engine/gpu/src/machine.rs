@@ -10,7 +10,7 @@ use wgpu::{CommandEncoder, Device, PollError, PollType, Queue, SubmissionIndex};
 
 use crate::faults::Faults;
 use crate::pipelines::{Pipelines, under_scopes};
-use crate::shader::Variant;
+use crate::shader::{Shader, Variant};
 use crate::slot::Slot;
 
 /// How long a device that is dropped in mid-work may take to end it, before it is left behind.
@@ -30,19 +30,19 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Builds all that work on the device needs.
+    /// Builds all that work with some shaders on the device needs.
     ///
     /// # Errors
     /// [`OpenError::Refused`] with the driver's words.
     pub(crate) fn new(
         device: Device,
         queue: Queue,
-        variant: Variant,
+        (variant, shaders): (Variant, &[Shader]),
         workgroup: u32,
         slots: usize,
     ) -> Result<Self, OpenError> {
         let faults = Faults::of(&device);
-        let pipelines = Pipelines::build(&device, variant, workgroup)?;
+        let pipelines = Pipelines::build(&device, (variant, shaders), workgroup)?;
         let slots = under_scopes(&device, || (0..slots).map(|_| Slot::new(&device, &pipelines)).collect())?;
         let machine = Self { device, queue, faults, pipelines, slots, last: None };
         machine.check().map_err(|fault| OpenError::Refused { reason: fault.to_string() })?;

@@ -4,9 +4,10 @@ use cityseal_device::{Backend, DeviceInfo, OpenError, Opener};
 use wgpu::{Adapter, Limits};
 
 use crate::backend::{DEPTH, GpuBackend, WORKGROUPS_MAX};
+use crate::contest::fastest;
 use crate::discover::find_adapter;
 use crate::machine::Machine;
-use crate::shader::{Choose, Rotate, Variant};
+use crate::shader::{Choose, Rotate, Shader, Variant};
 use crate::slot::ITEMS_MAX;
 
 /// Invocations of a workgroup: two to four waves on every GPU, and well below every limit.
@@ -23,13 +24,15 @@ const AMD: u32 = 0x1002;
 pub struct GpuOpener {
     info: DeviceInfo,
     variant: Variant,
+    /// Whether the variant is still to be measured against the others; once is enough.
+    must_measure: bool,
     adapter: Adapter,
 }
 
 impl GpuOpener {
-    /// An opener of `adapter`, which is described by `info`.
-    pub(crate) const fn new(info: DeviceInfo, variant: Variant, adapter: Adapter) -> Self {
-        Self { info, variant, adapter }
+    /// An opener of `adapter`, which is described by `info`, with a variant that is to be measured or is not.
+    pub(crate) const fn new(info: DeviceInfo, (variant, must_measure): (Variant, bool), adapter: Adapter) -> Self {
+        Self { info, variant, must_measure, adapter }
     }
 
     /// Asks the adapter for a device; where it refuses, asks for the adapter again, as a driver that was reset needs it.
@@ -49,7 +52,11 @@ impl Opener for GpuOpener {
 
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
         let (device, queue) = self.request()?;
-        let machine = Machine::new(device, queue, self.variant, WORKGROUP, DEPTH)?;
+        if std::mem::take(&mut self.must_measure) {
+            self.variant = fastest(&device, &queue, &self.info, self.variant);
+            self.variant.name().clone_into(&mut self.info.kernel);
+        }
+        let machine = Machine::new(device, queue, (self.variant, &Shader::ALL), WORKGROUP, DEPTH)?;
         Ok(Box::new(GpuBackend::new(self.info.clone(), machine, WORKGROUP)))
     }
 }

@@ -12,10 +12,7 @@ use crate::shader::{Shader, Variant};
 /// The compiled shaders and the layouts of what is bound to them.
 #[derive(Debug)]
 pub(crate) struct Pipelines {
-    search_one: ComputePipeline,
-    search_shared: ComputePipeline,
-    headers: ComputePipeline,
-    nodes: ComputePipeline,
+    compiled: Vec<(Shader, ComputePipeline)>,
     /// Layout of group 0 of both searches: words, results.
     pub(crate) search_layout: BindGroupLayout,
     /// Layout of group 0 of both hashes: words, items, hashes, marks.
@@ -23,24 +20,25 @@ pub(crate) struct Pipelines {
 }
 
 impl Pipelines {
-    /// Compiles every shader in the given variant.
+    /// Compiles some shaders in the given variant.
     ///
     /// # Errors
     /// [`OpenError::Refused`] with the driver's words.
-    pub(crate) fn build(device: &Device, variant: Variant, workgroup: u32) -> Result<Self, OpenError> {
+    pub(crate) fn build(
+        device: &Device,
+        (variant, shaders): (Variant, &[Shader]),
+        workgroup: u32,
+    ) -> Result<Self, OpenError> {
         under_scopes(device, || {
             let search_layout = layout(device, "search", &[uniform::<SearchWords>(), storage(false)]);
             let hash_layout =
                 layout(device, "hash", &[uniform::<HashWords>(), storage(true), storage(false), storage(false)]);
-            let compile = |shader, group: &BindGroupLayout| compile(device, shader, variant, workgroup, group);
-            Self {
-                search_one: compile(Shader::SearchOne, &search_layout),
-                search_shared: compile(Shader::SearchShared, &search_layout),
-                headers: compile(Shader::Headers, &hash_layout),
-                nodes: compile(Shader::Nodes, &hash_layout),
-                search_layout,
-                hash_layout,
-            }
+            let group_of = |shader| match shader {
+                Shader::SearchOne | Shader::SearchShared => &search_layout,
+                Shader::Headers | Shader::Nodes => &hash_layout,
+            };
+            let compile = |shader: &Shader| (*shader, compile(device, *shader, variant, workgroup, group_of(*shader)));
+            Self { compiled: shaders.iter().map(compile).collect(), search_layout, hash_layout }
         })
     }
 
@@ -58,13 +56,9 @@ impl Pipelines {
         pass.dispatch_workgroups(workgroups, 1, 1);
     }
 
-    const fn of(&self, shader: Shader) -> &ComputePipeline {
-        match shader {
-            Shader::SearchOne => &self.search_one,
-            Shader::SearchShared => &self.search_shared,
-            Shader::Headers => &self.headers,
-            Shader::Nodes => &self.nodes,
-        }
+    fn of(&self, shader: Shader) -> &ComputePipeline {
+        let found = self.compiled.iter().find(|(compiled, _)| *compiled == shader);
+        &found.expect("the work is of a kind that the shaders were compiled for").1
     }
 }
 

@@ -1,5 +1,7 @@
 //! The shaders' texts, and how they are joined. The texts stand in `shaders/`; `shaders/README.md` is their guide.
 
+use std::fmt::Write as _;
+
 /// How a shader writes a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rotate {
@@ -62,6 +64,16 @@ impl Variant {
         };
         [include_str!("../../../shaders/rotations.wgsl"), rotate, choose]
     }
+}
+
+/// SHA-256 over every shader in every variant, in hex: what was measured holds for this text only.
+pub fn digest() -> String {
+    let shaders = Shader::ALL.into_iter().flat_map(|shader| Variant::ALL.map(|variant| shader.text(variant)));
+    let hash = cityseal_hash::sha256(shaders.collect::<String>().as_bytes());
+    hash.iter().fold(String::new(), |mut hex, byte| {
+        let _infallible = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// A kernel of the device.

@@ -9,8 +9,9 @@ use cityseal_device::{
     Backend, Batch, CheckBatch, CpuBackend, MerkleBatch, NonceRange, Report, SearchBatch, SearchReport, known_answers,
 };
 use cityseal_gpu::shader::Variant;
+use cityseal_gpu::{DiscoverOptions, Remembered, VariantChoice, discover};
 use cityseal_hash::{HEADER_LEN, HashKernel, Midstate, NODE_LEN, double_sha256};
-use common::{ask, assert_is_lavapipe, collect, lavapipe};
+use common::{ask, assert_is_lavapipe, collect, lavapipe, lavapipe_with};
 
 /// The same numbers in every run: a linear congruential generator (Knuth's MMIX constants).
 struct Random(u64);
@@ -66,6 +67,19 @@ fn every_variant_passes_the_known_answers() {
         assert_eq!(backend.info().kernel, variant.name());
         assert_is_lavapipe(backend.as_ref());
     }
+}
+
+#[test]
+fn a_device_whose_variants_are_measured_ends_up_with_one_that_is_right() {
+    let test = "a_device_whose_variants_are_measured_ends_up_with_one_that_is_right";
+    let Some(mut backend) = lavapipe_with(test, VariantChoice::Measured) else { return };
+    let variant = Variant::by_name(&backend.info().kernel).expect("the name of a variant");
+    let batch = Random(9).search(1, range(0, 70_000), u32::MAX >> 8, 4_096);
+    assert!(hits(&assert_agrees(backend.as_mut(), &batch)) > 0);
+    let remembered = [Remembered::of(backend.info())];
+    let options = DiscoverOptions { allow_software: true, remembered: &remembered, ..DiscoverOptions::default() };
+    let again = discover(options).devices.into_iter().find(|device| device.info.id == backend.info().id);
+    assert_eq!(again.expect("the device is found again").info.kernel, variant.name());
 }
 
 #[test]

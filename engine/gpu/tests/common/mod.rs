@@ -7,14 +7,20 @@ use std::time::Duration;
 
 use cityseal_device::{Backend, Batch, Completed, DeviceKind, Report};
 use cityseal_gpu::shader::Variant;
-use cityseal_gpu::{DiscoverOptions, DiscoveredState, discover};
+use cityseal_gpu::{DiscoverOptions, DiscoveredState, VariantChoice, discover};
 
 /// How long a batch may take before a test gives up; software adapters compile while they run their first.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An opened lavapipe, or `None` where there is none, said aloud.
 pub(crate) fn lavapipe(test: &str, variant: Option<Variant>) -> Option<Box<dyn Backend>> {
-    let found = discover(DiscoverOptions { allow_software: true, variant });
+    let variant = variant.map_or(VariantChoice::Auto, VariantChoice::Given);
+    lavapipe_with(test, variant)
+}
+
+/// The same with its variant chosen in some way.
+pub(crate) fn lavapipe_with(test: &str, variant: VariantChoice) -> Option<Box<dyn Backend>> {
+    let found = discover(DiscoverOptions { allow_software: true, variant, remembered: &[] });
     let openers = found.devices.into_iter().filter_map(|device| match device.state {
         DiscoveredState::Ready(opener) if is_lavapipe(&device.info) => Some(opener),
         DiscoveredState::Ready(_) | DiscoveredState::LeftOut(_) => None,
