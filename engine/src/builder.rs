@@ -1,5 +1,6 @@
 //! Chooses devices, opens and self-tests them, and builds an engine. Says of every device that is left out why.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState};
 use cityseal_hash::HashKernel;
 
 use crate::driver::AfterFailure;
+use crate::memory::{self, RememberingOpener};
 use crate::shell::Member;
 use crate::{BuildError, Engine};
 
@@ -127,6 +129,7 @@ pub struct EngineBuilder {
     kernel: Option<String>,
     threads: Option<usize>,
     no_gpu: bool,
+    memory: Option<PathBuf>,
     added: Vec<Box<dyn Opener>>,
     policy: EnginePolicy,
 }
@@ -179,6 +182,14 @@ impl EngineBuilder {
         self
     }
 
+    /// A file in which is kept what was measured of GPUs when they were opened, so that it need not be measured again. It may
+    /// be deleted at any time. `None` (the default): they are measured each time.
+    #[must_use]
+    pub fn device_memory(mut self, file: Option<PathBuf>) -> Self {
+        self.memory = file;
+        self
+    }
+
     /// Adds a device of the caller's own making.
     #[must_use]
     pub fn add_device(mut self, opener: Box<dyn Opener>) -> Self {
@@ -202,7 +213,7 @@ impl EngineBuilder {
         let threads = choose_threads(self.threads)?;
         let mut found = Found::new(kernel, self.added);
         if !self.no_gpu {
-            found.look_for_gpus(self.allow_software);
+            found.look_for_gpus(self.allow_software, self.memory.as_deref());
         }
         found.choose(&self.names, threads, kernel)
     }
@@ -284,12 +295,17 @@ impl Found {
         Self { openers, left_out: Vec::new(), notes: Vec::new() }
     }
 
-    fn look_for_gpus(&mut self, allow_software: bool) {
-        let discovery = cityseal_gpu::discover(DiscoverOptions { allow_software, ..DiscoverOptions::default() });
+    fn look_for_gpus(&mut self, allow_software: bool, file: Option<&Path>) {
+        let remembered = file.map(memory::load).unwrap_or_default();
+        let options = DiscoverOptions { allow_software, remembered: &remembered, ..DiscoverOptions::default() };
+        let discovery = cityseal_gpu::discover(options);
         self.notes.extend(discovery.note.map(|note| note.to_string()));
         for Discovered { info, state } in discovery.devices {
             match state {
-                DiscoveredState::Ready(opener) => self.openers.push(opener),
+                DiscoveredState::Ready(opener) => match file.filter(|_| info.kind == DeviceKind::Gpu) {
+                    Some(file) => self.openers.push(Box::new(RememberingOpener::new(opener, file.to_path_buf()))),
+                    None => self.openers.push(opener),
+                },
                 DiscoveredState::LeftOut(reason) => self.left_out.push(LeftOut { info, reason: reason.to_string() }),
             }
         }

@@ -42,6 +42,7 @@ mod driver;
 mod error;
 mod job;
 mod judge;
+mod memory;
 mod seal_report;
 mod shell;
 mod verify;

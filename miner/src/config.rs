@@ -27,6 +27,8 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// `CITYSEAL_LOG`.
     pub(crate) log: Option<String>,
+    /// Where this user's programs keep what they could do again: `XDG_CACHE_HOME`, `LOCALAPPDATA` or `HOME/.cache`.
+    pub(crate) cache: Option<PathBuf>,
     /// `NO_COLOR` is set, or the terminal is a dumb one.
     pub(crate) no_color: bool,
 }
@@ -44,6 +46,11 @@ impl Environment {
             kernel: text("CITYSEAL_KERNEL"),
             config: present("CITYSEAL_CONFIG").map(PathBuf::from),
             log: text("CITYSEAL_LOG"),
+            cache: ["XDG_CACHE_HOME", "LOCALAPPDATA"]
+                .into_iter()
+                .find_map(present)
+                .map(PathBuf::from)
+                .or_else(|| Some(PathBuf::from(present("HOME")?).join(".cache"))),
             no_color: present("NO_COLOR").is_some() || text("TERM").as_deref() == Some("dumb"),
         }
     }
@@ -135,6 +142,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     /// Where `serve` listens, where the file says so.
     pub(crate) listen: Option<SocketAddr>,
+    /// Where the engine keeps what it measured of GPUs.
+    pub(crate) device_memory: Option<PathBuf>,
 }
 
 impl Settings {
@@ -165,6 +174,7 @@ impl Settings {
             kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
             threads: engine.threads.or(file.threads),
             listen: file.listen,
+            device_memory: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.tsv")),
         }
     }
 }
@@ -218,5 +228,13 @@ mod tests {
         let read = Environment::read(|name| (name == "CITYSEAL_KERNEL").then(OsString::new));
         assert_eq!(read, Environment::default());
         assert!(Environment::read(|name| (name == "NO_COLOR").then(|| "1".into())).no_color);
+    }
+
+    #[test]
+    fn the_cache_is_where_the_user_s_programs_keep_theirs() {
+        let home = Environment::read(|name| (name == "HOME").then(|| "/h".into()));
+        assert_eq!(home.cache, Some(PathBuf::from("/h/.cache")));
+        let all = Environment::read(|name| Some(format!("/{name}").into()));
+        assert_eq!(all.cache, Some(PathBuf::from("/XDG_CACHE_HOME")));
     }
 }

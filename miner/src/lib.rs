@@ -113,6 +113,7 @@ fn builder(settings: &Settings) -> EngineBuilder {
         .allow_software(settings.allow_software)
         .kernel(settings.kernel.clone())
         .threads(settings.threads)
+        .device_memory(settings.device_memory.clone())
 }
 
 /// The machine's clock in seconds since 1970; a clock set before that year reads 0.
