@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use cityseal_device::known_answers::{self, Case};
 use cityseal_device::{Backend, CPU_DEVICE_ID, CpuBackend, CpuOpener, DeviceInfo, DeviceKind, Opener};
-use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState};
+use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered};
 use cityseal_hash::HashKernel;
 
 use crate::driver::AfterFailure;
-use crate::memory::{self, RememberingOpener};
+use crate::memory;
 use crate::shell::Member;
 use crate::{BuildError, Engine};
 
@@ -223,14 +223,17 @@ impl EngineBuilder {
     /// # Errors
     /// [`BuildError`] where a device that was asked for is not there or not ready, or a setting makes no sense.
     pub fn build(self) -> Result<Engine, BuildError> {
-        let policy = self.policy.clone();
+        let (policy, memory) = (self.policy.clone(), self.memory.clone());
         let selection = self.select()?;
         let (threads, kernel, by_name) = (selection.threads, selection.kernel, selection.by_name);
         let mut left_out = selection.left_out;
         let mut members = Vec::new();
         for mut opener in selection.devices {
             match open_and_test(&mut *opener) {
-                Ok(backend) => members.push(Member::new(opener, backend)),
+                Ok(backend) => {
+                    remember(memory.as_deref(), opener.info());
+                    members.push(Member::new(opener, backend));
+                }
                 Err(reason) if by_name => {
                     return Err(BuildError::NotReady { name: opener.info().name.clone(), reason });
                 }
@@ -241,6 +244,13 @@ impl EngineBuilder {
             member.add_cpu_workers(threads, kernel);
         }
         Engine::start(policy, canary(), members, left_out, selection.notes)
+    }
+}
+
+/// Keeps what was measured of a GPU that passed its test.
+fn remember(file: Option<&Path>, info: &DeviceInfo) {
+    if let Some(file) = file.filter(|_| info.kind == DeviceKind::Gpu) {
+        memory::keep(file, Remembered::of(info));
     }
 }
 
@@ -302,10 +312,7 @@ impl Found {
         self.notes.extend(discovery.note.map(|note| note.to_string()));
         for Discovered { info, state } in discovery.devices {
             match state {
-                DiscoveredState::Ready(opener) => match file.filter(|_| info.kind == DeviceKind::Gpu) {
-                    Some(file) => self.openers.push(Box::new(RememberingOpener::new(opener, file.to_path_buf()))),
-                    None => self.openers.push(opener),
-                },
+                DiscoveredState::Ready(opener) => self.openers.push(opener),
                 DiscoveredState::LeftOut(reason) => self.left_out.push(LeftOut { info, reason: reason.to_string() }),
             }
         }

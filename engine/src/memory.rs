@@ -2,9 +2,8 @@
 //! be deleted at any time, what does not fit is ignored, and that it can not be written is no error.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use cityseal_device::{Backend, DeviceInfo, OpenError, Opener};
 use cityseal_gpu::Remembered;
 
 /// Most devices that are kept; the oldest go first.
@@ -36,7 +35,7 @@ fn line(remembered: &Remembered) -> Option<String> {
 }
 
 /// Keeps what was measured of one device in place of what was kept of it before.
-fn keep(file: &Path, measured: Remembered) {
+pub(crate) fn keep(file: &Path, measured: Remembered) {
     let before = load(file);
     if before.contains(&measured) {
         return;
@@ -51,34 +50,11 @@ fn keep(file: &Path, measured: Remembered) {
     let _cache = folder.and_then(|()| fs::write(&partial, text)).and_then(|()| fs::rename(&partial, file));
 }
 
-/// Opens a GPU and keeps what was measured of it then.
-pub(crate) struct RememberingOpener {
-    inner: Box<dyn Opener>,
-    file: PathBuf,
-}
-
-impl RememberingOpener {
-    pub(crate) const fn new(inner: Box<dyn Opener>, file: PathBuf) -> Self {
-        Self { inner, file }
-    }
-}
-
-impl Opener for RememberingOpener {
-    fn info(&self) -> &DeviceInfo {
-        self.inner.info()
-    }
-
-    fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
-        let backend = self.inner.open()?;
-        keep(&self.file, Remembered::of(self.inner.info()));
-        Ok(backend)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
-    use cityseal_device::fake::FakeOpener;
 
     /// A file that is not there, in a folder that is not there either; removed in the end.
     struct Place(PathBuf);
@@ -140,12 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_opened_is_kept_even_where_nothing_can_be_written() {
-        let place = Place::new("opened");
-        let mut opener = RememberingOpener::new(Box::new(FakeOpener::new("card")), place.file());
-        opener.open().unwrap();
-        assert_eq!(load(&place.file()), [Remembered::of(opener.info())]);
-        let mut without = RememberingOpener::new(Box::new(FakeOpener::new("card")), place.file().join("no-folder"));
-        without.open().unwrap();
+    fn that_nothing_can_be_written_is_no_error() {
+        let place = Place::new("no-folder");
+        keep(&place.file(), measured("a", "x"));
+        let below_a_file = place.file().join("below");
+        keep(&below_a_file, measured("a", "x"));
+        assert_eq!(load(&below_a_file), []);
     }
 }
