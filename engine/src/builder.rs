@@ -229,11 +229,10 @@ impl EngineBuilder {
         let mut left_out = selection.left_out;
         let mut members = Vec::new();
         for mut opener in selection.devices {
-            match open_and_test(&mut *opener) {
-                Ok(backend) => {
-                    remember(memory.as_deref(), opener.info());
-                    members.push(Member::new(opener, backend));
-                }
+            let opened = open_and_test(&mut *opener);
+            remember(memory.as_deref(), opener.info(), opened.is_ok());
+            match opened {
+                Ok(backend) => members.push(Member::new(opener, backend)),
                 Err(reason) if by_name => {
                     return Err(BuildError::NotReady { name: opener.info().name.clone(), reason });
                 }
@@ -247,10 +246,12 @@ impl EngineBuilder {
     }
 }
 
-/// Keeps what was measured of a GPU that passed its test.
-fn remember(file: Option<&Path>, info: &DeviceInfo) {
-    if let Some(file) = file.filter(|_| info.kind == DeviceKind::Gpu) {
-        memory::keep(file, Remembered::of(info));
+/// Keeps what was measured of a GPU that passed its test, and forgets one that did not.
+fn remember(file: Option<&Path>, info: &DeviceInfo, has_passed: bool) {
+    match file.filter(|_| info.kind == DeviceKind::Gpu) {
+        Some(file) if has_passed => memory::keep(file, Remembered::of(info)),
+        Some(file) => memory::forget(file, &info.id),
+        None => {}
     }
 }
 

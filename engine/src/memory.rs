@@ -36,12 +36,24 @@ fn line(remembered: &Remembered) -> Option<String> {
 
 /// Keeps what was measured of one device in place of what was kept of it before.
 pub(crate) fn keep(file: &Path, measured: Remembered) {
-    let before = load(file);
-    if before.contains(&measured) {
-        return;
+    let mut kept = load(file);
+    if !kept.contains(&measured) {
+        kept.retain(|other| other.device != measured.device);
+        kept.push(measured);
+        write(file, &kept);
     }
-    let mut kept: Vec<Remembered> = before.into_iter().filter(|other| other.device != measured.device).collect();
-    kept.push(measured);
+}
+
+/// Forgets a device: what was measured of it may be why it fails.
+pub(crate) fn forget(file: &Path, device: &str) {
+    let mut kept = load(file);
+    if kept.iter().any(|known| known.device == device) {
+        kept.retain(|known| known.device != device);
+        write(file, &kept);
+    }
+}
+
+fn write(file: &Path, kept: &[Remembered]) {
     let first = kept.len().saturating_sub(DEVICES_MAX);
     let text: String = kept[first..].iter().filter_map(line).collect();
     // Renamed into its place, so that two programs at once leave the whole text of one.
@@ -81,13 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_device_replaces_what_was_kept_of_it_and_of_no_other() {
+    fn what_is_kept_or_forgotten_of_a_device_concerns_no_other() {
         let place = Place::new("replaces");
         assert_eq!(load(&place.file()), []);
         for (device, variant) in [("a", "x"), ("b", "x"), ("a", "y")] {
             keep(&place.file(), measured(device, variant));
         }
         assert_eq!(load(&place.file()), [measured("b", "x"), measured("a", "y")]);
+        forget(&place.file(), "b");
+        forget(&place.file(), "c");
+        assert_eq!(load(&place.file()), [measured("a", "y")]);
     }
 
     #[test]

@@ -6,14 +6,18 @@ use std::process::Command;
 use crate::python::Python;
 use crate::say::say;
 use crate::shell::{self, Failure, Outcome};
-use crate::{lavapipe, python};
+use crate::{isa, lavapipe, python};
 
 /// Names that `CITYSEAL_REQUIRE` may hold, comma-separated.
-const NAMES: [&str; 3] = ["data", "lavapipe", "python"];
+const NAMES: [&str; 4] = ["data", "lavapipe", "python", "noop-gpu"];
+
+/// Tells the tests how the no-op GPU is seen.
+const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
 
 /// What was found or made, and what was not.
 pub(crate) struct Resources {
     python: Option<Python>,
+    noop_gpu: Option<String>,
     missing: Vec<(&'static str, String)>,
 }
 
@@ -24,13 +28,17 @@ impl Resources {
         note("data", data_dir(), &mut missing);
         note("lavapipe", lavapipe::ensure(), &mut missing);
         let python = note("python", python::ensure(), &mut missing);
-        Self { python, missing }
+        let noop_gpu = note("noop-gpu", noop_gpu(), &mut missing);
+        Self { python, noop_gpu, missing }
     }
 
     /// Tells the tests where things are.
     pub(crate) fn offer_to(&self, command: &mut Command) {
         if let Some(python) = &self.python {
             python.offer_to(command);
+        }
+        if let Some(prefix) = &self.noop_gpu {
+            command.env(NOOP_GPU, prefix);
         }
     }
 
@@ -66,6 +74,11 @@ fn note<T>(name: &'static str, found: Outcome<T>, missing: &mut Vec<(&'static st
     }
 }
 
+/// The command prefix that shows the no-op GPU: the one that is set, or one of our own making.
+fn noop_gpu() -> Outcome<String> {
+    std::env::var(NOOP_GPU).or_else(|_| isa::noop_gpu())
+}
+
 /// Real chains for the tests, where the tests themselves look for them.
 fn data_dir() -> Outcome<PathBuf> {
     let root = shell::workspace_root();
@@ -81,7 +94,7 @@ mod tests {
     use super::*;
 
     fn without_lavapipe() -> Resources {
-        Resources { python: None, missing: vec![("lavapipe", "no driver".into())] }
+        Resources { python: None, noop_gpu: None, missing: vec![("lavapipe", "no driver".into())] }
     }
 
     #[test]
@@ -95,6 +108,6 @@ mod tests {
     #[test]
     fn refuses_a_demand_that_nobody_knows() {
         let refused = without_lavapipe().refuse_missing("lavapip").unwrap_err();
-        assert_eq!(refused.to_string(), "CITYSEAL_REQUIRE names \"lavapip\"; known: data, lavapipe, python");
+        assert_eq!(refused.to_string(), "CITYSEAL_REQUIRE names \"lavapip\"; known: data, lavapipe, python, noop-gpu");
     }
 }

@@ -26,19 +26,13 @@ const RADV: &str = "libvulkan_radeon.so";
 const AMD_SHIM: &str = "libamdgpu_noop_drm_shim.so";
 const AMD_VARIABLE: &str = "AMDGPU_GPU_ID";
 
+/// The driver that this version of Debian offers.
+const BACKPORTS: mesa::Driver =
+    mesa::Driver { suite: "bookworm-backports", library: RADV, shim: AMD_SHIM, variable: AMD_VARIABLE };
+
 /// All of them.
 pub(crate) const COMPILERS: [Compiler; 4] = [
-    Compiler {
-        name: "RADV 25",
-        is_in_ci: true,
-        source: Source::Mesa(mesa::Driver {
-            suite: "bookworm-backports",
-            library: RADV,
-            shim: AMD_SHIM,
-            variable: AMD_VARIABLE,
-        }),
-        gpus: &[("RDNA 3", "navi31")],
-    },
+    Compiler { name: "RADV 25", is_in_ci: true, source: Source::Mesa(BACKPORTS), gpus: &[("RDNA 3", "navi31")] },
     Compiler {
         name: "RADV 26",
         is_in_ci: false,
@@ -70,6 +64,14 @@ pub(crate) const COMPILERS: [Compiler; 4] = [
         gpus: &[("Turing", "sm_75"), ("A100", "sm_80"), ("Ampere", "sm_86"), ("Ada", "sm_89"), ("Hopper", "sm_90")],
     },
 ];
+
+/// A command prefix under which a GPU is seen that takes work and does none of it.
+///
+/// # Errors
+/// A skip where its driver cannot be had.
+pub(crate) fn noop_gpu() -> Outcome<String> {
+    BACKPORTS.noop_gpu("navi31")
+}
 
 impl Compiler {
     /// What it counts for each of its GPUs.

@@ -47,6 +47,26 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// A command prefix under which the driver shows a GPU that takes work and does none of it.
+    ///
+    /// # Errors
+    /// A skip where the packages cannot be had.
+    pub(crate) fn noop_gpu(&self, gpu: &str) -> Outcome<String> {
+        let root = unpacked(self.suite)?;
+        let libraries = root.join(LIBRARIES);
+        let manifest = root.join("noop-gpu.json");
+        let library = libraries.join(self.library);
+        let icd = format!("\"ICD\": {{\"api_version\": \"1.3.0\", \"library_path\": \"{}\"}}", library.display());
+        let text = format!("{{\"file_format_version\": \"1.0.0\", {icd}}}\n");
+        std::fs::write(&manifest, text).map_err(|error| Failure::new(format!("{}: {error}", manifest.display())))?;
+        let (manifest, shim) = (manifest.display(), libraries.join(self.shim));
+        let settings = format!("{}={gpu} VK_DRIVER_FILES={manifest} VK_ICD_FILENAMES={manifest}", self.variable);
+        let (loader, shim, path) = (loader(&root)?, shim.display(), library_path(&root));
+        Ok(format!("{settings} {} --preload {shim} --library-path {path}", loader.display()))
+    }
+}
+
 /// What a command prints; what it says on stderr only where it fails.
 pub(super) fn output_of(command: &mut Command) -> Outcome<String> {
     let shown = command.get_program().to_string_lossy().into_owned();

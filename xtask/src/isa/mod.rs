@@ -14,6 +14,7 @@ mod report;
 
 use std::path::PathBuf;
 
+pub(crate) use compilers::noop_gpu;
 use compilers::{COMPILERS, Compiler};
 use counts::Count;
 
