@@ -1,7 +1,7 @@
 // Hashes many items of one size: each invocation one item.
 //
-// Written by hand. It is joined with one entry point (headers.wgsl, nodes.wgsl), the text that it calls, one that defines
-// the rotations and one that defines ch and maj; shaders/README.md shows how.
+// Written by hand. It is joined with one entry point (headers.wgsl, nodes.wgsl, rfc6962_nodes.wgsl), the text that it
+// calls, one that defines the rotations and one that defines ch and maj; shaders/README.md shows how.
 
 struct HashBatch {
     // How many items there are. Invocations beyond them do nothing.

@@ -112,20 +112,44 @@ impl CheckBatch {
     }
 }
 
-/// A request for the double SHA-256 of packed 64-byte Merkle nodes.
+/// How a Merkle tree makes a parent's hash of its two children's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum NodeRule {
+    /// Bitcoin's: the double SHA-256 of both.
+    #[default]
+    Bitcoin,
+    /// That of RFC 6962, section 2.1: the SHA-256 of a byte 1 and both.
+    Rfc6962,
+}
+
+/// A request for the hashes of packed 64-byte Merkle nodes.
 #[derive(Clone, Debug)]
 pub struct MerkleBatch {
     nodes: Arc<Vec<u8>>,
+    rule: NodeRule,
 }
 
 impl MerkleBatch {
-    /// A batch over whole nodes (left hash, right hash), packed without gaps.
+    /// A batch over whole nodes (left hash, right hash) of a tree of Bitcoin's, packed without gaps.
     ///
     /// # Panics
     /// If the length is zero or not a multiple of 64: a broken promise of the caller.
     pub fn new(nodes: Arc<Vec<u8>>) -> Self {
+        Self::with_rule(nodes, NodeRule::Bitcoin)
+    }
+
+    /// A batch over whole nodes of a tree of either kind.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn with_rule(nodes: Arc<Vec<u8>>, rule: NodeRule) -> Self {
         assert!(!nodes.is_empty() && nodes.len().is_multiple_of(NODE_LEN), "whole nodes, not {} bytes", nodes.len());
-        Self { nodes }
+        Self { nodes, rule }
+    }
+
+    /// How the nodes are hashed.
+    pub const fn rule(&self) -> NodeRule {
+        self.rule
     }
 
     /// The packed nodes, 64 bytes each.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
 
 use crate::{
-    Backend, Batch, BatchLimits, Completed, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report,
+    Backend, Batch, BatchLimits, Completed, DeviceError, DeviceInfo, DeviceKind, NodeRule, OpenError, Opener, Report,
     SearchBatch, SearchReport, Ticket,
 };
 
@@ -44,7 +44,10 @@ impl CpuBackend {
             }
             Batch::Merkle(merkle) => {
                 let mut hashes = vec![[0; 32]; merkle.count()];
-                self.kernel.hash_nodes(merkle.nodes(), &mut hashes);
+                match merkle.rule() {
+                    NodeRule::Bitcoin => self.kernel.hash_nodes(merkle.nodes(), &mut hashes),
+                    NodeRule::Rfc6962 => self.kernel.hash_nodes_rfc6962(merkle.nodes(), &mut hashes),
+                }
                 Report::Hashes(hashes)
             }
         }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use cityseal_hash::{HEADER_LEN, HashKernel, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
 
-use crate::{Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, NonceRange, Report, SearchBatch};
+use crate::{
+    Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, NodeRule, NonceRange, Report, SearchBatch,
+};
 
 /// The header of Bitcoin's first block, whose nonce every miner knows.
 const GENESIS: [u8; HEADER_LEN] = *b"\x01\0\0\0\
@@ -189,15 +191,17 @@ fn hash_cases() -> Vec<Case> {
         let batch = Batch::Check(CheckBatch::new(Arc::new(patterned(count, HEADER_LEN))));
         Case { name, expected: twin_answer(&batch), batch }
     };
-    let merkle = |name, count| {
-        let batch = Batch::Merkle(MerkleBatch::new(Arc::new(patterned(count, NODE_LEN))));
+    let merkle = |name, count, rule| {
+        let batch = Batch::Merkle(MerkleBatch::with_rule(Arc::new(patterned(count, NODE_LEN)), rule));
         Case { name, expected: twin_answer(&batch), batch }
     };
     vec![
         check("one header", 1),
         check("headers that fill no whole group", 1_021),
-        merkle("one Merkle node", 1),
-        merkle("Merkle nodes that fill no whole group", 517),
+        merkle("one Merkle node", 1, NodeRule::Bitcoin),
+        merkle("Merkle nodes that fill no whole group", 517, NodeRule::Bitcoin),
+        merkle("one node of RFC 6962", 1, NodeRule::Rfc6962),
+        merkle("nodes of RFC 6962 that fill no whole group", 517, NodeRule::Rfc6962),
     ]
 }
 

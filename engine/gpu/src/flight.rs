@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Batch, CheckBatch, DeviceError, MerkleBatch, Report, SearchBatch, Ticket};
+use cityseal_device::{Batch, CheckBatch, DeviceError, MerkleBatch, NodeRule, Report, SearchBatch, Ticket};
 use wgpu::SubmissionIndex;
 
 use crate::layout::{HashWords, SearchWords};
@@ -193,10 +193,13 @@ impl Items {
     }
 
     /// The shader for them.
-    pub(crate) const fn shader(&self) -> Shader {
+    pub(crate) fn shader(&self) -> Shader {
         match self {
             Self::Headers(_) => Shader::Headers,
-            Self::Nodes(_) => Shader::Nodes,
+            Self::Nodes(merkle) => match merkle.rule() {
+                NodeRule::Bitcoin => Shader::Nodes,
+                NodeRule::Rfc6962 => Shader::Rfc6962Nodes,
+            },
         }
     }
 }

@@ -35,7 +35,7 @@ impl Pipelines {
                 layout(device, "hash", &[uniform::<HashWords>(), storage(true), storage(false), storage(false)]);
             let group_of = |shader| match shader {
                 Shader::SearchOne | Shader::SearchShared => &search_layout,
-                Shader::Headers | Shader::Nodes => &hash_layout,
+                Shader::Headers | Shader::Nodes | Shader::Rfc6962Nodes => &hash_layout,
             };
             let compile = |shader: &Shader| (*shader, compile(device, *shader, variant, workgroup, group_of(*shader)));
             Self { compiled: shaders.iter().map(compile).collect(), search_layout, hash_layout }

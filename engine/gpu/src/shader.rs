@@ -87,11 +87,13 @@ pub enum Shader {
     Headers,
     /// Double hash of Merkle nodes.
     Nodes,
+    /// Hash of the Merkle nodes of RFC 6962.
+    Rfc6962Nodes,
 }
 
 impl Shader {
     /// Every shader.
-    pub const ALL: [Self; 4] = [Self::SearchOne, Self::SearchShared, Self::Headers, Self::Nodes];
+    pub const ALL: [Self; 5] = [Self::SearchOne, Self::SearchShared, Self::Headers, Self::Nodes, Self::Rfc6962Nodes];
 
     /// The name of its entry point.
     pub const fn entry_point(self) -> &'static str {
@@ -99,6 +101,7 @@ impl Shader {
             Self::SearchOne | Self::SearchShared => "search",
             Self::Headers => "hash_headers",
             Self::Nodes => "hash_nodes",
+            Self::Rfc6962Nodes => "hash_rfc6962_nodes",
         }
     }
 
@@ -117,6 +120,11 @@ impl Shader {
             Self::Nodes => {
                 &[hash, include_str!("../../../shaders/nodes.wgsl"), include_str!("../../../shaders/node_hash.wgsl")]
             }
+            Self::Rfc6962Nodes => &[
+                hash,
+                include_str!("../../../shaders/rfc6962_nodes.wgsl"),
+                include_str!("../../../shaders/rfc6962_node_hash.wgsl"),
+            ],
         };
         [own, &variant.texts()].concat().join("\n")
     }

@@ -8,7 +8,7 @@ use cityseal_gpu::generate::operations::Operations;
 use cityseal_gpu::generate::{Kernel, files};
 use cityseal_gpu::layout::{FixedWords, MidstateWords};
 use cityseal_gpu::prepare::{search_words, tail_words};
-use cityseal_hash::{HEADER_LEN, Midstate, NODE_LEN, double_sha256};
+use cityseal_hash::{HEADER_LEN, Midstate, NODE_LEN, double_sha256, sha256};
 use proptest::prelude::*;
 
 fn shaders() -> PathBuf {
@@ -87,6 +87,13 @@ proptest! {
     }
 
     #[test]
+    fn the_rfc_6962_kernel_gives_the_hash_that_sha2_gives(node in prop::collection::vec(any::<u8>(), NODE_LEN)) {
+        let message = [&[1], node.as_slice(), &[0x80, 0, 0]].concat();
+        let expected = sha256(&[&[1], node.as_slice()].concat());
+        prop_assert_eq!(hash(&Kernel::rfc6962_node(), &message), expected);
+    }
+
+    #[test]
     fn the_host_computes_the_words_that_the_generator_moved_to_it(header in headers()) {
         let kernel = Kernel::search_one();
         let inputs = search_inputs(&header);
@@ -146,4 +153,5 @@ fn four_midstates_on_a_shared_schedule_save_a_tenth() {
 fn headers_and_nodes_cost_what_they_cost() {
     assert_eq!(operations(&Kernel::header()).of_three(), 4_000);
     assert_eq!(operations(&Kernel::node()).of_three(), 3_592);
+    assert_eq!(operations(&Kernel::rfc6962_node()).of_three(), 2_641);
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cityseal_device::{
-    Backend, Batch, CheckBatch, CpuBackend, MerkleBatch, NonceRange, Report, SearchBatch, SearchReport, known_answers,
+    Backend, Batch, CheckBatch, CpuBackend, MerkleBatch, NodeRule, NonceRange, Report, SearchBatch, SearchReport,
+    known_answers,
 };
 use cityseal_gpu::shader::Variant;
 use cityseal_gpu::{DiscoverOptions, Remembered, VariantChoice, discover};
@@ -180,7 +181,11 @@ fn headers(random: &mut Random, count: usize) -> Batch {
 }
 
 fn nodes(random: &mut Random, count: usize) -> Batch {
-    Batch::Merkle(MerkleBatch::new(Arc::new(random.bytes(count * NODE_LEN))))
+    nodes_of(NodeRule::Bitcoin, random, count)
+}
+
+fn nodes_of(rule: NodeRule, random: &mut Random, count: usize) -> Batch {
+    Batch::Merkle(MerkleBatch::with_rule(Arc::new(random.bytes(count * NODE_LEN)), rule))
 }
 
 #[test]
@@ -194,8 +199,10 @@ fn headers_and_nodes_are_hashed_as_the_portable_kernel_hashes_them() {
         assert_agrees(backend.as_mut(), &batch);
     }
     for count in [1, 127, 128, 129, 5_000, limits.merkle_nodes_max] {
-        let batch = nodes(&mut random, count);
-        assert_agrees(backend.as_mut(), &batch);
+        for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+            let batch = nodes_of(rule, &mut random, count);
+            assert_agrees(backend.as_mut(), &batch);
+        }
     }
 }
 

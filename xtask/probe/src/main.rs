@@ -87,6 +87,7 @@ const fn name_of(shader: Shader) -> &'static str {
         Shader::SearchShared => "search_shared",
         Shader::Headers => "headers",
         Shader::Nodes => "nodes",
+        Shader::Rfc6962Nodes => "rfc6962_nodes",
     }
 }
 

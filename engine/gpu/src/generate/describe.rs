@@ -1,4 +1,4 @@
-//! SHA-256 (FIPS 180-4, section 6.2) as expressions, and the three double hashes that the engine asks for.
+//! SHA-256 (FIPS 180-4, section 6.2) as expressions, and the hashes that the engine asks for.
 
 use super::graph::{Depends, Graph, Value};
 use crate::sha256::{INITIAL_STATE, ROUND_CONSTANTS, Sigma};
@@ -118,6 +118,19 @@ pub fn node(graph: &mut Graph) -> [Value; 8] {
     let padding = padding_block(graph, 512);
     let first = compress(graph, Call { prefix: "h2", title: "the padding" }, &middle, &padding);
     second_hash(graph, "h3", &first)
+}
+
+/// The hash of a node of RFC 6962: 65 bytes, of which `m0`…`m15` are the first block. `m16` begins the second: the last byte,
+/// then the first bit of the padding.
+pub fn rfc6962_node(graph: &mut Graph) -> [Value; 8] {
+    let words = inputs(graph, &std::array::from_fn::<_, 17, _>(message_word), Depends::LANE);
+    let first_block = std::array::from_fn(|i| words[i]);
+    let initial = initial_state(graph);
+    let middle = compress(graph, Call { prefix: "h1", title: "all but the last byte" }, &initial, &first_block);
+    let mut second_block = [graph.constant(0); 16];
+    second_block[0] = words[16];
+    second_block[15] = graph.constant(520);
+    compress(graph, Call { prefix: "h2", title: "the last byte and the padding" }, &middle, &second_block)
 }
 
 /// The name of message word `i`, as the shader's function has it in its arguments: four to a vector.

@@ -61,6 +61,11 @@ impl Kernel {
         Self::of(describe::node, Merge::Always)
     }
 
+    /// The hash of a Merkle node of RFC 6962.
+    pub fn rfc6962_node() -> Self {
+        Self::of(describe::rfc6962_node, Merge::Always)
+    }
+
     /// The values that the host computes once a batch, or once a midstate, in the order of their structs.
     pub fn host_values(&self, of_midstate: bool) -> Vec<Value> {
         let mut values = self.graph.host_values(&self.outputs);
@@ -80,8 +85,9 @@ pub fn files() -> Vec<File> {
     vec![
         File { name: "search_one.wgsl", text: search_one_text() },
         File { name: "search_shared.wgsl", text: search_shared_text() },
-        File { name: "header_hash.wgsl", text: hash_text(&Kernel::header(), "hash_header", "a header", 20) },
-        File { name: "node_hash.wgsl", text: hash_text(&Kernel::node(), "hash_node", "a Merkle node", 16) },
+        File { name: "header_hash.wgsl", text: hash_text(&Kernel::header(), "hash_header", HEADER) },
+        File { name: "node_hash.wgsl", text: hash_text(&Kernel::node(), "hash_node", NODE) },
+        File { name: "rfc6962_node_hash.wgsl", text: hash_text(&Kernel::rfc6962_node(), "hash_rfc6962_node", RFC6962) },
     ]
 }
 
@@ -135,9 +141,16 @@ fn search_shared_text() -> String {
     ]))
 }
 
-fn hash_text(kernel: &Kernel, function: &str, of: &str, words: usize) -> String {
+/// What a hash is of, and how many words it has in how many vectors.
+type HashOf = (&'static str, usize, usize);
+
+const HEADER: HashOf = ("double SHA-256 of a header", 20, 5);
+const NODE: HashOf = ("double SHA-256 of a Merkle node", 16, 4);
+const RFC6962: HashOf = ("SHA-256 of a Merkle node of RFC 6962", 17, 5);
+
+fn hash_text(kernel: &Kernel, function: &str, (of, words, vectors): HashOf) -> String {
     let Kernel { graph, outputs } = kernel;
-    let arguments = (0..words / 4).map(|i| format!("m{i}: vec4<u32>")).collect::<Vec<_>>().join(", ");
+    let arguments = (0..vectors).map(|i| format!("m{i}: vec4<u32>")).collect::<Vec<_>>().join(", ");
     let results = outputs.iter().map(|output| operand(graph, *output)).collect::<Vec<_>>();
     let mut text = Text::default();
     text.line(0, &format!("fn {function}({arguments}) -> Hash {{"));
@@ -148,7 +161,7 @@ fn hash_text(kernel: &Kernel, function: &str, of: &str, words: usize) -> String 
     );
     text.line(0, "}");
     text.under(&head(&[
-        &format!("The double SHA-256 of {of}, without a loop: {words} big-endian words in, eight out."),
+        &format!("The {of}, without a loop: {words} big-endian words in, eight out."),
         "",
         "m2.y is word 9 of the message: four words to a vector.",
     ]))
