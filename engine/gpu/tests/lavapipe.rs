@@ -60,13 +60,36 @@ fn range(first: u32, last: u32) -> NonceRange {
 }
 
 #[test]
-fn every_variant_passes_the_known_answers() {
+fn every_variant_passes_the_known_answers_and_agrees_on_random_batches() {
+    let test = "every_variant_passes_the_known_answers_and_agrees_on_random_batches";
     for variant in Variant::ALL {
-        let Some(mut backend) = lavapipe("every_variant_passes_the_known_answers", Some(variant)) else { return };
+        let Some(mut backend) = lavapipe(test, Some(variant)) else { return };
         let passed = known_answers::run(backend.as_mut()).unwrap_or_else(|error| panic!("{}: {error}", variant.name()));
         assert!(passed.len() > 15);
         assert_eq!(backend.info().kernel, variant.name());
-        assert_is_lavapipe(backend.as_ref());
+        assert_agrees_on_random_batches(backend.as_mut());
+    }
+}
+
+/// Random headers, nodes and ranges; both ends of the nonce space; many hits, few, and a hit in every nonce.
+fn assert_agrees_on_random_batches(backend: &mut dyn Backend) {
+    let mut random = Random(10);
+    for (first, last, bound) in [
+        (0, 20_000, u32::MAX >> 8),
+        (u32::MAX - 9_000, u32::MAX, u32::MAX >> 6),
+        (1_000, 1_900, u32::MAX),
+        (77, 70_000, 0x000f_1234),
+    ] {
+        for midstates in [1, 2, 4] {
+            let batch = random.search(midstates, range(first, last), bound, 65_536);
+            assert_agrees(backend, &batch);
+        }
+    }
+    let batch = headers(&mut random, 1_000);
+    assert_agrees(backend, &batch);
+    for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+        let batch = nodes_of(rule, &mut random, 1_000);
+        assert_agrees(backend, &batch);
     }
 }
 

@@ -222,3 +222,62 @@ impl<'a> Writer<'a> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cityseal_gpu::generate::graph::Words;
+
+    /// Words for all inputs of a search, each another.
+    fn inputs() -> Words {
+        let names = (0..8).map(|i| format!("s{i}")).chain((0..4).map(|i| format!("w{i}")));
+        names.zip(1_u32..).map(|(name, i)| (name, i.wrapping_mul(0x9e37_79b9))).collect()
+    }
+
+    /// Runs the straight lines of a text: every operation that [`Writer`] writes on words.
+    fn run(text: &str, memory: &HashMap<String, u32>, w3: u32) -> HashMap<String, u32> {
+        let mut words = HashMap::from([("%w3".to_owned(), w3)]);
+        for line in text.lines().filter(|line| line.contains(" %v")) {
+            let (name, rest) = line.trim_end_matches(';').split_once(' ').expect("a name and operands");
+            let operands: Vec<&str> = rest.split(", ").collect();
+            let of = |word: &str| match word.strip_prefix("0x") {
+                Some(hex) => u32::from_str_radix(hex, 16).expect("a number"),
+                None => word.parse().unwrap_or_else(|_| words.get(word).copied().unwrap_or_default()),
+            };
+            let value = match (name, operands[1..].iter().map(|word| of(word)).collect::<Vec<_>>().as_slice()) {
+                ("ld.const.u32", _) => memory[operands[1]],
+                ("add.u32", [x, y]) => x.wrapping_add(*y),
+                ("shr.u32", [x, by]) => x >> by,
+                ("shl.b32", [x, by]) => x << by,
+                ("or.b32", [x, y]) => x | y,
+                ("xor.b32", [x, y]) => x ^ y,
+                ("and.b32", [x, y]) => x & y,
+                ("not.b32", [x]) => !x,
+                _ => continue,
+            };
+            words.insert(operands[0].to_owned(), value);
+        }
+        words
+    }
+
+    #[test]
+    fn the_text_computes_what_the_expressions_mean() {
+        let inputs = inputs();
+        for (shader, kernel) in
+            [(Shader::SearchOne, Kernel::search_one()), (Shader::SearchShared, Kernel::search_shared())]
+        {
+            let mut memory = HashMap::new();
+            for (base, of_midstate) in [("fixed", false), ("%mid", true)] {
+                let words = kernel.graph.evaluate(&kernel.host_values(of_midstate), &inputs);
+                memory.extend(words.iter().enumerate().map(|(i, word)| (format!("[{base}+{}]", 4 * i), *word)));
+            }
+            let expected = kernel.graph.evaluate(&kernel.outputs, &inputs)[0];
+            for choose in [Choose::Xor, Choose::Or] {
+                let text = text(shader, choose, "sm_89");
+                let (_, report) = text.split_once("and.b32 %low, ").expect("the result is masked");
+                let (result, _) = report.split_once(',').expect("by a mask");
+                assert_eq!(run(&text, &memory, inputs["w3"])[result], expected, "{shader:?} {choose:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The probe as `cargo xtask isa` meets it: what it prints, and that it refuses what it does not understand.
+
+use std::process::{Command, Output};
+
+fn probe(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_isa-probe")).args(words).output().expect("the probe starts")
+}
+
+fn refusal(words: &[&str]) -> String {
+    let output = probe(words);
+    assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn refuses_words_that_are_no_command_with_those_that_are() {
+    for words in [&[][..], &["sass"], &["compile", "x"]] {
+        assert!(refusal(words).contains("usage: isa-probe COMMAND"), "{words:?}");
+    }
+}
+
+#[test]
+fn refuses_a_search_a_form_a_driver_and_a_file_that_there_are_not() {
+    assert!(refusal(&["ptx", "headers", "xor", "sm_89"]).contains("headers is no search"));
+    assert!(refusal(&["ptx", "search_one", "nor", "sm_89"]).contains("nor is no form"));
+    assert!(refusal(&["vulkan", "no-driver.so"]).contains("no-driver.so"));
+    assert!(refusal(&["sass", "no-file"]).contains("no-file"));
+}
+
+#[test]
+fn counts_a_listing_one_fact_a_line() {
+    let file = std::env::temp_dir().join(format!("cityseal-probe-{}.sass", std::process::id()));
+    let listing = ".L_x_0:\n /*0000*/ IADD3 R2, R1, R2, RZ ;\n /*0010*/ @P0 BRA `(.L_x_0) ;\n /*0020*/ EXIT ;\n";
+    std::fs::write(&file, listing).expect("a temporary file can be written");
+    let output = probe(&["sass", &file.to_string_lossy()]);
+    std::fs::remove_file(&file).expect("it was just written");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "whole\t3\nturn\t2\n");
+}
