@@ -61,8 +61,9 @@ impl Opener for GpuOpener {
     }
 }
 
-/// The variant that the driver's compiler does best with, by its own counts of instructions: Mesa's for AMD and NVIDIA know
-/// a rotation only where its amount is loaded, all others where it is constant.
+/// The variant that the driver's compiler does best with, by its own counts of instructions (`cargo xtask isa`): Mesa's for
+/// AMD and NVIDIA know a rotation only where its amount is loaded, all others where it is constant. A suggestion: a GPU is
+/// measured.
 pub(crate) fn variant_for(info: &wgpu::AdapterInfo) -> Variant {
     variant_of(info.vendor, mesa_major(&info.driver_info))
 }
@@ -75,10 +76,10 @@ fn mesa_major(driver_info: &str) -> Option<u32> {
 
 const fn variant_of(vendor: u32, mesa: Option<u32>) -> Variant {
     match (vendor, mesa) {
-        // RADV of Mesa 26 counts 2,591 instructions with exclusive ors and 2,708 with ors on RDNA 3; that of Mesa 25 counts
-        // 2,939 and 2,827.
+        // RADV of Mesa 26 counts 2,559 instructions a nonce with exclusive ors and 2,676 with ors on RDNA 3; that of Mesa 25
+        // counts 2,908 and 2,795.
         (AMD, Some(26..)) => Variant { rotate: Rotate::Loaded, choose: Choose::Xor },
-        // NVK counts 2,548 with ors and 2,662 with exclusive ors.
+        // NVK counts 2,461 with ors and 2,575 with exclusive ors.
         (AMD | NVIDIA, Some(_)) => Variant { rotate: Rotate::Loaded, choose: Choose::Or },
         _ => Variant { rotate: Rotate::Constant, choose: Choose::Xor },
     }
