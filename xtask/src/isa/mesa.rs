@@ -99,7 +99,17 @@ pub(crate) fn unpacked(suite: &str) -> Outcome<PathBuf> {
         fetch(suite, &home).map_err(|why| Failure::skip(format!("Mesa of {suite} cannot be had ({why})")))?;
         std::fs::write(&complete, "").map_err(|error| Failure::new(format!("{}: {error}", complete.display())))?;
     }
-    Ok(root)
+    if runs_programs_of_here(&root)? {
+        return Ok(root);
+    }
+    Err(Failure::skip(format!("what is built here does not run with the C library of {suite}")))
+}
+
+/// Whether a program that was built on this machine runs with the libraries under `root`: this one, for instance. It does
+/// not where this machine's C library is the newer one.
+fn runs_programs_of_here(root: &Path) -> Outcome<bool> {
+    let own = std::env::current_exe().map_err(|error| Failure::new(format!("this program's path: {error}")))?;
+    Ok(answers(Command::new(loader(root)?).arg("--library-path").arg(library_path(root)).arg(own).arg("help")))
 }
 
 fn fetch(suite: &str, home: &Path) -> Outcome {
