@@ -108,6 +108,14 @@ pub(crate) enum CommandError {
         /// Why.
         reason: String,
     },
+    /// The process could not be told to let others go first.
+    #[error("--nice {steps}: {source}")]
+    Nice {
+        /// What was asked for.
+        steps: u8,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Nothing could be measured in this mode.
     #[error("no chosen device can run --mode {mode}")]
     NothingToMeasure {
@@ -161,7 +169,7 @@ impl CommandError {
             Self::Client(_) => Blame::Peer,
             Self::Demo(_) => Blame::Ours,
             Self::Device { .. } | Self::NotReady { .. } => Blame::Device,
-            Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) => Blame::Disk,
+            Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) | Self::Nice { .. } => Blame::Disk,
         }
     }
 }

@@ -57,6 +57,9 @@ pub struct GlobalArgs {
     /// Log to stderr by this filter, such as `info` or `cityseal=debug`.
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Let other programs go first: from 0, as usual, to 19, only where nobody else wants the CPU.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u8).range(..=19))]
+    pub nice: Option<u8>,
 }
 
 /// What to do.
