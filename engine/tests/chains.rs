@@ -1,6 +1,7 @@
 //! Verification through the public door: any split of the input, any number of threads, cuts and closing messages.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+use std::io::{self, Read};
 use std::sync::LazyLock;
 
 use cityseal_engine::chain::{BlockHash, BlockHeader, ChainWork, Cut, Network, Parameters, SealTemplate, Verdict};
@@ -122,6 +123,36 @@ fn pushing_without_waiting_takes_what_there_is_room_for_and_says_when_there_is_m
     }
     let report = verifier.finish(None);
     assert_eq!((report.verdict, report.count), (Verdict::Valid, COUNT as u64));
+}
+
+/// Gives a chain in pieces of these lengths, again and again.
+struct Pieces<'a>(&'a [u8], std::iter::Cycle<std::slice::Iter<'a, usize>>);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let len = self.1.next().copied().unwrap_or(1).min(room.len()).min(self.0.len());
+        let (now, later) = self.0.split_at(len);
+        room[..len].copy_from_slice(now);
+        self.0 = later;
+        Ok(len)
+    }
+}
+
+#[test]
+fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
+    let engine = engine(2, 64, "portable");
+    let whole = chain();
+    let mut broken = whole.clone();
+    broken[80 * 70 + 9] ^= 1;
+    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..80 * 64 + 1], &whole[..79]] {
+        for pieces in [&[1_000_000][..], &[1, 79, 80, 81], &[5_119, 5_121, 7]] {
+            let read = engine.verify(request(), Pieces(headers, pieces.iter().cycle()), |_| {}).unwrap();
+            let mut verifier = engine.verifier(request()).unwrap();
+            headers.chunks(pieces[0]).for_each(|piece| _ = verifier.push(piece));
+            let pushed = verifier.finish(None);
+            assert!(same(&read, &pushed), "{} bytes, {pieces:?}:\n{read:?}\n{pushed:?}", headers.len());
+        }
+    }
 }
 
 #[test]

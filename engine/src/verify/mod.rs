@@ -3,14 +3,17 @@
 //! Bytes are gathered into segments of whole headers. A segment carries all that is needed to judge it (the history
 //! before its first header), so any device may take it, in any order; the summaries are joined in the chain's order.
 
+mod filling;
 mod stream;
 
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
 use cityseal_chain::{BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Unjudged, Verdict};
 use cityseal_hash::HEADER_LEN;
 
+use self::filling::Filling;
 use crate::driver::CheckTask;
 use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
@@ -125,7 +128,7 @@ pub struct Verifier {
     /// What comes before the next segment.
     history: History,
     /// The segment being filled; `None` until a buffer is free.
-    filling: Option<Vec<u8>>,
+    filling: Option<Filling>,
     segment_bytes: usize,
     sequence: u64,
     received_bytes: u64,
@@ -166,7 +169,7 @@ impl Verifier {
     pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
         while !bytes.is_empty() {
             if self.filling.is_none() {
-                self.filling = Some(self.stream.wait_for_buffer());
+                self.filling = Some(self.fresh(self.stream.wait_for_buffer()));
             }
             let taken = self.try_push(bytes);
             bytes = &bytes[taken..];
@@ -183,18 +186,26 @@ impl Verifier {
         }
         let mut taken = 0;
         while taken < bytes.len() {
-            let Some(mut segment) = self.filling.take().or_else(|| self.stream.try_buffer()) else { break };
-            let room = (self.segment_bytes - segment.len()).min(bytes.len() - taken);
-            segment.extend_from_slice(&bytes[taken..taken + room]);
-            taken += room;
-            if segment.len() == self.segment_bytes {
-                self.send(segment);
-            } else {
-                self.filling = Some(segment);
-            }
+            let begun = self.filling.take();
+            let Some(mut segment) = begun.or_else(|| Some(self.fresh(self.stream.try_buffer()?))) else { break };
+            taken += segment.copy_from(&bytes[taken..]);
+            self.go_on_with(segment);
         }
         self.received_bytes += taken as u64;
         taken
+    }
+
+    /// Reads the next bytes of `source`, as many as one read gives, straight into their segment; waits while all buffers are
+    /// under way. Gives how many there were: 0 is the end of the source.
+    ///
+    /// # Errors
+    /// What the source says; what it gave before has been taken in.
+    pub fn read_from(&mut self, source: &mut dyn Read) -> io::Result<usize> {
+        let mut segment = self.filling.take().unwrap_or_else(|| self.fresh(self.stream.wait_for_buffer()));
+        let read = segment.read_from(source);
+        self.received_bytes += *read.as_ref().unwrap_or(&0) as u64;
+        self.go_on_with(segment);
+        read
     }
 
     /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took less than all.
@@ -222,12 +233,28 @@ impl Verifier {
         self.conclude(None, true)
     }
 
+    fn fresh(&self, buffer: Vec<u8>) -> Filling {
+        Filling::new(buffer, self.segment_bytes)
+    }
+
+    /// Sends a full segment; keeps one that is not.
+    fn go_on_with(&mut self, segment: Filling) {
+        if !segment.room().is_empty() {
+            self.filling = Some(segment);
+        } else if self.stream.is_decided() {
+            // Nobody looks at what comes now: its room serves again.
+            self.filling = Some(self.fresh(segment.into_headers()));
+        } else {
+            self.send(segment.into_headers());
+        }
+    }
+
     /// Sends the whole headers of the last, partly filled segment. What is left over is less than a header.
     fn flush(&mut self) {
-        if let Some(mut segment) = self.filling.take() {
-            segment.truncate(segment.len() / HEADER_LEN * HEADER_LEN);
-            if !segment.is_empty() && !self.stream.is_decided() {
-                self.send(segment);
+        if let Some(segment) = self.filling.take() {
+            let headers = segment.into_headers();
+            if !headers.is_empty() && !self.stream.is_decided() {
+                self.send(headers);
             }
         }
     }

@@ -33,9 +33,7 @@ impl Segment {
 impl Drop for Segment {
     fn drop(&mut self) {
         // A device that hangs may hold on to the bytes; then a fresh buffer takes their place in the ring.
-        let mut buffer = Arc::get_mut(&mut self.headers).map(std::mem::take).unwrap_or_default();
-        buffer.clear();
-        self.home.take_back(buffer);
+        self.home.take_back(Arc::get_mut(&mut self.headers).map(std::mem::take).unwrap_or_default());
     }
 }
 

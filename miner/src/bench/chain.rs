@@ -1,7 +1,7 @@
 //! The mode `verify`: a chain of a city's headers, made on the spot, in a file that is verified from end to end.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -140,6 +140,10 @@ impl ChainSink for Feeding {
     fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
         self.0.push(packed);
         ControlFlow::Continue(())
+    }
+
+    fn read(&mut self, source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+        Some(self.0.read_from(source).map(ControlFlow::Continue))
     }
 }
 

@@ -17,6 +17,15 @@ pub trait ChainSink {
     /// Takes packed headers with the file that they stand in (counted from 0) and the place of the first; a byte
     /// place counts from the beginning of the whole input.
     fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()>;
+
+    /// Reads packed headers itself, straight to where it wants them: what one read gives, cut headers included, or `Break`
+    /// to stop. `Continue(0)` is the end of the file. `None`, where it can only take.
+    ///
+    /// # Errors
+    /// What the source says.
+    fn read(&mut self, _source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+        None
+    }
 }
 
 /// Why the input could not be read to its end.
@@ -165,11 +174,14 @@ impl FilePlace<'_> {
         let mut offset = 0;
         loop {
             if buffer.is_empty() {
-                buffer = read_up_to(&mut *stream, READ_BYTES, &mut buffer).map_err(|source| InputError::Read {
-                    path: self.path.into(),
-                    offset,
-                    source,
-                })?;
+                // What was read to tell the format is whole headers, unless the file has ended with it.
+                if format == Format::Headers
+                    && let Some(flow) = self.let_it_read(&mut *stream, offset, tagged.sink)?
+                {
+                    return Ok(flow);
+                }
+                buffer =
+                    read_up_to(&mut *stream, READ_BYTES, &mut buffer).map_err(|error| self.failed(offset, error))?;
             }
             if buffer.is_empty() {
                 break;
@@ -183,6 +195,38 @@ impl FilePlace<'_> {
         }
         decoder.end(&mut tagged).map_err(refuse)?;
         Ok(tagged.flow.map_continue(|()| offset))
+    }
+
+    /// Lets the sink read the rest of the file, from `offset` on, where it can; gives the file's size, or `Break` where the
+    /// sink asked to stop.
+    fn let_it_read(
+        &self,
+        stream: &mut dyn Read,
+        mut offset: u64,
+        sink: &mut dyn ChainSink,
+    ) -> Result<Option<ControlFlow<(), u64>>, InputError> {
+        if !offset.is_multiple_of(HEADER_LEN as u64) {
+            return Ok(None);
+        }
+        loop {
+            let Some(read) = sink.read(stream, self.file) else { return Ok(None) };
+            match read.map_err(|error| self.failed(offset, error))? {
+                ControlFlow::Break(()) => return Ok(Some(ControlFlow::Break(()))),
+                ControlFlow::Continue(0) => break,
+                ControlFlow::Continue(bytes) => offset += bytes as u64,
+            }
+        }
+        match (offset % HEADER_LEN as u64) as usize {
+            0 => Ok(Some(ControlFlow::Continue(offset))),
+            found => {
+                let source = DecodeError::CutHeader { offset: offset - found as u64, found };
+                Err(InputError::Decode { path: self.path.into(), source })
+            }
+        }
+    }
+
+    fn failed(&self, offset: u64, source: io::Error) -> InputError {
+        InputError::Read { path: self.path.into(), offset, source }
     }
 }
 
@@ -322,6 +366,50 @@ mod tests {
         let mut taken = Taken { stop_after: Some(1), ..Taken::default() };
         ChainInput::detect(paths).unwrap().read(&mut taken).unwrap();
         assert_eq!(taken.headers, READ_BYTES / 80);
+    }
+
+    /// Reads by itself, in small pieces.
+    #[derive(Default)]
+    struct Reading {
+        bytes: Vec<u8>,
+        stop_after: Option<usize>,
+    }
+
+    impl ChainSink for Reading {
+        fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
+            self.bytes.extend_from_slice(packed);
+            ControlFlow::Continue(())
+        }
+
+        fn read(&mut self, source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+            let mut piece = [0; 77];
+            Some(source.read(&mut piece).map(|len| {
+                self.bytes.extend_from_slice(&piece[..len]);
+                match self.stop_after {
+                    Some(enough) if self.bytes.len() >= enough => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(len),
+                }
+            }))
+        }
+    }
+
+    #[test]
+    fn a_sink_that_reads_by_itself_gets_every_byte_once_and_cuts_are_named_alike() {
+        let folder = Folder::new("reading");
+        let bytes: Vec<u8> = (0..2 * READ_BYTES + 160).map(|at| (at / 80) as u8).collect();
+        let long = folder.file("long", &bytes);
+        let short = folder.file("short", &bytes[..160]);
+        let mut sink = Reading::default();
+        ChainInput::detect(vec![long.clone(), short.clone()]).unwrap().read(&mut sink).unwrap();
+        assert!(sink.bytes == [&bytes[..], &bytes[..160]].concat());
+
+        let cut = folder.file("cut", &bytes[..160 + 79]);
+        let error = ChainInput::detect(vec![short, cut]).unwrap().read(&mut Reading::default()).unwrap_err();
+        assert!(error.to_string().ends_with("cut: cut in mid-header: 79 of 80 bytes at offset 160"), "{error}");
+
+        let mut sink = Reading { stop_after: Some(READ_BYTES + 100), ..Reading::default() };
+        ChainInput::detect(vec![long]).unwrap().read(&mut sink).unwrap();
+        assert_eq!(sink.bytes.len(), READ_BYTES + 154);
     }
 
     #[test]
