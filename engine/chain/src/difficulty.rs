@@ -31,6 +31,14 @@ pub enum Difficulty {
     Fixed,
 }
 
+impl Difficulty {
+    /// Whether the rule may have to look at any number of headers before the next one: the test networks' walk back to
+    /// the last header of ordinary difficulty.
+    pub const fn looks_far_back(&self) -> bool {
+        matches!(self, Self::Bitcoin2016 { min_difficulty: true, .. })
+    }
+}
+
 /// The bits required after a full period, from `base` and the period's time span (Bitcoin Core:
 /// `CalculateNextWorkRequired`).
 ///

@@ -85,7 +85,11 @@ impl Worker {
                 if flights.is_empty() {
                     waiting_since = Instant::now();
                 }
-                match backend.submit(assignment.work.batch()) {
+                let Some(batch) = assignment.work.batch() else {
+                    self.control.with(|driver| driver.dropped(self.number, assignment.seq));
+                    continue;
+                };
+                match backend.submit(batch) {
                     Ok(ticket) => flights.push_back(Flight { ticket, assignment }),
                     Err(error) => return Stopped::Failed(error),
                 }

@@ -3,7 +3,9 @@
 //! Bytes are gathered into segments of whole headers. A segment carries all that is needed to judge it (the history
 //! before its first header), so any device may take it, in any order; the summaries are joined in the chain's order.
 
+mod file;
 mod filling;
+mod segment;
 mod stream;
 
 use std::io::{self, Read};
@@ -18,7 +20,9 @@ use crate::driver::CheckTask;
 use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
 
-pub(crate) use stream::{Segment, Stream};
+pub use file::ReadAt;
+pub(crate) use segment::Segment;
+pub(crate) use stream::Stream;
 
 /// A chain that is to be verified: its parameters, and what is known of what comes before it.
 #[derive(Clone, Debug)]
@@ -208,6 +212,37 @@ impl Verifier {
         read
     }
 
+    /// Takes in the next segment of a file's packed headers, from byte `from` on, of which `len` bytes are left; waits while all
+    /// buffers are under way. The worker that hashes it reads it. Gives how many bytes were taken: 0 where less than a header
+    /// is left, or where the chain's rules want every header looked at in order ([`Self::read_from`] does that).
+    ///
+    /// # Errors
+    /// What the file says; a worker that finds a part unreadable makes the verdict INCOMPLETE.
+    pub fn take_from_file(&mut self, file: &Arc<dyn ReadAt>, from: u64, len: u64) -> io::Result<u64> {
+        let count = (len / HEADER_LEN as u64).min((self.segment_bytes / HEADER_LEN) as u64);
+        if count == 0 || self.stream.parameters().difficulty().looks_far_back() || !self.send_begun() {
+            return Ok(0);
+        }
+        let before = self.history;
+        file::advance(&mut self.history, self.stream.parameters(), &**file, from, count)?;
+        let buffer = self.stream.wait_for_buffer();
+        let file = Arc::clone(file);
+        let segment = self.stream.segment_of_file(self.sequence, before, count as usize, file, from, buffer);
+        self.add(segment);
+        let bytes = count * HEADER_LEN as u64;
+        self.received_bytes += bytes;
+        Ok(bytes)
+    }
+
+    /// Sends what was begun, however short; `false` where it ends within a header.
+    fn send_begun(&mut self) -> bool {
+        if !self.received_bytes.is_multiple_of(HEADER_LEN as u64) {
+            return false;
+        }
+        self.flush();
+        true
+    }
+
     /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took less than all.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.stream.on_room(wake);
@@ -263,6 +298,10 @@ impl Verifier {
         let before = self.history;
         self.history.advance(self.stream.parameters(), &headers);
         let segment = self.stream.segment(self.sequence, before, headers);
+        self.add(segment);
+    }
+
+    fn add(&mut self, segment: Segment) {
         self.sequence += 1;
         self.control.add_check(CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) });
     }

@@ -6,10 +6,11 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{Fault, FaultValue, Network, NotChecked, Parameters, Tip, Verdict};
-use cityseal_engine::{Progress, Verifier, VerifyReport, VerifyRequest};
+use cityseal_engine::{Progress, ReadAt, Verifier, VerifyReport, VerifyRequest};
 use cityseal_hash::HEADER_LEN;
 
 use super::{Work, grouped, say_unless_json, share_lines, share_rows};
@@ -127,15 +128,29 @@ impl ChainSink for Feeding {
     }
 
     fn read(&mut self, source: &mut dyn Read, file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
-        Some(self.verifier.read_from(source).map(|bytes| {
-            let progress = self.verifier.progress();
-            self.places.note(progress.received - self.places.noted(), file, Place::Packed);
-            self.look_at(progress).map_continue(|()| bytes)
-        }))
+        Some(self.verifier.read_from(source).map(|bytes| self.look_around(file).map_continue(|()| bytes)))
+    }
+
+    fn take_from(
+        &mut self,
+        source: &Arc<dyn ReadAt>,
+        from: u64,
+        len: u64,
+        file: usize,
+    ) -> Option<io::Result<ControlFlow<(), u64>>> {
+        let taken = self.verifier.take_from_file(source, from, len);
+        Some(taken.map(|bytes| self.look_around(file).map_continue(|()| bytes)))
     }
 }
 
 impl Feeding {
+    /// Notes where the packed headers stand that the verifier read itself.
+    fn look_around(&mut self, file: usize) -> ControlFlow<()> {
+        let progress = self.verifier.progress();
+        self.places.note(progress.received - self.places.noted(), file, Place::Packed);
+        self.look_at(progress)
+    }
+
     /// Shows how far it is; `Break` where the rest can not change the verdict.
     fn look_at(&mut self, progress: Progress) -> ControlFlow<()> {
         if progress.fault_found {

@@ -1,10 +1,12 @@
 //! Feeds the decoders from files and stdin, in large reads and constant memory.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
 use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
@@ -26,6 +28,29 @@ pub trait ChainSink {
     fn read(&mut self, _source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
         None
     }
+
+    /// Takes the next packed headers of a file that it may read anywhere and later: those from byte `from` on, of which
+    /// `len` bytes are left; how many bytes it took, or `Break` to stop. `Continue(0)` and `None` want them by
+    /// [`Self::read`].
+    ///
+    /// # Errors
+    /// What the file says.
+    fn take_from(
+        &mut self,
+        _source: &Arc<dyn ReadAt>,
+        _from: u64,
+        _len: u64,
+        _file: usize,
+    ) -> Option<io::Result<ControlFlow<(), u64>>> {
+        None
+    }
+}
+
+/// An open input.
+struct Source {
+    reader: Box<dyn Read>,
+    /// The same, where it is a file that can be read anywhere, and its length in bytes.
+    file: Option<(Arc<File>, u64)>,
 }
 
 /// Why the input could not be read to its end.
@@ -75,7 +100,7 @@ fn is_stdin(path: &Path) -> bool {
 pub struct ChainInput {
     paths: Vec<PathBuf>,
     format: Format,
-    first: Box<dyn Read>,
+    first: Source,
     /// What was read of the first file to tell its format.
     head: Vec<u8>,
     bytes_total: Option<u64>,
@@ -101,7 +126,7 @@ impl ChainInput {
         }
         let bytes_total = sizes(&paths)?;
         let mut first = open(&paths[0])?;
-        let head = read_up_to(&mut *first, READ_BYTES, &mut Vec::new()).map_err(|source| InputError::Read {
+        let head = read_up_to(&mut *first.reader, READ_BYTES, &mut Vec::new()).map_err(|source| InputError::Read {
             path: paths[0].clone(),
             offset: 0,
             source,
@@ -163,7 +188,7 @@ impl FilePlace<'_> {
     /// Decodes one file to its end; gives its size, or `Break` where the sink asked to stop.
     fn feed(
         &self,
-        mut stream: Box<dyn Read>,
+        mut source: Source,
         mut buffer: Vec<u8>,
         format: Format,
         sink: &mut dyn ChainSink,
@@ -176,12 +201,12 @@ impl FilePlace<'_> {
             if buffer.is_empty() {
                 // What was read to tell the format is whole headers, unless the file has ended with it.
                 if format == Format::Headers
-                    && let Some(flow) = self.let_it_read(&mut *stream, offset, tagged.sink)?
+                    && let Some(flow) = self.let_it_read(&mut source, offset, tagged.sink)?
                 {
                     return Ok(flow);
                 }
-                buffer =
-                    read_up_to(&mut *stream, READ_BYTES, &mut buffer).map_err(|error| self.failed(offset, error))?;
+                buffer = read_up_to(&mut *source.reader, READ_BYTES, &mut buffer)
+                    .map_err(|error| self.failed(offset, error))?;
             }
             if buffer.is_empty() {
                 break;
@@ -201,15 +226,18 @@ impl FilePlace<'_> {
     /// sink asked to stop.
     fn let_it_read(
         &self,
-        stream: &mut dyn Read,
+        source: &mut Source,
         mut offset: u64,
         sink: &mut dyn ChainSink,
     ) -> Result<Option<ControlFlow<(), u64>>, InputError> {
         if !offset.is_multiple_of(HEADER_LEN as u64) {
             return Ok(None);
         }
+        if self.let_it_take(source, &mut offset, sink).map_err(|error| self.failed(offset, error))?.is_break() {
+            return Ok(Some(ControlFlow::Break(())));
+        }
         loop {
-            let Some(read) = sink.read(stream, self.file) else { return Ok(None) };
+            let Some(read) = sink.read(&mut *source.reader, self.file) else { return Ok(None) };
             match read.map_err(|error| self.failed(offset, error))? {
                 ControlFlow::Break(()) => return Ok(Some(ControlFlow::Break(()))),
                 ControlFlow::Continue(0) => break,
@@ -223,6 +251,27 @@ impl FilePlace<'_> {
                 Err(InputError::Decode { path: self.path.into(), source })
             }
         }
+    }
+
+    /// Lets the sink take parts of a file that it reads itself, and moves `offset` on behind them.
+    fn let_it_take(
+        &self,
+        source: &mut Source,
+        offset: &mut u64,
+        sink: &mut dyn ChainSink,
+    ) -> io::Result<ControlFlow<()>> {
+        let Some((file, len)) = &source.file else { return Ok(ControlFlow::Continue(())) };
+        let anywhere: Arc<dyn ReadAt> = Arc::<File>::clone(file);
+        while let Some(taken) = sink.take_from(&anywhere, *offset, len.saturating_sub(*offset), self.file) {
+            match taken? {
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+                ControlFlow::Continue(0) => break,
+                ControlFlow::Continue(bytes) => *offset += bytes,
+            }
+        }
+        // Whoever reads on does so where the parts end.
+        file.as_ref().seek(SeekFrom::Start(*offset))?;
+        Ok(ControlFlow::Continue(()))
     }
 
     fn failed(&self, offset: u64, source: io::Error) -> InputError {
@@ -250,12 +299,15 @@ impl HeaderSink for Tagged<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, InputError> {
+fn open(path: &Path) -> Result<Source, InputError> {
     if is_stdin(path) {
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Source { reader: Box::new(io::stdin().lock()), file: None });
     }
-    let file = File::open(path).map_err(|source| InputError::Open { path: path.into(), source })?;
-    Ok(Box::new(file))
+    let refuse = |source| InputError::Open { path: path.into(), source };
+    let file = Arc::new(File::open(path).map_err(refuse)?);
+    let metadata = file.metadata().map_err(refuse)?;
+    let reader = Box::new(Arc::clone(&file));
+    Ok(Source { reader, file: metadata.is_file().then(|| (file, metadata.len())) })
 }
 
 /// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.
