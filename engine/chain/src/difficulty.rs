@@ -78,6 +78,7 @@ impl Asert {
     ///
     /// The anchor's target is a word of 23 bits and a shift, the factor has 17 bits: their product fits into 64, so that
     /// no 256-bit number is needed.
+    #[inline]
     pub fn required_bits(&self, parent_height: u64, parent_time: u32, limit_bits: CompactTarget) -> CompactTarget {
         let Some(past_anchor) = parent_height.checked_sub(self.anchor_height) else { return self.anchor_bits };
         let Ok((word, anchor_shift)) = self.anchor_bits.decode_scaled() else { return limit_bits };
