@@ -170,7 +170,9 @@ impl Driver {
             task.stream.abandon();
         } else {
             self.checks.push_back(task);
-            self.events.push(Event::Wake);
+            if !matches!(self.events.last(), Some(Event::Wake)) {
+                self.events.push(Event::Wake);
+            }
         }
     }
 

@@ -62,8 +62,8 @@ impl Control {
         self.with(|driver| driver.end_job(id, outcome, Instant::now()));
     }
 
-    pub(crate) fn add_check(&self, task: CheckTask) {
-        self.with(|driver| driver.add_check(task));
+    pub(crate) fn add_checks(&self, tasks: impl IntoIterator<Item = CheckTask>) {
+        self.with(|driver| tasks.into_iter().for_each(|task| driver.add_check(task)));
     }
 
     pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {

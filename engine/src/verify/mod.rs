@@ -5,6 +5,7 @@
 
 mod file;
 mod filling;
+mod permits;
 mod segment;
 mod stream;
 
@@ -14,8 +15,10 @@ use std::time::Instant;
 
 use cityseal_chain::{BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Unjudged, Verdict};
 use cityseal_hash::HEADER_LEN;
+use crossbeam::sync::Parker;
 
 use self::filling::Filling;
+use self::permits::{Permit, Permits};
 use crate::driver::CheckTask;
 use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
@@ -129,6 +132,8 @@ impl VerifyReport {
 pub struct Verifier {
     control: Control,
     stream: Arc<Stream>,
+    /// What this side waits for permits with.
+    parker: Parker,
     /// What comes before the next segment.
     history: History,
     /// The segment being filled; `None` until a buffer is free.
@@ -150,16 +155,12 @@ impl Verifier {
         let history = request.history()?;
         let policy = control.policy();
         let segment_bytes = policy.segment_headers.max(1) * HEADER_LEN;
-        let stream = Stream::new(
-            request.parameters,
-            request.start_height,
-            request.start_work,
-            request.now,
-            policy.segments_per_stream.max(2),
-        );
+        let (permits, parker) = Permits::new(policy.segments_per_stream.max(2));
+        let stream = Stream::new(request.parameters, request.start_height, request.start_work, request.now, permits);
         Ok(Self {
             control,
             stream: Arc::new(stream),
+            parker,
             history,
             filling: None,
             segment_bytes,
@@ -173,7 +174,7 @@ impl Verifier {
     pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
         while !bytes.is_empty() {
             if self.filling.is_none() {
-                self.filling = Some(self.fresh(self.stream.wait_for_buffer()));
+                self.filling = Some(self.wait_for_room());
             }
             let taken = self.try_push(bytes);
             bytes = &bytes[taken..];
@@ -191,7 +192,7 @@ impl Verifier {
         let mut taken = 0;
         while taken < bytes.len() {
             let begun = self.filling.take();
-            let Some(mut segment) = begun.or_else(|| Some(self.fresh(self.stream.try_buffer()?))) else { break };
+            let Some(mut segment) = begun.or_else(|| Some(self.fresh(self.stream.permits().try_one()?))) else { break };
             taken += segment.copy_from(&bytes[taken..]);
             self.go_on_with(segment);
         }
@@ -205,33 +206,56 @@ impl Verifier {
     /// # Errors
     /// What the source says; what it gave before has been taken in.
     pub fn read_from(&mut self, source: &mut dyn Read) -> io::Result<usize> {
-        let mut segment = self.filling.take().unwrap_or_else(|| self.fresh(self.stream.wait_for_buffer()));
+        let mut segment = self.filling.take().unwrap_or_else(|| self.wait_for_room());
         let read = segment.read_from(source);
         self.received_bytes += *read.as_ref().unwrap_or(&0) as u64;
         self.go_on_with(segment);
         read
     }
 
-    /// Takes in the next segment of a file's packed headers, from byte `from` on, of which `len` bytes are left; waits while all
-    /// buffers are under way. The worker that hashes it reads it. Gives how many bytes were taken: 0 where less than a header
-    /// is left, or where the chain's rules want every header looked at in order ([`Self::read_from`] does that).
+    /// Takes in the next segments of a file's packed headers, from byte `from` on, of which `len` bytes are left; waits while
+    /// as many as may be are under way. The workers that hash them read them. Gives how many bytes were taken: 0 where less
+    /// than a header is left, or where the chain's rules want every header looked at in order ([`Self::read_from`] does that).
     ///
     /// # Errors
     /// What the file says; a worker that finds a part unreadable makes the verdict INCOMPLETE.
     pub fn take_from_file(&mut self, file: &Arc<dyn ReadAt>, from: u64, len: u64) -> io::Result<u64> {
-        let count = (len / HEADER_LEN as u64).min((self.segment_bytes / HEADER_LEN) as u64);
-        if count == 0 || self.stream.parameters().difficulty().looks_far_back() || !self.send_begun() {
+        let headers = len / HEADER_LEN as u64;
+        if headers == 0 || self.stream.parameters().difficulty().looks_far_back() || !self.send_begun() {
             return Ok(0);
         }
+        // Half of what may be under way: this thread wakes up seldom, and the workers have the other half meanwhile.
+        let segments = headers.div_ceil(self.segment_headers()).min(self.stream.permits().total() as u64 / 2);
+        let permits = self.stream.permits().wait_for(segments as usize, &self.parker);
+        let before = self.received_bytes;
+        let mut tasks = Vec::with_capacity(permits.len());
+        for permit in permits {
+            let taken = self.received_bytes - before;
+            tasks.push(self.segment_of_file(file, from + taken, len - taken, permit)?);
+        }
+        self.control.add_checks(tasks);
+        Ok(self.received_bytes - before)
+    }
+
+    /// The next segment of a file, from byte `from` on, of which `len` bytes are left.
+    fn segment_of_file(
+        &mut self,
+        file: &Arc<dyn ReadAt>,
+        from: u64,
+        len: u64,
+        permit: Permit,
+    ) -> io::Result<CheckTask> {
+        let count = (len / HEADER_LEN as u64).min(self.segment_headers());
         let before = self.history;
         file::advance(&mut self.history, self.stream.parameters(), &**file, from, count)?;
-        let buffer = self.stream.wait_for_buffer();
         let file = Arc::clone(file);
-        let segment = self.stream.segment_of_file(self.sequence, before, count as usize, file, from, buffer);
-        self.add(segment);
-        let bytes = count * HEADER_LEN as u64;
-        self.received_bytes += bytes;
-        Ok(bytes)
+        let segment = self.stream.segment_of_file(self.sequence, before, count as usize, file, from, permit);
+        self.received_bytes += count * HEADER_LEN as u64;
+        Ok(self.task_of(segment))
+    }
+
+    const fn segment_headers(&self) -> u64 {
+        (self.segment_bytes / HEADER_LEN) as u64
     }
 
     /// Sends what was begun, however short; `false` where it ends within a header.
@@ -245,7 +269,7 @@ impl Verifier {
 
     /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took less than all.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
-        self.stream.on_room(wake);
+        self.stream.permits().on_room(wake);
     }
 
     /// How far it is.
@@ -268,8 +292,13 @@ impl Verifier {
         self.conclude(None, true)
     }
 
-    fn fresh(&self, buffer: Vec<u8>) -> Filling {
-        Filling::new(buffer, self.segment_bytes)
+    fn wait_for_room(&self) -> Filling {
+        let mut permits = self.stream.permits().wait_for(1, &self.parker);
+        self.fresh(permits.remove(0))
+    }
+
+    fn fresh(&self, permit: Permit) -> Filling {
+        Filling::new(permit, self.segment_bytes)
     }
 
     /// Sends a full segment; keeps one that is not.
@@ -278,32 +307,33 @@ impl Verifier {
             self.filling = Some(segment);
         } else if self.stream.is_decided() {
             // Nobody looks at what comes now: its room serves again.
-            self.filling = Some(self.fresh(segment.into_headers()));
+            self.filling = Some(self.fresh(segment.into_headers().1));
         } else {
-            self.send(segment.into_headers());
+            self.send(segment);
         }
     }
 
     /// Sends the whole headers of the last, partly filled segment. What is left over is less than a header.
     fn flush(&mut self) {
-        if let Some(segment) = self.filling.take() {
-            let headers = segment.into_headers();
-            if !headers.is_empty() && !self.stream.is_decided() {
-                self.send(headers);
-            }
+        if let Some(segment) = self.filling.take().filter(Filling::has_header)
+            && !self.stream.is_decided()
+        {
+            self.send(segment);
         }
     }
 
-    fn send(&mut self, headers: Vec<u8>) {
+    fn send(&mut self, segment: Filling) {
+        let (headers, permit) = segment.into_headers();
         let before = self.history;
         self.history.advance(self.stream.parameters(), &headers);
-        let segment = self.stream.segment(self.sequence, before, headers);
-        self.add(segment);
+        let segment = self.stream.segment(self.sequence, before, headers, permit);
+        let task = self.task_of(segment);
+        self.control.add_checks([task]);
     }
 
-    fn add(&mut self, segment: Segment) {
+    fn task_of(&mut self, segment: Segment) -> CheckTask {
         self.sequence += 1;
-        self.control.add_check(CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) });
+        CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) }
     }
 
     fn conclude(&self, finish: Option<Finish>, cut: bool) -> VerifyReport {

@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cityseal_chain::History;
 use cityseal_hash::HEADER_LEN;
-use crossbeam::channel::Sender;
 
 use super::file::ReadAt;
-
-pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
+use super::permits::Permit;
 
 /// Where a segment stands in its stream, and what comes before it.
 #[derive(Clone, Copy, Debug)]
@@ -21,22 +19,21 @@ pub(super) struct Place {
     pub(super) before: History,
 }
 
-/// A run of whole headers. Its buffer returns to the stream when the last hand lets go.
+/// A run of whole headers. Its permit and its buffer return to the stream when the last hand lets go.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(super) place: Place,
     count: usize,
     headers: OnceLock<Arc<Vec<u8>>>,
     unread: Mutex<Option<Unread>>,
-    home: Home,
+    permit: Permit,
 }
 
-/// What is still to be read, and the buffer for it.
+/// What is still to be read.
 struct Unread {
     file: Arc<dyn ReadAt>,
     /// Where it begins in the file, in bytes.
     from: u64,
-    buffer: Vec<u8>,
 }
 
 impl std::fmt::Debug for Unread {
@@ -47,22 +44,15 @@ impl std::fmt::Debug for Unread {
 
 impl Segment {
     /// A segment whose headers are there.
-    pub(super) fn of_headers(place: Place, headers: Vec<u8>, home: Home) -> Self {
+    pub(super) fn of_headers(place: Place, headers: Vec<u8>, permit: Permit) -> Self {
         let count = headers.len() / HEADER_LEN;
-        Self { place, count, headers: Arc::new(headers).into(), unread: Mutex::new(None), home }
+        Self { place, count, headers: Arc::new(headers).into(), unread: Mutex::new(None), permit }
     }
 
     /// A segment of `count` headers that stand in a file, from byte `from` on.
-    pub(super) fn of_file(
-        place: Place,
-        count: usize,
-        file: Arc<dyn ReadAt>,
-        from: u64,
-        buffer: Vec<u8>,
-        home: Home,
-    ) -> Self {
-        let unread = Mutex::new(Some(Unread { file, from, buffer }));
-        Self { place, count, headers: OnceLock::new(), unread, home }
+    pub(super) fn of_file(place: Place, count: usize, file: Arc<dyn ReadAt>, from: u64, permit: Permit) -> Self {
+        let unread = Mutex::new(Some(Unread { file, from }));
+        Self { place, count, headers: OnceLock::new(), unread, permit }
     }
 
     /// How many headers there are.
@@ -84,56 +74,20 @@ impl Segment {
         if let Some(headers) = self.headers.get() {
             return Ok(Arc::clone(headers));
         }
-        let Some(Unread { file, from, mut buffer }) = unread.take() else {
+        let Some(Unread { file, from }) = unread.take() else {
             return Err(io::Error::other("the file could not be read before"));
         };
+        let mut buffer = self.permit.buffer();
         buffer.resize(self.count * HEADER_LEN, 0);
-        let read = file.read_exact_at(&mut buffer, from);
-        match read {
-            Ok(()) => Ok(Arc::clone(self.headers.get_or_init(|| Arc::new(buffer)))),
-            Err(error) => {
-                self.home.take_back(buffer);
-                Err(error)
-            }
-        }
-    }
-
-    /// The buffer, unless a device that hangs holds on to it.
-    fn buffer(&mut self) -> Option<Vec<u8>> {
-        if let Some(headers) = self.headers.get_mut() {
-            // A fresh buffer takes the place of one that is held on to.
-            return Some(Arc::get_mut(headers).map(std::mem::take).unwrap_or_default());
-        }
-        self.unread.get_mut().unwrap_or_else(PoisonError::into_inner).take().map(|unread| unread.buffer)
+        file.read_exact_at(&mut buffer, from)?;
+        Ok(Arc::clone(self.headers.get_or_init(|| Arc::new(buffer))))
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        if let Some(buffer) = self.buffer() {
-            self.home.take_back(buffer);
-        }
-    }
-}
-
-/// Where buffers wait to be filled. The number of buffers never changes: it bounds the stream's memory.
-#[derive(Clone)]
-pub(super) struct Home {
-    pub(super) free: Sender<Vec<u8>>,
-    pub(super) wakers: Arc<Mutex<Vec<Waker>>>,
-}
-
-impl std::fmt::Debug for Home {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Home").field("free", &self.free.len()).finish_non_exhaustive()
-    }
-}
-
-impl Home {
-    pub(super) fn take_back(&self, buffer: Vec<u8>) {
-        // The channel has room for every buffer there is, and it is closed only when the stream is gone.
-        drop(self.free.try_send(buffer));
-        let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        wakers.iter().for_each(|wake| wake());
+        // A device that hangs may hold on to the bytes: then they are its own.
+        let buffer = self.headers.take().and_then(|headers| Arc::try_unwrap(headers).ok());
+        self.permit.keep(buffer);
     }
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, judge};
 use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
-use crossbeam::channel::{Receiver, bounded};
 
 use super::file::ReadAt;
-use super::segment::{Home, Place, Segment, Waker};
+use super::permits::{Permit, Permits};
+use super::segment::{Place, Segment};
 use super::{Finish, Progress, VerifyReport};
 use crate::{DeviceShare, DeviceStatus, EnginePolicy};
 
@@ -19,8 +19,7 @@ pub(crate) struct Stream {
     start_height: u64,
     start_work: ChainWork,
     now: u64,
-    home: Home,
-    buffers: Receiver<Vec<u8>>,
+    permits: Arc<Permits>,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -37,7 +36,7 @@ struct State {
     joined: Summary,
     /// The sequence number of that segment.
     next: u64,
-    /// Summaries that came before their turn; at most as many as there are buffers.
+    /// Summaries that came before their turn; at most as many as there are permits.
     early: BTreeMap<u64, Summary>,
     sent: u64,
     /// Headers hashed, by the device's id.
@@ -48,25 +47,19 @@ struct State {
 }
 
 impl Stream {
-    pub(crate) fn new(
+    pub(super) fn new(
         parameters: Parameters,
         start_height: u64,
         start_work: ChainWork,
         now: u64,
-        buffers: usize,
+        permits: Arc<Permits>,
     ) -> Self {
-        let (free, receiver) = bounded(buffers);
-        for _ in 0..buffers {
-            // The channel was made for just that many.
-            drop(free.try_send(Vec::new()));
-        }
         Self {
             parameters,
             start_height,
             start_work,
             now,
-            home: Home { free, wakers: Arc::default() },
-            buffers: receiver,
+            permits,
             state: Mutex::new(State {
                 joined: Summary::empty(start_height),
                 next: 0,
@@ -84,22 +77,14 @@ impl Stream {
         &self.parameters
     }
 
-    pub(super) fn wait_for_buffer(&self) -> Vec<u8> {
-        // `self.home` keeps the channel open.
-        self.buffers.recv().unwrap_or_default()
-    }
-
-    pub(super) fn try_buffer(&self) -> Option<Vec<u8>> {
-        self.buffers.try_recv().ok()
-    }
-
-    pub(super) fn on_room(&self, wake: Waker) {
-        self.home.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
+    /// Permits for segments.
+    pub(super) const fn permits(&self) -> &Arc<Permits> {
+        &self.permits
     }
 
     /// The next segment, of headers that are there.
-    pub(super) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>) -> Segment {
-        Segment::of_headers(self.next_place(sequence, before), headers, self.home.clone())
+    pub(super) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>, permit: Permit) -> Segment {
+        Segment::of_headers(self.next_place(sequence, before), headers, permit)
     }
 
     /// The next segment, of `count` headers that stand in a file, from byte `from` on.
@@ -110,9 +95,9 @@ impl Stream {
         count: usize,
         file: Arc<dyn ReadAt>,
         from: u64,
-        buffer: Vec<u8>,
+        permit: Permit,
     ) -> Segment {
-        Segment::of_file(self.next_place(sequence, before), count, file, from, buffer, self.home.clone())
+        Segment::of_file(self.next_place(sequence, before), count, file, from, permit)
     }
 
     fn next_place(&self, sequence: u64, before: History) -> Place {
@@ -203,7 +188,7 @@ impl Stream {
         self.lock().abandoned = true;
         self.settled.notify_all();
         // Whoever waits for a buffer finds the stream decided.
-        self.home.take_back(Vec::new());
+        self.permits.open();
     }
 
     pub(super) fn give_up(&self) {
