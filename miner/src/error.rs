@@ -122,6 +122,30 @@ pub(crate) enum CommandError {
         /// What is wrong, with its place.
         source: serde_json::Error,
     },
+    /// A record whose figures can not be.
+    #[error("{}: rows[{row}]: {reason}", path.display())]
+    RecordRow {
+        /// The file.
+        path: PathBuf,
+        /// The row, counted from 0.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A folder without records.
+    #[error("{}: no record (*.json) in this folder or those below it", path.display())]
+    NoRecords {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Two sides that have no row in common.
+    #[error("{} and {} have no row in common (device, kernel, mode, threads)", before.display(), after.display())]
+    NothingInCommon {
+        /// The first side.
+        before: PathBuf,
+        /// The second side.
+        after: PathBuf,
+    },
     /// The service.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -154,7 +178,10 @@ impl CommandError {
             | Self::TemplateFile { .. }
             | Self::Template(_)
             | Self::NothingToMeasure { .. }
-            | Self::Record { .. } => Blame::Input,
+            | Self::Record { .. }
+            | Self::RecordRow { .. }
+            | Self::NoRecords { .. }
+            | Self::NothingInCommon { .. } => Blame::Input,
             Self::Build(error) => error.blame(),
             Self::VerifyRequest(error) => error.blame(),
             Self::Serve(error) => error.blame(),

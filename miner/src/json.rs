@@ -261,6 +261,60 @@ pub(crate) struct BenchEnvironment {
     pub(crate) commit: String,
     /// Operating system and its version.
     pub(crate) os: String,
+    /// When it was measured, in UTC: `2026-11-22T23:59:07Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) measured_at: Option<String>,
+}
+
+/// The answer of `bench compare`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct CompareAnswer {
+    /// Rows that both sides have.
+    pub(crate) rows: Vec<CompareRow>,
+    /// Rows of the first side alone.
+    pub(crate) only_in_a: Vec<RowName>,
+    /// Rows of the second side alone.
+    pub(crate) only_in_b: Vec<RowName>,
+    /// No row's noise counts as less than this.
+    pub(crate) noise_min: f64,
+    /// What else is worth knowing: figures of different machines.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What one row is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct RowName {
+    /// The processor, where one side has figures of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) machine: Option<String>,
+    /// The device.
+    pub(crate) device: String,
+    /// What it ran.
+    pub(crate) kernel: String,
+    /// `search`, …
+    pub(crate) mode: String,
+    /// CPU threads.
+    pub(crate) threads: usize,
+}
+
+/// One row of both sides.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct CompareRow {
+    /// What it is about.
+    #[serde(flatten)]
+    pub(crate) name: RowName,
+    /// `hash/s`, `header/s` or `node/s`.
+    pub(crate) unit: String,
+    /// Median of the first side.
+    pub(crate) a: f64,
+    /// Median of the second side.
+    pub(crate) b: f64,
+    /// `b / a`.
+    pub(crate) ratio: f64,
+    /// The spread of the laps, (max − min) / median, of the noisier side; `noise_min` at least.
+    pub(crate) noise: f64,
+    /// `better`, `same`, `worse`; `wrong` where the answers of a side were.
+    pub(crate) verdict: &'static str,
 }
 
 /// What `serve` says once it listens.

@@ -74,6 +74,45 @@ fn a_record_is_kept_under_its_machine_date_and_commit() {
     assert!(run.stderr.contains(record.to_str().unwrap()), "{run:?}");
 }
 
+/// A record with one row, as `--record` writes it.
+fn record(folder: &Folder, name: &str, kernel: &str, median: f64) -> String {
+    let row = json!({
+        "device": "cpu", "kernel": kernel, "mode": "search", "threads": 1, "median": median, "min": median * 0.99,
+        "max": median * 1.01, "unit": "hash/s", "answers": "right", "versus": {"sha2_whole_header": 5.0},
+    });
+    let environment = json!({"cpu": "AMD EPYC", "commit": "0123abc", "os": "linux"});
+    folder.file(name, json!({"rows": [row], "environment": environment}).to_string())
+}
+
+#[test]
+fn compare_says_better_same_or_worse_with_an_exit_code() {
+    let folder = Folder::new();
+    let before = record(&folder, "before.json", "avx2", 100.0);
+    for (median, verdict, code) in [(104.0, "better", 0), (101.0, "same", 0), (96.0, "worse", 1)] {
+        let after = record(&folder, "after.json", "avx2", median);
+        let run = cityseal(&["bench", "compare", &before, &after, "--json"]);
+        let answer = run.json();
+        assert_eq!((run.code, &answer["rows"][0]["verdict"]), (code, &json!(verdict)), "{run:?}");
+        assert_eq!(answer["rows"][0]["ratio"], json!(median / 100.0));
+        let human = cityseal(&["bench", "compare", &before, &after]);
+        assert!(human.code == code && human.stdout.contains(verdict) && human.stdout.contains("noise:"), "{human:?}");
+    }
+}
+
+#[test]
+fn compare_names_the_file_and_the_place_of_bad_input() {
+    let folder = Folder::new();
+    let good = record(&folder, "good.json", "avx2", 100.0);
+    let bad = folder.file("bad.json", "{\"rows\":[{}]}");
+    cityseal(&["bench", "compare", &good, &bad]).refused(&["bad.json", "line 1", "device"]);
+    let negative = record(&folder, "negative.json", "avx2", -1.0);
+    cityseal(&["bench", "compare", &negative, &good]).refused(&["negative.json", "rows[0]", "above 0"]);
+    cityseal(&["bench", "compare", &good, "absent.json"]).refused(&["absent.json"]);
+    let other = record(&folder, "other.json", "sha-ni", 100.0);
+    cityseal(&["bench", "compare", &good, &other]).refused(&["no row in common", "other.json"]);
+    cityseal(&["bench", "compare", &good]).refused(&["<B>"]);
+}
+
 #[test]
 fn selftest_has_a_row_for_each_kernel_of_this_cpu() {
     let run = cityseal(&["selftest", "--device", "cpu", "--json"]);

@@ -143,14 +143,18 @@ Examples:
   cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a repeat
   cityseal bench --device gpu --json           the GPUs, as JSON
   cityseal bench --record bench-results        keep the figures with their machine and commit
+  cityseal bench compare before after          better, same or worse beyond noise, row by row
 
 Each figure is the median of several repeats and stands beside a plain loop of the sha2 crate that ran
 in between them on as many threads. A wrong answer is exit code 1.";
 
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = BENCH_EXAMPLES)]
+#[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    /// What to do with figures that were recorded; without it the machine is measured.
+    #[command(subcommand)]
+    pub action: Option<BenchAction>,
     /// What to measure.
     #[arg(long, value_enum, default_value = "search")]
     pub mode: BenchMode,
@@ -163,6 +167,31 @@ pub struct BenchArgs {
     /// Which devices work, and how (`--kernel all`: every kernel of this CPU).
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+/// What can be done with recorded figures.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchAction {
+    /// Say of each row in both whether it got better, stayed the same or got worse beyond noise.
+    Compare(CompareArgs),
+}
+
+const COMPARE_HELP: &str = "\
+A row is a device with its kernel, mode and number of threads. Its noise is the spread of its laps, (max - min) / median,
+on the noisier of the two sides, and 2 % at least; a median is better or worse where it differs by more than that factor.
+
+Exit codes: 0 nothing is worse, 1 a row is worse or its answers were wrong, 2 no comparison (unreadable, nothing in common).";
+
+/// Options of `bench compare`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = COMPARE_HELP)]
+pub struct CompareArgs {
+    /// The figures before: a record, or a folder of records (the newest figure of each row counts).
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The figures after: the same.
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
 }
 
 const SEAL_EXAMPLES: &str = "\

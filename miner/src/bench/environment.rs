@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::json::BenchEnvironment;
+use crate::unix_now;
 
 /// The commit that this program was built from, as the build script found it.
 const COMMIT: &str = env!("CITYSEAL_COMMIT");
@@ -16,6 +17,7 @@ pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
         driver,
         commit: COMMIT.to_owned(),
         os: os(),
+        measured_at: Some(moment(Duration::from_secs(unix_now()))),
     }
 }
 
@@ -43,6 +45,12 @@ pub(super) fn date(since_1970: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// A moment since 1970 in UTC, to the second, as RFC 3339 writes it: `2026-11-22T23:59:07Z`.
+pub(super) fn moment(since_1970: Duration) -> String {
+    let of_day = since_1970.as_secs() % 86_400;
+    format!("{}T{:02}:{:02}:{:02}Z", date(since_1970), of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +67,8 @@ mod tests {
             assert_eq!(date(Duration::from_secs(seconds)), expected);
         }
         assert_eq!(date(Duration::from_secs(86_399)), "1970-01-01");
+        assert_eq!(moment(Duration::from_secs(86_399)), "1970-01-01T23:59:59Z");
+        assert_eq!(moment(Duration::from_secs(86_400)), "1970-01-02T00:00:00Z");
     }
 
     #[test]

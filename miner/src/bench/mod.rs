@@ -5,17 +5,19 @@
 //! threads, so that whatever else the machine does meanwhile hits them alike; a ratio is the median over such pairs.
 
 mod chain;
+mod compare;
 mod device;
 mod environment;
 mod question;
 mod race;
 mod record;
+mod records;
 mod stream;
 mod yardstick;
 
 use cityseal_device::{DeviceInfo, DeviceKind, Opener};
 
-use crate::args::{BenchArgs, BenchMode};
+use crate::args::{BenchAction, BenchArgs, BenchMode};
 use crate::commands::selftest::openers;
 use crate::config::Settings;
 use crate::error::CommandError;
@@ -57,6 +59,13 @@ impl BenchMode {
 }
 
 pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> {
+    match &args.action {
+        None => measure(context, args),
+        Some(BenchAction::Compare(args)) => compare::run(context, args),
+    }
+}
+
+fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> {
     let mut settings = context.settings(&args.engine)?;
     let all_kernels = settings.kernel.as_deref() == Some(ALL_KERNELS);
     if all_kernels {

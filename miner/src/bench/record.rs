@@ -1,6 +1,7 @@
 //! Figures kept with their machine, date and commit: `DIR/<device>/<date>-<commit>.json`.
 //!
-//! A later run of the same day and commit adds its rows and replaces those that it measured again.
+//! A later run of the same day and commit adds its rows and replaces those that it measured again. What is read back
+//! is checked, and a record that can not be is refused with its file and place.
 
 use std::fs;
 use std::io::{self, Write};
@@ -34,15 +35,34 @@ pub(super) fn write(folder: &Path, answer: &BenchAnswer, output: &Output) -> Res
 }
 
 fn earlier(path: &Path) -> Result<Vec<BenchRow>, CommandError> {
-    match crate::files::read_text(path, RECORD_BYTES_MAX) {
-        Ok(text) => {
-            let record: BenchAnswer =
-                serde_json::from_str(&text).map_err(|source| CommandError::Record { path: path.into(), source })?;
-            Ok(record.rows)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(CommandError::ReadFile { path: path.into(), source }),
+    match read(path) {
+        Ok(record) => Ok(record.rows),
+        Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
+}
+
+/// Reads one record.
+pub(super) fn read(path: &Path) -> Result<BenchAnswer, CommandError> {
+    let text = crate::files::read_text(path, RECORD_BYTES_MAX)
+        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
+    let record: BenchAnswer =
+        serde_json::from_str(&text).map_err(|source| CommandError::Record { path: path.into(), source })?;
+    let objection = record.rows.iter().enumerate().find_map(|(row, figures)| Some((row, objection(figures)?)));
+    match objection {
+        Some((row, reason)) => Err(CommandError::RecordRow { path: path.into(), row, reason }),
+        None => Ok(record),
+    }
+}
+
+/// What no run can have written.
+fn objection(row: &BenchRow) -> Option<String> {
+    let BenchRow { median, min, max, answers, .. } = row;
+    if !["right", "wrong"].contains(&answers.as_str()) {
+        return Some(format!("answers `{answers}`: wanted right or wrong"));
+    }
+    let is_in_order = 0.0 < *min && min <= median && median <= max && max.is_finite();
+    (!is_in_order).then(|| format!("min {min}, median {median}, max {max}: wanted rates above 0, in that order"))
 }
 
 fn merged(mut rows: Vec<BenchRow>, newer: Vec<BenchRow>) -> Vec<BenchRow> {
@@ -78,13 +98,13 @@ fn slug(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::json::BenchEnvironment;
 
-    fn row(kernel: &str, median: f64) -> BenchRow {
+    pub(in crate::bench) fn row(kernel: &str, median: f64) -> BenchRow {
         BenchRow {
             device: "cpu".into(),
             kernel: kernel.into(),
@@ -100,13 +120,14 @@ mod tests {
         }
     }
 
-    fn answer(rows: Vec<BenchRow>) -> BenchAnswer {
+    pub(in crate::bench) fn answer(rows: Vec<BenchRow>) -> BenchAnswer {
         let environment = BenchEnvironment {
             cpu: "AMD EPYC 9B45 (96 cores)".into(),
             clock_hz: None,
             driver: None,
             commit: "0123abc".into(),
             os: "linux".into(),
+            measured_at: None,
         };
         BenchAnswer { rows, environment }
     }
