@@ -114,6 +114,12 @@ pub(crate) enum CommandError {
         /// The mode.
         mode: &'static str,
     },
+    /// The mode works on whole chains, not on batches of one size.
+    #[error("--by-batch: --mode {mode} has no batches whose size could be chosen")]
+    NoBatches {
+        /// The mode.
+        mode: &'static str,
+    },
     /// A record that is there and is none.
     #[error("{}: not a record of bench: {source}", path.display())]
     Record {
@@ -178,6 +184,7 @@ impl CommandError {
             | Self::TemplateFile { .. }
             | Self::Template(_)
             | Self::NothingToMeasure { .. }
+            | Self::NoBatches { .. }
             | Self::Record { .. }
             | Self::RecordRow { .. }
             | Self::NoRecords { .. }

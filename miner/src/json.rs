@@ -214,6 +214,9 @@ pub(crate) struct SelftestRow {
 pub(crate) struct BenchAnswer {
     /// A row for each device, kernel and mode.
     pub(crate) rows: Vec<BenchRow>,
+    /// How long one waits for each device, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) latencies: Vec<LatencyRow>,
     /// Where the figures come from.
     pub(crate) environment: BenchEnvironment,
 }
@@ -244,6 +247,66 @@ pub(crate) struct BenchRow {
     pub(crate) reason: Option<String>,
     /// How many times the rate of each yardstick, measured in between on as many threads.
     pub(crate) versus: BTreeMap<String, f64>,
+    /// Hashes, headers or nodes of one batch, where the device is given batches of one size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) batch_items: Option<u64>,
+    /// The rate by the size of the batches, ascending, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) by_batch: Vec<BatchRow>,
+    /// Clock of the CPU's cores between the laps, as a chain of additions shows it, in cycles a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clock_hz: Option<f64>,
+    /// Energy of all of the CPU's packages for one hash, header or node, where the machine tells it, in nanojoules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) package_nj_per_item: Option<f64>,
+}
+
+/// The rate with batches of one size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BatchRow {
+    /// Hashes, headers or nodes of one batch.
+    pub(crate) batch_items: u64,
+    /// Median rate, in the row's unit.
+    pub(crate) median: f64,
+    /// Lowest rate.
+    pub(crate) min: f64,
+    /// Highest rate.
+    pub(crate) max: f64,
+}
+
+/// How long one waits for a device. All times in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LatencyRow {
+    /// The device.
+    pub(crate) device: String,
+    /// What it ran.
+    pub(crate) kernel: String,
+    /// CPU threads.
+    pub(crate) threads: usize,
+    /// How often each wait was tried.
+    pub(crate) trials: usize,
+    /// From the submission of an easy job to its seal.
+    pub(crate) first_hit_us: Spread,
+    /// From the word to the end of a job that is cancelled.
+    pub(crate) cancel_us: Spread,
+    /// From the submission of a batch of one header to its hash.
+    pub(crate) round_trip_us: Spread,
+    /// `right` or `wrong`.
+    pub(crate) answers: String,
+    /// Why the answers are wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// The middle and the ends of several trials.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spread {
+    /// The middle one.
+    pub(crate) median: f64,
+    /// The lowest.
+    pub(crate) min: f64,
+    /// The highest.
+    pub(crate) max: f64,
 }
 
 /// The machine and the program that were measured.

@@ -135,12 +135,17 @@ pub enum BenchMode {
     Verify,
     /// A whole chain streamed to the gRPC service over loopback, all rules on.
     Service,
+    /// Waits instead of rates: first hit, cancel, round trip of the smallest batch.
+    Latency,
 }
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
   cityseal bench --kernel all --threads 1      every kernel of this CPU on one thread
-  cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a repeat
+  cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a row
+  cityseal bench --sweep all                   a row for 1, 2, 4, … and all threads
+  cityseal bench --mode headers --by-batch     header hashing by the size of its batches
+  cityseal bench --mode latency                how long one waits for a hit, a cancel, a round trip
   cityseal bench --device gpu --json           the GPUs, as JSON
   cityseal bench --record bench-results        keep the figures with their machine and commit
   cityseal bench compare before after          better, same or worse beyond noise, row by row
@@ -164,6 +169,12 @@ pub struct BenchArgs {
     /// Write the figures to DIR/DEVICE/DATE-COMMIT.json.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Measure once for each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
+    #[arg(long, value_name = "LIST", value_parser = values::sweep, conflicts_with = "threads")]
+    pub sweep: Option<values::Sweep>,
+    /// Measure the rate by the size of the batches too.
+    #[arg(long)]
+    pub by_batch: bool,
     /// Which devices work, and how (`--kernel all`: every kernel of this CPU).
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn figure(cpu: &str, kernel: &str, [min, median, max]: [f64; 3]) -> Figure {
-        let row = BenchRow { min, median, max, ..row(kernel, median) };
+        let row = BenchRow { median, min, max, ..row(kernel, median) };
         let mut environment = answer(Vec::new()).environment;
         environment.cpu = cpu.into();
         Figure { row, environment, when: String::new() }

@@ -10,7 +10,7 @@ use crate::unix_now;
 const COMMIT: &str = env!("CITYSEAL_COMMIT");
 
 pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
-    let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu_info = cpu_info();
     BenchEnvironment {
         cpu: field(&cpu_info, "model name").unwrap_or(std::env::consts::ARCH).to_owned(),
         clock_hz: field(&cpu_info, "cpu MHz").and_then(|mhz| mhz.parse::<f64>().ok()).map(|mhz| (mhz * 1e6) as u64),
@@ -21,9 +21,15 @@ pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
     }
 }
 
-fn field<'a>(cpu_info: &'a str, name: &str) -> Option<&'a str> {
-    let line = cpu_info.lines().find(|line| line.starts_with(name))?;
-    line.split_once(':').map(|(_, value)| value.trim())
+/// What Linux says of the processor; empty elsewhere.
+pub(super) fn cpu_info() -> String {
+    fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
+}
+
+/// The first value of that name.
+pub(super) fn field<'a>(cpu_info: &'a str, name: &str) -> Option<&'a str> {
+    let line = cpu_info.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name);
+    line.map(|(_, value)| value.trim())
 }
 
 fn os() -> String {
@@ -68,7 +74,7 @@ mod tests {
         }
         assert_eq!(date(Duration::from_secs(86_399)), "1970-01-01");
         assert_eq!(moment(Duration::from_secs(86_399)), "1970-01-01T23:59:59Z");
-        assert_eq!(moment(Duration::from_secs(86_400)), "1970-01-02T00:00:00Z");
+        assert_eq!(moment(Duration::from_hours(24)), "1970-01-02T00:00:00Z");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A later run of the same day and commit adds its rows and replaces those that it measured again. What is read back
 //! is checked, and a record that can not be is refused with its file and place.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,24 +21,25 @@ const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Writes the rows of each device into its own record.
 pub(super) fn write(folder: &Path, answer: &BenchAnswer, output: &Output) -> Result<(), CommandError> {
     let today = date(Duration::from_secs(unix_now()));
-    let mut devices: Vec<&str> = answer.rows.iter().map(|row| row.device.as_str()).collect();
-    devices.dedup();
+    let of_latencies = answer.latencies.iter().map(|row| row.device.as_str());
+    let devices: BTreeSet<&str> = answer.rows.iter().map(|row| row.device.as_str()).chain(of_latencies).collect();
     for device in devices {
         let machine = if device == "cpu" { &answer.environment.cpu } else { device };
         let name = format!("{today}-{}.json", slug(&answer.environment.commit));
         let path = folder.join(slug(machine)).join(name);
         let rows = answer.rows.iter().filter(|row| row.device == device).cloned().collect();
-        let rows = merged(earlier(&path)?, rows);
-        keep(&path, &BenchAnswer { rows, environment: answer.environment.clone() })?;
+        let latencies = answer.latencies.iter().filter(|row| row.device == device).cloned().collect();
+        let newer = BenchAnswer { rows, latencies, environment: answer.environment.clone() };
+        keep(&path, &joined(earlier(&path)?, newer))?;
         output.note(format_args!("recorded in {}", path.display()));
     }
     Ok(())
 }
 
-fn earlier(path: &Path) -> Result<Vec<BenchRow>, CommandError> {
+fn earlier(path: &Path) -> Result<Option<BenchAnswer>, CommandError> {
     match read(path) {
-        Ok(record) => Ok(record.rows),
-        Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Ok(record) => Ok(Some(record)),
+        Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -65,10 +67,17 @@ fn objection(row: &BenchRow) -> Option<String> {
     (!is_in_order).then(|| format!("min {min}, median {median}, max {max}: wanted rates above 0, in that order"))
 }
 
-fn merged(mut rows: Vec<BenchRow>, newer: Vec<BenchRow>) -> Vec<BenchRow> {
-    fn key(row: &BenchRow) -> (&str, &str, usize) {
-        (&row.mode, &row.kernel, row.threads)
+/// What was measured again replaces what was.
+fn joined(earlier: Option<BenchAnswer>, newer: BenchAnswer) -> BenchAnswer {
+    let Some(earlier) = earlier else { return newer };
+    BenchAnswer {
+        rows: merged(earlier.rows, newer.rows, |row| (row.mode.clone(), row.kernel.clone(), row.threads)),
+        latencies: merged(earlier.latencies, newer.latencies, |row| (row.kernel.clone(), row.threads)),
+        environment: newer.environment,
     }
+}
+
+fn merged<T, K: PartialEq>(mut rows: Vec<T>, newer: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     rows.retain(|old| newer.iter().all(|new| key(new) != key(old)));
     rows.extend(newer);
     rows
@@ -117,6 +126,10 @@ pub(super) mod tests {
             answers: "right".into(),
             reason: None,
             versus: BTreeMap::from([("sha2_whole_header".into(), 4.5)]),
+            batch_items: None,
+            by_batch: Vec::new(),
+            clock_hz: None,
+            package_nj_per_item: None,
         }
     }
 
@@ -129,7 +142,7 @@ pub(super) mod tests {
             os: "linux".into(),
             measured_at: None,
         };
-        BenchAnswer { rows, environment }
+        BenchAnswer { rows, latencies: Vec::new(), environment }
     }
 
     #[test]
