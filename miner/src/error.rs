@@ -144,6 +144,12 @@ pub(crate) enum CommandError {
         /// The folder.
         path: PathBuf,
     },
+    /// A plot of the report.
+    #[error("a plot could not be drawn: {message}")]
+    Plot {
+        /// What the drawing library said.
+        message: String,
+    },
     /// Two sides that have no row in common.
     #[error("{} and {} have no row in common (device, kernel, mode, threads)", before.display(), after.display())]
     NothingInCommon {
@@ -193,7 +199,7 @@ impl CommandError {
             Self::VerifyRequest(error) => error.blame(),
             Self::Serve(error) => error.blame(),
             Self::Client(_) => Blame::Peer,
-            Self::Demo(_) => Blame::Ours,
+            Self::Demo(_) | Self::Plot { .. } => Blame::Ours,
             Self::Device { .. } | Self::NotReady { .. } => Blame::Device,
             Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) => Blame::Disk,
         }

@@ -380,6 +380,17 @@ pub(crate) struct CompareRow {
     pub(crate) verdict: &'static str,
 }
 
+/// The answer of `bench report`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ReportAnswer {
+    /// The page.
+    pub(crate) page: String,
+    /// Files of single plots, where they were asked for.
+    pub(crate) plots: Vec<String>,
+    /// Rows that the page shows.
+    pub(crate) rows: usize,
+}
+
 /// What `serve` says once it listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ServeAnswer {

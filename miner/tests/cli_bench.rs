@@ -159,6 +159,26 @@ fn compare_names_the_file_and_the_place_of_bad_input() {
 }
 
 #[test]
+fn report_makes_one_page_and_the_plots_that_are_asked_for() {
+    let folder = Folder::new();
+    record(&folder, "2026-11-22-0123abc.json", "avx2", 100.0);
+    record(&folder, "2026-11-22-0123abd.json", "sha-ni", 50.0);
+    let (records, page) = (folder.path().to_str().unwrap().to_owned(), folder.path().join("out/page.html"));
+    let plots = folder.path().join("plots");
+    let arguments = ["bench", "report", &records, "--out", page.to_str().unwrap(), "--svg", plots.to_str().unwrap()];
+    let run = cityseal(&[&arguments[..], &["--json"]].concat());
+    assert_eq!((run.code, &run.json()["rows"]), (0, &json!(2)), "{run:?}");
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.starts_with("<!DOCTYPE html>") && html.contains("AMD EPYC") && html.contains("sha-ni"), "{html}");
+    for name in ["amd-epyc-rate-search.svg", "amd-epyc-ratios.svg"] {
+        assert!(std::fs::read_to_string(plots.join(name)).unwrap().starts_with("<svg"), "{name}");
+    }
+    let nothing = folder.path().join("out");
+    let arguments = ["bench", "report", nothing.to_str().unwrap(), "--out", page.to_str().unwrap()];
+    cityseal(&arguments).refused(&["no record"]);
+}
+
+#[test]
 fn selftest_has_a_row_for_each_kernel_of_this_cpu() {
     let run = cityseal(&["selftest", "--device", "cpu", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");

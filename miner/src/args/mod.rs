@@ -149,6 +149,7 @@ Examples:
   cityseal bench --device gpu --json           the GPUs, as JSON
   cityseal bench --record bench-results        keep the figures with their machine and commit
   cityseal bench compare before after          better, same or worse beyond noise, row by row
+  cityseal bench report bench-results --out bench.html
 
 Each figure is the median of several repeats and stands beside a plain loop of the sha2 crate that ran
 in between them on as many threads. A wrong answer is exit code 1.";
@@ -185,6 +186,8 @@ pub struct BenchArgs {
 pub enum BenchAction {
     /// Say of each row in both whether it got better, stayed the same or got worse beyond noise.
     Compare(CompareArgs),
+    /// Make one page to look at, with plots and tables, that needs no network and no scripts.
+    Report(ReportArgs),
 }
 
 const COMPARE_HELP: &str = "\
@@ -203,6 +206,20 @@ pub struct CompareArgs {
     /// The figures after: the same.
     #[arg(value_name = "B")]
     pub after: PathBuf,
+}
+
+/// Options of `bench report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// A record, or a folder of records (the newest figure of each row counts).
+    #[arg(value_name = "DIR")]
+    pub records: PathBuf,
+    /// Write the page to this file.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: PathBuf,
+    /// Write each plot into this folder too.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
 }
 
 const SEAL_EXAMPLES: &str = "\

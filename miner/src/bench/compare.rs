@@ -15,7 +15,7 @@ use crate::output::{Output, Paint, si, table};
 const NOISE_MIN: f64 = 0.02;
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Ending, CommandError> {
-    let answer = compare(newest(&args.before)?, newest(&args.after)?);
+    let answer = compare(newest(&args.before)?.figures, newest(&args.after)?.figures);
     if answer.rows.is_empty() {
         return Err(CommandError::NothingInCommon { before: args.before.clone(), after: args.after.clone() });
     }

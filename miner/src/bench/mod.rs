@@ -4,7 +4,7 @@
 //! A figure is the median of several laps. Between two laps of a contestant each of its yardsticks runs one, on as many
 //! threads, so that whatever else the machine does meanwhile hits them alike; a ratio is the median over such pairs.
 //!
-//! Figures are kept as records (`record`), read again (`records`) and compared (`compare`).
+//! Figures are kept as records (`record`), read again (`records`), compared (`compare`) and shown on a page (`report`).
 
 mod bound;
 mod chain;
@@ -19,6 +19,7 @@ mod question;
 mod race;
 mod record;
 mod records;
+mod report;
 mod show;
 mod stream;
 mod yardstick;
@@ -73,6 +74,7 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Ending, Command
     match &args.action {
         None => measure(context, args),
         Some(BenchAction::Compare(args)) => compare::run(context, args),
+        Some(BenchAction::Report(args)) => report::run(context, args),
     }
 }
 

@@ -83,16 +83,18 @@ fn merged<T, K: PartialEq>(mut rows: Vec<T>, newer: Vec<T>, key: impl Fn(&T) -> 
     rows
 }
 
-/// Old or new, never half: the file takes its name when it is whole.
 fn keep(path: &Path, record: &BenchAnswer) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(record).map_err(io::Error::from);
     let written = text.and_then(|text| replace(path, &(text + "\n")));
     written.map_err(|source| CommandError::WriteFile { path: path.into(), source })
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Old or new, never half: the file takes its name when it is whole. Makes the folders above it.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    let partial: PathBuf = path.with_extension("json.partial");
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
     let mut file = fs::File::create(&partial)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
@@ -100,7 +102,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Letters and digits of a name, in lower case, with a dash for each run of anything else.
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let slug = words.collect::<Vec<_>>().join("-").to_lowercase();
     if slug.is_empty() { "unknown".into() } else { slug }

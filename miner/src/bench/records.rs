@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::record;
 use crate::error::CommandError;
-use crate::json::{BenchAnswer, BenchEnvironment, BenchRow, RowName};
+use crate::json::{BenchAnswer, BenchEnvironment, BenchRow, LatencyRow, RowName};
 
 /// Folders of records hold machines, and those hold files; deeper ones are no records.
 const DEPTH_MAX: usize = 4;
@@ -36,16 +36,35 @@ impl Figure {
     }
 }
 
-/// The newest figure of each row of a record, or of a folder's records, in the order of their names.
-pub(super) fn newest(path: &Path) -> Result<Vec<Figure>, CommandError> {
-    let mut figures = BTreeMap::new();
+/// The waits of one device with where they come from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Wait {
+    pub(super) row: LatencyRow,
+    pub(super) environment: BenchEnvironment,
+}
+
+/// What records hold, of each row the newest, in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Newest {
+    pub(super) figures: Vec<Figure>,
+    pub(super) waits: Vec<Wait>,
+}
+
+/// What a record holds, or all records of a folder.
+pub(super) fn newest(path: &Path) -> Result<Newest, CommandError> {
+    let (mut figures, mut waits) = (BTreeMap::new(), BTreeMap::new());
     for (when, record) in in_order(path)? {
+        let environment = record.environment;
         for row in record.rows {
-            let figure = Figure { row, environment: record.environment.clone(), when: when.clone() };
+            let figure = Figure { row, environment: environment.clone(), when: when.clone() };
             figures.insert(figure.name(), figure);
         }
+        for row in record.latencies {
+            let key = (environment.cpu.clone(), row.device.clone(), row.kernel.clone(), row.threads);
+            waits.insert(key, Wait { row, environment: environment.clone() });
+        }
     }
-    Ok(figures.into_values().collect())
+    Ok(Newest { figures: figures.into_values().collect(), waits: waits.into_values().collect() })
 }
 
 /// The records with their times, oldest first.
@@ -123,7 +142,7 @@ mod tests {
         later.environment.measured_at = Some("2026-11-23T04:00:00Z".into());
         folder.keep("0.json", text(&later));
 
-        let figures = newest(&folder.0).unwrap();
+        let figures = newest(&folder.0).unwrap().figures;
         let medians: Vec<_> = figures.iter().map(|figure| (figure.row.kernel.as_str(), figure.row.median)).collect();
         assert_eq!(medians, [("avx2", 3.0), ("portable", 1.5)]);
         assert_eq!((figures[0].when.as_str(), figures[1].when.as_str()), ("2026-11-23T04:00:00Z", "2026-11-22"));
