@@ -256,9 +256,18 @@ pub(crate) struct BenchRow {
     /// Clock of the CPU's cores between the laps, as a chain of additions shows it, in cycles a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock_hz: Option<f64>,
-    /// Energy of all of the CPU's packages for one hash, header or node, where the machine tells it, in nanojoules.
+    /// What one hash, header or node costs, where the machine tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) package_nj_per_item: Option<f64>,
+    pub(crate) energy: Option<EnergyRow>,
+}
+
+/// Energy, as a counter of the machine told it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EnergyRow {
+    /// For one hash, header or node, in nanojoules.
+    pub(crate) nj_per_item: f64,
+    /// `rapl`: all packages of the CPU; `nvml`: the GPU's board.
+    pub(crate) source: String,
 }
 
 /// The rate with batches of one size.

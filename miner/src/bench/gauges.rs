@@ -1,7 +1,8 @@
-//! What the machine shows around a contestant's laps: the clock of its cores, the energy of its packages.
+//! What the machine shows around a contestant's laps: the clock of its cores, the energy of its packages or of a board.
 
 use super::clock::Clock;
 use super::energy::{Meter, Reading};
+use crate::json::EnergyRow;
 
 /// The gauges of one row. Those that a machine or a device does not have show nothing.
 #[derive(Debug, Default)]
@@ -16,7 +17,13 @@ pub(super) struct Gauges {
 impl Gauges {
     /// Those of a device that is the CPU.
     pub(super) fn of_cpu(threads: usize) -> Self {
-        Self { clock: Some(Clock::new(threads)), meter: Meter::find(), ..Self::default() }
+        Self { clock: Some(Clock::new(threads)), meter: Meter::of_cpu(), ..Self::default() }
+    }
+
+    /// Those of another device, by its PCI address and numbers, where it has them: `0000:01:00.0 10de:2684`.
+    pub(super) fn of_board(pci: Option<&str>) -> Self {
+        let address = pci.and_then(|pci| pci.split_whitespace().next());
+        Self { meter: address.and_then(Meter::of_board), ..Self::default() }
     }
 
     /// A lap is about to begin.
@@ -27,9 +34,9 @@ impl Gauges {
     /// A lap over so many hashes, headers or nodes has just ended.
     pub(super) fn after_lap(&mut self, items: u64) {
         if let (Some(meter), Some(before)) = (&self.meter, self.at_start.take())
-            && let Some(after) = meter.read()
+            && let Some(joules) = meter.read().and_then(|after| meter.joules(&before, &after))
         {
-            self.joules += meter.joules(&before, &after);
+            self.joules += joules;
             self.items += items;
         }
         if let Some(clock) = &mut self.clock {
@@ -42,9 +49,10 @@ impl Gauges {
         self.clock.as_ref().and_then(Clock::hz)
     }
 
-    /// Nanojoules for one hash, header or node.
-    pub(super) fn nj_per_item(&self) -> Option<f64> {
-        (self.items > 0).then(|| self.joules * 1e9 / self.items as f64)
+    /// What one hash, header or node costs.
+    pub(super) fn energy(&self) -> Option<EnergyRow> {
+        let meter = self.meter.as_ref().filter(|_| self.items > 0)?;
+        Some(EnergyRow { nj_per_item: self.joules * 1e9 / self.items as f64, source: meter.source().into() })
     }
 }
 
@@ -57,7 +65,7 @@ mod tests {
         let mut gauges = Gauges::default();
         gauges.before_lap();
         gauges.after_lap(7);
-        assert_eq!((gauges.clock_hz(), gauges.nj_per_item()), (None, None));
+        assert_eq!((gauges.clock_hz(), gauges.energy()), (None, None));
     }
 
     #[test]
@@ -66,6 +74,6 @@ mod tests {
         gauges.before_lap();
         gauges.after_lap(7);
         assert!(gauges.clock_hz().is_some());
-        assert_eq!(gauges.nj_per_item(), None);
+        assert_eq!(gauges.energy(), None);
     }
 }

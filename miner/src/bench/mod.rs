@@ -192,12 +192,12 @@ impl<'a> Bench<'a> {
         contestant: &mut dyn Contestant,
     ) -> Result<BenchRow, CommandError> {
         let is_cpu = info.kind == DeviceKind::Cpu;
-        let mut gauges = if is_cpu { Gauges::of_cpu(threads) } else { Gauges::default() };
+        let mut gauges = if is_cpu { Gauges::of_cpu(threads) } else { Gauges::of_board(info.pci.as_deref()) };
         let mut yardsticks = Yardstick::of(self.args.mode, threads);
         let figures = race(contestant, &mut yardsticks, self.args.seconds, &mut gauges)?;
         let mut row = bench_row(info, self.args.mode, threads, figures);
         row.clock_hz = gauges.clock_hz();
-        row.package_nj_per_item = gauges.nj_per_item();
+        row.energy = gauges.energy();
         let cycles = bound::cycles_per_item(&self.cpu_info, &info.kernel, self.args.mode).filter(|_| is_cpu);
         if let (Some(clock_hz), Some(cycles)) = (row.clock_hz, cycles) {
             row.versus.insert("port_bound".into(), row.median * cycles / (clock_hz * threads as f64));
@@ -222,7 +222,7 @@ fn bench_row(info: &DeviceInfo, mode: BenchMode, threads: usize, figures: Figure
         batch_items: None,
         by_batch: Vec::new(),
         clock_hz: None,
-        package_nj_per_item: None,
+        energy: None,
     };
     set_answers(&mut row, figures.wrong);
     row

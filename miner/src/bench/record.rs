@@ -131,7 +131,7 @@ pub(super) mod tests {
             batch_items: None,
             by_batch: Vec::new(),
             clock_hz: None,
-            package_nj_per_item: None,
+            energy: None,
         }
     }
 

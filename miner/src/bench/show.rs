@@ -20,7 +20,7 @@ fn rates(output: &Output, rows: &[BenchRow]) -> String {
     let cells = |row: &BenchRow| {
         let versus = row.versus.iter().map(|(name, ratio)| format!("{ratio:.2} x {name}")).collect::<Vec<_>>();
         let [median, min, max] = [row.median, row.min, row.max].map(|rate| format!("{}{}", si(rate), row.unit));
-        let energy = row.package_nj_per_item.map_or("unknown".into(), |nj| format!("{nj:.3} nJ"));
+        let energy = row.energy.as_ref().map_or("unknown".into(), |energy| format!("{:.3} nJ", energy.nj_per_item));
         let labels = [row.device.clone(), row.kernel.clone(), row.mode.clone(), row.threads.to_string()];
         let answers = answers(output, &row.answers, row.reason.as_deref());
         labels.into_iter().chain([median, min, max, energy, versus.join(", "), answers]).collect()
@@ -79,7 +79,7 @@ fn foot(environment: &BenchEnvironment, rows: &[BenchRow]) -> String {
 mod tests {
     use super::super::record::tests::{answer, row};
     use super::*;
-    use crate::json::BatchRow;
+    use crate::json::{BatchRow, EnergyRow};
 
     fn text(answer: &BenchAnswer) -> String {
         human(&Output::of_process(false, true), answer)
@@ -89,7 +89,7 @@ mod tests {
     fn energy_that_no_machine_told_is_unknown() {
         let mut told = answer(vec![row("avx2", 2e6)]);
         assert!(text(&told).contains("unknown"));
-        told.rows[0].package_nj_per_item = Some(512.5);
+        told.rows[0].energy = Some(EnergyRow { nj_per_item: 512.5, source: "rapl".into() });
         told.rows[0].clock_hz = Some(3.6e9);
         let text = text(&told);
         assert!(!text.contains("unknown") && text.contains("512.500 nJ"), "{text}");

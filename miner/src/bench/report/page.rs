@@ -104,7 +104,7 @@ fn rates(figures: &[Figure]) -> String {
         let machine = [
             row.batch_items.map_or("–".into(), |items| items.to_string()),
             known(row.clock_hz.or(environment.clock_hz.map(|hz| hz as f64)).map(|hz| format!("{}Hz", si(hz)))),
-            known(row.package_nj_per_item.map(|nj| format!("{nj:.3} nJ"))),
+            known(row.energy.as_ref().map(|energy| format!("{:.3} nJ", energy.nj_per_item))),
             answers(&row.answers, row.reason.as_deref()),
             with_small(&environment.commit, Some(when)),
         ];
