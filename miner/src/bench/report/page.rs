@@ -2,7 +2,7 @@
 
 use super::super::records::{Figure, Wait};
 use super::machine::{Machine, Plot};
-use crate::json::{BenchRow, Spread};
+use crate::json::{BenchEnvironment, BenchRow, Spread};
 use crate::output::si;
 
 const STYLE: &str = include_str!("style.css");
@@ -103,7 +103,7 @@ fn rates(figures: &[Figure]) -> String {
         let labels = [device, escaped(&row.kernel), escaped(&row.mode), row.threads.to_string()];
         let machine = [
             row.batch_items.map_or("–".into(), |items| items.to_string()),
-            known(row.clock_hz.or(environment.clock_hz.map(|hz| hz as f64)).map(|hz| format!("{}Hz", si(hz)))),
+            clock(row, environment),
             known(row.energy.as_ref().map(|energy| format!("{:.3} nJ", energy.nj_per_item))),
             answers(&row.answers, row.reason.as_deref()),
             with_small(&environment.commit, Some(when)),
@@ -112,6 +112,16 @@ fn rates(figures: &[Figure]) -> String {
         labels.into_iter().chain(rates).chain(machine).collect()
     };
     table("All rates", &COLUMNS, &figures.iter().map(cells).collect::<Vec<_>>())
+}
+
+/// As measured beside the laps; else as the system tells it, which is often the nominal one.
+fn clock(row: &BenchRow, environment: &BenchEnvironment) -> String {
+    let spoken = |hz: f64| format!("{}Hz", si(hz));
+    match (row.clock_hz, environment.clock_hz) {
+        (Some(measured), _) => spoken(measured),
+        (None, Some(told)) if row.device == "cpu" => with_small(&spoken(told as f64), Some("not measured")),
+        _ => "–".into(),
+    }
 }
 
 /// A text with a smaller one below it.
