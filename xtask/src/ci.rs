@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use crate::say::{say, title};
 use crate::shell::{Failure, Outcome, answers, cargo, program, run, target_dir, workspace_root};
-use crate::{readme, test};
+use crate::{figures, readme, test};
 
 /// A named check.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", format),
     ("clippy", clippy),
     ("documents", documents),
@@ -18,6 +18,7 @@ const STEPS: [Step; 8] = [
     ("benches, once each", benches),
     ("fuzz targets", fuzz),
     ("dependencies", dependencies),
+    ("figures of the README", figures::check),
     ("examples of the README", readme::run),
 ];
 
