@@ -56,4 +56,4 @@ pub use error::{Blame, BuildError, VerifyError, VerifyRequestError};
 pub use job::{JobHandle, JobSnapshot, SealJob};
 pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
 pub use shell::Engine;
-pub use verify::{Finish, Progress, Verifier, VerifyReport, VerifyRequest};
+pub use verify::{Finish, Progress, ReadAt, Verifier, VerifyReport, VerifyRequest};

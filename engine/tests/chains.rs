@@ -1,11 +1,12 @@
 //! Verification through the public door: any split of the input, any number of threads, cuts and closing messages.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
-use std::sync::LazyLock;
+use std::io::{self, Read};
+use std::sync::{Arc, LazyLock};
 
 use cityseal_engine::chain::{BlockHash, BlockHeader, ChainWork, Cut, Network, Parameters, SealTemplate, Verdict};
 use cityseal_engine::hash::HashKernel;
-use cityseal_engine::{Engine, EnginePolicy, Finish, SealJob, VerifyReport, VerifyRequest};
+use cityseal_engine::{Engine, EnginePolicy, Finish, ReadAt, SealJob, VerifyReport, VerifyRequest};
 use proptest::prelude::*;
 
 const COUNT: usize = 600;
@@ -122,6 +123,106 @@ fn pushing_without_waiting_takes_what_there_is_room_for_and_says_when_there_is_m
     }
     let report = verifier.finish(None);
     assert_eq!((report.verdict, report.count), (Verdict::Valid, COUNT as u64));
+}
+
+/// Gives a chain in pieces of these lengths, again and again.
+struct Pieces<'a>(&'a [u8], std::iter::Cycle<std::slice::Iter<'a, usize>>);
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let len = self.1.next().copied().unwrap_or(1).min(room.len()).min(self.0.len());
+        let (now, later) = self.0.split_at(len);
+        room[..len].copy_from_slice(now);
+        self.0 = later;
+        Ok(len)
+    }
+}
+
+#[test]
+fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
+    let engine = engine(2, 64, "portable");
+    let whole = chain();
+    let mut broken = whole.clone();
+    broken[80 * 70 + 9] ^= 1;
+    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..80 * 64 + 1], &whole[..79]] {
+        for pieces in [&[1_000_000][..], &[1, 79, 80, 81], &[5_119, 5_121, 7]] {
+            let read = engine.verify(request(), Pieces(headers, pieces.iter().cycle()), |_| {}).unwrap();
+            let mut verifier = engine.verifier(request()).unwrap();
+            headers.chunks(pieces[0]).for_each(|piece| _ = verifier.push(piece));
+            let pushed = verifier.finish(None);
+            assert!(same(&read, &pushed), "{} bytes, {pieces:?}:\n{read:?}\n{pushed:?}", headers.len());
+        }
+    }
+}
+
+/// A file in memory, of which a part cannot be read.
+struct Shelf {
+    bytes: Vec<u8>,
+    unreadable: std::ops::Range<u64>,
+}
+
+impl ReadAt for Shelf {
+    fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset + room.len() as u64;
+        if offset < self.unreadable.end && self.unreadable.start < end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        room.copy_from_slice(&self.bytes[offset as usize..end as usize]);
+        Ok(())
+    }
+}
+
+/// The report over a file that the workers read, after `pushed` bytes that were pushed.
+fn verify_shelf(engine: &Engine, shelf: Shelf, pushed: usize) -> VerifyReport {
+    let mut verifier = engine.verifier(request()).unwrap();
+    verifier.push(&shelf.bytes[..pushed]);
+    let (mut from, len) = (pushed as u64, shelf.bytes.len() as u64);
+    let shelf: Arc<dyn ReadAt> = Arc::new(shelf);
+    loop {
+        // What is looked at ahead of the workers may meet the unreadable part first.
+        let Ok(taken) = verifier.take_from_file(&shelf, from, len - from) else { return verifier.finish_cut() };
+        from += taken;
+        if taken == 0 {
+            let mut rest = vec![0; (len - from) as usize];
+            shelf.read_exact_at(&mut rest, from).unwrap();
+            verifier.push(&rest);
+            return verifier.finish(None);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_the_workers_read_gives_the_report_of_its_bytes() {
+    let engine = engine(2, 64, "portable");
+    let whole = chain();
+    let mut broken = whole.clone();
+    broken[80 * 470 + 9] ^= 1;
+    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..80 * 64 + 1], &whole[..79], &[]] {
+        for pushed in [0, 80, 81, 80 * 64, 80 * 70 + 3] {
+            let pushed = pushed.min(headers.len());
+            let shelf = Shelf { bytes: headers.to_vec(), unreadable: 0..0 };
+            let taken = verify_shelf(&engine, shelf, pushed);
+            let read = engine.verify(request(), headers, |_| {}).unwrap();
+            assert!(same(&taken, &read), "{} bytes, {pushed} pushed:\n{taken:?}\n{read:?}", headers.len());
+        }
+    }
+}
+
+#[test]
+fn a_part_that_cannot_be_read_makes_the_verdict_incomplete_and_a_fault_before_it_stands() {
+    let engine = engine(2, 64, "portable");
+    // The first byte of a segment: nobody looks at it before the worker does.
+    let at = 80 * 64 * 5;
+    let shelf = |bytes: &[u8]| Shelf { bytes: bytes.to_vec(), unreadable: at..at + 1 };
+    let report = verify_shelf(&engine, shelf(&chain()), 0);
+    assert_eq!((report.verdict, report.count), (Verdict::Incomplete(Cut::Unreadable { offset: at }), 64 * 5));
+    let mut broken = chain();
+    broken[80 * 319 + 9] ^= 1;
+    assert!(matches!(verify_shelf(&engine, shelf(&broken), 0).verdict, Verdict::Fault(fault) if fault.height == 319));
+    let mut later = chain();
+    later[80 * 400 + 9] ^= 1;
+    let report = verify_shelf(&engine, shelf(&later), 0);
+    assert_eq!(report.verdict, Verdict::Incomplete(Cut::Unreadable { offset: at }));
 }
 
 #[test]

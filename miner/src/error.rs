@@ -108,9 +108,23 @@ pub(crate) enum CommandError {
         /// Why.
         reason: String,
     },
+    /// The process could not be told to let others go first.
+    #[error("--nice {steps}: {source}")]
+    Nice {
+        /// What was asked for.
+        steps: u8,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Nothing could be measured in this mode.
     #[error("no chosen device can run --mode {mode}")]
     NothingToMeasure {
+        /// The mode.
+        mode: &'static str,
+    },
+    /// The mode works on whole chains, not on batches of one size.
+    #[error("--by-batch: --mode {mode} has no batches whose size could be chosen")]
+    NoBatches {
         /// The mode.
         mode: &'static str,
     },
@@ -121,6 +135,36 @@ pub(crate) enum CommandError {
         path: PathBuf,
         /// What is wrong, with its place.
         source: serde_json::Error,
+    },
+    /// A record whose figures can not be.
+    #[error("{}: rows[{row}]: {reason}", path.display())]
+    RecordRow {
+        /// The file.
+        path: PathBuf,
+        /// The row, counted from 0.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A folder without records.
+    #[error("{}: no record (*.json) in this folder or those below it", path.display())]
+    NoRecords {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A plot of the report.
+    #[error("a plot could not be drawn: {message}")]
+    Plot {
+        /// What the drawing library said.
+        message: String,
+    },
+    /// Two sides that have no row in common.
+    #[error("{} and {} have no row in common (device, kernel, mode, threads)", before.display(), after.display())]
+    NothingInCommon {
+        /// The first side.
+        before: PathBuf,
+        /// The second side.
+        after: PathBuf,
     },
     /// The service.
     #[error(transparent)]
@@ -154,14 +198,18 @@ impl CommandError {
             | Self::TemplateFile { .. }
             | Self::Template(_)
             | Self::NothingToMeasure { .. }
-            | Self::Record { .. } => Blame::Input,
+            | Self::NoBatches { .. }
+            | Self::Record { .. }
+            | Self::RecordRow { .. }
+            | Self::NoRecords { .. }
+            | Self::NothingInCommon { .. } => Blame::Input,
             Self::Build(error) => error.blame(),
             Self::VerifyRequest(error) => error.blame(),
             Self::Serve(error) => error.blame(),
             Self::Client(_) => Blame::Peer,
-            Self::Demo(_) => Blame::Ours,
+            Self::Demo(_) | Self::Plot { .. } => Blame::Ours,
             Self::Device { .. } | Self::NotReady { .. } => Blame::Device,
-            Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) => Blame::Disk,
+            Self::WriteFile { .. } | Self::Stdout(_) | Self::System(_) | Self::Nice { .. } => Blame::Disk,
         }
     }
 }

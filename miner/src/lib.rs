@@ -15,6 +15,7 @@ mod files;
 pub mod input;
 mod json;
 mod output;
+mod priority;
 pub mod service;
 mod signals;
 
@@ -46,7 +47,8 @@ pub fn main() -> ExitCode {
         environment,
         global: cli.global.clone(),
     };
-    let ending = context.start_log().and_then(|()| run(&context, &cli.command));
+    let prepared = context.start_log().and_then(|()| priority::lower(cli.global.nice));
+    let ending = prepared.and_then(|()| run(&context, &cli.command));
     ending
         .unwrap_or_else(|error| {
             context.output.error(&error);

@@ -26,6 +26,36 @@ fn serve_tells_the_port_that_it_bound_and_drains_on_sigterm() {
     assert!(run.stderr.contains(&address.to_string()) && run.stderr.contains("SIGTERM"), "{run:?}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn every_thread_of_a_process_that_is_nice_stands_back_as_far_as_it_was_told() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    let mut child = command(&["serve", "--device", "cpu", "--threads", "2", "--listen", "127.0.0.1:0", "--nice", "7"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.into_iter().any(|line| line.contains("127.0.0.1:")), "it never listened");
+    let threads = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
+    let niceness = |thread: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
+        // proc_pid_stat(5): niceness is field 19; the name, field 2, ends with the last bracket.
+        stat.rsplit(") ").next().unwrap().split(' ').nth(19 - 3).unwrap().parse::<i32>().unwrap()
+    };
+    let found: Vec<i32> = threads.map(|thread| niceness(thread.unwrap())).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(found.len() >= 3 && found.iter().all(|&niceness| niceness >= 7), "{found:?}");
+}
+
+#[test]
+fn a_niceness_that_no_system_has_is_refused() {
+    let run = cityseal(&["devices", "--nice", "20"]);
+    assert!(run.code == 2 && run.stderr.contains("--nice"), "{run:?}");
+}
+
 #[test]
 fn the_demo_seals_checks_forges_and_finds_the_forgery() {
     let run = cityseal(&["demo", "--device", "cpu"]);

@@ -2,6 +2,7 @@
 //! is started and on what, and the checks of the house itself (floors, walls, style). Nothing of the product imports
 //! this crate.
 
+pub mod city_chain;
 pub mod data;
 pub mod easy_chain;
 pub mod folder;

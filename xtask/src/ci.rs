@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use crate::say::{say, title};
 use crate::shell::{Failure, Outcome, answers, cargo, program, run, target_dir, workspace_root};
-use crate::{isa, readme, test};
+use crate::{figures, isa, readme, test};
 
 /// A named check.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("clippy", clippy),
     ("documents", documents),
@@ -19,6 +19,7 @@ const STEPS: [Step; 9] = [
     ("fuzz targets", fuzz),
     ("instructions of the shaders", isa::run_in_ci),
     ("dependencies", dependencies),
+    ("figures of the README", figures::check),
     ("examples of the README", readme::run),
 ];
 

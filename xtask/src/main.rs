@@ -1,8 +1,9 @@
 //! Project chores. `cargo xtask test` runs every test and counts aloud what was skipped; `cargo xtask ci` is what
-//! `.ci/run` calls; `cargo xtask isa` counts the shaders' instructions; `cargo xtask readme` runs the README's examples. It builds nothing by itself and trusts the exit
-//! codes of the tools that it starts.
+//! `.ci/run` calls; `cargo xtask isa` counts the shaders' instructions; `cargo xtask readme` runs the README's examples and
+//! checks its figures. It builds nothing by itself and trusts the exit codes of the tools that it starts.
 
 mod ci;
+mod figures;
 mod isa;
 mod lavapipe;
 mod python;
@@ -24,7 +25,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   isa [--all]   count the shaders' instructions with real compilers against budgets; --all asks all compilers,
                 --report writes the counts to bench-results/isa too
   ci            every check that a change must pass; ends with the tests
-  readme        run the commands of README.md and compare what they print";
+  readme        compare the figures of README.md with bench-results/, run its commands and compare what they print
+  readme --write    write the figures of bench-results/ into README.md";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -42,7 +44,8 @@ fn dispatch(words: &[String]) -> Outcome {
         Some((command, rest)) if command == "test" => test::run(rest),
         Some((command, [])) if command == "ci" => ci::run_all(),
         Some((command, rest)) if command == "isa" => isa::run_all(rest),
-        Some((command, [])) if command == "readme" => readme::run(),
+        Some((command, [])) if command == "readme" => figures::check().and_then(|()| readme::run()),
+        Some((command, [flag])) if command == "readme" && flag == "--write" => figures::write(),
         Some((command, [])) if command == "help" || command == "--help" => {
             say(HELP);
             Ok(())

@@ -31,6 +31,14 @@ pub enum Difficulty {
     Fixed,
 }
 
+impl Difficulty {
+    /// Whether the rule may have to look at any number of headers before the next one: the test networks' walk back to
+    /// the last header of ordinary difficulty.
+    pub const fn looks_far_back(&self) -> bool {
+        matches!(self, Self::Bitcoin2016 { min_difficulty: true, .. })
+    }
+}
+
 /// The bits required after a full period, from `base` and the period's time span (Bitcoin Core:
 /// `CalculateNextWorkRequired`).
 ///
@@ -70,6 +78,7 @@ impl Asert {
     ///
     /// The anchor's target is a word of 23 bits and a shift, the factor has 17 bits: their product fits into 64, so that
     /// no 256-bit number is needed.
+    #[inline]
     pub fn required_bits(&self, parent_height: u64, parent_time: u32, limit_bits: CompactTarget) -> CompactTarget {
         let Some(past_anchor) = parent_height.checked_sub(self.anchor_height) else { return self.anchor_bits };
         let Ok((word, anchor_shift)) = self.anchor_bits.decode_scaled() else { return limit_bits };

@@ -4,13 +4,14 @@
 //! snapshot before each segment of a chain while others judge the segments. It believes what it is given: a header that
 //! is wrong is found by the judge of its own segment, and the lowest fault wins.
 
-use crate::difficulty::{Difficulty, PERIOD_HEADERS};
+use crate::difficulty::PERIOD_HEADERS;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::median::MEDIAN_HEADERS;
 use crate::parameters::Parameters;
 use crate::target::CompactTarget;
 use cityseal_hash::{HEADER_LEN, double_sha256};
+use std::convert::Infallible;
 use thiserror::Error;
 
 /// The greatest height that a chain may begin at: no chain of 2^48 headers exists, and no sum of heights overflows.
@@ -158,48 +159,79 @@ impl History {
     pub fn advance(&mut self, parameters: &Parameters, headers: &[u8]) {
         let (headers, rest) = headers.as_chunks::<HEADER_LEN>();
         assert!(rest.is_empty(), "segments are cut between headers");
-        let Some(last) = headers.last() else { return };
-        self.advance_ordinary_bits(parameters, headers);
-        self.advance_period_start(headers);
-        self.advance_times(headers);
-        self.parent = Some(*last);
-        self.next_height += headers.len() as u64;
+        let Ok(()) =
+            self.advance_over(parameters, headers.len() as u64, |index| Ok::<_, Infallible>(headers[index as usize]));
     }
 
-    fn advance_times(&mut self, headers: &[[u8; HEADER_LEN]]) {
-        let fresh = &headers[headers.len().saturating_sub(MEDIAN_HEADERS)..];
-        let kept = self.times_known.min(MEDIAN_HEADERS - fresh.len());
+    /// Goes on to behind the next `count` headers, of which it asks for those that it reads, by their index from 0: the
+    /// last eleven, and those that [`Self::advance`] names.
+    ///
+    /// # Errors
+    /// What the source of the headers says. The snapshot is of no use then.
+    pub fn advance_over<E>(
+        &mut self,
+        parameters: &Parameters,
+        count: u64,
+        mut header: impl FnMut(u64) -> Result<[u8; HEADER_LEN], E>,
+    ) -> Result<(), E> {
+        let Some(last) = count.checked_sub(1) else { return Ok(()) };
+        self.advance_ordinary_bits(parameters, count, &mut header)?;
+        self.advance_period_start(count, &mut header)?;
+        self.advance_times(count, &mut header)?;
+        self.parent = Some(header(last)?);
+        self.next_height += count;
+        Ok(())
+    }
+
+    fn advance_times<E>(
+        &mut self,
+        count: u64,
+        header: &mut impl FnMut(u64) -> Result<[u8; HEADER_LEN], E>,
+    ) -> Result<(), E> {
+        let fresh = count.min(MEDIAN_HEADERS as u64);
+        let kept = self.times_known.min(MEDIAN_HEADERS - fresh as usize);
         self.times.copy_within(self.times_known - kept..self.times_known, 0);
-        for (time, header) in self.times[kept..].iter_mut().zip(fresh) {
-            *time = time_of(header);
+        for (time, index) in self.times[kept..].iter_mut().zip(count - fresh..count) {
+            *time = time_of(&header(index)?);
         }
-        self.times_known = kept + fresh.len();
+        self.times_known = kept + fresh as usize;
         // What no longer counts must not tell two equal histories apart.
         self.times[self.times_known..].fill(0);
+        Ok(())
     }
 
-    fn advance_period_start(&mut self, headers: &[[u8; HEADER_LEN]]) {
-        let last_height = self.next_height + headers.len() as u64 - 1;
+    fn advance_period_start<E>(
+        &mut self,
+        count: u64,
+        header: &mut impl FnMut(u64) -> Result<[u8; HEADER_LEN], E>,
+    ) -> Result<(), E> {
+        let last_height = self.next_height + count - 1;
         let start_height = last_height - last_height % PERIOD_HEADERS;
         if let Some(index) = start_height.checked_sub(self.next_height) {
-            let header = &headers[index as usize];
-            self.period_start = Some(PeriodStart { time: time_of(header), bits: bits_of(header) });
+            let header = header(index)?;
+            self.period_start = Some(PeriodStart { time: time_of(&header), bits: bits_of(&header) });
         }
+        Ok(())
     }
 
     /// Finds the period's last header that is not at minimum difficulty (Bitcoin Core: `GetNextWorkRequired`).
-    fn advance_ordinary_bits(&mut self, parameters: &Parameters, headers: &[[u8; HEADER_LEN]]) {
-        if !matches!(parameters.difficulty(), Difficulty::Bitcoin2016 { min_difficulty: true, .. }) {
-            return;
+    fn advance_ordinary_bits<E>(
+        &mut self,
+        parameters: &Parameters,
+        count: u64,
+        header: &mut impl FnMut(u64) -> Result<[u8; HEADER_LEN], E>,
+    ) -> Result<(), E> {
+        if !parameters.difficulty().looks_far_back() {
+            return Ok(());
         }
-        let ends_walk = |height: u64, header: &[u8; HEADER_LEN]| {
-            height.is_multiple_of(PERIOD_HEADERS) || bits_of(header) != parameters.limit_bits()
-        };
-        let mut backwards = headers.iter().enumerate().rev();
-        let end = backwards.find(|&(index, header)| ends_walk(self.next_height + index as u64, header));
-        if let Some((_, header)) = end {
-            self.ordinary_bits = Some(bits_of(header));
+        for index in (0..count).rev() {
+            let bits = bits_of(&header(index)?);
+            if (self.next_height + index).is_multiple_of(PERIOD_HEADERS) || bits != parameters.limit_bits() {
+                self.ordinary_bits = Some(bits);
+                break;
+            }
         }
+        Ok(())
     }
 }
 

@@ -31,6 +31,11 @@ impl MedianWindow {
         self.len
     }
 
+    /// At least the latest time in the window: what is past it is past the median.
+    pub(crate) const fn ceiling(&self) -> u32 {
+        self.ceiling
+    }
+
     /// Takes in the time of the next header.
     #[inline]
     pub(crate) fn push(&mut self, time: u32) {

@@ -59,6 +59,12 @@ pub enum Cut {
     /// Somebody called it off.
     #[error("the verification was cancelled")]
     Cancelled,
+    /// A part of the input could not be read.
+    #[error("the input could not be read at byte {offset}")]
+    Unreadable {
+        /// Where that part begins, in bytes from the first header given.
+        offset: u64,
+    },
     /// Every device failed, or the engine was shut down.
     #[error("no device is left to hash the rest")]
     NoDevice,

@@ -88,6 +88,12 @@ impl ChainWork {
     pub fn saturating_add(self, other: Self) -> Self {
         self.checked_add(other).unwrap_or(Self(U256::MAX))
     }
+
+    /// The sum of so many times this, held at 2^256 - 1.
+    pub(crate) fn saturating_mul(self, times: u64) -> Self {
+        let (product, above) = self.0.widening_mul(times);
+        Self(if above == 0 { product } else { U256::MAX })
+    }
 }
 
 impl From<Work> for ChainWork {
@@ -138,6 +144,16 @@ mod tests {
         assert_eq!(max.checked_add(ChainWork::ZERO), Some(max));
         assert_eq!(max.checked_add(work_of_bits(0x207fffff)), None);
         assert_eq!(max.saturating_add(work_of_bits(0x207fffff)), max);
+    }
+
+    #[test]
+    fn so_many_times_a_work_is_its_sum_up_to_the_most_there_is() {
+        let work = work_of_bits(0x1d00ffff);
+        assert_eq!(work.saturating_mul(0), ChainWork::ZERO);
+        assert_eq!(work.saturating_mul(3), work.saturating_add(work).saturating_add(work));
+        let half = work_of_bits(0x01010000);
+        assert_eq!(half.saturating_mul(1), half);
+        assert_eq!((half.saturating_mul(2), half.saturating_mul(3)), (ChainWork(U256::MAX), ChainWork(U256::MAX)));
     }
 
     proptest! {

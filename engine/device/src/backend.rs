@@ -45,6 +45,11 @@ pub trait Backend: Send {
     /// # Errors
     /// [`DeviceError`] where the device was lost or its result is not complete.
     fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError>;
+
+    /// Takes back the room of hashes that it gave and that are judged by now; a back end may use it again.
+    fn reuse(&mut self, hashes: Vec<[u8; 32]>) {
+        drop(hashes);
+    }
 }
 
 /// Opens a device, and opens it again after it was lost.

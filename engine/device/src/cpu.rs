@@ -26,24 +26,26 @@ pub struct CpuBackend {
     kernel: HashKernel,
     queue: VecDeque<(Ticket, Batch)>,
     tickets: u64,
+    /// Room for hashes: fresh pages for every batch would cost as much as a rule of the chain.
+    spare: Vec<[u8; 32]>,
 }
 
 impl CpuBackend {
     /// A worker that runs `kernel`.
     pub fn new(kernel: HashKernel) -> Self {
-        Self { info: cpu_info(kernel), kernel, queue: VecDeque::with_capacity(DEPTH), tickets: 0 }
+        Self { info: cpu_info(kernel), kernel, queue: VecDeque::with_capacity(DEPTH), tickets: 0, spare: Vec::new() }
     }
 
-    fn run(&self, batch: &Batch) -> Report {
+    fn run(&mut self, batch: &Batch) -> Report {
         match batch {
             Batch::Search(search) => Report::Search(self.search(search)),
             Batch::Check(check) => {
-                let mut hashes = vec![[0; 32]; check.count()];
+                let mut hashes = self.room_for(check.count());
                 self.kernel.hash_headers(check.headers(), &mut hashes);
                 Report::Hashes(hashes)
             }
             Batch::Merkle(merkle) => {
-                let mut hashes = vec![[0; 32]; merkle.count()];
+                let mut hashes = self.room_for(merkle.count());
                 match merkle.rule() {
                     NodeRule::Bitcoin => self.kernel.hash_nodes(merkle.nodes(), &mut hashes),
                     NodeRule::Rfc6962 => self.kernel.hash_nodes_rfc6962(merkle.nodes(), &mut hashes),
@@ -51,6 +53,13 @@ impl CpuBackend {
                 Report::Hashes(hashes)
             }
         }
+    }
+
+    /// Every place of it is written by the kernel; what stands there before does not matter.
+    fn room_for(&mut self, count: usize) -> Vec<[u8; 32]> {
+        let mut hashes = std::mem::take(&mut self.spare);
+        hashes.resize(count, [0; 32]);
+        hashes
     }
 
     fn search(&self, batch: &SearchBatch) -> SearchReport {
@@ -83,6 +92,10 @@ impl Backend for CpuBackend {
         let start = Instant::now();
         let report = self.run(&batch);
         Ok(Some(Completed { ticket, report, busy: start.elapsed() }))
+    }
+
+    fn reuse(&mut self, hashes: Vec<[u8; 32]>) {
+        self.spare = hashes;
     }
 }
 

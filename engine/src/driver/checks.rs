@@ -15,8 +15,15 @@ pub(crate) struct CheckTask {
 }
 
 impl CheckTask {
-    pub(crate) fn batch(&self) -> Batch {
-        Batch::Check(CheckBatch::new(Arc::clone(&self.segment.headers)))
+    /// `None` where the headers cannot be read, which the stream is told.
+    pub(crate) fn batch(&self) -> Option<Batch> {
+        match self.segment.load() {
+            Ok(headers) => Some(Batch::Check(CheckBatch::new(headers))),
+            Err(_) => {
+                self.stream.cannot_read(&self.segment);
+                None
+            }
+        }
     }
 }
 

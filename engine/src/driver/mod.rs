@@ -51,11 +51,12 @@ pub(crate) enum Work {
 
 impl Work {
     /// The batch that the device is to run.
-    pub(crate) fn batch(&self) -> Batch {
+    /// `None` where there is nothing to hash: a segment that cannot be read.
+    pub(crate) fn batch(&self) -> Option<Batch> {
         match self {
-            Self::Search { batch, .. } => Batch::Search(batch.clone()),
+            Self::Search { batch, .. } => Some(Batch::Search(batch.clone())),
             Self::Check(task) => task.batch(),
-            Self::Canary(case) => case.batch.clone(),
+            Self::Canary(case) => Some(case.batch.clone()),
         }
     }
 }
@@ -169,7 +170,9 @@ impl Driver {
             task.stream.abandon();
         } else {
             self.checks.push_back(task);
-            self.events.push(Event::Wake);
+            if !matches!(self.events.last(), Some(Event::Wake)) {
+                self.events.push(Event::Wake);
+            }
         }
     }
 
@@ -243,6 +246,11 @@ impl Driver {
         self.workers[worker].measure_check(headers as u64, busy);
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
+    }
+
+    /// Nothing could be hashed of a piece of work.
+    pub(crate) fn dropped(&mut self, worker: usize, seq: Seq) {
+        self.workers[worker].take(seq);
     }
 
     /// A canary came back with the right answer: what the worker searched before it counts.
@@ -330,7 +338,7 @@ impl Driver {
     }
 
     fn pick_check(&mut self, worker: usize) -> Option<(InFlight, Work)> {
-        if !self.is_worth_checking_with(worker) {
+        if !self.is_worth_checking_with(worker) && !self.workers[worker].is_passed_over_for_long() {
             return None;
         }
         // Segments of a chain whose verdict stands are of no use to anybody.
@@ -338,10 +346,16 @@ impl Driver {
         Some((InFlight::Check(task.clone()), Work::Check(task)))
     }
 
-    /// A device that hashes headers much slower than the best worker would only hold up the chain behind it.
+    /// A device that hashes headers much slower than the best one would only hold up the chain behind it. Workers of one
+    /// device are alike: one that began slowly, on a busy core, is as good as the others.
     fn is_worth_checking_with(&self, worker: usize) -> bool {
-        let best = self.serving().filter_map(|other| other.check_rate).max_by(f64::total_cmp);
-        match (self.workers[worker].check_rate, best) {
+        let device = self.workers[worker].device;
+        let best_of = |workers: &mut dyn Iterator<Item = &Worker>| {
+            workers.filter_map(|other| other.check_rate).max_by(f64::total_cmp)
+        };
+        let mine =
+            self.workers[worker].check_rate.and(best_of(&mut self.serving().filter(|other| other.device == device)));
+        match (mine, best_of(&mut self.serving())) {
             (Some(mine), Some(best)) => mine >= best * self.policy.check_share_min,
             (None, _) | (_, None) => !self.workers[worker].is_checking(),
         }

@@ -61,7 +61,7 @@ impl Play {
 
     /// Answers as an honest device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
-        self.twin.submit(assignment.work.batch()).unwrap();
+        self.twin.submit(assignment.work.batch().unwrap()).unwrap();
         let done = self.twin.collect(Duration::ZERO).unwrap().unwrap();
         self.now += Duration::from_millis(1);
         match (assignment.work, done.report) {
@@ -311,4 +311,26 @@ fn batches_double_until_they_take_the_time_that_a_batch_may_take() {
     }
     assert_eq!(&sizes[..4], &[5_000, 10_000, 20_000, 40_000]);
     assert!(sizes[4..].iter().all(|&hashes| hashes == 40_000), "{sizes:?}");
+}
+
+#[test]
+fn a_worker_that_began_slowly_is_worth_as_much_as_its_device() {
+    let mut play = Play::new();
+    let sibling = play.driver.add_worker(CPU);
+    let rates = |play: &mut Play, rates: [f64; 3]| {
+        for (worker, rate) in [CPU, sibling, GPU].into_iter().zip(rates) {
+            play.driver.workers[worker].check_rate = Some(rate);
+        }
+        [CPU, sibling, GPU].map(|worker| play.driver.is_worth_checking_with(worker))
+    };
+    assert_eq!(rates(&mut play, [100.0, 1.0, 24.9]), [true, true, false]);
+    assert_eq!(rates(&mut play, [100.0, 1.0, 25.0]), [true, true, true]);
+    assert_eq!(rates(&mut play, [100.0, 1.0, 401.0]), [false, false, true]);
+}
+
+#[test]
+fn a_worker_that_is_too_slow_is_tried_again_now_and_then() {
+    let mut play = Play::new();
+    let tried = (0..200).filter(|_| play.driver.workers[GPU].is_passed_over_for_long()).count();
+    assert_eq!(tried, 200 / 64);
 }

@@ -11,6 +11,9 @@ use crate::{DeviceShare, DeviceState, DeviceStatus, EnginePolicy};
 /// How fast an average forgets: the newest measurement weighs a quarter.
 const RATE_NEWEST: f64 = 0.25;
 
+/// A worker too slow for headers is tried again after so many segments that it was not given.
+const TRY_AGAIN_AFTER: u32 = 64;
+
 /// Whether a worker takes work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -31,6 +34,8 @@ pub(crate) struct Worker {
     pub(crate) since_canary: u32,
     /// Headers per second, where measured.
     pub(crate) check_rate: Option<f64>,
+    /// Looks at the queue in a row that ended with nothing, since it is too slow.
+    passed_over: u32,
     search_rate: Option<f64>,
     /// Hashes of the next search batch.
     batch: u64,
@@ -48,6 +53,7 @@ impl Worker {
             standing: Standing::Serving,
             since_canary: 0,
             check_rate: None,
+            passed_over: 0,
             search_rate: None,
             batch: policy.batch_hashes_first,
             batch_target: if cpu { policy.cpu_batch_time } else { policy.gpu_batch_time },
@@ -79,6 +85,13 @@ impl Worker {
 
     pub(crate) fn is_checking(&self) -> bool {
         self.in_flight.values().any(|work| matches!(work, InFlight::Check(_)))
+    }
+
+    /// Counts a piece of work that was not given to it; now and then it gets one all the same, since it may have been slow
+    /// only for a while.
+    pub(crate) fn is_passed_over_for_long(&mut self) -> bool {
+        self.passed_over = (self.passed_over + 1) % TRY_AGAIN_AFTER;
+        self.passed_over == 0 && !self.is_checking()
     }
 
     /// Searches and checks take turns, where there are both.

@@ -62,8 +62,8 @@ impl Control {
         self.with(|driver| driver.end_job(id, outcome, Instant::now()));
     }
 
-    pub(crate) fn add_check(&self, task: CheckTask) {
-        self.with(|driver| driver.add_check(task));
+    pub(crate) fn add_checks(&self, tasks: impl IntoIterator<Item = CheckTask>) {
+        self.with(|driver| tasks.into_iter().for_each(|task| driver.add_check(task)));
     }
 
     pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {
@@ -241,21 +241,15 @@ impl Engine {
         mut on_progress: impl FnMut(&Progress),
     ) -> Result<VerifyReport, VerifyError> {
         let mut verifier = self.verifier(request)?;
-        let mut chunk = vec![0; READ_BYTES];
         let mut offset = 0;
         loop {
-            match reader.read(&mut chunk) {
-                Ok(0) => return Ok(verifier.finish(None)),
-                Ok(len) => {
-                    offset += len as u64;
-                    on_progress(&verifier.push(&chunk[..len]));
+            match verifier.read_from(&mut reader).map_err(|source| VerifyError::Read { offset, source })? {
+                0 => return Ok(verifier.finish(None)),
+                bytes => {
+                    offset += bytes as u64;
+                    on_progress(&verifier.progress());
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(VerifyError::Read { offset, source }),
             }
         }
     }
 }
-
-/// Bytes asked for in one read: large enough that the system call costs nothing, small enough for a core's cache.
-const READ_BYTES: usize = 256 * 1_024;

@@ -85,7 +85,11 @@ impl Worker {
                 if flights.is_empty() {
                     waiting_since = Instant::now();
                 }
-                match backend.submit(assignment.work.batch()) {
+                let Some(batch) = assignment.work.batch() else {
+                    self.control.with(|driver| driver.dropped(self.number, assignment.seq));
+                    continue;
+                };
+                match backend.submit(batch) {
                     Ok(ticket) => flights.push_back(Flight { ticket, assignment }),
                     Err(error) => return Stopped::Failed(error),
                 }
@@ -101,8 +105,10 @@ impl Worker {
                 Ok(None) => {}
                 Ok(Some(done)) => {
                     waiting_since = Instant::now();
-                    if let Err(stopped) = flights.pop_front().map_or(Ok(()), |flight| self.accept(flight, done)) {
-                        return stopped;
+                    let accepted = flights.pop_front().map_or(Ok(None), |flight| self.accept(flight, done));
+                    match accepted {
+                        Ok(judged) => judged.into_iter().for_each(|hashes| backend.reuse(hashes)),
+                        Err(stopped) => return stopped,
                     }
                 }
             }
@@ -137,8 +143,8 @@ impl Worker {
         }
     }
 
-    /// Judges what the device claims about a batch, and tells the driver.
-    fn accept(&self, flight: Flight, done: Completed) -> Result<(), Stopped> {
+    /// Judges what the device claims about a batch, and tells the driver. Gives back hashes that nobody needs any more.
+    fn accept(&self, flight: Flight, done: Completed) -> Result<Option<Vec<[u8; 32]>>, Stopped> {
         if done.ticket != flight.ticket {
             return Err(Stopped::Failed(DeviceError::Malformed { what: "an answer to another batch".to_owned() }));
         }
@@ -148,10 +154,12 @@ impl Worker {
                 let judged = judge_search(&template, &region, &batch, report).map_err(Stopped::Lied)?;
                 let (number, now) = (self.number, Instant::now());
                 self.control.with(|driver| driver.searched(number, seq, judged, done.busy, now));
-                Ok(())
+                Ok(None)
             }
-            (Work::Check(task), Report::Hashes(hashes)) => self.accept_hashes(task, seq, &hashes, done.busy),
-            (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)),
+            (Work::Check(task), Report::Hashes(hashes)) => {
+                self.accept_hashes(task, seq, &hashes, done.busy).map(|()| Some(hashes))
+            }
+            (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
             (Work::Search { .. }, Report::Hashes(_)) | (Work::Check(_), Report::Search(_)) => {
                 Err(Stopped::Lied("answered another kind of question".to_owned()))
             }

@@ -3,19 +3,29 @@
 //! Bytes are gathered into segments of whole headers. A segment carries all that is needed to judge it (the history
 //! before its first header), so any device may take it, in any order; the summaries are joined in the chain's order.
 
+mod file;
+mod filling;
+mod permits;
+mod segment;
 mod stream;
 
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
 use cityseal_chain::{BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Unjudged, Verdict};
 use cityseal_hash::HEADER_LEN;
+use crossbeam::sync::Parker;
 
+use self::filling::Filling;
+use self::permits::{Permit, Permits};
 use crate::driver::CheckTask;
 use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
 
-pub(crate) use stream::{Segment, Stream};
+pub use file::ReadAt;
+pub(crate) use segment::Segment;
+pub(crate) use stream::Stream;
 
 /// A chain that is to be verified: its parameters, and what is known of what comes before it.
 #[derive(Clone, Debug)]
@@ -122,10 +132,12 @@ impl VerifyReport {
 pub struct Verifier {
     control: Control,
     stream: Arc<Stream>,
+    /// What this side waits for permits with.
+    parker: Parker,
     /// What comes before the next segment.
     history: History,
     /// The segment being filled; `None` until a buffer is free.
-    filling: Option<Vec<u8>>,
+    filling: Option<Filling>,
     segment_bytes: usize,
     sequence: u64,
     received_bytes: u64,
@@ -143,16 +155,12 @@ impl Verifier {
         let history = request.history()?;
         let policy = control.policy();
         let segment_bytes = policy.segment_headers.max(1) * HEADER_LEN;
-        let stream = Stream::new(
-            request.parameters,
-            request.start_height,
-            request.start_work,
-            request.now,
-            policy.segments_per_stream.max(2),
-        );
+        let (permits, parker) = Permits::new(policy.segments_per_stream.max(2));
+        let stream = Stream::new(request.parameters, request.start_height, request.start_work, request.now, permits);
         Ok(Self {
             control,
             stream: Arc::new(stream),
+            parker,
             history,
             filling: None,
             segment_bytes,
@@ -166,7 +174,7 @@ impl Verifier {
     pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
         while !bytes.is_empty() {
             if self.filling.is_none() {
-                self.filling = Some(self.stream.wait_for_buffer());
+                self.filling = Some(self.wait_for_room());
             }
             let taken = self.try_push(bytes);
             bytes = &bytes[taken..];
@@ -183,23 +191,85 @@ impl Verifier {
         }
         let mut taken = 0;
         while taken < bytes.len() {
-            let Some(mut segment) = self.filling.take().or_else(|| self.stream.try_buffer()) else { break };
-            let room = (self.segment_bytes - segment.len()).min(bytes.len() - taken);
-            segment.extend_from_slice(&bytes[taken..taken + room]);
-            taken += room;
-            if segment.len() == self.segment_bytes {
-                self.send(segment);
-            } else {
-                self.filling = Some(segment);
-            }
+            let begun = self.filling.take();
+            let Some(mut segment) = begun.or_else(|| Some(self.fresh(self.stream.permits().try_one()?))) else { break };
+            taken += segment.copy_from(&bytes[taken..]);
+            self.go_on_with(segment);
         }
         self.received_bytes += taken as u64;
         taken
     }
 
+    /// Reads the next bytes of `source`, as many as one read gives, straight into their segment; waits while all buffers are
+    /// under way. Gives how many there were: 0 is the end of the source.
+    ///
+    /// # Errors
+    /// What the source says; what it gave before has been taken in.
+    pub fn read_from(&mut self, source: &mut dyn Read) -> io::Result<usize> {
+        let mut segment = self.filling.take().unwrap_or_else(|| self.wait_for_room());
+        let read = segment.read_from(source);
+        self.received_bytes += *read.as_ref().unwrap_or(&0) as u64;
+        self.go_on_with(segment);
+        read
+    }
+
+    /// Takes in the next segments of a file's packed headers, from byte `from` on, of which `len` bytes are left; waits while
+    /// as many as may be are under way. The workers that hash them read them. Gives how many bytes were taken: 0 where less
+    /// than a header is left, or where the chain's rules want every header looked at in order ([`Self::read_from`] does that).
+    ///
+    /// # Errors
+    /// What the file says; a worker that finds a part unreadable makes the verdict INCOMPLETE.
+    pub fn take_from_file(&mut self, file: &Arc<dyn ReadAt>, from: u64, len: u64) -> io::Result<u64> {
+        let headers = len / HEADER_LEN as u64;
+        if headers == 0 || self.stream.parameters().difficulty().looks_far_back() || !self.send_begun() {
+            return Ok(0);
+        }
+        // Half of what may be under way: this thread wakes up seldom, and the workers have the other half meanwhile.
+        let segments = headers.div_ceil(self.segment_headers()).min(self.stream.permits().total() as u64 / 2);
+        let permits = self.stream.permits().wait_for(segments as usize, &self.parker);
+        let before = self.received_bytes;
+        let mut tasks = Vec::with_capacity(permits.len());
+        for permit in permits {
+            let taken = self.received_bytes - before;
+            tasks.push(self.segment_of_file(file, from + taken, len - taken, permit)?);
+        }
+        self.control.add_checks(tasks);
+        Ok(self.received_bytes - before)
+    }
+
+    /// The next segment of a file, from byte `from` on, of which `len` bytes are left.
+    fn segment_of_file(
+        &mut self,
+        file: &Arc<dyn ReadAt>,
+        from: u64,
+        len: u64,
+        permit: Permit,
+    ) -> io::Result<CheckTask> {
+        let count = (len / HEADER_LEN as u64).min(self.segment_headers());
+        let before = self.history;
+        file::advance(&mut self.history, self.stream.parameters(), &**file, from, count)?;
+        let file = Arc::clone(file);
+        let segment = self.stream.segment_of_file(self.sequence, before, count as usize, file, from, permit);
+        self.received_bytes += count * HEADER_LEN as u64;
+        Ok(self.task_of(segment))
+    }
+
+    const fn segment_headers(&self) -> u64 {
+        (self.segment_bytes / HEADER_LEN) as u64
+    }
+
+    /// Sends what was begun, however short; `false` where it ends within a header.
+    fn send_begun(&mut self) -> bool {
+        if !self.received_bytes.is_multiple_of(HEADER_LEN as u64) {
+            return false;
+        }
+        self.flush();
+        true
+    }
+
     /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took less than all.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
-        self.stream.on_room(wake);
+        self.stream.permits().on_room(wake);
     }
 
     /// How far it is.
@@ -222,22 +292,48 @@ impl Verifier {
         self.conclude(None, true)
     }
 
-    /// Sends the whole headers of the last, partly filled segment. What is left over is less than a header.
-    fn flush(&mut self) {
-        if let Some(mut segment) = self.filling.take() {
-            segment.truncate(segment.len() / HEADER_LEN * HEADER_LEN);
-            if !segment.is_empty() && !self.stream.is_decided() {
-                self.send(segment);
-            }
+    fn wait_for_room(&self) -> Filling {
+        let mut permits = self.stream.permits().wait_for(1, &self.parker);
+        self.fresh(permits.remove(0))
+    }
+
+    fn fresh(&self, permit: Permit) -> Filling {
+        Filling::new(permit, self.segment_bytes)
+    }
+
+    /// Sends a full segment; keeps one that is not.
+    fn go_on_with(&mut self, segment: Filling) {
+        if !segment.room().is_empty() {
+            self.filling = Some(segment);
+        } else if self.stream.is_decided() {
+            // Nobody looks at what comes now: its room serves again.
+            self.filling = Some(self.fresh(segment.into_headers().1));
+        } else {
+            self.send(segment);
         }
     }
 
-    fn send(&mut self, headers: Vec<u8>) {
+    /// Sends the whole headers of the last, partly filled segment. What is left over is less than a header.
+    fn flush(&mut self) {
+        if let Some(segment) = self.filling.take().filter(Filling::has_header)
+            && !self.stream.is_decided()
+        {
+            self.send(segment);
+        }
+    }
+
+    fn send(&mut self, segment: Filling) {
+        let (headers, permit) = segment.into_headers();
         let before = self.history;
         self.history.advance(self.stream.parameters(), &headers);
-        let segment = self.stream.segment(self.sequence, before, headers);
+        let segment = self.stream.segment(self.sequence, before, headers, permit);
+        let task = self.task_of(segment);
+        self.control.add_checks([task]);
+    }
+
+    fn task_of(&mut self, segment: Segment) -> CheckTask {
         self.sequence += 1;
-        self.control.add_check(CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) });
+        CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) }
     }
 
     fn conclude(&self, finish: Option<Finish>, cut: bool) -> VerifyReport {

@@ -6,60 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, judge};
 use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
-use crossbeam::channel::{Receiver, Sender, bounded};
 
+use super::file::ReadAt;
+use super::permits::{Permit, Permits};
+use super::segment::{Place, Segment};
 use super::{Finish, Progress, VerifyReport};
 use crate::{DeviceShare, DeviceStatus, EnginePolicy};
-
-type Waker = Arc<dyn Fn() + Send + Sync>;
-
-/// A run of whole headers, with what comes before it. Its buffer returns to the stream when the last hand lets go.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    sequence: u64,
-    /// Where its first header stands in the input, in bytes.
-    offset: u64,
-    before: History,
-    pub(crate) headers: Arc<Vec<u8>>,
-    home: Home,
-}
-
-impl Segment {
-    pub(crate) fn count(&self) -> usize {
-        self.headers.len() / HEADER_LEN
-    }
-}
-
-impl Drop for Segment {
-    fn drop(&mut self) {
-        // A device that hangs may hold on to the bytes; then a fresh buffer takes their place in the ring.
-        let mut buffer = Arc::get_mut(&mut self.headers).map(std::mem::take).unwrap_or_default();
-        buffer.clear();
-        self.home.take_back(buffer);
-    }
-}
-
-/// Where buffers wait to be filled. The number of buffers never changes: it bounds the stream's memory.
-#[derive(Clone)]
-struct Home {
-    free: Sender<Vec<u8>>,
-    wakers: Arc<Mutex<Vec<Waker>>>,
-}
-
-impl std::fmt::Debug for Home {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Home").field("free", &self.free.len()).finish_non_exhaustive()
-    }
-}
-
-impl Home {
-    fn take_back(&self, buffer: Vec<u8>) {
-        // The channel has room for every buffer there is, and it is closed only when the stream is gone.
-        drop(self.free.try_send(buffer));
-        let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        wakers.iter().for_each(|wake| wake());
-    }
-}
 
 /// See the module's text.
 pub(crate) struct Stream {
@@ -67,8 +19,7 @@ pub(crate) struct Stream {
     start_height: u64,
     start_work: ChainWork,
     now: u64,
-    home: Home,
-    buffers: Receiver<Vec<u8>>,
+    permits: Arc<Permits>,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -85,40 +36,37 @@ struct State {
     joined: Summary,
     /// The sequence number of that segment.
     next: u64,
-    /// Summaries that came before their turn; at most as many as there are buffers.
+    /// Summaries that came before their turn; at most as many as there are permits.
     early: BTreeMap<u64, Summary>,
     sent: u64,
     /// Headers hashed, by the device's id.
     hashed: BTreeMap<String, u64>,
+    /// The first segment that could not be read: its number and its place in bytes.
+    unreadable: Option<(u64, u64)>,
     abandoned: bool,
 }
 
 impl Stream {
-    pub(crate) fn new(
+    pub(super) fn new(
         parameters: Parameters,
         start_height: u64,
         start_work: ChainWork,
         now: u64,
-        buffers: usize,
+        permits: Arc<Permits>,
     ) -> Self {
-        let (free, receiver) = bounded(buffers);
-        for _ in 0..buffers {
-            // The channel was made for just that many.
-            drop(free.try_send(Vec::new()));
-        }
         Self {
             parameters,
             start_height,
             start_work,
             now,
-            home: Home { free, wakers: Arc::default() },
-            buffers: receiver,
+            permits,
             state: Mutex::new(State {
                 joined: Summary::empty(start_height),
                 next: 0,
                 early: BTreeMap::new(),
                 sent: 0,
                 hashed: BTreeMap::new(),
+                unreadable: None,
                 abandoned: false,
             }),
             settled: Condvar::new(),
@@ -129,23 +77,42 @@ impl Stream {
         &self.parameters
     }
 
-    pub(super) fn wait_for_buffer(&self) -> Vec<u8> {
-        // `self.home` keeps the channel open.
-        self.buffers.recv().unwrap_or_default()
+    /// Permits for segments.
+    pub(super) const fn permits(&self) -> &Arc<Permits> {
+        &self.permits
     }
 
-    pub(super) fn try_buffer(&self) -> Option<Vec<u8>> {
-        self.buffers.try_recv().ok()
+    /// The next segment, of headers that are there.
+    pub(super) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>, permit: Permit) -> Segment {
+        Segment::of_headers(self.next_place(sequence, before), headers, permit)
     }
 
-    pub(super) fn on_room(&self, wake: Waker) {
-        self.home.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
+    /// The next segment, of `count` headers that stand in a file, from byte `from` on.
+    pub(super) fn segment_of_file(
+        &self,
+        sequence: u64,
+        before: History,
+        count: usize,
+        file: Arc<dyn ReadAt>,
+        from: u64,
+        permit: Permit,
+    ) -> Segment {
+        Segment::of_file(self.next_place(sequence, before), count, file, from, permit)
     }
 
-    pub(super) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>) -> Segment {
+    fn next_place(&self, sequence: u64, before: History) -> Place {
         self.lock().sent = sequence + 1;
         let offset = (before.next_height() - self.start_height) * HEADER_LEN as u64;
-        Segment { sequence, offset, before, headers: Arc::new(headers), home: self.home.clone() }
+        Place { sequence, offset, before }
+    }
+
+    /// A segment could not be read: what comes before it is judged, and nothing behind it.
+    pub(crate) fn cannot_read(&self, segment: &Segment) {
+        let found = (segment.place.sequence, segment.place.offset);
+        let mut state = self.lock();
+        state.unreadable = Some(state.unreadable.map_or(found, |known| known.min(found)));
+        drop(state);
+        self.settled.notify_all();
     }
 
     /// Judges a segment with the hashes that a device gave. A device that is not the CPU is believed only so far: a sample
@@ -189,7 +156,7 @@ impl Stream {
         device: &str,
     ) -> Result<(), String> {
         let mut own = vec![[0; 32]; segment.count()];
-        cpu.hash_headers(&segment.headers, &mut own);
+        cpu.hash_headers(segment.headers(), &mut own);
         let wrong = wrong.or_else(|| first_difference(segment, claimed, &own));
         let summary = self.judge_with(segment, &own);
         self.accept(segment, summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
@@ -197,7 +164,7 @@ impl Stream {
     }
 
     fn judge_with(&self, segment: &Segment, hashes: &[[u8; 32]]) -> Summary {
-        judge(&self.parameters, &segment.before, &segment.headers, hashes, self.now, segment.offset)
+        judge(&self.parameters, &segment.place.before, segment.headers(), hashes, self.now, segment.place.offset)
     }
 
     fn accept(&self, segment: &Segment, summary: Summary, device: &str) {
@@ -208,7 +175,7 @@ impl Stream {
                 state.hashed.insert(device.to_owned(), segment.count() as u64);
             }
         }
-        state.early.insert(segment.sequence, summary);
+        state.early.insert(segment.place.sequence, summary);
         state.join_what_is_due();
         if state.is_settled() {
             drop(state);
@@ -221,7 +188,7 @@ impl Stream {
         self.lock().abandoned = true;
         self.settled.notify_all();
         // Whoever waits for a buffer finds the stream decided.
-        self.home.take_back(Vec::new());
+        self.permits.open();
     }
 
     pub(super) fn give_up(&self) {
@@ -231,7 +198,7 @@ impl Stream {
     /// Whether nothing that comes can change the verdict.
     pub(crate) fn is_decided(&self) -> bool {
         let state = self.lock();
-        state.joined.fault.is_some() || state.abandoned
+        state.joined.fault.is_some() || state.unreadable.is_some() || state.abandoned
     }
 
     pub(super) fn progress(&self, received: u64) -> Progress {
@@ -293,12 +260,16 @@ impl State {
         if self.abandoned {
             return Some(Cut::NoDevice);
         }
+        if let Some((_, offset)) = self.unreadable {
+            return Some(Cut::Unreadable { offset });
+        }
         (bytes > 0).then_some(Cut::WithinHeader { offset: received_bytes - bytes, bytes })
     }
 
     /// Whether nothing more will come, or nothing that could change the verdict.
     fn is_settled(&self) -> bool {
-        self.next == self.sent || self.joined.fault.is_some() || self.abandoned
+        let end = self.unreadable.map_or(self.sent, |(sequence, _)| sequence);
+        self.next >= end || self.joined.fault.is_some() || self.abandoned
     }
 }
 
@@ -321,15 +292,16 @@ fn find_wrong(segment: &Segment, hashes: &[[u8; 32]], every: usize) -> Option<St
     }
     // Each segment's sample begins elsewhere, so that no lane of the device is never looked at.
     let every = every.max(1);
-    let first = (segment.sequence as usize).wrapping_mul(0x9e37_79b9) % every;
+    let first = (segment.place.sequence as usize).wrapping_mul(0x9e37_79b9) % every;
     (first..count).step_by(every).chain([count - 1]).find_map(|index| wrong_at(segment, hashes, index))
 }
 
 fn wrong_at(segment: &Segment, hashes: &[[u8; 32]], index: usize) -> Option<String> {
-    let header = &segment.headers[index * HEADER_LEN..(index + 1) * HEADER_LEN];
+    let header = &segment.headers()[index * HEADER_LEN..(index + 1) * HEADER_LEN];
     let right = double_sha256(header) == hashes[index];
-    (!right)
-        .then(|| format!("gave a wrong hash for the header at byte {}", segment.offset + (index * HEADER_LEN) as u64))
+    (!right).then(|| {
+        format!("gave a wrong hash for the header at byte {}", segment.place.offset + (index * HEADER_LEN) as u64)
+    })
 }
 
 fn first_difference(segment: &Segment, claimed: &[[u8; 32]], own: &[[u8; 32]]) -> Option<String> {

@@ -57,6 +57,9 @@ pub struct GlobalArgs {
     /// Log to stderr by this filter, such as `info` or `cityseal=debug`.
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Let other programs go first: from 0, as usual, to 19, only where nobody else wants the CPU.
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u8).range(..=19))]
+    pub nice: Option<u8>,
 }
 
 /// What to do.
@@ -135,22 +138,32 @@ pub enum BenchMode {
     Verify,
     /// A whole chain streamed to the gRPC service over loopback, all rules on.
     Service,
+    /// Waits instead of rates: first hit, cancel, round trip of the smallest batch.
+    Latency,
 }
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
   cityseal bench --kernel all --threads 1      every kernel of this CPU on one thread
-  cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a repeat
+  cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a row
+  cityseal bench --sweep all                   a row for 1, 2, 4, … and all threads
+  cityseal bench --mode headers --by-batch     header hashing by the size of its batches
+  cityseal bench --mode latency                how long one waits for a hit, a cancel, a round trip
   cityseal bench --device gpu --json           the GPUs, as JSON
   cityseal bench --record bench-results        keep the figures with their machine and commit
+  cityseal bench compare before after          better, same or worse beyond noise, row by row
+  cityseal bench report bench-results --out bench.html
 
 Each figure is the median of several repeats and stands beside a plain loop of the sha2 crate that ran
 in between them on as many threads. A wrong answer is exit code 1.";
 
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = BENCH_EXAMPLES)]
+#[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    /// What to do with figures that were recorded; without it the machine is measured.
+    #[command(subcommand)]
+    pub action: Option<BenchAction>,
     /// What to measure.
     #[arg(long, value_enum, default_value = "search")]
     pub mode: BenchMode,
@@ -160,9 +173,56 @@ pub struct BenchArgs {
     /// Write the figures to DIR/DEVICE/DATE-COMMIT.json.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
+    /// Measure once for each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
+    #[arg(long, value_name = "LIST", value_parser = values::sweep, conflicts_with = "threads")]
+    pub sweep: Option<values::Sweep>,
+    /// Measure the rate by the size of the batches too.
+    #[arg(long)]
+    pub by_batch: bool,
     /// Which devices work, and how (`--kernel all`: every kernel of this CPU).
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+/// What can be done with recorded figures.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchAction {
+    /// Say of each row in both whether it got better, stayed the same or got worse beyond noise.
+    Compare(CompareArgs),
+    /// Make one page to look at, with plots and tables, that needs no network and no scripts.
+    Report(ReportArgs),
+}
+
+const COMPARE_HELP: &str = "\
+A row is a device with its kernel, mode and number of threads. Its noise is the spread of its laps, (max - min) / median,
+on the noisier of the two sides, and 2 % at least; a median is better or worse where it differs by more than that factor.
+
+Exit codes: 0 nothing is worse, 1 a row is worse or its answers were wrong, 2 no comparison (unreadable, nothing in common).";
+
+/// Options of `bench compare`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = COMPARE_HELP)]
+pub struct CompareArgs {
+    /// The figures before: a record, or a folder of records (the newest figure of each row counts).
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The figures after: the same.
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+}
+
+/// Options of `bench report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// A record, or a folder of records (the newest figure of each row counts).
+    #[arg(value_name = "DIR")]
+    pub records: PathBuf,
+    /// Write the page to this file.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: PathBuf,
+    /// Write each plot into this folder too.
+    #[arg(long, value_name = "DIR")]
+    pub svg: Option<PathBuf>,
 }
 
 const SEAL_EXAMPLES: &str = "\

@@ -128,6 +128,39 @@ pub fn threads(text: &str) -> Result<usize, ValueError> {
     })
 }
 
+/// Numbers of threads that `bench --sweep` goes through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sweep {
+    /// 1, 2, 4, … and all threads that there are.
+    All,
+    /// These, in this order.
+    Each(Vec<usize>),
+}
+
+impl Sweep {
+    /// The numbers of threads on a machine that has `all`.
+    pub fn counts(&self, all: usize) -> Vec<usize> {
+        match self {
+            Self::Each(counts) => counts.clone(),
+            Self::All => {
+                let doubled = std::iter::successors(Some(1), |count| Some(count * 2));
+                doubled.take_while(|count| *count < all).chain([all]).collect()
+            }
+        }
+    }
+}
+
+/// Reads numbers of threads: `all`, or a list such as `1,2,8`.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`] for the first of the list that is no number of threads.
+pub fn sweep(text: &str) -> Result<Sweep, ValueError> {
+    if text == "all" {
+        return Ok(Sweep::All);
+    }
+    text.split(',').map(threads).collect::<Result<_, _>>().map(Sweep::Each)
+}
+
 /// Reads how long to measure: seconds, fractions allowed, above 0 and up to [`BENCH_SECONDS_MAX`].
 ///
 /// # Errors
@@ -220,11 +253,21 @@ mod tests {
         assert!(seconds("0").is_err() && seconds("nan").is_err() && seconds("3601").is_err());
     }
 
+    #[test]
+    fn a_sweep_is_a_list_or_doubles_up_to_all_threads() {
+        assert_eq!(sweep("1,2,8").unwrap().counts(4), [1, 2, 8]);
+        let all = sweep("all").unwrap();
+        assert_eq!((all.counts(1), all.counts(2), all.counts(6)), (vec![1], vec![1, 2], vec![1, 2, 4, 6]));
+        let said = sweep("1,,2").unwrap_err().to_string();
+        assert!(said.contains("1 to 1024"), "{said}");
+        assert!(sweep("1,0").is_err() && sweep("").is_err() && sweep("ALL").is_err());
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic(text in "\\PC{0,170}") {
             let _ = (nonces(&text), header(&text), version_mask(&text), target(&text), chain_work(&text));
-            let _ = (threads(&text), seconds(&text), listen(&text));
+            let _ = (threads(&text), sweep(&text), seconds(&text), listen(&text));
         }
 
         #[test]

@@ -1,14 +1,15 @@
 //! The mode `verify`: a chain of a city's headers, made on the spot, in a file that is verified from end to end.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{BlockHash, BlockHeader, MerkleRoot, Verdict};
-use cityseal_engine::{Engine, Verifier, VerifyReport, VerifyRequest};
+use cityseal_engine::{Engine, ReadAt, Verifier, VerifyReport, VerifyRequest};
 
 use super::race::Contestant;
 use crate::builder;
@@ -140,6 +141,20 @@ impl ChainSink for Feeding {
     fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
         self.0.push(packed);
         ControlFlow::Continue(())
+    }
+
+    fn read(&mut self, source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+        Some(self.0.read_from(source).map(ControlFlow::Continue))
+    }
+
+    fn take_from(
+        &mut self,
+        source: &Arc<dyn ReadAt>,
+        from: u64,
+        len: u64,
+        _file: usize,
+    ) -> Option<io::Result<ControlFlow<(), u64>>> {
+        Some(self.0.take_from_file(source, from, len).map(ControlFlow::Continue))
     }
 }
 

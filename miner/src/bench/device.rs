@@ -5,17 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use cityseal_device::{Backend, Batch, DeviceError, DeviceKind, Opener};
+use cityseal_device::{Backend, Batch, BatchLimits, DeviceError, DeviceKind, Opener};
 
+use super::gauges::Gauges;
 use super::question::{Question, Questions};
-use super::race::{Contestant, together};
+use super::race::{Contestant, LAPS, race, together};
+use super::yardstick::Yardstick;
 use crate::error::CommandError;
+use crate::json::BatchRow;
 
 /// How long one batch may take before the device counts as hung: software adapters compile during their first.
 const BATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A device that is not the CPU gets larger batches until one takes so long: then submitting costs little beside it.
 const BATCH_WANTED: Duration = Duration::from_millis(20);
+
+/// No size of batch is left out for being slow where a lap of it takes less.
+const SLOW_BATCH: Duration = Duration::from_millis(500);
 
 /// A device with its question.
 pub(super) struct DeviceRunner {
@@ -29,7 +35,7 @@ impl DeviceRunner {
     /// Opens the device, the CPU once for each thread, and finds the size of its batches. `None` where its limits
     /// leave no room for the question.
     pub(super) fn open(
-        mut opener: Box<dyn Opener>,
+        opener: &mut dyn Opener,
         questions: &Questions,
         threads: usize,
     ) -> Result<Option<Self>, CommandError> {
@@ -52,6 +58,29 @@ impl DeviceRunner {
             doublings += 1;
         }
         Ok(Some(runner))
+    }
+
+    /// Hashes, headers or nodes of one batch.
+    pub(super) fn batch_items(&self) -> u64 {
+        self.question.items
+    }
+
+    /// The rate with batches of each size that the device takes and that ends within its lap; `budget` for all sizes.
+    pub(super) fn by_batch(&mut self, questions: &Questions, budget: Duration) -> Result<Vec<BatchRow>, CommandError> {
+        let limits: BatchLimits = self.backends[0].info().limits;
+        let sizes = questions.sizes();
+        let budget = budget / sizes.len().max(1) as u32;
+        let mut rows = Vec::new();
+        for question in sizes.into_iter().map_while(|size| questions.sized(size, &limits)) {
+            self.question = question;
+            if self.lap(1)? > budget.max(SLOW_BATCH) / LAPS as u32 {
+                break;
+            }
+            let figures = race::<Yardstick>(self, &mut [], budget, &mut Gauges::default())?;
+            let (median, min, max) = (figures.median, figures.min, figures.max);
+            rows.push(BatchRow { batch_items: self.question.items, median, min, max });
+        }
+        Ok(rows)
     }
 }
 
@@ -120,23 +149,39 @@ mod tests {
     #[test]
     fn two_threads_share_a_lap_and_every_answer_is_right() {
         let questions = Questions::of(BenchMode::Headers);
-        let opener = Box::new(CpuOpener::new(HashKernel::detect()));
-        let mut runner = DeviceRunner::open(opener, &questions, 2).unwrap().unwrap();
+        let mut opener = CpuOpener::new(HashKernel::detect());
+        let mut runner = DeviceRunner::open(&mut opener, &questions, 2).unwrap().unwrap();
         assert_eq!(runner.backends.len(), 2);
         assert!(runner.lap(9).unwrap() > Duration::ZERO);
         assert_eq!(runner.wrong(), None);
     }
 
     #[test]
+    fn the_rate_by_batch_has_ascending_sizes_and_the_answers_are_checked_there_too() {
+        let questions = Questions::of(BenchMode::Headers);
+        let mut opener = CpuOpener::new(HashKernel::detect());
+        let mut runner = DeviceRunner::open(&mut opener, &questions, 1).unwrap().unwrap();
+        let rows = runner.by_batch(&questions, Duration::from_millis(20)).unwrap();
+        assert!(rows.len() > 3 && rows.is_sorted_by(|a, b| a.batch_items < b.batch_items), "{rows:?}");
+        assert!(rows.iter().all(|row| 0.0 < row.min && row.min <= row.median && row.median <= row.max), "{rows:?}");
+        assert_eq!(runner.wrong(), None);
+
+        let mut broken = CpuOpener::new(HashKernel::detect().broken_for_tests());
+        let mut runner = DeviceRunner::open(&mut broken, &questions, 1).unwrap().unwrap();
+        runner.by_batch(&questions, Duration::from_millis(1)).unwrap();
+        assert!(runner.wrong().is_some());
+    }
+
+    #[test]
     fn one_wrong_hash_is_told_and_a_lost_device_is_an_error() {
         let questions = Questions::of(BenchMode::Headers);
-        let liar = Box::new(FakeOpener::new("liar").from_batch(2, Behaviour::WrongHashes));
-        let mut runner = DeviceRunner::open(liar, &questions, 1).unwrap().unwrap();
+        let mut liar = FakeOpener::new("liar").from_batch(2, Behaviour::WrongHashes);
+        let mut runner = DeviceRunner::open(&mut liar, &questions, 1).unwrap().unwrap();
         runner.lap(8).unwrap();
         assert!(runner.wrong().unwrap().contains("is wrong"));
 
-        let lost = Box::new(FakeOpener::new("lost").from_batch(0, Behaviour::Lost));
-        let error = DeviceRunner::open(lost, &questions, 1).map(|_| ()).unwrap_err();
+        let mut lost = FakeOpener::new("lost").from_batch(0, Behaviour::Lost);
+        let error = DeviceRunner::open(&mut lost, &questions, 1).map(|_| ()).unwrap_err();
         assert!(matches!(error, CommandError::Device { source: DeviceError::Lost { .. }, .. }));
     }
 }

@@ -4,24 +4,32 @@ use std::fs;
 use std::time::Duration;
 
 use crate::json::BenchEnvironment;
+use crate::unix_now;
 
 /// The commit that this program was built from, as the build script found it.
 const COMMIT: &str = env!("CITYSEAL_COMMIT");
 
 pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
-    let cpu_info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu_info = cpu_info();
     BenchEnvironment {
         cpu: field(&cpu_info, "model name").unwrap_or(std::env::consts::ARCH).to_owned(),
         clock_hz: field(&cpu_info, "cpu MHz").and_then(|mhz| mhz.parse::<f64>().ok()).map(|mhz| (mhz * 1e6) as u64),
         driver,
         commit: COMMIT.to_owned(),
         os: os(),
+        measured_at: Some(moment(Duration::from_secs(unix_now()))),
     }
 }
 
-fn field<'a>(cpu_info: &'a str, name: &str) -> Option<&'a str> {
-    let line = cpu_info.lines().find(|line| line.starts_with(name))?;
-    line.split_once(':').map(|(_, value)| value.trim())
+/// What Linux says of the processor; empty elsewhere.
+pub(super) fn cpu_info() -> String {
+    fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
+}
+
+/// The first value of that name.
+pub(super) fn field<'a>(cpu_info: &'a str, name: &str) -> Option<&'a str> {
+    let line = cpu_info.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name);
+    line.map(|(_, value)| value.trim())
 }
 
 fn os() -> String {
@@ -43,6 +51,12 @@ pub(super) fn date(since_1970: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// A moment since 1970 in UTC, to the second, as RFC 3339 writes it: `2026-11-22T23:59:07Z`.
+pub(super) fn moment(since_1970: Duration) -> String {
+    let of_day = since_1970.as_secs() % 86_400;
+    format!("{}T{:02}:{:02}:{:02}Z", date(since_1970), of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +73,8 @@ mod tests {
             assert_eq!(date(Duration::from_secs(seconds)), expected);
         }
         assert_eq!(date(Duration::from_secs(86_399)), "1970-01-01");
+        assert_eq!(moment(Duration::from_secs(86_399)), "1970-01-01T23:59:59Z");
+        assert_eq!(moment(Duration::from_hours(24)), "1970-01-02T00:00:00Z");
     }
 
     #[test]

@@ -3,29 +3,40 @@
 //!
 //! A figure is the median of several laps. Between two laps of a contestant each of its yardsticks runs one, on as many
 //! threads, so that whatever else the machine does meanwhile hits them alike; a ratio is the median over such pairs.
+//!
+//! Figures are kept as records (`record`), read again (`records`), compared (`compare`) and shown on a page (`report`).
 
+mod bound;
 mod chain;
+mod clock;
+mod compare;
 mod device;
+mod energy;
 mod environment;
+mod gauges;
+mod latency;
 mod question;
 mod race;
 mod record;
+mod records;
+mod report;
+mod show;
 mod stream;
 mod yardstick;
 
 use cityseal_device::{DeviceInfo, DeviceKind, Opener};
 
-use crate::args::{BenchArgs, BenchMode};
+use crate::args::{BenchAction, BenchArgs, BenchMode};
 use crate::commands::selftest::openers;
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::exit::Ending;
-use crate::json::{BenchAnswer, BenchRow};
-use crate::output::{Output, Paint, si, table};
+use crate::json::{BenchAnswer, BenchRow, LatencyRow};
 use crate::{Context, builder};
 
 use chain::{ChainFile, ChainRunner};
 use device::DeviceRunner;
+use gauges::Gauges;
 use question::Questions;
 use race::{Contestant, Figures, race};
 use stream::StreamRunner;
@@ -44,6 +55,7 @@ impl BenchMode {
             Self::Merkle => "merkle",
             Self::Verify => "verify",
             Self::Service => "service",
+            Self::Latency => "latency",
         }
     }
 
@@ -52,11 +64,21 @@ impl BenchMode {
             Self::Search | Self::SearchShared => "hash/s",
             Self::Headers | Self::Verify | Self::Service => "header/s",
             Self::Merkle => "node/s",
+            // Its figures are waits, in microseconds.
+            Self::Latency => "us",
         }
     }
 }
 
 pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> {
+    match &args.action {
+        None => measure(context, args),
+        Some(BenchAction::Compare(args)) => compare::run(context, args),
+        Some(BenchAction::Report(args)) => report::run(context, args),
+    }
+}
+
+fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> {
     let mut settings = context.settings(&args.engine)?;
     let all_kernels = settings.kernel.as_deref() == Some(ALL_KERNELS);
     if all_kernels {
@@ -64,21 +86,21 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Ending, Command
     }
     let selection = builder(&settings).select()?;
     selection.notes.iter().for_each(|note| context.output.note(note));
-    let threads = selection.threads;
+    let threads = args.sweep.as_ref().map_or_else(|| vec![selection.threads], |sweep| sweep.counts(selection.threads));
     let openers = openers(selection, !all_kernels);
     let driver = openers.iter().find_map(|opener| opener.info().driver.clone());
     let bench = Bench::new(context, args, &settings, threads)?;
-    let rows = openers.into_iter().map(|opener| bench.row(opener)).collect::<Result<Vec<_>, _>>()?;
-    let rows: Vec<BenchRow> = rows.into_iter().flatten().collect();
-    if rows.is_empty() {
+    let (rows, latencies) = bench.measure(openers)?;
+    if rows.is_empty() && latencies.is_empty() {
         return Err(CommandError::NothingToMeasure { mode: args.mode.name() });
     }
-    let answer = BenchAnswer { rows, environment: environment::here(driver) };
+    let answer = BenchAnswer { rows, latencies, environment: environment::here(driver) };
     if let Some(folder) = &args.record {
         record::write(folder, &answer, &context.output)?;
     }
-    context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
-    Ok(Ending::of_right(answer.rows.iter().all(|row| row.answers == "right")))
+    context.output.answer(&answer, |output| show::human(output, &answer)).map_err(CommandError::Stdout)?;
+    let mut answers = answer.rows.iter().map(|row| &row.answers).chain(answer.latencies.iter().map(|row| &row.answers));
+    Ok(Ending::of_right(answers.all(|answers| answers == "right")))
 }
 
 /// One run of `bench`: what all of its rows share.
@@ -86,9 +108,11 @@ struct Bench<'a> {
     context: &'a Context,
     args: &'a BenchArgs,
     settings: &'a Settings,
-    threads: usize,
+    /// Numbers of threads that the CPU is measured with, each in turn.
+    threads: Vec<usize>,
     questions: Questions,
     chain: Option<ChainFile>,
+    cpu_info: String,
 }
 
 impl<'a> Bench<'a> {
@@ -96,83 +120,115 @@ impl<'a> Bench<'a> {
         context: &'a Context,
         args: &'a BenchArgs,
         settings: &'a Settings,
-        threads: usize,
+        threads: Vec<usize>,
     ) -> Result<Self, CommandError> {
+        let questions = Questions::of(args.mode);
+        if args.by_batch && questions.sizes().is_empty() {
+            return Err(CommandError::NoBatches { mode: args.mode.name() });
+        }
         let chain = matches!(args.mode, BenchMode::Verify | BenchMode::Service)
             .then(|| ChainFile::make(args.seconds))
             .transpose()?;
-        Ok(Self { context, args, settings, threads, questions: Questions::of(args.mode), chain })
+        Ok(Self { context, args, settings, threads, questions, chain, cpu_info: environment::cpu_info() })
+    }
+
+    fn measure(&self, openers: Vec<Box<dyn Opener>>) -> Result<(Vec<BenchRow>, Vec<LatencyRow>), CommandError> {
+        let _spinner = self.context.output.progress(None, "rows measured");
+        let (mut rows, mut latencies) = (Vec::new(), Vec::new());
+        for mut opener in openers {
+            for threads in self.threads_of(opener.info()) {
+                let threads = *threads;
+                if self.args.mode == BenchMode::Latency {
+                    let engine = builder(&self.engine_settings(opener.info(), threads)).build()?;
+                    latencies.push(latency::row(&mut *opener, &engine, threads)?);
+                } else {
+                    rows.extend(self.row(&mut *opener, threads)?);
+                }
+            }
+        }
+        Ok((rows, latencies))
+    }
+
+    /// A device that is not the CPU has threads of its own: those of the CPU only judge it.
+    fn threads_of(&self, info: &DeviceInfo) -> &[usize] {
+        let last = self.threads.len().saturating_sub(1);
+        if info.kind == DeviceKind::Cpu { &self.threads } else { &self.threads[last..] }
     }
 
     /// Measures one device with one kernel; `None` where it can not run the mode.
-    fn row(&self, opener: Box<dyn Opener>) -> Result<Option<BenchRow>, CommandError> {
+    fn row(&self, opener: &mut dyn Opener, threads: usize) -> Result<Option<BenchRow>, CommandError> {
         let info = opener.info().clone();
-        let _spinner = self.context.output.progress(None, "rows measured");
         if let Some(chain) = &self.chain {
-            let settings = self.engine_settings(&info);
+            let settings = self.engine_settings(&info, threads);
             return if self.args.mode == BenchMode::Service {
-                self.measure(&info, &mut StreamRunner::new(chain, &settings)?).map(Some)
+                self.rate(&info, threads, &mut StreamRunner::new(chain, &settings)?).map(Some)
             } else {
-                self.measure(&info, &mut ChainRunner::new(chain, &settings)?).map(Some)
+                self.rate(&info, threads, &mut ChainRunner::new(chain, &settings)?).map(Some)
             };
         }
-        let Some(mut runner) = DeviceRunner::open(opener, &self.questions, self.threads)? else {
+        let Some(mut runner) = DeviceRunner::open(opener, &self.questions, threads)? else {
             self.context.output.note(format_args!("{} can not run --mode {}", info.name, self.args.mode.name()));
             return Ok(None);
         };
-        self.measure(&info, &mut runner).map(Some)
+        let mut row = self.rate(&info, threads, &mut runner)?;
+        row.batch_items = Some(runner.batch_items());
+        if self.args.by_batch {
+            row.by_batch = runner.by_batch(&self.questions, self.args.seconds)?;
+            set_answers(&mut row, runner.wrong());
+        }
+        Ok(Some(row))
     }
 
     /// Settings for an engine that has this device alone.
-    fn engine_settings(&self, info: &DeviceInfo) -> Settings {
+    fn engine_settings(&self, info: &DeviceInfo, threads: usize) -> Settings {
         let kernel = (info.kind == DeviceKind::Cpu).then(|| info.kernel.clone());
-        Settings { devices: vec![info.id.clone()], kernel, threads: Some(self.threads), ..self.settings.clone() }
+        Settings { devices: vec![info.id.clone()], kernel, threads: Some(threads), ..self.settings.clone() }
     }
 
-    fn measure(&self, info: &DeviceInfo, contestant: &mut dyn Contestant) -> Result<BenchRow, CommandError> {
-        let mut yardsticks = Yardstick::of(self.args.mode, self.threads);
-        let figures = race(contestant, &mut yardsticks, self.args.seconds)?;
-        Ok(self.bench_row(info, figures))
-    }
-
-    fn bench_row(&self, info: &DeviceInfo, figures: Figures) -> BenchRow {
-        BenchRow {
-            device: info.name.clone(),
-            kernel: info.kernel.clone(),
-            mode: self.args.mode.name().into(),
-            threads: self.threads,
-            median: figures.median,
-            min: figures.min,
-            max: figures.max,
-            unit: self.args.mode.unit().into(),
-            answers: if figures.wrong.is_none() { "right" } else { "wrong" }.into(),
-            reason: figures.wrong,
-            versus: figures.versus.into_iter().map(|(name, ratio)| (name.to_owned(), ratio)).collect(),
+    fn rate(
+        &self,
+        info: &DeviceInfo,
+        threads: usize,
+        contestant: &mut dyn Contestant,
+    ) -> Result<BenchRow, CommandError> {
+        let is_cpu = info.kind == DeviceKind::Cpu;
+        let mut gauges = if is_cpu { Gauges::of_cpu(threads) } else { Gauges::of_board(info.pci.as_deref()) };
+        let mut yardsticks = Yardstick::of(self.args.mode, threads);
+        let figures = race(contestant, &mut yardsticks, self.args.seconds, &mut gauges)?;
+        let mut row = bench_row(info, self.args.mode, threads, figures);
+        row.clock_hz = gauges.clock_hz();
+        row.energy = gauges.energy();
+        let cycles = bound::cycles_per_item(&self.cpu_info, &info.kernel, self.args.mode).filter(|_| is_cpu);
+        if let (Some(clock_hz), Some(cycles)) = (row.clock_hz, cycles) {
+            row.versus.insert("port_bound".into(), row.median * cycles / (clock_hz * threads as f64));
         }
+        Ok(row)
     }
 }
 
-fn human(output: &Output, answer: &BenchAnswer) -> String {
-    let cells = |row: &BenchRow| {
-        let versus = row.versus.iter().map(|(name, ratio)| format!("{ratio:.2} x {name}")).collect::<Vec<_>>();
-        let paint = if row.answers == "right" { Paint::Good } else { Paint::Bad };
-        let rates = [row.median, row.min, row.max].map(|rate| format!("{}{}", si(rate), row.unit));
-        let [median, min, max] = rates;
-        let answers = match &row.reason {
-            None => output.paint(paint, &row.answers),
-            Some(reason) => format!("{}: {reason}", output.paint(paint, &row.answers)),
-        };
-        let labels = [row.device.clone(), row.kernel.clone(), row.mode.clone(), row.threads.to_string()];
-        labels.into_iter().chain([median, min, max, versus.join(", "), answers]).collect()
+fn bench_row(info: &DeviceInfo, mode: BenchMode, threads: usize, figures: Figures) -> BenchRow {
+    let mut row = BenchRow {
+        device: info.name.clone(),
+        kernel: info.kernel.clone(),
+        mode: mode.name().into(),
+        threads,
+        median: figures.median,
+        min: figures.min,
+        max: figures.max,
+        unit: mode.unit().into(),
+        answers: String::new(),
+        reason: None,
+        versus: figures.versus.into_iter().map(|(name, ratio)| (name.to_owned(), ratio)).collect(),
+        batch_items: None,
+        by_batch: Vec::new(),
+        clock_hz: None,
+        energy: None,
     };
-    let rows: Vec<Vec<String>> = answer.rows.iter().map(cells).collect();
-    let heads = ["device", "kernel", "mode", "threads", "median", "min", "max", "versus", "answers"];
-    let environment = &answer.environment;
-    format!(
-        "{}on {}, {}, commit {}\n",
-        table(&heads, &[3, 4, 5, 6], &rows),
-        environment.cpu,
-        environment.os,
-        environment.commit
-    )
+    set_answers(&mut row, figures.wrong);
+    row
+}
+
+fn set_answers(row: &mut BenchRow, wrong: Option<String>) {
+    row.answers = if wrong.is_none() { "right" } else { "wrong" }.into();
+    row.reason = wrong;
 }

@@ -17,7 +17,10 @@ const SHARED_MIDSTATES: usize = 4;
 /// One hash in 2^16 is a hit: several in the known window, and few enough not to matter.
 pub(super) const TOP_WORD_MAX: u32 = 0xffff;
 
-/// Headers or nodes of the smallest batch: with their hashes 450 KiB, within a core's second-level cache.
+/// Headers or nodes of the smallest batch of a sweep over sizes: one group of lanes of the widest kernel.
+const ITEMS_MIN: u64 = 16;
+
+/// Headers or nodes of the first batch: with their hashes 450 KiB, within a core's second-level cache.
 const ITEMS_FIRST: u64 = 4096;
 
 /// Items of the largest batch of headers or nodes: 2^20 × 80 bytes = 80 MiB.
@@ -60,22 +63,38 @@ impl Questions {
             BenchMode::SearchShared => Self::Search(Arc::new(Window::of(SHARED_MIDSTATES))),
             BenchMode::Headers => Self::Headers,
             BenchMode::Merkle => Self::Nodes,
-            BenchMode::Verify | BenchMode::Service => Self::Chain,
+            BenchMode::Verify | BenchMode::Service | BenchMode::Latency => Self::Chain,
         }
     }
 
-    /// The smallest question, `doublings` times as large; `None` where that passes the limits of the device or of the mode.
+    /// The first question, its size doubled so often; `None` where that passes the limits of the device or of the mode.
     pub(super) fn question(&self, doublings: u32, limits: &BatchLimits) -> Option<Question> {
+        let first = if matches!(self, Self::Search(_)) { KNOWN_NONCES } else { ITEMS_FIRST };
+        self.sized(first << doublings, limits)
+    }
+
+    /// Sizes of batches over which the rate is looked at, ascending: each four times the one before.
+    pub(super) fn sizes(&self) -> Vec<u64> {
+        let (first, last) = match self {
+            Self::Search(_) => (KNOWN_NONCES, 1 << 32),
+            Self::Headers | Self::Nodes => (ITEMS_MIN, ITEMS_MAX),
+            Self::Chain => return Vec::new(),
+        };
+        std::iter::successors(Some(first), |size| Some(size * 4)).take_while(|size| *size <= last).collect()
+    }
+
+    /// A question over so many hashes, headers or nodes; `None` where that passes the limits of the device or of the mode.
+    pub(super) fn sized(&self, items: u64, limits: &BatchLimits) -> Option<Question> {
         match self {
-            Self::Search(window) => window.question(KNOWN_NONCES << doublings, limits),
+            Self::Search(window) => window.question(items, limits),
             Self::Headers => {
-                let items = within(ITEMS_FIRST << doublings, limits.check_headers_max)?;
+                let items = within(items, limits.check_headers_max)?;
                 let headers = Arc::new(noise(items as usize * HEADER_LEN));
                 let hashes = hashed(&headers, HEADER_LEN, yardstick::sha2_headers);
                 Some(Question { batch: Batch::Check(CheckBatch::new(headers)), items, answer: hashes })
             }
             Self::Nodes => {
-                let items = within(ITEMS_FIRST << doublings, limits.merkle_nodes_max)?;
+                let items = within(items, limits.merkle_nodes_max)?;
                 let nodes = Arc::new(noise(items as usize * NODE_LEN));
                 let hashes = hashed(&nodes, NODE_LEN, yardstick::sha2_nodes);
                 Some(Question { batch: Batch::Merkle(MerkleBatch::new(nodes)), items, answer: hashes })
@@ -270,6 +289,18 @@ mod tests {
         assert_eq!(around_genesis(1 << 32), (0, u32::MAX));
         let (first, last) = around_genesis(1 << 31);
         assert_eq!(u64::from(last - first) + 1, 1 << 31);
+    }
+
+    #[test]
+    fn every_size_of_a_sweep_within_the_limits_is_a_question_of_that_size() {
+        let small = BatchLimits { check_headers_max: 1024, search_nonces_max: 1 << 21, ..limits() };
+        let sizes_of = |questions: Questions| -> Vec<u64> {
+            let sized = questions.sizes().into_iter().map_while(|size| questions.sized(size, &small));
+            sized.map(|question| question.items).collect()
+        };
+        assert_eq!(sizes_of(Questions::of(BenchMode::Headers)), [16, 64, 256, 1024]);
+        assert_eq!(sizes_of(Questions::of(BenchMode::Search)), [1 << 19, 1 << 21]);
+        assert_eq!(Questions::of(BenchMode::Verify).sizes(), [0; 0]);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::gauges::Gauges;
 use crate::error::CommandError;
 
 /// Laps of each runner that count. Odd, so that the median is one of them.
-const LAPS: usize = 5;
+pub(super) const LAPS: usize = 5;
 
 /// A lap that only finds out how fast a runner is lasts at least so long.
 const TRIAL: Duration = Duration::from_millis(10);
@@ -38,11 +39,12 @@ pub(super) struct Figures {
     pub(super) wrong: Option<String>,
 }
 
-/// Runs all in turn for about `budget`, warm-up not counted.
+/// Runs all in turn for about `budget`, warm-up not counted; the gauges are read around the contestant's laps.
 pub(super) fn race<B: Beside>(
     contestant: &mut dyn Contestant,
     yardsticks: &mut [B],
     budget: Duration,
+    gauges: &mut Gauges,
 ) -> Result<Figures, CommandError> {
     let lap = budget / (LAPS * (1 + yardsticks.len())) as u32;
     let tickets = tickets_for(contestant, lap)?;
@@ -50,7 +52,9 @@ pub(super) fn race<B: Beside>(
     let mut rates = Vec::with_capacity(LAPS);
     let mut ratios = vec![Vec::with_capacity(LAPS); yardsticks.len()];
     for _ in 0..LAPS {
+        gauges.before_lap();
         let rate = rate(contestant, tickets)?;
+        gauges.after_lap(tickets * contestant.items_per_ticket());
         rates.push(rate);
         for ((yardstick, tickets), ratios) in yardsticks.iter_mut().zip(&others).zip(&mut ratios) {
             ratios.push(rate / self::rate(yardstick, *tickets)?);
@@ -149,7 +153,7 @@ mod tests {
     #[test]
     fn a_runner_four_times_as_fast_has_a_ratio_of_four() {
         let (mut fast, mut slow) = (clockwork(1), [clockwork(4)]);
-        let figures = race(&mut fast, &mut slow, Duration::from_secs(1)).unwrap();
+        let figures = race(&mut fast, &mut slow, Duration::from_secs(1), &mut Gauges::default()).unwrap();
         assert!((figures.median - 100_000.0).abs() < 1e-3, "{figures:?}");
         assert_eq!((figures.min, figures.max), (figures.median, figures.median));
         assert_eq!(figures.versus.len(), 1);
@@ -160,7 +164,7 @@ mod tests {
     #[test]
     fn a_wrong_answer_of_anyone_is_told() {
         let mut liar = Clockwork { wrong: Some("two".into()), ..clockwork(1) };
-        let figures = race(&mut liar, &mut [clockwork(1)], Duration::from_secs(1)).unwrap();
+        let figures = race(&mut liar, &mut [clockwork(1)], Duration::from_secs(1), &mut Gauges::default()).unwrap();
         assert_eq!(figures.wrong.as_deref(), Some("two"));
     }
 

@@ -1,7 +1,9 @@
 //! Figures kept with their machine, date and commit: `DIR/<device>/<date>-<commit>.json`.
 //!
-//! A later run of the same day and commit adds its rows and replaces those that it measured again.
+//! A later run of the same day and commit adds its rows and replaces those that it measured again. What is read back
+//! is checked, and a record that can not be is refused with its file and place.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,51 +21,80 @@ const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Writes the rows of each device into its own record.
 pub(super) fn write(folder: &Path, answer: &BenchAnswer, output: &Output) -> Result<(), CommandError> {
     let today = date(Duration::from_secs(unix_now()));
-    let mut devices: Vec<&str> = answer.rows.iter().map(|row| row.device.as_str()).collect();
-    devices.dedup();
+    let of_latencies = answer.latencies.iter().map(|row| row.device.as_str());
+    let devices: BTreeSet<&str> = answer.rows.iter().map(|row| row.device.as_str()).chain(of_latencies).collect();
     for device in devices {
         let machine = if device == "cpu" { &answer.environment.cpu } else { device };
         let name = format!("{today}-{}.json", slug(&answer.environment.commit));
         let path = folder.join(slug(machine)).join(name);
         let rows = answer.rows.iter().filter(|row| row.device == device).cloned().collect();
-        let rows = merged(earlier(&path)?, rows);
-        keep(&path, &BenchAnswer { rows, environment: answer.environment.clone() })?;
+        let latencies = answer.latencies.iter().filter(|row| row.device == device).cloned().collect();
+        let newer = BenchAnswer { rows, latencies, environment: answer.environment.clone() };
+        keep(&path, &joined(earlier(&path)?, newer))?;
         output.note(format_args!("recorded in {}", path.display()));
     }
     Ok(())
 }
 
-fn earlier(path: &Path) -> Result<Vec<BenchRow>, CommandError> {
-    match crate::files::read_text(path, RECORD_BYTES_MAX) {
-        Ok(text) => {
-            let record: BenchAnswer =
-                serde_json::from_str(&text).map_err(|source| CommandError::Record { path: path.into(), source })?;
-            Ok(record.rows)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(CommandError::ReadFile { path: path.into(), source }),
+fn earlier(path: &Path) -> Result<Option<BenchAnswer>, CommandError> {
+    match read(path) {
+        Ok(record) => Ok(Some(record)),
+        Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-fn merged(mut rows: Vec<BenchRow>, newer: Vec<BenchRow>) -> Vec<BenchRow> {
-    fn key(row: &BenchRow) -> (&str, &str, usize) {
-        (&row.mode, &row.kernel, row.threads)
+/// Reads one record.
+pub(super) fn read(path: &Path) -> Result<BenchAnswer, CommandError> {
+    let text = crate::files::read_text(path, RECORD_BYTES_MAX)
+        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
+    let record: BenchAnswer =
+        serde_json::from_str(&text).map_err(|source| CommandError::Record { path: path.into(), source })?;
+    let objection = record.rows.iter().enumerate().find_map(|(row, figures)| Some((row, objection(figures)?)));
+    match objection {
+        Some((row, reason)) => Err(CommandError::RecordRow { path: path.into(), row, reason }),
+        None => Ok(record),
     }
+}
+
+/// What no run can have written.
+fn objection(row: &BenchRow) -> Option<String> {
+    let BenchRow { median, min, max, answers, .. } = row;
+    if !["right", "wrong"].contains(&answers.as_str()) {
+        return Some(format!("answers `{answers}`: wanted right or wrong"));
+    }
+    let is_in_order = 0.0 < *min && min <= median && median <= max && max.is_finite();
+    (!is_in_order).then(|| format!("min {min}, median {median}, max {max}: wanted rates above 0, in that order"))
+}
+
+/// What was measured again replaces what was.
+fn joined(earlier: Option<BenchAnswer>, newer: BenchAnswer) -> BenchAnswer {
+    let Some(earlier) = earlier else { return newer };
+    BenchAnswer {
+        rows: merged(earlier.rows, newer.rows, |row| (row.mode.clone(), row.kernel.clone(), row.threads)),
+        latencies: merged(earlier.latencies, newer.latencies, |row| (row.kernel.clone(), row.threads)),
+        environment: newer.environment,
+    }
+}
+
+fn merged<T, K: PartialEq>(mut rows: Vec<T>, newer: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
     rows.retain(|old| newer.iter().all(|new| key(new) != key(old)));
     rows.extend(newer);
     rows
 }
 
-/// Old or new, never half: the file takes its name when it is whole.
 fn keep(path: &Path, record: &BenchAnswer) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(record).map_err(io::Error::from);
     let written = text.and_then(|text| replace(path, &(text + "\n")));
     written.map_err(|source| CommandError::WriteFile { path: path.into(), source })
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Old or new, never half: the file takes its name when it is whole. Makes the folders above it.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    let partial: PathBuf = path.with_extension("json.partial");
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
     let mut file = fs::File::create(&partial)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
@@ -71,20 +102,20 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// Letters and digits of a name, in lower case, with a dash for each run of anything else.
-fn slug(name: &str) -> String {
+pub(super) fn slug(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let slug = words.collect::<Vec<_>>().join("-").to_lowercase();
     if slug.is_empty() { "unknown".into() } else { slug }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::json::BenchEnvironment;
 
-    fn row(kernel: &str, median: f64) -> BenchRow {
+    pub(in crate::bench) fn row(kernel: &str, median: f64) -> BenchRow {
         BenchRow {
             device: "cpu".into(),
             kernel: kernel.into(),
@@ -97,18 +128,23 @@ mod tests {
             answers: "right".into(),
             reason: None,
             versus: BTreeMap::from([("sha2_whole_header".into(), 4.5)]),
+            batch_items: None,
+            by_batch: Vec::new(),
+            clock_hz: None,
+            energy: None,
         }
     }
 
-    fn answer(rows: Vec<BenchRow>) -> BenchAnswer {
+    pub(in crate::bench) fn answer(rows: Vec<BenchRow>) -> BenchAnswer {
         let environment = BenchEnvironment {
             cpu: "AMD EPYC 9B45 (96 cores)".into(),
             clock_hz: None,
             driver: None,
             commit: "0123abc".into(),
             os: "linux".into(),
+            measured_at: None,
         };
-        BenchAnswer { rows, environment }
+        BenchAnswer { rows, latencies: Vec::new(), environment }
     }
 
     #[test]

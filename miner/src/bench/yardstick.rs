@@ -41,6 +41,7 @@ impl Yardstick {
             BenchMode::Headers | BenchMode::Verify | BenchMode::Service => {
                 vec![Portion::Headers(noise(ITEMS * HEADER_LEN))]
             }
+            BenchMode::Latency => Vec::new(),
             BenchMode::Merkle => {
                 vec![Portion::Headers(noise(ITEMS * HEADER_LEN)), Portion::Nodes(noise(ITEMS * NODE_LEN))]
             }

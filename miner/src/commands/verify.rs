@@ -3,12 +3,14 @@
 //! What was read before a mistake in the input is judged first: a fault before a cut, or before a bad digit, is a
 //! fault; otherwise a cut is INCOMPLETE and a mistake an error that names its place.
 
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{Fault, FaultValue, Network, NotChecked, Parameters, Tip, Verdict};
-use cityseal_engine::{Verifier, VerifyReport, VerifyRequest};
+use cityseal_engine::{Progress, ReadAt, Verifier, VerifyReport, VerifyRequest};
 use cityseal_hash::HEADER_LEN;
 
 use super::{Work, grouped, say_unless_json, share_lines, share_rows};
@@ -17,7 +19,7 @@ use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::input::{ChainInput, ChainSink, Format, InputError, Place, PlaceLog, detect};
 use crate::json::{FaultRow, NotCheckedRow, TipRow, VerifyAnswer};
-use crate::output::{Output, Paint, Progress, si, spoken};
+use crate::output::{Output, Paint, Progress as Bar, si, spoken};
 use crate::{Context, unix_now};
 
 /// Most trusted headers that `--context` takes: 64 difficulty periods of Bitcoin, 10 MB.
@@ -99,7 +101,7 @@ struct Feeding {
     verifier: Verifier,
     start_height: u64,
     places: PlaceLog,
-    progress: Progress,
+    progress: Bar,
     started: Instant,
 }
 
@@ -122,6 +124,35 @@ impl ChainSink for Feeding {
     fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()> {
         self.places.note((packed.len() / HEADER_LEN) as u64, file, place);
         let progress = self.verifier.push(packed);
+        self.look_at(progress)
+    }
+
+    fn read(&mut self, source: &mut dyn Read, file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+        Some(self.verifier.read_from(source).map(|bytes| self.look_around(file).map_continue(|()| bytes)))
+    }
+
+    fn take_from(
+        &mut self,
+        source: &Arc<dyn ReadAt>,
+        from: u64,
+        len: u64,
+        file: usize,
+    ) -> Option<io::Result<ControlFlow<(), u64>>> {
+        let taken = self.verifier.take_from_file(source, from, len);
+        Some(taken.map(|bytes| self.look_around(file).map_continue(|()| bytes)))
+    }
+}
+
+impl Feeding {
+    /// Notes where the packed headers stand that the verifier read itself.
+    fn look_around(&mut self, file: usize) -> ControlFlow<()> {
+        let progress = self.verifier.progress();
+        self.places.note(progress.received - self.places.noted(), file, Place::Packed);
+        self.look_at(progress)
+    }
+
+    /// Shows how far it is; `Break` where the rest can not change the verdict.
+    fn look_at(&mut self, progress: Progress) -> ControlFlow<()> {
         if progress.fault_found {
             return ControlFlow::Break(());
         }

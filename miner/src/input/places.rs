@@ -60,6 +60,11 @@ impl PlaceLog {
         self.next += count;
     }
 
+    /// How many headers were noted.
+    pub const fn noted(&self) -> u64 {
+        self.next
+    }
+
     /// Forgets the headers below `index`: they are judged.
     pub fn forget_below(&mut self, index: u64) {
         while self.runs.get(1).is_some_and(|second| second.first <= index) {

@@ -1,10 +1,12 @@
 //! Feeds the decoders from files and stdin, in large reads and constant memory.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
 use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
@@ -17,6 +19,38 @@ pub trait ChainSink {
     /// Takes packed headers with the file that they stand in (counted from 0) and the place of the first; a byte
     /// place counts from the beginning of the whole input.
     fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()>;
+
+    /// Reads packed headers itself, straight to where it wants them: what one read gives, cut headers included, or `Break`
+    /// to stop. `Continue(0)` is the end of the file. `None`, where it can only take.
+    ///
+    /// # Errors
+    /// What the source says.
+    fn read(&mut self, _source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+        None
+    }
+
+    /// Takes the next packed headers of a file that it may read anywhere and later: those from byte `from` on, of which
+    /// `len` bytes are left; how many bytes it took, or `Break` to stop. `Continue(0)` and `None` want them by
+    /// [`Self::read`].
+    ///
+    /// # Errors
+    /// What the file says.
+    fn take_from(
+        &mut self,
+        _source: &Arc<dyn ReadAt>,
+        _from: u64,
+        _len: u64,
+        _file: usize,
+    ) -> Option<io::Result<ControlFlow<(), u64>>> {
+        None
+    }
+}
+
+/// An open input.
+struct Source {
+    reader: Box<dyn Read>,
+    /// The same, where it is a file that can be read anywhere, and its length in bytes.
+    file: Option<(Arc<File>, u64)>,
 }
 
 /// Why the input could not be read to its end.
@@ -66,7 +100,7 @@ fn is_stdin(path: &Path) -> bool {
 pub struct ChainInput {
     paths: Vec<PathBuf>,
     format: Format,
-    first: Box<dyn Read>,
+    first: Source,
     /// What was read of the first file to tell its format.
     head: Vec<u8>,
     bytes_total: Option<u64>,
@@ -92,7 +126,7 @@ impl ChainInput {
         }
         let bytes_total = sizes(&paths)?;
         let mut first = open(&paths[0])?;
-        let head = read_up_to(&mut *first, READ_BYTES, &mut Vec::new()).map_err(|source| InputError::Read {
+        let head = read_up_to(&mut *first.reader, READ_BYTES, &mut Vec::new()).map_err(|source| InputError::Read {
             path: paths[0].clone(),
             offset: 0,
             source,
@@ -154,7 +188,7 @@ impl FilePlace<'_> {
     /// Decodes one file to its end; gives its size, or `Break` where the sink asked to stop.
     fn feed(
         &self,
-        mut stream: Box<dyn Read>,
+        mut source: Source,
         mut buffer: Vec<u8>,
         format: Format,
         sink: &mut dyn ChainSink,
@@ -165,11 +199,14 @@ impl FilePlace<'_> {
         let mut offset = 0;
         loop {
             if buffer.is_empty() {
-                buffer = read_up_to(&mut *stream, READ_BYTES, &mut buffer).map_err(|source| InputError::Read {
-                    path: self.path.into(),
-                    offset,
-                    source,
-                })?;
+                // What was read to tell the format is whole headers, unless the file has ended with it.
+                if format == Format::Headers
+                    && let Some(flow) = self.let_it_read(&mut source, offset, tagged.sink)?
+                {
+                    return Ok(flow);
+                }
+                buffer = read_up_to(&mut *source.reader, READ_BYTES, &mut buffer)
+                    .map_err(|error| self.failed(offset, error))?;
             }
             if buffer.is_empty() {
                 break;
@@ -183,6 +220,62 @@ impl FilePlace<'_> {
         }
         decoder.end(&mut tagged).map_err(refuse)?;
         Ok(tagged.flow.map_continue(|()| offset))
+    }
+
+    /// Lets the sink read the rest of the file, from `offset` on, where it can; gives the file's size, or `Break` where the
+    /// sink asked to stop.
+    fn let_it_read(
+        &self,
+        source: &mut Source,
+        mut offset: u64,
+        sink: &mut dyn ChainSink,
+    ) -> Result<Option<ControlFlow<(), u64>>, InputError> {
+        if !offset.is_multiple_of(HEADER_LEN as u64) {
+            return Ok(None);
+        }
+        if self.let_it_take(source, &mut offset, sink).map_err(|error| self.failed(offset, error))?.is_break() {
+            return Ok(Some(ControlFlow::Break(())));
+        }
+        loop {
+            let Some(read) = sink.read(&mut *source.reader, self.file) else { return Ok(None) };
+            match read.map_err(|error| self.failed(offset, error))? {
+                ControlFlow::Break(()) => return Ok(Some(ControlFlow::Break(()))),
+                ControlFlow::Continue(0) => break,
+                ControlFlow::Continue(bytes) => offset += bytes as u64,
+            }
+        }
+        match (offset % HEADER_LEN as u64) as usize {
+            0 => Ok(Some(ControlFlow::Continue(offset))),
+            found => {
+                let source = DecodeError::CutHeader { offset: offset - found as u64, found };
+                Err(InputError::Decode { path: self.path.into(), source })
+            }
+        }
+    }
+
+    /// Lets the sink take parts of a file that it reads itself, and moves `offset` on behind them.
+    fn let_it_take(
+        &self,
+        source: &mut Source,
+        offset: &mut u64,
+        sink: &mut dyn ChainSink,
+    ) -> io::Result<ControlFlow<()>> {
+        let Some((file, len)) = &source.file else { return Ok(ControlFlow::Continue(())) };
+        let anywhere: Arc<dyn ReadAt> = Arc::<File>::clone(file);
+        while let Some(taken) = sink.take_from(&anywhere, *offset, len.saturating_sub(*offset), self.file) {
+            match taken? {
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+                ControlFlow::Continue(0) => break,
+                ControlFlow::Continue(bytes) => *offset += bytes,
+            }
+        }
+        // Whoever reads on does so where the parts end.
+        file.as_ref().seek(SeekFrom::Start(*offset))?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn failed(&self, offset: u64, source: io::Error) -> InputError {
+        InputError::Read { path: self.path.into(), offset, source }
     }
 }
 
@@ -206,12 +299,15 @@ impl HeaderSink for Tagged<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, InputError> {
+fn open(path: &Path) -> Result<Source, InputError> {
     if is_stdin(path) {
-        return Ok(Box::new(io::stdin().lock()));
+        return Ok(Source { reader: Box::new(io::stdin().lock()), file: None });
     }
-    let file = File::open(path).map_err(|source| InputError::Open { path: path.into(), source })?;
-    Ok(Box::new(file))
+    let refuse = |source| InputError::Open { path: path.into(), source };
+    let file = Arc::new(File::open(path).map_err(refuse)?);
+    let metadata = file.metadata().map_err(refuse)?;
+    let reader = Box::new(Arc::clone(&file));
+    Ok(Source { reader, file: metadata.is_file().then(|| (file, metadata.len())) })
 }
 
 /// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.
@@ -322,6 +418,50 @@ mod tests {
         let mut taken = Taken { stop_after: Some(1), ..Taken::default() };
         ChainInput::detect(paths).unwrap().read(&mut taken).unwrap();
         assert_eq!(taken.headers, READ_BYTES / 80);
+    }
+
+    /// Reads by itself, in small pieces.
+    #[derive(Default)]
+    struct Reading {
+        bytes: Vec<u8>,
+        stop_after: Option<usize>,
+    }
+
+    impl ChainSink for Reading {
+        fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
+            self.bytes.extend_from_slice(packed);
+            ControlFlow::Continue(())
+        }
+
+        fn read(&mut self, source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+            let mut piece = [0; 77];
+            Some(source.read(&mut piece).map(|len| {
+                self.bytes.extend_from_slice(&piece[..len]);
+                match self.stop_after {
+                    Some(enough) if self.bytes.len() >= enough => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(len),
+                }
+            }))
+        }
+    }
+
+    #[test]
+    fn a_sink_that_reads_by_itself_gets_every_byte_once_and_cuts_are_named_alike() {
+        let folder = Folder::new("reading");
+        let bytes: Vec<u8> = (0..2 * READ_BYTES + 160).map(|at| (at / 80) as u8).collect();
+        let long = folder.file("long", &bytes);
+        let short = folder.file("short", &bytes[..160]);
+        let mut sink = Reading::default();
+        ChainInput::detect(vec![long.clone(), short.clone()]).unwrap().read(&mut sink).unwrap();
+        assert!(sink.bytes == [&bytes[..], &bytes[..160]].concat());
+
+        let cut = folder.file("cut", &bytes[..160 + 79]);
+        let error = ChainInput::detect(vec![short, cut]).unwrap().read(&mut Reading::default()).unwrap_err();
+        assert!(error.to_string().ends_with("cut: cut in mid-header: 79 of 80 bytes at offset 160"), "{error}");
+
+        let mut sink = Reading { stop_after: Some(READ_BYTES + 100), ..Reading::default() };
+        ChainInput::detect(vec![long]).unwrap().read(&mut sink).unwrap();
+        assert_eq!(sink.bytes.len(), READ_BYTES + 154);
     }
 
     #[test]

@@ -40,14 +40,14 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 enum Cargo {
     Headers,
-    Blocks(BlockReader),
+    Blocks(Box<BlockReader>),
 }
 
 impl Cargo {
     fn of(payload: &Payload) -> Self {
         match payload {
             Payload::PackedHeaders(_) => Self::Headers,
-            Payload::PackedBlocks(_) => Self::Blocks(BlockReader::default()),
+            Payload::PackedBlocks(_) => Self::Blocks(Box::default()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod chain;
 mod common;
 mod edges;
 mod history;
+mod ordinary;
 mod parameters;
 mod real;
 mod twin;

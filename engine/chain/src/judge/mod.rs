@@ -1,7 +1,9 @@
 //! Judges a segment of headers whose hashes are known, after a history, in one pass: the fast twin of `twin.rs`.
 //!
-//! It neither hashes (but for the one header before the segment) nor allocates on the way; an ordinary header costs a
-//! few comparisons. It believes that `hashes` are those of `headers`: whoever made them answers for them.
+//! It neither hashes (but for the one header before the segment) nor allocates on the way. Ordinary headers, nearly all of
+//! a chain, are passed over in runs (`ordinary.rs`); every other one is judged rule by rule. It believes that `hashes` are those of `headers`: whoever made them answers for them.
+
+mod ordinary;
 
 use crate::difficulty::{Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, TIMEWARP_MAX_S, retarget};
 use crate::hash::BlockHash;
@@ -32,13 +34,7 @@ pub fn judge(
     let (headers, rest) = headers.as_chunks::<HEADER_LEN>();
     assert!(rest.is_empty() && headers.len() == hashes.len(), "a segment has one hash for each 80 bytes");
     let mut judge = Judge::new(parameters, history, now);
-    let mut broken = None;
-    for (header, hash) in headers.iter().zip(hashes) {
-        if let Err(found) = judge.step(&Fields::of(header), hash) {
-            broken = Some(found);
-            break;
-        }
-    }
+    let broken = judge.run(headers, hashes).err();
     judge.conclude(history.next_height(), headers, hashes, broken, first_offset)
 }
 
@@ -123,8 +119,20 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Judges all headers up to the first that breaks a rule.
+    fn run(&mut self, headers: &[[u8; HEADER_LEN]], hashes: &[[u8; 32]]) -> Result<(), Broken> {
+        let mut at = 0;
+        while at < headers.len() {
+            at += self.pass_ordinary(&headers[at..], &hashes[at..]);
+            if let (Some(header), Some(hash)) = (headers.get(at), hashes.get(at)) {
+                self.step(&Fields::of(header), hash)?;
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// Judges the next header and takes it in if it passes.
-    #[inline]
     fn step(&mut self, header: &Fields<'_>, hash: &[u8; 32]) -> Result<(), Broken> {
         let decoded = self.decoded(header.bits)?;
         check_proof_of_work(&decoded.target, hash)?;
@@ -139,7 +147,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R01 to R04, at once for bits that were decoded before.
-    #[inline]
     fn decoded(&mut self, bits: CompactTarget) -> Result<Decoded, Broken> {
         match self.decoded {
             Some(decoded) if decoded.bits == bits => Ok(decoded),
@@ -166,7 +173,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R06.
-    #[inline]
     fn check_link(&mut self, header: &Fields<'_>, hash: &[u8; 32]) -> Result<(), Broken> {
         match &self.parent {
             Some(parent) if parent.hash == *header.prev => Ok(()),
@@ -183,7 +189,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R07. The genesis header's bits are judged by R06.
-    #[inline]
     fn check_difficulty(&mut self, header: &Fields<'_>) -> Result<(), Broken> {
         if self.height == 0 {
             return Ok(());
@@ -198,7 +203,6 @@ impl<'a> Judge<'a> {
         }
     }
 
-    #[inline]
     fn required_bits(&self, time: u32) -> Result<CompactTarget, Unjudged> {
         match self.parameters.difficulty() {
             Difficulty::Fixed => Ok(self.parameters.genesis().bits),
@@ -233,7 +237,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R08. Near the genesis header the median is that of all headers before.
-    #[inline]
     fn check_median_time(&mut self, header: &Fields<'_>) -> Result<(), Broken> {
         if self.window.len() < MEDIAN_HEADERS && (self.window.len() as u64) < self.height {
             self.leave(Rule::MedianTime, Unjudged::MedianAbsent);
@@ -247,7 +250,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R09, at the first header of a period under BIP94.
-    #[inline]
     fn check_timewarp(&mut self, header: &Fields<'_>) -> Result<(), Broken> {
         let holds = self.in_period == 0
             && self.height > 0
@@ -268,7 +270,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R10.
-    #[inline]
     fn check_future_time(&self, header: &Fields<'_>) -> Result<(), Broken> {
         let found = u64::from(header.time);
         if found > self.latest_time {
@@ -278,7 +279,6 @@ impl<'a> Judge<'a> {
     }
 
     /// R11, by signed comparison.
-    #[inline]
     fn check_version(&mut self, header: &Fields<'_>) -> Result<(), Broken> {
         while let Some((rule, ahead)) =
             self.versions_ahead.split_first().filter(|(rule, _)| rule.from_height <= self.height)
@@ -293,7 +293,6 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    #[inline]
     fn accept(&mut self, header: &Fields<'_>, hash: &[u8; 32], work: ChainWork) {
         if self.in_period == 0 {
             self.period_start = Some(PeriodStart { time: header.time, bits: header.bits });
@@ -309,7 +308,6 @@ impl<'a> Judge<'a> {
     }
 
     /// Notes that a rule is not judged at this height.
-    #[cold]
     fn leave(&mut self, rule: Rule, why: Unjudged) {
         let height = self.height;
         self.not_checked.push(NotChecked { rule: rule.code(), from: height, to: height, why });
@@ -345,23 +343,15 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// R05. The top 64 bits decide for all but a vanishing part of the headers.
-#[inline]
+/// R05.
 fn check_proof_of_work(target: &Target, hash: &[u8; 32]) -> Result<(), Broken> {
-    let top = hash.last_chunk::<8>().map_or(u64::MAX, |top| u64::from_le_bytes(*top));
-    if top < target.to_number().high_u64() {
+    let hash = BlockHash::from_wire(*hash);
+    if target.is_met_by(&hash) {
         return Ok(());
     }
-    let hash = BlockHash::from_wire(*hash);
-    if target.is_met_by(&hash) { Ok(()) } else { Err(misses(target, hash)) }
+    Err((Rule::ProofOfWork, FaultValue::Target(*target), FaultValue::Hash(hash)))
 }
 
-#[cold]
-fn misses(target: &Target, hash: BlockHash) -> Broken {
-    (Rule::ProofOfWork, FaultValue::Target(*target), FaultValue::Hash(hash))
-}
-
-#[cold]
 fn differs(expected: [u8; 32], found: [u8; 32]) -> Broken {
     let value = |bytes| FaultValue::Hash(BlockHash::from_wire(bytes));
     (Rule::Link, value(expected), value(found))

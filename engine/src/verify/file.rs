@@ -1,0 +1,66 @@
+//! Files that several threads read at once, each at a place of its own.
+
+use std::fs::File;
+use std::io;
+
+use cityseal_chain::{History, Parameters};
+use cityseal_hash::HEADER_LEN;
+
+/// Something that can be read anywhere, by several threads at once.
+pub trait ReadAt: Send + Sync {
+    /// Fills `room` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// What the system says; [`io::ErrorKind::UnexpectedEof`] where it ends before.
+    fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
+#[cfg(unix)]
+impl ReadAt for File {
+    fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, room, offset)
+    }
+}
+
+#[cfg(windows)]
+impl ReadAt for File {
+    fn read_exact_at(&self, mut room: &mut [u8], mut offset: u64) -> io::Result<()> {
+        use std::os::windows::fs::FileExt;
+        while !room.is_empty() {
+            match self.seek_read(room, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => {
+                    room = &mut room[count..];
+                    offset += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Headers that are read together when a history goes on: the eleven whose times make the median, and a few more.
+const AHEAD: usize = 16;
+
+/// Moves `history` on to behind `count` headers of a file, of which few are read.
+pub(super) fn advance(
+    history: &mut History,
+    parameters: &Parameters,
+    file: &dyn ReadAt,
+    from: u64,
+    count: u64,
+) -> io::Result<()> {
+    let mut few = [[0; HEADER_LEN]; AHEAD];
+    let mut known = 0..0;
+    history.advance_over(parameters, count, |index| {
+        if !known.contains(&index) {
+            let end = (index + AHEAD as u64).min(count);
+            let room = &mut few[..(end - index) as usize];
+            file.read_exact_at(room.as_flattened_mut(), from + index * HEADER_LEN as u64)?;
+            known = index..end;
+        }
+        Ok(few[(index - known.start) as usize])
+    })
+}
