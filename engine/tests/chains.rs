@@ -144,7 +144,7 @@ fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
     let whole = chain();
     let mut broken = whole.clone();
     broken[80 * 70 + 9] ^= 1;
-    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..80 * 64 + 1], &whole[..79]] {
+    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..5_121], &whole[..79]] {
         for pieces in [&[1_000_000][..], &[1, 79, 80, 81], &[5_119, 5_121, 7]] {
             let read = engine.verify(request(), Pieces(headers, pieces.iter().cycle()), |_| {}).unwrap();
             let mut verifier = engine.verifier(request()).unwrap();
@@ -197,7 +197,7 @@ fn a_file_that_the_workers_read_gives_the_report_of_its_bytes() {
     let whole = chain();
     let mut broken = whole.clone();
     broken[80 * 470 + 9] ^= 1;
-    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..80 * 64 + 1], &whole[..79], &[]] {
+    for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..5_121], &whole[..79], &[]] {
         for pushed in [0, 80, 81, 80 * 64, 80 * 70 + 3] {
             let pushed = pushed.min(headers.len());
             let shelf = Shelf { bytes: headers.to_vec(), unreadable: 0..0 };

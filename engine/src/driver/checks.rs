@@ -17,13 +17,11 @@ pub(crate) struct CheckTask {
 impl CheckTask {
     /// `None` where the headers cannot be read, which the stream is told.
     pub(crate) fn batch(&self) -> Option<Batch> {
-        match self.segment.load() {
-            Ok(headers) => Some(Batch::Check(CheckBatch::new(headers))),
-            Err(_) => {
-                self.stream.cannot_read(&self.segment);
-                None
-            }
+        let headers = self.segment.load().ok();
+        if headers.is_none() {
+            self.stream.cannot_read(&self.segment);
         }
+        Some(Batch::Check(CheckBatch::new(headers?)))
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) enum Meter {
     /// All packages of the processor.
     Packages(Packages),
     /// One board.
-    Board(Board),
+    Board(Box<Board>),
 }
 
 /// What a meter showed at one moment.
@@ -39,7 +39,7 @@ impl Meter {
     pub(super) fn of_board(pci: &str) -> Option<Self> {
         // Loads the driver's library where there is one; nothing of it is needed to build.
         let board = Board { nvml: Nvml::init().ok()?, pci: pci.to_owned() };
-        board.read().map(|_| Self::Board(board))
+        board.read().map(|_| Self::Board(Box::new(board)))
     }
 
     /// Where its readings come from.

@@ -307,7 +307,7 @@ fn open(path: &Path) -> Result<Source, InputError> {
     let file = Arc::new(File::open(path).map_err(refuse)?);
     let metadata = file.metadata().map_err(refuse)?;
     let reader = Box::new(Arc::clone(&file));
-    Ok(Source { reader, file: metadata.is_file().then(|| (file, metadata.len())) })
+    Ok(Source { reader, file: metadata.is_file().then_some((file, metadata.len())) })
 }
 
 /// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.

@@ -25,6 +25,7 @@ impl<'a> Ordinary<'a> {
     /// Whether the header passes rules R05, R06, R08, R10 and R11 by the plainest comparisons. `high` are the top 64 bits of
     /// its target, which decide for all but a vanishing part of the headers. No branch: all of it holds nearly always.
     #[inline]
+    #[expect(clippy::needless_bitwise_bool, reason = "one branch for all of it, which is nearly always taken")]
     fn passes(&self, header: &Fields<'_>, hash: &[u8; 32], high: u64) -> bool {
         let top = hash.last_chunk::<8>().map_or(u64::MAX, |top| u64::from_le_bytes(*top));
         (top < high)

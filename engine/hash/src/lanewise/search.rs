@@ -93,29 +93,58 @@ const fn zero_mask(top_word_max: u32) -> u32 {
 ///
 /// Groups begin at multiples of `L::COUNT`, so that the lanes differ in the nonce's low byte alone; lanes outside the range
 /// are dropped where hits are reported.
+///
+/// A core waits for the result of each round before it can begin the next. So the second hash of one unit is computed
+/// abreast with the first hash of the unit after it: two chains of rounds, in no more code than one. At the ends of the
+/// range one of the two is a hash of nothing, whose result nobody reads.
 #[inline(always)]
 pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut HitBuffer) {
     let search = FoldedSearch::new(input);
     let lane_numbers = L::lane_numbers_in_top_byte();
     let lanes = L::COUNT as u32;
     let mut schedule = [L::splat(0); 64];
-    let mut group = first - first % lanes;
-    loop {
-        let nonce_words = L::splat(group.swap_bytes()).add(lane_numbers);
-        fill_schedule(&mut schedule, nonce_words, &search.sums);
-        for (index, start) in search.starts[..search.count].iter().enumerate() {
-            let last_words = last_state_words(nonce_words, start, &schedule, &search.sums);
-            if last_words.some_lane_is_zero_under(search.zero_mask) {
-                let mut words = [0; LANES_MAX];
-                last_words.store(&mut words);
-                let found = Found { midstate: index as u8, group, range: (first, last), bound: input.top_word_max };
-                found.report(&words[..L::COUNT], hits);
-            }
+    let mut nonce_words = L::splat(0);
+    let mut digest = [L::splat(0); 8];
+    let mut half_done: Option<Unit> = None;
+    let mut unit = Some(Unit { midstate: 0, group: first - first % lanes });
+    while unit.is_some() || half_done.is_some() {
+        let current = unit.unwrap_or_default();
+        if current.midstate == 0 {
+            nonce_words = L::splat(current.group.swap_bytes()).add(lane_numbers);
+            fill_schedule(&mut schedule, nonce_words, &search.sums);
         }
-        if last - group < lanes {
-            break;
+        let start = &search.starts[usize::from(current.midstate)];
+        let (next_digest, last_words) = two_hashes(nonce_words, start, &schedule, &search.sums, digest);
+        if let Some(Unit { midstate, group }) = half_done
+            && last_words.some_lane_is_zero_under(search.zero_mask)
+        {
+            let mut words = [0; LANES_MAX];
+            last_words.store(&mut words);
+            let found = Found { midstate, group, range: (first, last), bound: input.top_word_max };
+            found.report(&words[..L::COUNT], hits);
         }
-        group += lanes;
+        digest = next_digest;
+        half_done = unit;
+        unit = unit.and_then(|unit| unit.next(search.count, lanes, last));
+    }
+}
+
+/// What is hashed at once: a group of nonces under one midstate.
+#[derive(Clone, Copy, Default)]
+struct Unit {
+    midstate: u8,
+    group: u32,
+}
+
+impl Unit {
+    /// The same group under the next midstate, or the next group of the range.
+    #[inline(always)]
+    fn next(self, midstates: usize, lanes: u32, last: u32) -> Option<Self> {
+        let midstate = self.midstate + 1;
+        if usize::from(midstate) < midstates {
+            return Some(Self { midstate, ..self });
+        }
+        (last - self.group >= lanes).then(|| Self { midstate: 0, group: self.group + lanes })
     }
 }
 
@@ -135,33 +164,46 @@ fn fill_schedule<L: Lanes>(schedule: &mut Schedule<L>, nonce_words: L, sums: &[u
     schedule[63] = word::<L, NonceBlock, 63>(&window, sums);
 }
 
-/// The last word of the double hash, as the state holds it (the top word with its bytes reversed).
+/// The digest of one unit's headers, and, round by round beside it, the last word of the double hash of the unit before,
+/// whose `digest` is given: as the state holds it (the top word with its bytes reversed).
 #[inline(always)]
-fn last_state_words<L: Lanes>(nonce_words: L, start: &Start, schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
-    let mut state = start.rounds.rounds(nonce_words, [None, None, None]);
-    each_round!(T in FIRST_WHOLE_ROUND..=62 => {
-        let kw = if const { varies::<NonceBlock>(T) } { schedule[T] } else { L::splat(K[T].wrapping_add(sums[T])) };
-        state = state.round(kw);
-    });
-    last_word_of_digest(state.last_round(schedule[63], &start.midstate))
-}
-
-/// The last state word of the hash of a digest.
-#[inline(always)]
-pub(super) fn last_word_of_digest<L: Lanes>(digest: [L; 8]) -> L {
-    let sums = const { &Padded::<8>::sums(DIGEST_BITS) };
+fn two_hashes<L: Lanes>(
+    nonce_words: L,
+    start: &Start,
+    schedule: &Schedule<L>,
+    sums: &[u32; 64],
+    digest: [L; 8],
+) -> ([L; 8], L) {
+    let digest_sums = const { &Padded::<8>::sums(DIGEST_BITS) };
     let mut window = eight_words(digest);
-    let mut state = rounds_from_iv(&window);
+    let mut second = rounds_from_iv(&window);
+    let mut first = start.rounds.rounds(nonce_words, [None, None, None]);
     each_round!(T in 4..=LAST_FULL_ROUND => {
-        let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
-        state = state.round(kw);
+        let kw = scheduled::<L, Padded<8>, T>(&mut window, digest_sums);
+        second = second.round(kw);
+        first = first.round(header_kw::<L, { abreast(T) }>(schedule, sums));
     });
     each_round!(T in FIRST_E_ONLY_ROUND..=LAST_E_ONLY_ROUND => {
-        let kw = scheduled::<L, Padded<8>, T>(&mut window, sums);
-        state = state.round_e_only(kw);
+        let kw = scheduled::<L, Padded<8>, T>(&mut window, digest_sums);
+        second = second.round_e_only(kw);
+        first = first.round(header_kw::<L, { abreast(T) }>(schedule, sums));
     });
-    let kw = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, sums).add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7])));
-    state.next_e(kw)
+    let last_word = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, digest_sums);
+    let top = second.next_e(last_word.add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7]))));
+    (first.last_round(schedule[63], &start.midstate), top)
+}
+
+/// The round of a header's second block that stands beside round `t` of its digest: rounds 7 to 63 beside 4 to 60.
+const fn abreast(t: usize) -> usize {
+    let round = t + FIRST_WHOLE_ROUND - 4;
+    // Held in range for rounds that `each_round!` leaves out.
+    if round > 63 { 63 } else { round }
+}
+
+/// A round's constant plus its word, in a header's second block.
+#[inline(always)]
+fn header_kw<L: Lanes, const T: usize>(schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
+    if const { varies::<NonceBlock>(T) } { schedule[T] } else { L::splat(K[T].wrapping_add(sums[T])) }
 }
 
 /// A group of nonces in which a hit is likely.
