@@ -99,6 +99,10 @@ impl Contestant for DeviceRunner {
         self.question.items
     }
 
+    fn hands(&self) -> usize {
+        self.backends.len()
+    }
+
     fn wrong(&self) -> Option<String> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

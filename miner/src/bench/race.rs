@@ -19,6 +19,10 @@ pub(super) trait Contestant {
     fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError>;
     /// Hashes, headers or nodes of one portion.
     fn items_per_ticket(&self) -> u64;
+    /// How many hands share a lap's portions: a lap of as many for each leaves no hand idle at its end.
+    fn hands(&self) -> usize {
+        1
+    }
     /// What was wrong with its answers so far.
     fn wrong(&self) -> Option<String>;
 }
@@ -67,14 +71,15 @@ pub(super) fn race<B: Beside>(
     Ok(Figures { median, min: rates[0], max: rates[LAPS - 1], versus, wrong })
 }
 
-/// How many portions fill a lap of that length; at least one.
+/// How many portions fill a lap of that length: as many for each hand, at least one.
 fn tickets_for(runner: &mut dyn Contestant, lap: Duration) -> Result<u64, CommandError> {
     let mut tickets = 1;
     loop {
         let took = runner.lap(tickets)?;
         if took >= TRIAL.min(lap) {
             let wanted = tickets as f64 * lap.as_secs_f64() / took.as_secs_f64();
-            return Ok((wanted.round() as u64).max(1));
+            let hands = runner.hands().max(1) as u64;
+            return Ok((wanted / hands as f64).round().max(1.0) as u64 * hands);
         }
         tickets *= 2;
     }
@@ -123,6 +128,7 @@ mod tests {
     /// Takes a fixed time a portion, without waiting for it.
     struct Clockwork {
         per_ticket: Duration,
+        hands: usize,
         laps: usize,
         wrong: Option<String>,
     }
@@ -134,6 +140,9 @@ mod tests {
         }
         fn items_per_ticket(&self) -> u64 {
             100
+        }
+        fn hands(&self) -> usize {
+            self.hands
         }
         fn wrong(&self) -> Option<String> {
             self.wrong.clone()
@@ -147,7 +156,7 @@ mod tests {
     }
 
     fn clockwork(millis: u64) -> Clockwork {
-        Clockwork { per_ticket: Duration::from_millis(millis), laps: 0, wrong: None }
+        Clockwork { per_ticket: Duration::from_millis(millis), hands: 1, laps: 0, wrong: None }
     }
 
     #[test]
@@ -159,6 +168,14 @@ mod tests {
         assert_eq!(figures.versus.len(), 1);
         assert!((figures.versus[0].1 - 4.0).abs() < 1e-9);
         assert!(fast.laps > LAPS && slow[0].laps > LAPS);
+    }
+
+    #[test]
+    fn every_hand_has_as_many_portions_of_a_lap_as_the_others() {
+        for (hands, lap, expected) in [(1, 17, 17), (2, 17, 18), (3, 16, 15), (4, 1, 4)] {
+            let mut clockwork = Clockwork { hands, ..clockwork(1) };
+            assert_eq!(tickets_for(&mut clockwork, Duration::from_millis(lap)).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -76,6 +76,10 @@ impl Contestant for Yardstick {
         ITEMS as u64
     }
 
+    fn hands(&self) -> usize {
+        self.threads
+    }
+
     /// It is what the answers are compared with.
     fn wrong(&self) -> Option<String> {
         None
