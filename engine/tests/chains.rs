@@ -226,6 +226,63 @@ fn a_part_that_cannot_be_read_makes_the_verdict_incomplete_and_a_fault_before_it
 }
 
 #[test]
+fn a_part_that_cannot_be_read_is_told_wherever_it_stands_and_nobody_waits_for_ever() {
+    let policy = EnginePolicy { segment_headers: 16, segments_per_stream: 8, ..EnginePolicy::default() };
+    let engine = Engine::builder().gpu(false).threads(Some(2)).policy(policy).build().unwrap();
+    // Every place in the first eight segments, at their edges and in their last eleven headers.
+    for at in (0..8 * 16 * 80).step_by(80 * 3 + 1) {
+        let shelf = Shelf { bytes: chain(), unreadable: at..at + 1 };
+        let report = verify_shelf(&engine, shelf, 0);
+        assert!(matches!(report.verdict, Verdict::Incomplete(_)), "{at}: {report:?}");
+        assert!(report.count <= at / 80, "{at}: {report:?}");
+    }
+}
+
+/// A file whose bytes change after they were read so many times.
+struct Changing {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    reads_left: std::sync::atomic::AtomicUsize,
+}
+
+impl ReadAt for Changing {
+    fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let left = self.reads_left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        let bytes = if left.is_ok() { &self.before } else { &self.after };
+        room.copy_from_slice(&bytes[offset as usize..][..room.len()]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_never_valid() {
+    let policy = EnginePolicy { segment_headers: 16, segments_per_stream: 8, ..EnginePolicy::default() };
+    let engine = Engine::builder().gpu(false).threads(Some(1)).policy(policy).build().unwrap();
+    let before = chain();
+    let mut after = before.clone();
+    // Another chain from height 10 on, honest in itself up to the end of the first segment.
+    let mut last = BlockHeader::from_wire(after[9 * 80..10 * 80].first_chunk().unwrap());
+    for height in 10..16 {
+        last = sealed(BlockHeader { prev_block_hash: last.hash(), time: last.time + 61, ..last }, &engine);
+        after[height * 80..][..80].copy_from_slice(&last.to_wire());
+    }
+    for reads_left in 0..12 {
+        let file: Arc<dyn ReadAt> =
+            Arc::new(Changing { before: before.clone(), after: after.clone(), reads_left: reads_left.into() });
+        let mut verifier = engine.verifier(request()).unwrap();
+        let (mut from, len) = (0, before.len() as u64);
+        while from < len {
+            from += verifier.take_from_file(&file, from, len - from).unwrap();
+        }
+        let report = verifier.finish(None);
+        // Bytes that were all read before or all after are a chain or break a link; a mixture is neither.
+        let seen_whole = reads_left >= 6;
+        assert!(seen_whole || report.verdict != Verdict::Valid, "{reads_left}: {report:?}");
+    }
+}
+
+#[test]
 fn after_a_fault_the_rest_is_taken_and_not_hashed() {
     let engine = engine(1, 16, "portable");
     let mut headers = chain();

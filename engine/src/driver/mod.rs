@@ -342,7 +342,7 @@ impl Driver {
             return None;
         }
         // Segments of a chain whose verdict stands are of no use to anybody.
-        let task = std::iter::from_fn(|| self.checks.pop_front()).find(|task| !task.stream.is_decided())?;
+        let task = std::iter::from_fn(|| self.checks.pop_front()).find(CheckTask::is_wanted)?;
         Some((InFlight::Check(task.clone()), Work::Check(task)))
     }
 
@@ -391,6 +391,8 @@ impl Driver {
                         job.give_back(lease);
                     }
                 }
+                // Nobody will take it any more.
+                InFlight::Check(task) if self.stopped => task.stream.abandon(),
                 InFlight::Check(task) => self.checks.push_front(task),
                 InFlight::Canary => {}
             }

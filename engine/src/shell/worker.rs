@@ -82,13 +82,14 @@ impl Worker {
         loop {
             while flights.len() < backend.depth() {
                 let Some(assignment) = self.next(flights.is_empty()) else { break };
-                if flights.is_empty() {
-                    waiting_since = Instant::now();
-                }
                 let Some(batch) = assignment.work.batch() else {
                     self.control.with(|driver| driver.dropped(self.number, assignment.seq));
                     continue;
                 };
+                // Not before: a batch may have been read from a slow file.
+                if flights.is_empty() {
+                    waiting_since = Instant::now();
+                }
                 match backend.submit(batch) {
                     Ok(ticket) => flights.push_back(Flight { ticket, assignment }),
                     Err(error) => return Stopped::Failed(error),

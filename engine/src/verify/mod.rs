@@ -19,6 +19,7 @@ use crossbeam::sync::Parker;
 
 use self::filling::Filling;
 use self::permits::{Permit, Permits};
+use self::segment::Unread;
 use crate::driver::CheckTask;
 use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
@@ -86,6 +87,8 @@ pub struct Progress {
     pub validated_through: Option<u64>,
     /// A fault was found; the rest of the input can not change the verdict.
     pub fault_found: bool,
+    /// Nothing that comes can change the verdict: a fault, a part that cannot be read, no device left.
+    pub is_decided: bool,
 }
 
 /// What the sender of a chain says it has sent.
@@ -231,7 +234,12 @@ impl Verifier {
         let mut tasks = Vec::with_capacity(permits.len());
         for permit in permits {
             let taken = self.received_bytes - before;
-            tasks.push(self.segment_of_file(file, from + taken, len - taken, permit)?);
+            match self.segment_of_file(file, from + taken, len - taken, permit) {
+                Ok(task) => tasks.push(task),
+                // What was taken before is told first; the next call meets the same error.
+                Err(_) if taken > 0 => break,
+                Err(error) => return Err(error),
+            }
         }
         self.control.add_checks(tasks);
         Ok(self.received_bytes - before)
@@ -246,10 +254,11 @@ impl Verifier {
         permit: Permit,
     ) -> io::Result<CheckTask> {
         let count = (len / HEADER_LEN as u64).min(self.segment_headers());
-        let before = self.history;
-        file::advance(&mut self.history, self.stream.parameters(), &**file, from, count)?;
-        let file = Arc::clone(file);
-        let segment = self.stream.segment_of_file(self.sequence, before, count as usize, file, from, permit);
+        let mut after = self.history;
+        file::advance(&mut after, self.stream.parameters(), &**file, from, count)?;
+        let unread = Unread { file: Arc::clone(file), from, after };
+        let segment = self.stream.segment_of_file(self.sequence, self.history, count as usize, unread, permit);
+        self.history = after;
         self.received_bytes += count * HEADER_LEN as u64;
         Ok(self.task_of(segment))
     }

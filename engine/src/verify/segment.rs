@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use cityseal_chain::History;
+use cityseal_chain::{History, Parameters};
 use cityseal_hash::HEADER_LEN;
 
 use super::file::ReadAt;
@@ -30,10 +30,12 @@ pub(crate) struct Segment {
 }
 
 /// What is still to be read.
-struct Unread {
-    file: Arc<dyn ReadAt>,
+pub(super) struct Unread {
+    pub(super) file: Arc<dyn ReadAt>,
     /// Where it begins in the file, in bytes.
-    from: u64,
+    pub(super) from: u64,
+    /// What comes before the segment behind this one, as its maker saw it.
+    pub(super) after: History,
 }
 
 impl std::fmt::Debug for Unread {
@@ -49,9 +51,9 @@ impl Segment {
         Self { place, count, headers: Arc::new(headers).into(), unread: Mutex::new(None), permit }
     }
 
-    /// A segment of `count` headers that stand in a file, from byte `from` on.
-    pub(super) fn of_file(place: Place, count: usize, file: Arc<dyn ReadAt>, from: u64, permit: Permit) -> Self {
-        let unread = Mutex::new(Some(Unread { file, from }));
+    /// A segment of `count` headers that stand in a file.
+    pub(super) fn of_file(place: Place, count: usize, unread: Unread, permit: Permit) -> Self {
+        let unread = Mutex::new(Some(unread));
         Self { place, count, headers: OnceLock::new(), unread, permit }
     }
 
@@ -68,18 +70,24 @@ impl Segment {
     /// The headers; reads them where nobody has yet.
     ///
     /// # Errors
-    /// What the file says; it will not be asked again.
-    pub(crate) fn load(&self) -> io::Result<Arc<Vec<u8>>> {
+    /// What the file says, or that it changed since the segment was made: the next one would be judged after headers that
+    /// nobody has seen. The file will not be asked again.
+    pub(crate) fn load(&self, parameters: &Parameters) -> io::Result<Arc<Vec<u8>>> {
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(headers) = self.headers.get() {
             return Ok(Arc::clone(headers));
         }
-        let Some(Unread { file, from }) = unread.take() else {
+        let Some(Unread { file, from, after }) = unread.take() else {
             return Err(io::Error::other("the file could not be read before"));
         };
         let mut buffer = self.permit.buffer();
         buffer.resize(self.count * HEADER_LEN, 0);
         file.read_exact_at(&mut buffer, from)?;
+        let mut found = self.place.before;
+        found.advance(parameters, &buffer);
+        if found != after {
+            return Err(io::Error::other("the file changed while it was read"));
+        }
         Ok(Arc::clone(self.headers.get_or_init(|| Arc::new(buffer))))
     }
 }

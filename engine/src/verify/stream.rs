@@ -7,9 +7,8 @@ use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, ju
 use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
-use super::file::ReadAt;
 use super::permits::{Permit, Permits};
-use super::segment::{Place, Segment};
+use super::segment::{Place, Segment, Unread};
 use super::{Finish, Progress, VerifyReport};
 use crate::{DeviceShare, DeviceStatus, EnginePolicy};
 
@@ -87,17 +86,16 @@ impl Stream {
         Segment::of_headers(self.next_place(sequence, before), headers, permit)
     }
 
-    /// The next segment, of `count` headers that stand in a file, from byte `from` on.
+    /// The next segment, of `count` headers that stand in a file.
     pub(super) fn segment_of_file(
         &self,
         sequence: u64,
         before: History,
         count: usize,
-        file: Arc<dyn ReadAt>,
-        from: u64,
+        unread: Unread,
         permit: Permit,
     ) -> Segment {
-        Segment::of_file(self.next_place(sequence, before), count, file, from, permit)
+        Segment::of_file(self.next_place(sequence, before), count, unread, permit)
     }
 
     fn next_place(&self, sequence: u64, before: History) -> Place {
@@ -197,14 +195,24 @@ impl Stream {
 
     /// Whether nothing that comes can change the verdict.
     pub(crate) fn is_decided(&self) -> bool {
+        self.lock().is_decided()
+    }
+
+    /// Whether the verdict may still depend on a segment.
+    pub(crate) fn wants(&self, segment: &Segment) -> bool {
         let state = self.lock();
-        state.joined.fault.is_some() || state.unreadable.is_some() || state.abandoned
+        let behind = state.unreadable.is_some_and(|(sequence, _)| sequence <= segment.place.sequence);
+        state.joined.fault.is_none() && !state.abandoned && !behind
     }
 
     pub(super) fn progress(&self, received: u64) -> Progress {
         let state = self.lock();
-        let validated_through = state.joined.last_height();
-        Progress { received, validated_through, fault_found: state.joined.fault.is_some() }
+        Progress {
+            received,
+            validated_through: state.joined.last_height(),
+            fault_found: state.joined.fault.is_some(),
+            is_decided: state.is_decided(),
+        }
     }
 
     pub(super) fn wait_until_settled(&self) {
@@ -264,6 +272,10 @@ impl State {
             return Some(Cut::Unreadable { offset });
         }
         (bytes > 0).then_some(Cut::WithinHeader { offset: received_bytes - bytes, bytes })
+    }
+
+    fn is_decided(&self) -> bool {
+        self.joined.fault.is_some() || self.unreadable.is_some() || self.abandoned
     }
 
     /// Whether nothing more will come, or nothing that could change the verdict.

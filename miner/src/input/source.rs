@@ -49,8 +49,25 @@ pub trait ChainSink {
 /// An open input.
 struct Source {
     reader: Box<dyn Read>,
-    /// The same, where it is a file that can be read anywhere, and its length in bytes.
-    file: Option<(Arc<File>, u64)>,
+    /// The same, where it is a regular file.
+    file: Option<RegularFile>,
+}
+
+struct RegularFile {
+    /// What the reader reads from.
+    cursor: Arc<File>,
+    /// What can be read anywhere without moving that.
+    anywhere: Arc<dyn ReadAt>,
+    /// In bytes, when it was opened.
+    len: u64,
+}
+
+impl RegularFile {
+    /// Windows moves the cursor with every read: there the file is opened once more.
+    fn new(path: &Path, cursor: &Arc<File>, len: u64) -> io::Result<Self> {
+        let anywhere = if cfg!(windows) { Arc::new(File::open(path)?) } else { Arc::clone(cursor) };
+        Ok(Self { cursor: Arc::clone(cursor), anywhere, len })
+    }
 }
 
 /// Why the input could not be read to its end.
@@ -260,17 +277,22 @@ impl FilePlace<'_> {
         offset: &mut u64,
         sink: &mut dyn ChainSink,
     ) -> io::Result<ControlFlow<()>> {
-        let Some((file, len)) = &source.file else { return Ok(ControlFlow::Continue(())) };
-        let anywhere: Arc<dyn ReadAt> = Arc::<File>::clone(file);
-        while let Some(taken) = sink.take_from(&anywhere, *offset, len.saturating_sub(*offset), self.file) {
-            match taken? {
-                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
-                ControlFlow::Continue(0) => break,
-                ControlFlow::Continue(bytes) => *offset += bytes,
+        let Some(file) = &source.file else { return Ok(ControlFlow::Continue(())) };
+        let begin = *offset;
+        while let Some(taken) = sink.take_from(&file.anywhere, *offset, file.len.saturating_sub(*offset), self.file) {
+            match taken {
+                // Some files look regular and can only be read in order.
+                Err(error) if *offset == begin && error.kind() == io::ErrorKind::NotSeekable => break,
+                Err(error) => return Err(error),
+                Ok(ControlFlow::Break(())) => return Ok(ControlFlow::Break(())),
+                Ok(ControlFlow::Continue(0)) => break,
+                Ok(ControlFlow::Continue(bytes)) => *offset += bytes,
             }
         }
-        // Whoever reads on does so where the parts end.
-        file.as_ref().seek(SeekFrom::Start(*offset))?;
+        if *offset != begin {
+            // Whoever reads on does so where the parts end.
+            file.cursor.as_ref().seek(SeekFrom::Start(*offset))?;
+        }
         Ok(ControlFlow::Continue(()))
     }
 
@@ -306,8 +328,9 @@ fn open(path: &Path) -> Result<Source, InputError> {
     let refuse = |source| InputError::Open { path: path.into(), source };
     let file = Arc::new(File::open(path).map_err(refuse)?);
     let metadata = file.metadata().map_err(refuse)?;
-    let reader = Box::new(Arc::clone(&file));
-    Ok(Source { reader, file: metadata.is_file().then_some((file, metadata.len())) })
+    let regular =
+        metadata.is_file().then(|| RegularFile::new(path, &file, metadata.len())).transpose().map_err(refuse)?;
+    Ok(Source { reader: Box::new(file), file: regular })
 }
 
 /// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.

@@ -114,7 +114,7 @@ impl Call {
             if let Step::Finish(finish) = upload.take(message).await? {
                 return off_the_runtime(move || upload.finish(finish)).await;
             }
-            if upload.progress().fault_found {
+            if upload.progress().is_decided {
                 // Nothing that follows can change the verdict: the rest of the upload is not waited for.
                 break;
             }

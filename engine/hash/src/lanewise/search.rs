@@ -1,7 +1,7 @@
 //! The nonce search over lanes: double SHA-256 of headers that differ in the nonce, as far as the top word of the hash
 //! needs it. It reports lanes whose top word is within the bound; it compares no more than that word.
 
-use super::lanes::{LANES_MAX, Lanes};
+use super::lanes::{LANES_MAX, Lanes, small_sigma0, small_sigma1};
 use super::message::{
     NonceBlock, Padded, Shape, Window, each_round, eight_words, four_words, known_sums, varies, word,
 };
@@ -102,7 +102,7 @@ pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hit
     let search = FoldedSearch::new(input);
     let lane_numbers = L::lane_numbers_in_top_byte();
     let lanes = L::COUNT as u32;
-    let mut schedule = [L::splat(0); 64];
+    let mut schedule = Schedule::new();
     let mut nonce_words = L::splat(0);
     let mut digest = [L::splat(0); 8];
     let mut half_done: Option<Unit> = None;
@@ -111,7 +111,7 @@ pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hit
         let current = unit.unwrap_or_default();
         if current.midstate == 0 {
             nonce_words = L::splat(current.group.swap_bytes()).add(lane_numbers);
-            fill_schedule(&mut schedule, nonce_words, &search.sums);
+            schedule.fill(nonce_words, &search.sums);
         }
         let start = &search.starts[usize::from(current.midstate)];
         let (next_digest, last_words) = two_hashes(nonce_words, start, &schedule, &search.sums, digest);
@@ -148,20 +148,56 @@ impl Unit {
     }
 }
 
-/// The second block's schedule as far as it is computed, each word with its round constant added.
-type Schedule<L> = [L; 64];
+/// The second block's schedule as far as it is computed.
+struct Schedule<L> {
+    /// Each word with its round constant added, but for the last: that round adds its constant together with the midstate.
+    kw: [L; 64],
+    /// The words alone.
+    words: [L; 64],
+}
 
-/// Expands the schedule: done once for all midstates.
-#[inline(always)]
-fn fill_schedule<L: Lanes>(schedule: &mut Schedule<L>, nonce_words: L, sums: &[u32; 64]) {
-    let zero = L::splat(0);
-    let mut window: Window<L> = four_words([zero, zero, zero, nonce_words]);
-    each_round!(T in FIRST_COMPUTED..=62 => {
-        window[T % 16] = word::<L, NonceBlock, T>(&window, sums);
-        schedule[T] = window[T % 16].add(L::splat(K[T]));
-    });
-    // The last round adds its constant together with the midstate.
-    schedule[63] = word::<L, NonceBlock, 63>(&window, sums);
+/// From here on every term of a word varies, and the words are made in a loop: straight-line code of all of them, beside
+/// the rounds, would fill a core's first-level cache to its last byte, and fall to half of its speed where it misses it.
+const FIRST_ALIKE: usize = 34;
+
+impl<L: Lanes> Schedule<L> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { kw: [L::splat(0); 64], words: [L::splat(0); 64] }
+    }
+
+    /// Expands it from the nonces: done once for all midstates.
+    #[inline(always)]
+    fn fill(&mut self, nonce_words: L, sums: &[u32; 64]) {
+        let zero = L::splat(0);
+        let mut window: Window<L> = four_words([zero, zero, zero, nonce_words]);
+        each_round!(T in FIRST_COMPUTED..=33 => {
+            window[T % 16] = word::<L, NonceBlock, T>(&window, sums);
+            self.set(T, window[T % 16]);
+        });
+        // The two words before stay in registers: the next two wait for them.
+        let mut before = [self.words[FIRST_ALIKE - 2], self.words[FIRST_ALIKE - 1]];
+        for t in (FIRST_ALIKE..62).step_by(2) {
+            before = [self.next(t, before[0]), self.next(t + 1, before[1])];
+            self.set(t, before[0]);
+            self.set(t + 1, before[1]);
+        }
+        self.set(62, self.next(62, before[0]));
+        self.kw[63] = self.next(63, before[1]);
+    }
+
+    /// Word `t`, all of whose terms vary; `before` is word `t` - 2.
+    #[inline(always)]
+    fn next(&self, t: usize, before: L) -> L {
+        let [word16, word15, word7] = [16, 15, 7].map(|distance| self.words[t - distance]);
+        word16.add(small_sigma0(word15)).add(word7).add(small_sigma1(before))
+    }
+
+    #[inline(always)]
+    fn set(&mut self, t: usize, word: L) {
+        self.words[t] = word;
+        self.kw[t] = word.add(L::splat(K[t]));
+    }
 }
 
 /// The digest of one unit's headers, and, round by round beside it, the last word of the double hash of the unit before,
@@ -190,7 +226,7 @@ fn two_hashes<L: Lanes>(
     });
     let last_word = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, digest_sums);
     let top = second.next_e(last_word.add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7]))));
-    (first.last_round(schedule[63], &start.midstate), top)
+    (first.last_round(schedule.kw[63], &start.midstate), top)
 }
 
 /// The round of a header's second block that stands beside round `t` of its digest: rounds 7 to 63 beside 4 to 60.
@@ -203,7 +239,7 @@ const fn abreast(t: usize) -> usize {
 /// A round's constant plus its word, in a header's second block.
 #[inline(always)]
 fn header_kw<L: Lanes, const T: usize>(schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
-    if const { varies::<NonceBlock>(T) } { schedule[T] } else { L::splat(K[T].wrapping_add(sums[T])) }
+    if const { varies::<NonceBlock>(T) } { schedule.kw[T] } else { L::splat(K[T].wrapping_add(sums[T])) }
 }
 
 /// A group of nonces in which a hit is likely.
