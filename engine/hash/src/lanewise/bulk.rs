@@ -16,6 +16,10 @@ pub(crate) trait Row {
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8];
 }
 
+/// How far ahead memory is asked for. A group takes half a microsecond, a few times as long as main memory; without asking,
+/// batches larger than the caches run at two thirds of their speed.
+const PREFETCHED_GROUPS: usize = 2;
+
 /// Hashes packed messages into as many digests, in wire order.
 ///
 /// # Panics
@@ -25,7 +29,10 @@ pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]])
     assert_eq!(rows.len(), R::LEN * digests.len(), "{} bytes a message", R::LEN);
     let mut ragged_rows = CacheAligned([0; LANES_MAX * HEADER_LEN]);
     let mut ragged_digests = [[0; 32]; LANES_MAX];
-    for (rows, digests) in rows.chunks(R::LEN * L::COUNT).zip(digests.chunks_mut(L::COUNT)) {
+    let group_len = R::LEN * L::COUNT;
+    let mut ahead = rows.chunks(group_len).skip(PREFETCHED_GROUPS);
+    for (rows, digests) in rows.chunks(group_len).zip(digests.chunks_mut(L::COUNT)) {
+        ahead.next().into_iter().for_each(L::prefetch);
         let count = digests.len();
         let whole = count == L::COUNT;
         if !whole {

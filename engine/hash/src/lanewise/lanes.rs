@@ -32,6 +32,10 @@ pub(crate) trait Lanes: Copy {
     /// Writes the lanes to the front of `words`.
     fn store(self, words: &mut [u32; LANES_MAX]);
 
+    /// Asks for bytes that will be read soon. It changes no answer.
+    #[inline(always)]
+    fn prefetch(_bytes: &[u8]) {}
+
     /// Reads four big-endian words at `offset` of each of `COUNT` rows that lie `stride` bytes apart: word `i` of row `r`
     /// becomes lane `r` of vector `i`.
     ///

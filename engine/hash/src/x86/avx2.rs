@@ -95,6 +95,11 @@ impl Lanes for Ymm {
     }
 
     #[inline(always)]
+    fn prefetch(bytes: &[u8]) {
+        super::prefetch(bytes);
+    }
+
+    #[inline(always)]
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4] {
         assert!(stride * (COUNT - 1) + offset + 16 <= rows.len(), "rows end before the last word");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of all 8 rows inside `rows`.
