@@ -7,6 +7,7 @@
 mod blocks;
 mod detect;
 mod hex_lines;
+mod open;
 mod packed;
 mod places;
 mod raw_block;

@@ -1,6 +1,5 @@
 //! Feeds the decoders from files and stdin, in large reads and constant memory.
 
-use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::sync::Arc;
 use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
+use super::open::{Source, is_stdin, name, open, sizes};
 use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
 
 /// Bytes of one read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.
@@ -46,30 +46,6 @@ pub trait ChainSink {
     }
 }
 
-/// An open input.
-struct Source {
-    reader: Box<dyn Read>,
-    /// The same, where it is a regular file.
-    file: Option<RegularFile>,
-}
-
-struct RegularFile {
-    /// What the reader reads from.
-    cursor: Arc<File>,
-    /// What can be read anywhere without moving that.
-    anywhere: Arc<dyn ReadAt>,
-    /// In bytes, when it was opened.
-    len: u64,
-}
-
-impl RegularFile {
-    /// Windows moves the cursor with every read: there the file is opened once more.
-    fn new(path: &Path, cursor: &Arc<File>, len: u64) -> io::Result<Self> {
-        let anywhere = if cfg!(windows) { Arc::new(File::open(path)?) } else { Arc::clone(cursor) };
-        Ok(Self { cursor: Arc::clone(cursor), anywhere, len })
-    }
-}
-
 /// Why the input could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -103,14 +79,6 @@ pub enum InputError {
     /// `-` was given twice.
     #[error("stdin (-) can be read only once")]
     StdinTwice,
-}
-
-fn name(path: &Path) -> String {
-    if is_stdin(path) { "stdin".into() } else { path.display().to_string() }
-}
-
-fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 /// Several files as one chain, in one format.
@@ -321,37 +289,6 @@ impl HeaderSink for Tagged<'_> {
     }
 }
 
-fn open(path: &Path) -> Result<Source, InputError> {
-    if is_stdin(path) {
-        return Ok(Source { reader: Box::new(io::stdin().lock()), file: None });
-    }
-    let refuse = |source| InputError::Open { path: path.into(), source };
-    let file = Arc::new(File::open(path).map_err(refuse)?);
-    let metadata = file.metadata().map_err(refuse)?;
-    let regular =
-        metadata.is_file().then(|| RegularFile::new(path, &file, metadata.len())).transpose().map_err(refuse)?;
-    Ok(Source { reader: Box::new(file), file: regular })
-}
-
-/// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.
-fn sizes(paths: &[PathBuf]) -> Result<Option<u64>, InputError> {
-    let mut total = Some(0);
-    for path in paths {
-        let size = if is_stdin(path) { None } else { size(path)? };
-        total = total.zip(size).map(|(total, size)| total + size);
-    }
-    Ok(total)
-}
-
-fn size(path: &Path) -> Result<Option<u64>, InputError> {
-    let refuse = |source| InputError::Open { path: path.into(), source };
-    let metadata = fs::metadata(path).map_err(refuse)?;
-    if metadata.is_dir() {
-        return Err(refuse(io::ErrorKind::IsADirectory.into()));
-    }
-    Ok(metadata.is_file().then_some(metadata.len()))
-}
-
 /// Reads until `bytes` bytes are there or the file ends, into `reuse`'s room; a pipe gives less at a time than is wanted.
 fn read_up_to(stream: &mut dyn Read, bytes: usize, reuse: &mut Vec<u8>) -> io::Result<Vec<u8>> {
     let mut buffer = std::mem::take(reuse);
@@ -363,6 +300,8 @@ fn read_up_to(stream: &mut dyn Read, bytes: usize, reuse: &mut Vec<u8>) -> io::R
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[derive(Default)]
