@@ -12,11 +12,12 @@ struct Entries {
     hash_headers: HashRows,
     hash_nodes: HashRows,
     hash_nodes_rfc6962: HashRows,
+    hash_messages: unsafe fn(&[&[u8]], &mut [[u8; 32]]),
 }
 
 type HashRows = unsafe fn(&[u8], &mut [[u8; 32]]);
 
-/// Names the four entry functions of a module.
+/// Names the entry functions of a module.
 macro_rules! entries_of {
     ($($module:ident)::+) => {
         Entries {
@@ -24,6 +25,7 @@ macro_rules! entries_of {
             hash_headers: $($module)::+::hash_headers,
             hash_nodes: $($module)::+::hash_nodes,
             hash_nodes_rfc6962: $($module)::+::hash_nodes_rfc6962,
+            hash_messages: $($module)::+::hash_messages,
         }
     };
 }
@@ -190,6 +192,17 @@ impl HashKernel {
     pub fn hash_nodes_rfc6962(self, nodes: &[u8], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_nodes_rfc6962)(nodes, out) }
+        self.spoil(out);
+    }
+
+    /// Double SHA-256 of messages that all take the same number of blocks ([`message_blocks`](crate::message_blocks)); the
+    /// digests are in wire order.
+    ///
+    /// # Panics
+    /// If the messages take different numbers of blocks, or are not as many as the digests of `out`.
+    pub fn hash_messages(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
+        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        unsafe { (self.entries.hash_messages)(messages, out) }
         self.spoil(out);
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn holds(kernel: HashKernel) -> bool {
         && [0, u32::MAX].into_iter().all(|nonce| judges_edge_nonce(kernel, nonce))
         && hashes_headers(kernel)
         && hashes_nodes(kernel)
+        && hashes_messages(kernel)
 }
 
 fn genesis_input(midstates: &[Midstate], top_word_max: u32) -> SearchInput<'_> {
@@ -102,4 +103,15 @@ fn hashes_nodes(kernel: HashKernel) -> bool {
     kernel.hash_nodes_rfc6962(nodes.as_flattened(), &mut digests);
     let prefixed = nodes.iter().zip(&digests).all(|(node, digest)| sha256(&[&[0x01], &node[..]].concat()) == *digest);
     twice && prefixed
+}
+
+/// Messages of one block and of two, at the edges of their lengths.
+fn hashes_messages(kernel: HashKernel) -> bool {
+    let bytes: [u8; 119] = core::array::from_fn(|i| (i as u8).wrapping_mul(29));
+    [&[0_usize, 1, 54, 55][..], &[56, 63, 64, 65, 118, 119]].iter().all(|lengths| {
+        let messages: Vec<&[u8]> = (0..RAGGED).map(|i| &bytes[..lengths[i % lengths.len()]]).collect();
+        let mut digests = [[0; 32]; RAGGED];
+        kernel.hash_messages(&messages, &mut digests);
+        messages.iter().zip(&digests).all(|(message, digest)| double_sha256(message) == *digest)
+    })
 }

@@ -68,6 +68,14 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     }
 }
 
+/// Hashes messages twice.
+pub(crate) fn hash_messages(messages: &[&[u8]], digests: &mut [[u8; 32]]) {
+    crate::assert_alike(messages, digests.len());
+    for (message, digest) in messages.iter().zip(digests) {
+        *digest = crate::double_sha256(message);
+    }
+}
+
 fn compressed(blocks: &[[u8; 64]]) -> [u32; 8] {
     let mut state = IV;
     compress256(&mut state, blocks);

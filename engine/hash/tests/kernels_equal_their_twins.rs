@@ -74,8 +74,40 @@ fn bound() -> impl Strategy<Value = u32> {
     ]
 }
 
+/// Messages of random bytes that take so many blocks each.
+fn messages_alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    (1..6_usize).prop_flat_map(|blocks| {
+        let shortest = (64 * (blocks - 1)).saturating_sub(8);
+        let message = prop::collection::vec(any::<u8>(), shortest..=64 * blocks - 9);
+        prop::collection::vec(message, 0..40)
+    })
+}
+
+#[test]
+fn messages_of_unlike_lengths_are_refused_by_every_kernel() {
+    for kernel in HashKernel::all_available() {
+        for (lengths, digests) in [([55, 56], 2), ([1, 1], 1), ([1, 1], 3)] {
+            let messages = lengths.map(|len| vec![0; len]);
+            let messages = messages.each_ref().map(|message| &message[..]);
+            let refused = std::panic::catch_unwind(|| kernel.hash_messages(&messages, &mut vec![[0; 32]; digests]));
+            assert!(refused.is_err(), "{}: {lengths:?} into {digests}", kernel.name());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn messages_of_as_many_blocks_equal_their_twin_whatever_their_lengths(messages in messages_alike()) {
+        let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+        let expected: Vec<[u8; 32]> = slices.iter().map(|message| double_sha256(message)).collect();
+        for kernel in HashKernel::all_available() {
+            let mut digests = vec![[0; 32]; slices.len()];
+            kernel.hash_messages(&slices, &mut digests);
+            prop_assert_eq!(&digests, &expected, "{}", kernel.name());
+        }
+    }
 
     #[test]
     fn every_kernel_finds_what_hashing_whole_headers_finds(blocks in blocks(), range in range(), bound in bound()) {

@@ -7,6 +7,7 @@
 pub(crate) mod bulk;
 pub(crate) mod lanes;
 pub(crate) mod message;
+pub(crate) mod messages;
 pub(crate) mod rounds;
 pub(crate) mod search;
 

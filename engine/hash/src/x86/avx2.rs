@@ -11,7 +11,7 @@ use core::arch::x86_64::{
 
 use crate::lanewise::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, hash_rows};
 use crate::lanewise::lanes::{LANES_MAX, Lanes};
-use crate::lanewise::search;
+use crate::lanewise::{messages, search};
 use crate::{HitBuffer, SearchInput};
 
 /// Lanes of one vector.
@@ -212,4 +212,10 @@ pub(crate) fn hash_nodes(nodes: &[u8], digests: &mut [[u8; 32]]) {
 #[target_feature(enable = "avx2")]
 pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     hash_rows::<Ymm, PrefixedNodeRow>(nodes, digests);
+}
+
+/// Hashes messages twice.
+#[target_feature(enable = "avx2")]
+pub(crate) fn hash_messages(messages: &[&[u8]], digests: &mut [[u8; 32]]) {
+    messages::hash_messages::<Ymm>(messages, digests);
 }
