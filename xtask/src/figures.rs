@@ -74,7 +74,7 @@ fn replaced(text: &str, tables: &str) -> Outcome<String> {
 fn records() -> Outcome<Vec<(String, String)>> {
     let folder = workspace_root().join("bench-results");
     let mut files = Vec::new();
-    for machine in entries(&folder)? {
+    for machine in entries(&folder)?.into_iter().filter(|path| path.is_dir()) {
         files.extend(entries(&machine)?.into_iter().filter(|file| file.extension().is_some_and(|e| e == "json")));
     }
     // A record's name begins with its day.
