@@ -10,7 +10,8 @@ use std::time::Duration;
 use cityseal_hash::{HashKernel, Hit};
 
 use crate::{
-    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report, Ticket,
+    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report,
+    SearchReport, Ticket,
 };
 
 /// What the fake does with a batch.
@@ -210,8 +211,7 @@ impl Lie {
     fn tell(&self, mut report: Report, behaviour: Behaviour) -> Report {
         match (&mut report, behaviour) {
             (Report::Search(search), Behaviour::MissedHits | Behaviour::Zeros) => {
-                search.hits.clear();
-                search.overflow = false;
+                *search = SearchReport::default();
             }
             (Report::Search(search), Behaviour::FalseHits | Behaviour::WrongHashes) => {
                 if search.hits.first() != self.false_hit.as_ref() {
