@@ -25,6 +25,8 @@ pub enum Behaviour {
     Lost,
     /// Never answers.
     Hung,
+    /// Never returns from `collect`: its thread is lost.
+    Stuck,
     /// Leaves out the hits of a search.
     MissedHits,
     /// Adds a hit that is none.
@@ -181,6 +183,9 @@ impl Backend for Fake {
                 std::thread::park_timeout(timeout);
                 Ok(None)
             }
+            Behaviour::Stuck => loop {
+                std::thread::park();
+            },
             Behaviour::Late => {
                 self.queue.push_front((ticket, batch, Behaviour::Honest));
                 Ok(None)
