@@ -62,15 +62,16 @@ impl Worker {
         while let Some(mut backend) = open.take() {
             match self.serve_caught(&mut *backend) {
                 Stopped::Dismissed => {}
+                // The driver is told first: what the device held is lent again before anybody waits for its end.
                 Stopped::Lied(caught) => {
-                    drop(backend);
                     let number = self.number;
                     let after = self.control.with(|driver| driver.lied(number, &caught, Instant::now()));
+                    drop(backend);
                     open = self.reopen(after);
                 }
                 Stopped::Failed(error) => {
-                    abandon(backend, &error);
                     let after = self.failed(&error);
+                    abandon(backend, &error);
                     open = self.reopen(after);
                 }
             }
