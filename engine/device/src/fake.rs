@@ -10,7 +10,8 @@ use std::time::Duration;
 use cityseal_hash::{HashKernel, Hit};
 
 use crate::{
-    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report, Ticket,
+    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, HeaderBits, OpenError, Opener, Report,
+    Ticket,
 };
 
 /// What the fake does with a batch.
@@ -24,9 +25,9 @@ pub enum Behaviour {
     Lost,
     /// Never answers.
     Hung,
-    /// Leaves out the hits of a search.
+    /// Leaves out the hits of a search; says of checked headers that none passed.
     MissedHits,
-    /// Adds a hit that is none.
+    /// Adds a hit that is none; says of checked headers that all passed.
     FalseHits,
     /// Answers as an untouched buffer would: no hits, hashes of zero.
     Zeros,
@@ -222,8 +223,22 @@ impl Lie {
             (Report::Hashes(hashes), Behaviour::WrongHashes | Behaviour::FalseHits | Behaviour::MissedHits) => {
                 hashes[0][31] ^= 1;
             }
+            (Report::Bits(bits), behaviour) => lie_about_bits(bits, behaviour),
             (Report::Search(_) | Report::Hashes(_), _) => {}
         }
         report
+    }
+}
+
+fn lie_about_bits(bits: &mut HeaderBits, behaviour: Behaviour) {
+    match behaviour {
+        Behaviour::MissedHits => bits.passed.fill(false),
+        Behaviour::FalseHits => bits.passed.fill(true),
+        Behaviour::Zeros => {
+            bits.passed.fill(false);
+            bits.last_hash = [0; 32];
+        }
+        Behaviour::WrongHashes => bits.last_hash[31] ^= 1,
+        Behaviour::Honest | Behaviour::Late | Behaviour::Lost | Behaviour::Hung | Behaviour::Panics => {}
     }
 }

@@ -161,7 +161,7 @@ impl Worker {
                 self.accept_hashes(task, seq, &hashes, done.busy).map(|()| Some(hashes))
             }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
-            (Work::Search { .. }, Report::Hashes(_)) | (Work::Check(_), Report::Search(_)) => {
+            (Work::Search { .. } | Work::Check(_), _) => {
                 Err(Stopped::Lied("answered another kind of question".to_owned()))
             }
         }
