@@ -63,8 +63,14 @@ struct SearchBatch {
     hits_max: u32,
     // An odd number that is the batch's own.
     tag: u32,
-    unused_10: u32,
-    unused_11: u32,
+    // The canary: a nonce that is no hit and must be noticed all the same. Its hash's state word 7, itself, its midstate
+    // (of none, where nothing is planted).
+    planted_state_7: u32,
+    planted_nonce: u32,
+    planted_midstate: u32,
+    unused_13: u32,
+    unused_14: u32,
+    unused_15: u32,
     rotations: Rotations,
     fixed: FixedWords,
     midstates: array<MidstateWords, 8>,
@@ -77,7 +83,8 @@ struct SearchResults {
     hits: atomic<u32>,
     // Not zero where a hit found no slot.
     overflow: atomic<u32>,
-    unused_3: u32,
+    // The tag, where the planted nonce was met with the hash that it must have.
+    planted_seen: atomic<u32>,
     // Nonce and midstate of each hit, in no order.
     slots: array<vec2<u32>>,
 }
@@ -88,10 +95,15 @@ struct SearchResults {
 override WORKGROUP_SIZE: u32 = 128u;
 
 // Keeps the nonce if the hash with this state word 7 is a hit: the top word of a hash is that word, read in the other byte
-// order.
+// order. Notes the planted nonce.
 fn report(state_7: u32, nonce: u32, midstate: u32) {
-    if (state_7 & batch.reject_mask) != 0u {
+    let is_planted_word = state_7 == batch.planted_state_7;
+    // One branch for both: nearly every nonce leaves here.
+    if !(((state_7 & batch.reject_mask) == 0u) | is_planted_word) {
         return;
+    }
+    if is_planted_word && nonce == batch.planted_nonce && midstate == batch.planted_midstate {
+        atomicStore(&results.planted_seen, batch.tag);
     }
     let in_range = batch.nonce_first <= nonce && nonce <= batch.nonce_last;
     if !in_range || swap_bytes(state_7) > batch.top_word_max {

@@ -38,6 +38,17 @@ impl NonceRange {
     }
 }
 
+/// A nonce of a search that the device must notice although its hash is no hit: a canary inside the running work.
+///
+/// A device that misses hits leaves no trace of it. Of this one nonce whoever asks knows the hash, so that its absence shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Planted {
+    /// Which nonce of which midstate.
+    pub at: Hit,
+    /// The top word of its hash, as its planter computed it.
+    pub top_word: u32,
+}
+
 /// A question: which nonces of a range give, with one of up to eight midstates, a hash whose top word is small?
 #[derive(Clone, Debug)]
 pub struct SearchBatch {
@@ -50,6 +61,7 @@ pub struct SearchBatch {
     pub top_word_max: u32,
     /// How many hits may be reported; with more the report's `overflow` is set.
     pub hits_max: usize,
+    planted: Option<Planted>,
 }
 
 impl SearchBatch {
@@ -69,7 +81,26 @@ impl SearchBatch {
             "1 to {MIDSTATES_MAX} midstates, not {}",
             midstates.len()
         );
-        Self { midstates, tail, nonces, top_word_max, hits_max }
+        Self { midstates, tail, nonces, top_word_max, hits_max, planted: None }
+    }
+
+    /// The same question with a canary in it: [`SearchReport::planted_seen`] is to be true.
+    ///
+    /// # Panics
+    /// If the planted nonce is not one of the batch's: a broken promise of the caller.
+    #[must_use]
+    pub fn with_planted(mut self, planted: Planted) -> Self {
+        let Hit { midstate, nonce } = planted.at;
+        let is_inside =
+            usize::from(midstate) < self.midstates.len() && self.nonces.first() <= nonce && nonce <= self.nonces.last();
+        assert!(is_inside, "{planted:?} is not in {:?}", self.nonces);
+        self.planted = Some(planted);
+        self
+    }
+
+    /// The canary, where there is one.
+    pub const fn planted(&self) -> Option<Planted> {
+        self.planted
     }
 
     /// The midstates, 1 to 8; a hit names one by its index.
@@ -215,6 +246,9 @@ pub struct SearchReport {
     pub hits: Vec<Hit>,
     /// There were more hits than the batch allowed.
     pub overflow: bool,
+    /// The planted nonce was met and has the top word that was told. False where nothing was planted. An overflow does not
+    /// touch it.
+    pub planted_seen: bool,
 }
 
 /// What a device claims about a batch.
@@ -233,7 +267,9 @@ impl Report {
     /// Whether two reports make the same claim. Two overflows agree, since an overflowed list means nothing.
     pub fn agrees(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Search(one), Self::Search(two)) => one.overflow && two.overflow || one == two,
+            (Self::Search(one), Self::Search(two)) if one.overflow && two.overflow => {
+                one.planted_seen == two.planted_seen
+            }
             _ => self == other,
         }
     }

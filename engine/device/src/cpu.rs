@@ -7,7 +7,7 @@ use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
 
 use crate::{
     Backend, Batch, BatchLimits, CheckAnswer, CheckBatch, Completed, DeviceError, DeviceInfo, DeviceKind, HeaderBits,
-    NodeRule, OpenError, Opener, Report, SearchBatch, SearchReport, Ticket,
+    NodeRule, OpenError, Opener, Planted, Report, SearchBatch, SearchReport, Ticket,
 };
 
 /// The id and the name of the CPU as a device.
@@ -73,7 +73,19 @@ impl CpuBackend {
         let input = SearchInput { midstates: batch.midstates(), tail: batch.tail, top_word_max: batch.top_word_max };
         let mut hits = HitBuffer::new(batch.hits_max);
         self.kernel.scan(&input, batch.nonces.first(), batch.nonces.last(), &mut hits);
-        SearchReport { overflow: hits.overflow(), hits: hits.into_sorted() }
+        let planted_seen = batch.planted().is_some_and(|planted| self.has_top_word(&input, planted));
+        SearchReport { overflow: hits.overflow(), hits: hits.into_sorted(), planted_seen }
+    }
+
+    /// Whether a nonce has just the top word that is told: within that bound it is a hit, and within no lower one.
+    fn has_top_word(&self, input: &SearchInput<'_>, Planted { at, top_word }: Planted) -> bool {
+        let midstates = std::slice::from_ref(&input.midstates[usize::from(at.midstate)]);
+        let is_within = |top_word_max| {
+            let mut hits = HitBuffer::new(1);
+            self.kernel.scan(&SearchInput { midstates, top_word_max, ..*input }, at.nonce, at.nonce, &mut hits);
+            !hits.as_slice().is_empty()
+        };
+        is_within(top_word) && !top_word.checked_sub(1).is_some_and(is_within)
     }
 }
 

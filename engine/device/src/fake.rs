@@ -11,7 +11,7 @@ use cityseal_hash::{HashKernel, Hit};
 
 use crate::{
     Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, HeaderBits, OpenError, Opener, Report,
-    Ticket,
+    SearchReport, Ticket,
 };
 
 /// What the fake does with a batch.
@@ -25,6 +25,8 @@ pub enum Behaviour {
     Lost,
     /// Never answers.
     Hung,
+    /// Never returns from `collect`: its thread is lost.
+    Stuck,
     /// Leaves out the hits of a search; says of checked headers that none passed.
     MissedHits,
     /// Adds a hit that is none; says of checked headers that all passed.
@@ -181,6 +183,9 @@ impl Backend for Fake {
                 std::thread::park_timeout(timeout);
                 Ok(None)
             }
+            Behaviour::Stuck => loop {
+                std::thread::park();
+            },
             Behaviour::Late => {
                 self.queue.push_front((ticket, batch, Behaviour::Honest));
                 Ok(None)
@@ -211,8 +216,7 @@ impl Lie {
     fn tell(&self, mut report: Report, behaviour: Behaviour) -> Report {
         match (&mut report, behaviour) {
             (Report::Search(search), Behaviour::MissedHits | Behaviour::Zeros) => {
-                search.hits.clear();
-                search.overflow = false;
+                *search = SearchReport::default();
             }
             (Report::Search(search), Behaviour::FalseHits | Behaviour::WrongHashes) => {
                 if search.hits.first() != self.false_hit.as_ref() {
@@ -239,6 +243,11 @@ fn lie_about_bits(bits: &mut HeaderBits, behaviour: Behaviour) {
             bits.last_hash = [0; 32];
         }
         Behaviour::WrongHashes => bits.last_hash[31] ^= 1,
-        Behaviour::Honest | Behaviour::Late | Behaviour::Lost | Behaviour::Hung | Behaviour::Panics => {}
+        Behaviour::Honest
+        | Behaviour::Late
+        | Behaviour::Lost
+        | Behaviour::Hung
+        | Behaviour::Stuck
+        | Behaviour::Panics => {}
     }
 }

@@ -17,7 +17,9 @@ mod info;
 pub mod known_answers;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
-pub use batch::{Batch, CheckAnswer, CheckBatch, MerkleBatch, NodeRule, NonceRange, Report, SearchBatch, SearchReport};
+pub use batch::{
+    Batch, CheckAnswer, CheckBatch, MerkleBatch, NodeRule, NonceRange, Planted, Report, SearchBatch, SearchReport,
+};
 pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;

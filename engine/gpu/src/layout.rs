@@ -70,8 +70,14 @@ pub struct SearchWords {
     pub hits_max: u32,
     /// The batch's own odd number.
     pub tag: u32,
+    /// State word 7 of the planted nonce's hash.
+    pub planted_state_7: u32,
+    /// The planted nonce, as a number.
+    pub planted_nonce: u32,
+    /// Index of its midstate; past every midstate where nothing is planted.
+    pub planted_midstate: u32,
     /// To a multiple of 16 bytes.
-    pub unused: [u32; 2],
+    pub unused: [u32; 3],
     /// What the loaded form of the shaders rotates by.
     pub rotations: Rotations,
     /// What the host computed for the batch.
@@ -90,8 +96,8 @@ pub struct ResultsHead {
     pub hits: u32,
     /// Not zero where a hit found no slot.
     pub overflow: u32,
-    /// To a multiple of 16 bytes.
-    pub unused: u32,
+    /// The tag, where the planted nonce was met.
+    pub planted_seen: u32,
 }
 
 /// One hit of a search.

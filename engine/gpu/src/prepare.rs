@@ -106,6 +106,9 @@ pub fn search_words(batch: &SearchBatch, block_bits: u32, tag: u32) -> SearchWor
         reject_mask: reject_mask(batch.top_word_max),
         hits_max: batch.hits_max as u32,
         tag,
+        planted_state_7: batch.planted().map_or(0, |planted| planted.top_word.swap_bytes()),
+        planted_nonce: batch.planted().map_or(0, |planted| planted.at.nonce),
+        planted_midstate: batch.planted().map_or(u32::MAX, |planted| u32::from(planted.at.midstate)),
         fixed: FixedWords::of(tail),
         midstates,
         ..SearchWords::default()

@@ -30,8 +30,9 @@ pub(crate) fn read_search(
     let (head, slots) = bytes.split_at(HEAD_BYTES);
     let head: ResultsHead = bytemuck::pod_read_unaligned(head);
     demand_finished(head.finished, tag, blocks)?;
+    let planted_seen = planted_seen(head.planted_seen, tag, batch)?;
     if head.overflow != 0 {
-        return Ok(SearchReport { hits: Vec::new(), overflow: true });
+        return Ok(SearchReport { hits: Vec::new(), overflow: true, planted_seen });
     }
     let count = head.hits as usize;
     if count > batch.hits_max {
@@ -42,7 +43,15 @@ pub(crate) fn read_search(
     hits.sort_unstable();
     match hits.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(malformed(format!("nonce {} is reported twice", pair[0].nonce))),
-        None => Ok(SearchReport { hits, overflow: false }),
+        None => Ok(SearchReport { hits, overflow: false, planted_seen }),
+    }
+}
+
+fn planted_seen(mark: u32, tag: u32, batch: &SearchBatch) -> Result<bool, DeviceError> {
+    match mark {
+        0 => Ok(false),
+        _ if mark == tag && batch.planted().is_some() => Ok(true),
+        _ => Err(malformed(format!("the mark {mark:#010x} beside a planted nonce"))),
     }
 }
 
@@ -98,7 +107,7 @@ const fn malformed(what: String) -> DeviceError {
 
 #[cfg(test)]
 mod tests {
-    use cityseal_device::NonceRange;
+    use cityseal_device::{NonceRange, Planted};
     use cityseal_hash::Midstate;
 
     use super::*;
@@ -158,6 +167,20 @@ mod tests {
         }
         let contradiction = read_search(&results(head(2, 4), &[]), &batch(), TAG, 2);
         assert!(matches!(contradiction, Err(DeviceError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_planted_nonce_is_seen_by_the_batch_s_own_mark_alone() {
+        let planted = Planted { at: Hit { midstate: 1, nonce: 120 }, top_word: 7 };
+        let with = batch().with_planted(planted);
+        let read = |mark, batch: &SearchBatch| {
+            let bytes = results(ResultsHead { planted_seen: mark, ..head(2, 0) }, &[]);
+            read_search(&bytes, batch, TAG, 2).map(|report| report.planted_seen)
+        };
+        assert_eq!((read(TAG, &with), read(0, &with), read(0, &batch())), (Ok(true), Ok(false), Ok(false)));
+        for (mark, batch) in [(1, &with), (TAG + 2, &with), (TAG, &batch())] {
+            assert!(matches!(read(mark, batch), Err(DeviceError::Malformed { .. })), "{mark:#x}");
+        }
     }
 
     #[test]

@@ -89,6 +89,9 @@ fn the_structs_of_the_search_are_those_of_the_host() {
             reject_mask,
             hits_max,
             tag,
+            planted_state_7,
+            planted_nonce,
+            planted_midstate,
             rotations,
             fixed,
             midstates
@@ -128,7 +131,7 @@ fn the_structs_of_the_search_are_those_of_the_host() {
 fn the_results_of_the_search_are_laid_out_as_the_host_reads_them() {
     let (module, _) = parse(Shader::SearchOne, Variant::ALL[0]);
     let (members, _) = without_unused(layout_of(&module, "SearchResults"));
-    let (mut expected, head) = host_layout!(ResultsHead { finished, hits, overflow });
+    let (mut expected, head) = host_layout!(ResultsHead { finished, hits, overflow, planted_seen });
     expected.push(("slots".to_owned(), head));
     assert_eq!(members, expected);
     assert_eq!((size_of::<Slot>(), offset_of!(Slot, nonce), offset_of!(Slot, midstate)), (8, 0, 4));

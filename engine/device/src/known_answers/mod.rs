@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use cityseal_hash::{HEADER_LEN, HashKernel, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
 
 use crate::{
-    Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, NodeRule, NonceRange, Report, SearchBatch,
+    Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, NodeRule, NonceRange, Planted, Report,
+    SearchBatch, SearchReport,
 };
 
 /// The header of Bitcoin's first block, whose nonce every miner knows.
@@ -117,11 +118,11 @@ fn ask(backend: &mut dyn Backend, case: Case) -> Result<Passed, Failure> {
 
 fn describe(report: &Report) -> String {
     match report {
-        Report::Search(search) if search.overflow => "more hits than asked for".to_owned(),
+        Report::Search(search) if search.overflow => format!("more hits than asked for{}", planted_words(search)),
         Report::Search(search) => {
             let first: Vec<String> =
                 search.hits.iter().take(3).map(|hit| format!("{}:{}", hit.midstate, hit.nonce)).collect();
-            format!("{} hits [{}]", search.hits.len(), first.join(" "))
+            format!("{} hits [{}]{}", search.hits.len(), first.join(" "), planted_words(search))
         }
         Report::Hashes(hashes) => format!("{} hashes of digest {}", hashes.len(), digest(hashes.as_flattened())),
         Report::Bits(bits) => {
@@ -135,6 +136,10 @@ fn describe(report: &Report) -> String {
 fn digest(bytes: &[u8]) -> String {
     let [a, b, c, d, ..] = cityseal_hash::sha256(bytes);
     format!("{a:02x}{b:02x}{c:02x}{d:02x}")
+}
+
+const fn planted_words(search: &SearchReport) -> &'static str {
+    if search.planted_seen { ", and what was planted" } else { "" }
 }
 
 fn search_cases() -> Vec<Case> {
@@ -154,14 +159,50 @@ fn search_cases() -> Vec<Case> {
     for midstates in [2, 3, 4, MIDSTATES_MAX] {
         cases.push(search_case("several midstates", midstates, 5_000, 5_000 + SPAN / 4, 0x01ff_ffff, 512));
     }
+    cases.extend(planted_cases());
     cases
+}
+
+/// Canaries inside a batch, at its ends and among hits, and one whose word is another.
+fn planted_cases() -> [Case; 5] {
+    let planted = |name, midstates, at: Hit, top_word_max, told: fn(u32) -> u32| {
+        let case = search_case(name, midstates, 7_000, 7_000 + SPAN, top_word_max, 64);
+        let Batch::Search(search) = case.batch else { unreachable!("a search case holds a search") };
+        let planted = Planted { at, top_word: told(top_word_of(&search, at)) };
+        let batch = Batch::Search(search.with_planted(planted));
+        Case { name, expected: twin_answer(&batch), batch }
+    };
+    let at = |midstate, nonce| Hit { midstate, nonce };
+    [
+        planted("a planted nonce", 1, at(0, 9_876), 0, |word| word),
+        planted("a planted first nonce, among hits", 1, at(0, 7_000), 0x00ff_ffff, |word| word),
+        planted("a planted last nonce of the last midstate", 4, at(3, 7_000 + SPAN), 0, |word| word),
+        planted("a planted nonce with more hits than asked for", 1, at(0, 8_000), u32::MAX, |word| word),
+        planted("a planted nonce whose word is another", 1, at(0, 9_876), 0, |word| word ^ 1),
+    ]
+}
+
+/// The top word of one hash of a search, found by halving: it is the lowest bound that makes its nonce a hit.
+fn top_word_of(search: &SearchBatch, at: Hit) -> u32 {
+    let midstate = search.midstates()[usize::from(at.midstate)];
+    let nonce = NonceRange::new(at.nonce, at.nonce).expect("a range of one nonce");
+    let is_within = |bound| {
+        let own = SearchBatch::new(vec![midstate], search.tail, nonce, bound, 1);
+        twin_answer(&Batch::Search(own)) != Report::Search(SearchReport::default())
+    };
+    let (mut low, mut high) = (0, u32::MAX);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_within(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
 }
 
 /// A search whose answer is a fact: with a bound of zero only the genesis nonce hits.
 fn genesis_case(name: &'static str, first: u32, last: u32) -> Case {
     let mut case = search_case(name, 1, first, last, 0, 64);
     let hits = vec![Hit { midstate: 0, nonce: GENESIS_NONCE }];
-    case.expected = Report::Search(crate::SearchReport { hits, overflow: false });
+    case.expected = Report::Search(SearchReport { hits, ..SearchReport::default() });
     case
 }
 
