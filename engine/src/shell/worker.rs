@@ -167,7 +167,7 @@ impl Worker {
                 self.accept_hashes(task, (seq, recheck_every), &hashes, done.busy).map(|()| Some(hashes))
             }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
-            (Work::Search { .. }, Report::Hashes(_)) | (Work::Check(_), Report::Search(_)) => {
+            (Work::Search { .. } | Work::Check(_), _) => {
                 Err(Stopped::Lied(Caught::wrong("answered another kind of question")))
             }
         }
