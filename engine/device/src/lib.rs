@@ -15,6 +15,7 @@ pub mod fake;
 mod header_bits;
 mod info;
 pub mod known_answers;
+mod trees;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
 pub use batch::{
@@ -24,3 +25,4 @@ pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;
 pub use info::{BatchLimits, DeviceInfo, DeviceKind};
+pub use trees::{TreeRoot, TreesBatch};
