@@ -34,7 +34,7 @@ fn template() -> SealTemplate {
 
 fn search(template: &SealTemplate, number: u32) -> Search {
     // Every second one has several versions; the first begins at nonce 0, where a slot that was never written points.
-    let versions = VersionRun::new(0, if number % 2 == 0 { 1 } else { 4 }).unwrap();
+    let versions = VersionRun::new(0, if number.is_multiple_of(2) { 1 } else { 4 }).unwrap();
     let (first, last) = (number * NONCES, (number + 1) * NONCES - 1);
     let time = template.header().time;
     let region = Region { extranonce: 0, versions, time, nonces: NonceSpan::new(first, last).unwrap() };
