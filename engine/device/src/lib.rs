@@ -15,6 +15,7 @@ pub mod fake;
 mod header_bits;
 mod info;
 pub mod known_answers;
+mod messages;
 mod trees;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
@@ -25,4 +26,5 @@ pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;
 pub use info::{BatchLimits, DeviceInfo, DeviceKind};
+pub use messages::{HashTimes, MESSAGE_LEN_MAX, MessagesBatch};
 pub use trees::{TreeRoot, TreesBatch};

@@ -3,6 +3,7 @@
 //! depend on any of our kernels.
 
 mod bits;
+mod messages;
 mod trees;
 
 use std::sync::Arc;
@@ -91,11 +92,12 @@ pub fn cases(backend: &dyn Backend) -> Vec<Case> {
     let mut cases = search_cases();
     cases.retain(|case| match &case.batch {
         Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
-        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => true,
+        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => true,
     });
     cases.extend(hash_cases());
     cases.extend(bits::cases());
     cases.extend(trees::cases());
+    cases.extend(messages::cases());
     cases
 }
 
