@@ -1,7 +1,7 @@
 // Hashes many items of one size: each invocation one item.
 //
-// Written by hand. It is joined with one entry point (headers.wgsl, nodes.wgsl, rfc6962_nodes.wgsl), the text that it
-// calls, one that defines the rotations and one that defines ch and maj; shaders/README.md shows how.
+// Written by hand. It is joined with one entry point (headers.wgsl, header_bits.wgsl, nodes.wgsl, rfc6962_nodes.wgsl), the
+// texts that it calls, one that defines the rotations and one that defines ch and maj; shaders/README.md shows how.
 
 struct HashBatch {
     // How many items there are. Invocations beyond them do nothing.
@@ -11,12 +11,6 @@ struct HashBatch {
     unused_2: u32,
     unused_3: u32,
     rotations: Rotations,
-}
-
-// The state of SHA-256, or a hash: words 0 to 3, words 4 to 7.
-struct Hash {
-    low: vec4<u32>,
-    high: vec4<u32>,
 }
 
 @group(0) @binding(0) var<uniform> batch: HashBatch;
@@ -29,11 +23,7 @@ struct Hash {
 
 override WORKGROUP_SIZE: u32 = 128u;
 
-fn swap_each(x: vec4<u32>) -> vec4<u32> {
-    return vec4<u32>(swap_bytes(x.x), swap_bytes(x.y), swap_bytes(x.z), swap_bytes(x.w));
-}
-
 fn put(item: u32, state: Hash) {
-    hashes[item] = Hash(swap_each(state.low), swap_each(state.high));
+    hashes[item] = swap_hash(state);
     marks[item] = batch.tag + item;
 }

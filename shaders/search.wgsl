@@ -97,10 +97,12 @@ override WORKGROUP_SIZE: u32 = 128u;
 // Keeps the nonce if the hash with this state word 7 is a hit: the top word of a hash is that word, read in the other byte
 // order. Notes the planted nonce.
 fn report(state_7: u32, nonce: u32, midstate: u32) {
-    if (state_7 & batch.reject_mask) != 0u && state_7 != batch.planted_state_7 {
+    let is_planted_word = state_7 == batch.planted_state_7;
+    // One branch for both: nearly every nonce leaves here.
+    if !(((state_7 & batch.reject_mask) == 0u) | is_planted_word) {
         return;
     }
-    if state_7 == batch.planted_state_7 && nonce == batch.planted_nonce && midstate == batch.planted_midstate {
+    if is_planted_word && nonce == batch.planted_nonce && midstate == batch.planted_midstate {
         atomicStore(&results.planted_seen, batch.tag);
     }
     let in_range = batch.nonce_first <= nonce && nonce <= batch.nonce_last;

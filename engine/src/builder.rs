@@ -34,8 +34,22 @@ pub struct EnginePolicy {
     pub versions_per_batch: usize,
     /// A device that is not the CPU is asked a question with a known answer after so many batches. Default 32.
     pub canary_every: u32,
-    /// A batch that takes longer makes its device hung. Default 5 s.
+    /// How much a worker claims of a job at once, in time at its own rate: batches are cut from the claim, and others may
+    /// take half of what is left of it. Default 1 s.
+    pub claim_time: Duration,
+    /// A batch that takes longer makes its device hung. Default 4 s, so that with the time below a hang is seen within 5 s.
     pub hang_after: Duration,
+    /// How much longer the thread of a device may be silent before it is taken to be stuck inside the driver. Default 500 ms.
+    pub stuck_after: Duration,
+    /// How long a device that was caught in a wrong answer gets no work; four times as long each time. Default 60 s.
+    pub quarantine_first: Duration,
+    /// A device that was caught more often than this gets no work any more. Default 3.
+    pub strikes_max: u32,
+    /// How many known questions in a row a device must answer after its quarantine, one behind each batch, before it is
+    /// believed as before. Default 256.
+    pub probation_canaries: u32,
+    /// After so long without a wrong answer one strike is forgotten. Default 1 h.
+    pub strike_forgotten_after: Duration,
     /// Pause before a lost device is opened again; it doubles each time. Default 1 s.
     pub reopen_first: Duration,
     /// How often a lost device is opened again in a row. Default 6: 1, 2, 4, 8, 16, 32 s.
@@ -50,6 +64,8 @@ pub struct EnginePolicy {
     pub check_share_min: f64,
     /// One in so many header hashes of a device that is not the CPU is hashed again. Default 1,024.
     pub recheck_every: usize,
+    /// The same while the device is on probation. Default 16.
+    pub recheck_every_on_probation: usize,
 }
 
 impl Default for EnginePolicy {
@@ -62,7 +78,13 @@ impl Default for EnginePolicy {
             hits_max: 4_096,
             versions_per_batch: 4,
             canary_every: 32,
-            hang_after: Duration::from_secs(5),
+            claim_time: Duration::from_secs(1),
+            hang_after: Duration::from_secs(4),
+            stuck_after: Duration::from_millis(500),
+            quarantine_first: Duration::from_mins(1),
+            strikes_max: 3,
+            probation_canaries: 256,
+            strike_forgotten_after: Duration::from_hours(1),
             reopen_first: Duration::from_secs(1),
             reopen_tries: 6,
             progress_interval: Duration::from_millis(100),
@@ -70,6 +92,7 @@ impl Default for EnginePolicy {
             segments_per_stream: 8,
             check_share_min: 0.25,
             recheck_every: 1_024,
+            recheck_every_on_probation: 16,
         }
     }
 }
@@ -81,6 +104,14 @@ impl EnginePolicy {
             return AfterFailure::Retire;
         }
         AfterFailure::ReopenAfter(self.reopen_first * 2_u32.saturating_pow(failures.saturating_sub(1)))
+    }
+
+    /// What a worker does after its device was caught for the `strikes`-th time.
+    pub(crate) fn quarantine_after(&self, strikes: u32) -> AfterFailure {
+        if strikes > self.strikes_max {
+            return AfterFailure::Retire;
+        }
+        AfterFailure::ReopenAfter(self.quarantine_first * 4_u32.saturating_pow(strikes.saturating_sub(1)))
     }
 }
 

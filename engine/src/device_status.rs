@@ -1,5 +1,7 @@
 //! How each device stands, and who did how much.
 
+use std::time::Instant;
+
 use cityseal_device::DeviceInfo;
 
 /// Whether a device works, and why not.
@@ -13,9 +15,22 @@ pub enum DeviceState {
         /// The reason.
         reason: String,
     },
-    /// Caught in a wrong answer; it takes no more work.
+    /// Was caught in a wrong answer and has served its quarantine: it takes work, and is asked a known question behind each
+    /// batch.
+    Probation {
+        /// What it was caught in.
+        reason: String,
+    },
+    /// Caught in a wrong answer; it takes no work.
     Quarantined {
         /// What it was caught in.
+        reason: String,
+        /// When it is tried again; `None`: never.
+        until: Option<Instant>,
+    },
+    /// Its thread is stuck inside the driver; what it held is done by others.
+    Hung {
+        /// What happened.
         reason: String,
     },
     /// Lost or hung; it is opened again after a pause.
@@ -36,7 +51,9 @@ impl DeviceState {
         match self {
             Self::Ready => "ready",
             Self::LeftOut { .. } => "left-out",
+            Self::Probation { .. } => "probation",
             Self::Quarantined { .. } => "quarantined",
+            Self::Hung { .. } => "hung",
             Self::Reopening { .. } => "reopening",
             Self::Failed { .. } => "failed",
         }
@@ -47,7 +64,9 @@ impl DeviceState {
         match self {
             Self::Ready => None,
             Self::LeftOut { reason }
-            | Self::Quarantined { reason }
+            | Self::Probation { reason }
+            | Self::Quarantined { reason, .. }
+            | Self::Hung { reason }
             | Self::Reopening { reason }
             | Self::Failed { reason } => Some(reason),
         }
@@ -69,6 +88,19 @@ pub struct DeviceStatus {
     pub headers: u64,
     /// Its measured search rate over all its workers, in hashes per second.
     pub rate_hz: Option<f64>,
+    /// How often it was caught in a wrong answer, less what was forgotten since.
+    pub strikes: u32,
+    /// Answers that were known to be there: nonces planted in its batches, and known questions. None for the CPU.
+    pub canaries: u64,
+    /// How many of them it missed.
+    pub canaries_missed: u64,
+}
+
+impl DeviceStatus {
+    /// The share of known answers that the device missed; `None` where it was not tried.
+    pub fn false_negative_rate(&self) -> Option<f64> {
+        (self.canaries > 0).then(|| self.canaries_missed as f64 / self.canaries as f64)
+    }
 }
 
 /// What one device did for one job or one chain.

@@ -1,7 +1,34 @@
 //! The CPU's judgement over what devices claim. A hit becomes a seal only here.
 
 use cityseal_chain::{BlockHash, CandidateRefused, Region, Seal, SealTemplate};
-use cityseal_device::{SearchBatch, SearchReport};
+use cityseal_device::{Planted, SearchBatch, SearchReport};
+use cityseal_hash::Hit;
+
+/// What a device was caught in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Caught {
+    /// It did not notice a nonce that was planted in its batch.
+    #[error("missed nonce {nonce}, which was planted in its batch")]
+    MissedPlanted { nonce: u32 },
+    /// It answered a canary wrongly.
+    #[error("gave a wrong answer to a question whose answer is known")]
+    Canary,
+    /// It claimed what is not so.
+    #[error("{what}")]
+    Wrong { what: String },
+}
+
+impl Caught {
+    /// It claimed what is not so.
+    pub(crate) fn wrong(what: impl Into<String>) -> Self {
+        Self::Wrong { what: what.into() }
+    }
+
+    /// Whether it missed an answer that is known to be there.
+    pub(crate) const fn is_miss(&self) -> bool {
+        matches!(self, Self::MissedPlanted { .. } | Self::Canary)
+    }
+}
 
 /// What remains of a search report when the CPU has looked at it.
 #[derive(Debug, Default)]
@@ -16,34 +43,56 @@ pub(crate) struct Judged {
 /// word alone.
 ///
 /// # Errors
-/// What the device was caught in, in words.
+/// What the device was caught in.
 pub(crate) fn judge_search(
     template: &SealTemplate,
     region: &Region,
     batch: &SearchBatch,
     report: SearchReport,
-) -> Result<Judged, String> {
+) -> Result<Judged, Caught> {
+    if let Some(Planted { at, .. }) = batch.planted().filter(|_| !report.planted_seen) {
+        return Err(Caught::MissedPlanted { nonce: at.nonce });
+    }
     if report.overflow {
         let possible = batch.hashes() > batch.hits_max as u64;
         return if possible {
             Ok(Judged { seals: Vec::new(), overflow: true })
         } else {
-            Err(format!("claimed more than {} hits among {} hashes", batch.hits_max, batch.hashes()))
+            let (hits, hashes) = (batch.hits_max, batch.hashes());
+            Err(Caught::wrong(format!("claimed more than {hits} hits among {hashes} hashes")))
         };
     }
     if !report.hits.is_sorted_by(|one, two| one < two) {
-        return Err("reported hits out of order or twice".to_owned());
+        return Err(Caught::wrong("reported hits out of order or twice"));
     }
     let mut judged = Judged::default();
     for hit in report.hits {
-        let candidate = region.candidate(hit).ok_or_else(|| format!("claimed a hit outside its lease: {hit:?}"))?;
+        let candidate =
+            region.candidate(hit).ok_or_else(|| Caught::wrong(format!("claimed a hit outside its lease: {hit:?}")))?;
         match Seal::confirm(template, candidate) {
             Ok(seal) => judged.seals.push(seal),
             Err(CandidateRefused::AboveTarget { found, .. }) if top_word(&found) <= batch.top_word_max => {}
-            Err(refused) => return Err(format!("claimed a hit that is none: {refused}")),
+            Err(refused) => return Err(Caught::wrong(format!("claimed a hit that is none: {refused}"))),
         }
     }
     Ok(judged)
+}
+
+/// A canary for a search of a region: which of its nonces, follows from `number` alone, and is another for each.
+pub(crate) fn plant(template: &SealTemplate, region: &Region, number: u64) -> Planted {
+    let mixed = mix(number);
+    let nonce = region.nonces.first() + ((mixed >> 8) % region.nonces.count()) as u32;
+    let at = Hit { midstate: (mixed as u8) % region.versions.count(), nonce };
+    let point = region.candidate(at).expect("the nonce and the version were picked from the region");
+    Planted { at, top_word: top_word(&template.header_at(&point).hash()) }
+}
+
+/// Spreads neighbouring numbers over all 64 bits: one step of `SplitMix64`.
+const fn mix(number: u64) -> u64 {
+    let sum = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let once = (sum ^ (sum >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let twice = (once ^ (once >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    twice ^ (twice >> 31)
 }
 
 /// The most significant 32 bits of a hash as a number.

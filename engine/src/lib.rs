@@ -2,7 +2,8 @@
 //!
 //! The one crate that a library user names. It finds and self-tests devices, lends them disjoint parts of a search,
 //! judges what they claim on the CPU, and goes on when one of them lies, hangs or is lost. It works without async,
-//! keeps no global state (several engines may live in one process), and starts one thread per device and CPU worker.
+//! keeps no global state (several engines may live in one process), and starts one thread per device and CPU worker, and one
+//! that watches the clock for them.
 //!
 //! # Seal a block
 //! ```

@@ -22,6 +22,7 @@ fn after_the_self_test() -> u64 {
 fn hasty() -> EnginePolicy {
     EnginePolicy {
         hang_after: Duration::from_millis(50),
+        stuck_after: Duration::from_millis(20),
         reopen_first: Duration::from_millis(1),
         batch_hashes_first: 2_000,
         cpu_batch_time: Duration::from_micros(100),
@@ -80,6 +81,7 @@ fn jobs_end_right_whatever_a_device_does() {
         Behaviour::Late,
         Behaviour::Lost,
         Behaviour::Hung,
+        Behaviour::Stuck,
         Behaviour::Panics,
         Behaviour::FalseHits,
         Behaviour::MissedHits,
@@ -109,10 +111,42 @@ fn a_device_that_misses_hits_is_found_by_its_canary_and_leaves_no_trace_in_the_c
     let SealOutcome::Failed { reason: SealFailure::NoDevice { reason } } = &report.outcome else {
         panic!("{report:?}")
     };
-    assert!(reason.contains("known"), "{reason}");
+    assert!(reason.contains("planted") || reason.contains("known"), "{reason}");
     assert_eq!((report.hashes, report.coverage.len()), (0, 0));
     let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
     assert_eq!(fake.state.name(), "quarantined");
+}
+
+#[test]
+fn an_engine_ends_though_a_thread_of_it_never_returns() {
+    let stuck = FakeOpener::new("fake").from_batch(after_the_self_test(), Behaviour::Stuck);
+    let (engine, counters) = engine_with(stuck);
+    let report = engine.seal(SealJob::new(template()).all(true));
+    assert_whole(&report, &honest_answer(), "beside a stuck device");
+    let states: Vec<&str> = engine.devices().iter().map(|device| device.state.name()).collect();
+    assert_eq!((states.as_slice(), counters.batches() > after_the_self_test()), (["ready", "hung"].as_slice(), true));
+    drop(engine);
+}
+
+#[test]
+fn a_device_that_was_caught_comes_back_on_probation_and_is_believed_in_the_end() {
+    let start = after_the_self_test();
+    let liar = FakeOpener::new("fake").from_batch(start, Behaviour::MissedHits);
+    let policy = EnginePolicy { quarantine_first: Duration::from_millis(1), probation_canaries: 4, ..hasty() };
+    let engine =
+        Engine::builder().gpu(false).threads(Some(1)).add_device(Box::new(liar)).policy(policy).build().unwrap();
+    let expected = honest_answer();
+    let is_believed_again = |engine: &Engine| {
+        let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
+        assert!(fake.strikes <= 1 && fake.canaries_missed <= 1, "{fake:?}");
+        fake.strikes == 1 && fake.state.name() == "ready"
+    };
+    let mut jobs = 0;
+    while !is_believed_again(&engine) {
+        assert_whole(&engine.seal(SealJob::new(template()).all(true)), &expected, "a device caught once");
+        jobs += 1;
+        assert!(jobs < 1_000, "{:?}", engine.devices());
+    }
 }
 
 #[test]
@@ -182,6 +216,7 @@ fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
         Behaviour::Late,
         Behaviour::Lost,
         Behaviour::Hung,
+        Behaviour::Stuck,
         Behaviour::Panics,
         Behaviour::WrongHashes,
         Behaviour::Zeros,

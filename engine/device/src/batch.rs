@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
 
+use crate::HeaderBits;
+
 /// An inclusive range of 32-bit nonces: never empty, and able to hold the whole space `0..=0xffff_ffff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NonceRange {
@@ -112,24 +114,56 @@ impl SearchBatch {
     }
 }
 
-/// A request for the double SHA-256 of packed 80-byte headers.
+/// What is asked about each header of a [`CheckBatch`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CheckAnswer {
+    /// Its double SHA-256: 32 bytes.
+    #[default]
+    Hash,
+    /// One bit, as [`HeaderBits`] has it: its hash passes its own target and is the one that the next header names.
+    Bit,
+}
+
+/// A request for the double SHA-256 of packed 80-byte headers, or for what follows from it.
 #[derive(Clone, Debug)]
 pub struct CheckBatch {
     headers: Arc<Vec<u8>>,
+    answer: CheckAnswer,
 }
 
 impl CheckBatch {
-    /// A batch over whole headers, packed without gaps.
+    /// A batch over whole headers, packed without gaps, whose hashes are wanted.
     ///
     /// # Panics
     /// If the length is zero or not a multiple of 80: a broken promise of the caller.
     pub fn new(headers: Arc<Vec<u8>>) -> Self {
+        Self::with_answer(headers, CheckAnswer::Hash)
+    }
+
+    /// A batch over whole headers that follow each other, of which one bit each is wanted, and the last one's hash.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn bits(headers: Arc<Vec<u8>>) -> Self {
+        Self::with_answer(headers, CheckAnswer::Bit)
+    }
+
+    /// A batch over whole headers, of which either is wanted.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn with_answer(headers: Arc<Vec<u8>>, answer: CheckAnswer) -> Self {
         assert!(
             !headers.is_empty() && headers.len().is_multiple_of(HEADER_LEN),
             "whole headers, not {} bytes",
             headers.len()
         );
-        Self { headers }
+        Self { headers, answer }
+    }
+
+    /// What is asked about each header.
+    pub const fn answer(&self) -> CheckAnswer {
+        self.answer
     }
 
     /// The packed headers, 80 bytes each.
@@ -199,7 +233,7 @@ impl MerkleBatch {
 pub enum Batch {
     /// Search a nonce range.
     Search(SearchBatch),
-    /// Hash headers.
+    /// Hash headers, or check them.
     Check(CheckBatch),
     /// Hash Merkle nodes.
     Merkle(MerkleBatch),
@@ -222,8 +256,11 @@ pub struct SearchReport {
 pub enum Report {
     /// Answer to [`Batch::Search`].
     Search(SearchReport),
-    /// Answer to [`Batch::Check`] and [`Batch::Merkle`]: one hash an item, in order, 32 bytes in wire order.
+    /// Answer to [`Batch::Check`] with [`CheckAnswer::Hash`] and to [`Batch::Merkle`]: one hash an item, in order, 32 bytes
+    /// in wire order.
     Hashes(Vec<[u8; 32]>),
+    /// Answer to [`Batch::Check`] with [`CheckAnswer::Bit`].
+    Bits(HeaderBits),
 }
 
 impl Report {
@@ -233,9 +270,7 @@ impl Report {
             (Self::Search(one), Self::Search(two)) if one.overflow && two.overflow => {
                 one.planted_seen == two.planted_seen
             }
-            (Self::Search(one), Self::Search(two)) => one == two,
-            (Self::Hashes(one), Self::Hashes(two)) => one == two,
-            (Self::Search(_), Self::Hashes(_)) | (Self::Hashes(_), Self::Search(_)) => false,
+            _ => self == other,
         }
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
 
 use crate::{
-    Backend, Batch, BatchLimits, Completed, DeviceError, DeviceInfo, DeviceKind, NodeRule, OpenError, Opener, Planted,
-    Report, SearchBatch, SearchReport, Ticket,
+    Backend, Batch, BatchLimits, CheckAnswer, CheckBatch, Completed, DeviceError, DeviceInfo, DeviceKind, HeaderBits,
+    NodeRule, OpenError, Opener, Planted, Report, SearchBatch, SearchReport, Ticket,
 };
 
 /// The id and the name of the CPU as a device.
@@ -39,11 +39,7 @@ impl CpuBackend {
     fn run(&mut self, batch: &Batch) -> Report {
         match batch {
             Batch::Search(search) => Report::Search(self.search(search)),
-            Batch::Check(check) => {
-                let mut hashes = self.room_for(check.count());
-                self.kernel.hash_headers(check.headers(), &mut hashes);
-                Report::Hashes(hashes)
-            }
+            Batch::Check(check) => self.check(check),
             Batch::Merkle(merkle) => {
                 let mut hashes = self.room_for(merkle.count());
                 match merkle.rule() {
@@ -52,6 +48,17 @@ impl CpuBackend {
                 }
                 Report::Hashes(hashes)
             }
+        }
+    }
+
+    fn check(&mut self, check: &CheckBatch) -> Report {
+        match check.answer() {
+            CheckAnswer::Hash => {
+                let mut hashes = self.room_for(check.count());
+                self.kernel.hash_headers(check.headers(), &mut hashes);
+                Report::Hashes(hashes)
+            }
+            CheckAnswer::Bit => Report::Bits(HeaderBits::of(self.kernel, check.headers(), &mut self.spare)),
         }
     }
 

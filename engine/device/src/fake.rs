@@ -10,7 +10,7 @@ use std::time::Duration;
 use cityseal_hash::{HashKernel, Hit};
 
 use crate::{
-    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report,
+    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, HeaderBits, OpenError, Opener, Report,
     SearchReport, Ticket,
 };
 
@@ -25,9 +25,11 @@ pub enum Behaviour {
     Lost,
     /// Never answers.
     Hung,
-    /// Leaves out the hits of a search.
+    /// Never returns from `collect`: its thread is lost.
+    Stuck,
+    /// Leaves out the hits of a search; says of checked headers that none passed.
     MissedHits,
-    /// Adds a hit that is none.
+    /// Adds a hit that is none; says of checked headers that all passed.
     FalseHits,
     /// Answers as an untouched buffer would: no hits, hashes of zero.
     Zeros,
@@ -181,6 +183,9 @@ impl Backend for Fake {
                 std::thread::park_timeout(timeout);
                 Ok(None)
             }
+            Behaviour::Stuck => loop {
+                std::thread::park();
+            },
             Behaviour::Late => {
                 self.queue.push_front((ticket, batch, Behaviour::Honest));
                 Ok(None)
@@ -229,8 +234,27 @@ impl Lie {
             (Report::Hashes(hashes), Behaviour::WrongHashes | Behaviour::FalseHits | Behaviour::MissedHits) => {
                 hashes[0][31] ^= 1;
             }
+            (Report::Bits(bits), behaviour) => lie_about_bits(bits, behaviour),
             (Report::Search(_) | Report::Hashes(_), _) => {}
         }
         report
+    }
+}
+
+fn lie_about_bits(bits: &mut HeaderBits, behaviour: Behaviour) {
+    match behaviour {
+        Behaviour::MissedHits => bits.passed.fill(false),
+        Behaviour::FalseHits => bits.passed.fill(true),
+        Behaviour::Zeros => {
+            bits.passed.fill(false);
+            bits.last_hash = [0; 32];
+        }
+        Behaviour::WrongHashes => bits.last_hash[31] ^= 1,
+        Behaviour::Honest
+        | Behaviour::Late
+        | Behaviour::Lost
+        | Behaviour::Hung
+        | Behaviour::Stuck
+        | Behaviour::Panics => {}
     }
 }

@@ -199,7 +199,7 @@ fn send_hashes(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Re
     let index = machine.send(|machine, encoder| {
         let buffers = &machine.slots[slot];
         machine.pipelines.dispatch(encoder, shader, &buffers.hash_group, words.count.div_ceil(workgroup));
-        bytes = buffers.copy_hashes(encoder, words.count as usize);
+        bytes = buffers.copy_hashes(encoder, hash.items.hashes(), hash.items.count());
     })?;
     hash.is_sent = true;
     flight.readback = Some((machine.map(slot, bytes), bytes));

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Batch, CheckBatch, DeviceError, MerkleBatch, NodeRule, Report, SearchBatch, Ticket};
+use cityseal_device::{Batch, DeviceError, Report, SearchBatch, Ticket};
 use wgpu::SubmissionIndex;
 
-use crate::layout::{HashWords, SearchWords};
+use crate::items::{HashWork, Items};
+use crate::layout::SearchWords;
 use crate::machine::Mapping;
 use crate::prepare::{blocks_of, search_words};
-use crate::results::{read_hashes, read_search};
+use crate::results::read_search;
 use crate::shader::Shader;
 
 /// One dispatch that was sent.
@@ -46,8 +47,8 @@ impl Flight {
         let tag = tag_of(ticket);
         let work = match batch {
             Batch::Search(search) => Work::Search(SearchWork::new(search, block_bits, tag)),
-            Batch::Check(check) => Work::Hash(HashWork { tag, items: Items::Headers(check), is_sent: false }),
-            Batch::Merkle(merkle) => Work::Hash(HashWork { tag, items: Items::Nodes(merkle), is_sent: false }),
+            Batch::Check(check) => Work::Hash(HashWork::new(Items::Headers(check), tag)),
+            Batch::Merkle(merkle) => Work::Hash(HashWork::new(Items::Nodes(merkle), tag)),
         };
         Self { ticket, slot, work, sent: VecDeque::new(), readback: None, busy: Duration::ZERO }
     }
@@ -69,11 +70,7 @@ impl Flight {
             Work::Search(search) => {
                 read_search(bytes, &search.batch, search.words.tag, search.blocks).map(Report::Search)
             }
-            Work::Hash(hash) => {
-                let count = hash.items.count();
-                let (hashes, marks) = bytes.split_at(count * 32);
-                read_hashes(hashes, marks, hash.tag, count).map(Report::Hashes)
-            }
+            Work::Hash(hash) => hash.report(bytes),
         }
     }
 }
@@ -146,60 +143,5 @@ impl SearchWork {
         self.next_block = self.next_block.wrapping_add(blocks as u32);
         self.blocks_left -= blocks;
         SearchPart { words, units: blocks * midstates, is_first, is_last: self.blocks_left == 0 }
-    }
-}
-
-/// Items to hash.
-#[derive(Debug)]
-pub(crate) struct HashWork {
-    tag: u32,
-    /// What is hashed.
-    pub(crate) items: Items,
-    /// Whether it was sent.
-    pub(crate) is_sent: bool,
-}
-
-impl HashWork {
-    /// What the device is told.
-    pub(crate) fn words(&self) -> HashWords {
-        HashWords { count: self.items.count() as u32, tag: self.tag, ..HashWords::default() }
-    }
-}
-
-/// Headers or Merkle nodes.
-#[derive(Debug)]
-pub(crate) enum Items {
-    /// Packed headers.
-    Headers(CheckBatch),
-    /// Packed Merkle nodes.
-    Nodes(MerkleBatch),
-}
-
-impl Items {
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        match self {
-            Self::Headers(check) => check.count(),
-            Self::Nodes(merkle) => merkle.count(),
-        }
-    }
-
-    /// Their bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Headers(check) => check.headers(),
-            Self::Nodes(merkle) => merkle.nodes(),
-        }
-    }
-
-    /// The shader for them.
-    pub(crate) fn shader(&self) -> Shader {
-        match self {
-            Self::Headers(_) => Shader::Headers,
-            Self::Nodes(merkle) => match merkle.rule() {
-                NodeRule::Bitcoin => Shader::Nodes,
-                NodeRule::Rfc6962 => Shader::Rfc6962Nodes,
-            },
-        }
     }
 }

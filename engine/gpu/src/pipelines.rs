@@ -15,7 +15,7 @@ pub(crate) struct Pipelines {
     compiled: Vec<(Shader, ComputePipeline)>,
     /// Layout of group 0 of both searches: words, results.
     pub(crate) search_layout: BindGroupLayout,
-    /// Layout of group 0 of both hashes: words, items, hashes, marks.
+    /// Layout of group 0 of all that hashes items: words, items, hashes, marks.
     pub(crate) hash_layout: BindGroupLayout,
 }
 
@@ -35,7 +35,7 @@ impl Pipelines {
                 layout(device, "hash", &[uniform::<HashWords>(), storage(true), storage(false), storage(false)]);
             let group_of = |shader| match shader {
                 Shader::SearchOne | Shader::SearchShared => &search_layout,
-                Shader::Headers | Shader::Nodes | Shader::Rfc6962Nodes => &hash_layout,
+                Shader::Headers | Shader::HeaderBits | Shader::Nodes | Shader::Rfc6962Nodes => &hash_layout,
             };
             let compile = |shader: &Shader| (*shader, compile(device, *shader, variant, workgroup, group_of(*shader)));
             Self { compiled: shaders.iter().map(compile).collect(), search_layout, hash_layout }

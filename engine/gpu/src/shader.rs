@@ -85,6 +85,8 @@ pub enum Shader {
     SearchShared,
     /// Double hash of headers.
     Headers,
+    /// Check of headers, one bit each.
+    HeaderBits,
     /// Double hash of Merkle nodes.
     Nodes,
     /// Hash of the Merkle nodes of RFC 6962.
@@ -93,13 +95,15 @@ pub enum Shader {
 
 impl Shader {
     /// Every shader.
-    pub const ALL: [Self; 5] = [Self::SearchOne, Self::SearchShared, Self::Headers, Self::Nodes, Self::Rfc6962Nodes];
+    pub const ALL: [Self; 6] =
+        [Self::SearchOne, Self::SearchShared, Self::Headers, Self::HeaderBits, Self::Nodes, Self::Rfc6962Nodes];
 
     /// The name of its entry point.
     pub const fn entry_point(self) -> &'static str {
         match self {
             Self::SearchOne | Self::SearchShared => "search",
             Self::Headers => "hash_headers",
+            Self::HeaderBits => "check_headers",
             Self::Nodes => "hash_nodes",
             Self::Rfc6962Nodes => "hash_rfc6962_nodes",
         }
@@ -107,25 +111,27 @@ impl Shader {
 
     /// Its whole text in one variant.
     pub fn text(self, variant: Variant) -> String {
-        let search = include_str!("../../../shaders/search.wgsl");
-        let hash = include_str!("../../../shaders/hash.wgsl");
-        let own: &[&str] = match self {
-            Self::SearchOne => &[search, include_str!("../../../shaders/search_one.wgsl")],
-            Self::SearchShared => &[search, include_str!("../../../shaders/search_shared.wgsl")],
-            Self::Headers => &[
-                hash,
-                include_str!("../../../shaders/headers.wgsl"),
-                include_str!("../../../shaders/header_hash.wgsl"),
-            ],
-            Self::Nodes => {
-                &[hash, include_str!("../../../shaders/nodes.wgsl"), include_str!("../../../shaders/node_hash.wgsl")]
+        [self.own_texts(), &variant.texts()].concat().join("\n")
+    }
+
+    const fn own_texts(self) -> &'static [&'static str] {
+        match self {
+            Self::SearchOne => &[SEARCH, include_str!("../../../shaders/search_one.wgsl")],
+            Self::SearchShared => &[SEARCH, include_str!("../../../shaders/search_shared.wgsl")],
+            Self::Headers => &[WORDS, HASH, include_str!("../../../shaders/headers.wgsl"), HEADER_HASH],
+            Self::HeaderBits => &[WORDS, HASH, include_str!("../../../shaders/header_bits.wgsl"), HEADER_HASH],
+            Self::Nodes => &[WORDS, HASH, include_str!("../../../shaders/nodes.wgsl"), NODE_HASH],
+            Self::Rfc6962Nodes => {
+                &[WORDS, HASH, include_str!("../../../shaders/rfc6962_nodes.wgsl"), RFC6962_NODE_HASH]
             }
-            Self::Rfc6962Nodes => &[
-                hash,
-                include_str!("../../../shaders/rfc6962_nodes.wgsl"),
-                include_str!("../../../shaders/rfc6962_node_hash.wgsl"),
-            ],
-        };
-        [own, &variant.texts()].concat().join("\n")
+        }
     }
 }
+
+// Texts that several shaders share.
+const SEARCH: &str = include_str!("../../../shaders/search.wgsl");
+const WORDS: &str = include_str!("../../../shaders/words.wgsl");
+const HASH: &str = include_str!("../../../shaders/hash.wgsl");
+const HEADER_HASH: &str = include_str!("../../../shaders/header_hash.wgsl");
+const NODE_HASH: &str = include_str!("../../../shaders/node_hash.wgsl");
+const RFC6962_NODE_HASH: &str = include_str!("../../../shaders/rfc6962_node_hash.wgsl");

@@ -80,11 +80,11 @@ impl Slot {
     }
 
     /// Notes the copy of hashes, then marks, to the readback buffer; returns their bytes together.
-    pub(crate) fn copy_hashes(&self, encoder: &mut wgpu::CommandEncoder, count: usize) -> usize {
-        let hashes = (count * HASH_BYTES) as u64;
-        encoder.copy_buffer_to_buffer(&self.hashes, 0, &self.readback, 0, hashes);
-        encoder.copy_buffer_to_buffer(&self.marks, 0, &self.readback, hashes, (count * MARK_BYTES) as u64);
-        hash_bytes(count)
+    pub(crate) fn copy_hashes(&self, encoder: &mut wgpu::CommandEncoder, hashes: usize, marks: usize) -> usize {
+        let (hashes, marks) = (hashes * HASH_BYTES, marks * MARK_BYTES);
+        encoder.copy_buffer_to_buffer(&self.hashes, 0, &self.readback, 0, hashes as u64);
+        encoder.copy_buffer_to_buffer(&self.marks, 0, &self.readback, hashes as u64, marks as u64);
+        hashes + marks
     }
 }
 

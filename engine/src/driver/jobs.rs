@@ -9,6 +9,7 @@ use cityseal_device::{BatchLimits, NonceRange, SearchBatch};
 
 use super::Work;
 use super::workers::Device;
+use crate::judge::plant;
 use crate::{CoverageSpan, DeviceShare, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
 
 /// Of the hits that a batch may report, the share that is expected: the rest is room for luck.
@@ -16,6 +17,17 @@ const HITS_EXPECTED_SHARE: u64 = 4;
 
 /// A job that ends with its first seal searches no more in one batch than would give this many.
 const SEALS_WORTH_OF_A_BATCH: u64 = 4;
+
+/// What a worker would like to be lent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// Hashes of its next batch.
+    pub(crate) batch: u64,
+    /// Hashes that it claims at once and cuts its batches from, where that is more.
+    pub(crate) claim: u64,
+    /// What its device can take.
+    pub(crate) limits: BatchLimits,
+}
 
 /// A running job.
 #[derive(Debug)]
@@ -30,6 +42,9 @@ pub(crate) struct Job {
     book: LeaseBook,
     coverage: Coverage,
     seals: BTreeSet<Seal>,
+    /// By worker: what it has claimed and not begun. A claim is one piece of the space, so that the ledger stays short, and
+    /// about a second of its worker's time.
+    claims: BTreeMap<usize, Lease>,
     /// By worker: what it searched since its last canary. Not in the ledger yet.
     held: BTreeMap<usize, (DeviceTag, Vec<Lease>)>,
     /// No batch larger than this: a larger one gave more hits than a device can report.
@@ -51,6 +66,7 @@ impl Job {
             book: LeaseBook::new(space),
             coverage: Coverage::new(space),
             seals: BTreeSet::new(),
+            claims: BTreeMap::new(),
             held: BTreeMap::new(),
             hashes_max: u64::MAX,
             started: now,
@@ -71,12 +87,46 @@ impl Job {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Lends an open part of about `wanted` hashes, no more than the device and the density of hits allow.
-    pub(crate) fn lend(&mut self, wanted: u64, limits: BatchLimits, policy: &EnginePolicy) -> Option<Lease> {
-        let wanted = wanted.min(limits.search_nonces_max).min(self.hashes_max).min(self.dense_max(limits.hits_max));
-        let lease = self.book.lend(wanted, limits.search_midstates_max.min(policy.versions_per_batch))?;
+    /// Lends a worker the next batch of its claim, no more than the device and the density of hits allow. Where it has no
+    /// claim it gets one; where nothing is open, half of the largest claim of another.
+    pub(crate) fn lend(&mut self, worker: usize, wanted: Wanted, policy: &EnginePolicy) -> Option<Lease> {
+        let limits = wanted.limits;
+        let batch =
+            wanted.batch.min(limits.search_nonces_max).min(self.hashes_max).min(self.dense_max(limits.hits_max));
+        let versions_max = limits.search_midstates_max.min(policy.versions_per_batch);
+        let claim = self
+            .claims
+            .remove(&worker)
+            .or_else(|| self.book.lend(wanted.claim.max(batch), versions_max))
+            .or_else(|| self.half_of_another(policy))?;
+        let (lease, rest) = self.cut(claim, batch);
+        self.claims.extend(rest.map(|rest| (worker, rest)));
         self.served += lease.hashes() as f64 / self.weight;
         Some(lease)
+    }
+
+    /// The first part of a lease, of about so many hashes, and the rest.
+    fn cut(&mut self, lease: Lease, hashes: u64) -> (Lease, Option<Lease>) {
+        let nonces = (hashes / u64::from(lease.versions().count())).max(1);
+        if nonces >= lease.nonces().count() {
+            return (lease, None);
+        }
+        let last = lease.nonces().first() + (nonces - 1) as u32;
+        self.book.split(lease, last)
+    }
+
+    /// The later half of the largest claim, whose owner goes on with the other: so that nobody waits at the end of a space
+    /// for a slower device. What is not worth a batch is left alone.
+    fn half_of_another(&mut self, policy: &EnginePolicy) -> Option<Lease> {
+        let (&owner, largest) = self.claims.iter().max_by_key(|(_, claim)| claim.hashes())?;
+        let hashes = largest.hashes();
+        if hashes < 2 * policy.batch_hashes_min {
+            return None;
+        }
+        let claim = self.claims.remove(&owner)?;
+        let (kept, half) = self.cut(claim, hashes / 2);
+        self.claims.insert(owner, kept);
+        half
     }
 
     /// The most hashes of a batch, given how often a hash is a hit.
@@ -87,13 +137,23 @@ impl Job {
         reportable.min(useful)
     }
 
-    pub(crate) fn search_work(&self, lease: &Lease, hits_max: usize, policy: &EnginePolicy) -> Work {
+    /// The search of a lease; with a canary planted in it, where its number is given.
+    pub(crate) fn search_work(
+        &self,
+        lease: &Lease,
+        hits_max: usize,
+        canary: Option<u64>,
+        policy: &EnginePolicy,
+    ) -> Work {
         let region = *lease.region();
         let midstates = self.template.midstates(region.extranonce, region.versions);
         let tail = self.template.tail(region.extranonce, region.time);
         let nonces = NonceRange::new(region.nonces.first(), region.nonces.last()).expect("a span is never empty");
         let hits_max = hits_max.min(policy.hits_max);
-        let batch = SearchBatch::new(midstates, tail, nonces, self.template.top_word_max(), hits_max);
+        let mut batch = SearchBatch::new(midstates, tail, nonces, self.template.top_word_max(), hits_max);
+        if let Some(number) = canary {
+            batch = batch.with_planted(plant(&self.template, &region, number));
+        }
         Work::Search { template: Arc::clone(&self.template), region, batch }
     }
 
@@ -126,8 +186,20 @@ impl Job {
         }
     }
 
+    pub(crate) fn give_back_claim(&mut self, worker: usize) {
+        if let Some(claim) = self.claims.remove(&worker) {
+            self.book.give_back(claim);
+        }
+    }
+
     pub(crate) fn give_back(&mut self, lease: Lease) {
         self.book.give_back(lease);
+    }
+
+    /// Hashes that a worker has claimed and not begun.
+    #[cfg(test)]
+    pub(crate) fn claimed(&self, worker: usize) -> u64 {
+        self.claims.get(&worker).map_or(0, Lease::hashes)
     }
 
     /// Breaks the ledger on purpose: strikes a lease from the book and enters it nowhere.
@@ -151,7 +223,7 @@ impl Job {
 
     /// Whether only this worker's canary stands between the job and its end.
     pub(crate) fn waits_for(&self, worker: usize) -> bool {
-        self.held.contains_key(&worker) && self.book.is_drained()
+        self.held.contains_key(&worker) && self.book.is_drained() && self.claims.is_empty()
     }
 
     /// How the job ends, where it does.

@@ -6,6 +6,8 @@
 
 mod checks;
 mod jobs;
+mod trust;
+mod watch;
 mod workers;
 
 #[cfg(test)]
@@ -25,7 +27,7 @@ pub(crate) use workers::Standing;
 use crate::judge::Judged;
 use crate::{DeviceState, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
 use checks::CheckQueue;
-use jobs::Job;
+use jobs::{Job, Wanted};
 use workers::{Device, Worker};
 
 /// Names one assignment of one worker.
@@ -36,6 +38,8 @@ pub(crate) type Seq = u64;
 pub(crate) struct Assignment {
     pub(crate) seq: Seq,
     pub(crate) work: Work,
+    /// One in so many hashes of a device that is not the CPU is hashed again.
+    pub(crate) recheck_every: usize,
 }
 
 /// A piece of work.
@@ -78,6 +82,8 @@ pub(crate) enum Event {
     Ended(u64, JobSnapshot, SealReport),
     /// There is new work, or a worker may do something else: wake those who wait.
     Wake,
+    /// There is something to watch the clock for.
+    Watch,
 }
 
 /// What a worker does after a failure.
@@ -144,7 +150,7 @@ impl Driver {
         let id = self.jobs_seen;
         let served_least = self.jobs.values().map(Job::served).min_by(f64::total_cmp).unwrap_or(0.0);
         self.jobs.insert(id, Job::new(job, served_least, now));
-        self.events.push(Event::Wake);
+        self.events.extend([Event::Wake, Event::Watch]);
         if self.stopped {
             self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now);
         } else if let Some(reason) = self.nobody_left() {
@@ -179,24 +185,20 @@ impl Driver {
     /// The next piece of work for a worker; `None` where there is none at present.
     pub(crate) fn next(&mut self, worker: usize, now: Instant) -> Option<Assignment> {
         self.expire(now);
+        self.is_back(worker);
         if self.stopped || !self.is_serving(worker) {
             return None;
         }
         let (in_flight, work) = self.pick(worker)?;
         self.seq += 1;
-        self.workers[worker].lend(self.seq, in_flight);
-        Some(Assignment { seq: self.seq, work })
-    }
-
-    /// When [`Self::next`] should be asked again even if nothing happens: the earliest deadline.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.jobs.values().filter_map(Job::deadline).min()
-    }
-
-    /// Ends the jobs whose deadline has passed.
-    pub(crate) fn expire(&mut self, now: Instant) {
-        let late: Vec<u64> = self.jobs.iter().filter(|(_, job)| job.is_late(now)).map(|(&id, _)| id).collect();
-        late.into_iter().for_each(|id| self.end_job(id, SealOutcome::Expired, now));
+        if self.workers[worker].lend(self.seq, in_flight, now) {
+            self.events.push(Event::Watch);
+        }
+        let device = &self.devices[self.workers[worker].device];
+        let policy = &self.policy;
+        let recheck_every =
+            if device.is_on_probation() { policy.recheck_every_on_probation } else { policy.recheck_every };
+        Some(Assignment { seq: self.seq, work, recheck_every })
     }
 
     /// Ends everything: no work is given out any more.
@@ -205,7 +207,7 @@ impl Driver {
         let all: Vec<u64> = self.jobs.keys().copied().collect();
         all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now));
         self.checks.abandon();
-        self.events.push(Event::Wake);
+        self.events.extend([Event::Wake, Event::Watch]);
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -214,9 +216,10 @@ impl Driver {
 
     /// A search has run to its end, and its hits were judged on the CPU.
     pub(crate) fn searched(&mut self, worker: usize, seq: Seq, judged: Judged, busy: Duration, now: Instant) {
-        let Some(InFlight::Search { job: id, lease }) = self.workers[worker].take(seq) else { return };
+        let Some(InFlight::Search { job: id, lease }) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].measure_search(lease.hashes(), busy);
         let device = self.workers[worker].device;
+        self.devices[device].worked(now, &self.policy);
         let trusted = self.devices[device].is_trusted();
         let Some(job) = self.jobs.get_mut(&id) else { return };
         if judged.overflow {
@@ -241,24 +244,16 @@ impl Driver {
     }
 
     /// A segment was hashed and judged.
-    pub(crate) fn checked(&mut self, worker: usize, seq: Seq, headers: usize, busy: Duration) {
-        let Some(InFlight::Check(_)) = self.workers[worker].take(seq) else { return };
+    pub(crate) fn checked(&mut self, worker: usize, seq: Seq, headers: usize, busy: Duration, now: Instant) {
+        let Some(InFlight::Check(_)) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].measure_check(headers as u64, busy);
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
     }
 
     /// Nothing could be hashed of a piece of work.
-    pub(crate) fn dropped(&mut self, worker: usize, seq: Seq) {
-        self.workers[worker].take(seq);
-    }
-
-    /// A canary came back with the right answer: what the worker searched before it counts.
-    pub(crate) fn canary_sang(&mut self, worker: usize, seq: Seq, now: Instant) {
-        let Some(InFlight::Canary) = self.workers[worker].take(seq) else { return };
-        self.workers[worker].since_canary = 0;
-        self.jobs.values_mut().for_each(|job| job.settle_held(worker));
-        self.conclude(now);
+    pub(crate) fn dropped(&mut self, worker: usize, seq: Seq, now: Instant) {
+        self.workers[worker].take(seq, now);
     }
 
     /// A worker's device failed: what it held is lent again.
@@ -278,26 +273,6 @@ impl Driver {
         };
         self.after_a_loss(&error.to_string(), now);
         after
-    }
-
-    /// A worker's device was caught in a wrong answer: all that it ever searched for a living job is searched again.
-    pub(crate) fn lied(&mut self, worker: usize, what: &str, now: Instant) {
-        self.recall(worker);
-        let device = self.workers[worker].device;
-        self.jobs.values_mut().for_each(|job| job.revoke(DeviceTag(device as u16)));
-        self.devices[device].quarantine(what);
-        for other in self.workers.iter_mut().filter(|other| other.device == device) {
-            other.standing = Standing::Gone;
-        }
-        self.after_a_loss(what, now);
-    }
-
-    /// A worker's device was opened again and passed its self-test.
-    pub(crate) fn reopened(&mut self, worker: usize) {
-        self.workers[worker].standing = Standing::Serving;
-        let device = self.workers[worker].device;
-        self.devices[device].state = DeviceState::Ready;
-        self.events.push(Event::Wake);
     }
 
     /// Every device that was opened: info, state, workers, counters, rate.
@@ -325,16 +300,6 @@ impl Driver {
         } else {
             self.pick_search(worker).or_else(|| self.pick_check(worker))
         }
-    }
-
-    /// A device that is not trusted is asked a known question now and then, and once more before a job ends on its word.
-    fn canary_is_due(&self, worker: usize) -> bool {
-        let state = &self.workers[worker];
-        if self.devices[state.device].is_trusted() || state.has_canary_in_flight() {
-            return false;
-        }
-        state.since_canary >= self.policy.canary_every
-            || self.jobs.values().any(|job| job.waits_for(worker) && !state.is_searching())
     }
 
     fn pick_check(&mut self, worker: usize) -> Option<(InFlight, Work)> {
@@ -368,15 +333,18 @@ impl Driver {
     /// The job that has had the least of its share, and has something open.
     fn pick_search(&mut self, worker: usize) -> Option<(InFlight, Work)> {
         let state = &self.workers[worker];
-        let wanted = state.batch_hashes(&self.policy);
-        let limits = self.devices[state.device].info.limits;
+        let wanted = Wanted {
+            batch: state.batch_hashes(&self.policy),
+            claim: state.claim_hashes(&self.policy),
+            limits: self.devices[state.device].info.limits,
+        };
         let mut order: Vec<(f64, u64)> = self.jobs.iter().map(|(&id, job)| (job.served(), id)).collect();
         order.sort_by(|one, two| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1)));
         let (id, lease) = order
             .into_iter()
-            .find_map(|(_, id)| Some((id, self.jobs.get_mut(&id)?.lend(wanted, limits, &self.policy)?)))?;
-        let job = self.jobs.get_mut(&id)?;
-        let work = job.search_work(&lease, limits.hits_max, &self.policy);
+            .find_map(|(_, id)| Some((id, self.jobs.get_mut(&id)?.lend(worker, wanted, &self.policy)?)))?;
+        let canary = (!self.devices[state.device].is_trusted()).then_some(self.seq);
+        let work = self.jobs.get_mut(&id)?.search_work(&lease, wanted.limits.hits_max, canary, &self.policy);
         self.workers[worker].since_canary += 1;
         Some((InFlight::Search { job: id, lease }, work))
     }
@@ -384,6 +352,7 @@ impl Driver {
     /// Gives back all that a worker held, and what it searched since its last canary: nobody can ask it any more.
     fn recall(&mut self, worker: usize) {
         self.jobs.values_mut().for_each(|job| job.give_back_held(worker));
+        self.jobs.values_mut().for_each(|job| job.give_back_claim(worker));
         for in_flight in self.workers[worker].take_all() {
             match in_flight {
                 InFlight::Search { job, lease } => {
@@ -401,7 +370,7 @@ impl Driver {
     }
 
     fn after_a_loss(&mut self, reason: &str, now: Instant) {
-        if self.workers.iter().all(|worker| worker.standing == Standing::Gone) {
+        if self.workers.iter().all(|worker| worker.standing.is_hopeless()) {
             let reason = SealFailure::NoDevice { reason: reason.to_owned() };
             let all: Vec<u64> = self.jobs.keys().copied().collect();
             all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
@@ -412,8 +381,8 @@ impl Driver {
 
     /// Why nobody can work any more, where that is so.
     fn nobody_left(&self) -> Option<String> {
-        let gone = self.workers.iter().all(|worker| worker.standing == Standing::Gone);
-        gone.then(|| {
+        let hopeless = self.workers.iter().all(|worker| worker.standing.is_hopeless());
+        hopeless.then(|| {
             let mut reasons = self.devices.iter().filter_map(|device| device.state.reason());
             reasons.next_back().unwrap_or("no device was opened").to_owned()
         })

@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use cityseal_chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
 use cityseal_device::fake::FakeOpener;
 use cityseal_device::known_answers;
-use cityseal_device::{Backend, CpuBackend, Opener, Report};
+use cityseal_device::{Backend, CpuBackend, Opener, Report, SearchReport};
 use cityseal_hash::HashKernel;
 
+mod claims;
+mod trust;
+mod watch;
+
 use super::*;
-use crate::judge::judge_search;
+use crate::judge::{Caught, judge_search};
 
 const NONCES: u32 = 50_000;
 
@@ -26,6 +30,10 @@ fn template(target: Target) -> SealTemplate {
 
 fn impossible() -> SealTemplate {
     template(Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap())
+}
+
+fn whole_space() -> SealTemplate {
+    SealTemplate::builder(*Parameters::of(Network::Mainnet).genesis()).build().unwrap()
 }
 
 /// A driver with one worker of the CPU and one of a device that is not trusted.
@@ -87,7 +95,7 @@ impl Play {
     fn end(&mut self) -> Option<SealReport> {
         self.driver.take_events().into_iter().rev().find_map(|event| match event {
             Event::Ended(_, _, report) => Some(report),
-            Event::Changed(..) | Event::Wake => None,
+            Event::Changed(..) | Event::Wake | Event::Watch => None,
         })
     }
 }
@@ -181,9 +189,9 @@ fn all_that_a_liar_ever_searched_is_searched_again() {
         let assignment = play.take(GPU).unwrap();
         play.answer(GPU, assignment);
     }
-    play.driver.lied(GPU, "test", play.now);
+    play.driver.lied(GPU, &Caught::Canary, play.now);
     assert_eq!(play.driver.statuses()[1].state.name(), "quarantined");
-    assert!(play.driver.is_dismissed(GPU));
+    assert!(play.take(GPU).is_none(), "quarantined");
     play.work_off(CPU);
     let report = play.end().unwrap();
     assert_eq!((report.devices[0].hashes, report.devices[1].hashes), (u128::from(NONCES), 0));
@@ -199,7 +207,7 @@ fn one_lease_dropped_on_purpose_keeps_the_job_from_being_exhausted() {
     play.submit(SealJob::new(impossible()));
     let dropped = play.take(CPU).unwrap();
     // The lease is struck from the book as if searched, and nothing of it stands in the ledger.
-    let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(dropped.seq) else { panic!() };
+    let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(dropped.seq, play.now) else { panic!() };
     play.driver.jobs.get_mut(&job).unwrap().lose(lease);
     play.work_off(CPU);
     let report = play.end().unwrap();
@@ -268,7 +276,9 @@ fn jobs_share_the_devices_by_their_priority() {
     let mut served = BTreeMap::from([(one, 0_u32), (three, 0)]);
     for _ in 0..8 {
         let assignment = play.take(CPU).unwrap();
-        let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(assignment.seq) else { panic!() };
+        let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(assignment.seq, play.now) else {
+            panic!()
+        };
         *served.get_mut(&job).unwrap() += 1;
         play.driver.jobs.get_mut(&job).unwrap().settle(lease, DeviceTag(0));
     }
@@ -279,7 +289,7 @@ fn jobs_share_the_devices_by_their_priority() {
 fn when_the_last_device_is_gone_jobs_fail_rather_than_wait_for_ever() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
-    play.driver.lied(GPU, "test", play.now);
+    play.driver.lied(GPU, &Caught::Canary, play.now);
     assert!(play.end().is_none());
     for failure in 1..=play.driver.policy.reopen_tries {
         let after = play.driver.failed(CPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
@@ -298,8 +308,7 @@ fn when_the_last_device_is_gone_jobs_fail_rather_than_wait_for_ever() {
 #[test]
 fn batches_double_until_they_take_the_time_that_a_batch_may_take() {
     let mut play = Play::new();
-    let whole = SealTemplate::builder(*Parameters::of(Network::Mainnet).genesis()).build().unwrap();
-    play.submit(SealJob::new(whole));
+    play.submit(SealJob::new(whole_space()));
     let mut sizes = Vec::new();
     for _ in 0..12 {
         let assignment = play.take(CPU).unwrap();

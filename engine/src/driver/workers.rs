@@ -1,11 +1,12 @@
 //! Workers and devices inside the driver: what each holds, how fast it is, whether it is believed.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cityseal_device::{DeviceInfo, DeviceKind};
 
 use super::{InFlight, Seq};
+use crate::judge::Caught;
 use crate::{DeviceShare, DeviceState, DeviceStatus, EnginePolicy};
 
 /// How fast an average forgets: the newest measurement weighs a quarter.
@@ -21,8 +22,19 @@ pub(crate) enum Standing {
     Serving,
     /// Its device is being opened again.
     Away,
+    /// Its device was caught in a wrong answer and is kept away for a while.
+    Quarantined,
+    /// It is stuck inside its driver. Should it come back, it serves again.
+    Stuck,
     /// It never will again.
     Gone,
+}
+
+impl Standing {
+    /// Whether work that needs this worker would wait for ever, or longer than anybody should.
+    pub(crate) const fn is_hopeless(self) -> bool {
+        matches!(self, Self::Quarantined | Self::Stuck | Self::Gone)
+    }
 }
 
 /// One thread that owns one back end.
@@ -41,6 +53,8 @@ pub(crate) struct Worker {
     batch: u64,
     batch_target: Duration,
     in_flight: BTreeMap<Seq, InFlight>,
+    /// When it was last heard of, while its device has something to do.
+    silent_since: Option<Instant>,
     failures: u32,
     turn: bool,
 }
@@ -58,20 +72,41 @@ impl Worker {
             batch: policy.batch_hashes_first,
             batch_target: if cpu { policy.cpu_batch_time } else { policy.gpu_batch_time },
             in_flight: BTreeMap::new(),
+            silent_since: None,
             failures: 0,
             turn: false,
         }
     }
 
-    pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight) {
+    /// Notes what it was given; whether it is watched only from now on. A segment of a chain may have to be read first, and
+    /// for as long as that takes nobody is to blame ([`Self::watch_from`]).
+    pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
+        let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Check(_));
+        if begins {
+            self.silent_since = Some(now);
+        }
         self.in_flight.insert(seq, in_flight);
+        begins
     }
 
-    pub(crate) fn take(&mut self, seq: Seq) -> Option<InFlight> {
-        self.in_flight.remove(&seq)
+    /// Its device has work since now, unless it had before.
+    pub(crate) fn watch_from(&mut self, now: Instant) {
+        self.silent_since.get_or_insert(now);
+    }
+
+    pub(crate) const fn silent_since(&self) -> Option<Instant> {
+        self.silent_since
+    }
+
+    /// Takes out what it has answered.
+    pub(crate) fn take(&mut self, seq: Seq, now: Instant) -> Option<InFlight> {
+        let taken = self.in_flight.remove(&seq);
+        self.silent_since = (!self.in_flight.is_empty()).then_some(now);
+        taken
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<InFlight> {
+        self.silent_since = None;
         std::mem::take(&mut self.in_flight).into_values().collect()
     }
 
@@ -117,6 +152,11 @@ impl Worker {
         self.batch.max(policy.batch_hashes_min)
     }
 
+    /// How much of a job it claims at once; no more than a batch before its rate is known.
+    pub(crate) fn claim_hashes(&self, policy: &EnginePolicy) -> u64 {
+        self.search_rate.map_or(0, |rate| (rate * policy.claim_time.as_secs_f64()) as u64)
+    }
+
     /// Counts a failure; returns how many there were in a row.
     pub(crate) fn fail(&mut self) -> u32 {
         self.failures += 1;
@@ -139,11 +179,38 @@ pub(crate) struct Device {
     pub(crate) state: DeviceState,
     pub(crate) hashes: u128,
     pub(crate) headers: u64,
+    strikes: Strikes,
+    /// It was caught since it was opened last: it comes back on probation.
+    must_prove: bool,
+    /// Known questions that it must still answer before it is believed as before.
+    probation_left: u32,
+    canaries: u64,
+    canaries_missed: u64,
+}
+
+/// How often a device was caught in a wrong answer.
+#[derive(Debug, Default)]
+struct Strikes {
+    count: u32,
+    /// The last time, or when the last one was forgotten.
+    since: Option<Instant>,
+    /// What it was caught in last.
+    last: String,
 }
 
 impl Device {
     pub(crate) fn new(info: DeviceInfo) -> Self {
-        Self { info, state: DeviceState::Ready, hashes: 0, headers: 0 }
+        Self {
+            info,
+            state: DeviceState::Ready,
+            hashes: 0,
+            headers: 0,
+            strikes: Strikes::default(),
+            must_prove: false,
+            probation_left: 0,
+            canaries: 0,
+            canaries_missed: 0,
+        }
     }
 
     /// The CPU judges the others; nobody judges the CPU.
@@ -151,8 +218,53 @@ impl Device {
         self.info.kind == DeviceKind::Cpu
     }
 
-    pub(crate) fn quarantine(&mut self, what: &str) {
-        self.state = DeviceState::Quarantined { reason: what.to_owned() };
+    /// Counts a wrong answer; returns how many there were, less those forgotten.
+    pub(crate) fn strike(&mut self, caught: &Caught, now: Instant) -> u32 {
+        let missed = u64::from(caught.is_miss());
+        self.canaries += missed;
+        self.canaries_missed += missed;
+        (self.must_prove, self.probation_left) = (true, 0);
+        self.strikes = Strikes { count: self.strikes.count + 1, since: Some(now), last: caught.to_string() };
+        self.strikes.count
+    }
+
+    /// A batch came back right, with what was planted in it: long enough after a strike, one is forgotten.
+    pub(crate) fn worked(&mut self, now: Instant, policy: &EnginePolicy) {
+        self.canaries += u64::from(!self.is_trusted());
+        let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= policy.strike_forgotten_after;
+        if self.strikes.count > 0 && self.strikes.since.is_some_and(is_long_ago) {
+            self.strikes.count -= 1;
+            self.strikes.since = Some(now);
+        }
+    }
+
+    /// It was opened again: where it was caught before, it has so many known questions to answer.
+    pub(crate) const fn reopened(&mut self, canaries: u32) {
+        if std::mem::replace(&mut self.must_prove, false) {
+            self.probation_left = canaries;
+        }
+    }
+
+    pub(crate) const fn is_on_probation(&self) -> bool {
+        self.probation_left > 0
+    }
+
+    /// A known question was answered rightly.
+    pub(crate) fn canary_answered(&mut self) {
+        self.canaries += 1;
+        if self.is_on_probation() {
+            self.probation_left -= 1;
+            self.state = self.state_in_service();
+        }
+    }
+
+    /// The state of a device that takes work.
+    pub(crate) fn state_in_service(&self) -> DeviceState {
+        if self.is_on_probation() {
+            DeviceState::Probation { reason: self.strikes.last.clone() }
+        } else {
+            DeviceState::Ready
+        }
     }
 
     pub(crate) fn share(&self, hashes: u128, headers: u64) -> DeviceShare {
@@ -172,7 +284,17 @@ impl Device {
         let rate_hz = (!rates.is_empty()).then(|| rates.iter().sum());
         let (hashes, headers) = (self.hashes, self.headers);
         // A device with several workers (the CPU) is ready while one of them is.
-        let state = if serving > 0 { DeviceState::Ready } else { self.state.clone() };
-        DeviceStatus { info: self.info.clone(), state, workers: serving, hashes, headers, rate_hz }
+        let state = if serving > 0 { self.state_in_service() } else { self.state.clone() };
+        DeviceStatus {
+            info: self.info.clone(),
+            state,
+            workers: serving,
+            hashes,
+            headers,
+            rate_hz,
+            strikes: self.strikes.count,
+            canaries: self.canaries,
+            canaries_missed: self.canaries_missed,
+        }
     }
 }

@@ -1,16 +1,18 @@
 //! The thin shell around the driver: locks, threads, wake-ups. It decides nothing.
 
+mod watch;
 mod worker;
 
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cityseal_device::known_answers::Case;
 use cityseal_device::{Backend, CpuBackend, CpuOpener, DeviceKind, Opener};
 use cityseal_hash::HashKernel;
+use crossbeam::channel::{Receiver, Sender};
 
 use crate::builder::{EngineBuilder, LeftOut};
 use crate::driver::{CheckTask, Driver, Event};
@@ -44,7 +46,10 @@ impl Member {
 /// What the engine's threads and its handles share.
 pub(crate) struct Shared {
     driver: Mutex<Driver>,
+    /// Workers wait here for work, and for the end.
     work: Condvar,
+    /// The watch waits here for something to watch.
+    watch: Condvar,
     cells: Mutex<HashMap<u64, Arc<JobCell>>>,
     policy: EnginePolicy,
 }
@@ -98,6 +103,7 @@ impl Control {
         for event in events {
             match event {
                 Event::Wake => self.0.work.notify_all(),
+                Event::Watch => self.0.watch.notify_one(),
                 Event::Changed(id, snapshot) => {
                     let cell = self.cells().get(&id).cloned();
                     if let Some(cell) = cell {
@@ -127,19 +133,43 @@ impl Control {
 
 struct Inner {
     control: Control,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    crew: Mutex<Crew>,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
+}
+
+/// The threads of an engine.
+struct Crew {
+    threads: Vec<JoinHandle<()>>,
+    /// Each thread holds a copy; when all are gone [`Self::ended`] is told.
+    alive: Sender<()>,
+    ended: Receiver<()>,
+}
+
+impl Crew {
+    fn new() -> Self {
+        let (alive, ended) = crossbeam::channel::bounded(0);
+        Self { threads: Vec::new(), alive, ended }
+    }
+
+    /// Waits for the threads' end, `timeout` at most; one that is stuck in its driver is left behind.
+    fn leave(self, timeout: Duration) {
+        drop(self.alive);
+        // Nobody sends: either all hands are gone, or the time is over.
+        let _all_gone_or_late = self.ended.recv_timeout(timeout);
+        for thread in self.threads.into_iter().filter(JoinHandle::is_finished) {
+            // A worker catches its own panics; there is nothing left to be told here.
+            drop(thread.join());
+        }
+    }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.control.with(|driver| driver.stop(Instant::now()));
-        let threads = std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            // A worker catches its own panics; there is nothing left to be told here.
-            drop(thread.join());
-        }
+        let policy = self.control.policy();
+        let crew = std::mem::replace(self.crew.get_mut().unwrap_or_else(PoisonError::into_inner), Crew::new());
+        crew.leave(policy.hang_after + policy.stuck_after);
     }
 }
 
@@ -176,17 +206,27 @@ impl Engine {
                 member.workers.into_iter().map(|(opener, backend)| (driver.add_worker(device), opener, backend)),
             );
         }
-        let shared = Shared { driver: Mutex::new(driver), work: Condvar::new(), cells: Mutex::default(), policy };
-        let control = Control(Arc::new(shared));
+        let (work, watch) = (Condvar::new(), Condvar::new());
+        let control =
+            Control(Arc::new(Shared { driver: Mutex::new(driver), work, watch, cells: Mutex::default(), policy }));
         // From here on dropping `engine` ends the threads that were started, should one not start.
-        let engine =
-            Self { inner: Arc::new(Inner { control: control.clone(), threads: Mutex::default(), left_out, notes }) };
+        let crew = Mutex::new(Crew::new());
+        let engine = Self { inner: Arc::new(Inner { control: control.clone(), crew, left_out, notes }) };
+        engine.start_thread(|alive| watch::spawn(control.clone(), alive))?;
         for (number, opener, backend) in hands {
-            let thread = worker::spawn(control.clone(), number, opener, backend)
-                .map_err(|error| BuildError::NoThread { reason: error.to_string() })?;
-            engine.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+            engine.start_thread(|alive| worker::spawn(control.clone(), number, (opener, backend), alive))?;
         }
         Ok(engine)
+    }
+
+    fn start_thread(
+        &self,
+        start: impl FnOnce(Sender<()>) -> std::io::Result<JoinHandle<()>>,
+    ) -> Result<(), BuildError> {
+        let mut crew = self.inner.crew.lock().unwrap_or_else(PoisonError::into_inner);
+        let thread = start(crew.alive.clone()).map_err(|error| BuildError::NoThread { reason: error.to_string() })?;
+        crew.threads.push(thread);
+        Ok(())
     }
 
     /// Every device that was found: those that work, and those that are left out with the reason.
@@ -198,6 +238,9 @@ impl Engine {
             hashes: 0,
             headers: 0,
             rate_hz: None,
+            strikes: 0,
+            canaries: 0,
+            canaries_missed: 0,
         });
         self.inner.control.statuses().into_iter().chain(left_out).collect()
     }

@@ -6,13 +6,14 @@ use std::sync::PoisonError;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Backend, Completed, DeviceError, Opener, Report, Ticket};
+use cityseal_device::{Backend, Completed, DeviceError, DeviceKind, Opener, Report, Ticket};
 use cityseal_hash::HashKernel;
+use crossbeam::channel::Sender;
 
 use super::Control;
 use crate::builder::open_and_test;
 use crate::driver::{AfterFailure, Assignment, CheckTask, Seq, Work};
-use crate::judge::judge_search;
+use crate::judge::{Caught, judge_search};
 
 /// How long one wait for a device lasts before the worker looks whether it hangs.
 const COLLECT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -24,7 +25,7 @@ enum Stopped {
     /// The device failed.
     Failed(DeviceError),
     /// The device was caught in a wrong answer.
-    Lied(String),
+    Lied(Caught),
 }
 
 /// A batch on the device.
@@ -36,12 +37,15 @@ struct Flight {
 pub(super) fn spawn(
     control: Control,
     number: usize,
-    opener: Box<dyn Opener>,
-    backend: Box<dyn Backend>,
+    (opener, backend): (Box<dyn Opener>, Box<dyn Backend>),
+    alive: Sender<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let name = format!("cityseal-{}", opener.info().id.chars().take(6).collect::<String>());
     let mut worker = Worker { control, number, opener, judge: HashKernel::detect() };
-    Builder::new().name(name).spawn(move || worker.run(backend))
+    Builder::new().name(name).spawn(move || {
+        worker.run(backend);
+        drop(alive);
+    })
 }
 
 struct Worker {
@@ -58,13 +62,17 @@ impl Worker {
         while let Some(mut backend) = open.take() {
             match self.serve_caught(&mut *backend) {
                 Stopped::Dismissed => {}
-                Stopped::Lied(what) => {
+                // The driver is told first: what the device held is lent again before anybody waits for its end.
+                Stopped::Lied(caught) => {
                     let number = self.number;
-                    self.control.with(|driver| driver.lied(number, &what, Instant::now()));
+                    let after = self.control.with(|driver| driver.lied(number, &caught, Instant::now()));
+                    drop(backend);
+                    open = self.reopen(after);
                 }
                 Stopped::Failed(error) => {
+                    let after = self.failed(&error);
                     abandon(backend, &error);
-                    open = self.reopen(error);
+                    open = self.reopen(after);
                 }
             }
         }
@@ -77,18 +85,22 @@ impl Worker {
 
     /// Keeps the device busy until something ends it.
     fn serve(&self, backend: &mut dyn Backend) -> Stopped {
+        let is_watched = backend.info().kind != DeviceKind::Cpu;
         let mut flights = VecDeque::with_capacity(backend.depth());
         let mut waiting_since = Instant::now();
         loop {
             while flights.len() < backend.depth() {
                 let Some(assignment) = self.next(flights.is_empty()) else { break };
                 let Some(batch) = assignment.work.batch() else {
-                    self.control.with(|driver| driver.dropped(self.number, assignment.seq));
+                    self.control.with(|driver| driver.dropped(self.number, assignment.seq, Instant::now()));
                     continue;
                 };
                 // Not before: a batch may have been read from a slow file.
                 if flights.is_empty() {
                     waiting_since = Instant::now();
+                    if is_watched && matches!(assignment.work, Work::Check(_)) {
+                        self.control.with(|driver| driver.submitted(self.number, waiting_since));
+                    }
                 }
                 match backend.submit(batch) {
                     Ok(ticket) => flights.push_back(Flight { ticket, assignment }),
@@ -134,13 +146,7 @@ impl Worker {
                 driver = self.control.lock();
                 continue;
             }
-            driver = match driver.next_deadline() {
-                None => shared.work.wait(driver).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(now);
-                    shared.work.wait_timeout(driver, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            driver = shared.work.wait(driver).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -149,7 +155,7 @@ impl Worker {
         if done.ticket != flight.ticket {
             return Err(Stopped::Failed(DeviceError::Malformed { what: "an answer to another batch".to_owned() }));
         }
-        let Assignment { seq, work } = flight.assignment;
+        let Assignment { seq, work, recheck_every } = flight.assignment;
         match (work, done.report) {
             (Work::Search { template, region, batch }, Report::Search(report)) => {
                 let judged = judge_search(&template, &region, &batch, report).map_err(Stopped::Lied)?;
@@ -158,56 +164,64 @@ impl Worker {
                 Ok(None)
             }
             (Work::Check(task), Report::Hashes(hashes)) => {
-                self.accept_hashes(task, seq, &hashes, done.busy).map(|()| Some(hashes))
+                self.accept_hashes(task, (seq, recheck_every), &hashes, done.busy).map(|()| Some(hashes))
             }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
-            (Work::Search { .. }, Report::Hashes(_)) | (Work::Check(_), Report::Search(_)) => {
-                Err(Stopped::Lied("answered another kind of question".to_owned()))
+            (Work::Search { .. } | Work::Check(_), _) => {
+                Err(Stopped::Lied(Caught::wrong("answered another kind of question")))
             }
         }
     }
 
     fn accept_canary(&self, seq: Seq, right: bool) -> Result<(), Stopped> {
         if !right {
-            return Err(Stopped::Lied("gave a wrong answer to a question whose answer is known".to_owned()));
+            return Err(Stopped::Lied(Caught::Canary));
         }
         let number = self.number;
         self.control.with(|driver| driver.canary_sang(number, seq, Instant::now()));
         Ok(())
     }
 
-    fn accept_hashes(&self, task: CheckTask, seq: Seq, hashes: &[[u8; 32]], busy: Duration) -> Result<(), Stopped> {
+    fn accept_hashes(
+        &self,
+        task: CheckTask,
+        (seq, recheck_every): (Seq, usize),
+        hashes: &[[u8; 32]],
+        busy: Duration,
+    ) -> Result<(), Stopped> {
         let headers = task.segment.count();
         task.stream
-            .judge(&task.segment, hashes, self.opener.info(), self.judge, self.control.policy())
+            .judge(&task.segment, hashes, self.opener.info(), self.judge, recheck_every)
             .map_err(Stopped::Lied)?;
         // Both hands let go of the segment, so that its buffer returns to the stream.
         drop(task);
         let number = self.number;
-        self.control.with(|driver| driver.checked(number, seq, headers, busy));
+        self.control.with(|driver| driver.checked(number, seq, headers, busy, Instant::now()));
         Ok(())
     }
 
-    /// Opens a failed device again, with growing pauses; `None` where it is given up.
-    fn reopen(&mut self, error: DeviceError) -> Option<Box<dyn Backend>> {
-        let mut error = error;
-        loop {
-            let number = self.number;
-            let after = self.control.with(|driver| driver.failed(number, &error, Instant::now()));
-            let AfterFailure::ReopenAfter(pause) = after else { return None };
+    /// Opens a device again, after a pause that grows each time it fails; `None` where it is given up.
+    fn reopen(&mut self, mut after: AfterFailure) -> Option<Box<dyn Backend>> {
+        while let AfterFailure::ReopenAfter(pause) = after {
             if !self.pause(pause) {
                 return None;
             }
             let opened = catch_unwind(AssertUnwindSafe(|| open_and_test(&mut *self.opener)));
-            match opened {
+            let error = match opened {
                 Ok(Ok(backend)) => {
-                    self.control.with(|driver| driver.reopened(number));
+                    self.control.with(|driver| driver.reopened(self.number));
                     return Some(backend);
                 }
-                Ok(Err(reason)) => error = DeviceError::Lost { reason },
-                Err(panic) => error = DeviceError::Panicked { message: message_of(&*panic) },
-            }
+                Ok(Err(reason)) => DeviceError::Lost { reason },
+                Err(panic) => DeviceError::Panicked { message: message_of(&*panic) },
+            };
+            after = self.failed(&error);
         }
+        None
+    }
+
+    fn failed(&self, error: &DeviceError) -> AfterFailure {
+        self.control.with(|driver| driver.failed(self.number, error, Instant::now()))
     }
 
     /// Waits; `false` where the engine ends meanwhile.

@@ -59,7 +59,7 @@ fn verdict(parameters: &Parameters, device: &DeviceInfo, chain: &[u8], claimed: 
     let stream = Stream::new(parameters.clone(), 0, ChainWork::ZERO, NOW, permits);
     let before = History::before(parameters, 0, &[]).unwrap();
     let segment = stream.segment(0, before, chain.to_vec(), permit);
-    let _caught = stream.judge(&segment, claimed, device, *KERNEL, &EnginePolicy::default());
+    let _caught = stream.judge(&segment, claimed, device, *KERNEL, EnginePolicy::default().recheck_every);
     stream.conclude(chain.len() as u64, None, false, &[])
 }
 

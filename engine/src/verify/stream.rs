@@ -10,7 +10,8 @@ use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 use super::permits::{Permit, Permits};
 use super::segment::{Place, Segment, Unread};
 use super::{Finish, Progress, VerifyReport};
-use crate::{DeviceShare, DeviceStatus, EnginePolicy};
+use crate::judge::Caught;
+use crate::{DeviceShare, DeviceStatus};
 
 /// See the module's text.
 pub(crate) struct Stream {
@@ -124,14 +125,14 @@ impl Stream {
         hashes: &[[u8; 32]],
         device: &DeviceInfo,
         cpu: HashKernel,
-        policy: &EnginePolicy,
-    ) -> Result<(), String> {
+        recheck_every: usize,
+    ) -> Result<(), Caught> {
         if device.kind == DeviceKind::Cpu {
             let summary = self.judge_with(segment, hashes);
             self.accept(segment, summary, &device.id);
             return Ok(());
         }
-        let believed = match find_wrong(segment, hashes, policy.recheck_every) {
+        let believed = match find_wrong(segment, hashes, recheck_every) {
             Some(wrong) => Err(wrong),
             None => Ok(self.judge_with(segment, hashes)),
         };
@@ -152,13 +153,13 @@ impl Stream {
         cpu: HashKernel,
         wrong: Option<String>,
         device: &str,
-    ) -> Result<(), String> {
+    ) -> Result<(), Caught> {
         let mut own = vec![[0; 32]; segment.count()];
         cpu.hash_headers(segment.headers(), &mut own);
         let wrong = wrong.or_else(|| first_difference(segment, claimed, &own));
         let summary = self.judge_with(segment, &own);
         self.accept(segment, summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
-        wrong.map_or(Ok(()), Err)
+        wrong.map_or(Ok(()), |what| Err(Caught::wrong(what)))
     }
 
     fn judge_with(&self, segment: &Segment, hashes: &[[u8; 32]]) -> Summary {
@@ -167,6 +168,9 @@ impl Stream {
 
     fn accept(&self, segment: &Segment, summary: Summary, device: &str) {
         let mut state = self.lock();
+        if state.has(segment.place.sequence) {
+            return;
+        }
         match state.hashed.get_mut(device) {
             Some(headers) => *headers += segment.count() as u64,
             None => {
@@ -254,6 +258,11 @@ impl Stream {
 }
 
 impl State {
+    /// Whether a segment was judged before: it came back from a device that was given up, and that was only late.
+    fn has(&self, sequence: u64) -> bool {
+        sequence < self.next || self.early.contains_key(&sequence)
+    }
+
     fn join_what_is_due(&mut self) {
         while let Some(summary) = self.early.remove(&self.next) {
             let before = std::mem::replace(&mut self.joined, Summary::empty(0));

@@ -44,6 +44,9 @@ fn device_to_wire(status: &DeviceStatus) -> v1::Device {
         hashes: saturated(status.hashes),
         headers: status.headers,
         rate_hz: status.rate_hz,
+        strikes: status.strikes,
+        canaries: status.canaries,
+        canaries_missed: status.canaries_missed,
     }
 }
 
@@ -60,7 +63,9 @@ fn state_to_wire(state: &DeviceState) -> v1::DeviceState {
     match state {
         DeviceState::Ready => v1::DeviceState::Ready,
         DeviceState::LeftOut { .. } => v1::DeviceState::LeftOut,
+        DeviceState::Probation { .. } => v1::DeviceState::Probation,
         DeviceState::Quarantined { .. } => v1::DeviceState::Quarantined,
+        DeviceState::Hung { .. } => v1::DeviceState::Hung,
         DeviceState::Reopening { .. } => v1::DeviceState::Reopening,
         DeviceState::Failed { .. } => v1::DeviceState::Failed,
         _ => v1::DeviceState::Unspecified,

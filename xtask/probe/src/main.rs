@@ -86,6 +86,7 @@ const fn name_of(shader: Shader) -> &'static str {
         Shader::SearchOne => "search_one",
         Shader::SearchShared => "search_shared",
         Shader::Headers => "headers",
+        Shader::HeaderBits => "header_bits",
         Shader::Nodes => "nodes",
         Shader::Rfc6962Nodes => "rfc6962_nodes",
     }

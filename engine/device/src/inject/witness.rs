@@ -92,7 +92,7 @@ fn overlap(one: &Batch, two: &Batch) -> bool {
             let shares_nonce = one.nonces.first() <= two.nonces.last() && two.nonces.first() <= one.nonces.last();
             one.tail == two.tail && shares_midstate && shares_nonce
         }
-        (Batch::Check(one), Batch::Check(two)) => one.headers() == two.headers(),
+        (Batch::Check(one), Batch::Check(two)) => one.answer() == two.answer() && one.headers() == two.headers(),
         (Batch::Merkle(one), Batch::Merkle(two)) => one.rule() == two.rule() && one.nodes() == two.nodes(),
         (Batch::Search(_), Batch::Check(_) | Batch::Merkle(_))
         | (Batch::Check(_), Batch::Search(_) | Batch::Merkle(_))

@@ -2,6 +2,8 @@
 //! every back end. Expected answers come from the portable kernel, and from facts (the genesis block) that do not
 //! depend on any of our kernels.
 
+mod bits;
+
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -85,7 +87,7 @@ pub fn run(backend: &mut dyn Backend) -> Result<Vec<Passed>, Failure> {
 /// The cases, cut to the limits of `backend`.
 pub fn cases(backend: &dyn Backend) -> Vec<Case> {
     // Their answers are computed once, by the slow kernel: a device that is opened again need not wait for that.
-    static ALL: LazyLock<Vec<Case>> = LazyLock::new(|| [search_cases(), hash_cases()].concat());
+    static ALL: LazyLock<Vec<Case>> = LazyLock::new(|| [search_cases(), hash_cases(), bits::cases()].concat());
     let limits = backend.info().limits;
     let fits = |case: &&Case| match &case.batch {
         Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
@@ -121,18 +123,18 @@ fn describe(report: &Report) -> String {
                 search.hits.iter().take(3).map(|hit| format!("{}:{}", hit.midstate, hit.nonce)).collect();
             format!("{} hits [{}]{}", search.hits.len(), first.join(" "), planted_words(search))
         }
-        Report::Hashes(hashes) => {
-            let digest = cityseal_hash::sha256(hashes.as_flattened());
-            format!(
-                "{} hashes of digest {:02x}{:02x}{:02x}{:02x}",
-                hashes.len(),
-                digest[0],
-                digest[1],
-                digest[2],
-                digest[3]
-            )
+        Report::Hashes(hashes) => format!("{} hashes of digest {}", hashes.len(), digest(hashes.as_flattened())),
+        Report::Bits(bits) => {
+            let passed = bits.passed.iter().filter(|passed| **passed).count();
+            format!("{passed} of {} headers, the last one of digest {}", bits.passed.len(), digest(&bits.last_hash))
         }
     }
+}
+
+/// A few digits that tell answers apart.
+fn digest(bytes: &[u8]) -> String {
+    let [a, b, c, d, ..] = cityseal_hash::sha256(bytes);
+    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
 const fn planted_words(search: &SearchReport) -> &'static str {

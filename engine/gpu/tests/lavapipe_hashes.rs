@@ -1,0 +1,109 @@
+//! K4: the shaders that check headers to one bit give, on software Vulkan, what the portable kernel gives.
+
+mod common;
+
+use std::sync::Arc;
+
+use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, Report};
+use cityseal_gpu::shader::Variant;
+use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
+use common::{ask, assert_is_lavapipe, collect, lavapipe};
+
+/// The same numbers in every run: a linear congruential generator (Knuth's MMIX constants).
+struct Random(u64);
+
+impl Random {
+    fn word(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as u32
+    }
+
+    fn below(&mut self, end: u32) -> u32 {
+        self.word() % end
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.word() as u8).collect()
+    }
+
+    /// Most of them are met by some hashes: the exponent that brings a mantissa of so many bytes to the highest byte.
+    fn compact_target(&mut self) -> u32 {
+        match self.below(10) {
+            0 => self.word(),
+            1 => 0x2080_0000 | self.below(0x80_0000),
+            2 => 0x2100_0000 | self.below(0x2_0000),
+            3 => 0x2200_0000 | self.below(0x200),
+            4 => 0x2100_0000 | self.below(0x1_0000),
+            5 => 0x2200_0000 | self.below(0x100),
+            _ => 0x2000_0000 | self.below(0x80_0000),
+        }
+    }
+
+    /// Headers of which each but one in eight names the hash of the one before it.
+    fn headers(&mut self, count: usize) -> Vec<u8> {
+        let mut headers = self.bytes(count * HEADER_LEN);
+        let mut before = [0; 32];
+        for header in headers.as_chunks_mut::<HEADER_LEN>().0 {
+            header[4..36].copy_from_slice(&before);
+            if self.below(8) == 0 {
+                header[4 + self.below(32) as usize] ^= 1 << self.below(8);
+            }
+            header[72..76].copy_from_slice(&self.compact_target().to_le_bytes());
+            before = double_sha256(header);
+        }
+        headers
+    }
+}
+
+fn assert_agrees(backend: &mut dyn Backend, batch: &Batch) -> Report {
+    let report = ask(backend, batch.clone());
+    let expected = ask(&mut CpuBackend::new(HashKernel::portable()), batch.clone());
+    assert!(report.agrees(&expected), "{batch:?}");
+    assert_is_lavapipe(backend);
+    report
+}
+
+fn bits(random: &mut Random, count: usize) -> Batch {
+    Batch::Check(CheckBatch::bits(Arc::new(random.headers(count))))
+}
+
+#[test]
+fn every_variant_gives_the_bits_of_random_headers() {
+    let test = "every_variant_gives_the_bits_of_random_headers";
+    for variant in Variant::ALL {
+        let Some(mut backend) = lavapipe(test, Some(variant)) else { return };
+        let batch = bits(&mut Random(20), 3_000);
+        let Report::Bits(found) = assert_agrees(backend.as_mut(), &batch) else { panic!("bits were asked for") };
+        let passed = found.passed.iter().filter(|passed| **passed).count();
+        assert!((300..2_700).contains(&passed), "{passed} of 3,000 passed, which proves little");
+    }
+}
+
+#[test]
+fn bits_are_right_at_the_edges_of_a_group_and_of_the_limits() {
+    let Some(mut backend) = lavapipe("bits_are_right_at_the_edges_of_a_group_and_of_the_limits", None) else { return };
+    let mut random = Random(21);
+    for count in [1, 2, 127, 128, 129, backend.info().limits.check_headers_max] {
+        let batch = bits(&mut random, count);
+        assert_agrees(backend.as_mut(), &batch);
+    }
+}
+
+#[test]
+fn bits_and_hashes_of_headers_in_flight_do_not_disturb_each_other() {
+    let Some(mut backend) = lavapipe("bits_and_hashes_of_headers_in_flight_do_not_disturb_each_other", None) else {
+        return;
+    };
+    let mut random = Random(22);
+    for round in 0..4 {
+        let headers = Arc::new(random.headers(200 + round));
+        let batches = [CheckBatch::bits(headers.clone()), CheckBatch::new(headers.clone()), CheckBatch::bits(headers)];
+        for batch in batches.clone() {
+            backend.submit(Batch::Check(batch)).expect("the device takes the batch");
+        }
+        for batch in batches {
+            let expected = ask(&mut CpuBackend::new(HashKernel::portable()), Batch::Check(batch));
+            assert!(collect(backend.as_mut()).report.agrees(&expected));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Claims: a worker's own piece of a job, from which its batches are cut.
+
+use super::*;
+
+/// Lets a worker answer one batch as a device of so many hashes a second would.
+fn answer_at(play: &mut Play, worker: usize, rate_hz: f64) -> cityseal_chain::Region {
+    let assignment = play.take(worker).unwrap();
+    let Work::Search { region, .. } = assignment.work else { panic!("{assignment:?}") };
+    let busy = Duration::from_secs_f64(region.hashes() as f64 / rate_hz);
+    play.driver.searched(worker, assignment.seq, Judged::default(), busy, play.now);
+    region
+}
+
+fn claim_of(play: &Play, worker: usize) -> u64 {
+    play.driver.jobs.values().next().unwrap().claimed(worker)
+}
+
+#[test]
+fn a_worker_claims_a_second_at_its_own_rate_and_searches_it_in_one_piece() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(whole_space()));
+    for (worker, rate) in [(CPU, 40e6), (GPU, 1e6)] {
+        answer_at(&mut play, worker, rate);
+        assert_eq!(claim_of(&play, worker), 0, "nothing is claimed before a rate is known");
+    }
+    let mut next = [0; 2];
+    for round in 0..20 {
+        for (worker, rate) in [(CPU, 40e6), (GPU, 1e6)] {
+            let region = answer_at(&mut play, worker, rate);
+            assert!(round == 0 || region.nonces.first() == next[worker], "{worker} goes on where it was: {region}");
+            next[worker] = region.nonces.last() + 1;
+            if round == 0 {
+                let claimed = (region.hashes() + claim_of(&play, worker)) as f64;
+                assert!((claimed / rate - 1.0).abs() < 0.01, "{claimed} at {rate} a second");
+            }
+        }
+    }
+}
+
+#[test]
+fn at_the_end_of_a_space_the_fast_take_over_what_the_slow_have_claimed() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    answer_at(&mut play, GPU, 1e9);
+    // The device believes that it is fast and claims all the rest.
+    let _never_answered = play.take(GPU).unwrap();
+    let rest = claim_of(&play, GPU);
+    assert!(rest > 0);
+    let half = answer_at(&mut play, CPU, 5e6);
+    assert!(half.nonces.first() > NONCES / 2 && claim_of(&play, GPU) <= rest / 2 + 1, "{half}");
+    while let Some(assignment) = play.take(CPU) {
+        play.answer(CPU, assignment);
+    }
+    assert!(claim_of(&play, GPU) < 2 * play.driver.policy.batch_hashes_min, "what is left is not worth a batch");
+}
+
+#[test]
+fn the_claim_of_a_lost_worker_is_open_to_all() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    answer_at(&mut play, GPU, 1e9);
+    let _lost = play.take(GPU).unwrap();
+    play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
+    assert_eq!(claim_of(&play, GPU), 0);
+    play.work_off(CPU);
+    let report = play.end().unwrap();
+    assert_eq!((report.outcome, report.hashes), (SealOutcome::Exhausted, u128::from(NONCES)));
+    assert_eq!(report.devices[CPU].hashes, u128::from(NONCES));
+}
