@@ -1,11 +1,12 @@
-//! What the seam's CPU back end says of header bits is what the domain says of the same headers.
+//! What the seam's CPU back end says of headers and of trees is what the domain says of them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, Report};
-use cityseal_engine::chain::{BlockHash, BlockHeader, CompactTarget};
+use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, NodeRule, Report, TreeRoot, TreesBatch};
+use cityseal_engine::chain::merkle::{self, MerkleError};
+use cityseal_engine::chain::{BlockHash, BlockHeader, CompactTarget, rfc6962};
 use cityseal_engine::hash::{HEADER_LEN, HashKernel};
 use proptest::prelude::*;
 
@@ -57,7 +58,50 @@ fn passes(header: &BlockHeader, next: Option<&BlockHeader>) -> bool {
     is_under && next.is_none_or(|next| next.prev_block_hash == hash)
 }
 
+type Leaves = Vec<[u8; 32]>;
+
+/// Trees; of every third the tail is repeated.
+fn trees() -> impl Strategy<Value = Vec<Leaves>> {
+    let leaves = prop::collection::vec(any::<[u8; 32]>(), 1..40);
+    let tree = (leaves, 0_u32..3, 0_u32..4).prop_map(|(mut leaves, die, doublings)| {
+        let tail = 1 << doublings;
+        if die == 0 && leaves.len() >= tail {
+            leaves.extend_from_within(leaves.len() - tail..);
+        }
+        leaves
+    });
+    prop::collection::vec(tree, 1..12)
+}
+
+fn ask_roots(trees: &[Leaves], rule: NodeRule) -> Vec<TreeRoot> {
+    let leaves = trees.concat().as_flattened().to_vec();
+    let counts = trees.iter().map(|tree| tree.len() as u32).collect();
+    let Report::Trees(roots) = ask(Batch::Trees(TreesBatch::new(Arc::new(leaves), Arc::new(counts), rule))) else {
+        panic!("no roots")
+    };
+    roots
+}
+
+fn root_by_the_domain(tree: &Leaves, rule: NodeRule) -> TreeRoot {
+    if rule == NodeRule::Rfc6962 {
+        return TreeRoot { root: rfc6962::root(tree), mutated: false };
+    }
+    match merkle::root(tree) {
+        Ok(root) => TreeRoot { root: root.to_wire(), mutated: false },
+        Err(MerkleError::Duplicated { root, .. }) => TreeRoot { root: root.to_wire(), mutated: true },
+        Err(error) => panic!("{error}"),
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_tree_has_the_root_and_the_suspicion_that_the_domain_finds(trees in trees()) {
+        for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+            let expected: Vec<TreeRoot> = trees.iter().map(|tree| root_by_the_domain(tree, rule)).collect();
+            prop_assert_eq!(ask_roots(&trees, rule), expected);
+        }
+    }
+
     #[test]
     fn a_header_has_its_bit_where_work_and_link_are_right(headers in headers()) {
         let expected: Vec<bool> = (0..headers.len()).map(|at| passes(&headers[at], headers.get(at + 1))).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
 
-use crate::HeaderBits;
+use crate::{HeaderBits, TreeRoot, TreesBatch};
 
 /// An inclusive range of 32-bit nonces: never empty, and able to hold the whole space `0..=0xffff_ffff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -237,6 +237,8 @@ pub enum Batch {
     Check(CheckBatch),
     /// Hash Merkle nodes.
     Merkle(MerkleBatch),
+    /// Find the roots of whole Merkle trees.
+    Trees(TreesBatch),
 }
 
 /// The hits of a search batch.
@@ -261,6 +263,8 @@ pub enum Report {
     Hashes(Vec<[u8; 32]>),
     /// Answer to [`Batch::Check`] with [`CheckAnswer::Bit`].
     Bits(HeaderBits),
+    /// Answer to [`Batch::Trees`]: one root a tree, in order.
+    Trees(Vec<TreeRoot>),
 }
 
 impl Report {

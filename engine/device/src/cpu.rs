@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
 
+use crate::trees::roots;
 use crate::{
     Backend, Batch, BatchLimits, CheckAnswer, CheckBatch, Completed, DeviceError, DeviceInfo, DeviceKind, HeaderBits,
     NodeRule, OpenError, Opener, Planted, Report, SearchBatch, SearchReport, Ticket,
@@ -48,6 +49,7 @@ impl CpuBackend {
                 }
                 Report::Hashes(hashes)
             }
+            Batch::Trees(trees) => Report::Trees(roots(self.kernel, trees)),
         }
     }
 
@@ -157,6 +159,7 @@ fn cpu_info(kernel: HashKernel) -> DeviceInfo {
             hits_max: ITEMS_MAX,
             check_headers_max: ITEMS_MAX,
             merkle_nodes_max: ITEMS_MAX,
+            tree_leaves_max: ITEMS_MAX,
         },
     }
 }

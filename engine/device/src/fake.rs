@@ -11,7 +11,7 @@ use cityseal_hash::{HashKernel, Hit};
 
 use crate::{
     Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, HeaderBits, OpenError, Opener, Report,
-    SearchReport, Ticket,
+    SearchReport, Ticket, TreeRoot,
 };
 
 /// What the fake does with a batch.
@@ -27,9 +27,9 @@ pub enum Behaviour {
     Hung,
     /// Never returns from `collect`: its thread is lost.
     Stuck,
-    /// Leaves out the hits of a search; says of checked headers that none passed.
+    /// Leaves out the hits of a search; says of checked headers that none passed, of trees that none is mutated.
     MissedHits,
-    /// Adds a hit that is none; says of checked headers that all passed.
+    /// Adds a hit that is none; says of checked headers that all passed, of trees that all are mutated.
     FalseHits,
     /// Answers as an untouched buffer would: no hits, hashes of zero.
     Zeros,
@@ -208,7 +208,7 @@ impl Lie {
     pub(crate) fn about(batch: &Batch) -> Self {
         let false_hit = match batch {
             Batch::Search(search) => Some(Hit { midstate: 0, nonce: search.nonces.first() }),
-            Batch::Check(_) | Batch::Merkle(_) => None,
+            Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => None,
         };
         Self { false_hit }
     }
@@ -235,6 +235,7 @@ impl Lie {
                 hashes[0][31] ^= 1;
             }
             (Report::Bits(bits), behaviour) => lie_about_bits(bits, behaviour),
+            (Report::Trees(trees), behaviour) => lie_about_trees(trees, behaviour),
             (Report::Search(_) | Report::Hashes(_), _) => {}
         }
         report
@@ -250,6 +251,21 @@ fn lie_about_bits(bits: &mut HeaderBits, behaviour: Behaviour) {
             bits.last_hash = [0; 32];
         }
         Behaviour::WrongHashes => bits.last_hash[31] ^= 1,
+        Behaviour::Honest
+        | Behaviour::Late
+        | Behaviour::Lost
+        | Behaviour::Hung
+        | Behaviour::Stuck
+        | Behaviour::Panics => {}
+    }
+}
+
+fn lie_about_trees(trees: &mut [TreeRoot], behaviour: Behaviour) {
+    match behaviour {
+        Behaviour::MissedHits => trees.iter_mut().for_each(|tree| tree.mutated = false),
+        Behaviour::FalseHits => trees.iter_mut().for_each(|tree| tree.mutated = true),
+        Behaviour::Zeros => trees.fill(TreeRoot::default()),
+        Behaviour::WrongHashes => trees[0].root[31] ^= 1,
         Behaviour::Honest
         | Behaviour::Late
         | Behaviour::Lost

@@ -36,6 +36,8 @@ pub struct BatchLimits {
     pub check_headers_max: usize,
     /// Most nodes of a Merkle batch.
     pub merkle_nodes_max: usize,
+    /// Most leaves of all trees of a batch together.
+    pub tree_leaves_max: usize,
 }
 
 /// What a device is, as far as its driver tells.

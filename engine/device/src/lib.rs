@@ -17,6 +17,7 @@ mod header_bits;
 mod info;
 pub mod inject;
 pub mod known_answers;
+mod trees;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
 pub use batch::{
@@ -26,3 +27,4 @@ pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;
 pub use info::{BatchLimits, DeviceInfo, DeviceKind};
+pub use trees::{TreeRoot, TreesBatch};

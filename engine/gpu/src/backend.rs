@@ -12,6 +12,7 @@ use crate::flight::{Flight, Sent, Work};
 use crate::machine::Machine;
 use crate::pace::{AIM, Pace};
 use crate::results::HEAD_BYTES;
+use crate::slot::LEVEL_STRIDE;
 
 /// Batches in flight: one that runs, one that waits behind it, one that is being read or filled.
 pub(crate) const DEPTH: usize = 3;
@@ -70,6 +71,7 @@ impl GpuBackend {
             let sent = match &flight.work {
                 Work::Search(_) => send_search(&mut self.machine, flight, self.pace.units(), self.workgroup)?,
                 Work::Hash(_) => send_hashes(&mut self.machine, flight, self.workgroup)?,
+                Work::Trees(_) => send_trees(&mut self.machine, flight, self.workgroup)?,
             };
             flight.sent.push_back(sent);
         }
@@ -124,6 +126,7 @@ impl GpuBackend {
             }
             Batch::Check(check) => (check.count() as u64, limits.check_headers_max as u64),
             Batch::Merkle(merkle) => (merkle.count() as u64, limits.merkle_nodes_max as u64),
+            Batch::Trees(trees) => (trees.leaf_count() as u64, limits.tree_leaves_max as u64),
         };
         assert!(size <= max, "a batch of {size} where {max} is the limit");
     }
@@ -202,6 +205,27 @@ fn send_hashes(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Re
         bytes = buffers.copy_hashes(encoder, hash.items.hashes(), hash.items.count());
     })?;
     hash.is_sent = true;
+    flight.readback = Some((machine.map(slot, bytes), bytes));
+    Ok(Sent { index, at, units: None })
+}
+
+/// All levels of all trees: one submission, of a dispatch for each level.
+fn send_trees(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Result<Sent, DeviceError> {
+    let Work::Trees(trees) = &mut flight.work else { unreachable!("the caller looked at the work") };
+    let slot = flight.slot;
+    let (shader, plan) = (trees.shader(), &trees.plan);
+    machine.write(&machine.slots[slot].level_words, &trees.words(LEVEL_STRIDE));
+    machine.write(&machine.slots[slot].items, trees.leaves());
+    machine.write(&machine.slots[slot].sources, bytemuck::cast_slice(&plan.sources));
+    let mut bytes = 0;
+    let at = Instant::now();
+    let index = machine.send(|machine, encoder| {
+        let buffers = &machine.slots[slot];
+        let workgroups = plan.levels.iter().map(|level| level.count.div_ceil(workgroup));
+        machine.pipelines.dispatch_levels(encoder, shader, &buffers.tree_group, workgroups);
+        bytes = buffers.copy_roots(encoder, plan.roots());
+    })?;
+    trees.is_sent = true;
     flight.readback = Some((machine.map(slot, bytes), bytes));
     Ok(Sent { index, at, units: None })
 }

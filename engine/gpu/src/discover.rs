@@ -253,6 +253,7 @@ fn device_info(info: &AdapterInfo, id: String, variant: Variant) -> DeviceInfo {
             hits_max: HITS_MAX,
             check_headers_max: ITEMS_MAX,
             merkle_nodes_max: ITEMS_MAX,
+            tree_leaves_max: ITEMS_MAX,
         },
     }
 }

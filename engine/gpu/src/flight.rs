@@ -12,6 +12,7 @@ use crate::machine::Mapping;
 use crate::prepare::{blocks_of, search_words};
 use crate::results::read_search;
 use crate::shader::Shader;
+use crate::trees::TreesWork;
 
 /// One dispatch that was sent.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ impl Flight {
             Batch::Search(search) => Work::Search(SearchWork::new(search, block_bits, tag)),
             Batch::Check(check) => Work::Hash(HashWork::new(Items::Headers(check), tag)),
             Batch::Merkle(merkle) => Work::Hash(HashWork::new(Items::Nodes(merkle), tag)),
+            Batch::Trees(trees) => Work::Trees(TreesWork::new(trees, tag)),
         };
         Self { ticket, slot, work, sent: VecDeque::new(), readback: None, busy: Duration::ZERO }
     }
@@ -58,6 +60,7 @@ impl Flight {
         match &self.work {
             Work::Search(search) => search.blocks_left == 0,
             Work::Hash(hash) => hash.is_sent,
+            Work::Trees(trees) => trees.is_sent,
         }
     }
 
@@ -71,6 +74,7 @@ impl Flight {
                 read_search(bytes, &search.batch, search.words.tag, search.blocks).map(Report::Search)
             }
             Work::Hash(hash) => hash.report(bytes),
+            Work::Trees(trees) => trees.report(bytes),
         }
     }
 }
@@ -88,6 +92,8 @@ pub(crate) enum Work {
     Search(SearchWork),
     /// Hashes of items.
     Hash(HashWork),
+    /// Whole Merkle trees.
+    Trees(TreesWork),
 }
 
 /// A search and how far it was sent.

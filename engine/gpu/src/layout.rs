@@ -1,4 +1,4 @@
-//! What host and shaders share: the structs of `shaders/search.wgsl` and `shaders/hash.wgsl`, word for word. A test
+//! What host and shaders share: the structs of `search.wgsl`, `hash.wgsl` and `tree_level.wgsl` under `shaders/`, word for word. A test
 //! compares both. Nothing here is computed.
 
 use bytemuck::{Pod, Zeroable};
@@ -120,6 +120,22 @@ pub struct HashWords {
     pub tag: u32,
     /// To a multiple of 16 bytes.
     pub unused: [u32; 2],
+    /// What the loaded form of the shaders rotates by.
+    pub rotations: Rotations,
+}
+
+/// One level of Merkle trees.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct LevelWords {
+    /// Number of the level's first node.
+    pub first: u32,
+    /// Nodes of the level.
+    pub count: u32,
+    /// Leaves of all trees.
+    pub leaves: u32,
+    /// The batch's own odd number.
+    pub tag: u32,
     /// What the loaded form of the shaders rotates by.
     pub rotations: Rotations,
 }

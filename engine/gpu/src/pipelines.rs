@@ -6,8 +6,9 @@ use std::num::NonZeroU64;
 use cityseal_device::OpenError;
 use wgpu::{BindGroup, BindGroupLayout, ComputePipeline, Device, ErrorFilter};
 
-use crate::layout::{HashWords, SearchWords};
+use crate::layout::{HashWords, LevelWords, SearchWords};
 use crate::shader::{Shader, Variant};
+use crate::slot::LEVEL_STRIDE;
 
 /// The compiled shaders and the layouts of what is bound to them.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Pipelines {
     pub(crate) search_layout: BindGroupLayout,
     /// Layout of group 0 of all that hashes items: words, items, hashes, marks.
     pub(crate) hash_layout: BindGroupLayout,
+    /// Layout of group 0 of trees: words of a level, sources, nodes, marks.
+    pub(crate) tree_layout: BindGroupLayout,
 }
 
 impl Pipelines {
@@ -33,12 +36,18 @@ impl Pipelines {
             let search_layout = layout(device, "search", &[uniform::<SearchWords>(), storage(false)]);
             let hash_layout =
                 layout(device, "hash", &[uniform::<HashWords>(), storage(true), storage(false), storage(false)]);
+            let tree_layout = layout(
+                device,
+                "trees",
+                &[uniform_of_many::<LevelWords>(), storage(true), storage(false), storage(false)],
+            );
             let group_of = |shader| match shader {
                 Shader::SearchOne | Shader::SearchShared => &search_layout,
                 Shader::Headers | Shader::HeaderBits | Shader::Nodes | Shader::Rfc6962Nodes => &hash_layout,
+                Shader::TreeNodes | Shader::Rfc6962TreeNodes => &tree_layout,
             };
             let compile = |shader: &Shader| (*shader, compile(device, *shader, variant, workgroup, group_of(*shader)));
-            Self { compiled: shaders.iter().map(compile).collect(), search_layout, hash_layout }
+            Self { compiled: shaders.iter().map(compile).collect(), search_layout, hash_layout, tree_layout }
         })
     }
 
@@ -54,6 +63,22 @@ impl Pipelines {
         pass.set_pipeline(self.of(shader));
         pass.set_bind_group(0, group, &[]);
         pass.dispatch_workgroups(workgroups, 1, 1);
+    }
+
+    /// Notes one dispatch a level, each of which sees what those before it wrote.
+    pub(crate) fn dispatch_levels(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        shader: Shader,
+        group: &BindGroup,
+        workgroups: impl Iterator<Item = u32>,
+    ) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(self.of(shader));
+        for (offset, workgroups) in (0..).step_by(LEVEL_STRIDE).zip(workgroups) {
+            pass.set_bind_group(0, group, &[offset]);
+            pass.dispatch_workgroups(workgroups, 1, 1);
+        }
     }
 
     fn of(&self, shader: Shader) -> &ComputePipeline {
@@ -83,22 +108,52 @@ pub(crate) fn under_scopes<T>(device: &Device, build: impl FnOnce() -> T) -> Res
 
 /// Binds buffers to the bindings 0, 1, … of a layout.
 pub(crate) fn bind(device: &Device, label: &str, layout: &BindGroupLayout, buffers: &[&wgpu::Buffer]) -> BindGroup {
-    let resources = buffers.iter().map(|buffer| buffer.as_entire_binding());
-    let entries: Vec<_> =
-        (0..).zip(resources).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+    bind_all(device, label, layout, buffers.iter().map(|buffer| buffer.as_entire_binding()))
+}
+
+/// Binds the words of a level, of which a buffer holds many, and other buffers.
+pub(crate) fn bind_words(
+    device: &Device,
+    layout: &BindGroupLayout,
+    words: &wgpu::Buffer,
+    buffers: &[&wgpu::Buffer],
+) -> BindGroup {
+    let size = NonZeroU64::new(size_of::<LevelWords>() as u64);
+    let words = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: words, offset: 0, size });
+    let others = buffers.iter().map(|buffer| buffer.as_entire_binding());
+    bind_all(device, "trees", layout, std::iter::once(words).chain(others))
+}
+
+fn bind_all<'a>(
+    device: &Device,
+    label: &str,
+    layout: &BindGroupLayout,
+    resources: impl Iterator<Item = wgpu::BindingResource<'a>>,
+) -> BindGroup {
+    let entry = |(binding, resource)| wgpu::BindGroupEntry { binding, resource };
+    let entries: Vec<_> = (0..).zip(resources).map(entry).collect();
     device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })
 }
 
 const fn uniform<T>() -> wgpu::BindingType {
-    buffer_binding(wgpu::BufferBindingType::Uniform, NonZeroU64::new(size_of::<T>() as u64))
+    buffer_binding(wgpu::BufferBindingType::Uniform, NonZeroU64::new(size_of::<T>() as u64), false)
+}
+
+/// A uniform buffer that holds many, of which each dispatch is told which to take.
+const fn uniform_of_many<T>() -> wgpu::BindingType {
+    buffer_binding(wgpu::BufferBindingType::Uniform, NonZeroU64::new(size_of::<T>() as u64), true)
 }
 
 const fn storage(read_only: bool) -> wgpu::BindingType {
-    buffer_binding(wgpu::BufferBindingType::Storage { read_only }, None)
+    buffer_binding(wgpu::BufferBindingType::Storage { read_only }, None, false)
 }
 
-const fn buffer_binding(ty: wgpu::BufferBindingType, min_binding_size: Option<NonZeroU64>) -> wgpu::BindingType {
-    wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size }
+const fn buffer_binding(
+    ty: wgpu::BufferBindingType,
+    min_binding_size: Option<NonZeroU64>,
+    has_dynamic_offset: bool,
+) -> wgpu::BindingType {
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size }
 }
 
 fn layout(device: &Device, label: &str, bindings: &[wgpu::BindingType]) -> BindGroupLayout {

@@ -91,12 +91,24 @@ pub enum Shader {
     Nodes,
     /// Hash of the Merkle nodes of RFC 6962.
     Rfc6962Nodes,
+    /// One level of Merkle trees.
+    TreeNodes,
+    /// One level of Merkle trees of RFC 6962.
+    Rfc6962TreeNodes,
 }
 
 impl Shader {
     /// Every shader.
-    pub const ALL: [Self; 6] =
-        [Self::SearchOne, Self::SearchShared, Self::Headers, Self::HeaderBits, Self::Nodes, Self::Rfc6962Nodes];
+    pub const ALL: [Self; 8] = [
+        Self::SearchOne,
+        Self::SearchShared,
+        Self::Headers,
+        Self::HeaderBits,
+        Self::Nodes,
+        Self::Rfc6962Nodes,
+        Self::TreeNodes,
+        Self::Rfc6962TreeNodes,
+    ];
 
     /// The name of its entry point.
     pub const fn entry_point(self) -> &'static str {
@@ -106,6 +118,7 @@ impl Shader {
             Self::HeaderBits => "check_headers",
             Self::Nodes => "hash_nodes",
             Self::Rfc6962Nodes => "hash_rfc6962_nodes",
+            Self::TreeNodes | Self::Rfc6962TreeNodes => "hash_level",
         }
     }
 
@@ -122,8 +135,16 @@ impl Shader {
             Self::HeaderBits => &[WORDS, HASH, include_str!("../../../shaders/header_bits.wgsl"), HEADER_HASH],
             Self::Nodes => &[WORDS, HASH, include_str!("../../../shaders/nodes.wgsl"), NODE_HASH],
             Self::Rfc6962Nodes => {
-                &[WORDS, HASH, include_str!("../../../shaders/rfc6962_nodes.wgsl"), RFC6962_NODE_HASH]
+                &[WORDS, HASH, include_str!("../../../shaders/rfc6962_nodes.wgsl"), RFC6962_PAIR, RFC6962_NODE_HASH]
             }
+            Self::TreeNodes => &[WORDS, TREE_LEVEL, include_str!("../../../shaders/tree_node.wgsl"), NODE_HASH],
+            Self::Rfc6962TreeNodes => &[
+                WORDS,
+                TREE_LEVEL,
+                include_str!("../../../shaders/rfc6962_tree_node.wgsl"),
+                RFC6962_PAIR,
+                RFC6962_NODE_HASH,
+            ],
         }
     }
 }
@@ -134,4 +155,6 @@ const WORDS: &str = include_str!("../../../shaders/words.wgsl");
 const HASH: &str = include_str!("../../../shaders/hash.wgsl");
 const HEADER_HASH: &str = include_str!("../../../shaders/header_hash.wgsl");
 const NODE_HASH: &str = include_str!("../../../shaders/node_hash.wgsl");
+const TREE_LEVEL: &str = include_str!("../../../shaders/tree_level.wgsl");
+const RFC6962_PAIR: &str = include_str!("../../../shaders/rfc6962_pair.wgsl");
 const RFC6962_NODE_HASH: &str = include_str!("../../../shaders/rfc6962_node_hash.wgsl");

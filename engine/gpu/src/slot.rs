@@ -3,9 +3,10 @@
 
 use wgpu::{BindGroup, Buffer, BufferUsages, Device};
 
-use crate::layout::{HashWords, SearchWords};
-use crate::pipelines::{Pipelines, bind};
+use crate::layout::{HashWords, LevelWords, SearchWords};
+use crate::pipelines::{Pipelines, bind, bind_words};
 use crate::results::{HEAD_BYTES, SLOT_BYTES};
+use crate::trees::{Level, levels_max, nodes_max};
 
 /// Most hits of one search batch. 2^16 hits of 8 bytes are 512 KiB a slot; where hits are more frequent, the CPU is the
 /// better device.
@@ -21,8 +22,17 @@ const ITEM_BYTES_MAX: usize = cityseal_hash::HEADER_LEN;
 /// Bytes of one hash.
 const HASH_BYTES: usize = 32;
 
-/// Bytes of one mark.
+/// Bytes of one mark, and of what a tree's node is made of.
 const MARK_BYTES: usize = 4;
+
+/// Most nodes of all trees of a batch: 80 bytes for each leaf, so that they fit where the headers do.
+const NODES_MAX: usize = nodes_max(ITEMS_MAX);
+
+/// Bytes from the words of one level of trees to those of the next: the alignment that every device allows.
+pub(crate) const LEVEL_STRIDE: usize = 256;
+
+const _: () = assert!(NODES_MAX * HASH_BYTES <= ITEMS_MAX * ITEM_BYTES_MAX, "the nodes of trees fit where items do");
+const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit before those of the next");
 
 /// The buffers of one batch.
 #[derive(Debug)]
@@ -35,14 +45,20 @@ pub(crate) struct Slot {
     pub(crate) search_group: BindGroup,
     /// [`HashWords`].
     pub(crate) hash_words: Buffer,
-    /// Headers or nodes.
+    /// Headers or nodes; of trees all nodes.
     pub(crate) items: Buffer,
     /// Their hashes.
     pub(crate) hashes: Buffer,
-    /// The mark beside each hash.
+    /// The mark beside each hash, or each node of a tree.
     pub(crate) marks: Buffer,
     /// All four, bound.
     pub(crate) hash_group: BindGroup,
+    /// [`LevelWords`] of each level, a stride apart.
+    pub(crate) level_words: Buffer,
+    /// What each node of the trees is made of.
+    pub(crate) sources: Buffer,
+    /// Both, with nodes and marks, bound.
+    pub(crate) tree_group: BindGroup,
     /// What the host reads: a copy of the results.
     pub(crate) readback: Buffer,
 }
@@ -55,13 +71,21 @@ impl Slot {
         let search_words = buffer(device, "search words", size_of::<SearchWords>(), words);
         let search_results = buffer(device, "search results", search_bytes(HITS_MAX), results | BufferUsages::COPY_DST);
         let hash_words = buffer(device, "hash words", size_of::<HashWords>(), words);
-        let items = buffer(device, "items", ITEMS_MAX * ITEM_BYTES_MAX, BufferUsages::STORAGE | BufferUsages::COPY_DST);
+        let items = buffer(device, "items", ITEMS_MAX * ITEM_BYTES_MAX, results | BufferUsages::COPY_DST);
         let hashes = buffer(device, "hashes", ITEMS_MAX * HASH_BYTES, results);
-        let marks = buffer(device, "marks", ITEMS_MAX * MARK_BYTES, results);
+        let marks = buffer(device, "marks", NODES_MAX * MARK_BYTES, results);
+        let level_words = buffer(device, "level words", levels_max(ITEMS_MAX) * LEVEL_STRIDE, words);
+        let sources = buffer(
+            device,
+            "sources",
+            (NODES_MAX - ITEMS_MAX) * MARK_BYTES,
+            BufferUsages::STORAGE | BufferUsages::COPY_DST,
+        );
         let readback_bytes = search_bytes(HITS_MAX).max(hash_bytes(ITEMS_MAX));
         Self {
             search_group: bind(device, "search", &pipelines.search_layout, &[&search_words, &search_results]),
             hash_group: bind(device, "hash", &pipelines.hash_layout, &[&hash_words, &items, &hashes, &marks]),
+            tree_group: bind_words(device, &pipelines.tree_layout, &level_words, &[&sources, &items, &marks]),
             readback: buffer(device, "readback", readback_bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST),
             search_words,
             search_results,
@@ -69,6 +93,8 @@ impl Slot {
             items,
             hashes,
             marks,
+            level_words,
+            sources,
         }
     }
 
@@ -77,6 +103,18 @@ impl Slot {
         let bytes = search_bytes(hits_max);
         encoder.copy_buffer_to_buffer(&self.search_results, 0, &self.readback, 0, bytes as u64);
         bytes
+    }
+
+    /// Notes the copy of trees' roots, then their marks, to the readback buffer; returns their bytes together.
+    pub(crate) fn copy_roots(&self, encoder: &mut wgpu::CommandEncoder, roots: Level) -> usize {
+        let (first, count) = (roots.first as usize, roots.count as usize);
+        let copy = |encoder: &mut wgpu::CommandEncoder, from: &Buffer, size: usize, to: usize| {
+            let (at, bytes) = ((first * size) as u64, (count * size) as u64);
+            encoder.copy_buffer_to_buffer(from, at, &self.readback, to as u64, bytes);
+        };
+        copy(encoder, &self.items, HASH_BYTES, 0);
+        copy(encoder, &self.marks, MARK_BYTES, count * HASH_BYTES);
+        hash_bytes(count)
     }
 
     /// Notes the copy of hashes, then marks, to the readback buffer; returns their bytes together.

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::mem::offset_of;
 use std::path::Path;
 
-use cityseal_gpu::layout::{FixedWords, HashWords, MidstateWords, ResultsHead, Rotations, SearchWords, Slot};
+use cityseal_gpu::layout::{
+    FixedWords, HashWords, LevelWords, MidstateWords, ResultsHead, Rotations, SearchWords, Slot,
+};
 use cityseal_gpu::shader::{Shader, Variant};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, TypeInner};
@@ -33,7 +35,7 @@ fn every_shader_parses_and_validates_in_every_variant() {
             format!("{shader:?} {}", variant.name())
         })
         .collect();
-    assert_eq!(names.len(), 24);
+    assert_eq!(names.len(), 32);
 }
 
 #[test]
@@ -49,7 +51,7 @@ fn every_file_under_shaders_is_part_of_a_shader() {
             files += 1;
         }
     }
-    assert_eq!(files, 17);
+    assert_eq!(files, 21);
 }
 
 /// Names, offsets and size of a struct in a shader.
@@ -146,6 +148,16 @@ fn the_structs_of_hashing_and_of_the_rotations_are_those_of_the_host() {
     assert_eq!(size, size_of::<Rotations>());
     for (name, offset) in members {
         assert_eq!(name, format!("r{}", Rotations::default().0[offset / 4]));
+    }
+}
+
+#[test]
+fn the_struct_of_a_level_of_trees_is_that_of_the_host() {
+    for shader in [Shader::TreeNodes, Shader::Rfc6962TreeNodes] {
+        let (module, _) = parse(shader, Variant::ALL[2]);
+        let expected = host_layout!(LevelWords { first, count, leaves, tag, rotations });
+        assert_eq!(layout_of(&module, "TreeLevel"), expected);
+        assert_eq!(layout_of(&module, "Hash").1, 32);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cityseal_hash::Hit;
 
-use crate::{HeaderBits, Report, SearchReport};
+use crate::{HeaderBits, Report, SearchReport, TreeRoot};
 
 /// Where a bit was flipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,11 +21,13 @@ pub enum Place {
     Hash,
     /// Whether a header passed its check.
     Passed,
+    /// Whether a tree's leaves may be a forgery.
+    Mutated,
 }
 
 impl Place {
     /// How many places there are.
-    pub(super) const KINDS: usize = 7;
+    pub(super) const KINDS: usize = 8;
 
     /// The place's number, below [`Self::KINDS`].
     pub(super) const fn kind(self) -> usize {
@@ -37,6 +39,7 @@ impl Place {
             Self::Count => 4,
             Self::Hash => 5,
             Self::Passed => 6,
+            Self::Mutated => 7,
         }
     }
 }
@@ -57,7 +60,17 @@ pub fn flip_a_bit(report: &mut Report, random: u64) -> Place {
         Report::Search(search) => flip_in_search(search, random),
         Report::Hashes(hashes) => flip_in_list(hashes, random, HASH_BITS, [0; 32], flip_in_hash),
         Report::Bits(bits) => flip_in_bits(bits, random),
+        Report::Trees(trees) => flip_in_list(trees, random, HASH_BITS + 1, TreeRoot::default(), flip_in_root),
     }
+}
+
+const fn flip_in_root(tree: &mut TreeRoot, bit: u64) -> Place {
+    let TreeRoot { root, mutated } = tree;
+    if bit < HASH_BITS {
+        return flip_in_hash(root, bit);
+    }
+    *mutated = !*mutated;
+    Place::Mutated
 }
 
 const fn flip_in_hash(hash: &mut [u8; 32], bit: u64) -> Place {
@@ -153,7 +166,7 @@ mod tests {
         assert_eq!([flip_a_bit(&mut fewer, 3), flip_a_bit(&mut more, 2)], [Place::Count; 2]);
         let hits = |report: &Report| match report {
             Report::Search(search) => search.hits.clone(),
-            Report::Hashes(_) | Report::Bits(_) => panic!("a search stays one"),
+            Report::Hashes(_) | Report::Bits(_) | Report::Trees(_) => panic!("a search stays one"),
         };
         assert_eq!(hits(&fewer), []);
         assert_eq!(hits(&more)[2], Hit { midstate: 0, nonce: 0 });
@@ -180,6 +193,17 @@ mod tests {
             assert_ne!(report, clean);
             assert_eq!(flip_a_bit(&mut report, bit), place);
             assert_eq!(report, clean);
+        }
+    }
+
+    #[test]
+    fn a_flip_in_trees_is_in_a_root_or_its_suspicion() {
+        let clean = Report::Trees(vec![TreeRoot::default(); 2]);
+        for bit in COUNT_BITS..COUNT_BITS + 2 * (HASH_BITS + 1) {
+            let mut report = clean.clone();
+            let is_suspicion = (bit - COUNT_BITS) % (HASH_BITS + 1) == HASH_BITS;
+            assert_eq!(flip_a_bit(&mut report, bit), if is_suspicion { Place::Mutated } else { Place::Hash });
+            assert_ne!(report, clean);
         }
     }
 }

@@ -94,9 +94,10 @@ fn overlap(one: &Batch, two: &Batch) -> bool {
         }
         (Batch::Check(one), Batch::Check(two)) => one.answer() == two.answer() && one.headers() == two.headers(),
         (Batch::Merkle(one), Batch::Merkle(two)) => one.rule() == two.rule() && one.nodes() == two.nodes(),
-        (Batch::Search(_), Batch::Check(_) | Batch::Merkle(_))
-        | (Batch::Check(_), Batch::Search(_) | Batch::Merkle(_))
-        | (Batch::Merkle(_), Batch::Search(_) | Batch::Check(_)) => false,
+        (Batch::Trees(one), Batch::Trees(two)) => {
+            (one.rule(), one.counts(), one.leaves()) == (two.rule(), two.counts(), two.leaves())
+        }
+        (Batch::Search(_) | Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_), _) => false,
     }
 }
 

@@ -117,8 +117,8 @@ mod tests {
         let Report::Bits(bits) = case("", &headers).expected else { panic!("bits were asked for") };
         let passed = |index: &usize| bits.passed[*index];
         let of_target = |at: usize| (0..1_020).filter(move |index| index % COMPACT.len() == at);
-        for easy in 0..8 {
-            assert!(of_target(easy).any(|index| passed(&index)), "{:08x} is met now and then", COMPACT[easy]);
+        for (easy, target) in COMPACT.iter().enumerate().take(8) {
+            assert!(of_target(easy).any(|index| passed(&index)), "{target:08x} is met now and then");
         }
         assert!((8..16).all(|at| !of_target(at).any(|index| passed(&index))));
         let unlinked = (0..1_020).filter(|index| index % UNLINKED_EVERY == UNLINKED_EVERY - 2);

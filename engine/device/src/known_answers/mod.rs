@@ -3,6 +3,7 @@
 //! depend on any of our kernels.
 
 mod bits;
+mod trees;
 
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -87,11 +88,12 @@ pub fn run(backend: &mut dyn Backend) -> Result<Vec<Passed>, Failure> {
 /// The cases, cut to the limits of `backend`.
 pub fn cases(backend: &dyn Backend) -> Vec<Case> {
     // Their answers are computed once, by the slow kernel: a device that is opened again need not wait for that.
-    static ALL: LazyLock<Vec<Case>> = LazyLock::new(|| [search_cases(), hash_cases(), bits::cases()].concat());
+    static ALL: LazyLock<Vec<Case>> =
+        LazyLock::new(|| [search_cases(), hash_cases(), bits::cases(), trees::cases()].concat());
     let limits = backend.info().limits;
     let fits = |case: &&Case| match &case.batch {
         Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
-        Batch::Check(_) | Batch::Merkle(_) => true,
+        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => true,
     };
     ALL.iter().filter(fits).cloned().collect()
 }
@@ -127,6 +129,11 @@ fn describe(report: &Report) -> String {
         Report::Bits(bits) => {
             let passed = bits.passed.iter().filter(|passed| **passed).count();
             format!("{passed} of {} headers, the last one of digest {}", bits.passed.len(), digest(&bits.last_hash))
+        }
+        Report::Trees(trees) => {
+            let roots: Vec<u8> = trees.iter().flat_map(|tree| tree.root).collect();
+            let mutated = trees.iter().filter(|tree| tree.mutated).count();
+            format!("{} roots of digest {}, {mutated} of mutated trees", trees.len(), digest(&roots))
         }
     }
 }
@@ -290,6 +297,24 @@ mod tests {
             let mut opener = FakeOpener::new("fake").from_batch(0, behaviour);
             let failure = run(&mut *opener.open().unwrap());
             assert!(matches!(failure, Err(Failure::Wrong { .. })), "{behaviour:?}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_lie_is_told_apart_by_the_cases_of_each_kind_alone() {
+        let kinds: [fn(&Report) -> bool; 4] = [
+            |report| matches!(report, Report::Search(_)),
+            |report| matches!(report, Report::Hashes(_)),
+            |report| matches!(report, Report::Bits(_)),
+            |report| matches!(report, Report::Trees(_)),
+        ];
+        for behaviour in [Behaviour::MissedHits, Behaviour::FalseHits, Behaviour::Zeros, Behaviour::WrongHashes] {
+            let mut liar = FakeOpener::new("fake").from_batch(0, behaviour).open().unwrap();
+            for (kind, is_of_kind) in kinds.iter().enumerate() {
+                let mut own = cases(liar.as_ref()).into_iter().filter(|case| is_of_kind(&case.expected));
+                let is_wrong = |case| matches!(ask(liar.as_mut(), case), Err(Failure::Wrong { .. }));
+                assert!(own.any(is_wrong), "{behaviour:?}, kind {kind}");
+            }
         }
     }
 

@@ -1,0 +1,97 @@
+//! Cases of whole Merkle trees. One is a fact of Bitcoin's; the others are asked of the portable kernel.
+
+use std::sync::Arc;
+
+use super::{Case, patterned, twin_answer};
+use crate::{Batch, NodeRule, Report, TreeRoot, TreesBatch};
+
+/// The four transactions of Bitcoin's block 100,000, in wire order.
+const BLOCK_100000: [[u8; 32]; 4] = [
+    *b"\x87\x6d\xd0\xa3\xef\x4a\x28\x16\xff\xd1\xc1\x2a\xb6\x49\x82\x5a\x95\x8b\x0f\xf3\xbb\x3d\x6f\x3e\x12\x50\xf1\x3d\xdb\xf0\x14\x8c",
+    *b"\xc4\x02\x97\xf7\x30\xdd\x7b\x5a\x99\x56\x7e\xb8\xd2\x7b\x78\x75\x8f\x60\x75\x07\xc5\x22\x92\xd0\x2d\x40\x31\x89\x5b\x52\xf2\xff",
+    *b"\xc4\x6e\x23\x9a\xb7\xd2\x8e\x2c\x01\x9b\x6d\x66\xad\x8f\xae\x98\xa5\x6e\xf1\xf2\x1a\xee\xcb\x94\xd1\xb1\x71\x81\x86\xf0\x59\x63",
+    *b"\x1d\x0c\xb8\x37\x21\x52\x9a\x06\x2d\x96\x75\xb9\x8d\x6e\x5c\x58\x7e\x4a\x77\x0f\xc8\x4e\xd0\x0a\xbc\x5a\x5d\xe0\x45\x68\xa6\xe9",
+];
+
+/// The Merkle root in the header of that block.
+const ROOT_100000: [u8; 32] = *b"\x66\x57\xa9\x25\x2a\xac\xd5\xc0\xb2\x94\x09\x96\xec\xff\x95\x22\x28\xc3\x06\x7c\xc3\x8d\x48\x85\xef\xb5\xa4\xac\x42\x47\xe9\xf3";
+
+/// Sizes of trees that are asked for beside each other: every one up to nine, those around a power of two, a large one.
+const SIZES: [u32; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 32, 33, 1, 1_025, 127, 2];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = vec![block_100000()];
+    for (rule, [leaf, pair, three, many]) in [
+        (
+            NodeRule::Bitcoin,
+            ["a tree of one leaf", "a tree of two leaves", "a tree of three leaves", "trees of many sizes"],
+        ),
+        (
+            NodeRule::Rfc6962,
+            [
+                "a tree of one leaf of RFC 6962",
+                "a tree of two leaves of RFC 6962",
+                "a tree of three leaves of RFC 6962",
+                "trees of many sizes of RFC 6962",
+            ],
+        ),
+    ] {
+        cases.extend([
+            honest(leaf, &[1], rule),
+            honest(pair, &[2], rule),
+            honest(three, &[3], rule),
+            honest(many, &SIZES, rule),
+        ]);
+    }
+    cases.push(mutated("trees whose tails are repeated", NodeRule::Bitcoin));
+    cases.push(mutated("trees of RFC 6962 whose tails are repeated", NodeRule::Rfc6962));
+    cases
+}
+
+fn block_100000() -> Case {
+    let expected = Report::Trees(vec![TreeRoot { root: ROOT_100000, mutated: false }]);
+    let leaves = BLOCK_100000.as_flattened().to_vec();
+    Case { expected, ..case("the tree of block 100,000", leaves, &[4], NodeRule::Bitcoin) }
+}
+
+fn honest(name: &'static str, sizes: &[u32], rule: NodeRule) -> Case {
+    let leaves = patterned(sizes.iter().sum::<u32>() as usize, 32);
+    case(name, leaves, sizes, rule)
+}
+
+/// Honest trees between such as have the roots of shorter ones: repeated are the last leaf, the last two, the last four.
+fn mutated(name: &'static str, rule: NodeRule) -> Case {
+    let (mut leaves, mut sizes) = (Vec::new(), Vec::new());
+    for (honest, repeated) in [(3, 0), (3, 1), (6, 0), (6, 2), (12, 4), (1, 1), (5, 1), (127, 1), (9, 0)] {
+        let own = patterned(honest, 32);
+        leaves.extend_from_slice(&own);
+        leaves.extend_from_slice(&own[32 * (honest - repeated)..]);
+        sizes.push((honest + repeated) as u32);
+    }
+    case(name, leaves, &sizes, rule)
+}
+
+fn case(name: &'static str, leaves: Vec<u8>, sizes: &[u32], rule: NodeRule) -> Case {
+    let batch = Batch::Trees(TreesBatch::new(Arc::new(leaves), Arc::new(sizes.to_vec()), rule));
+    Case { name, expected: twin_answer(&batch), batch }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_twin_knows_the_tree_of_block_100000() {
+        assert_eq!(twin_answer(&block_100000().batch), block_100000().expected);
+    }
+
+    #[test]
+    fn repeated_tails_are_told_apart_in_bitcoins_trees_alone() {
+        let mutated_of = |rule| {
+            let Report::Trees(trees) = mutated("", rule).expected else { panic!("trees were asked for") };
+            trees.iter().map(|tree| tree.mutated).collect::<Vec<bool>>()
+        };
+        assert_eq!(mutated_of(NodeRule::Bitcoin), [false, true, false, true, true, true, true, true, false]);
+        assert_eq!(mutated_of(NodeRule::Rfc6962), [false; 9]);
+    }
+}
