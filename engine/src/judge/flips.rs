@@ -40,7 +40,11 @@ fn search(template: &SealTemplate, number: u32) -> Search {
     let region = Region { extranonce: 0, versions, time, nonces: NonceSpan::new(first, last).unwrap() };
     let (midstates, tail) = (template.midstates(0, versions), template.tail(0, time));
     let nonces = NonceRange::new(first, last).unwrap();
-    let batch = SearchBatch::new(midstates, tail, nonces, template.top_word_max(), 64);
+    let batch = SearchBatch::new(midstates, tail, nonces, template.top_word_max(), 64).with_planted(plant(
+        template,
+        &region,
+        u64::from(number),
+    ));
     let mut twin = CpuBackend::new(HashKernel::portable());
     twin.submit(Batch::Search(batch.clone())).unwrap();
     let honest = twin.collect(Duration::ZERO).unwrap().unwrap().report;
@@ -97,5 +101,7 @@ fn half_a_million_flipped_bits_make_no_false_seal() {
     }
     assert!(count(Place::Overflow, Fate::SearchedAgain) > 1_000, "{fates:?}");
     assert!(count(Place::Count, Fate::Caught) > count(Place::Count, Fate::Missed), "{fates:?}");
-    assert_eq!(count(Place::Overflow, Fate::Missed) + count(Place::Planted, Fate::Missed), 0, "{fates:?}");
+    assert_eq!(count(Place::Overflow, Fate::Missed), 0, "{fates:?}");
+    assert!(count(Place::Planted, Fate::Caught) > 1_000, "{fates:?}");
+    assert_eq!(fates.keys().filter(|(place, _)| *place == Place::Planted as usize).count(), 1, "{fates:?}");
 }

@@ -92,6 +92,7 @@ impl Opener for Injector {
 enum End {
     Lost,
     Hung,
+    Stuck,
 }
 
 /// What is to become of a batch in flight.
@@ -131,6 +132,7 @@ impl Spoiled {
         self.end = match fate.fault {
             Fault::Loss => Some(End::Lost),
             Fault::Hang => Some(End::Hung),
+            Fault::Stuck => Some(End::Stuck),
             Fault::Panic => {
                 self.injected.note(fate.fault, &fate.batch);
                 panic!("a panic was injected");
@@ -182,6 +184,9 @@ impl Backend for Spoiled {
                 std::thread::park_timeout(timeout.min(HUNG_NAP));
                 return Ok(None);
             }
+            Some(End::Stuck) => loop {
+                std::thread::park();
+            },
             None => {}
         }
         let Some(mut done) = self.inner.collect(timeout)? else { return Ok(None) };

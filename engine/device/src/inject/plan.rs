@@ -9,11 +9,13 @@ pub enum Fault {
     Loss,
     /// The device never answers again, until it is opened again.
     Hang,
+    /// Whoever waits for the device waits for ever: it never comes back from the driver.
+    Stuck,
     /// The worker that asks for the answer panics.
     Panic,
-    /// The hits of a search are left out; of hashes the first is wrong.
+    /// The hits of a search are left out; of hashes the first is wrong; no header passed its check.
     MissedHits,
-    /// A search has a hit that is none; of hashes the first is wrong.
+    /// A search has a hit that is none; of hashes the first is wrong; every header passed its check.
     FalseHits,
     /// The answer of an untouched buffer: no hits, hashes of zero.
     Zeros,
@@ -28,7 +30,7 @@ pub enum Fault {
 
 impl Fault {
     /// How many kinds there are.
-    pub(super) const KINDS: usize = 8;
+    pub(super) const KINDS: usize = 9;
 
     /// The kind's number, below [`Self::KINDS`].
     pub(super) const fn kind(self) -> usize {
@@ -41,6 +43,7 @@ impl Fault {
             Self::Zeros => 5,
             Self::WrongHashes => 6,
             Self::BitFlip { .. } => 7,
+            Self::Stuck => 8,
         }
     }
 
@@ -51,7 +54,7 @@ impl Fault {
             Self::FalseHits => Some(Behaviour::FalseHits),
             Self::Zeros => Some(Behaviour::Zeros),
             Self::WrongHashes => Some(Behaviour::WrongHashes),
-            Self::Loss | Self::Hang | Self::Panic | Self::BitFlip { .. } => None,
+            Self::Loss | Self::Hang | Self::Stuck | Self::Panic | Self::BitFlip { .. } => None,
         }
     }
 }
