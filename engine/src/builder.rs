@@ -1,18 +1,19 @@
 //! Chooses devices, opens and self-tests them, and builds an engine. Says of every device that is left out why.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cityseal_device::known_answers::{self, Case};
-use cityseal_device::{Backend, CPU_DEVICE_ID, CpuBackend, CpuOpener, DeviceInfo, DeviceKind, Opener};
-use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered};
+use cityseal_device::{Backend, CpuBackend, DeviceKind, Opener};
 use cityseal_hash::HashKernel;
 
 use crate::driver::AfterFailure;
+use crate::fitting::{Fitting, fit};
 use crate::memory;
+use crate::select::{Chosen, Found, LeftOut, LeftOutReason, Selection};
 use crate::shell::Member;
-use crate::{BuildError, Engine};
+use crate::{BuildError, Engine, Profile};
 
 /// Most threads that may be asked for: far above any machine, and far below what would exhaust one.
 const THREADS_MAX: usize = 4_096;
@@ -22,7 +23,7 @@ const THREADS_MAX: usize = 4_096;
 pub struct EnginePolicy {
     /// How long a search batch of a CPU worker takes: it bounds how long a cancel takes. Default 1 ms.
     pub cpu_batch_time: Duration,
-    /// How long a search batch of a GPU takes. Default 20 ms, which a display survives.
+    /// How long a search batch of a GPU takes: no less than a dispatch, so [`EngineBuilder::profile`] sets it. Default 20 ms.
     pub gpu_batch_time: Duration,
     /// Hashes of a worker's first batch; it doubles until it takes the time above. Default 2^14.
     pub batch_hashes_first: u64,
@@ -72,7 +73,7 @@ impl Default for EnginePolicy {
     fn default() -> Self {
         Self {
             cpu_batch_time: Duration::from_millis(1),
-            gpu_batch_time: Duration::from_millis(20),
+            gpu_batch_time: Profile::Balanced.dispatch_time(),
             batch_hashes_first: 1 << 14,
             batch_hashes_min: 256,
             hits_max: 4_096,
@@ -115,43 +116,6 @@ impl EnginePolicy {
     }
 }
 
-/// A device that is not used.
-#[derive(Clone, Debug)]
-pub struct LeftOut {
-    /// What it is.
-    pub info: DeviceInfo,
-    /// Why, in words that a person can act on.
-    pub reason: String,
-}
-
-/// The devices that were chosen, not opened yet.
-pub struct Selection {
-    /// The chosen devices, the CPU first. The CPU is one entry, whatever the number of its threads.
-    pub devices: Vec<Box<dyn Opener>>,
-    /// Every other device that was found.
-    pub left_out: Vec<LeftOut>,
-    /// What a person should be told once.
-    pub notes: Vec<String>,
-    /// Threads of the CPU.
-    pub threads: usize,
-    /// The kernel of the CPU.
-    pub kernel: HashKernel,
-    /// Whether the devices were asked for by name: then one that is not ready is an error.
-    by_name: bool,
-}
-
-impl std::fmt::Debug for Selection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let devices: Vec<&DeviceInfo> = self.devices.iter().map(|opener| opener.info()).collect();
-        f.debug_struct("Selection")
-            .field("devices", &devices)
-            .field("left_out", &self.left_out)
-            .field("notes", &self.notes)
-            .field("threads", &self.threads)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Says which devices an engine may use, and builds it.
 #[derive(Default)]
 pub struct EngineBuilder {
@@ -163,6 +127,7 @@ pub struct EngineBuilder {
     memory: Option<PathBuf>,
     added: Vec<Box<dyn Opener>>,
     policy: EnginePolicy,
+    profile: Option<Profile>,
 }
 
 impl std::fmt::Debug for EngineBuilder {
@@ -177,8 +142,9 @@ impl std::fmt::Debug for EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// The devices to use: `cpu`, `gpu`, `all`, an id, or a part of a name, whatever its case. Empty (the default): every
-    /// device that is ready.
+    /// The devices to use: `cpu`, `gpu`, `software`, `all`, an id, a PCI address or vendor:device, or a part of a name,
+    /// whatever its case. Such a device always works. Empty (the default) or `auto`: every device that is ready, each for what
+    /// it is worth using for beside the CPU.
     #[must_use]
     pub fn devices(mut self, names: Vec<String>) -> Self {
         self.names = names;
@@ -221,7 +187,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Adds a device of the caller's own making.
+    /// Adds a device of the caller's own making. It always works, as one that is named.
     #[must_use]
     pub fn add_device(mut self, opener: Box<dyn Opener>) -> Self {
         self.added.push(opener);
@@ -235,6 +201,23 @@ impl EngineBuilder {
         self
     }
 
+    /// How long a dispatch of a GPU takes, and with it a batch of a search, whatever the policy says. Default
+    /// [`Profile::Balanced`].
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
+    }
+
+    /// The policy, with what the profile says of it.
+    fn policy_of_profile(&self) -> EnginePolicy {
+        let mut policy = self.policy.clone();
+        if let Some(profile) = self.profile {
+            policy.gpu_batch_time = profile.dispatch_time();
+        }
+        policy
+    }
+
     /// Finds and chooses devices, and opens none.
     ///
     /// # Errors
@@ -244,7 +227,8 @@ impl EngineBuilder {
         let threads = choose_threads(self.threads)?;
         let mut found = Found::new(kernel, self.added);
         if !self.no_gpu {
-            found.look_for_gpus(self.allow_software, self.memory.as_deref());
+            let dispatch_time = self.profile.unwrap_or_default().dispatch_time();
+            found.look_for_gpus(self.allow_software, dispatch_time, self.memory.as_deref());
         }
         found.choose(&self.names, threads, kernel)
     }
@@ -254,21 +238,28 @@ impl EngineBuilder {
     /// # Errors
     /// [`BuildError`] where a device that was asked for is not there or not ready, or a setting makes no sense.
     pub fn build(self) -> Result<Engine, BuildError> {
-        let (policy, memory) = (self.policy.clone(), self.memory.clone());
+        let (policy, memory) = (self.policy_of_profile(), self.memory.clone());
         let selection = self.select()?;
-        let (threads, kernel, by_name) = (selection.threads, selection.kernel, selection.by_name);
+        let (threads, kernel) = (selection.threads, selection.kernel);
         let mut left_out = selection.left_out;
         let mut members = Vec::new();
-        for mut opener in selection.devices {
-            let opened = open_and_test(&mut *opener);
-            remember(memory.as_deref(), opener.info(), opened.is_ok());
-            match opened {
-                Ok(backend) => members.push(Member::new(opener, backend)),
-                Err(reason) if by_name => {
-                    return Err(BuildError::NotReady { name: opener.info().name.clone(), reason });
+        for (mut opener, chosen) in selection.devices.into_iter().zip(selection.chosen) {
+            match open_and_test(&mut *opener) {
+                Ok(backend) => {
+                    let fitting = Fitting::new(&*opener, chosen, memory.as_deref());
+                    members.push(Member::new(opener, backend, fitting));
+                }
+                Err(reason) if chosen == Chosen::ByName => {
+                    let (name, reason) = (opener.info().name.clone(), reason.to_string());
+                    return Err(BuildError::NotReady { name, reason });
                 }
                 Err(reason) => left_out.push(LeftOut { info: opener.info().clone(), reason }),
             }
+        }
+        left_out.extend(fit(&mut members, threads, kernel));
+        if let Some(file) = &memory {
+            let failed = left_out.iter().filter(|left| left.reason.is_failure() && left.info.kind == DeviceKind::Gpu);
+            failed.for_each(|left| memory::forget(file, &left.info.id));
         }
         for member in &mut members {
             member.add_cpu_workers(threads, kernel);
@@ -277,22 +268,14 @@ impl EngineBuilder {
     }
 }
 
-/// Keeps what was measured of a GPU that passed its test, and forgets one that did not.
-fn remember(file: Option<&Path>, info: &DeviceInfo, has_passed: bool) {
-    match file.filter(|_| info.kind == DeviceKind::Gpu) {
-        Some(file) if has_passed => memory::keep(file, Remembered::of(info)),
-        Some(file) => memory::forget(file, &info.id),
-        None => {}
-    }
-}
-
 /// Opens a device and puts the known-answer questions to it.
 ///
 /// # Errors
-/// Why it can not be used, in words.
-pub(crate) fn open_and_test(opener: &mut dyn Opener) -> Result<Box<dyn Backend>, String> {
-    let mut backend = opener.open().map_err(|error| error.to_string())?;
-    known_answers::run(&mut *backend).map_err(|failure| format!("self-test failed: {failure}"))?;
+/// Why it can not be used.
+pub(crate) fn open_and_test(opener: &mut dyn Opener) -> Result<Box<dyn Backend>, LeftOutReason> {
+    let mut backend = opener.open()?;
+    known_answers::run(&mut *backend)
+        .map_err(|failure| LeftOutReason::FailedSelfTest { reason: failure.to_string() })?;
     Ok(backend)
 }
 
@@ -320,97 +303,5 @@ fn choose_threads(threads: Option<usize>) -> Result<usize, BuildError> {
             expected: format!("1 to {THREADS_MAX}"),
             found: threads as u64,
         }),
-    }
-}
-
-/// Everything that was found, before anything is chosen.
-struct Found {
-    openers: Vec<Box<dyn Opener>>,
-    left_out: Vec<LeftOut>,
-    notes: Vec<String>,
-}
-
-impl Found {
-    fn new(kernel: HashKernel, added: Vec<Box<dyn Opener>>) -> Self {
-        let mut openers: Vec<Box<dyn Opener>> = vec![Box::new(CpuOpener::new(kernel))];
-        openers.extend(added);
-        Self { openers, left_out: Vec::new(), notes: Vec::new() }
-    }
-
-    fn look_for_gpus(&mut self, allow_software: bool, file: Option<&Path>) {
-        let remembered = file.map(memory::load).unwrap_or_default();
-        let options = DiscoverOptions { allow_software, remembered: &remembered, ..DiscoverOptions::default() };
-        let discovery = cityseal_gpu::discover(options);
-        self.notes.extend(discovery.note.map(|note| note.to_string()));
-        for Discovered { info, state } in discovery.devices {
-            match state {
-                DiscoveredState::Ready(opener) => self.openers.push(opener),
-                DiscoveredState::LeftOut(reason) => self.left_out.push(LeftOut { info, reason: reason.to_string() }),
-            }
-        }
-    }
-
-    fn choose(mut self, names: &[String], threads: usize, kernel: HashKernel) -> Result<Selection, BuildError> {
-        let by_name = !names.is_empty();
-        let mut chosen = vec![!by_name; self.openers.len()];
-        for name in names {
-            self.mark(name, &mut chosen)?;
-        }
-        let mut devices = Vec::new();
-        for (opener, chosen) in std::mem::take(&mut self.openers).into_iter().zip(chosen) {
-            if chosen {
-                devices.push(opener);
-            } else {
-                self.left_out.push(LeftOut { info: opener.info().clone(), reason: "not selected".to_owned() });
-            }
-        }
-        if !by_name && devices.iter().all(|opener| opener.info().kind == DeviceKind::Cpu) {
-            let why = "no GPU is ready, so the CPU does all the work (`cityseal devices` says why)";
-            self.notes.push(why.to_owned());
-        }
-        Ok(Selection { devices, left_out: self.left_out, notes: self.notes, threads, kernel, by_name })
-    }
-
-    /// Marks the openers that a name fits.
-    fn mark(&self, name: &str, chosen: &mut [bool]) -> Result<(), BuildError> {
-        let mut any = false;
-        for (opener, chosen) in self.openers.iter().zip(chosen) {
-            if fits(name, opener.info()) {
-                *chosen = true;
-                any = true;
-            }
-        }
-        if any { Ok(()) } else { Err(self.refusal(name)) }
-    }
-
-    fn refusal(&self, name: &str) -> BuildError {
-        let reasons: Vec<String> = self
-            .left_out
-            .iter()
-            .filter(|left| fits(name, &left.info))
-            .map(|left| format!("{}: {}", left.info.name, left.reason))
-            .collect();
-        let name = name.to_owned();
-        if !reasons.is_empty() {
-            return BuildError::NotReady { name, reason: reasons.join("; ") };
-        }
-        if name.eq_ignore_ascii_case("gpu") {
-            return BuildError::NotReady { name, reason: "no GPU was found".to_owned() };
-        }
-        let openers = self.openers.iter().map(|opener| opener.info().name.clone());
-        let known = openers.chain(self.left_out.iter().map(|left| left.info.name.clone()));
-        BuildError::UnknownDevice { name, known: known.collect() }
-    }
-}
-
-/// Whether a name given by a person means this device.
-fn fits(name: &str, info: &DeviceInfo) -> bool {
-    let name = name.to_lowercase();
-    match name.as_str() {
-        "" => false,
-        "all" => true,
-        CPU_DEVICE_ID => info.kind == DeviceKind::Cpu,
-        "gpu" => info.kind != DeviceKind::Cpu,
-        part => info.id.to_lowercase() == part || info.name.to_lowercase().contains(part),
     }
 }

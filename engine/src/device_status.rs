@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use cityseal_device::DeviceInfo;
+use cityseal_device::{DeviceInfo, Tuned};
+
+use crate::{Crossover, LeftOutReason, WorkKind};
 
 /// Whether a device works, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub enum DeviceState {
     /// Not used, for a reason that a person can act on (not selected, software, duplicate, failed self-test).
     LeftOut {
         /// The reason.
-        reason: String,
+        reason: LeftOutReason,
     },
     /// Was caught in a wrong answer and has served its quarantine: it takes work, and is asked a known question behind each
     /// batch.
@@ -50,7 +52,7 @@ impl DeviceState {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Ready => "ready",
-            Self::LeftOut { .. } => "left-out",
+            Self::LeftOut { reason } => reason.name(),
             Self::Probation { .. } => "probation",
             Self::Quarantined { .. } => "quarantined",
             Self::Hung { .. } => "hung",
@@ -60,15 +62,15 @@ impl DeviceState {
     }
 
     /// Why the device is not ready.
-    pub fn reason(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<String> {
         match self {
             Self::Ready => None,
-            Self::LeftOut { reason }
-            | Self::Probation { reason }
+            Self::LeftOut { reason } => Some(reason.to_string()),
+            Self::Probation { reason }
             | Self::Quarantined { reason, .. }
             | Self::Hung { reason }
             | Self::Reopening { reason }
-            | Self::Failed { reason } => Some(reason),
+            | Self::Failed { reason } => Some(reason.clone()),
         }
     }
 }
@@ -94,9 +96,30 @@ pub struct DeviceStatus {
     pub canaries: u64,
     /// How many of them it missed.
     pub canaries_missed: u64,
+    /// How large its dispatches are at present and how fast they are, where it tunes itself and has done so.
+    pub tuned: Option<Tuned>,
+    /// From how many items on it does a batch sooner than the CPU, by kind of work, where that was measured.
+    pub crossovers: Vec<(WorkKind, Crossover)>,
 }
 
 impl DeviceStatus {
+    /// A device that has done nothing.
+    pub(crate) const fn new(info: DeviceInfo, state: DeviceState) -> Self {
+        Self {
+            info,
+            state,
+            workers: 0,
+            hashes: 0,
+            headers: 0,
+            rate_hz: None,
+            strikes: 0,
+            canaries: 0,
+            canaries_missed: 0,
+            tuned: None,
+            crossovers: Vec::new(),
+        }
+    }
+
     /// The share of known answers that the device missed; `None` where it was not tried.
     pub fn false_negative_rate(&self) -> Option<f64> {
         (self.canaries > 0).then(|| self.canaries_missed as f64 / self.canaries as f64)

@@ -38,25 +38,33 @@
 //! ```
 
 mod builder;
+mod crossover;
 mod device_status;
 mod driver;
 mod error;
+mod fitting;
 mod job;
 mod judge;
+mod measure;
 mod memory;
+mod profile;
 mod seal_report;
+mod select;
 mod shell;
 mod trees;
 mod verify;
 
-pub use builder::{EngineBuilder, EnginePolicy, LeftOut, Selection};
+pub use builder::{EngineBuilder, EnginePolicy};
 pub use cityseal_chain as chain;
 pub use cityseal_device as device;
 pub use cityseal_hash as hash;
+pub use crossover::{Cost, Costs, Crossover, WorkKind, is_worth, smallest_batch};
 pub use device_status::{DeviceShare, DeviceState, DeviceStatus};
 pub use error::{Blame, BuildError, TreesError, VerifyError, VerifyRequestError};
 pub use job::{JobHandle, JobSnapshot, SealJob};
+pub use profile::Profile;
 pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
+pub use select::{LeftOut, LeftOutReason, Selection};
 pub use shell::Engine;
 pub use trees::{TreeVerdict, TreesReport, TreesRequest, TreesShare};
 pub use verify::{Finish, Progress, ReadAt, Verifier, VerifyReport, VerifyRequest};

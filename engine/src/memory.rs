@@ -4,7 +4,10 @@
 use std::fs;
 use std::path::Path;
 
+use cityseal_device::Tuned;
 use cityseal_gpu::Remembered;
+
+use crate::crossover::{Cost, Costs};
 
 /// Most devices that are kept; the oldest go first.
 const DEVICES_MAX: usize = 64;
@@ -12,33 +15,79 @@ const DEVICES_MAX: usize = 64;
 /// A larger file is none of ours.
 const BYTES_MAX: u64 = 64 * 1024;
 
+/// How the lines are written; lines of another version are ignored. Version 1 had no number and four columns.
+const VERSION: &str = "2";
+
+/// Stands for what was not measured.
+const ABSENT: &str = "-";
+
+/// What is kept of one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// What its opener wants to know.
+    pub(crate) remembered: Remembered,
+    /// What its batches cost.
+    pub(crate) costs: Costs,
+}
+
 /// What the file holds; nothing where it is absent or none of ours.
-pub(crate) fn load(file: &Path) -> Vec<Remembered> {
+pub(crate) fn load(file: &Path) -> Vec<Kept> {
     if fs::metadata(file).map_or(u64::MAX, |metadata| metadata.len()) > BYTES_MAX {
         return Vec::new();
     }
     fs::read_to_string(file).unwrap_or_default().lines().filter_map(parse).collect()
 }
 
-fn parse(line: &str) -> Option<Remembered> {
+fn parse(line: &str) -> Option<Kept> {
     let words: Vec<&str> = line.split('\t').collect();
-    let [device, driver, shaders, variant] = words.as_slice() else { return None };
+    let [VERSION, device, driver, shaders, variant, tuned, search, headers, nodes] = words.as_slice() else {
+        return None;
+    };
     let own = |word: &str| word.to_owned();
-    Some(Remembered { device: own(device), driver: own(driver), shaders: own(shaders), variant: own(variant) })
+    let tuned = pair(tuned, |dispatch_nonces, rate_hz| Tuned { dispatch_nonces, rate_hz })?.0;
+    let cost = |word: &str| pair(word, |fixed_ns, item_fs| Cost { fixed_ns, item_fs });
+    Some(Kept {
+        remembered: Remembered {
+            device: own(device),
+            driver: own(driver),
+            shaders: own(shaders),
+            variant: own(variant),
+            tuned,
+        },
+        costs: Costs { search: cost(search)?.0, headers: cost(headers)?.0, nodes: cost(nodes)?.0 },
+    })
 }
 
+/// Two numbers with a colon between them, or nothing where [`ABSENT`] stands; `None` where it is neither.
+fn pair<T>(word: &str, of: impl FnOnce(u64, u64) -> T) -> Option<Measured<T>> {
+    if word == ABSENT {
+        return Some(Measured(None));
+    }
+    let (one, other) = word.split_once(':')?;
+    Some(Measured(Some(of(one.parse().ok()?, other.parse().ok()?))))
+}
+
+/// What was measured, where it was.
+struct Measured<T>(Option<T>);
+
 /// A line of the file; `None` where a driver's name would break it.
-fn line(remembered: &Remembered) -> Option<String> {
-    let Remembered { device, driver, shaders, variant } = remembered;
-    let line = [device.as_str(), driver, shaders, variant].join("\t");
-    (parse(&line).as_ref() == Some(remembered) && !line.contains(['\n', '\r'])).then(|| line + "\n")
+fn line(kept: &Kept) -> Option<String> {
+    let Remembered { device, driver, shaders, variant, tuned } = &kept.remembered;
+    let written = |pair: Option<(u64, u64)>| pair.map_or(ABSENT.to_owned(), |(one, other)| format!("{one}:{other}"));
+    let tuned = written(tuned.map(|tuned| (tuned.dispatch_nonces, tuned.rate_hz)));
+    let cost = |cost: Option<Cost>| written(cost.map(|cost| (cost.fixed_ns, cost.item_fs)));
+    let Costs { search, headers, nodes } = kept.costs;
+    let costs = [search, headers, nodes].map(cost);
+    let [search, headers, nodes] = &costs;
+    let line = [VERSION, device, driver, shaders, variant, &tuned, search, headers, nodes].join("\t");
+    (parse(&line).as_ref() == Some(kept) && !line.contains(['\n', '\r'])).then(|| line + "\n")
 }
 
 /// Keeps what was measured of one device in place of what was kept of it before.
-pub(crate) fn keep(file: &Path, measured: Remembered) {
+pub(crate) fn keep(file: &Path, measured: Kept) {
     let mut kept = load(file);
     if !kept.contains(&measured) {
-        kept.retain(|other| other.device != measured.device);
+        kept.retain(|other| other.remembered.device != measured.remembered.device);
         kept.push(measured);
         write(file, &kept);
     }
@@ -47,13 +96,13 @@ pub(crate) fn keep(file: &Path, measured: Remembered) {
 /// Forgets a device: what was measured of it may be why it fails.
 pub(crate) fn forget(file: &Path, device: &str) {
     let mut kept = load(file);
-    if kept.iter().any(|known| known.device == device) {
-        kept.retain(|known| known.device != device);
+    if kept.iter().any(|known| known.remembered.device == device) {
+        kept.retain(|known| known.remembered.device != device);
         write(file, &kept);
     }
 }
 
-fn write(file: &Path, kept: &[Remembered]) {
+fn write(file: &Path, kept: &[Kept]) {
     let first = kept.len().saturating_sub(DEVICES_MAX);
     let text: String = kept[first..].iter().filter_map(line).collect();
     // Renamed into its place, so that two programs at once leave the whole text of one.
@@ -87,9 +136,13 @@ mod tests {
         }
     }
 
-    fn measured(device: &str, variant: &str) -> Remembered {
+    fn measured(device: &str, variant: &str) -> Kept {
         let own = |word: &str| word.to_owned();
-        Remembered { device: own(device), driver: own("driver 1"), shaders: own("00"), variant: own(variant) }
+        let (device, driver, shaders, variant) = (own(device), own("driver 1"), own("00"), own(variant));
+        let tuned = Some(Tuned { dispatch_nonces: 100_000_000, rate_hz: 5_000_000_000 });
+        let remembered = Remembered { device, driver, shaders, variant, tuned };
+        let costs = Costs { search: Some(Cost { fixed_ns: 200_000, item_fs: 200_000 }), ..Costs::default() };
+        Kept { remembered, costs }
     }
 
     #[test]
@@ -109,7 +162,7 @@ mod tests {
     fn a_file_of_something_else_is_ignored_and_replaced() {
         let place = Place::new("something-else");
         fs::create_dir_all(place.file().parent().unwrap()).unwrap();
-        for text in ["no table\n", "a\tb\tc\td\te\n", "\u{0}\u{1}\t\n"] {
+        for text in ["no table\n", "a\tb\tc\td\te\n", "a\tdriver 1\t00\tx\n", "\u{0}\u{1}\t\n"] {
             fs::write(place.file(), text).unwrap();
             assert_eq!(load(&place.file()), [], "{text:?}");
         }
@@ -120,14 +173,37 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_another_version_or_with_a_word_that_is_no_pair_is_ignored() {
+        let whole = line(&measured("a", "x")).unwrap();
+        let whole = whole.trim_end();
+        assert_eq!(parse(whole), Some(measured("a", "x")));
+        assert!(
+            whole.starts_with("2\ta\t") && whole.ends_with("\t100000000:5000000000\t200000:200000\t-\t-"),
+            "{whole}"
+        );
+        for broken in [
+            whole.replacen('2', "1", 1),
+            whole.replacen('2', "3", 1),
+            format!("{whole}\t-"),
+            whole.replace("5000000000", "x"),
+            whole.replace("5000000000", "-1"),
+            whole.replace(':', "-"),
+            whole.replace("200000:200000", "200000:99999999999999999999"),
+            whole.trim_end_matches("\t-").to_owned(),
+        ] {
+            assert_eq!(parse(&broken), None, "{broken}");
+        }
+    }
+
+    #[test]
     fn no_more_devices_are_kept_than_may_be_and_no_name_breaks_the_table() {
         let place = Place::new("many");
         (0..=DEVICES_MAX).for_each(|number| keep(&place.file(), measured(&number.to_string(), "x")));
         let kept = load(&place.file());
-        assert_eq!((kept.len(), kept[0].device.as_str()), (DEVICES_MAX, "1"));
+        assert_eq!((kept.len(), kept[0].remembered.device.as_str()), (DEVICES_MAX, "1"));
         keep(&place.file(), measured("tab\there", "x"));
         keep(&place.file(), measured("line\nhere", "x"));
-        assert!(load(&place.file()).iter().all(|known| known.device.parse::<usize>().is_ok()));
+        assert!(load(&place.file()).iter().all(|known| known.remembered.device.parse::<usize>().is_ok()));
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn a_lost_device_is_opened_again_and_works_on() {
 fn a_device_that_fails_its_self_test_is_left_out_with_the_reason() {
     let (engine, _) = engine_with(FakeOpener::new("fake").from_batch(0, Behaviour::Zeros));
     let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
-    assert_eq!(fake.state.name(), "left-out");
+    assert_eq!(fake.state.name(), "failed-self-test");
     assert!(fake.state.reason().unwrap().contains("self-test failed: known-answer test 'hit in the first lane'"));
 }
 

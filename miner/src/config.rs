@@ -6,16 +6,17 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use cityseal_device::CPU_DEVICE_ID;
+use cityseal_engine::Profile;
 
 use crate::args::{EngineArgs, GlobalArgs, values};
 
 /// Where `serve` listens unless told otherwise.
 pub(crate) const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
 
-/// Largest configuration file that is read: it has five keys.
+/// Largest configuration file that is read: it has six keys.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// What the binary takes from its environment; an empty variable counts as absent.
@@ -61,10 +62,18 @@ impl Environment {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfigFile {
     device: Option<Names>,
+    #[serde(default, deserialize_with = "profile_by_name")]
+    profile: Option<Profile>,
     kernel: Option<String>,
     threads: Option<usize>,
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
+}
+
+/// The error that a name of no profile makes has its place added by whoever reads the file.
+fn profile_by_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Profile>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    values::profile(&name).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// One name or a list of them.
@@ -136,6 +145,8 @@ pub(crate) struct Settings {
     pub(crate) devices: Vec<String>,
     /// Software adapters count.
     pub(crate) allow_software: bool,
+    /// How long a dispatch of a GPU takes.
+    pub(crate) profile: Profile,
     /// Name of a CPU kernel.
     pub(crate) kernel: Option<String>,
     /// CPU threads.
@@ -171,6 +182,7 @@ impl Settings {
         Self {
             devices,
             allow_software: engine.allow_software || file.allow_software.unwrap_or(false),
+            profile: engine.profile.or(file.profile).unwrap_or_default(),
             kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
             threads: engine.threads.or(file.threads),
             listen: file.listen,
@@ -215,6 +227,20 @@ mod tests {
         assert!(parse("threads = 1").is_ok());
         assert!(parse("threads = 0").unwrap_err().to_string().contains("threads = 0"));
         assert!(parse("threads = 1025").is_err());
+    }
+
+    #[test]
+    fn a_profile_comes_from_the_flag_the_file_or_is_the_balanced_one() {
+        let profile_of = |flag, text: &str| {
+            let flags = EngineArgs { profile: flag, ..EngineArgs::default() };
+            Settings::join(&flags, &Environment::default(), parse(text).unwrap()).profile
+        };
+        assert_eq!(profile_of(None, ""), Profile::Balanced);
+        assert_eq!(profile_of(None, "profile = \"interactive\""), Profile::Interactive);
+        assert_eq!(profile_of(Some(Profile::Throughput), "profile = \"interactive\""), Profile::Throughput);
+        let said = parse("threads = 2\nprofile = \"turbo\"").unwrap_err().to_string();
+        assert!(said.contains("city.toml") && said.contains("line 2") && said.contains("turbo"), "{said}");
+        assert!(said.contains("interactive, balanced, throughput"), "{said}");
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! Hashes, targets and chain work are 64 hex digits, most significant first; headers are 160 digits in wire order;
 //! `version` and `bits` are 8 digits; numbers that can pass 2^53 are decimal strings, all others integers.
 
+mod devices;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 
 /// One device's part in the work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -149,48 +153,13 @@ pub(crate) struct NotCheckedRow {
     pub(crate) why: String,
 }
 
-/// The answer of `devices`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct DevicesAnswer {
-    /// Every adapter.
-    pub(crate) devices: Vec<DeviceRow>,
-    /// What else is worth knowing: why there is no GPU.
-    pub(crate) notes: Vec<String>,
-}
-
-/// One adapter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct DeviceRow {
-    /// The name that `--device` takes.
-    pub(crate) id: String,
-    /// The name for people.
-    pub(crate) name: String,
-    /// `cpu`, `gpu` or `software`.
-    pub(crate) kind: &'static str,
-    /// `cpu`, `vulkan`, …
-    pub(crate) api: String,
-    /// Driver and version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) driver: Option<String>,
-    /// PCI address and ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) pci: Option<String>,
-    /// What it runs.
-    pub(crate) kernel: String,
-    /// `ready`, `left-out`, `quarantined`, `reopening` or `failed`.
-    pub(crate) state: &'static str,
-    /// Why it is not ready.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-}
-
 /// The answer of `selftest`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SelftestAnswer {
     /// A row for each kernel and device.
     pub(crate) rows: Vec<SelftestRow>,
     /// Adapters that were not asked, with the reason.
-    pub(crate) left_out: Vec<DeviceRow>,
+    pub(crate) left_out: Vec<LeftOutRow>,
 }
 
 /// What one kernel or device made of the known answers.

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod bench;
+mod board;
 mod city;
 mod commands;
 mod config;
@@ -114,6 +115,7 @@ fn builder(settings: &Settings) -> EngineBuilder {
         .gpu(!settings.is_cpu_only())
         .devices(settings.devices.clone())
         .allow_software(settings.allow_software)
+        .profile(settings.profile)
         .kernel(settings.kernel.clone())
         .threads(settings.threads)
         .device_memory(settings.device_memory.clone())

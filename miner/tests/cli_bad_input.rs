@@ -120,6 +120,14 @@ fn an_address_beyond_loopback_and_a_port_in_use_are_refused() {
 }
 
 #[test]
+fn an_unknown_profile_is_refused_on_the_command_line_and_in_the_configuration_with_its_place() {
+    cityseal(&["devices", "--profile", "turbo"]).refused(&["--profile", "turbo", "interactive"]);
+    let folder = Folder::new();
+    let bad = folder.file("bad.toml", "threads = 1\nprofile = \"turbo\"\n");
+    cityseal(&["devices", "--config", &bad]).refused(&["bad.toml", "turbo", "interactive", "line 2"]);
+}
+
+#[test]
 fn an_unknown_key_of_the_configuration_is_refused_and_a_known_one_is_taken() {
     let folder = Folder::new();
     let bad = folder.file("bad.toml", "thread = 1\n");

@@ -1,8 +1,9 @@
 //! The `Backend` trait: one device, spoken to by exactly one thread.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Batch, DeviceError, DeviceInfo, OpenError, Report};
+use crate::{Batch, DeviceError, DeviceInfo, OpenError, Report, Tuning};
 
 /// Names one submitted batch of one back end; ascending in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,4 +63,9 @@ pub trait Opener: Send {
     /// # Errors
     /// [`OpenError`] with the reason, in words that a person can act on.
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError>;
+
+    /// Where its back ends say how they have tuned themselves; `None` where they do not.
+    fn tuning(&self) -> Option<Arc<Tuning>> {
+        None
+    }
 }

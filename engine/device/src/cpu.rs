@@ -172,5 +172,6 @@ fn cpu_info(kernel: HashKernel) -> DeviceInfo {
             messages_max: ITEMS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
         },
+        adapter: None,
     }
 }

@@ -44,6 +44,19 @@ pub struct BatchLimits {
     pub message_bytes_max: usize,
 }
 
+/// How large things may be on an adapter, as it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdapterLimits {
+    /// Most bytes of a buffer.
+    pub buffer_bytes_max: u64,
+    /// Most bytes of a buffer that a shader sees.
+    pub binding_bytes_max: u64,
+    /// Most workgroups of a dispatch in one dimension.
+    pub workgroups_max: u32,
+    /// Most invocations of a workgroup.
+    pub invocations_max: u32,
+}
+
 /// What a device is, as far as its driver tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceInfo {
@@ -63,4 +76,6 @@ pub struct DeviceInfo {
     pub kernel: String,
     /// How large its batches may be.
     pub limits: BatchLimits,
+    /// What its adapter allows; `None` where it has none.
+    pub adapter: Option<AdapterLimits>,
 }

@@ -19,6 +19,7 @@ pub mod inject;
 pub mod known_answers;
 mod messages;
 mod trees;
+mod tuning;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
 pub use batch::{
@@ -27,6 +28,7 @@ pub use batch::{
 pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;
-pub use info::{BatchLimits, DeviceInfo, DeviceKind};
+pub use info::{AdapterLimits, BatchLimits, DeviceInfo, DeviceKind};
 pub use messages::{HashTimes, MESSAGE_LEN_MAX, MessagesBatch};
 pub use trees::{TreeRoot, TreesBatch};
+pub use tuning::{Tuned, Tuning};

@@ -4,13 +4,16 @@
 //! the work itself, and nothing that the device says is believed beyond its marks.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Backend, Batch, Completed, DeviceError, DeviceInfo, Ticket};
+use cityseal_device::{Backend, Batch, Completed, DeviceError, DeviceInfo, Ticket, Tuned, Tuning};
+use cityseal_hash::MIDSTATES_MAX;
 
 use crate::flight::{Flight, Sent, Work};
 use crate::machine::Machine;
-use crate::pace::{AIM, Pace};
+use crate::pace::Pace;
+use crate::remember::is_plausible;
 use crate::results::HEAD_BYTES;
 use crate::slot::LEVEL_STRIDE;
 
@@ -23,6 +26,12 @@ const DISPATCHES_MAX: usize = 3;
 /// Nonces in a block, as a logarithm to base 2: what one invocation searches. At 64 the invocation's own costs are below
 /// 1 % of its work.
 pub(crate) const BLOCK_BITS: u32 = 6;
+
+/// Nonces in a block.
+const BLOCK_NONCES: u64 = 1 << BLOCK_BITS;
+
+/// Most units of one dispatch: the whole of the largest batch, 2^32 nonces with each of its midstates.
+const UNITS_MAX: u64 = ((1 << 32) / BLOCK_NONCES) * MIDSTATES_MAX as u64;
 
 /// Nonces of a device's first dispatch: small enough for any.
 const FIRST_NONCES: u64 = 1 << 16;
@@ -43,6 +52,7 @@ pub struct GpuBackend {
     free_slots: Vec<usize>,
     tickets: u64,
     pace: Pace,
+    tuning: Arc<Tuning>,
     last_end: LastEnd,
 }
 
@@ -54,12 +64,18 @@ struct LastEnd {
 }
 
 impl GpuBackend {
-    /// Takes over an opened device whose shaders have workgroups of `workgroup` invocations.
-    pub(crate) fn new(info: DeviceInfo, machine: Machine, workgroup: u32) -> Self {
+    /// Takes over an opened device whose shaders have workgroups of `workgroup` invocations. Its dispatches shall take `aim`;
+    /// the first one has the size that `tuning` tells, where it tells one that can be, and is small otherwise.
+    pub(crate) fn new(
+        info: DeviceInfo,
+        machine: Machine,
+        workgroup: u32,
+        (aim, tuning): (Duration, Arc<Tuning>),
+    ) -> Self {
         let free_slots = (0..machine.slots.len()).collect();
-        let pace = Pace::new(FIRST_NONCES >> BLOCK_BITS, u64::MAX);
+        let pace = first_pace(aim, tuning.get());
         let last_end = LastEnd { at: Instant::now(), is_exact: true };
-        Self { info, machine, workgroup, flights: VecDeque::new(), free_slots, tickets: 0, pace, last_end }
+        Self { info, machine, workgroup, flights: VecDeque::new(), free_slots, tickets: 0, pace, tuning, last_end }
     }
 
     /// Sends dispatches of the oldest work that is left, as long as there is room.
@@ -69,7 +85,7 @@ impl GpuBackend {
             && let Some(flight) = self.flights.iter_mut().find(|flight| !flight.is_sent())
         {
             let sent = match &flight.work {
-                Work::Search(_) => send_search(&mut self.machine, flight, self.pace.units(), self.workgroup)?,
+                Work::Search(_) => send_search(&mut self.machine, flight, self.pace, self.workgroup)?,
                 Work::Hash(_) => send_hashes(&mut self.machine, flight, self.workgroup)?,
                 Work::Trees(_) => send_trees(&mut self.machine, flight, self.workgroup)?,
             };
@@ -89,18 +105,27 @@ impl GpuBackend {
         let end = Instant::now();
         let is_exact = end - begin >= WAITED_AT_LEAST;
         let took = end - sent.at.max(self.last_end.at);
-        if let Some(units) = sent.units {
-            let starts_exactly = self.last_end.is_exact || sent.at >= self.last_end.at;
+        flight.busy += took;
+        let (units, at) = (sent.units, sent.at);
+        flight.sent.pop_front();
+        if let Some(units) = units {
+            let starts_exactly = self.last_end.is_exact || at >= self.last_end.at;
             if is_exact && starts_exactly {
-                self.pace.observe(units, took);
-            } else if end - sent.at < AIM / 2 {
-                self.pace.observe(units, end - sent.at);
+                self.learn(units, took);
+            } else if end - at < self.pace.aim() / 2 {
+                self.learn(units, end - at);
             }
         }
-        flight.busy += took;
-        flight.sent.pop_front();
         self.last_end = LastEnd { at: end, is_exact };
         Ok(true)
+    }
+
+    fn learn(&mut self, units: u64, took: Duration) {
+        self.pace.observe(units, took);
+        if let Some(rate) = self.pace.rate() {
+            let dispatch_nonces = self.pace.units().saturating_mul(BLOCK_NONCES);
+            self.tuning.set(Tuned { dispatch_nonces, rate_hz: (rate * BLOCK_NONCES as f64) as u64 });
+        }
     }
 
     /// Reads the oldest batch, whose dispatches are all done.
@@ -171,9 +196,17 @@ impl Backend for GpuBackend {
     }
 }
 
-fn send_search(machine: &mut Machine, flight: &mut Flight, units: u64, workgroup: u32) -> Result<Sent, DeviceError> {
+/// The pace that a device starts with: as it was tuned before, where it can have been tuned so.
+fn first_pace(aim: Duration, tuned: Option<Tuned>) -> Pace {
+    match tuned.filter(is_plausible) {
+        Some(tuned) => Pace::at_rate(aim, tuned.rate_hz as f64 / BLOCK_NONCES as f64, UNITS_MAX),
+        None => Pace::new(aim, FIRST_NONCES / BLOCK_NONCES, UNITS_MAX),
+    }
+}
+
+fn send_search(machine: &mut Machine, flight: &mut Flight, pace: Pace, workgroup: u32) -> Result<Sent, DeviceError> {
     let Work::Search(search) = &mut flight.work else { unreachable!("the caller looked at the work") };
-    let part = search.next_part(units, WORKGROUPS_MAX * workgroup);
+    let part = search.next_part(pace.units_of(search.units_left()), WORKGROUPS_MAX * workgroup);
     let (shader, hits_max) = (search.shader(), search.hits_max());
     let slot = flight.slot;
     machine.write(&machine.slots[slot].search_words, bytemuck::bytes_of(&part.words));
@@ -233,4 +266,29 @@ fn send_trees(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Res
     trees.is_sent = true;
     flight.readback = Some((machine.map(slot, bytes), bytes));
     Ok(Sent { index, at, units: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AIM: Duration = Duration::from_millis(5);
+
+    fn first_nonces(dispatch_nonces: u64, rate_hz: u64) -> u64 {
+        first_pace(AIM, Some(Tuned { dispatch_nonces, rate_hz })).units() * BLOCK_NONCES
+    }
+
+    #[test]
+    fn a_device_starts_with_what_takes_the_aim_at_the_rate_that_is_remembered() {
+        assert_eq!(first_pace(AIM, None).units() * BLOCK_NONCES, FIRST_NONCES);
+        // Tuned for dispatches of 20 ms, and opened for those of 5.
+        assert_eq!(first_nonces(102_400_000, 5_120_000_000), 25_600_000);
+    }
+
+    #[test]
+    fn a_remembered_size_that_no_device_can_have_is_not_taken() {
+        for (dispatch_nonces, rate_hz) in [(u64::MAX, 5_000_000_000), (1 << 30, 1), (1 << 20, u64::MAX)] {
+            assert_eq!(first_nonces(dispatch_nonces, rate_hz), FIRST_NONCES);
+        }
+    }
 }

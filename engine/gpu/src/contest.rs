@@ -1,6 +1,7 @@
 //! Which variant of the shaders is fastest on a device: each is asked questions whose answers are known, then timed, within
 //! bounds of time. A variant that answers wrongly does not win, however fast it is.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_device::{Backend, Batch, DeviceInfo, NonceRange, Report, SearchBatch, known_answers};
@@ -33,18 +34,31 @@ const FIRST_NONCES: u64 = 1 << 16;
 /// noise.
 const FASTER_BY_PERCENT: f64 = 2.0;
 
-/// The fastest variant on an opened device that gives right answers; `suggested` where none is faster, or none is right:
-/// then the device is told apart by whoever tests it next.
-pub(crate) fn fastest(device: &wgpu::Device, queue: &wgpu::Queue, info: &DeviceInfo, suggested: Variant) -> Variant {
+/// The fastest variant on an opened device that gives right answers, with its rate in nonces per second; `suggested` where
+/// none is faster, or none is right: then the device is told apart by whoever tests it next.
+pub(crate) fn fastest(
+    (device, queue): (&wgpu::Device, &wgpu::Queue),
+    info: &DeviceInfo,
+    suggested: Variant,
+    dispatch_time: Duration,
+) -> (Variant, Option<f64>) {
     let ends = Instant::now() + CONTEST_MAX;
-    let in_time = |variant| if Instant::now() < ends { rate(device, queue, info, variant) } else { None };
-    winner(suggested, &Variant::ALL.map(|variant| (variant, in_time(variant))))
+    let in_time =
+        |variant| if Instant::now() < ends { rate((device, queue), info, variant, dispatch_time) } else { None };
+    let rates = Variant::ALL.map(|variant| (variant, in_time(variant)));
+    let best = winner(suggested, &rates);
+    (best, rates.iter().find(|(variant, _)| *variant == best).and_then(|(_, rate)| *rate))
 }
 
-fn rate(device: &wgpu::Device, queue: &wgpu::Queue, info: &DeviceInfo, variant: Variant) -> Option<f64> {
+fn rate(
+    (device, queue): (&wgpu::Device, &wgpu::Queue),
+    info: &DeviceInfo,
+    variant: Variant,
+    dispatch_time: Duration,
+) -> Option<f64> {
     let shaders = [Shader::SearchOne];
     let machine = Machine::new(device.clone(), queue.clone(), (variant, &shaders), WORKGROUP, 1).ok()?;
-    let mut backend = GpuBackend::new(info.clone(), machine, WORKGROUP);
+    let mut backend = GpuBackend::new(info.clone(), machine, WORKGROUP, (dispatch_time, Arc::default()));
     answers_rightly(&mut backend).then(|| rate_of(&mut backend)).flatten()
 }
 

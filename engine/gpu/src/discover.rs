@@ -1,18 +1,20 @@
 //! Finds the adapters of this machine and says of each whether it can be used, and if not, why. Opens none of them.
 
 use std::fmt;
+use std::time::Duration;
 
-use cityseal_device::{BatchLimits, DeviceInfo, DeviceKind, OpenError, Opener};
+use cityseal_device::{AdapterLimits, BatchLimits, DeviceInfo, DeviceKind, OpenError, Opener};
 use cityseal_hash::MIDSTATES_MAX;
-use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
+use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags, Limits};
 
-use crate::open::{GpuOpener, lacks, variant_for};
+use crate::open::{GpuOpener, Plan, lacks, variant_for};
+use crate::pace::AIM_DEFAULT;
 use crate::remember::Remembered;
 use crate::shader::Variant;
 use crate::slot::{HITS_MAX, ITEMS_MAX, MESSAGE_BYTES_MAX};
 
 /// What to look for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiscoverOptions<'a> {
     /// Whether software adapters (lavapipe, `SwiftShader`, WARP) may be used.
     pub allow_software: bool,
@@ -20,6 +22,14 @@ pub struct DiscoverOptions<'a> {
     pub variant: VariantChoice,
     /// What was measured before; what does not fit a device is ignored.
     pub remembered: &'a [Remembered],
+    /// What a dispatch of a search should take, 200 ms at most. Default 20 ms.
+    pub dispatch_time: Duration,
+}
+
+impl Default for DiscoverOptions<'_> {
+    fn default() -> Self {
+        Self { allow_software: false, variant: VariantChoice::default(), remembered: &[], dispatch_time: AIM_DEFAULT }
+    }
 }
 
 /// How the form of a device's shaders is chosen.
@@ -213,30 +223,32 @@ fn is_software(info: &AdapterInfo) -> bool {
 
 fn describe(adapter: Adapter, id: String, options: DiscoverOptions<'_>, left_out: Option<LeftOutReason>) -> Discovered {
     let suggested = variant_for(&adapter.get_info());
-    let mut info = device_info(&adapter.get_info(), id, suggested);
-    let (variant, is_measured) = choose(&info, suggested, options);
-    variant.name().clone_into(&mut info.kernel);
+    let mut info = device_info(&adapter, id, suggested);
+    let plan = plan(&info, suggested, options);
+    plan.variant.name().clone_into(&mut info.kernel);
     let state = match left_out.or_else(|| lacks(&adapter).map(LeftOutReason::Unfit)) {
         Some(reason) => DiscoveredState::LeftOut(reason),
-        None => DiscoveredState::Ready(Box::new(GpuOpener::new(info.clone(), (variant, is_measured), adapter))),
+        None => DiscoveredState::Ready(Box::new(GpuOpener::new(info.clone(), &plan, adapter))),
     };
     Discovered { info, state }
 }
 
-/// The variant to begin with, and whether it is to be measured against the others when the device is opened.
-fn choose(info: &DeviceInfo, suggested: Variant, options: DiscoverOptions<'_>) -> (Variant, bool) {
-    let remembered = || options.remembered.iter().find_map(|remembered| remembered.variant_for(info));
-    match options.variant {
-        VariantChoice::Given(variant) => (variant, false),
-        VariantChoice::Measured => (suggested, true),
+/// The variant to begin with, whether it is to be measured against the others when the device is opened, and the pace.
+fn plan(info: &DeviceInfo, suggested: Variant, options: DiscoverOptions<'_>) -> Plan {
+    let remembered = || options.remembered.iter().find_map(|known| Some((known.variant_for(info)?, known.tuned)));
+    let (variant, must_measure, tuned) = match options.variant {
+        VariantChoice::Given(variant) => (variant, false, None),
+        VariantChoice::Measured => (suggested, true, None),
         VariantChoice::Auto => match remembered() {
-            Some(variant) => (variant, false),
-            None => (suggested, info.kind == DeviceKind::Gpu),
+            Some((variant, tuned)) => (variant, false, tuned),
+            None => (suggested, info.kind == DeviceKind::Gpu, None),
         },
-    }
+    };
+    Plan { variant, must_measure, dispatch_time: options.dispatch_time, tuned }
 }
 
-fn device_info(info: &AdapterInfo, id: String, variant: Variant) -> DeviceInfo {
+fn device_info(adapter: &Adapter, id: String, variant: Variant) -> DeviceInfo {
+    let info = &adapter.get_info();
     let identity = Identity::of(info);
     let numbers = format!("{:04x}:{:04x}", identity.vendor, identity.device);
     DeviceInfo {
@@ -257,6 +269,16 @@ fn device_info(info: &AdapterInfo, id: String, variant: Variant) -> DeviceInfo {
             messages_max: ITEMS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
         },
+        adapter: Some(adapter_limits(&adapter.limits())),
+    }
+}
+
+fn adapter_limits(limits: &Limits) -> AdapterLimits {
+    AdapterLimits {
+        buffer_bytes_max: limits.max_buffer_size,
+        binding_bytes_max: limits.max_storage_buffer_binding_size,
+        workgroups_max: limits.max_compute_workgroups_per_dimension,
+        invocations_max: limits.max_compute_invocations_per_workgroup,
     }
 }
 

@@ -138,6 +138,11 @@ impl SearchWork {
         self.batch.hits_max
     }
 
+    /// What is not sent, in blocks × midstates.
+    pub(crate) fn units_left(&self) -> u64 {
+        self.blocks_left * u64::from(self.words.midstate_count)
+    }
+
     /// Takes the next part, of about `units` blocks × midstates and at most `blocks_max` blocks.
     pub(crate) fn next_part(&mut self, units: u64, blocks_max: u32) -> SearchPart {
         let midstates = u64::from(self.words.midstate_count);

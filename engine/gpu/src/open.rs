@@ -1,6 +1,9 @@
 //! Opens an adapter: asks for the limits that the shaders need, picks their variant, builds everything.
 
-use cityseal_device::{Backend, DeviceInfo, OpenError, Opener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cityseal_device::{Backend, DeviceInfo, OpenError, Opener, Tuned, Tuning};
 use wgpu::{Adapter, Limits};
 
 use crate::backend::{DEPTH, GpuBackend, WORKGROUPS_MAX};
@@ -26,13 +29,44 @@ pub struct GpuOpener {
     variant: Variant,
     /// Whether the variant is still to be measured against the others; once is enough.
     must_measure: bool,
+    /// What a dispatch should take.
+    dispatch_time: Duration,
+    /// How the device is tuned; kept when it is opened again.
+    tuning: Arc<Tuning>,
     adapter: Adapter,
 }
 
+/// How an adapter is to be opened.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The variant to begin with.
+    pub(crate) variant: Variant,
+    /// Whether it is to be measured against the others.
+    pub(crate) must_measure: bool,
+    /// What a dispatch should take.
+    pub(crate) dispatch_time: Duration,
+    /// How the device was tuned before.
+    pub(crate) tuned: Option<Tuned>,
+}
+
 impl GpuOpener {
-    /// An opener of `adapter`, which is described by `info`, with a variant that is to be measured or is not.
-    pub(crate) const fn new(info: DeviceInfo, (variant, must_measure): (Variant, bool), adapter: Adapter) -> Self {
-        Self { info, variant, must_measure, adapter }
+    /// An opener of `adapter`, which is described by `info`.
+    pub(crate) fn new(info: DeviceInfo, plan: &Plan, adapter: Adapter) -> Self {
+        let tuning = Arc::<Tuning>::default();
+        plan.tuned.into_iter().for_each(|tuned| tuning.set(tuned));
+        let Plan { variant, must_measure, dispatch_time, .. } = *plan;
+        Self { info, variant, must_measure, dispatch_time, tuning, adapter }
+    }
+
+    /// Chooses the variant by measuring, and keeps its rate, from which the first dispatch has its size.
+    fn measure(&mut self, device: &wgpu::Device, queue: &wgpu::Queue) {
+        let (variant, rate) = fastest((device, queue), &self.info, self.variant, self.dispatch_time);
+        self.variant = variant;
+        variant.name().clone_into(&mut self.info.kernel);
+        if let Some(rate) = rate {
+            let dispatch_nonces = (rate * self.dispatch_time.as_secs_f64()) as u64;
+            self.tuning.set(Tuned { dispatch_nonces, rate_hz: rate as u64 });
+        }
     }
 
     /// Asks the adapter for a device; where it refuses, asks for the adapter again, as a driver that was reset needs it.
@@ -53,11 +87,15 @@ impl Opener for GpuOpener {
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
         let (device, queue) = self.request()?;
         if std::mem::take(&mut self.must_measure) {
-            self.variant = fastest(&device, &queue, &self.info, self.variant);
-            self.variant.name().clone_into(&mut self.info.kernel);
+            self.measure(&device, &queue);
         }
         let machine = Machine::new(device, queue, (self.variant, &Shader::ALL), WORKGROUP, DEPTH)?;
-        Ok(Box::new(GpuBackend::new(self.info.clone(), machine, WORKGROUP)))
+        let pace = (self.dispatch_time, Arc::clone(&self.tuning));
+        Ok(Box::new(GpuBackend::new(self.info.clone(), machine, WORKGROUP, pace)))
+    }
+
+    fn tuning(&self) -> Option<Arc<Tuning>> {
+        Some(Arc::clone(&self.tuning))
     }
 }
 

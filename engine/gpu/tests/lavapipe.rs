@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use cityseal_device::{
     Backend, Batch, CheckBatch, CpuBackend, MerkleBatch, NodeRule, NonceRange, Report, SearchBatch, SearchReport,
-    known_answers,
+    Tuned, known_answers,
 };
 use cityseal_gpu::shader::Variant;
-use cityseal_gpu::{DiscoverOptions, Remembered, VariantChoice, discover};
+use cityseal_gpu::{DiscoverOptions, DiscoveredState, Remembered, VariantChoice, discover};
 use cityseal_hash::{HEADER_LEN, HashKernel, Midstate, NODE_LEN, double_sha256};
 use common::{ask, assert_is_lavapipe, collect, lavapipe, lavapipe_with};
 
@@ -100,10 +100,34 @@ fn a_device_whose_variants_are_measured_ends_up_with_one_that_is_right() {
     let variant = Variant::by_name(&backend.info().kernel).expect("the name of a variant");
     let batch = Random(9).search(1, range(0, 70_000), u32::MAX >> 8, 4_096);
     assert!(hits(&assert_agrees(backend.as_mut(), &batch)) > 0);
-    let remembered = [Remembered::of(backend.info())];
+    let remembered = [Remembered::of(backend.info(), None)];
     let options = DiscoverOptions { allow_software: true, remembered: &remembered, ..DiscoverOptions::default() };
     let again = discover(options).devices.into_iter().find(|device| device.info.id == backend.info().id);
     assert_eq!(again.expect("the device is found again").info.kernel, variant.name());
+}
+
+#[test]
+fn a_tuning_that_was_remembered_wrongly_is_corrected_by_the_first_dispatches() {
+    let test = "a_tuning_that_was_remembered_wrongly_is_corrected_by_the_first_dispatches";
+    let Some(backend) = lavapipe(test, None) else { return };
+    // A thousand times as fast as software is: a dispatch would take 20 s.
+    let wrong = Tuned { dispatch_nonces: 1 << 50, rate_hz: 20_000_000_000 };
+    let remembered = [Remembered::of(backend.info(), Some(wrong))];
+    let options = DiscoverOptions { allow_software: true, remembered: &remembered, ..DiscoverOptions::default() };
+    let again = discover(options).devices.into_iter().find(|device| device.info.id == backend.info().id);
+    let DiscoveredState::Ready(mut opener) = again.expect("the device is found again").state else {
+        panic!("lavapipe is ready")
+    };
+    let tuning = opener.tuning().expect("a GPU tunes itself");
+    assert_eq!(tuning.get(), Some(wrong));
+    let mut backend = opener.open().expect("lavapipe opens");
+    let batch = Random(11).search(1, range(0, 300_000), u32::MAX >> 10, 4_096);
+    assert!(hits(&assert_agrees(backend.as_mut(), &batch)) > 0);
+    // A dispatch whose end was not seen exactly teaches nothing; one of many is.
+    let searches = (0..200).take_while(|_| tuning.get() == Some(wrong));
+    searches.for_each(|_| drop(ask(backend.as_mut(), batch.clone())));
+    let tuned = tuning.get().expect("it was measured");
+    assert!(tuned.dispatch_nonces < 1 << 40 && tuned.rate_hz < wrong.rate_hz, "{tuned:?}");
 }
 
 #[test]

@@ -52,6 +52,12 @@ impl CheckQueue {
         }
     }
 
+    /// Headers of the segment that is served next, and of all that wait.
+    pub(crate) fn headers(&self) -> Option<(u64, u64)> {
+        let first = self.streams.front()?.front()?.segment.count() as u64;
+        Some((first, self.streams.iter().flatten().map(|task| task.segment.count() as u64).sum()))
+    }
+
     pub(crate) fn pop_front(&mut self) -> Option<CheckTask> {
         let mut queue = self.streams.pop_front()?;
         let task = queue.pop_front();

@@ -105,6 +105,18 @@ impl Job {
         Some(lease)
     }
 
+    /// Hashes that nobody has begun, and the most of them in one batch of a device that wants a batch so large. A job that
+    /// ends with its first seal has no more open than would give a few.
+    pub(crate) fn open(&self, wanted: Wanted) -> (u64, u64) {
+        let claimed: u128 = self.claims.values().map(|claim| u128::from(claim.hashes())).sum();
+        let lent = self.book.outstanding_regions().map(|(_, region)| u128::from(region.hashes())).sum::<u128>();
+        let begun = self.coverage.volume() + (lent - claimed);
+        let open = u64::try_from(self.template.space().volume() - begun).unwrap_or(u64::MAX);
+        let dense_max = self.dense_max(wanted.limits.hits_max);
+        let open = if self.all { open } else { open.min(dense_max) };
+        (open, open.min(wanted.batch).min(dense_max))
+    }
+
     /// The first part of a lease, of about so many hashes, and the rest.
     fn cut(&mut self, lease: Lease, hashes: u64) -> (Lease, Option<Lease>) {
         let nonces = (hashes / u64::from(lease.versions().count())).max(1);
@@ -186,10 +198,10 @@ impl Job {
         }
     }
 
-    pub(crate) fn give_back_claim(&mut self, worker: usize) {
-        if let Some(claim) = self.claims.remove(&worker) {
-            self.book.give_back(claim);
-        }
+    /// Gives back what a worker claimed and did not begin; whether there was anything.
+    pub(crate) fn give_back_claim(&mut self, worker: usize) -> bool {
+        let claim = self.claims.remove(&worker);
+        claim.map(|claim| self.book.give_back(claim)).is_some()
     }
 
     pub(crate) fn give_back(&mut self, lease: Lease) {

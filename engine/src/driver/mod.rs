@@ -10,6 +10,7 @@ mod trees;
 mod trust;
 mod watch;
 mod workers;
+mod worth;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use cityseal_device::{Batch, DeviceError, DeviceInfo, SearchBatch};
 pub(crate) use checks::CheckTask;
 pub(crate) use trees::TreesTask;
 pub(crate) use workers::Standing;
+pub(crate) use worth::Worth;
 
 use crate::judge::Judged;
 use crate::{DeviceState, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
@@ -326,16 +328,22 @@ impl Driver {
         (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
             0 => self.pick_check(worker),
             1 => self.pick_search(worker),
-            _ => self.pick_trees(),
+            _ => self.pick_trees(worker),
         })
     }
 
-    fn pick_trees(&mut self) -> Option<(InFlight, Work)> {
+    fn pick_trees(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+        if !self.is_worth_trees(worker) {
+            return None;
+        }
         let task = self.trees.pop_front()?;
         Some((InFlight::Trees(task.clone()), Work::Trees(task)))
     }
 
     fn pick_check(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+        if !self.is_worth_a_segment(worker) {
+            return None;
+        }
         if !self.is_worth_checking_with(worker) && !self.workers[worker].is_passed_over_for_long() {
             return None;
         }
@@ -373,10 +381,11 @@ impl Driver {
         };
         let mut order: Vec<(f64, u64)> = self.jobs.iter().map(|(&id, job)| (job.served(), id)).collect();
         order.sort_by(|one, two| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1)));
-        let (id, lease) = order
-            .into_iter()
-            .find_map(|(_, id)| Some((id, self.jobs.get_mut(&id)?.lend(worker, wanted, &self.policy)?)))?;
-        let canary = (!self.devices[state.device].is_trusted()).then_some(self.seq);
+        let (id, lease) = order.into_iter().find_map(|(_, id)| {
+            let is_worth = self.is_worth_searching(worker, id, wanted);
+            Some((id, self.jobs.get_mut(&id).filter(|_| is_worth)?.lend(worker, wanted, &self.policy)?))
+        })?;
+        let canary = (!self.devices[self.workers[worker].device].is_trusted()).then_some(self.seq);
         let work = self.jobs.get_mut(&id)?.search_work(&lease, wanted.limits.hits_max, canary, &self.policy);
         self.workers[worker].since_canary += 1;
         Some((InFlight::Search { job: id, lease }, work))
@@ -385,7 +394,7 @@ impl Driver {
     /// Gives back all that a worker held, and what it searched since its last canary: nobody can ask it any more.
     fn recall(&mut self, worker: usize) {
         self.jobs.values_mut().for_each(|job| job.give_back_held(worker));
-        self.jobs.values_mut().for_each(|job| job.give_back_claim(worker));
+        self.jobs.values_mut().for_each(|job| _ = job.give_back_claim(worker));
         for in_flight in self.workers[worker].take_all() {
             match in_flight {
                 InFlight::Search { job, lease } => {
@@ -420,7 +429,7 @@ impl Driver {
         let hopeless = self.workers.iter().all(|worker| worker.standing.is_hopeless());
         hopeless.then(|| {
             let mut reasons = self.devices.iter().filter_map(|device| device.state.reason());
-            reasons.next_back().unwrap_or("no device was opened").to_owned()
+            reasons.next_back().unwrap_or_else(|| "no device was opened".to_owned())
         })
     }
 

@@ -11,6 +11,7 @@ use cityseal_hash::HashKernel;
 mod claims;
 mod trust;
 mod watch;
+mod worth;
 
 use super::*;
 use crate::judge::{Caught, judge_search};

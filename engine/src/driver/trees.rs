@@ -12,6 +12,13 @@ pub(crate) struct TreesTask {
     pub(crate) part: usize,
 }
 
+impl TreesTask {
+    /// How many leaves its trees have: as many nodes, or a few less, are to be hashed.
+    pub(crate) fn leaves(&self) -> u64 {
+        self.call.leaves(self.part) as u64
+    }
+}
+
 /// Parts that wait.
 #[derive(Debug, Default)]
 pub(crate) struct TreesQueue(VecDeque<TreesTask>);
@@ -24,6 +31,11 @@ impl TreesQueue {
     /// For a part that came back: its caller waits for it.
     pub(crate) fn push_front(&mut self, task: TreesTask) {
         self.0.push_front(task);
+    }
+
+    /// Leaves of the part that is served next, and of all that wait.
+    pub(crate) fn leaves(&self) -> Option<(u64, u64)> {
+        Some((self.0.front()?.leaves(), self.0.iter().map(TreesTask::leaves).sum()))
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<TreesTask> {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use cityseal_device::{DeviceInfo, DeviceKind};
 
-use super::{InFlight, Seq};
+use super::{InFlight, Seq, Worth};
 use crate::judge::Caught;
-use crate::{DeviceShare, DeviceState, DeviceStatus, EnginePolicy};
+use crate::{DeviceShare, DeviceState, DeviceStatus, EnginePolicy, WorkKind};
 
 /// How fast an average forgets: the newest measurement weighs a quarter.
 const RATE_NEWEST: f64 = 0.25;
@@ -114,6 +114,17 @@ impl Worker {
         self.in_flight.values().any(|work| matches!(work, InFlight::Canary))
     }
 
+    /// Hashes of its searches, headers of its segments or leaves of its trees that it has not answered yet.
+    pub(crate) fn ahead(&self, kind: WorkKind) -> u64 {
+        let items = self.in_flight.values().map(|work| match (kind, work) {
+            (WorkKind::Search, InFlight::Search { lease, .. }) => lease.hashes(),
+            (WorkKind::Headers, InFlight::Check(task)) => task.segment.count() as u64,
+            (WorkKind::Nodes, InFlight::Trees(task)) => task.leaves(),
+            (_, InFlight::Search { .. } | InFlight::Check(_) | InFlight::Trees(_) | InFlight::Canary) => 0,
+        });
+        items.sum()
+    }
+
     pub(crate) fn is_searching(&self) -> bool {
         self.in_flight.values().any(|work| matches!(work, InFlight::Search { .. }))
     }
@@ -179,6 +190,8 @@ pub(crate) struct Device {
     pub(crate) state: DeviceState,
     pub(crate) hashes: u128,
     pub(crate) headers: u64,
+    /// Where its worth is weighed against the CPU's.
+    pub(crate) worth: Option<Worth>,
     strikes: Strikes,
     /// It was caught since it was opened last: it comes back on probation.
     must_prove: bool,
@@ -205,6 +218,7 @@ impl Device {
             state: DeviceState::Ready,
             hashes: 0,
             headers: 0,
+            worth: None,
             strikes: Strikes::default(),
             must_prove: false,
             probation_left: 0,
@@ -286,8 +300,6 @@ impl Device {
         // A device with several workers (the CPU) is ready while one of them is.
         let state = if serving > 0 { self.state_in_service() } else { self.state.clone() };
         DeviceStatus {
-            info: self.info.clone(),
-            state,
             workers: serving,
             hashes,
             headers,
@@ -295,6 +307,7 @@ impl Device {
             strikes: self.strikes.count,
             canaries: self.canaries,
             canaries_missed: self.canaries_missed,
+            ..DeviceStatus::new(self.info.clone(), state)
         }
     }
 }

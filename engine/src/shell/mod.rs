@@ -10,13 +10,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cityseal_device::known_answers::Case;
-use cityseal_device::{Backend, CpuBackend, CpuOpener, DeviceKind, Opener};
+use cityseal_device::{Backend, CpuBackend, CpuOpener, DeviceInfo, DeviceKind, Opener};
 use cityseal_hash::HashKernel;
 use crossbeam::channel::{Receiver, Sender};
 
-use crate::builder::{EngineBuilder, LeftOut};
+use crate::builder::EngineBuilder;
 use crate::driver::{CheckTask, Driver, Event, TreesTask};
+use crate::fitting::Fitting;
 use crate::job::JobCell;
+use crate::select::LeftOut;
 use crate::{
     BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome, SealReport,
     TreesError, TreesReport, TreesRequest, Verifier, VerifyError, VerifyReport, VerifyRequest, VerifyRequestError,
@@ -25,12 +27,18 @@ use crate::{
 
 /// A device that is open, with one opened back end per worker.
 pub(crate) struct Member {
-    workers: Vec<(Box<dyn Opener>, Box<dyn Backend>)>,
+    pub(crate) workers: Vec<(Box<dyn Opener>, Box<dyn Backend>)>,
+    pub(crate) fitting: Fitting,
 }
 
 impl Member {
-    pub(crate) fn new(opener: Box<dyn Opener>, backend: Box<dyn Backend>) -> Self {
-        Self { workers: vec![(opener, backend)] }
+    pub(crate) fn new(opener: Box<dyn Opener>, backend: Box<dyn Backend>, fitting: Fitting) -> Self {
+        Self { workers: vec![(opener, backend)], fitting }
+    }
+
+    /// What it is.
+    pub(crate) fn info(&self) -> &DeviceInfo {
+        self.workers[0].0.info()
     }
 
     /// The CPU is one device with a worker per thread.
@@ -139,6 +147,8 @@ impl Control {
 struct Inner {
     control: Control,
     crew: Mutex<Crew>,
+    /// By device, in the driver's order.
+    fittings: Vec<Fitting>,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
 }
@@ -175,6 +185,7 @@ impl Drop for Inner {
         let policy = self.control.policy();
         let crew = std::mem::replace(self.crew.get_mut().unwrap_or_else(PoisonError::into_inner), Crew::new());
         crew.leave(policy.hang_after + policy.stuck_after);
+        self.control.statuses().iter().zip(&self.fittings).for_each(|(status, fitting)| fitting.keep(&status.info));
     }
 }
 
@@ -204,9 +215,11 @@ impl Engine {
         notes: Vec<String>,
     ) -> Result<Self, BuildError> {
         let mut driver = Driver::new(policy.clone(), canary);
-        let mut hands = Vec::new();
+        let (mut hands, mut fittings) = (Vec::new(), Vec::new());
         for member in members {
-            let device = driver.add_device(member.workers[0].0.info().clone());
+            let device = driver.add_device(member.info().clone());
+            driver.set_worth(device, member.fitting.worth(member.info().kind));
+            fittings.push(member.fitting);
             hands.extend(
                 member.workers.into_iter().map(|(opener, backend)| (driver.add_worker(device), opener, backend)),
             );
@@ -216,7 +229,7 @@ impl Engine {
             Control(Arc::new(Shared { driver: Mutex::new(driver), work, watch, cells: Mutex::default(), policy }));
         // From here on dropping `engine` ends the threads that were started, should one not start.
         let crew = Mutex::new(Crew::new());
-        let engine = Self { inner: Arc::new(Inner { control: control.clone(), crew, left_out, notes }) };
+        let engine = Self { inner: Arc::new(Inner { control: control.clone(), crew, fittings, left_out, notes }) };
         engine.start_thread(|alive| watch::spawn(control.clone(), alive))?;
         for (number, opener, backend) in hands {
             engine.start_thread(|alive| worker::spawn(control.clone(), number, (opener, backend), alive))?;
@@ -236,18 +249,12 @@ impl Engine {
 
     /// Every device that was found: those that work, and those that are left out with the reason.
     pub fn devices(&self) -> Vec<DeviceStatus> {
-        let left_out = self.inner.left_out.iter().map(|left| DeviceStatus {
-            info: left.info.clone(),
-            state: DeviceState::LeftOut { reason: left.reason.clone() },
-            workers: 0,
-            hashes: 0,
-            headers: 0,
-            rate_hz: None,
-            strikes: 0,
-            canaries: 0,
-            canaries_missed: 0,
+        let left_out = self.inner.left_out.iter().map(|left| {
+            let state = DeviceState::LeftOut { reason: left.reason.clone() };
+            DeviceStatus::new(left.info.clone(), state)
         });
-        self.inner.control.statuses().into_iter().chain(left_out).collect()
+        let statuses = self.inner.control.statuses().into_iter().zip(&self.inner.fittings);
+        statuses.map(|(status, fitting)| fitting.complete(status)).chain(left_out).collect()
     }
 
     /// What a person should be told once, such as that there is no GPU.

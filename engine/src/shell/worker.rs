@@ -217,7 +217,7 @@ impl Worker {
                     self.control.with(|driver| driver.reopened(self.number));
                     return Some(backend);
                 }
-                Ok(Err(reason)) => DeviceError::Lost { reason },
+                Ok(Err(reason)) => DeviceError::Lost { reason: reason.to_string() },
                 Err(panic) => DeviceError::Panicked { message: message_of(&*panic) },
             };
             after = self.failed(&error);

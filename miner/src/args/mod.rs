@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
+use cityseal_engine::Profile;
 
 pub mod values;
 
@@ -52,7 +53,7 @@ pub struct GlobalArgs {
     /// Print the answer as JSON on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Take defaults from this TOML file (keys: device, kernel, threads, `allow_software`, listen).
+    /// Take defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Log to stderr by this filter, such as `info` or `cityseal=debug`.
@@ -88,12 +89,16 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Devices")]
 pub struct EngineArgs {
-    /// Use this device: cpu, gpu, all, an id, or a part of a name; may be given several times.
+    /// Use this device: auto, cpu, gpu, software, all, an id, a PCI address or vendor:device, or a part of a name; may be
+    /// given several times. With auto, the default, a device gets only work at which it is worth using.
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
     /// Let software implementations of a GPU (llvmpipe) count as devices.
     #[arg(long)]
     pub allow_software: bool,
+    /// Let a dispatch of a GPU take 5 ms (interactive), 20 ms (balanced) or 100 ms (throughput) (default: balanced).
+    #[arg(long, value_name = "NAME", value_parser = values::profile)]
+    pub profile: Option<Profile>,
     /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs).
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cityseal_chain::{BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, hex};
+use cityseal_engine::Profile;
 
 /// Most worker threads that `--threads` may ask for: far above any machine, low enough that a typing error is noticed.
 pub const THREADS_MAX: usize = 1024;
@@ -125,6 +126,17 @@ pub fn threads(text: &str) -> Result<usize, ValueError> {
     number.ok_or_else(|| ValueError::NotInBounds {
         text: text.into(),
         wanted: format!("a number of threads from 1 to {THREADS_MAX}"),
+    })
+}
+
+/// Reads the name of a profile.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`] with the names that there are.
+pub fn profile(text: &str) -> Result<Profile, ValueError> {
+    Profile::by_name(text).ok_or_else(|| ValueError::NotInBounds {
+        text: text.into(),
+        wanted: Profile::ALL.map(Profile::name).join(", "),
     })
 }
 
@@ -263,11 +275,17 @@ mod tests {
         assert!(sweep("1,0").is_err() && sweep("").is_err() && sweep("ALL").is_err());
     }
 
+    #[test]
+    fn a_profile_is_one_of_three_names_and_a_refusal_names_them() {
+        assert_eq!(profile("throughput"), Ok(Profile::Throughput));
+        assert_eq!(profile("turbo").unwrap_err().to_string(), "`turbo` is not interactive, balanced, throughput");
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_a_parser_panic(text in "\\PC{0,170}") {
             let _ = (nonces(&text), header(&text), version_mask(&text), target(&text), chain_work(&text));
-            let _ = (threads(&text), sweep(&text), seconds(&text), listen(&text));
+            let _ = (threads(&text), sweep(&text), seconds(&text), listen(&text), profile(&text));
         }
 
         #[test]

@@ -1,12 +1,14 @@
 //! `cityseal devices`: every adapter with its state, or the reason why it is left out.
 
-use cityseal_engine::device::DeviceInfo;
-use cityseal_engine::{DeviceState, LeftOut};
+use std::time::Instant;
+
+use cityseal_engine::{Crossover, DeviceState, DeviceStatus, LeftOut, Profile, WorkKind};
 
 use crate::args::DevicesArgs;
+use crate::board::memory_bytes;
 use crate::error::CommandError;
 use crate::exit::Ending;
-use crate::json::{DeviceRow, DevicesAnswer};
+use crate::json::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 use crate::output::{Output, Paint, table};
 use crate::{Context, builder};
 
@@ -14,13 +16,15 @@ pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, Comma
     let settings = context.settings(&args.engine)?;
     // Every adapter is listed, whichever were asked for.
     let engine = builder(&settings).gpu(true).build()?;
-    let rows = engine.devices().iter().map(|device| row(&device.info, &device.state)).collect();
+    let now = Instant::now();
+    let rows = engine.devices().iter().map(|device| row(device, settings.profile, now)).collect();
     let answer = DevicesAnswer { devices: rows, notes: engine.notes().to_vec() };
     context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
     Ok(Ending::Yes)
 }
 
-pub(crate) fn row(info: &DeviceInfo, state: &DeviceState) -> DeviceRow {
+fn row(status: &DeviceStatus, profile: Profile, now: Instant) -> DeviceRow {
+    let info = &status.info;
     DeviceRow {
         id: info.id.clone(),
         name: info.name.clone(),
@@ -28,14 +32,78 @@ pub(crate) fn row(info: &DeviceInfo, state: &DeviceState) -> DeviceRow {
         api: info.api.clone(),
         driver: info.driver.clone(),
         pci: info.pci.clone(),
+        memory_bytes: memory_bytes(info),
+        limits: info.adapter.map(|limits| LimitsRow {
+            buffer_bytes: limits.buffer_bytes_max,
+            binding_bytes: limits.binding_bytes_max,
+            workgroups: limits.workgroups_max,
+            invocations: limits.invocations_max,
+        }),
         kernel: info.kernel.clone(),
-        state: state.name(),
-        reason: state.reason().map(str::to_owned),
+        state: status.state.name(),
+        reason: status.state.reason(),
+        duplicate_of: duplicate_of(&status.state),
+        until_s: until_s(&status.state, now),
+        tuning: tuning(status, profile),
+        rate_hz: status.rate_hz,
+        health: status.false_negative_rate().map(|false_negative_rate| HealthRow {
+            canaries: status.canaries,
+            canaries_missed: status.canaries_missed,
+            false_negative_rate,
+            strikes: status.strikes,
+        }),
     }
 }
 
-pub(crate) fn left_out_row(left_out: &LeftOut) -> DeviceRow {
-    row(&left_out.info, &DeviceState::LeftOut { reason: left_out.reason.clone() })
+/// Id of the device that is used in its place.
+pub(crate) fn duplicate_of(state: &DeviceState) -> Option<String> {
+    if let DeviceState::LeftOut { reason } = state { reason.duplicate_of().map(str::to_owned) } else { None }
+}
+
+/// Whole seconds until a quarantine ends, rounded up; `None` where there is none, or no end of it.
+pub(crate) fn until_s(state: &DeviceState, now: Instant) -> Option<u64> {
+    let DeviceState::Quarantined { until: Some(until), .. } = state else { return None };
+    Some(until.saturating_duration_since(now).as_secs_f64().ceil() as u64)
+}
+
+/// `None` for what has no dispatches, and for what is not used.
+fn tuning(status: &DeviceStatus, profile: Profile) -> Option<TuningRow> {
+    let is_used = status.workers > 0 && status.info.adapter.is_some();
+    is_used.then(|| TuningRow {
+        profile: profile.name(),
+        dispatch_nonces: status.tuned.map(|tuned| tuned.dispatch_nonces),
+        crossover: crossover(status),
+    })
+}
+
+/// `None` where nothing was measured.
+fn crossover(status: &DeviceStatus) -> Option<CrossoverRow> {
+    (!status.crossovers.is_empty()).then(|| CrossoverRow {
+        search: items(status, WorkKind::Search),
+        headers: items(status, WorkKind::Headers),
+        nodes: items(status, WorkKind::Nodes),
+    })
+}
+
+/// From how many items on the device does a batch sooner than the CPU; `None`: never, as far as is known.
+pub(crate) fn items(status: &DeviceStatus, kind: WorkKind) -> Option<u64> {
+    let found = status.crossovers.iter().find(|(other, _)| *other == kind)?;
+    if let Crossover::From(items) = found.1 { Some(items) } else { None }
+}
+
+pub(crate) fn left_out_row(left_out: &LeftOut) -> LeftOutRow {
+    let info = &left_out.info;
+    LeftOutRow {
+        id: info.id.clone(),
+        name: info.name.clone(),
+        kind: info.kind.name(),
+        api: info.api.clone(),
+        driver: info.driver.clone(),
+        pci: info.pci.clone(),
+        kernel: info.kernel.clone(),
+        state: left_out.reason.name(),
+        reason: left_out.reason.to_string(),
+    }
 }
 
 fn human(output: &Output, answer: &DevicesAnswer) -> String {
@@ -46,11 +114,60 @@ fn human(output: &Output, answer: &DevicesAnswer) -> String {
             row.kind.into(),
             row.kernel.clone(),
             row.state.into(),
+            row.rate_hz.map(|rate| format!("{:.1} MH/s", rate / 1e6)).unwrap_or_default(),
             row.reason.clone().unwrap_or_default(),
         ]
     };
     let rows: Vec<_> = answer.devices.iter().map(cells).collect();
     let note = |note: &String| format!("{} {note}\n", output.paint(Paint::Doubtful, "note:"));
     let notes: Vec<_> = answer.notes.iter().map(note).collect();
-    table(&["id", "name", "kind", "kernel", "state", ""], &[], &rows) + &notes.concat()
+    let uses: String = answer.devices.iter().filter_map(use_line).collect();
+    table(&["id", "name", "kind", "kernel", "state", "search", ""], &[], &rows) + &uses + &notes.concat()
+}
+
+/// From which size on a device is used beside the CPU, where that was measured.
+fn use_line(row: &DeviceRow) -> Option<String> {
+    let crossover = row.tuning.as_ref()?.crossover?;
+    let from = |items: Option<u64>| items.map_or_else(|| "never".to_owned(), |items| format!("from {items}"));
+    let (search, headers, nodes) = (from(crossover.search), from(crossover.headers), from(crossover.nodes));
+    Some(format!("{} beats the CPU: nonces {search}, headers {headers}, Merkle nodes {nodes}\n", row.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cityseal_engine::LeftOutReason;
+
+    use super::*;
+
+    #[test]
+    fn a_quarantine_tells_the_seconds_that_are_left_and_other_states_do_not() {
+        let now = Instant::now();
+        let quarantined = |until| DeviceState::Quarantined { reason: "test".into(), until };
+        assert_eq!(until_s(&quarantined(Some(now + Duration::from_millis(59_001))), now), Some(60));
+        assert_eq!(until_s(&quarantined(Some(now)), now + Duration::from_secs(1)), Some(0));
+        assert_eq!(until_s(&quarantined(None), now), None);
+        assert_eq!(until_s(&DeviceState::Ready, now), None);
+    }
+
+    #[test]
+    fn a_duplicate_names_the_device_that_is_used() {
+        let duplicate = LeftOutReason::Duplicate { of: "vulkan-1".into() };
+        assert_eq!(duplicate_of(&DeviceState::LeftOut { reason: duplicate }).as_deref(), Some("vulkan-1"));
+        assert_eq!(duplicate_of(&DeviceState::LeftOut { reason: LeftOutReason::Software }), None);
+        assert_eq!(duplicate_of(&DeviceState::Ready), None);
+    }
+
+    #[test]
+    fn people_are_told_from_which_size_on_a_device_is_used() {
+        let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+        let cpu = &engine.devices()[0];
+        let mut row = row(cpu, Profile::Balanced, Instant::now());
+        assert_eq!((row.tuning.clone(), use_line(&row)), (None, None));
+        let crossover = CrossoverRow { search: Some(20_000), headers: None, nodes: Some(7) };
+        row.tuning = Some(TuningRow { profile: "balanced", dispatch_nonces: None, crossover: Some(crossover) });
+        let line = use_line(&row).unwrap();
+        assert_eq!(line, "cpu beats the CPU: nonces from 20000, headers never, Merkle nodes from 7\n");
+    }
 }

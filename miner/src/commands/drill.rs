@@ -281,6 +281,7 @@ mod tests {
         let settings = Settings {
             devices: Vec::new(),
             allow_software: false,
+            profile: cityseal_engine::Profile::default(),
             kernel: None,
             threads: Some(1),
             device_memory: None,

@@ -1,12 +1,16 @@
 //! `DeviceService`: every device as the engine knows it.
 
+use std::time::Instant;
+
 use cityseal_device::DeviceKind;
-use cityseal_engine::{DeviceState, DeviceStatus, Engine};
+use cityseal_engine::{DeviceState, DeviceStatus, Engine, WorkKind};
 use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_server::DeviceService;
 use tonic::{Request, Response, Status};
 
 use super::jobs::saturated;
+use crate::board::memory_bytes;
+use crate::commands::devices::{duplicate_of, items, until_s};
 
 #[derive(Debug)]
 pub(crate) struct Devices {
@@ -40,13 +44,24 @@ fn device_to_wire(status: &DeviceStatus) -> v1::Device {
         kernel: info.kernel.clone(),
         driver: info.driver.clone().unwrap_or_default(),
         state: state_to_wire(&status.state).into(),
-        reason: status.state.reason().unwrap_or_default().to_owned(),
+        reason: status.state.reason().unwrap_or_default(),
         hashes: saturated(status.hashes),
         headers: status.headers,
         rate_hz: status.rate_hz,
         strikes: status.strikes,
         canaries: status.canaries,
         canaries_missed: status.canaries_missed,
+        pci: info.pci.clone().unwrap_or_default(),
+        memory_bytes: memory_bytes(info),
+        state_word: status.state.name().to_owned(),
+        duplicate_of: duplicate_of(&status.state).unwrap_or_default(),
+        quarantine_s: until_s(&status.state, Instant::now()),
+        dispatch_nonces: status.tuned.map(|tuned| tuned.dispatch_nonces),
+        crossover: (!status.crossovers.is_empty()).then(|| v1::Crossover {
+            search: items(status, WorkKind::Search),
+            headers: items(status, WorkKind::Headers),
+            nodes: items(status, WorkKind::Nodes),
+        }),
     }
 }
 

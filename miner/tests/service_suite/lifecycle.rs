@@ -85,6 +85,7 @@ async fn the_cpu_is_listed_as_ready() {
     let devices = start().await.client().await.devices().await.unwrap().devices;
     let cpu = devices.iter().find(|device| device.id == "cpu").unwrap();
     assert_eq!((cpu.kind(), cpu.state(), cpu.reason.as_str()), (v1::DeviceKind::Cpu, v1::DeviceState::Ready, ""));
+    assert_eq!((cpu.state_word.as_str(), cpu.pci.as_str(), cpu.quarantine_s), ("ready", "", None));
 }
 
 #[tokio::test]

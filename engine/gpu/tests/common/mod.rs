@@ -20,7 +20,7 @@ pub(crate) fn lavapipe(test: &str, variant: Option<Variant>) -> Option<Box<dyn B
 
 /// The same with its variant chosen in some way.
 pub(crate) fn lavapipe_with(test: &str, variant: VariantChoice) -> Option<Box<dyn Backend>> {
-    let found = discover(DiscoverOptions { allow_software: true, variant, remembered: &[] });
+    let found = discover(DiscoverOptions { allow_software: true, variant, ..DiscoverOptions::default() });
     let openers = found.devices.into_iter().filter_map(|device| match device.state {
         DiscoveredState::Ready(opener) if is_lavapipe(&device.info) => Some(opener),
         DiscoveredState::Ready(_) | DiscoveredState::LeftOut(_) => None,

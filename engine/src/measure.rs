@@ -1,0 +1,222 @@
+//! Measures what batches of each kind cost on a device, within a bounded time, and checks every answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cityseal_chain::{Network, Parameters};
+use cityseal_device::{Backend, Batch, CheckBatch, MerkleBatch, NonceRange, Report, SearchBatch};
+use cityseal_hash::{HEADER_LEN, HashKernel, Hit, Midstate, NODE_LEN};
+
+use crate::crossover::{Cost, Costs, WorkKind};
+
+/// How long one kind is measured on one device: a tenth of a second for the three of them. A batch is not begun where it
+/// would end later.
+const KIND_MAX: Duration = Duration::from_millis(32);
+
+/// A batch of this length tells what its items cost.
+const LONG_ENOUGH: Duration = Duration::from_millis(4);
+
+/// How long one batch may take before the device counts as failed: software compiles while it runs its first.
+const BATCH_MAX: Duration = Duration::from_secs(5);
+
+/// Items of the small batch, whose cost is nearly all fixed on a GPU.
+const SMALL: u64 = 256;
+
+/// Each larger batch has so many times the items of the one before.
+const GROWTH: u64 = 4;
+
+/// How often each of the two sizes is asked; the fastest counts, since what else the machine does only slows it down.
+const ROUNDS: u32 = 5;
+
+/// Most items of a search; the header that is searched has one hit among so many.
+const NONCES_MAX: u64 = 1 << 24;
+
+/// Most headers or nodes of a batch: as many as a GPU takes.
+const ITEMS_MAX: u64 = 1 << 16;
+
+/// Questions of any size, with their answers.
+pub(crate) struct Questions {
+    midstate: Midstate,
+    tail: [u8; 12],
+    nonce: u32,
+    headers: Arc<Vec<u8>>,
+    header_hashes: Vec<[u8; 32]>,
+    nodes: Arc<Vec<u8>>,
+    node_hashes: Vec<[u8; 32]>,
+}
+
+impl Questions {
+    /// Questions about Bitcoin's first header and about headers and nodes of no meaning, answered by a kernel of the CPU.
+    pub(crate) fn new(kernel: HashKernel) -> Self {
+        let genesis = Parameters::of(Network::Mainnet).genesis().to_wire();
+        let (first, second) = genesis.split_at(64);
+        let tail: [u8; 12] = std::array::from_fn(|at| second[at]);
+        let nonce = u32::from_le_bytes(std::array::from_fn(|at| second[12 + at]));
+        let midstate = Midstate::of(&std::array::from_fn(|at| first[at]));
+        let (headers, nodes) = (noise(ITEMS_MAX as usize * HEADER_LEN), noise(ITEMS_MAX as usize * NODE_LEN));
+        let mut header_hashes = vec![[0; 32]; ITEMS_MAX as usize];
+        let mut node_hashes = header_hashes.clone();
+        kernel.hash_headers(&headers, &mut header_hashes);
+        kernel.hash_nodes(&nodes, &mut node_hashes);
+        Self { midstate, tail, nonce, headers: Arc::new(headers), header_hashes, nodes: Arc::new(nodes), node_hashes }
+    }
+
+    fn batch(&self, kind: WorkKind, items: u64) -> Batch {
+        let first = |bytes: &[u8], item: usize| Arc::new(bytes[..items as usize * item].to_vec());
+        match kind {
+            WorkKind::Search => {
+                let from = self.nonce - (items / 2) as u32;
+                let range =
+                    NonceRange::new(from, from + (items - 1) as u32).expect("a range from its first nonce goes up");
+                Batch::Search(SearchBatch::new(vec![self.midstate], self.tail, range, 0, 64))
+            }
+            WorkKind::Headers => Batch::Check(CheckBatch::new(first(&self.headers, HEADER_LEN))),
+            WorkKind::Nodes => Batch::Merkle(MerkleBatch::new(first(&self.nodes, NODE_LEN))),
+        }
+    }
+
+    fn is_right(&self, kind: WorkKind, items: u64, report: &Report) -> bool {
+        match (kind, report) {
+            (WorkKind::Search, Report::Search(found)) => {
+                found.hits == [Hit { midstate: 0, nonce: self.nonce }] && !found.overflow
+            }
+            (WorkKind::Headers, Report::Hashes(hashes)) => hashes[..] == self.header_hashes[..items as usize],
+            (WorkKind::Nodes, Report::Hashes(hashes)) => hashes[..] == self.node_hashes[..items as usize],
+            (WorkKind::Search | WorkKind::Headers | WorkKind::Nodes, _) => false,
+        }
+    }
+}
+
+/// Bytes of no meaning, the same each time: a linear congruential generator (Knuth's MMIX constants).
+fn noise(bytes: usize) -> Vec<u8> {
+    let next =
+        |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    std::iter::successors(Some(1), next).flat_map(|state: u64| state.to_be_bytes()).take(bytes).collect()
+}
+
+/// What batches of each kind cost on a device.
+///
+/// # Errors
+/// How the device failed, or that it gave a wrong answer, in words.
+pub(crate) fn measure(backend: &mut dyn Backend, questions: &Questions) -> Result<Costs, String> {
+    let limits = backend.info().limits;
+    let mut of = |kind, items_max: usize| measure_kind(backend, questions, kind, items_max as u64);
+    Ok(Costs {
+        search: of(WorkKind::Search, usize::try_from(limits.search_nonces_max.min(NONCES_MAX)).unwrap_or(0))?,
+        headers: of(WorkKind::Headers, limits.check_headers_max)?,
+        nodes: of(WorkKind::Nodes, limits.merkle_nodes_max)?,
+    })
+}
+
+/// `None` where the device's limits leave no room for two sizes.
+fn measure_kind(
+    backend: &mut dyn Backend,
+    questions: &Questions,
+    kind: WorkKind,
+    items_max: u64,
+) -> Result<Option<Cost>, String> {
+    let items_max = items_max.min(if kind == WorkKind::Search { NONCES_MAX } else { ITEMS_MAX });
+    if items_max < SMALL * GROWTH {
+        return Ok(None);
+    }
+    let mut ask = |items| ask(backend, questions, kind, items);
+    // The first batch of a kind pays for what is made once.
+    ask(SMALL)?;
+    let ends = Instant::now() + KIND_MAX;
+    let first = ask(SMALL)?;
+    let small = fastest(&mut ask, SMALL, first, ends)?;
+    let (mut items, mut took) = (SMALL, small);
+    while items * GROWTH <= items_max && took < LONG_ENOUGH && Instant::now() + took * (GROWTH as u32) < ends {
+        items *= GROWTH;
+        took = ask(items)?;
+    }
+    if items == SMALL {
+        return Ok(Some(Cost::of_two((0, 0.0), (SMALL, small.as_secs_f64()))));
+    }
+    let large = fastest(&mut ask, items, took, ends)?;
+    Ok(Some(Cost::of_two((SMALL, small.as_secs_f64()), (items, large.as_secs_f64()))))
+}
+
+/// The fastest of a few rounds, of which the first took `first`.
+fn fastest(
+    ask: &mut dyn FnMut(u64) -> Result<Duration, String>,
+    items: u64,
+    first: Duration,
+    ends: Instant,
+) -> Result<Duration, String> {
+    let mut fastest = first;
+    for _ in 1..ROUNDS {
+        if Instant::now() + fastest >= ends {
+            break;
+        }
+        fastest = fastest.min(ask(items)?);
+    }
+    Ok(fastest)
+}
+
+/// How long one waits for the answer to one batch, which must be right.
+fn ask(backend: &mut dyn Backend, questions: &Questions, kind: WorkKind, items: u64) -> Result<Duration, String> {
+    let batch = questions.batch(kind, items);
+    let begin = Instant::now();
+    let ticket = backend.submit(batch).map_err(|error| error.to_string())?;
+    let done = loop {
+        match backend.collect(BATCH_MAX).map_err(|error| error.to_string())? {
+            Some(done) => break done,
+            None if begin.elapsed() >= BATCH_MAX => return Err(format!("no answer within {BATCH_MAX:?}")),
+            None => {}
+        }
+    };
+    let took = begin.elapsed();
+    if done.ticket != ticket || !questions.is_right(kind, items, &done.report) {
+        return Err(format!("a wrong answer to {items} {}, while it was measured", kind.name()));
+    }
+    if let Report::Hashes(hashes) = done.report {
+        backend.reuse(hashes);
+    }
+    Ok(took)
+}
+
+#[cfg(test)]
+mod tests {
+    use cityseal_device::fake::{Behaviour, FakeOpener};
+    use cityseal_device::{CpuBackend, Opener};
+
+    use super::*;
+
+    #[test]
+    fn an_honest_device_has_costs_of_every_kind() {
+        let questions = Questions::new(HashKernel::detect());
+        let costs = measure(&mut CpuBackend::new(HashKernel::detect()), &questions).unwrap();
+        for kind in WorkKind::ALL {
+            let cost = costs.of(kind).unwrap();
+            assert!(cost.item_fs > 100_000, "{kind:?} in less than 0.1 ns: {cost:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_lies_in_any_kind_has_none() {
+        let questions = Questions::new(HashKernel::detect());
+        for behaviour in [Behaviour::WrongHashes, Behaviour::Zeros, Behaviour::MissedHits, Behaviour::Lost] {
+            let mut liar = FakeOpener::new("liar").from_batch(3, behaviour).open().unwrap();
+            let said = measure(&mut *liar, &questions).unwrap_err();
+            assert!(said.contains("wrong answer") || behaviour == Behaviour::Lost, "{behaviour:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_device_without_room_for_two_sizes_has_no_cost() {
+        let questions = Questions::new(HashKernel::detect());
+        let mut cpu = CpuBackend::new(HashKernel::detect());
+        assert_eq!(measure_kind(&mut cpu, &questions, WorkKind::Headers, SMALL * GROWTH - 1), Ok(None));
+        assert!(measure_kind(&mut cpu, &questions, WorkKind::Headers, SMALL * GROWTH).unwrap().is_some());
+    }
+
+    #[test]
+    fn the_nonce_of_the_first_block_is_the_only_hit_of_its_question() {
+        let questions = Questions::new(HashKernel::detect());
+        let mut cpu = CpuBackend::new(HashKernel::detect());
+        for items in [SMALL, NONCES_MAX] {
+            assert!(ask(&mut cpu, &questions, WorkKind::Search, items).is_ok());
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Which devices there are, which of them were chosen, and why each other one was not.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cityseal_device::{CPU_DEVICE_ID, CpuOpener, DeviceInfo, DeviceKind, OpenError, Opener};
+use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered};
+use cityseal_hash::HashKernel;
+
+use crate::{BuildError, memory};
+
+/// A device that is not used.
+#[derive(Clone, Debug)]
+pub struct LeftOut {
+    /// What it is.
+    pub info: DeviceInfo,
+    /// Why.
+    pub reason: LeftOutReason,
+}
+
+/// Why a device is not used, in words that a person can act on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeftOutReason {
+    /// Software that imitates a GPU.
+    #[error("a software adapter: right, but slower than the CPU itself; used only when asked for")]
+    Software,
+    /// The same device is used through another API or driver.
+    #[error("the same device as {of}, which is used")]
+    Duplicate {
+        /// Id of the one that is used.
+        of: String,
+    },
+    /// It lacks something that the shaders need.
+    #[error("{reason}")]
+    Unfit {
+        /// What it lacks.
+        reason: String,
+    },
+    /// It could not be opened.
+    #[error("{reason}")]
+    NotOpened {
+        /// What its driver said.
+        reason: String,
+    },
+    /// It gave a wrong answer, or none, to a question whose answer is known.
+    #[error("self-test failed: {reason}")]
+    FailedSelfTest {
+        /// The question and both answers.
+        reason: String,
+    },
+    /// Others were asked for.
+    #[error("not selected")]
+    NotSelected,
+}
+
+impl LeftOutReason {
+    /// The reason as it stands in JSON as a state: `software`, `duplicate`, `unfit`, `failed`, `failed-self-test`,
+    /// `not-selected`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Software => "software",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Unfit { .. } => "unfit",
+            Self::NotOpened { .. } => "failed",
+            Self::FailedSelfTest { .. } => "failed-self-test",
+            Self::NotSelected => "not-selected",
+        }
+    }
+
+    /// Whether the device was tried and did not pass.
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self, Self::NotOpened { .. } | Self::FailedSelfTest { .. })
+    }
+
+    /// Id of the device that is used in its place.
+    pub fn duplicate_of(&self) -> Option<&str> {
+        match self {
+            Self::Duplicate { of } => Some(of),
+            Self::Software
+            | Self::Unfit { .. }
+            | Self::NotOpened { .. }
+            | Self::FailedSelfTest { .. }
+            | Self::NotSelected => None,
+        }
+    }
+}
+
+impl From<OpenError> for LeftOutReason {
+    fn from(error: OpenError) -> Self {
+        let reason = error.to_string();
+        if matches!(error, OpenError::Lacks { .. }) { Self::Unfit { reason } } else { Self::NotOpened { reason } }
+    }
+}
+
+impl From<cityseal_gpu::LeftOutReason> for LeftOutReason {
+    fn from(reason: cityseal_gpu::LeftOutReason) -> Self {
+        match reason {
+            cityseal_gpu::LeftOutReason::DuplicateOf { kept } => Self::Duplicate { of: kept },
+            cityseal_gpu::LeftOutReason::Software => Self::Software,
+            other @ (cityseal_gpu::LeftOutReason::Unfit(_) | _) => Self::Unfit { reason: other.to_string() },
+        }
+    }
+}
+
+/// The name of the default: every device that is ready, for what it is worth using for.
+const AUTO: &str = "auto";
+
+/// How a device came to be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// A person named it: it works, and is an error where it is not ready.
+    ByName,
+    /// The caller made it: it works.
+    Added,
+    /// Nobody named any: it works at what it is worth using for.
+    Auto,
+}
+
+/// The devices that were chosen, not opened yet.
+pub struct Selection {
+    /// The chosen devices, the CPU first. The CPU is one entry, whatever the number of its threads.
+    pub devices: Vec<Box<dyn Opener>>,
+    /// Every other device that was found.
+    pub left_out: Vec<LeftOut>,
+    /// What a person should be told once.
+    pub notes: Vec<String>,
+    /// Threads of the CPU.
+    pub threads: usize,
+    /// The kernel of the CPU.
+    pub kernel: HashKernel,
+    /// How each of `devices` came to be chosen.
+    pub(crate) chosen: Vec<Chosen>,
+}
+
+impl std::fmt::Debug for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let devices: Vec<&DeviceInfo> = self.devices.iter().map(|opener| opener.info()).collect();
+        f.debug_struct("Selection")
+            .field("devices", &devices)
+            .field("left_out", &self.left_out)
+            .field("notes", &self.notes)
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that was found, before anything is chosen.
+pub(crate) struct Found {
+    openers: Vec<Box<dyn Opener>>,
+    /// How many of the openers, after the CPU's, are the caller's own.
+    added: usize,
+    left_out: Vec<LeftOut>,
+    notes: Vec<String>,
+}
+
+impl Found {
+    pub(crate) fn new(kernel: HashKernel, added: Vec<Box<dyn Opener>>) -> Self {
+        let count = added.len();
+        let mut openers: Vec<Box<dyn Opener>> = vec![Box::new(CpuOpener::new(kernel))];
+        openers.extend(added);
+        Self { openers, added: count, left_out: Vec::new(), notes: Vec::new() }
+    }
+
+    pub(crate) fn look_for_gpus(&mut self, allow_software: bool, dispatch_time: Duration, file: Option<&Path>) {
+        let kept = file.map(memory::load).unwrap_or_default();
+        let remembered: Vec<Remembered> = kept.into_iter().map(|kept| kept.remembered).collect();
+        let options =
+            DiscoverOptions { allow_software, dispatch_time, remembered: &remembered, ..DiscoverOptions::default() };
+        let discovery = cityseal_gpu::discover(options);
+        self.notes.extend(discovery.note.map(|note| note.to_string()));
+        for Discovered { info, state } in discovery.devices {
+            match state {
+                DiscoveredState::Ready(opener) => self.openers.push(opener),
+                DiscoveredState::LeftOut(reason) => self.left_out.push(LeftOut { info, reason: reason.into() }),
+            }
+        }
+    }
+
+    pub(crate) fn choose(
+        mut self,
+        names: &[String],
+        threads: usize,
+        kernel: HashKernel,
+    ) -> Result<Selection, BuildError> {
+        let marks = self.marks(names)?;
+        let (mut devices, mut chosen) = (Vec::new(), Vec::new());
+        for (opener, mark) in std::mem::take(&mut self.openers).into_iter().zip(marks) {
+            if let Some(mark) = mark {
+                devices.push(opener);
+                chosen.push(mark);
+            } else {
+                let info = opener.info().clone();
+                self.left_out.push(LeftOut { info, reason: LeftOutReason::NotSelected });
+            }
+        }
+        let is_named = chosen.contains(&Chosen::ByName);
+        if !is_named && devices.iter().all(|opener| opener.info().kind == DeviceKind::Cpu) {
+            let why = "no GPU is ready, so the CPU does all the work (`cityseal devices` says why)";
+            self.notes.push(why.to_owned());
+        }
+        Ok(Selection { devices, left_out: self.left_out, notes: self.notes, threads, kernel, chosen })
+    }
+
+    /// How each opener was chosen, where it was. A name wins over `auto`.
+    fn marks(&self, names: &[String]) -> Result<Vec<Option<Chosen>>, BuildError> {
+        let is_auto = |name: &&String| name.eq_ignore_ascii_case(AUTO);
+        let auto = names.is_empty() || names.iter().any(|name| is_auto(&name));
+        let own = 1..=self.added;
+        let unnamed = |at: usize| if own.contains(&at) { Chosen::Added } else { Chosen::Auto };
+        let mut marks: Vec<Option<Chosen>> = (0..self.openers.len()).map(|at| auto.then(|| unnamed(at))).collect();
+        for name in names.iter().filter(|name| !is_auto(name)) {
+            if !self.openers.iter().any(|opener| fits(name, opener.info())) {
+                return Err(self.refusal(name));
+            }
+            let named = self.openers.iter().zip(&mut marks).filter(|(opener, _)| fits(name, opener.info()));
+            named.for_each(|(_, mark)| *mark = Some(Chosen::ByName));
+        }
+        Ok(marks)
+    }
+
+    fn refusal(&self, name: &str) -> BuildError {
+        let reasons: Vec<String> = self
+            .left_out
+            .iter()
+            .filter(|left| fits(name, &left.info))
+            .map(|left| format!("{}: {}", left.info.name, left.reason))
+            .collect();
+        let name = name.to_owned();
+        if !reasons.is_empty() {
+            return BuildError::NotReady { name, reason: reasons.join("; ") };
+        }
+        if name.eq_ignore_ascii_case("gpu") {
+            return BuildError::NotReady { name, reason: "no GPU was found".to_owned() };
+        }
+        let openers = self.openers.iter().map(|opener| opener.info().name.clone());
+        let known = openers.chain(self.left_out.iter().map(|left| left.info.name.clone()));
+        BuildError::UnknownDevice { name, known: known.collect() }
+    }
+}
+
+/// Whether a name given by a person means this device.
+fn fits(name: &str, info: &DeviceInfo) -> bool {
+    let name = name.to_lowercase();
+    match name.as_str() {
+        "" => false,
+        "all" => true,
+        CPU_DEVICE_ID => info.kind == DeviceKind::Cpu,
+        "gpu" => info.kind != DeviceKind::Cpu,
+        "software" => info.kind == DeviceKind::Software,
+        part => info.id.to_lowercase() == part || info.name.to_lowercase().contains(part) || fits_pci(part, info),
+    }
+}
+
+/// Whether a name is a PCI address (`0000:01:00.0`, or without the domain where that is 0) or vendor:device (`10de:2684`).
+fn fits_pci(name: &str, info: &DeviceInfo) -> bool {
+    let words = info.pci.iter().flat_map(|pci| pci.split_whitespace());
+    words.map(str::to_lowercase).any(|word| word == name || word.strip_prefix("0000:") == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use cityseal_device::fake::FakeOpener;
+
+    use super::*;
+
+    fn card(pci: Option<&str>) -> DeviceInfo {
+        let mut info = FakeOpener::new("vulkan-10de-2684-0000:01:00.0").info().clone();
+        "NVIDIA GeForce RTX 4090".clone_into(&mut info.name);
+        info.pci = pci.map(str::to_owned);
+        info
+    }
+
+    /// A selection from the CPU, a device of the caller's own and one that was found.
+    fn choose(names: &[&str]) -> Result<Vec<(String, Chosen)>, BuildError> {
+        let kernel = HashKernel::portable();
+        let mut found = Found::new(kernel, vec![Box::new(FakeOpener::new("own"))]);
+        found.openers.push(Box::new(FakeOpener::new("card")));
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let selection = found.choose(&names, 1, kernel)?;
+        assert!(selection.left_out.iter().all(|left| left.reason == LeftOutReason::NotSelected));
+        assert_eq!(selection.left_out.len() + selection.devices.len(), 3);
+        let ids = selection.devices.iter().map(|opener| opener.info().id.clone());
+        Ok(ids.zip(selection.chosen).collect())
+    }
+
+    #[test]
+    fn a_device_is_named_by_id_part_of_its_name_address_numbers_or_kind() {
+        let info = card(Some("0000:01:00.0 10de:2684"));
+        let id = "Vulkan-10DE-2684-0000:01:00.0";
+        for name in [id, "rtx 4090", "GEFORCE", "0000:01:00.0", "01:00.0", "10de:2684", "10DE:2684", "gpu", "all"] {
+            assert!(fits(name, &info), "{name}");
+        }
+        for name in ["", "cpu", "software", "rtx 4091", "0000:02:00.0", "1:00.0", "10de", "2684", "10de:2685"] {
+            assert!(!fits(name, &info), "{name}");
+        }
+        assert!(!fits("10de:2684", &card(None)));
+    }
+
+    #[test]
+    fn auto_is_the_name_of_the_default_and_a_name_beside_it_wins() {
+        let own = |id: &str, chosen| (id.to_owned(), chosen);
+        let default = [own("cpu", Chosen::Auto), own("own", Chosen::Added), own("card", Chosen::Auto)];
+        assert_eq!(choose(&[]).unwrap(), default);
+        assert_eq!(choose(&["AUTO"]).unwrap(), default);
+        assert_eq!(choose(&["card"]).unwrap(), [own("card", Chosen::ByName)]);
+        let beside = [own("cpu", Chosen::Auto), own("own", Chosen::Added), own("card", Chosen::ByName)];
+        assert_eq!(choose(&["auto", "card"]).unwrap(), beside);
+        assert_eq!(choose(&["card", "auto"]).unwrap(), beside);
+    }
+
+    #[test]
+    fn a_name_that_fits_nothing_is_refused_beside_auto_too() {
+        assert!(matches!(choose(&["auto", "warp-drive"]), Err(BuildError::UnknownDevice { .. })));
+        assert!(matches!(choose(&["software"]), Err(BuildError::UnknownDevice { .. })));
+    }
+
+    #[test]
+    fn every_reason_has_a_word_and_words() {
+        let reason = |text: &str| text.to_owned();
+        let all = [
+            LeftOutReason::Software,
+            LeftOutReason::Duplicate { of: reason("vulkan-1") },
+            OpenError::Lacks { what: reason("buffers"), wanted: 3, found: 1 }.into(),
+            OpenError::Gone.into(),
+            LeftOutReason::FailedSelfTest { reason: reason("no") },
+            LeftOutReason::NotSelected,
+        ];
+        let words = all.each_ref().map(LeftOutReason::name);
+        assert_eq!(words, ["software", "duplicate", "unfit", "failed", "failed-self-test", "not-selected"]);
+        assert!(all.iter().all(|reason| !reason.to_string().is_empty()));
+        assert_eq!(all[1].duplicate_of(), Some("vulkan-1"));
+        assert!(all.iter().filter(|reason| reason.duplicate_of().is_some()).count() == 1);
+    }
+}
