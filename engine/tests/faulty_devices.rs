@@ -201,6 +201,22 @@ fn chain(count: usize) -> Vec<u8> {
 }
 
 #[test]
+fn a_device_that_says_of_every_header_that_it_passes_is_caught_by_the_sample() {
+    let mut broken = chain(300);
+    broken[80 * 177 + 40] ^= 1;
+    let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
+    let liar = FakeOpener::new("fake").from_batch(after_the_self_test(), Behaviour::FalseHits);
+    let policy = EnginePolicy { recheck_every: 1, ..hasty() };
+    let builder = Engine::builder().gpu(false).devices(vec!["fake".to_owned()]).add_device(Box::new(liar));
+    let engine = builder.policy(policy).build().unwrap();
+    let report = engine.verify(request(), &broken[..], |_| {}).unwrap();
+    let twin = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let expected = twin.verify(request(), &broken[..], |_| {}).unwrap();
+    assert!(matches!(expected.verdict, Verdict::Fault(_)));
+    assert_eq!((report.verdict, report.count), (expected.verdict, expected.count));
+}
+
+#[test]
 fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
     let headers = chain(1_000);
     let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
@@ -219,6 +235,7 @@ fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
         Behaviour::Stuck,
         Behaviour::Panics,
         Behaviour::WrongHashes,
+        Behaviour::MissedHits,
         Behaviour::Zeros,
     ] {
         let start = after_the_self_test() + 1;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use cityseal_device::{Batch, CheckBatch};
+use cityseal_device::{Batch, CheckAnswer, CheckBatch};
 
 use crate::verify::{Segment, Stream};
 
@@ -21,12 +21,12 @@ impl CheckTask {
     }
 
     /// `None` where the headers cannot be read, which the stream is told.
-    pub(crate) fn batch(&self) -> Option<Batch> {
+    pub(crate) fn batch(&self, answer: CheckAnswer) -> Option<Batch> {
         let headers = self.segment.load(self.stream.parameters()).ok();
         if headers.is_none() {
             self.stream.cannot_read(&self.segment);
         }
-        Some(Batch::Check(CheckBatch::new(headers?)))
+        Some(Batch::Check(CheckBatch::with_answer(headers?, answer)))
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use cityseal_chain::{DeviceTag, Lease, Region, SealTemplate};
 use cityseal_device::known_answers::Case;
-use cityseal_device::{Batch, DeviceError, DeviceInfo, SearchBatch};
+use cityseal_device::{Batch, CheckAnswer, DeviceError, DeviceInfo, SearchBatch};
 
 pub(crate) use checks::CheckTask;
 pub(crate) use workers::Standing;
@@ -54,12 +54,12 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The batch that the device is to run.
+    /// The batch that the device is to run; headers are asked about as `answer` says.
     /// `None` where there is nothing to hash: a segment that cannot be read.
-    pub(crate) fn batch(&self) -> Option<Batch> {
+    pub(crate) fn batch(&self, answer: CheckAnswer) -> Option<Batch> {
         match self {
             Self::Search { batch, .. } => Some(Batch::Search(batch.clone())),
-            Self::Check(task) => task.batch(),
+            Self::Check(task) => task.batch(answer),
             Self::Canary(case) => Some(case.batch.clone()),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cityseal_chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
 use cityseal_device::fake::FakeOpener;
 use cityseal_device::known_answers;
-use cityseal_device::{Backend, CpuBackend, Opener, Report, SearchReport};
+use cityseal_device::{Backend, CheckAnswer, CpuBackend, Opener, Report, SearchReport};
 use cityseal_hash::HashKernel;
 
 mod claims;
@@ -69,7 +69,7 @@ impl Play {
 
     /// Answers as an honest device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
-        self.twin.submit(assignment.work.batch().unwrap()).unwrap();
+        self.twin.submit(assignment.work.batch(CheckAnswer::Hash).unwrap()).unwrap();
         let done = self.twin.collect(Duration::ZERO).unwrap().unwrap();
         self.now += Duration::from_millis(1);
         match (assignment.work, done.report) {

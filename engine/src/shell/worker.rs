@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Backend, Completed, DeviceError, DeviceKind, Opener, Report, Ticket};
+use cityseal_device::{Backend, CheckAnswer, Completed, DeviceError, DeviceKind, Opener, Report, Ticket};
 use cityseal_hash::HashKernel;
 use crossbeam::channel::Sender;
 
@@ -14,6 +14,7 @@ use super::Control;
 use crate::builder::open_and_test;
 use crate::driver::{AfterFailure, Assignment, CheckTask, Seq, Work};
 use crate::judge::{Caught, judge_search};
+use crate::verify::Claim;
 
 /// How long one wait for a device lasts before the worker looks whether it hangs.
 const COLLECT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -86,11 +87,13 @@ impl Worker {
     fn serve(&self, backend: &mut dyn Backend) -> Stopped {
         let is_watched = backend.info().kind != DeviceKind::Cpu;
         let mut flights = VecDeque::with_capacity(backend.depth());
+        // Fewer bytes come back over the bus; the CPU's own hashes stay in its cache.
+        let answer = if is_watched { CheckAnswer::Bit } else { CheckAnswer::Hash };
         let mut waiting_since = Instant::now();
         loop {
             while flights.len() < backend.depth() {
                 let Some(assignment) = self.next(flights.is_empty()) else { break };
-                let Some(batch) = assignment.work.batch() else {
+                let Some(batch) = assignment.work.batch(answer) else {
                     self.control.with(|driver| driver.dropped(self.number, assignment.seq, Instant::now()));
                     continue;
                 };
@@ -163,7 +166,10 @@ impl Worker {
                 Ok(None)
             }
             (Work::Check(task), Report::Hashes(hashes)) => {
-                self.accept_hashes(task, (seq, recheck_every), &hashes, done.busy).map(|()| Some(hashes))
+                self.accept_claim(task, (seq, recheck_every), Claim::Hashes(&hashes), done.busy).map(|()| Some(hashes))
+            }
+            (Work::Check(task), Report::Bits(bits)) => {
+                self.accept_claim(task, (seq, recheck_every), Claim::Bits(&bits), done.busy).map(|()| None)
             }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
             (Work::Search { .. } | Work::Check(_), _) => {
@@ -181,16 +187,16 @@ impl Worker {
         Ok(())
     }
 
-    fn accept_hashes(
+    fn accept_claim(
         &self,
         task: CheckTask,
         (seq, recheck_every): (Seq, usize),
-        hashes: &[[u8; 32]],
+        claim: Claim<'_>,
         busy: Duration,
     ) -> Result<(), Stopped> {
         let headers = task.segment.count();
         task.stream
-            .judge(&task.segment, hashes, self.opener.info(), self.judge, recheck_every)
+            .judge(&task.segment, claim, self.opener.info(), self.judge, recheck_every)
             .map_err(Stopped::Lied)?;
         // Both hands let go of the segment, so that its buffer returns to the stream.
         drop(task);

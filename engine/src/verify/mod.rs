@@ -26,7 +26,7 @@ use crate::{DeviceShare, VerifyRequestError};
 
 pub use file::ReadAt;
 pub(crate) use segment::Segment;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Claim, Stream};
 
 /// A chain that is to be verified: its parameters, and what is known of what comes before it.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, judge};
-use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
+use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind, HeaderBits};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::permits::{Permit, Permits};
@@ -12,6 +12,15 @@ use super::segment::{Place, Segment, Unread};
 use super::{Finish, Progress, VerifyReport};
 use crate::judge::Caught;
 use crate::{DeviceShare, DeviceStatus};
+
+/// What a device says of a segment's headers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Claim<'a> {
+    /// Each one's hash.
+    Hashes(&'a [[u8; 32]]),
+    /// Whether each passes; the hashes are then known from the headers themselves.
+    Bits(&'a HeaderBits),
+}
 
 /// See the module's text.
 pub(crate) struct Stream {
@@ -114,12 +123,33 @@ impl Stream {
         self.settled.notify_all();
     }
 
-    /// Judges a segment with the hashes that a device gave. A device that is not the CPU is believed only so far: a sample
-    /// of its hashes and the last one are computed again, and so is everything where a fault is found.
+    /// Judges a segment by what a device says of it. A device that is not the CPU is believed only so far: a sample of the
+    /// hashes and the last one are computed again, and so is everything where a fault is found or a header did not pass.
     ///
     /// # Errors
     /// What the device was caught in; the segment is judged all the same, on the CPU.
     pub(crate) fn judge(
+        &self,
+        segment: &Segment,
+        claim: Claim<'_>,
+        device: &DeviceInfo,
+        cpu: HashKernel,
+        recheck_every: usize,
+    ) -> Result<(), Caught> {
+        let bits = match claim {
+            Claim::Hashes(hashes) => return self.judge_hashes(segment, hashes, device, cpu, recheck_every),
+            Claim::Bits(bits) => bits,
+        };
+        let mut hashes = Vec::with_capacity(segment.count());
+        if bits.hashes_of(segment.headers(), &mut hashes) {
+            return self.judge_hashes(segment, &hashes, device, cpu, recheck_every);
+        }
+        let own = hashes_by(cpu, segment);
+        let wrong = wrong_bits(segment, bits, &HeaderBits::of_hashes(segment.headers(), &own));
+        self.accept_own(segment, &own, wrong, &device.id)
+    }
+
+    fn judge_hashes(
         &self,
         segment: &Segment,
         hashes: &[[u8; 32]],
@@ -141,23 +171,23 @@ impl Stream {
                 self.accept(segment, summary, &device.id);
                 Ok(())
             }
-            doubted => self.judge_again(segment, hashes, cpu, doubted.err(), &device.id),
+            doubted => {
+                let own = hashes_by(cpu, segment);
+                let wrong = doubted.err().or_else(|| first_difference(segment, hashes, &own));
+                self.accept_own(segment, &own, wrong, &device.id)
+            }
         }
     }
 
-    /// Hashes a whole segment on the CPU, whose word is the last one.
-    fn judge_again(
+    /// Judges a segment by the CPU's own hashes, which are the last word; says what the device was wrong about.
+    fn accept_own(
         &self,
         segment: &Segment,
-        claimed: &[[u8; 32]],
-        cpu: HashKernel,
+        own: &[[u8; 32]],
         wrong: Option<String>,
         device: &str,
     ) -> Result<(), Caught> {
-        let mut own = vec![[0; 32]; segment.count()];
-        cpu.hash_headers(segment.headers(), &mut own);
-        let wrong = wrong.or_else(|| first_difference(segment, claimed, &own));
-        let summary = self.judge_with(segment, &own);
+        let summary = self.judge_with(segment, own);
         self.accept(segment, summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
         wrong.map_or(Ok(()), |what| Err(Caught::wrong(what)))
     }
@@ -303,6 +333,24 @@ fn fits(finish: Finish, joined: &Summary) -> Result<(), Cut> {
         (Some(announced), Some(received)) if announced != received => Err(Cut::LastHash { announced, received }),
         _ => Ok(()),
     }
+}
+
+fn hashes_by(cpu: HashKernel, segment: &Segment) -> Vec<[u8; 32]> {
+    let mut hashes = vec![[0; 32]; segment.count()];
+    cpu.hash_headers(segment.headers(), &mut hashes);
+    hashes
+}
+
+/// Says which header a device judged wrongly.
+fn wrong_bits(segment: &Segment, claimed: &HeaderBits, own: &HeaderBits) -> Option<String> {
+    let (count, offset) = (segment.count(), |index: usize| segment.place.offset + (index * HEADER_LEN) as u64);
+    if claimed.passed.len() != count {
+        return Some(format!("gave {} bits for {count} headers", claimed.passed.len()));
+    }
+    if let Some(index) = claimed.passed.iter().zip(&own.passed).position(|(claimed, own)| claimed != own) {
+        return Some(format!("gave a wrong bit for the header at byte {}", offset(index)));
+    }
+    (claimed != own).then(|| format!("gave a wrong hash for the header at byte {}", offset(count - 1)))
 }
 
 /// Hashes every `every`-th header and the last one again; says which hash is wrong.
