@@ -100,3 +100,6 @@ fn top_word(hash: &BlockHash) -> u32 {
     let [.., a, b, c, d] = *hash.as_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
+
+#[cfg(test)]
+mod flips;

@@ -421,3 +421,32 @@ pub(crate) struct DemoAnswer {
     /// How long all of it took.
     pub(crate) seconds: f64,
 }
+
+/// The answer of `drill`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct DrillAnswer {
+    /// How long a batch may take before its device counts as hung.
+    pub(crate) hang_after_ms: f64,
+    /// A row for each device and fault.
+    pub(crate) rows: Vec<DrillRow>,
+}
+
+/// What became of one injected fault.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct DrillRow {
+    /// The device; `cpu-as-device` where the CPU poses as one.
+    pub(crate) device: String,
+    /// `loss`, `hang`, `stuck`, `false-hits`, `missed-hits`, `zeros` or `wrong-hashes`.
+    pub(crate) fault: &'static str,
+    /// How often it was injected.
+    pub(crate) injected: u64,
+    /// `right` where the answer is that of the CPU alone, and nothing was left out; otherwise `wrong`.
+    pub(crate) answer: &'static str,
+    /// From the first fault until a thread of the CPU began with what the device had been asked; null where none had to,
+    /// since the judge had hashed it again on the spot.
+    pub(crate) takeover_ms: Option<f64>,
+    /// How long the job or the chain took.
+    pub(crate) job_ms: f64,
+    /// The device's state at the end: `ready`, `quarantined`, …
+    pub(crate) state: &'static str,
+}

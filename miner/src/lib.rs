@@ -73,6 +73,7 @@ fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
         Command::Verify(args) => commands::verify::run(context, args),
         Command::Serve(args) => commands::serve::run(context, args),
         Command::Demo(args) => demo::run(context, args),
+        Command::Drill(args) => commands::drill::run(context, args),
     }
 }
 

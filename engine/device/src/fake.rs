@@ -200,17 +200,24 @@ impl Backend for Fake {
 }
 
 /// What is needed to lie plausibly about a batch: a hit that lies inside it.
-struct Lie {
+pub(crate) struct Lie {
     false_hit: Option<Hit>,
 }
 
 impl Lie {
-    fn about(batch: &Batch) -> Self {
+    pub(crate) fn about(batch: &Batch) -> Self {
         let false_hit = match batch {
             Batch::Search(search) => Some(Hit { midstate: 0, nonce: search.nonces.first() }),
             Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => None,
         };
         Self { false_hit }
+    }
+
+    /// Tells it, and says whether that changed anything.
+    pub(crate) fn tell_in_place(&self, report: &mut Report, behaviour: Behaviour) -> bool {
+        let truth = report.clone();
+        *report = self.tell(truth.clone(), behaviour);
+        *report != truth
     }
 
     fn tell(&self, mut report: Report, behaviour: Behaviour) -> Report {

@@ -5,7 +5,8 @@
 //! back ends agree bit for bit on every batch. What it says is a claim; the engine re-hashes what matters.
 //!
 //! Here stand the seam itself, the CPU back end ([`CpuBackend`]), the known-answer suite that every back end must
-//! pass before it is used ([`known_answers`]) and a scripted fake for tests of the engine ([`fake`]).
+//! pass before it is used ([`known_answers`]), a scripted fake for tests of the engine ([`fake`]), and faults on purpose in
+//! the answers of real devices ([`inject`]).
 
 mod backend;
 mod batch;
@@ -14,6 +15,7 @@ mod error;
 pub mod fake;
 mod header_bits;
 mod info;
+pub mod inject;
 pub mod known_answers;
 mod messages;
 mod trees;

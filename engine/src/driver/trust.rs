@@ -49,12 +49,10 @@ impl Driver {
         after
     }
 
-    /// A worker's device was opened again and passed its self-test. One that comes out of quarantine is on probation.
+    /// A worker's device was opened again and passed its self-test. One that was caught before is on probation.
     pub(crate) fn reopened(&mut self, worker: usize) {
         let device = self.workers[worker].device;
-        if let Standing::Quarantined = self.workers[worker].standing {
-            self.devices[device].begin_probation(self.policy.probation_canaries);
-        }
+        self.devices[device].reopened(self.policy.probation_canaries);
         for other in self.workers_of(device) {
             if matches!(self.workers[other].standing, Standing::Away | Standing::Quarantined) {
                 self.workers[other].standing = Standing::Serving;
@@ -72,7 +70,8 @@ impl Driver {
             return false;
         }
         let every = if device.is_on_probation() { CANARY_EVERY_ON_PROBATION } else { self.policy.canary_every };
-        state.since_canary >= every || self.jobs.values().any(|job| job.waits_for(worker) && !state.is_searching())
+        state.since_canary >= every
+            || self.jobs.values().any(|job| job.waits_for(worker, &self.policy) && !state.is_searching())
     }
 
     fn workers_of(&self, device: usize) -> Vec<usize> {

@@ -56,7 +56,7 @@ pub(crate) struct Worker {
     /// When it was last heard of, while its device has something to do.
     silent_since: Option<Instant>,
     failures: u32,
-    turn: bool,
+    turn: usize,
 }
 
 impl Worker {
@@ -74,7 +74,7 @@ impl Worker {
             in_flight: BTreeMap::new(),
             silent_since: None,
             failures: 0,
-            turn: false,
+            turn: 0,
         }
     }
 
@@ -129,9 +129,9 @@ impl Worker {
         self.passed_over == 0 && !self.is_checking()
     }
 
-    /// Searches and checks take turns, where there are both.
-    pub(crate) fn alternate(&mut self) -> bool {
-        self.turn = !self.turn;
+    /// Which kind of work comes first this time: they take turns, where there are several.
+    pub(crate) const fn next_turn(&mut self) -> usize {
+        self.turn = self.turn.wrapping_add(1);
         self.turn
     }
 
@@ -180,6 +180,8 @@ pub(crate) struct Device {
     pub(crate) hashes: u128,
     pub(crate) headers: u64,
     strikes: Strikes,
+    /// It was caught since it was opened last: it comes back on probation.
+    must_prove: bool,
     /// Known questions that it must still answer before it is believed as before.
     probation_left: u32,
     canaries: u64,
@@ -204,6 +206,7 @@ impl Device {
             hashes: 0,
             headers: 0,
             strikes: Strikes::default(),
+            must_prove: false,
             probation_left: 0,
             canaries: 0,
             canaries_missed: 0,
@@ -220,7 +223,7 @@ impl Device {
         let missed = u64::from(caught.is_miss());
         self.canaries += missed;
         self.canaries_missed += missed;
-        self.probation_left = 0;
+        (self.must_prove, self.probation_left) = (true, 0);
         self.strikes = Strikes { count: self.strikes.count + 1, since: Some(now), last: caught.to_string() };
         self.strikes.count
     }
@@ -235,8 +238,11 @@ impl Device {
         }
     }
 
-    pub(crate) const fn begin_probation(&mut self, canaries: u32) {
-        self.probation_left = canaries;
+    /// It was opened again: where it was caught before, it has so many known questions to answer.
+    pub(crate) const fn reopened(&mut self, canaries: u32) {
+        if std::mem::replace(&mut self.must_prove, false) {
+            self.probation_left = canaries;
+        }
     }
 
     pub(crate) const fn is_on_probation(&self) -> bool {

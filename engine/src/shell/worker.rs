@@ -63,15 +63,16 @@ impl Worker {
         while let Some(mut backend) = open.take() {
             match self.serve_caught(&mut *backend) {
                 Stopped::Dismissed => {}
+                // The driver is told first: what the device held is lent again before anybody waits for its end.
                 Stopped::Lied(caught) => {
-                    drop(backend);
                     let number = self.number;
                     let after = self.control.with(|driver| driver.lied(number, &caught, Instant::now()));
+                    drop(backend);
                     open = self.reopen(after);
                 }
                 Stopped::Failed(error) => {
-                    abandon(backend, &error);
                     let after = self.failed(&error);
+                    abandon(backend, &error);
                     open = self.reopen(after);
                 }
             }
@@ -171,8 +172,13 @@ impl Worker {
             (Work::Check(task), Report::Bits(bits)) => {
                 self.accept_claim(task, (seq, recheck_every), Claim::Bits(&bits), done.busy).map(|()| None)
             }
+            (Work::Trees(task), Report::Trees(roots)) => {
+                task.call.judge(task.part, &roots, self.opener.info(), self.judge).map_err(Stopped::Lied)?;
+                self.control.with(|driver| driver.hashed_trees(self.number, seq, Instant::now()));
+                Ok(None)
+            }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
-            (Work::Search { .. } | Work::Check(_), _) => {
+            (Work::Search { .. } | Work::Check(_) | Work::Trees(_), _) => {
                 Err(Stopped::Lied(Caught::wrong("answered another kind of question")))
             }
         }

@@ -5,6 +5,8 @@
 
 mod file;
 mod filling;
+#[cfg(test)]
+mod flips;
 mod permits;
 mod segment;
 mod stream;

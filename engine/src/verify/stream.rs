@@ -124,7 +124,7 @@ impl Stream {
     }
 
     /// Judges a segment by what a device says of it. A device that is not the CPU is believed only so far: a sample of the
-    /// hashes and the last one are computed again, and so is everything where a fault is found or a header did not pass.
+    /// hashes and the last two are computed again, and so is everything where a fault is found or a header did not pass.
     ///
     /// # Errors
     /// What the device was caught in; the segment is judged all the same, on the CPU.
@@ -353,7 +353,10 @@ fn wrong_bits(segment: &Segment, claimed: &HeaderBits, own: &HeaderBits) -> Opti
     (claimed != own).then(|| format!("gave a wrong hash for the header at byte {}", offset(count - 1)))
 }
 
-/// Hashes every `every`-th header and the last one again; says which hash is wrong.
+/// Hashes every `every`-th header and the last two again; says which hash is wrong.
+///
+/// A wrong hash shows by itself where the next header's link does not fit it. The last one has no next header; and the one
+/// before it may be wrong in just the way in which the last header's link is, which no header behind shows either.
 fn find_wrong(segment: &Segment, hashes: &[[u8; 32]], every: usize) -> Option<String> {
     let count = segment.count();
     if hashes.len() != count {
@@ -362,7 +365,10 @@ fn find_wrong(segment: &Segment, hashes: &[[u8; 32]], every: usize) -> Option<St
     // Each segment's sample begins elsewhere, so that no lane of the device is never looked at.
     let every = every.max(1);
     let first = (segment.place.sequence as usize).wrapping_mul(0x9e37_79b9) % every;
-    (first..count).step_by(every).chain([count - 1]).find_map(|index| wrong_at(segment, hashes, index))
+    (first..count)
+        .step_by(every)
+        .chain(count.saturating_sub(2)..count)
+        .find_map(|index| wrong_at(segment, hashes, index))
 }
 
 fn wrong_at(segment: &Segment, hashes: &[[u8; 32]], index: usize) -> Option<String> {

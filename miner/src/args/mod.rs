@@ -22,6 +22,7 @@ Examples:
   cityseal seal --header HEX --nonces 0..=99999999   search a nonce for a header
   cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
   cityseal bench                                     measure this machine, with the answers checked
+  cityseal drill                                     make its devices fail on purpose: do the answers stay right?
   cityseal serve                                     offer sealing and verification over gRPC
 
 Exit codes:
@@ -79,6 +80,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Show the whole at work on a small chain of city blocks.
     Demo(DemoArgs),
+    /// Make each device fail on purpose, and show that the answers stay right.
+    Drill(DrillArgs),
 }
 
 /// Which devices work, and how.
@@ -118,6 +121,28 @@ pub struct SelftestArgs {
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
+    /// Which devices work, and how.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+const DRILL_EXAMPLES: &str = "\
+Examples:
+  cityseal drill                                     every ready device, and the CPU as if it were one
+  cityseal drill --device \"GeForce RTX 4090\" --json
+  cityseal drill --device llvmpipe --allow-software
+
+Into each device are injected, one after the other: a loss, a hang, a driver that never returns, false hits,
+missed hits, zeros, and in a chain wrong hashes. The device is real and runs its batches; only its answers are spoiled. Each answer is compared with what the CPU
+alone says, and the nonces searched are looked through for gaps. *Taken over after* is the time from the fault until a
+thread of the CPU began with what the device had been asked.
+
+Exit codes: 0 every answer was right, 1 one was wrong, 2 anything else.";
+
+/// Options of `drill`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = DRILL_EXAMPLES)]
+pub struct DrillArgs {
     /// Which devices work, and how.
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -1,6 +1,7 @@
 //! The commands that ask the engine one question and print its answer.
 
 pub(crate) mod devices;
+pub(crate) mod drill;
 pub(crate) mod seal;
 pub(crate) mod selftest;
 pub(crate) mod serve;

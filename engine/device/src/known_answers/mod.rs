@@ -6,7 +6,7 @@ mod bits;
 mod messages;
 mod trees;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use cityseal_hash::{HEADER_LEN, HashKernel, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
@@ -88,17 +88,15 @@ pub fn run(backend: &mut dyn Backend) -> Result<Vec<Passed>, Failure> {
 
 /// The cases, cut to the limits of `backend`.
 pub fn cases(backend: &dyn Backend) -> Vec<Case> {
+    // Their answers are computed once, by the slow kernel: a device that is opened again need not wait for that.
+    static ALL: LazyLock<Vec<Case>> =
+        LazyLock::new(|| [search_cases(), hash_cases(), bits::cases(), trees::cases(), messages::cases()].concat());
     let limits = backend.info().limits;
-    let mut cases = search_cases();
-    cases.retain(|case| match &case.batch {
+    let fits = |case: &&Case| match &case.batch {
         Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
         Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => true,
-    });
-    cases.extend(hash_cases());
-    cases.extend(bits::cases());
-    cases.extend(trees::cases());
-    cases.extend(messages::cases());
-    cases
+    };
+    ALL.iter().filter(fits).cloned().collect()
 }
 
 fn ask(backend: &mut dyn Backend, case: Case) -> Result<Passed, Failure> {

@@ -87,6 +87,19 @@ fn on_probation_each_batch_is_followed_by_a_known_question_and_right_answers_end
 }
 
 #[test]
+fn a_device_that_cannot_be_opened_at_the_end_of_its_quarantine_is_on_probation_all_the_same() {
+    let mut play = Play::new();
+    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
+    play.driver.reopened(GPU);
+    assert_eq!(play.driver.statuses()[GPU].state.name(), "probation");
+    let mut lost = Play::new();
+    lost.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, lost.now);
+    lost.driver.reopened(GPU);
+    assert_eq!(lost.driver.statuses()[GPU].state.name(), "ready", "to be lost is no lie");
+}
+
+#[test]
 fn caught_on_probation_is_another_strike() {
     let mut play = Play::new();
     play.driver.lied(GPU, &missed(), play.now);

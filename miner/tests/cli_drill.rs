@@ -1,0 +1,34 @@
+//! `cityseal drill` as a script sees it: every fault on purpose is injected, and every answer stays right.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
+mod common;
+
+use common::cityseal;
+use serde_json::Value;
+
+#[test]
+fn the_cpu_as_a_device_is_drilled_with_every_fault_and_every_answer_stays_right() {
+    let run = cityseal(&["drill", "--device", "cpu", "--threads", "2", "--json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let answer = run.json();
+    let rows = answer["rows"].as_array().unwrap();
+    let faults: Vec<&str> = rows.iter().map(|row| row["fault"].as_str().unwrap()).collect();
+    assert_eq!(faults, ["loss", "hang", "stuck", "false-hits", "missed-hits", "zeros", "wrong-hashes"]);
+    for row in rows {
+        assert_eq!((&row["device"], &row["answer"]), (&"cpu-as-device".into(), &"right".into()), "{row}");
+        assert!(row["injected"].as_u64().unwrap() > 0, "{row}");
+        assert!(row["job_ms"].as_f64().unwrap() > 0.0 && row["state"].is_string(), "{row}");
+        // A segment with a wrong hash is judged again on the spot, whether or not another is asked too.
+        assert!(row["takeover_ms"].is_number() || row["fault"] == "wrong-hashes", "{row}");
+    }
+    // A device that answers is not taken for one that hangs, and one that hangs is not believed before the time is up.
+    let hang = rows.iter().find(|row| row["fault"] == "hang").map(|row| &row["takeover_ms"]);
+    assert!(hang.and_then(Value::as_f64) >= answer["hang_after_ms"].as_f64(), "{answer}");
+}
+
+#[test]
+fn a_device_that_is_not_there_or_not_ready_is_exit_code_2() {
+    cityseal(&["drill", "--device", "voodoo"]).refused(&["no device is called 'voodoo'"]);
+    let broken = cityseal(&["drill", "--device", "cpu", "--kernel", "broken", "--json"]);
+    broken.refused(&["self-test failed"]);
+}
