@@ -39,18 +39,31 @@ impl HeaderBits {
         true
     }
 
+    /// What follows from the hashes of packed headers.
+    pub fn of_hashes(packed: &[u8], hashes: &[[u8; 32]]) -> Self {
+        let mut found = Self { passed: Vec::with_capacity(hashes.len()), last_hash: [0; 32] };
+        found.extend(packed.as_chunks().0, hashes);
+        found
+    }
+
     /// What the kernel says of packed headers, at least one; `room` is for hashes.
     pub(crate) fn of(kernel: HashKernel, packed: &[u8], room: &mut Vec<[u8; 32]>) -> Self {
-        let headers = packed.as_chunks::<HEADER_LEN>().0;
+        let headers = packed.as_chunks().0;
         let mut found = Self { passed: Vec::with_capacity(headers.len()), last_hash: [0; 32] };
-        for (chunk, first) in packed.chunks(CHUNK * HEADER_LEN).zip((0..).step_by(CHUNK)) {
+        for chunk in packed.chunks(CHUNK * HEADER_LEN) {
             room.resize(chunk.len() / HEADER_LEN, [0; 32]);
             kernel.hash_headers(chunk, room);
-            let passes = |(hash, at): (&[u8; 32], usize)| passes(&headers[at], hash, headers.get(at + 1));
-            found.passed.extend(room.iter().zip(first..).map(passes));
-            found.last_hash = room.last().copied().unwrap_or_default();
+            found.extend(headers, room);
         }
         found
+    }
+
+    /// Adds the bits of the headers behind those that are there, by their hashes.
+    fn extend(&mut self, headers: &[[u8; HEADER_LEN]], hashes: &[[u8; 32]]) {
+        let (from, next) = (self.passed.len(), |at: usize| headers.get(at + 1));
+        let headers = headers[from..].iter().zip(hashes).zip(from..);
+        self.passed.extend(headers.map(|((header, hash), at)| passes(header, hash, next(at))));
+        self.last_hash = hashes.last().copied().unwrap_or_default();
     }
 }
 

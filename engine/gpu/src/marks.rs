@@ -55,6 +55,13 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_with_any_flipped_bit_is_refused_in_either_form() {
+        for (own, bit) in [TAG, !TAG].into_iter().flat_map(|own| (0..32).map(move |bit| (own, bit))) {
+            assert!(read_turned(&bytes(&[own ^ 1 << bit]), TAG, 1).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
     fn no_mark_of_another_batch_passes_in_either_form() {
         for other in (1..2_000_u32).map(|ticket| (2 * ticket + 1).wrapping_mul(TAG)) {
             for mark in [other, !other] {
