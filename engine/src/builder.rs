@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cityseal_device::known_answers::{self, Case};
 use cityseal_device::{Backend, CPU_DEVICE_ID, CpuBackend, CpuOpener, DeviceInfo, DeviceKind, Opener};
-use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered};
+use cityseal_gpu::shader::Variant;
+use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered, VariantChoice};
 use cityseal_hash::HashKernel;
 
 use crate::driver::AfterFailure;
@@ -192,7 +193,8 @@ impl EngineBuilder {
         self
     }
 
-    /// The kernel of the CPU, by name; `None` (the default): the best that this CPU can run.
+    /// The kernel of the CPU, by name; `None` (the default): the best that this CPU can run. The name of a variant of the
+    /// shaders ([`Engine::shader_variants`]) is meant for GPUs, which then run it instead of the one that suits them best.
     #[must_use]
     pub fn kernel(mut self, kernel: Option<String>) -> Self {
         self.kernel = kernel;
@@ -240,11 +242,12 @@ impl EngineBuilder {
     /// # Errors
     /// [`BuildError`] where a name fits nothing, or only devices that can not be used.
     pub fn select(self) -> Result<Selection, BuildError> {
-        let kernel = choose_kernel(self.kernel.as_deref())?;
+        let variant = self.kernel.as_deref().and_then(Variant::by_name);
+        let kernel = choose_kernel(self.kernel.as_deref().filter(|_| variant.is_none()))?;
         let threads = choose_threads(self.threads)?;
         let mut found = Found::new(kernel, self.added);
         if !self.no_gpu {
-            found.look_for_gpus(self.allow_software, self.memory.as_deref());
+            found.look_for_gpus(self.allow_software, self.memory.as_deref(), variant);
         }
         found.choose(&self.names, threads, kernel)
     }
@@ -254,7 +257,10 @@ impl EngineBuilder {
     /// # Errors
     /// [`BuildError`] where a device that was asked for is not there or not ready, or a setting makes no sense.
     pub fn build(self) -> Result<Engine, BuildError> {
-        let (policy, memory) = (self.policy.clone(), self.memory.clone());
+        let policy = self.policy.clone();
+        // A variant that was asked for was not measured, and is not remembered as the fastest.
+        let is_given = self.kernel.as_deref().and_then(Variant::by_name).is_some();
+        let memory = self.memory.clone().filter(|_| !is_given);
         let selection = self.select()?;
         let (threads, kernel, by_name) = (selection.threads, selection.kernel, selection.by_name);
         let mut left_out = selection.left_out;
@@ -274,6 +280,13 @@ impl EngineBuilder {
             member.add_cpu_workers(threads, kernel);
         }
         Engine::start(policy, canary(), members, left_out, selection.notes)
+    }
+}
+
+impl Engine {
+    /// The names of the shaders' variants, of which a GPU runs the fastest that is right.
+    pub fn shader_variants() -> impl Iterator<Item = &'static str> {
+        Variant::ALL.into_iter().map(Variant::name)
     }
 }
 
@@ -337,9 +350,13 @@ impl Found {
         Self { openers, left_out: Vec::new(), notes: Vec::new() }
     }
 
-    fn look_for_gpus(&mut self, allow_software: bool, file: Option<&Path>) {
+    fn look_for_gpus(&mut self, allow_software: bool, file: Option<&Path>, variant: Option<Variant>) {
         let remembered = file.map(memory::load).unwrap_or_default();
         let options = DiscoverOptions { allow_software, remembered: &remembered, ..DiscoverOptions::default() };
+        let options = match variant {
+            Some(variant) => DiscoverOptions { variant: VariantChoice::Given(variant), ..options },
+            None => options,
+        };
         let discovery = cityseal_gpu::discover(options);
         self.notes.extend(discovery.note.map(|note| note.to_string()));
         for Discovered { info, state } in discovery.devices {

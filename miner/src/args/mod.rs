@@ -94,7 +94,8 @@ pub struct EngineArgs {
     /// Let software implementations of a GPU (llvmpipe) count as devices.
     #[arg(long)]
     pub allow_software: bool,
-    /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs).
+    /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs); or on GPUs
+    /// with this variant of the shaders, such as wgsl-loaded-or (default: the fastest that is right).
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
     /// Work with this many CPU threads (default: all).
@@ -204,7 +205,7 @@ pub struct BenchArgs {
     /// Measure the rate by the size of the batches too.
     #[arg(long)]
     pub by_batch: bool,
-    /// Which devices work, and how (`--kernel all`: every kernel of this CPU).
+    /// Which devices work, and how (`--kernel all`: every kernel of this CPU, every variant of a GPU's shaders).
     #[command(flatten)]
     pub engine: EngineArgs,
 }
