@@ -76,6 +76,31 @@ impl BuildError {
     }
 }
 
+/// Why Merkle trees could not be checked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreesError {
+    /// A tree has no leaves.
+    #[error("tree {index} has no leaves: expected one or more")]
+    Empty {
+        /// Its number, from 0.
+        index: usize,
+    },
+    /// No device is left.
+    #[error("no device is left that could check the trees")]
+    NoDevice,
+}
+
+impl TreesError {
+    /// Who must act.
+    pub const fn blame(&self) -> Blame {
+        match self {
+            Self::Empty { .. } => Blame::Input,
+            Self::NoDevice => Blame::Device,
+        }
+    }
+}
+
 /// Why a verification could not begin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

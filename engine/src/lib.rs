@@ -46,6 +46,7 @@ mod judge;
 mod memory;
 mod seal_report;
 mod shell;
+mod trees;
 mod verify;
 
 pub use builder::{EngineBuilder, EnginePolicy, LeftOut, Selection};
@@ -53,8 +54,9 @@ pub use cityseal_chain as chain;
 pub use cityseal_device as device;
 pub use cityseal_hash as hash;
 pub use device_status::{DeviceShare, DeviceState, DeviceStatus};
-pub use error::{Blame, BuildError, VerifyError, VerifyRequestError};
+pub use error::{Blame, BuildError, TreesError, VerifyError, VerifyRequestError};
 pub use job::{JobHandle, JobSnapshot, SealJob};
 pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
 pub use shell::Engine;
+pub use trees::{TreeVerdict, TreesReport, TreesRequest, TreesShare};
 pub use verify::{Finish, Progress, ReadAt, Verifier, VerifyReport, VerifyRequest};

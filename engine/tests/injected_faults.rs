@@ -175,7 +175,7 @@ fn lavapipe() -> Option<Box<dyn Opener>> {
 fn skip(test: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name.trim() == "lavapipe"), "{test}: lavapipe is required, and {reason}");
-    writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}").unwrap();
+    let _told = writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}");
     if let Ok(path) = std::env::var("CITYSEAL_SKIP_LOG") {
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
         writeln!(log, "{test}: {reason}").unwrap();

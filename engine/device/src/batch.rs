@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
 
-use crate::{HeaderBits, TreeRoot, TreesBatch};
+use crate::{HeaderBits, MessagesBatch, TreeRoot, TreesBatch};
 
 /// An inclusive range of 32-bit nonces: never empty, and able to hold the whole space `0..=0xffff_ffff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,6 +239,8 @@ pub enum Batch {
     Merkle(MerkleBatch),
     /// Find the roots of whole Merkle trees.
     Trees(TreesBatch),
+    /// Hash messages of one length.
+    Messages(MessagesBatch),
 }
 
 /// The hits of a search batch.
@@ -258,8 +260,8 @@ pub struct SearchReport {
 pub enum Report {
     /// Answer to [`Batch::Search`].
     Search(SearchReport),
-    /// Answer to [`Batch::Check`] with [`CheckAnswer::Hash`] and to [`Batch::Merkle`]: one hash an item, in order, 32 bytes
-    /// in wire order.
+    /// Answer to [`Batch::Check`] with [`CheckAnswer::Hash`], to [`Batch::Merkle`] and to [`Batch::Messages`]: one hash an
+    /// item, in order, 32 bytes in wire order.
     Hashes(Vec<[u8; 32]>),
     /// Answer to [`Batch::Check`] with [`CheckAnswer::Bit`].
     Bits(HeaderBits),

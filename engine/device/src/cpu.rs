@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
 
+use crate::messages::hash_all;
 use crate::trees::roots;
 use crate::{
     Backend, Batch, BatchLimits, CheckAnswer, CheckBatch, Completed, DeviceError, DeviceInfo, DeviceKind, HeaderBits,
@@ -19,6 +20,9 @@ const DEPTH: usize = 1;
 
 /// Most items of one batch: 2^20, so that even the portable kernel ends a batch within seconds.
 const ITEMS_MAX: usize = 1 << 20;
+
+/// Most bytes of all messages of one batch: 64 bytes for each item, for the same reason.
+const MESSAGE_BYTES_MAX: usize = ITEMS_MAX * 64;
 
 /// One worker of the CPU, with its kernel.
 #[derive(Debug)]
@@ -50,6 +54,11 @@ impl CpuBackend {
                 Report::Hashes(hashes)
             }
             Batch::Trees(trees) => Report::Trees(roots(self.kernel, trees)),
+            Batch::Messages(messages) => {
+                let mut hashes = self.room_for(messages.count());
+                hash_all(self.kernel, messages, &mut hashes);
+                Report::Hashes(hashes)
+            }
         }
     }
 
@@ -160,6 +169,8 @@ fn cpu_info(kernel: HashKernel) -> DeviceInfo {
             check_headers_max: ITEMS_MAX,
             merkle_nodes_max: ITEMS_MAX,
             tree_leaves_max: ITEMS_MAX,
+            messages_max: ITEMS_MAX,
+            message_bytes_max: MESSAGE_BYTES_MAX,
         },
     }
 }

@@ -208,7 +208,7 @@ impl Lie {
     pub(crate) fn about(batch: &Batch) -> Self {
         let false_hit = match batch {
             Batch::Search(search) => Some(Hit { midstate: 0, nonce: search.nonces.first() }),
-            Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => None,
+            Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => None,
         };
         Self { false_hit }
     }

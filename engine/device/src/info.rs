@@ -38,6 +38,10 @@ pub struct BatchLimits {
     pub merkle_nodes_max: usize,
     /// Most leaves of all trees of a batch together.
     pub tree_leaves_max: usize,
+    /// Most messages of a batch.
+    pub messages_max: usize,
+    /// Most bytes of all messages of a batch together.
+    pub message_bytes_max: usize,
 }
 
 /// What a device is, as far as its driver tells.

@@ -17,6 +17,7 @@ mod header_bits;
 mod info;
 pub mod inject;
 pub mod known_answers;
+mod messages;
 mod trees;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
@@ -27,4 +28,5 @@ pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;
 pub use info::{BatchLimits, DeviceInfo, DeviceKind};
+pub use messages::{HashTimes, MESSAGE_LEN_MAX, MessagesBatch};
 pub use trees::{TreeRoot, TreesBatch};

@@ -126,6 +126,11 @@ impl GpuBackend {
             }
             Batch::Check(check) => (check.count() as u64, limits.check_headers_max as u64),
             Batch::Merkle(merkle) => (merkle.count() as u64, limits.merkle_nodes_max as u64),
+            Batch::Messages(messages) => {
+                let bytes = messages.messages().len();
+                assert!(bytes <= limits.message_bytes_max, "{bytes} bytes of messages");
+                (messages.count() as u64, limits.messages_max as u64)
+            }
             Batch::Trees(trees) => (trees.leaf_count() as u64, limits.tree_leaves_max as u64),
         };
         assert!(size <= max, "a batch of {size} where {max} is the limit");

@@ -9,7 +9,7 @@ use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescrip
 use crate::open::{GpuOpener, lacks, variant_for};
 use crate::remember::Remembered;
 use crate::shader::Variant;
-use crate::slot::{HITS_MAX, ITEMS_MAX};
+use crate::slot::{HITS_MAX, ITEMS_MAX, MESSAGE_BYTES_MAX};
 
 /// What to look for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -254,6 +254,8 @@ fn device_info(info: &AdapterInfo, id: String, variant: Variant) -> DeviceInfo {
             check_headers_max: ITEMS_MAX,
             merkle_nodes_max: ITEMS_MAX,
             tree_leaves_max: ITEMS_MAX,
+            messages_max: ITEMS_MAX,
+            message_bytes_max: MESSAGE_BYTES_MAX,
         },
     }
 }

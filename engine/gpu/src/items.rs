@@ -1,6 +1,8 @@
 //! Items to hash in one dispatch: what the device is told, what it is sent, and how its answer is read.
 
-use cityseal_device::{CheckAnswer, CheckBatch, DeviceError, HeaderBits, MerkleBatch, NodeRule, Report};
+use cityseal_device::{
+    CheckAnswer, CheckBatch, DeviceError, HashTimes, HeaderBits, MerkleBatch, MessagesBatch, NodeRule, Report,
+};
 
 use crate::layout::HashWords;
 use crate::marks::read_turned;
@@ -28,7 +30,11 @@ impl HashWork {
 
     /// What the device is told.
     pub(crate) fn words(&self) -> HashWords {
-        HashWords { count: self.items.count() as u32, tag: self.tag, ..HashWords::default() }
+        let (message_bytes, times) = match &self.items {
+            Items::Messages(messages) => (messages.message_len() as u32, times_of(messages)),
+            Items::Headers(_) | Items::Nodes(_) => (0, 0),
+        };
+        HashWords { count: self.items.count() as u32, tag: self.tag, message_bytes, times, ..HashWords::default() }
     }
 
     /// Reads the result: hashes, then marks.
@@ -47,13 +53,22 @@ impl HashWork {
     }
 }
 
-/// Headers or Merkle nodes.
+const fn times_of(messages: &MessagesBatch) -> u32 {
+    match messages.times() {
+        HashTimes::Once => 1,
+        HashTimes::Twice => 2,
+    }
+}
+
+/// Headers, Merkle nodes or messages.
 #[derive(Debug)]
 pub(crate) enum Items {
     /// Packed headers.
     Headers(CheckBatch),
     /// Packed Merkle nodes.
     Nodes(MerkleBatch),
+    /// Packed messages.
+    Messages(MessagesBatch),
 }
 
 impl Items {
@@ -62,6 +77,7 @@ impl Items {
         match self {
             Self::Headers(check) => check.count(),
             Self::Nodes(merkle) => merkle.count(),
+            Self::Messages(messages) => messages.count(),
         }
     }
 
@@ -75,6 +91,7 @@ impl Items {
         match self {
             Self::Headers(check) => check.headers(),
             Self::Nodes(merkle) => merkle.nodes(),
+            Self::Messages(messages) => messages.messages(),
         }
     }
 
@@ -87,6 +104,7 @@ impl Items {
                 NodeRule::Bitcoin => Shader::Nodes,
                 NodeRule::Rfc6962 => Shader::Rfc6962Nodes,
             },
+            Self::Messages(_) => Shader::Messages,
         }
     }
 

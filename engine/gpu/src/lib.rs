@@ -1,7 +1,7 @@
 //! The GPU back end of `CitySeal`: WGSL compute shaders through wgpu, as a [`cityseal_device::Backend`].
 //!
 //! [`discover`] lists the adapters of the machine and gives an opener for each that can be used; what is opened searches
-//! nonces, hashes and checks headers, hashes Merkle nodes and whole trees. The shaders stand in `shaders/`; their straight-line parts are written by
+//! nonces, hashes and checks headers, hashes Merkle nodes, whole trees and messages. The shaders stand in `shaders/`; their straight-line parts are written by
 //! [`generate`].
 //!
 //! This crate does not decide what to search, does not check what a device claims beyond the marks that a batch ran to its

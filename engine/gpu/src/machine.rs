@@ -16,6 +16,9 @@ use crate::slot::Slot;
 /// How long a device that is dropped in mid-work may take to end it, before it is left behind.
 const FAREWELL: Duration = Duration::from_millis(250);
 
+/// Bytes of what a buffer is written in.
+const WORD_BYTES: usize = wgpu::COPY_BUFFER_ALIGNMENT as usize;
+
 /// A device, its shaders and its slots.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -57,9 +60,18 @@ impl Machine {
         self.faults.check()
     }
 
-    /// Writes bytes to a buffer, before all that is sent later and after all that was sent before.
+    /// Writes bytes to a buffer, before all that is sent later and after all that was sent before; zeros behind them, up to
+    /// whole words, as buffers are written.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
-        self.queue.write_buffer(buffer, 0, bytes);
+        let (words, rest) = bytes.split_at(bytes.len() - bytes.len() % WORD_BYTES);
+        if !words.is_empty() {
+            self.queue.write_buffer(buffer, 0, words);
+        }
+        if !rest.is_empty() {
+            let mut word = [0; WORD_BYTES];
+            word[..rest.len()].copy_from_slice(rest);
+            self.queue.write_buffer(buffer, words.len() as u64, &word);
+        }
     }
 
     /// Sends what `record` notes.

@@ -95,11 +95,13 @@ pub enum Shader {
     TreeNodes,
     /// One level of Merkle trees of RFC 6962.
     Rfc6962TreeNodes,
+    /// Hash of messages of one length, once or twice.
+    Messages,
 }
 
 impl Shader {
     /// Every shader.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SearchOne,
         Self::SearchShared,
         Self::Headers,
@@ -108,6 +110,7 @@ impl Shader {
         Self::Rfc6962Nodes,
         Self::TreeNodes,
         Self::Rfc6962TreeNodes,
+        Self::Messages,
     ];
 
     /// The name of its entry point.
@@ -119,6 +122,7 @@ impl Shader {
             Self::Nodes => "hash_nodes",
             Self::Rfc6962Nodes => "hash_rfc6962_nodes",
             Self::TreeNodes | Self::Rfc6962TreeNodes => "hash_level",
+            Self::Messages => "hash_messages",
         }
     }
 
@@ -137,6 +141,12 @@ impl Shader {
             Self::Rfc6962Nodes => {
                 &[WORDS, HASH, include_str!("../../../shaders/rfc6962_nodes.wgsl"), RFC6962_PAIR, RFC6962_NODE_HASH]
             }
+            Self::Messages => &[
+                WORDS,
+                HASH,
+                include_str!("../../../shaders/messages.wgsl"),
+                include_str!("../../../shaders/compress.wgsl"),
+            ],
             Self::TreeNodes => &[WORDS, TREE_LEVEL, include_str!("../../../shaders/tree_node.wgsl"), NODE_HASH],
             Self::Rfc6962TreeNodes => &[
                 WORDS,

@@ -16,6 +16,10 @@ pub(crate) const HITS_MAX: usize = 1 << 16;
 /// than 100 ms even at 1 M/s.
 pub(crate) const ITEMS_MAX: usize = 1 << 16;
 
+/// Most bytes of all messages of one batch: 4 MiB, below the 5 MiB of the largest headers, so that the word behind the last
+/// byte can be read.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 22;
+
 /// Bytes of the largest item, a header.
 const ITEM_BYTES_MAX: usize = cityseal_hash::HEADER_LEN;
 
@@ -31,6 +35,7 @@ const NODES_MAX: usize = nodes_max(ITEMS_MAX);
 /// Bytes from the words of one level of trees to those of the next: the alignment that every device allows.
 pub(crate) const LEVEL_STRIDE: usize = 256;
 
+const _: () = assert!(MESSAGE_BYTES_MAX + 4 <= ITEMS_MAX * ITEM_BYTES_MAX, "messages and a word fit where items do");
 const _: () = assert!(NODES_MAX * HASH_BYTES <= ITEMS_MAX * ITEM_BYTES_MAX, "the nodes of trees fit where items do");
 const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit before those of the next");
 
@@ -45,7 +50,7 @@ pub(crate) struct Slot {
     pub(crate) search_group: BindGroup,
     /// [`HashWords`].
     pub(crate) hash_words: Buffer,
-    /// Headers or nodes; of trees all nodes.
+    /// Headers, nodes or messages; of trees all nodes.
     pub(crate) items: Buffer,
     /// Their hashes.
     pub(crate) hashes: Buffer,

@@ -1,11 +1,11 @@
-//! K4: the shaders that check headers to one bit and that hash whole trees give, on software Vulkan, what the portable
-//! kernel gives.
+//! K4: the shaders that check headers to one bit, that hash whole trees and messages of any length give, on software
+//! Vulkan, what the portable kernel gives.
 
 mod common;
 
 use std::sync::Arc;
 
-use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, NodeRule, Report, TreesBatch};
+use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, HashTimes, MessagesBatch, NodeRule, Report, TreesBatch};
 use cityseal_gpu::shader::Variant;
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 use common::{ask, assert_is_lavapipe, collect, lavapipe};
@@ -76,6 +76,14 @@ impl Random {
         (0..count).map(|_| 1 + self.below(end)).collect()
     }
 }
+
+impl Random {
+    fn messages(&mut self, count: usize, len: usize, times: HashTimes) -> Batch {
+        Batch::Messages(MessagesBatch::new(Arc::new(self.bytes(count * len)), (count, len), times))
+    }
+}
+
+const TIMES: [HashTimes; 2] = [HashTimes::Once, HashTimes::Twice];
 
 const RULES: [NodeRule; 2] = [NodeRule::Bitcoin, NodeRule::Rfc6962];
 
@@ -197,6 +205,67 @@ fn trees_and_hashes_in_flight_do_not_disturb_each_other() {
         for batch in batches {
             let expected = ask(&mut CpuBackend::new(HashKernel::portable()), batch);
             assert!(collect(backend.as_mut()).report.agrees(&expected));
+        }
+    }
+}
+
+#[test]
+fn every_variant_hashes_messages_of_random_lengths() {
+    let test = "every_variant_hashes_messages_of_random_lengths";
+    for variant in Variant::ALL {
+        let Some(mut backend) = lavapipe(test, Some(variant)) else { return };
+        let mut random = Random(40);
+        for round in 0..12 {
+            let (count, len) = (1 + random.below(300) as usize, random.below(400) as usize);
+            let batch = random.messages(count, len, TIMES[round % 2]);
+            assert_agrees(backend.as_mut(), &batch);
+        }
+    }
+}
+
+#[test]
+fn messages_of_every_length_up_to_three_blocks_are_padded_right() {
+    let Some(mut backend) = lavapipe("messages_of_every_length_up_to_three_blocks_are_padded_right", None) else {
+        return;
+    };
+    let mut random = Random(41);
+    for len in 0..=192 {
+        let batch = random.messages(3 + len % 2, len, TIMES[len % 2]);
+        assert_agrees(backend.as_mut(), &batch);
+    }
+}
+
+#[test]
+fn messages_are_right_at_the_limits() {
+    let Some(mut backend) = lavapipe("messages_are_right_at_the_limits", None) else { return };
+    let mut random = Random(42);
+    let limits = backend.info().limits;
+    let longest = cityseal_device::MESSAGE_LEN_MAX;
+    let sizes = [
+        (limits.messages_max, 0),
+        (limits.messages_max, 1),
+        (limits.messages_max, 63),
+        (limits.message_bytes_max / longest, longest),
+        (limits.message_bytes_max / 9_001, 9_001),
+        (1, longest - 1),
+    ];
+    for (count, len) in sizes {
+        let batch = random.messages(count, len, HashTimes::Twice);
+        assert_agrees(backend.as_mut(), &batch);
+    }
+}
+
+#[test]
+fn a_shorter_batch_of_messages_is_not_disturbed_by_a_longer_one_before_it() {
+    let Some(mut backend) = lavapipe("a_shorter_batch_of_messages_is_not_disturbed_by_a_longer_one_before_it", None)
+    else {
+        return;
+    };
+    let mut random = Random(43);
+    for len in [1_000, 61, 3, 0, 5] {
+        for _slot in 0..backend.depth() {
+            let batch = random.messages(7, len, HashTimes::Once);
+            assert_agrees(backend.as_mut(), &batch);
         }
     }
 }

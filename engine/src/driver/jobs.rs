@@ -119,10 +119,10 @@ impl Job {
     /// for a slower device. What is not worth a batch is left alone.
     fn half_of_another(&mut self, policy: &EnginePolicy) -> Option<Lease> {
         let (&owner, largest) = self.claims.iter().max_by_key(|(_, claim)| claim.hashes())?;
-        let hashes = largest.hashes();
-        if hashes < 2 * policy.batch_hashes_min {
+        if !is_worth_halving(largest, policy) {
             return None;
         }
+        let hashes = largest.hashes();
         let claim = self.claims.remove(&owner)?;
         let (kept, half) = self.cut(claim, hashes / 2);
         self.claims.insert(owner, kept);
@@ -221,9 +221,10 @@ impl Job {
         }
     }
 
-    /// Whether only this worker's canary stands between the job and its end.
-    pub(crate) fn waits_for(&self, worker: usize) -> bool {
-        self.held.contains_key(&worker) && self.book.is_drained() && self.claims.is_empty()
+    /// Whether a worker will be lent nothing more as things stand, and what it holds waits for its canary.
+    pub(crate) fn waits_for(&self, worker: usize, policy: &EnginePolicy) -> bool {
+        let is_for_it = |(&owner, claim): (&usize, &Lease)| owner == worker || is_worth_halving(claim, policy);
+        self.held.contains_key(&worker) && self.book.is_drained() && !self.claims.iter().any(is_for_it)
     }
 
     /// How the job ends, where it does.
@@ -304,4 +305,9 @@ impl Job {
         };
         devices.iter().enumerate().map(share).collect()
     }
+}
+
+/// Whether both halves of a claim are worth a batch.
+fn is_worth_halving(claim: &Lease, policy: &EnginePolicy) -> bool {
+    claim.hashes() >= 2 * policy.batch_hashes_min
 }

@@ -6,6 +6,7 @@
 
 mod checks;
 mod jobs;
+mod trees;
 mod trust;
 mod watch;
 mod workers;
@@ -22,16 +23,21 @@ use cityseal_device::known_answers::Case;
 use cityseal_device::{Batch, DeviceError, DeviceInfo, SearchBatch};
 
 pub(crate) use checks::CheckTask;
+pub(crate) use trees::TreesTask;
 pub(crate) use workers::Standing;
 
 use crate::judge::Judged;
 use crate::{DeviceState, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
 use checks::CheckQueue;
 use jobs::{Job, Wanted};
+use trees::TreesQueue;
 use workers::{Device, Worker};
 
 /// Names one assignment of one worker.
 pub(crate) type Seq = u64;
+
+/// Kinds of work that take turns: chains, searches, Merkle trees.
+const KINDS: usize = 3;
 
 /// What a worker is to do next.
 #[derive(Debug)]
@@ -49,6 +55,8 @@ pub(crate) enum Work {
     Search { template: Arc<SealTemplate>, region: Region, batch: SearchBatch },
     /// Hash and judge a segment of a chain.
     Check(CheckTask),
+    /// Find the roots of Merkle trees, and judge them.
+    Trees(TreesTask),
     /// Answer a question whose answer is known: shows whether the device still finds what is there.
     Canary(Arc<Case>),
 }
@@ -60,6 +68,7 @@ impl Work {
         match self {
             Self::Search { batch, .. } => Some(Batch::Search(batch.clone())),
             Self::Check(task) => task.batch(),
+            Self::Trees(task) => Some(task.call.batch(task.part)),
             Self::Canary(case) => Some(case.batch.clone()),
         }
     }
@@ -70,6 +79,7 @@ impl Work {
 enum InFlight {
     Search { job: u64, lease: Lease },
     Check(CheckTask),
+    Trees(TreesTask),
     Canary,
 }
 
@@ -104,6 +114,7 @@ pub(crate) struct Driver {
     workers: Vec<Worker>,
     jobs: BTreeMap<u64, Job>,
     checks: CheckQueue,
+    trees: TreesQueue,
     jobs_seen: u64,
     seq: Seq,
     events: Vec<Event>,
@@ -119,6 +130,7 @@ impl Driver {
             workers: Vec::new(),
             jobs: BTreeMap::new(),
             checks: CheckQueue::default(),
+            trees: TreesQueue::default(),
             jobs_seen: 0,
             seq: 0,
             events: Vec::new(),
@@ -182,6 +194,16 @@ impl Driver {
         }
     }
 
+    /// Puts Merkle trees into the queue.
+    pub(crate) fn add_trees(&mut self, task: TreesTask) {
+        if self.stopped || self.nobody_left().is_some() {
+            task.call.abandon();
+        } else {
+            self.trees.push_back(task);
+            self.events.push(Event::Wake);
+        }
+    }
+
     /// The next piece of work for a worker; `None` where there is none at present.
     pub(crate) fn next(&mut self, worker: usize, now: Instant) -> Option<Assignment> {
         self.expire(now);
@@ -207,6 +229,7 @@ impl Driver {
         let all: Vec<u64> = self.jobs.keys().copied().collect();
         all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now));
         self.checks.abandon();
+        self.trees.abandon();
         self.events.extend([Event::Wake, Event::Watch]);
     }
 
@@ -249,6 +272,11 @@ impl Driver {
         self.workers[worker].measure_check(headers as u64, busy);
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
+    }
+
+    /// Trees were hashed and judged.
+    pub(crate) fn hashed_trees(&mut self, worker: usize, seq: Seq, now: Instant) {
+        self.workers[worker].take(seq, now);
     }
 
     /// Nothing could be hashed of a piece of work.
@@ -294,12 +322,17 @@ impl Driver {
             self.workers[worker].since_canary = 0;
             return Some((InFlight::Canary, Work::Canary(Arc::clone(&self.canary))));
         }
-        let check_first = self.workers[worker].alternate();
-        if check_first {
-            self.pick_check(worker).or_else(|| self.pick_search(worker))
-        } else {
-            self.pick_search(worker).or_else(|| self.pick_check(worker))
-        }
+        let first = self.workers[worker].next_turn();
+        (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
+            0 => self.pick_check(worker),
+            1 => self.pick_search(worker),
+            _ => self.pick_trees(),
+        })
+    }
+
+    fn pick_trees(&mut self) -> Option<(InFlight, Work)> {
+        let task = self.trees.pop_front()?;
+        Some((InFlight::Trees(task.clone()), Work::Trees(task)))
     }
 
     fn pick_check(&mut self, worker: usize) -> Option<(InFlight, Work)> {
@@ -363,6 +396,8 @@ impl Driver {
                 // Nobody will take it any more.
                 InFlight::Check(task) if self.stopped => task.stream.abandon(),
                 InFlight::Check(task) => self.checks.push_front(task),
+                InFlight::Trees(task) if self.stopped => task.call.abandon(),
+                InFlight::Trees(task) => self.trees.push_front(task),
                 InFlight::Canary => {}
             }
         }
@@ -375,6 +410,7 @@ impl Driver {
             let all: Vec<u64> = self.jobs.keys().copied().collect();
             all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
             self.checks.abandon();
+            self.trees.abandon();
         }
         self.events.push(Event::Wake);
     }

@@ -70,7 +70,8 @@ impl Driver {
             return false;
         }
         let every = if device.is_on_probation() { CANARY_EVERY_ON_PROBATION } else { self.policy.canary_every };
-        state.since_canary >= every || self.jobs.values().any(|job| job.waits_for(worker) && !state.is_searching())
+        state.since_canary >= every
+            || self.jobs.values().any(|job| job.waits_for(worker, &self.policy) && !state.is_searching())
     }
 
     fn workers_of(&self, device: usize) -> Vec<usize> {

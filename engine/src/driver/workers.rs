@@ -56,7 +56,7 @@ pub(crate) struct Worker {
     /// When it was last heard of, while its device has something to do.
     silent_since: Option<Instant>,
     failures: u32,
-    turn: bool,
+    turn: usize,
 }
 
 impl Worker {
@@ -74,7 +74,7 @@ impl Worker {
             in_flight: BTreeMap::new(),
             silent_since: None,
             failures: 0,
-            turn: false,
+            turn: 0,
         }
     }
 
@@ -129,9 +129,9 @@ impl Worker {
         self.passed_over == 0 && !self.is_checking()
     }
 
-    /// Searches and checks take turns, where there are both.
-    pub(crate) fn alternate(&mut self) -> bool {
-        self.turn = !self.turn;
+    /// Which kind of work comes first this time: they take turns, where there are several.
+    pub(crate) const fn next_turn(&mut self) -> usize {
+        self.turn = self.turn.wrapping_add(1);
         self.turn
     }
 

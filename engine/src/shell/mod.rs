@@ -15,11 +15,12 @@ use cityseal_hash::HashKernel;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::builder::{EngineBuilder, LeftOut};
-use crate::driver::{CheckTask, Driver, Event};
+use crate::driver::{CheckTask, Driver, Event, TreesTask};
 use crate::job::JobCell;
 use crate::{
     BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome, SealReport,
-    Verifier, VerifyError, VerifyReport, VerifyRequest, VerifyRequestError,
+    TreesError, TreesReport, TreesRequest, Verifier, VerifyError, VerifyReport, VerifyRequest, VerifyRequestError,
+    trees,
 };
 
 /// A device that is open, with one opened back end per worker.
@@ -69,6 +70,10 @@ impl Control {
 
     pub(crate) fn add_checks(&self, tasks: impl IntoIterator<Item = CheckTask>) {
         self.with(|driver| tasks.into_iter().for_each(|task| driver.add_check(task)));
+    }
+
+    pub(crate) fn add_trees(&self, tasks: impl IntoIterator<Item = TreesTask>) {
+        self.with(|driver| tasks.into_iter().for_each(|task| driver.add_trees(task)));
     }
 
     pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {
@@ -263,6 +268,29 @@ impl Engine {
                 return report;
             }
         }
+    }
+
+    /// Checks Merkle trees against the roots that they should have, and waits for the verdicts.
+    ///
+    /// ```
+    /// use cityseal_engine::device::NodeRule;
+    /// use cityseal_engine::hash::double_sha256;
+    /// use cityseal_engine::{Engine, TreeVerdict, TreesRequest};
+    ///
+    /// let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
+    /// let (left, right) = ([1; 32], [2; 32]);
+    /// let mut trees = TreesRequest::new(NodeRule::Bitcoin);
+    /// trees.push(&[left, right], double_sha256(&[left, right].concat()))?;
+    /// trees.push(&[left], right)?;
+    /// let verdicts = engine.check_trees(trees)?.verdicts;
+    /// assert_eq!(verdicts, [TreeVerdict::Right, TreeVerdict::Wrong { found: left }]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TreesError::NoDevice`] where no device is left that could check them.
+    pub fn check_trees(&self, request: TreesRequest) -> Result<TreesReport, TreesError> {
+        trees::check(&self.inner.control, request)
     }
 
     /// Begins to verify a chain whose bytes will be pushed.

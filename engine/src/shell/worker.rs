@@ -168,8 +168,13 @@ impl Worker {
             (Work::Check(task), Report::Hashes(hashes)) => {
                 self.accept_hashes(task, (seq, recheck_every), &hashes, done.busy).map(|()| Some(hashes))
             }
+            (Work::Trees(task), Report::Trees(roots)) => {
+                task.call.judge(task.part, &roots, self.opener.info(), self.judge).map_err(Stopped::Lied)?;
+                self.control.with(|driver| driver.hashed_trees(self.number, seq, Instant::now()));
+                Ok(None)
+            }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
-            (Work::Search { .. } | Work::Check(_), _) => {
+            (Work::Search { .. } | Work::Check(_) | Work::Trees(_), _) => {
                 Err(Stopped::Lied(Caught::wrong("answered another kind of question")))
             }
         }

@@ -89,6 +89,7 @@ const fn name_of(shader: Shader) -> &'static str {
         Shader::HeaderBits => "header_bits",
         Shader::Nodes => "nodes",
         Shader::Rfc6962Nodes => "rfc6962_nodes",
+        Shader::Messages => "messages",
         Shader::TreeNodes => "tree_nodes",
         Shader::Rfc6962TreeNodes => "rfc6962_tree_nodes",
     }

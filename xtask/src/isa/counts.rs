@@ -65,7 +65,7 @@ pub(crate) fn best(counts: &[Count], is_asked: impl Fn(&Count) -> bool) -> Optio
 /// Everything as lines of a table.
 pub(crate) fn table(counts: &[Count]) -> Vec<String> {
     let head = format!(
-        "{:<8} {:<7} {:<14} {:<18} {:>8} {:>6} {:>9} {:>6} {:>6} {:>5}",
+        "{:<8} {:<7} {:<18} {:<18} {:>8} {:>6} {:>9} {:>6} {:>6} {:>5}",
         "compiler", "GPU", "shader", "variant", "per hash", "whole", "registers", "spills", "code", "waves"
     );
     std::iter::once(head).chain(counts.iter().map(row)).collect()
@@ -75,7 +75,7 @@ fn row(count: &Count) -> String {
     let fact = |name| count.fact(name).map_or("-".to_owned(), |value| value.to_string());
     let per_hash = count.per_hash().map_or("-".to_owned(), |value| format!("{value:.1}"));
     format!(
-        "{:<8} {:<7} {:<14} {:<18} {per_hash:>8} {:>6} {:>9} {:>6} {:>6} {:>5}",
+        "{:<8} {:<7} {:<18} {:<18} {per_hash:>8} {:>6} {:>9} {:>6} {:>6} {:>5}",
         count.compiler,
         count.gpu,
         count.shader,

@@ -94,10 +94,12 @@ fn overlap(one: &Batch, two: &Batch) -> bool {
         }
         (Batch::Check(one), Batch::Check(two)) => one.answer() == two.answer() && one.headers() == two.headers(),
         (Batch::Merkle(one), Batch::Merkle(two)) => one.rule() == two.rule() && one.nodes() == two.nodes(),
-        (Batch::Trees(one), Batch::Trees(two)) => {
-            (one.rule(), one.counts(), one.leaves()) == (two.rule(), two.counts(), two.leaves())
+        (Batch::Trees(one), Batch::Trees(two)) => one.rule() == two.rule() && one.leaves() == two.leaves(),
+        (Batch::Messages(one), Batch::Messages(two)) => {
+            let alike = (one.message_len(), one.times()) == (two.message_len(), two.times());
+            alike && one.messages() == two.messages()
         }
-        (Batch::Search(_) | Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_), _) => false,
+        (Batch::Search(_) | Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_), _) => false,
     }
 }
 

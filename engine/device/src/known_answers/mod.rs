@@ -3,6 +3,7 @@
 //! depend on any of our kernels.
 
 mod bits;
+mod messages;
 mod trees;
 
 use std::sync::{Arc, LazyLock};
@@ -89,11 +90,11 @@ pub fn run(backend: &mut dyn Backend) -> Result<Vec<Passed>, Failure> {
 pub fn cases(backend: &dyn Backend) -> Vec<Case> {
     // Their answers are computed once, by the slow kernel: a device that is opened again need not wait for that.
     static ALL: LazyLock<Vec<Case>> =
-        LazyLock::new(|| [search_cases(), hash_cases(), bits::cases(), trees::cases()].concat());
+        LazyLock::new(|| [search_cases(), hash_cases(), bits::cases(), trees::cases(), messages::cases()].concat());
     let limits = backend.info().limits;
     let fits = |case: &&Case| match &case.batch {
         Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
-        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => true,
+        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => true,
     };
     ALL.iter().filter(fits).cloned().collect()
 }

@@ -67,3 +67,21 @@ fn the_claim_of_a_lost_worker_is_open_to_all() {
     assert_eq!((report.outcome, report.hashes), (SealOutcome::Exhausted, u128::from(NONCES)));
     assert_eq!(report.devices[CPU].hashes, u128::from(NONCES));
 }
+
+#[test]
+fn a_worker_that_gets_no_part_of_the_last_claim_sings_at_once_and_need_not_be_woken() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    answer_at(&mut play, GPU, 1e6);
+    answer_at(&mut play, CPU, 1e9);
+    // The CPU claims all the rest; with so large a smallest batch nobody may halve it.
+    let last = play.take(CPU).unwrap();
+    assert!(claim_of(&play, CPU) > 0);
+    play.driver.policy.batch_hashes_min = u64::from(NONCES);
+    let canary = play.take(GPU).unwrap();
+    assert!(matches!(canary.work, Work::Canary(_)), "{canary:?}");
+    play.answer(GPU, canary);
+    play.answer(CPU, last);
+    play.work_off(CPU);
+    assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted);
+}
