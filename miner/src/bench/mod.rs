@@ -112,12 +112,12 @@ fn with_all_variants(
     mut openers: Vec<Box<dyn Opener>>,
     settings: &Settings,
 ) -> Result<Vec<Box<dyn Opener>>, CommandError> {
-    let is_cpu = |opener: &Box<dyn Opener>| opener.info().kind == DeviceKind::Cpu;
-    let has_gpu = openers.iter().any(|opener| !is_cpu(opener));
-    openers.retain(is_cpu);
+    let is_cpu = |opener: &dyn Opener| opener.info().kind == DeviceKind::Cpu;
+    let has_gpu = openers.iter().any(|opener| !is_cpu(&**opener));
+    openers.retain(|opener| is_cpu(&**opener));
     for variant in Engine::shader_variants().filter(|_| has_gpu) {
         let given = Settings { kernel: Some(variant.to_owned()), ..settings.clone() };
-        openers.extend(builder(&given).select()?.devices.into_iter().filter(|opener| !is_cpu(opener)));
+        openers.extend(builder(&given).select()?.devices.into_iter().filter(|opener| !is_cpu(&**opener)));
     }
     Ok(openers)
 }
