@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use cityseal_device::known_answers::{self, Case};
 use cityseal_device::{Backend, CpuBackend, DeviceKind, Opener};
+use cityseal_gpu::shader::Variant;
 use cityseal_hash::HashKernel;
 
 use crate::driver::AfterFailure;
 use crate::fitting::{Fitting, fit};
 use crate::memory;
-use crate::select::{Chosen, Found, LeftOut, LeftOutReason, Selection};
+use crate::select::{Chosen, Found, GpuOptions, LeftOut, LeftOutReason, Selection};
 use crate::shell::Member;
 use crate::{BuildError, Engine, Profile};
 
@@ -158,7 +159,8 @@ impl EngineBuilder {
         self
     }
 
-    /// The kernel of the CPU, by name; `None` (the default): the best that this CPU can run.
+    /// The kernel of the CPU, by name; `None` (the default): the best that this CPU can run. The name of a variant of the
+    /// shaders ([`Engine::shader_variants`]) is meant for GPUs, which then run it instead of the one that suits them best.
     #[must_use]
     pub fn kernel(mut self, kernel: Option<String>) -> Self {
         self.kernel = kernel;
@@ -223,12 +225,17 @@ impl EngineBuilder {
     /// # Errors
     /// [`BuildError`] where a name fits nothing, or only devices that can not be used.
     pub fn select(self) -> Result<Selection, BuildError> {
-        let kernel = choose_kernel(self.kernel.as_deref())?;
+        let variant = self.kernel.as_deref().and_then(Variant::by_name);
+        let kernel = choose_kernel(self.kernel.as_deref().filter(|_| variant.is_none()))?;
         let threads = choose_threads(self.threads)?;
         let mut found = Found::new(kernel, self.added);
         if !self.no_gpu {
-            let dispatch_time = self.profile.unwrap_or_default().dispatch_time();
-            found.look_for_gpus(self.allow_software, dispatch_time, self.memory.as_deref());
+            let options = GpuOptions {
+                allow_software: self.allow_software,
+                dispatch_time: self.profile.unwrap_or_default().dispatch_time(),
+                variant,
+            };
+            found.look_for_gpus(options, self.memory.as_deref());
         }
         found.choose(&self.names, threads, kernel)
     }
@@ -238,7 +245,9 @@ impl EngineBuilder {
     /// # Errors
     /// [`BuildError`] where a device that was asked for is not there or not ready, or a setting makes no sense.
     pub fn build(self) -> Result<Engine, BuildError> {
-        let (policy, memory) = (self.policy_of_profile(), self.memory.clone());
+        // A variant that was asked for was not measured, and is not remembered as the fastest.
+        let is_given = self.kernel.as_deref().and_then(Variant::by_name).is_some();
+        let (policy, memory) = (self.policy_of_profile(), self.memory.clone().filter(|_| !is_given));
         let selection = self.select()?;
         let (threads, kernel) = (selection.threads, selection.kernel);
         let mut left_out = selection.left_out;
@@ -265,6 +274,13 @@ impl EngineBuilder {
             member.add_cpu_workers(threads, kernel);
         }
         Engine::start(policy, canary(), members, left_out, selection.notes)
+    }
+}
+
+impl Engine {
+    /// The names of the shaders' variants, of which a GPU runs the fastest that is right.
+    pub fn shader_variants() -> impl Iterator<Item = &'static str> {
+        Variant::ALL.into_iter().map(Variant::name)
     }
 }
 

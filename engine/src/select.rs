@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use cityseal_device::{CPU_DEVICE_ID, CpuOpener, DeviceInfo, DeviceKind, OpenError, Opener};
-use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered};
+use cityseal_gpu::shader::Variant;
+use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered, VariantChoice};
 use cityseal_hash::HashKernel;
 
 use crate::{BuildError, memory};
@@ -106,6 +107,17 @@ impl From<cityseal_gpu::LeftOutReason> for LeftOutReason {
 /// The name of the default: every device that is ready, for what it is worth using for.
 const AUTO: &str = "auto";
 
+/// How GPUs are looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GpuOptions {
+    /// Whether software adapters count.
+    pub(crate) allow_software: bool,
+    /// What a dispatch should take.
+    pub(crate) dispatch_time: Duration,
+    /// The variant of the shaders, where one was asked for.
+    pub(crate) variant: Option<Variant>,
+}
+
 /// How a device came to be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chosen {
@@ -162,11 +174,12 @@ impl Found {
         Self { openers, added: count, left_out: Vec::new(), notes: Vec::new() }
     }
 
-    pub(crate) fn look_for_gpus(&mut self, allow_software: bool, dispatch_time: Duration, file: Option<&Path>) {
+    pub(crate) fn look_for_gpus(&mut self, options: GpuOptions, file: Option<&Path>) {
+        let GpuOptions { allow_software, dispatch_time, variant } = options;
         let kept = file.map(memory::load).unwrap_or_default();
         let remembered: Vec<Remembered> = kept.into_iter().map(|kept| kept.remembered).collect();
-        let options =
-            DiscoverOptions { allow_software, dispatch_time, remembered: &remembered, ..DiscoverOptions::default() };
+        let variant = variant.map_or(VariantChoice::Auto, VariantChoice::Given);
+        let options = DiscoverOptions { allow_software, dispatch_time, variant, remembered: &remembered };
         let discovery = cityseal_gpu::discover(options);
         self.notes.extend(discovery.note.map(|note| note.to_string()));
         for Discovered { info, state } in discovery.devices {

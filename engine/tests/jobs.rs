@@ -129,3 +129,15 @@ fn names_that_fit_nothing_and_settings_that_make_no_sense_are_refused() {
     let threads = Engine::builder().gpu(false).threads(Some(0)).build().unwrap_err();
     assert_eq!(threads.to_string(), "threads: expected 1 to 4096, found 0");
 }
+
+#[test]
+fn the_name_of_a_shader_s_variant_is_meant_for_gpus_and_leaves_the_cpu_its_best_kernel() {
+    let best = engine(1).devices()[0].info.kernel.clone();
+    assert!(Engine::shader_variants().count() > 1);
+    for variant in Engine::shader_variants() {
+        let built = Engine::builder().gpu(false).kernel(Some(variant.to_owned())).build().unwrap();
+        assert_eq!(built.devices()[0].info.kernel, best, "{variant}");
+    }
+    let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-of-nobody".to_owned())).build().unwrap_err();
+    assert!(unknown.to_string().contains("kernel 'wgsl-of-nobody' cannot be used"), "{unknown}");
+}

@@ -1,4 +1,7 @@
-//! Everything that can hash: each kernel of the CPU, and the shaders on lavapipe. A test of the whole runs on each.
+//! Everything that can hash: each kernel of the CPU, the shaders on lavapipe, and both together. A test of the whole runs on
+//! each.
+
+use std::sync::LazyLock;
 
 use cityseal_engine::hash::HashKernel;
 use cityseal_engine::{DeviceShare, Engine, EngineBuilder};
@@ -13,17 +16,21 @@ pub enum Worker {
     Kernel(&'static str),
     /// The shaders on Mesa's software Vulkan.
     Lavapipe,
+    /// The CPU with its best kernel and lavapipe, in one engine. Who of them does how much is chance.
+    Mixed,
 }
 
-/// A part of the name that lavapipe gives itself.
-const LAVAPIPE: &str = "llvmpipe";
+/// A part of the name that lavapipe gives itself; or of the GPU that the same tests are to run on (`CITYSEAL_TEST_DEVICE`).
+static LAVAPIPE: LazyLock<String> =
+    LazyLock::new(|| std::env::var("CITYSEAL_TEST_DEVICE").unwrap_or_else(|_| "llvmpipe".to_owned()));
 
 impl Worker {
     /// The flags that make the binary work with this and nothing else.
     pub fn flags(self) -> Vec<&'static str> {
         match self {
             Self::Kernel(name) => vec!["--device", "cpu", "--kernel", name],
-            Self::Lavapipe => vec!["--device", LAVAPIPE, "--allow-software"],
+            Self::Lavapipe => vec!["--device", LAVAPIPE.as_str(), "--allow-software"],
+            Self::Mixed => vec!["--device", "cpu", "--device", LAVAPIPE.as_str(), "--allow-software"],
         }
     }
 
@@ -41,7 +48,8 @@ impl Worker {
     fn builder(self) -> EngineBuilder {
         match self {
             Self::Kernel(name) => Engine::builder().gpu(false).kernel(Some(name.to_owned())),
-            Self::Lavapipe => Engine::builder().devices(vec![LAVAPIPE.to_owned()]).allow_software(true),
+            Self::Lavapipe => Engine::builder().devices(vec![LAVAPIPE.clone()]).allow_software(true),
+            Self::Mixed => Engine::builder().devices(vec!["cpu".to_owned(), LAVAPIPE.clone()]).allow_software(true),
         }
     }
 
@@ -55,7 +63,7 @@ impl Worker {
                 }
                 ready
             }
-            Self::Lavapipe => match self.builder().select() {
+            Self::Lavapipe | Self::Mixed => match self.builder().select() {
                 Ok(_) => true,
                 Err(absent) => {
                     skip(test, Resource::Lavapipe, &absent.to_string());
@@ -65,7 +73,7 @@ impl Worker {
         }
     }
 
-    /// Demands that this worker did the work: `work` hashes or headers at least, rechecks by the CPU apart.
+    /// Demands that this worker (of several: all of them together) did the work: `work` hashes or headers at least, rechecks by the CPU apart.
     ///
     /// # Panics
     /// If it did less.
@@ -90,7 +98,8 @@ impl Worker {
     fn is_named(self, device: &str, kernel: &str) -> bool {
         match self {
             Self::Kernel(name) => kernel == name,
-            Self::Lavapipe => device.contains(LAVAPIPE),
+            Self::Lavapipe => device.contains(LAVAPIPE.as_str()),
+            Self::Mixed => device == "cpu" || device.contains(LAVAPIPE.as_str()),
         }
     }
 }
@@ -136,6 +145,11 @@ macro_rules! on_every_worker {
             #[test]
             fn on_lavapipe_by_shaders() {
                 run(Worker::Lavapipe, concat!(stringify!($check), "::lavapipe"));
+            }
+
+            #[test]
+            fn on_lavapipe_and_the_cpu_together() {
+                run(Worker::Mixed, concat!(stringify!($check), "::mixed"));
             }
         }
     };

@@ -162,7 +162,56 @@ fn request_device(adapter: &Adapter) -> Result<(wgpu::Device, wgpu::Queue), Open
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::time::Duration;
+
+    use cityseal_device::{DeviceError, known_answers};
+
     use super::*;
+    use crate::{DiscoverOptions, discover};
+
+    /// As `tests/common` says it, which a unit test does not see.
+    fn skip(test: &str) {
+        let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
+        assert!(!required.split(',').any(|name| name.trim() == "lavapipe"), "{test}: lavapipe is required");
+        writeln!(std::io::stderr(), "SKIPPED: {test}: no lavapipe was found").unwrap();
+        if let Ok(path) = std::env::var("CITYSEAL_SKIP_LOG") {
+            let mut log = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+            writeln!(log, "{test}: no lavapipe was found").unwrap();
+        }
+    }
+
+    /// An opener of lavapipe, or `None` where there is none, said aloud.
+    fn lavapipe(test: &str) -> Option<GpuOpener> {
+        let found = discover(DiscoverOptions { allow_software: true, ..DiscoverOptions::default() });
+        let Some(device) = found.devices.into_iter().find(|device| device.info.name.contains("llvmpipe")) else {
+            skip(test);
+            return None;
+        };
+        let adapter = find_adapter(&device.info.id).expect("what was found is found again");
+        let variant = variant_for(&adapter.get_info());
+        let dispatch_time = Duration::from_millis(20);
+        let plan = Plan { variant, must_measure: false, dispatch_time, tuned: None };
+        Some(GpuOpener::new(device.info, &plan, adapter))
+    }
+
+    #[test]
+    fn a_device_that_the_api_destroys_is_lost_and_opens_again() {
+        let Some(mut opener) = lavapipe("a_device_that_the_api_destroys_is_lost_and_opens_again") else { return };
+        let (device, queue) = opener.request().unwrap();
+        let doomed = device.clone();
+        let machine = Machine::new(device, queue, (opener.variant, &Shader::ALL), WORKGROUP, DEPTH).unwrap();
+        let pace = (opener.dispatch_time, Arc::clone(&opener.tuning));
+        let mut backend = GpuBackend::new(opener.info.clone(), machine, WORKGROUP, pace);
+        known_answers::run(&mut backend).unwrap();
+        doomed.destroy();
+        let question = known_answers::cases(&backend).swap_remove(0).batch;
+        let answer = backend.submit(question).and_then(|_| backend.collect(Duration::from_secs(20)));
+        assert!(matches!(answer, Err(DeviceError::Lost { .. })), "{answer:?}");
+        drop(backend);
+        let mut again = opener.open().unwrap();
+        known_answers::run(&mut *again).unwrap();
+    }
 
     fn chosen(vendor: u32, driver_info: &str) -> &'static str {
         variant_of(vendor, mesa_major(driver_info)).name()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cityseal_device::known_answers::Case;
 use cityseal_device::{Backend, CpuBackend, CpuOpener, DeviceInfo, DeviceKind, Opener};
 use cityseal_hash::HashKernel;
-use crossbeam::channel::{Receiver, Sender};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::builder::EngineBuilder;
 use crate::driver::{CheckTask, Driver, Event, TreesTask};
@@ -171,8 +171,8 @@ impl Crew {
     fn leave(self, timeout: Duration) {
         drop(self.alive);
         // Nobody sends: either all hands are gone, or the time is over.
-        let _all_gone_or_late = self.ended.recv_timeout(timeout);
-        for thread in self.threads.into_iter().filter(JoinHandle::is_finished) {
+        let are_gone = self.ended.recv_timeout(timeout) == Err(RecvTimeoutError::Disconnected);
+        for thread in self.threads.into_iter().filter(|thread| are_gone || thread.is_finished()) {
             // A worker catches its own panics; there is nothing left to be told here.
             drop(thread.join());
         }

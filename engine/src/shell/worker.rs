@@ -44,6 +44,8 @@ pub(super) fn spawn(
     let mut worker = Worker { control, number, opener, judge: HashKernel::detect() };
     Builder::new().name(name).spawn(move || {
         worker.run(backend);
+        // With its opener, which holds the driver: who waits for the end of the crew may end the process then.
+        drop(worker);
         drop(alive);
     })
 }

@@ -99,7 +99,8 @@ pub struct EngineArgs {
     /// Let a dispatch of a GPU take 5 ms (interactive), 20 ms (balanced) or 100 ms (throughput) (default: balanced).
     #[arg(long, value_name = "NAME", value_parser = values::profile)]
     pub profile: Option<Profile>,
-    /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs).
+    /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs); or on GPUs
+    /// with this variant of the shaders, such as wgsl-loaded-or (default: the fastest that is right).
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
     /// Work with this many CPU threads (default: all).
@@ -209,7 +210,7 @@ pub struct BenchArgs {
     /// Measure the rate by the size of the batches too.
     #[arg(long)]
     pub by_batch: bool,
-    /// Which devices work, and how (`--kernel all`: every kernel of this CPU).
+    /// Which devices work, and how (`--kernel all`: every kernel of this CPU, every variant of a GPU's shaders).
     #[command(flatten)]
     pub engine: EngineArgs,
 }

@@ -1,7 +1,14 @@
 //! What a processor's ports allow at best: the fewest cycles that a kernel's folded operations can take, where the ports
-//! of the machine are known. Of every other machine nothing is said.
+//! of the machine are known; and what a GPU's lanes allow, where `cargo xtask isa --report` has counted for it. Of every other
+//! machine nothing is said.
 
 use crate::args::BenchMode;
+
+/// What was counted for GPUs, with the bounds that follow: written by `cargo xtask isa --report`.
+const COUNTED: &str = include_str!("../../../bench-results/isa/README.md");
+
+/// Names that drivers give to devices of a name in that table.
+const ALSO_CALLED: [(&str, &str); 2] = [("H100 SXM", "H100 80GB HBM3"), ("A100 SXM", "A100-SXM4")];
 
 /// Lanes of the AVX-512 kernel.
 const LANES: f64 = 16.0;
@@ -36,6 +43,28 @@ pub(super) fn cycles_per_item(cpu_info: &str, kernel: &str, mode: BenchMode) -> 
     let operations = operations(mode).filter(|_| kernel == "avx512")?;
     let ports = KNOWN.iter().find(|ports| ports.are_of(cpu_info))?;
     Some(operations / LANES / ports.operations_per_cycle)
+}
+
+/// The most hashes a second that a GPU of this name can do, by the instructions that its compiler needs for one.
+pub(super) fn hashes_per_second(device: &str, mode: BenchMode) -> Option<f64> {
+    let column = match mode {
+        BenchMode::Search => 5,
+        BenchMode::SearchShared => 6,
+        BenchMode::Headers | BenchMode::Merkle | BenchMode::Verify | BenchMode::Service | BenchMode::Latency => {
+            return None;
+        }
+    };
+    let rows = COUNTED.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+    let row = { rows }.find(|cells| cells.len() > 6 && is_called(device, cells[1]))?;
+    Some(row[column].parse::<f64>().ok()? * 1e9)
+}
+
+/// Whether a device's name, as its driver tells it, is that of a GPU of the table: another model has a longer name.
+fn is_called(device: &str, name: &str) -> bool {
+    let also = ALSO_CALLED.iter().filter(|(known, _)| *known == name).map(|(_, also)| *also);
+    let is = |name: &str| device.split_once(name).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(" ("));
+    let is_board = |name: &str| device.contains(name);
+    !name.is_empty() && (is(name) || { also }.any(is_board))
 }
 
 /// For 16 items.
@@ -88,5 +117,26 @@ mod tests {
         assert_eq!(cycles_per_item(&older, "avx512", BenchMode::Search), None);
         assert_eq!(cycles_per_item(GRANITE_RAPIDS, "avx2", BenchMode::Search), None);
         assert_eq!(cycles_per_item(GRANITE_RAPIDS, "avx512", BenchMode::Verify), None);
+    }
+
+    #[test]
+    fn gpus_of_the_table_have_the_bound_that_was_counted_for_them_and_no_other_has_one() {
+        let bound = |device: &str| hashes_per_second(device, BenchMode::Search);
+        for device in [
+            "NVIDIA GeForce RTX 4090",
+            "AMD Radeon RX 7900 XTX (RADV NAVI31)",
+            "NVIDIA H100 80GB HBM3",
+            "NVIDIA A100-SXM4-40GB",
+            "NVIDIA GeForce RTX 3080",
+        ] {
+            let (one, shared) = (bound(device).unwrap(), hashes_per_second(device, BenchMode::SearchShared).unwrap());
+            assert!((1e9..2e10).contains(&one) && shared > one, "{device}: {one} and {shared}");
+        }
+        for device in
+            ["NVIDIA GeForce RTX 3080 Ti", "AMD Radeon RX 6800", "llvmpipe (LLVM 15.0.6, 256 bits)", "GPU", ""]
+        {
+            assert_eq!(bound(device), None, "{device}");
+        }
+        assert_eq!(hashes_per_second("NVIDIA GeForce RTX 4090", BenchMode::Headers), None);
     }
 }

@@ -25,6 +25,7 @@ mod stream;
 mod yardstick;
 
 use cityseal_device::{DeviceInfo, DeviceKind, Opener};
+use cityseal_engine::Engine;
 
 use crate::args::{BenchAction, BenchArgs, BenchMode};
 use crate::commands::selftest::openers;
@@ -42,7 +43,7 @@ use race::{Contestant, Figures, race};
 use stream::StreamRunner;
 use yardstick::Yardstick;
 
-/// `--kernel` with this name: each kernel of this CPU has its row.
+/// `--kernel` with this name: each kernel of this CPU has its row, and each variant of a GPU's shaders.
 const ALL_KERNELS: &str = "all";
 
 impl BenchMode {
@@ -87,7 +88,10 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     let selection = builder(&settings).select()?;
     selection.notes.iter().for_each(|note| context.output.note(note));
     let threads = args.sweep.as_ref().map_or_else(|| vec![selection.threads], |sweep| sweep.counts(selection.threads));
-    let openers = openers(selection, !all_kernels);
+    let mut openers = openers(selection, !all_kernels);
+    if all_kernels {
+        openers = with_all_variants(openers, &settings)?;
+    }
     let driver = openers.iter().find_map(|opener| opener.info().driver.clone());
     let bench = Bench::new(context, args, &settings, threads)?;
     let (rows, latencies) = bench.measure(openers)?;
@@ -103,11 +107,28 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     Ok(Ending::of_right(answers.all(|answers| answers == "right")))
 }
 
+/// Each GPU among them once for each variant of the shaders.
+fn with_all_variants(
+    mut openers: Vec<Box<dyn Opener>>,
+    settings: &Settings,
+) -> Result<Vec<Box<dyn Opener>>, CommandError> {
+    let is_cpu = |opener: &dyn Opener| opener.info().kind == DeviceKind::Cpu;
+    let has_gpu = openers.iter().any(|opener| !is_cpu(&**opener));
+    openers.retain(|opener| is_cpu(&**opener));
+    for variant in Engine::shader_variants().filter(|_| has_gpu) {
+        let given = Settings { kernel: Some(variant.to_owned()), ..settings.clone() };
+        openers.extend(builder(&given).select()?.devices.into_iter().filter(|opener| !is_cpu(&**opener)));
+    }
+    Ok(openers)
+}
+
 /// One run of `bench`: what all of its rows share.
 struct Bench<'a> {
     context: &'a Context,
     args: &'a BenchArgs,
     settings: &'a Settings,
+    /// All kernels and variants are measured, each in turn.
+    is_sweep: bool,
     /// Numbers of threads that the CPU is measured with, each in turn.
     threads: Vec<usize>,
     questions: Questions,
@@ -129,7 +150,9 @@ impl<'a> Bench<'a> {
         let chain = matches!(args.mode, BenchMode::Verify | BenchMode::Service)
             .then(|| ChainFile::make(args.seconds))
             .transpose()?;
-        Ok(Self { context, args, settings, threads, questions, chain, cpu_info: environment::cpu_info() })
+        let is_sweep = args.engine.kernel.as_deref() == Some(ALL_KERNELS);
+        let cpu_info = environment::cpu_info();
+        Ok(Self { context, args, settings, is_sweep, threads, questions, chain, cpu_info })
     }
 
     fn measure(&self, openers: Vec<Box<dyn Opener>>) -> Result<(Vec<BenchRow>, Vec<LatencyRow>), CommandError> {
@@ -181,7 +204,9 @@ impl<'a> Bench<'a> {
 
     /// Settings for an engine that has this device alone.
     fn engine_settings(&self, info: &DeviceInfo, threads: usize) -> Settings {
-        let kernel = (info.kind == DeviceKind::Cpu).then(|| info.kernel.clone());
+        // A GPU runs what suits it best, unless a variant was asked for or all are measured.
+        let is_named = info.kind == DeviceKind::Cpu || self.is_sweep;
+        let kernel = if is_named { Some(info.kernel.clone()) } else { self.settings.kernel.clone() };
         Settings { devices: vec![info.id.clone()], kernel, threads: Some(threads), ..self.settings.clone() }
     }
 
@@ -201,6 +226,9 @@ impl<'a> Bench<'a> {
         let cycles = bound::cycles_per_item(&self.cpu_info, &info.kernel, self.args.mode).filter(|_| is_cpu);
         if let (Some(clock_hz), Some(cycles)) = (row.clock_hz, cycles) {
             row.versus.insert("port_bound".into(), row.median * cycles / (clock_hz * threads as f64));
+        }
+        if let Some(bound) = bound::hashes_per_second(&info.name, self.args.mode) {
+            row.versus.insert("isa_bound".into(), row.median / bound);
         }
         Ok(row)
     }

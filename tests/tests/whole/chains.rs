@@ -1,5 +1,7 @@
 //! Whole real chains through the binary, on every worker: valid, and with one and the same JSON.
 
+use cityseal_engine::chain::{BlockHeader, Network, Parameters};
+use cityseal_engine::{Engine, VerifyRequest};
 use cityseal_tests::data::{data_bytes, data_file};
 use cityseal_tests::easy_chain::{easy_chain, packed};
 use cityseal_tests::folder::Folder;
@@ -88,11 +90,36 @@ fn a_late_part_of_mainnet_ends_with_the_recorded_work(worker: Worker, test: &str
     let (header, work) = edge(&csv, 826_559);
     let words = [&*file, "--start-height", "822528", "--start-work", &work_before];
     let answer = demand_valid(worker, |worker| verify(worker, &words), 4_032, 826_559);
-    let wire = cityseal_engine::chain::BlockHeader::from_hex(&header).unwrap();
+    let wire = BlockHeader::from_hex(&header).unwrap();
     assert_eq!(answer["tip"]["chain_work"], work);
     assert_eq!(answer["tip"]["hash"], wire.hash().to_display_hex());
 }
 on_every_worker!(a_late_part_of_mainnet_ends_with_the_recorded_work);
+
+/// Each edge of a period by itself: of what needs more history nothing is judged, and that is said.
+fn every_edge_of_a_period_is_judged_as_the_portable_kernel_judges_it(worker: Worker, test: &str) {
+    let Some(csv) = data_bytes(test, "headers/mainnet_period_edges_0_832608.csv") else { return };
+    let (Some(engine), Some(reference)) = (worker.engine(test), REFERENCE.engine(test)) else { return };
+    let csv = String::from_utf8(csv).unwrap();
+    let rows: Vec<(u64, BlockHeader)> = csv.lines().skip(1).map(edge_of).collect();
+    assert!(rows.len() > 800, "{} rows", rows.len());
+    for (height, header) in rows {
+        let verify = |engine: &Engine| {
+            let request = VerifyRequest::new(Parameters::of(Network::Mainnet)).start_height(height).now(u64::MAX / 2);
+            engine.verify(request, &header.to_wire()[..], |_| {}).unwrap()
+        };
+        let [found, expected] = [&engine, &reference].map(verify);
+        assert_eq!((found.verdict, found.count, found.tip), (expected.verdict, 1, expected.tip), "height {height}");
+        assert_eq!(found.not_checked, expected.not_checked, "height {height}");
+    }
+}
+on_every_worker!(every_edge_of_a_period_is_judged_as_the_portable_kernel_judges_it);
+
+fn edge_of(row: &str) -> (u64, BlockHeader) {
+    let mut cells = row.split(',');
+    let height = cells.next().unwrap().parse().unwrap();
+    (height, BlockHeader::from_hex(cells.next().unwrap()).unwrap())
+}
 
 fn a_broken_link_is_the_same_fault_in_every_notation(worker: Worker, _test: &str) {
     let mut chain = easy_chain(300);

@@ -1,9 +1,11 @@
-//! The whole on real input, on every kernel and on lavapipe: real chains, random damage to them, known nonce scans.
+//! The whole on real input, on every kernel, on lavapipe and on both together: real chains, random damage to them,
+//! known nonce scans. And a GPU that does nothing, let in on purpose.
 
 #![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
 
 mod chains;
 mod flips;
+mod noop;
 mod scans;
 
 use cityseal_tests::program::Program;

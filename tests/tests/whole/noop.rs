@@ -1,0 +1,150 @@
+//! A GPU that does nothing, let in past its self-test: its jobs end right all the same, and it is found out.
+//!
+//! `CITYSEAL_NOOP_GPU` holds the command prefix under which it is seen; the test runs itself under it.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cityseal_engine::chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
+use cityseal_engine::device::known_answers;
+use cityseal_engine::device::{
+    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Ticket,
+};
+use cityseal_engine::hash::HashKernel;
+use cityseal_engine::{Engine, EnginePolicy, SealJob, SealOutcome};
+use cityseal_tests::skip::{Resource, skip};
+
+/// Set where the test runs under the prefix.
+const INSIDE: &str = "CITYSEAL_NOOP_GPU_INSIDE";
+const NONCES: u32 = 400_000;
+
+#[test]
+fn a_gpu_that_does_nothing_and_was_let_in_spoils_no_job_and_is_found_out() {
+    if std::env::var_os(INSIDE).is_some() {
+        work_with_the_gpu_that_does_nothing();
+        return;
+    }
+    let test = "noop::a_gpu_that_does_nothing_and_was_let_in_spoils_no_job_and_is_found_out";
+    let Ok(prefix) = std::env::var("CITYSEAL_NOOP_GPU") else {
+        skip(test, Resource::NoopGpu, "CITYSEAL_NOOP_GPU is not set");
+        return;
+    };
+    // `env` takes settings and a command, so that the prefix may begin with either.
+    let output = Command::new("env")
+        .args(prefix.split_whitespace())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{errors}");
+}
+
+/// About one hash in 4,096 is a seal.
+fn job() -> SealJob {
+    let target = Target::from_display_hex(&format!("000f{}", "f".repeat(60))).unwrap();
+    let header = *Parameters::of(Network::Mainnet).genesis();
+    let nonces = NonceSpan::new(0, NONCES - 1).unwrap();
+    SealJob::new(SealTemplate::builder(header).nonces(nonces).target(target).build().unwrap()).all(true)
+}
+
+fn work_with_the_gpu_that_does_nothing() {
+    let cpu = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let honest = cpu.seal(job());
+    assert!(honest.seals.len() > 50);
+    let forced = ForcedIn { inner: the_gpu(), worked: Arc::default() };
+    let (id, worked) = (forced.info().id.clone(), Arc::clone(&forced.worked));
+    let policy = EnginePolicy {
+        batch_hashes_first: 1_000,
+        cpu_batch_time: Duration::from_micros(100),
+        // Longer than the test: what it does not do at once it does not do by trying again.
+        reopen_first: Duration::from_hours(1),
+        quarantine_first: Duration::from_hours(1),
+        ..EnginePolicy::default()
+    };
+    let builder = Engine::builder().gpu(false).threads(Some(1)).policy(policy);
+    let engine = builder.devices(vec!["cpu".to_owned(), id.clone()]).add_device(Box::new(forced)).build().unwrap();
+    // The CPU may be done before the other has begun.
+    while worked.load(Ordering::SeqCst) == 0 {
+        demand_whole(&engine, &honest.seals);
+    }
+    demand_whole(&engine, &honest.seals);
+    let status = engine.devices().into_iter().find(|device| device.info.id == id).unwrap();
+    assert!(["reopening", "quarantined"].contains(&status.state.name()), "{status:?}");
+    assert!(status.state.reason().unwrap().contains("incomplete"), "{status:?}");
+    assert_eq!(status.hashes, 0);
+}
+
+/// All seals, no other, every nonce searched once, and none of them by the GPU.
+fn demand_whole(engine: &Engine, seals: &[cityseal_engine::chain::Seal]) {
+    let report = engine.seal(job());
+    assert_eq!((&report.outcome, report.hashes), (&SealOutcome::Sealed, u128::from(NONCES)));
+    assert_eq!(report.seals, seals);
+    let mut next = 0;
+    for span in &report.coverage {
+        assert_eq!((span.nonce_first, span.device.as_str()), (next, "cpu"), "{:?}", report.coverage);
+        next = span.nonce_last + 1;
+    }
+    assert_eq!(next, NONCES);
+}
+
+fn the_gpu() -> Box<dyn Opener> {
+    let found = Engine::builder().devices(vec!["gpu".to_owned()]).select().expect("a GPU is visible");
+    found.devices.into_iter().find(|opener| opener.info().kind == DeviceKind::Gpu).expect("a GPU is visible")
+}
+
+/// Opens a device whose self-test is answered by the CPU, and everything behind it by the device.
+struct ForcedIn {
+    inner: Box<dyn Opener>,
+    /// Batches that the device itself was given.
+    worked: Arc<AtomicU64>,
+}
+
+impl Opener for ForcedIn {
+    fn info(&self) -> &DeviceInfo {
+        self.inner.info()
+    }
+
+    fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
+        let inner = self.inner.open()?;
+        let spared = known_answers::cases(&*inner).len();
+        let twin = CpuBackend::new(HashKernel::portable());
+        Ok(Box::new(Forced { inner, twin, spared, by_twin: false, worked: Arc::clone(&self.worked) }))
+    }
+}
+
+struct Forced {
+    inner: Box<dyn Backend>,
+    twin: CpuBackend,
+    /// Questions of the self-test that are still to come; they come one at a time.
+    spared: usize,
+    by_twin: bool,
+    worked: Arc<AtomicU64>,
+}
+
+impl Backend for Forced {
+    fn info(&self) -> &DeviceInfo {
+        self.inner.info()
+    }
+
+    fn depth(&self) -> usize {
+        self.inner.depth()
+    }
+
+    fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
+        self.by_twin = self.spared > 0;
+        self.spared = self.spared.saturating_sub(1);
+        if self.by_twin {
+            return self.twin.submit(batch);
+        }
+        self.worked.fetch_add(1, Ordering::SeqCst);
+        self.inner.submit(batch)
+    }
+
+    fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError> {
+        if self.by_twin { self.twin.collect(timeout) } else { self.inner.collect(timeout) }
+    }
+}
