@@ -243,14 +243,17 @@ struct Changing {
     before: Vec<u8>,
     after: Vec<u8>,
     reads_left: std::sync::atomic::AtomicUsize,
+    /// Whether anybody was given bytes that differ.
+    showed_the_change: std::sync::atomic::AtomicBool,
 }
 
 impl ReadAt for Changing {
     fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
         use std::sync::atomic::Ordering::SeqCst;
         let left = self.reads_left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
-        let bytes = if left.is_ok() { &self.before } else { &self.after };
-        room.copy_from_slice(&bytes[offset as usize..][..room.len()]);
+        let [before, after] = [&self.before, &self.after].map(|bytes| &bytes[offset as usize..][..room.len()]);
+        room.copy_from_slice(if left.is_ok() { before } else { after });
+        self.showed_the_change.fetch_or(room != before, SeqCst);
         Ok(())
     }
 }
@@ -267,19 +270,27 @@ fn a_file_that_changes_while_it_is_read_is_never_valid() {
         last = sealed(BlockHeader { prev_block_hash: last.hash(), time: last.time + 61, ..last }, &engine);
         after[height * 80..][..80].copy_from_slice(&last.to_wire());
     }
+    let mut showed_the_change = 0;
     for reads_left in 0..12 {
-        let file: Arc<dyn ReadAt> =
-            Arc::new(Changing { before: before.clone(), after: after.clone(), reads_left: reads_left.into() });
+        let changing = Arc::new(Changing {
+            before: before.clone(),
+            after: after.clone(),
+            reads_left: reads_left.into(),
+            showed_the_change: false.into(),
+        });
+        let file: Arc<dyn ReadAt> = Arc::<Changing>::clone(&changing);
         let mut verifier = engine.verifier(request()).unwrap();
         let (mut from, len) = (0, before.len() as u64);
         while from < len {
             from += verifier.take_from_file(&file, from, len - from).unwrap();
         }
         let report = verifier.finish(None);
-        // Bytes that were all read before or all after are a chain or break a link; a mixture is neither.
-        let seen_whole = reads_left >= 6;
-        assert!(seen_whole || report.verdict != Verdict::Valid, "{reads_left}: {report:?}");
+        // Whoever was shown nothing of the change has seen the chain; all of it breaks a link, and a mixture is no chain.
+        let has_changed = changing.showed_the_change.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(!has_changed || report.verdict != Verdict::Valid, "{reads_left}: {report:?}");
+        showed_the_change += usize::from(has_changed);
     }
+    assert!((1..12).contains(&showed_the_change), "{showed_the_change} of 12");
 }
 
 #[test]

@@ -70,12 +70,13 @@ impl<'a> Writer<'a> {
             ".address_size 64",
             ".const .align 16 .b8 fixed[32];",
             &format!(".const .align 16 .b8 midstates[{}];", 8 * MIDSTATE_BYTES),
-            ".visible .entry search(.param .u32 w3, .param .u32 nonces, .param .u32 mask, .param .u32 midstates_used, \
-             .param .u64 results) {",
-            ".reg .u32 %v<8192>; .reg .u32 %nonce, %nonces, %w3, %mask, %m, %midstate_count, %low, %slot, %lane;",
+            ".visible .entry search(.param .u32 w3, .param .u32 nonces, .param .u32 mask, .param .u32 planted, \
+             .param .u32 midstates_used, .param .u64 results) {",
+            ".reg .u32 %v<8192>; .reg .u32 %nonce, %nonces, %w3, %mask, %planted, %m, %midstate_count, %low, %slot, %lane;",
             ".reg .u64 %mid, %results, %at; .reg .pred %hit, %more;",
             "ld.param.u32 %nonces, [nonces];",
             "ld.param.u32 %mask, [mask];",
+            "ld.param.u32 %planted, [planted];",
             "ld.param.u32 %midstate_count, [midstates_used];",
             "ld.param.u64 %results, [results];",
             "cvta.to.global.u64 %results, %results;",
@@ -95,6 +96,8 @@ impl<'a> Writer<'a> {
         self.lines(&[
             &format!("and.b32 %low, {word}, %mask;"),
             "setp.ne.u32 %hit, %low, 0;",
+            // What is planted passes too.
+            &format!("setp.ne.and.u32 %hit, {word}, %planted, %hit;"),
             "@%hit bra.uni MISSED;",
             "atom.global.add.u32 %slot, [%results], 1;",
             "mad.wide.u32 %at, %slot, 12, %results;",
