@@ -114,10 +114,10 @@ fn mesa_major(driver_info: &str) -> Option<u32> {
 
 const fn variant_of(vendor: u32, mesa: Option<u32>) -> Variant {
     match (vendor, mesa) {
-        // RADV of Mesa 26 counts 2,559 instructions a nonce with exclusive ors and 2,676 with ors on RDNA 3; that of Mesa 25
-        // counts 2,908 and 2,795.
+        // RADV of Mesa 26 counts 2,560 instructions a nonce with exclusive ors and 2,677 with ors on RDNA 3; that of Mesa 25
+        // counts 2,909 and 2,796.
         (AMD, Some(26..)) => Variant { rotate: Rotate::Loaded, choose: Choose::Xor },
-        // NVK counts 2,461 with ors and 2,575 with exclusive ors.
+        // NVK counts 2,463 with ors and 2,577 with exclusive ors.
         (AMD | NVIDIA, Some(_)) => Variant { rotate: Rotate::Loaded, choose: Choose::Or },
         _ => Variant { rotate: Rotate::Constant, choose: Choose::Xor },
     }
