@@ -237,7 +237,19 @@ impl EngineBuilder {
             };
             found.look_for_gpus(options, self.memory.as_deref());
         }
-        found.choose(&self.names, threads, kernel)
+        let selection = found.choose(&self.names, threads, kernel)?;
+        // Who only asked for an engine without GPUs has nothing to run it on, and is told nothing.
+        let wants_gpu = !self.no_gpu || !self.names.is_empty();
+        match variant.filter(|_| wants_gpu) {
+            Some(variant) if selection.devices.iter().all(|opener| opener.info().kind == DeviceKind::Cpu) => {
+                Err(BuildError::UnknownKernel {
+                    name: variant.name().to_owned(),
+                    reason: "it is a variant of the shaders, and no GPU is chosen".to_owned(),
+                    known: cpu_kernels(),
+                })
+            }
+            _ => Ok(selection),
+        }
     }
 
     /// Finds, opens and self-tests devices, and starts their workers.
@@ -306,8 +318,12 @@ fn choose_kernel(name: Option<&str>) -> Result<HashKernel, BuildError> {
     HashKernel::by_name(name).map_err(|error| BuildError::UnknownKernel {
         name: name.to_owned(),
         reason: error.to_string(),
-        known: HashKernel::all_available().iter().map(|kernel| kernel.name().to_owned()).collect(),
+        known: cpu_kernels(),
     })
+}
+
+fn cpu_kernels() -> Vec<String> {
+    HashKernel::all_available().iter().map(|kernel| kernel.name().to_owned()).collect()
 }
 
 fn choose_threads(threads: Option<usize>) -> Result<usize, BuildError> {

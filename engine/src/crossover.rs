@@ -55,6 +55,11 @@ impl Cost {
         Self { fixed_ns: (fixed_s * 1e9).round() as u64, item_fs: ((item_s * FS_PER_S).round() as u64).max(1) }
     }
 
+    /// Whether a device can have such a cost: no more than 10^12 items a second, and less than a minute for an empty batch.
+    pub fn is_plausible(self) -> bool {
+        self.item_fs >= 1_000 && self.fixed_ns <= 60_000_000_000
+    }
+
     /// What `items` cost in one batch, in femtoseconds.
     pub fn of(self, items: u64) -> u128 {
         u128::from(self.fixed_ns) * FS_PER_NS + u128::from(items) * u128::from(self.item_fs)

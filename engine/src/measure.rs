@@ -134,6 +134,10 @@ fn measure_kind(
         return Ok(Some(Cost::of_two((0, 0.0), (SMALL, small.as_secs_f64()))));
     }
     let large = fastest(&mut ask, items, took, ends)?;
+    if large <= small {
+        // Something else took the small one's time: nothing follows from the two.
+        return Ok(None);
+    }
     Ok(Some(Cost::of_two((SMALL, small.as_secs_f64()), (items, large.as_secs_f64()))))
 }
 
@@ -188,8 +192,8 @@ mod tests {
         let questions = Questions::new(HashKernel::detect());
         let costs = measure(&mut CpuBackend::new(HashKernel::detect()), &questions).unwrap();
         for kind in WorkKind::ALL {
-            let cost = costs.of(kind).unwrap();
-            assert!(cost.item_fs > 100_000, "{kind:?} in less than 0.1 ns: {cost:?}");
+            // A machine that does something else meanwhile may leave one out.
+            assert!(costs.of(kind).is_none_or(Cost::is_plausible), "{kind:?}: {costs:?}");
         }
     }
 

@@ -45,7 +45,10 @@ fn parse(line: &str) -> Option<Kept> {
     };
     let own = |word: &str| word.to_owned();
     let tuned = pair(tuned, |dispatch_nonces, rate_hz| Tuned { dispatch_nonces, rate_hz })?.0;
-    let cost = |word: &str| pair(word, |fixed_ns, item_fs| Cost { fixed_ns, item_fs });
+    let cost = |word: &str| {
+        let Measured(cost) = pair(word, |fixed_ns, item_fs| Cost { fixed_ns, item_fs })?;
+        Some(Measured(cost.filter(|cost| cost.is_plausible())))
+    };
     Some(Kept {
         remembered: Remembered {
             device: own(device),

@@ -206,7 +206,11 @@ fn chains_get_the_honest_verdict_whatever_is_injected() {
     let [valid, fault] = [&headers, &broken].map(|chain| twin.verify(request(), &chain[..], |_| {}).unwrap());
     assert!(matches!((&valid.verdict, &fault.verdict), (Verdict::Valid, Verdict::Fault(_))));
     let mut injected_in_all = 0;
-    for seed in 0..30 {
+    // Who takes a segment is a race: as many rounds as it takes until enough has happened.
+    for seed in 0.. {
+        if injected_in_all > 100 {
+            break;
+        }
         for injected in [Fault::BitFlip { seed }, Fault::Loss, Fault::Hang, Fault::WrongHashes, Fault::Zeros] {
             let when = When::OneIn { batches: 5, seed };
             let device = stand_in("stand-in", when, injected);
@@ -221,5 +225,4 @@ fn chains_get_the_honest_verdict_whatever_is_injected() {
             injected_in_all += counter.total();
         }
     }
-    assert!(injected_in_all > 100, "{injected_in_all} faults prove little");
 }

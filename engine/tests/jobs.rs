@@ -138,6 +138,9 @@ fn the_name_of_a_shader_s_variant_is_meant_for_gpus_and_leaves_the_cpu_its_best_
         let built = Engine::builder().gpu(false).kernel(Some(variant.to_owned())).build().unwrap();
         assert_eq!(built.devices()[0].info.kernel, best, "{variant}");
     }
+    let cpu = Engine::builder().gpu(false).devices(vec!["cpu".to_owned()]);
+    let nowhere = cpu.kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
+    assert!(nowhere.to_string().contains("no GPU is chosen"), "{nowhere}");
     let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-of-nobody".to_owned())).build().unwrap_err();
     assert!(unknown.to_string().contains("kernel 'wgsl-of-nobody' cannot be used"), "{unknown}");
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use cityseal_device::DeviceInfo;
 use nvml_wrapper::Nvml;
@@ -29,9 +30,10 @@ fn memory_of_amd(devices: &Path, address: &str) -> Option<u64> {
     fs::read_to_string(devices.join(address).join("mem_info_vram_total")).ok()?.trim().parse().ok()
 }
 
-/// Loads the driver's library where there is one; nothing of it is needed to build.
+/// Loads the driver's library where there is one, once; nothing of it is needed to build.
 fn memory_of_nvidia(address: &str) -> Option<u64> {
-    let nvml = Nvml::init().ok()?;
+    static LIBRARY: LazyLock<Option<Nvml>> = LazyLock::new(|| Nvml::init().ok());
+    let nvml = LIBRARY.as_ref()?;
     let board = nvml.device_by_pci_bus_id(address).ok()?;
     board.memory_info().ok().map(|memory| memory.total)
 }

@@ -150,18 +150,11 @@ impl Job {
     }
 
     /// The search of a lease; with a canary planted in it, where its number is given.
-    pub(crate) fn search_work(
-        &self,
-        lease: &Lease,
-        hits_max: usize,
-        canary: Option<u64>,
-        policy: &EnginePolicy,
-    ) -> Work {
+    pub(crate) fn search_work(&self, lease: &Lease, hits_max: usize, canary: Option<u64>) -> Work {
         let region = *lease.region();
         let midstates = self.template.midstates(region.extranonce, region.versions);
         let tail = self.template.tail(region.extranonce, region.time);
         let nonces = NonceRange::new(region.nonces.first(), region.nonces.last()).expect("a span is never empty");
-        let hits_max = hits_max.min(policy.hits_max);
         let mut batch = SearchBatch::new(midstates, tail, nonces, self.template.top_word_max(), hits_max);
         if let Some(number) = canary {
             batch = batch.with_planted(plant(&self.template, &region, number));
@@ -233,10 +226,9 @@ impl Job {
         }
     }
 
-    /// Whether a worker will be lent nothing more as things stand, and what it holds waits for its canary.
-    pub(crate) fn waits_for(&self, worker: usize, policy: &EnginePolicy) -> bool {
-        let is_for_it = |(&owner, claim): (&usize, &Lease)| owner == worker || is_worth_halving(claim, policy);
-        self.held.contains_key(&worker) && self.book.is_drained() && !self.claims.iter().any(is_for_it)
+    /// Whether a worker has searched something that waits for its canary.
+    pub(crate) fn is_held_by(&self, worker: usize) -> bool {
+        self.held.contains_key(&worker)
     }
 
     /// How the job ends, where it does.

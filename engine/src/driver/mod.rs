@@ -278,7 +278,9 @@ impl Driver {
 
     /// Trees were hashed and judged.
     pub(crate) fn hashed_trees(&mut self, worker: usize, seq: Seq, now: Instant) {
-        self.workers[worker].take(seq, now);
+        if self.workers[worker].take(seq, now).is_some() {
+            self.workers[worker].worked();
+        }
     }
 
     /// Nothing could be hashed of a piece of work.
@@ -321,15 +323,20 @@ impl Driver {
 
     fn pick(&mut self, worker: usize) -> Option<(InFlight, Work)> {
         if self.canary_is_due(worker) {
-            self.workers[worker].since_canary = 0;
-            return Some((InFlight::Canary, Work::Canary(Arc::clone(&self.canary))));
+            return Some(self.pick_canary(worker));
         }
         let first = self.workers[worker].next_turn();
-        (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
+        let found = (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
             0 => self.pick_check(worker),
             1 => self.pick_search(worker),
             _ => self.pick_trees(worker),
-        })
+        });
+        found.or_else(|| self.must_sing_before_it_sleeps(worker).then(|| self.pick_canary(worker)))
+    }
+
+    fn pick_canary(&mut self, worker: usize) -> (InFlight, Work) {
+        self.workers[worker].since_canary = 0;
+        (InFlight::Canary, Work::Canary(Arc::clone(&self.canary)))
     }
 
     fn pick_trees(&mut self, worker: usize) -> Option<(InFlight, Work)> {
@@ -344,12 +351,21 @@ impl Driver {
         if !self.is_worth_a_segment(worker) {
             return None;
         }
-        if !self.is_worth_checking_with(worker) && !self.workers[worker].is_passed_over_for_long() {
+        if self.may_be_passed_over(worker)
+            && !self.is_worth_checking_with(worker)
+            && !self.workers[worker].is_passed_over_for_long()
+        {
             return None;
         }
         // Segments of a chain whose verdict stands are of no use to anybody.
         let task = std::iter::from_fn(|| self.checks.pop_front()).find(CheckTask::is_wanted)?;
         Some((InFlight::Check(task.clone()), Work::Check(task)))
+    }
+
+    /// The CPU takes what a weighed device may decline: somebody must.
+    fn may_be_passed_over(&self, worker: usize) -> bool {
+        let is_cpu = self.devices[self.workers[worker].device].is_trusted();
+        !(is_cpu && self.serving().any(|other| self.devices[other.device].worth.is_some()))
     }
 
     /// A device that hashes headers much slower than the best one would only hold up the chain behind it. Workers of one
@@ -374,11 +390,10 @@ impl Driver {
     /// The job that has had the least of its share, and has something open.
     fn pick_search(&mut self, worker: usize) -> Option<(InFlight, Work)> {
         let state = &self.workers[worker];
-        let wanted = Wanted {
-            batch: state.batch_hashes(&self.policy),
-            claim: state.claim_hashes(&self.policy),
-            limits: self.devices[state.device].info.limits,
-        };
+        let mut limits = self.devices[state.device].info.limits;
+        limits.hits_max = limits.hits_max.min(self.policy.hits_max);
+        let (batch, claim) = (state.batch_hashes(&self.policy), state.claim_hashes(&self.policy));
+        let wanted = Wanted { batch, claim, limits };
         let mut order: Vec<(f64, u64)> = self.jobs.iter().map(|(&id, job)| (job.served(), id)).collect();
         order.sort_by(|one, two| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1)));
         let (id, lease) = order.into_iter().find_map(|(_, id)| {
@@ -386,7 +401,7 @@ impl Driver {
             Some((id, self.jobs.get_mut(&id).filter(|_| is_worth)?.lend(worker, wanted, &self.policy)?))
         })?;
         let canary = (!self.devices[self.workers[worker].device].is_trusted()).then_some(self.seq);
-        let work = self.jobs.get_mut(&id)?.search_work(&lease, wanted.limits.hits_max, canary, &self.policy);
+        let work = self.jobs.get_mut(&id)?.search_work(&lease, wanted.limits.hits_max, canary);
         self.workers[worker].since_canary += 1;
         Some((InFlight::Search { job: id, lease }, work))
     }

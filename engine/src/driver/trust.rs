@@ -62,16 +62,26 @@ impl Driver {
         self.events.push(Event::Wake);
     }
 
-    /// A device that is not trusted is asked a known question now and then, and once more before a job ends on its word.
+    /// A device that is not trusted is asked a known question now and then.
     pub(super) fn canary_is_due(&self, worker: usize) -> bool {
+        let every = if self.devices[self.workers[worker].device].is_on_probation() {
+            CANARY_EVERY_ON_PROBATION
+        } else {
+            self.policy.canary_every
+        };
+        self.may_sing(worker) && self.workers[worker].since_canary >= every
+    }
+
+    /// Whoever finds nothing to do is asked a known question before it sleeps, where a job waits for it: a job may end on its
+    /// word, and nobody would wake it for that.
+    pub(super) fn must_sing_before_it_sleeps(&self, worker: usize) -> bool {
+        let holds = self.jobs.values().any(|job| job.is_held_by(worker));
+        holds && self.may_sing(worker) && !self.workers[worker].is_searching()
+    }
+
+    fn may_sing(&self, worker: usize) -> bool {
         let state = &self.workers[worker];
-        let device = &self.devices[state.device];
-        if device.is_trusted() || state.has_canary_in_flight() {
-            return false;
-        }
-        let every = if device.is_on_probation() { CANARY_EVERY_ON_PROBATION } else { self.policy.canary_every };
-        state.since_canary >= every
-            || self.jobs.values().any(|job| job.waits_for(worker, &self.policy) && !state.is_searching())
+        !self.devices[state.device].is_trusted() && !state.has_canary_in_flight()
     }
 
     fn workers_of(&self, device: usize) -> Vec<usize> {

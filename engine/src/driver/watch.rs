@@ -8,15 +8,29 @@ use super::{Driver, Event, Job, Standing};
 use crate::{DeviceState, SealOutcome};
 
 impl Driver {
-    /// Ends the jobs whose deadline has passed, and takes back what stuck workers hold.
+    /// Ends the jobs whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) {
         let late: Vec<u64> = self.jobs.iter().filter(|(_, job)| job.is_late(now)).map(|(&id, _)| id).collect();
         late.into_iter().for_each(|id| self.end_job(id, SealOutcome::Expired, now));
+    }
+
+    /// Takes back what stuck workers hold.
+    pub(crate) fn take_back(&mut self, now: Instant) {
         let stuck: Vec<usize> = self.watched().filter(|&(_, until)| until <= now).map(|(worker, _)| worker).collect();
         stuck.into_iter().for_each(|worker| self.is_stuck(worker, now));
     }
 
-    /// When [`Self::expire`] must be asked next: the earliest deadline, of a job or of a silent worker.
+    /// The whole process stood still, and no worker's silence is its own: they are watched anew from now on.
+    pub(crate) fn stood_still(&mut self, now: Instant) {
+        self.workers.iter_mut().for_each(|worker| worker.is_watched_anew(now));
+    }
+
+    /// A worker is about to read a file for its device.
+    pub(crate) fn reads(&mut self, worker: usize) {
+        self.workers[worker].reads();
+    }
+
+    /// When [`Self::expire`] and [`Self::take_back`] must be asked next: the earliest deadline, of a job or of a silent worker.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let of_workers = self.watched().map(|(_, until)| until);
         self.jobs.values().filter_map(Job::deadline).chain(of_workers).min()

@@ -89,9 +89,19 @@ impl Worker {
         begins
     }
 
+    /// It reads a file now, for as long as that takes, and nobody is to blame.
+    pub(crate) const fn reads(&mut self) {
+        self.silent_since = None;
+    }
+
     /// Its device has work since now, unless it had before.
     pub(crate) fn watch_from(&mut self, now: Instant) {
         self.silent_since.get_or_insert(now);
+    }
+
+    /// Its silence begins now, where it is silent at all.
+    pub(crate) fn is_watched_anew(&mut self, now: Instant) {
+        self.silent_since = self.silent_since.map(|_| now);
     }
 
     pub(crate) const fn silent_since(&self) -> Option<Instant> {
@@ -166,6 +176,11 @@ impl Worker {
     /// How much of a job it claims at once; no more than a batch before its rate is known.
     pub(crate) fn claim_hashes(&self, policy: &EnginePolicy) -> u64 {
         self.search_rate.map_or(0, |rate| (rate * policy.claim_time.as_secs_f64()) as u64)
+    }
+
+    /// It did something right: the failures before it are no row any more.
+    pub(crate) const fn worked(&mut self) {
+        self.failures = 0;
     }
 
     /// Counts a failure; returns how many there were in a row.

@@ -3,11 +3,14 @@
 
 use std::sync::PoisonError;
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
 
 use super::Control;
+
+/// Who wakes so much later than it wanted to has stood still with the whole process, stopped or suspended.
+const OVERSLEPT: Duration = Duration::from_millis(250);
 
 pub(super) fn spawn(control: Control, alive: Sender<()>) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("cityseal-watch".to_owned()).spawn(move || {
@@ -18,9 +21,14 @@ pub(super) fn spawn(control: Control, alive: Sender<()>) -> std::io::Result<Join
 
 fn watch(control: &Control) {
     let mut driver = control.lock();
+    let mut wanted_to_wake: Option<Instant> = None;
     while !driver.is_stopped() {
         let now = Instant::now();
+        if wanted_to_wake.is_some_and(|wanted| now.saturating_duration_since(wanted) > OVERSLEPT) {
+            driver.stood_still(now);
+        }
         driver.expire(now);
+        driver.take_back(now);
         let events = driver.take_events();
         if !events.is_empty() {
             drop(driver);
@@ -29,7 +37,8 @@ fn watch(control: &Control) {
             continue;
         }
         let condition = &control.0.watch;
-        driver = match driver.next_deadline() {
+        wanted_to_wake = driver.next_deadline();
+        driver = match wanted_to_wake {
             None => condition.wait(driver).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
                 let left = deadline.saturating_duration_since(now);

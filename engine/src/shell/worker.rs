@@ -93,16 +93,20 @@ impl Worker {
         loop {
             while flights.len() < backend.depth() {
                 let Some(assignment) = self.next(flights.is_empty()) else { break };
+                let must_read = is_watched && matches!(assignment.work, Work::Check(_));
+                if must_read {
+                    self.control.with(|driver| driver.reads(self.number));
+                }
                 let Some(batch) = assignment.work.batch() else {
                     self.control.with(|driver| driver.dropped(self.number, assignment.seq, Instant::now()));
                     continue;
                 };
                 // Not before: a batch may have been read from a slow file.
-                if flights.is_empty() {
+                if flights.is_empty() || must_read {
                     waiting_since = Instant::now();
-                    if is_watched && matches!(assignment.work, Work::Check(_)) {
-                        self.control.with(|driver| driver.submitted(self.number, waiting_since));
-                    }
+                }
+                if must_read {
+                    self.control.with(|driver| driver.submitted(self.number, waiting_since));
                 }
                 match backend.submit(batch) {
                     Ok(ticket) => flights.push_back(Flight { ticket, assignment }),

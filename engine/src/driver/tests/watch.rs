@@ -13,9 +13,9 @@ fn what_a_stuck_worker_holds_is_lent_again_and_not_a_moment_sooner() {
     let _stuck = play.take(GPU).unwrap();
     let late = play.now + bears(&play);
     assert_eq!(play.driver.next_deadline(), Some(late));
-    play.driver.expire(late.checked_sub(Duration::from_nanos(1)).unwrap());
+    play.driver.take_back(late.checked_sub(Duration::from_nanos(1)).unwrap());
     assert_eq!(play.driver.statuses()[GPU].state.name(), "ready");
-    play.driver.expire(late);
+    play.driver.take_back(late);
     assert_eq!(play.driver.statuses()[GPU].state.name(), "hung");
     assert_eq!(play.driver.next_deadline(), None);
     play.work_off(CPU);
@@ -29,7 +29,7 @@ fn a_worker_that_comes_back_serves_again_and_its_old_answer_is_nobody_s() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let late = play.take(GPU).unwrap();
-    play.driver.expire(play.now + bears(&play));
+    play.driver.take_back(play.now + bears(&play));
     play.answer(GPU, late);
     assert_eq!(play.driver.statuses()[GPU].hashes, 0);
     let next = play.take(GPU).unwrap();
@@ -61,9 +61,33 @@ fn a_job_fails_rather_than_wait_for_the_only_worker_that_is_stuck() {
     play.driver.lied(CPU, &Caught::Canary, play.now);
     play.submit(SealJob::new(impossible()));
     let _stuck = play.take(GPU).unwrap();
-    play.driver.expire(play.now + bears(&play));
+    play.driver.take_back(play.now + bears(&play));
     let SealOutcome::Failed { reason: SealFailure::NoDevice { reason } } = play.end().unwrap().outcome else {
         panic!()
     };
     assert!(reason.contains("silent"), "{reason}");
+}
+
+#[test]
+fn a_process_that_stood_still_blames_nobody() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    let _lent = play.take(GPU).unwrap();
+    let later = play.now + Duration::from_hours(1);
+    play.driver.stood_still(later);
+    play.driver.take_back(later);
+    assert_eq!(play.driver.statuses()[GPU].state.name(), "ready");
+    assert_eq!(play.driver.next_deadline(), Some(later + bears(&play)));
+}
+
+#[test]
+fn a_worker_that_reads_a_file_is_not_watched_until_its_device_has_the_batch() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(impossible()));
+    let _lent = play.take(GPU).unwrap();
+    play.driver.reads(GPU);
+    assert_eq!(play.driver.next_deadline(), None);
+    let later = play.now + Duration::from_mins(1);
+    play.driver.submitted(GPU, later);
+    assert_eq!(play.driver.next_deadline(), Some(later + bears(&play)));
 }

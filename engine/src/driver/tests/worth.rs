@@ -129,3 +129,36 @@ fn at_the_end_of_a_space_the_cpu_does_what_it_has_done_before_the_device_were_ba
     play.work_off(CPU);
     assert!(play.end().is_none(), "the device has not answered yet");
 }
+
+/// A worker that finds nothing sleeps until it is woken, and nobody would wake it for its canary.
+#[test]
+fn who_declines_what_is_left_sings_before_it_sleeps() {
+    let mut play = weighed(FAST, false);
+    play.submit(SealJob::new(impossible()));
+    let mut searches = Vec::new();
+    while let Some(assignment) = play.take(GPU) {
+        searches.push(assignment);
+    }
+    assert!(!searches.is_empty() && searches.iter().all(|search| matches!(search.work, Work::Search { .. })));
+    searches.into_iter().for_each(|search| play.answer(GPU, search));
+    let canary =
+        play.take(GPU).expect("something is left, too little for the device, and it holds what it has searched");
+    assert!(matches!(canary.work, Work::Canary(_)), "{canary:?}");
+    play.answer(GPU, canary);
+    assert!(play.take(GPU).is_none(), "it sleeps with nothing in its hands");
+    play.work_off(CPU);
+    assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted);
+}
+
+#[test]
+fn the_cpu_is_not_passed_over_for_a_device_that_may_decline() {
+    let rates = |play: &mut Play| {
+        play.driver.workers[CPU].check_rate = Some(1.0);
+        play.driver.workers[GPU].check_rate = Some(100.0);
+        [CPU, GPU].map(|worker| play.driver.may_be_passed_over(worker))
+    };
+    assert_eq!(rates(&mut weighed(FAST, false)), [false, true]);
+    let mut named = Play::new();
+    assert_eq!(rates(&mut named), [true, true]);
+    assert!(!named.driver.is_worth_checking_with(CPU), "beside a device that always works");
+}
