@@ -67,4 +67,6 @@ pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
 pub use select::{LeftOut, LeftOutReason, Selection};
 pub use shell::Engine;
 pub use trees::{TreeVerdict, TreesReport, TreesRequest, TreesShare};
-pub use verify::{Finish, Progress, ReadAt, Verifier, VerifyReport, VerifyRequest};
+pub use verify::{
+    BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
+};

@@ -3,6 +3,7 @@
 //! Bytes are gathered into segments of whole headers. A segment carries all that is needed to judge it (the history
 //! before its first header), so any device may take it, in any order; the summaries are joined in the chain's order.
 
+mod block_batch;
 mod file;
 mod filling;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::driver::CheckTask;
 use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
 
+pub use block_batch::{BlockBatch, BlockPlace, ReadBlocks, UnreadBlocks};
 pub use file::ReadAt;
 pub(crate) use segment::Segment;
 pub(crate) use stream::Stream;
