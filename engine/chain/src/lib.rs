@@ -10,6 +10,7 @@
 mod difficulty;
 mod hash;
 mod header;
+pub mod header_tree;
 pub mod hex;
 mod history;
 mod judge;
