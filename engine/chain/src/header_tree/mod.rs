@@ -10,8 +10,9 @@
 mod build;
 mod hash_index;
 
+use crate::fault::FaultValue;
 use crate::hash::BlockHash;
-use crate::rule::{FaultValue, Rule};
+use crate::rule::Rule;
 use crate::work::ChainWork;
 
 /// Number of a header that is none, as parent and as depth.
