@@ -70,6 +70,7 @@ fn open(args: &VerifyArgs) -> Result<ChainInput, CommandError> {
         FormatArg::Hex => Format::Hex,
         FormatArg::Blocks => match detect(head) {
             Format::FramedBlocks => Format::FramedBlocks,
+            block @ (Format::HexBlocks | Format::JsonBlock) => block,
             Format::Headers | Format::Hex | Format::RawBlocks => Format::RawBlocks,
         },
     };
