@@ -38,7 +38,7 @@ pub use network::{Network, UnknownNetwork};
 pub use parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
-pub use summary::Summary;
+pub use summary::{Bodies, Summary};
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
 pub use verdict::{Cut, Judgement, Tip, Verdict};
 pub use work::{ChainWork, Work};

@@ -7,6 +7,27 @@ use crate::hash::BlockHash;
 use crate::rule::{Fault, NotChecked};
 use crate::work::ChainWork;
 
+/// The blocks whose bodies passed with their headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bodies {
+    /// How many blocks.
+    pub blocks: u64,
+    /// Their transactions.
+    pub transactions: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+}
+
+impl Bodies {
+    fn join(self, next: Self) -> Self {
+        Self {
+            blocks: self.blocks + next.blocks,
+            transactions: self.transactions + next.transactions,
+            bytes: self.bytes + next.bytes,
+        }
+    }
+}
+
 /// What a run of consecutive headers proves.
 ///
 /// Joining is associative, and the summary of no headers changes nothing on either side.
@@ -22,6 +43,8 @@ pub struct Summary {
     pub last_hash: Option<BlockHash>,
     /// The work of the headers that passed, held at 2^256 - 1.
     pub work: ChainWork,
+    /// What passed of the bodies, where blocks were judged and not headers alone.
+    pub bodies: Bodies,
     /// The first rule broken; headers after it were not judged.
     pub fault: Option<Fault>,
     /// What was not judged, up to the last header judged (a faulty one included): sorted by rule, then by height, with
@@ -38,6 +61,7 @@ impl Summary {
             first_prev: None,
             last_hash: None,
             work: ChainWork::ZERO,
+            bodies: Bodies { blocks: 0, transactions: 0, bytes: 0 },
             fault: None,
             not_checked: Vec::new(),
         }
@@ -60,9 +84,15 @@ impl Summary {
             first_prev: self.first_prev.or(next.first_prev),
             last_hash: next.last_hash.or(self.last_hash),
             work: self.work.saturating_add(next.work),
+            bodies: self.bodies.join(next.bodies),
             fault: next.fault,
             not_checked: joined(self.not_checked, next.not_checked),
         }
+    }
+
+    /// Notes more that was not judged.
+    pub fn leave(&mut self, ranges: impl IntoIterator<Item = NotChecked>) {
+        self.not_checked = joined(std::mem::take(&mut self.not_checked), ranges.into_iter().collect());
     }
 
     /// Height of the last header that passed; none if none did.

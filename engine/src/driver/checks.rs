@@ -17,14 +17,14 @@ pub(crate) struct CheckTask {
 impl CheckTask {
     /// Whether anybody still waits for it.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.stream.wants(&self.segment)
+        self.stream.wants(self.segment.place())
     }
 
     /// `None` where the headers cannot be read, which the stream is told.
     pub(crate) fn batch(&self) -> Option<Batch> {
         let headers = self.segment.load(self.stream.parameters()).ok();
         if headers.is_none() {
-            self.stream.cannot_read(&self.segment);
+            self.stream.cannot_read(self.segment.place());
         }
         Some(Batch::Check(CheckBatch::new(headers?)))
     }

@@ -106,8 +106,8 @@ impl Stream {
     }
 
     /// A segment could not be read: what comes before it is judged, and nothing behind it.
-    pub(crate) fn cannot_read(&self, segment: &Segment) {
-        let found = (segment.place.sequence, segment.place.offset);
+    pub(crate) fn cannot_read(&self, place: &Place) {
+        let found = (place.sequence, place.offset);
         let mut state = self.lock();
         state.unreadable = Some(state.unreadable.map_or(found, |known| known.min(found)));
         drop(state);
@@ -129,7 +129,7 @@ impl Stream {
     ) -> Result<(), Caught> {
         if device.kind == DeviceKind::Cpu {
             let summary = self.judge_with(segment, hashes);
-            self.accept(segment, summary, &device.id);
+            self.accept(&segment.place, segment.count(), summary, &device.id);
             return Ok(());
         }
         let believed = match find_wrong(segment, hashes, recheck_every) {
@@ -138,7 +138,7 @@ impl Stream {
         };
         match believed {
             Ok(summary) if summary.fault.is_none() => {
-                self.accept(segment, summary, &device.id);
+                self.accept(&segment.place, segment.count(), summary, &device.id);
                 Ok(())
             }
             doubted => self.judge_again(segment, hashes, cpu, doubted.err(), &device.id),
@@ -158,7 +158,7 @@ impl Stream {
         cpu.hash_headers(segment.headers(), &mut own);
         let wrong = wrong.or_else(|| first_difference(segment, claimed, &own));
         let summary = self.judge_with(segment, &own);
-        self.accept(segment, summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
+        self.accept(&segment.place, segment.count(), summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
         wrong.map_or(Ok(()), |what| Err(Caught::wrong(what)))
     }
 
@@ -166,18 +166,19 @@ impl Stream {
         judge(&self.parameters, &segment.place.before, segment.headers(), hashes, self.now, segment.place.offset)
     }
 
-    fn accept(&self, segment: &Segment, summary: Summary, device: &str) {
+    /// Takes the summary of the `count` headers or blocks of a segment, which a device hashed.
+    pub(super) fn accept(&self, place: &Place, count: usize, summary: Summary, device: &str) {
         let mut state = self.lock();
-        if state.has(segment.place.sequence) {
+        if state.has(place.sequence) {
             return;
         }
         match state.hashed.get_mut(device) {
-            Some(headers) => *headers += segment.count() as u64,
+            Some(headers) => *headers += count as u64,
             None => {
-                state.hashed.insert(device.to_owned(), segment.count() as u64);
+                state.hashed.insert(device.to_owned(), count as u64);
             }
         }
-        state.early.insert(segment.place.sequence, summary);
+        state.early.insert(place.sequence, summary);
         state.join_what_is_due();
         if state.is_settled() {
             drop(state);
@@ -203,9 +204,9 @@ impl Stream {
     }
 
     /// Whether the verdict may still depend on a segment.
-    pub(crate) fn wants(&self, segment: &Segment) -> bool {
+    pub(crate) fn wants(&self, place: &Place) -> bool {
         let state = self.lock();
-        let behind = state.unreadable.is_some_and(|(sequence, _)| sequence <= segment.place.sequence);
+        let behind = state.unreadable.is_some_and(|(sequence, _)| sequence <= place.sequence);
         state.joined.fault.is_none() && !state.abandoned && !behind
     }
 

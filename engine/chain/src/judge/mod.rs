@@ -11,7 +11,7 @@ use crate::history::{History, PeriodStart};
 use crate::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::parameters::{Parameters, VersionRule};
 use crate::rule::{BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
-use crate::summary::{Summary, in_order};
+use crate::summary::{Bodies, Summary, in_order};
 use crate::target::{CompactFault, CompactTarget, Target};
 use crate::work::ChainWork;
 use cityseal_hash::{HEADER_LEN, double_sha256};
@@ -334,6 +334,7 @@ impl<'a> Judge<'a> {
             first_prev: headers.first().map(|header| BlockHash::from_wire(*Fields::of(header).prev)),
             last_hash: count.checked_sub(1).map(|last| BlockHash::from_wire(hashes[last as usize])),
             work: self.work,
+            bodies: Bodies::default(),
             fault: broken.map(|(rule, expected, found)| {
                 let offset = first_offset + count * HEADER_LEN as u64;
                 Fault { height, rule, expected, found, offset }
