@@ -7,7 +7,7 @@
 use crate::difficulty::PERIOD_HEADERS;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
-use crate::median::MEDIAN_HEADERS;
+use crate::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::parameters::Parameters;
 use crate::target::CompactTarget;
 use cityseal_hash::{HEADER_LEN, double_sha256};
@@ -134,6 +134,13 @@ impl History {
     /// The header before the next one, if it is known.
     pub fn parent(&self) -> Option<BlockHeader> {
         self.parent.as_ref().map(BlockHeader::from_wire)
+    }
+
+    /// The median time of the eleven headers before the next one, near the genesis header of all before (of an even number
+    /// the upper one of the middle); none where not all of them are known, or where there are none.
+    pub fn median_time(&self) -> Option<u32> {
+        let is_known = self.times_known == MEDIAN_HEADERS || self.times_known as u64 == self.next_height;
+        (is_known && self.times_known > 0).then(|| MedianWindow::after(self.times()).median())
     }
 
     /// The times of the last headers, as far as they are known, the oldest first; eleven at most.

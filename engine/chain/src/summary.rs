@@ -3,8 +3,9 @@
 //!
 //! A summary believes the history that its headers were judged after. It concludes nothing: see `verdict.rs`.
 
+use crate::fault::Fault;
 use crate::hash::BlockHash;
-use crate::rule::{Fault, NotChecked};
+use crate::rule::NotChecked;
 use crate::work::ChainWork;
 
 /// The blocks whose bodies passed with their headers.
@@ -126,7 +127,8 @@ pub(crate) fn in_order(mut ranges: Vec<NotChecked>) -> Vec<NotChecked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{FaultValue, Rule, Unjudged};
+    use crate::fault::FaultValue;
+    use crate::rule::{Rule, Unjudged};
 
     fn range(rule: &'static str, from: u64, to: u64, why: Unjudged) -> NotChecked {
         NotChecked { rule, from, to, why }
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn nothing_is_added_after_a_fault() {
         let value = FaultValue::Time(0);
-        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80 };
+        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80, transaction: None };
         let broken = Summary { count: 1, fault: Some(fault), ..Summary::empty(5) };
         let later = Summary { count: 9, ..Summary::empty(100) };
         assert_eq!(broken.clone().join(later), broken);

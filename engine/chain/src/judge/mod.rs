@@ -6,11 +6,12 @@
 mod ordinary;
 
 use crate::difficulty::{Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, TIMEWARP_MAX_S, retarget};
+use crate::fault::{Fault, FaultValue};
 use crate::hash::BlockHash;
 use crate::history::{History, PeriodStart};
 use crate::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::parameters::{Parameters, VersionRule};
-use crate::rule::{BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
+use crate::rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 use crate::summary::{Bodies, Summary, in_order};
 use crate::target::{CompactFault, CompactTarget, Target};
 use crate::work::ChainWork;
@@ -337,7 +338,7 @@ impl<'a> Judge<'a> {
             bodies: Bodies::default(),
             fault: broken.map(|(rule, expected, found)| {
                 let offset = first_offset + count * HEADER_LEN as u64;
-                Fault { height, rule, expected, found, offset }
+                Fault { height, rule, expected, found, offset, transaction: None }
             }),
             not_checked: in_order(self.not_checked),
         }
