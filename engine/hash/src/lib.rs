@@ -37,6 +37,7 @@ mod known_answer;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod lanewise;
 mod midstate;
+mod plain_each;
 mod portable;
 mod search;
 #[cfg(target_arch = "x86_64")]
