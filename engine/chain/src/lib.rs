@@ -7,6 +7,7 @@
 //! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
 //! explorers show.
 
+mod compact_range;
 mod difficulty;
 mod hash;
 mod header;
@@ -23,11 +24,13 @@ pub mod rfc6962;
 mod rule;
 mod summary;
 mod target;
+mod tree_outline;
 pub mod twin;
 mod u256;
 mod verdict;
 mod work;
 
+pub use compact_range::{CompactRange, RangeTextError};
 pub use difficulty::{Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget};
 pub use hash::{BlockHash, MerkleRoot};
 pub use header::{BlockHeader, HeaderHexError};
@@ -40,6 +43,7 @@ pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
 pub use summary::Summary;
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
+pub use tree_outline::TreeOutline;
 pub use verdict::{Cut, Judgement, Tip, Verdict};
 pub use work::{ChainWork, Work};
 mod coinbase;
