@@ -8,6 +8,7 @@
 //! explorers show.
 
 pub mod body;
+mod compact_range;
 mod difficulty;
 mod fault;
 mod hash;
@@ -25,11 +26,13 @@ pub mod rfc6962;
 mod rule;
 mod summary;
 mod target;
+mod tree_outline;
 pub mod twin;
 mod u256;
 mod verdict;
 mod work;
 
+pub use compact_range::{CompactRange, RangeTextError};
 pub use difficulty::{Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget};
 pub use fault::{Fault, FaultValue, ScriptHead, Wording};
 pub use hash::{BlockHash, MerkleRoot};
@@ -43,6 +46,7 @@ pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 pub use summary::{Bodies, Summary};
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
+pub use tree_outline::TreeOutline;
 pub use verdict::{Cut, Judgement, Tip, Verdict};
 pub use work::{ChainWork, Work};
 mod coinbase;
