@@ -10,7 +10,8 @@ use cityseal_device::inject::{Fault as Injected, Injection, Injector, When};
 use cityseal_device::{CpuBackend, CpuOpener, known_answers};
 use cityseal_engine::chain::body::{self, BodyContext};
 use cityseal_engine::chain::{
-    BlockHash, BlockHeader, Cut, Fault, History, MerkleRoot, Network, NotChecked, Parameters, Verdict, merkle, twin,
+    BlockHash, BlockHeader, Cut, Fault, History, MerkleRoot, Network, NotChecked, Parameters, Verdict, merkle, rfc6962,
+    twin,
 };
 use cityseal_engine::hash::{HashKernel, double_sha256};
 use cityseal_engine::{
@@ -132,7 +133,7 @@ fn by_the_twins(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
 }
 
 fn verifier(engine: &Engine) -> BlockVerifier {
-    engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).now(NOW)).unwrap()
+    engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).now(NOW).commits(true)).unwrap()
 }
 
 /// Feeds the blocks in batches of random size.
@@ -183,6 +184,11 @@ fn an_honest_chain_passes_in_any_batches_and_counts_its_bodies() {
         assert_eq!(bodies.bytes, blocks.iter().map(|block| block.len() as u64).sum::<u64>());
         assert!(bodies.transactions > 600, "{bodies:?}");
         assert_eq!(report.devices[0].headers, 60);
+        let hashes: Vec<[u8; 32]> =
+            blocks.iter().map(|block| rfc6962::leaf_hash(&double_sha256(&block[..80]))).collect();
+        let commitments = report.state.summary.commitments.unwrap();
+        assert_eq!(commitments.headers.root(), Some(rfc6962::root(&hashes)));
+        assert_eq!(commitments.contents.unwrap().count(), 60);
     }
 }
 
@@ -325,7 +331,7 @@ fn a_run_goes_on_where_another_stood() {
         let mut first = verifier(&engine);
         feed(&mut first, &blocks[..stop], &mut Dice(13));
         let state = first.finish(None).state;
-        let request = VerifyRequest::new(regtest()).start_height(1).now(NOW).resume(state);
+        let request = VerifyRequest::new(regtest()).start_height(1).now(NOW).commits(true).resume(state);
         let mut second = engine.block_verifier(request).unwrap();
         let mut batch = BlockBatch::default();
         let mut offset: u64 = blocks[..stop].iter().map(|block| block.len() as u64).sum();

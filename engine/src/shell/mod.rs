@@ -23,9 +23,9 @@ use crate::fitting::Fitting;
 use crate::job::JobCell;
 use crate::select::LeftOut;
 use crate::{
-    BlockVerifier, BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome, SealReport,
-    TreesError, TreesReport, TreesRequest, Verifier, VerifyError, VerifyReport, VerifyRequest, VerifyRequestError,
-    trees,
+    BlockVerifier, BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome,
+    SealReport, TreesError, TreesReport, TreesRequest, Verifier, VerifyError, VerifyReport, VerifyRequest,
+    VerifyRequestError, trees,
 };
 
 /// A device that is open, with one opened back end per worker.

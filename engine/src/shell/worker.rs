@@ -179,7 +179,9 @@ impl Worker {
             (Work::Check(task), Report::Hashes(hashes)) => {
                 self.accept_hashes(task, (seq, recheck_every), &hashes, done.busy).map(|()| Some(hashes))
             }
-            (Work::Blocks(task), Report::Trees(roots)) => self.accept_blocks(&task, seq, &roots, done.busy).map(|()| None),
+            (Work::Blocks(task), Report::Trees(roots)) => {
+                self.accept_blocks(&task, seq, &roots, done.busy).map(|()| None)
+            }
             (Work::Trees(task), Report::Trees(roots)) => {
                 task.call.judge(task.part, &roots, self.opener.info(), self.judge).map_err(Stopped::Lied)?;
                 self.control.with(|driver| driver.hashed_trees(self.number, seq, Instant::now()));

@@ -56,7 +56,7 @@ fn hashes(chain: &[u8]) -> Vec<[u8; 32]> {
 fn verdict(parameters: &Parameters, device: &DeviceInfo, chain: &[u8], claimed: &[[u8; 32]]) -> VerifyReport {
     let (permits, _parker) = Permits::new(1);
     let permit = permits.try_one().unwrap();
-    let stream = Stream::new(VerifyRequest::new(parameters.clone()).now(NOW), Summary::empty(0), permits);
+    let stream = Stream::new(VerifyRequest::new(parameters.clone()).now(NOW), Summary::empty(0), permits, false);
     let before = History::before(parameters, 0, &[]).unwrap();
     let segment = stream.segment(0, before, chain.to_vec(), permit);
     let _caught = stream.judge(&segment, claimed, device, *KERNEL, EnginePolicy::default().recheck_every);

@@ -32,11 +32,11 @@ use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
 
 pub use block_batch::{BlockBatch, BlockPlace, ReadBlocks, UnreadBlocks};
+pub(crate) use blocks::BlockGroup;
 pub use blocks::BlockVerifier;
 pub use file::ReadAt;
-pub use stages::{Stage, StageName};
-pub(crate) use blocks::BlockGroup;
 pub(crate) use segment::Segment;
+pub use stages::{Stage, StageName};
 pub(crate) use stream::Stream;
 
 /// A chain that is to be verified: its parameters, and what is known of what comes before it.
@@ -47,6 +47,7 @@ pub struct VerifyRequest {
     context: Vec<u8>,
     start_work: ChainWork,
     now: u64,
+    commits: bool,
     resumed: Option<RunState>,
 }
 
@@ -63,7 +64,15 @@ impl VerifyRequest {
     /// A chain that begins with its genesis header. The time is 0 until [`Self::now`] is told, so that rule R10 refuses
     /// everything rather than nothing.
     pub fn new(parameters: Parameters) -> Self {
-        Self { parameters, start_height: 0, context: Vec::new(), start_work: ChainWork::ZERO, now: 0, resumed: None }
+        Self {
+            parameters,
+            start_height: 0,
+            context: Vec::new(),
+            start_work: ChainWork::ZERO,
+            now: 0,
+            commits: false,
+            resumed: None,
+        }
     }
 
     /// The height of the first header given.
@@ -91,6 +100,13 @@ impl VerifyRequest {
     #[must_use]
     pub fn now(mut self, now: u64) -> Self {
         self.now = now;
+        self
+    }
+
+    /// Whether the summary commits to every item, for a receipt: a hash or two more for each.
+    #[must_use]
+    pub fn commits(mut self, commits: bool) -> Self {
+        self.commits = commits;
         self
     }
 
@@ -206,7 +222,7 @@ impl Verifier {
         let policy = control.policy();
         let segment_bytes = policy.segment_headers.max(1) * HEADER_LEN;
         let (permits, parker) = Permits::new(policy.segments_per_stream.max(2));
-        let stream = Stream::new(request, state.summary, permits);
+        let stream = Stream::new(request, state.summary, permits, false);
         Ok(Self {
             control,
             stream: Arc::new(stream),

@@ -63,10 +63,8 @@ impl Stages {
 
     /// All stages, in order.
     pub(crate) fn all(&self) -> Vec<Stage> {
-        let of = |name: StageName| Stage {
-            name,
-            busy: Duration::from_nanos(self.0[name as usize].load(Ordering::Relaxed)),
-        };
+        let of =
+            |name: StageName| Stage { name, busy: Duration::from_nanos(self.0[name as usize].load(Ordering::Relaxed)) };
         StageName::ALL.map(of).to_vec()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, judge};
+use cityseal_chain::{ChainWork, Commitments, Cut, History, Judgement, Parameters, Summary, TreeOutline, judge};
 use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     start_work: ChainWork,
     now: u64,
     permits: Arc<Permits>,
+    /// What commits to the items with this kernel, where that is asked for.
+    committer: Option<HashKernel>,
     /// Headers that were joined before this stream began.
     resumed: u64,
     pub(crate) stages: Stages,
@@ -52,9 +54,14 @@ struct State {
 }
 
 impl Stream {
-    /// A stream that goes on behind what `joined` proves.
-    pub(super) fn new(request: VerifyRequest, joined: Summary, permits: Arc<Permits>) -> Self {
+    /// A stream of headers, or of blocks, that goes on behind what `joined` proves.
+    pub(super) fn new(request: VerifyRequest, mut joined: Summary, permits: Arc<Permits>, of_blocks: bool) -> Self {
+        if request.commits {
+            let first = joined.first_height - request.start_height;
+            joined.commitments.get_or_insert_with(|| Commitments::empty(first, of_blocks));
+        }
         Self {
+            committer: request.commits.then(HashKernel::detect),
             parameters: request.parameters,
             start_height: request.start_height,
             start_work: request.start_work,
@@ -177,8 +184,33 @@ impl Stream {
     fn judge_with(&self, segment: &Segment, hashes: &[[u8; 32]]) -> Summary {
         let Place { before, offset, .. } = &segment.place;
         self.stages.time(StageName::Rules, || {
-            judge(&self.parameters, before, segment.headers(), hashes, self.now, *offset)
+            let mut summary = judge(&self.parameters, before, segment.headers(), hashes, self.now, *offset);
+            self.commit(&mut summary, hashes, None);
+            summary
         })
+    }
+
+    /// Commits to the items that passed, of which hashes are given and, of blocks, what names all their bytes.
+    pub(super) fn commit(
+        &self,
+        summary: &mut Summary,
+        hashes: &[[u8; 32]],
+        contents: Option<&dyn Fn(usize) -> [u8; 32]>,
+    ) {
+        let Some(kernel) = self.committer else { return };
+        let first = summary.first_height - self.start_height;
+        let outline = |items: &[[u8; 32]]| {
+            let messages: Vec<&[u8]> = items.iter().map(<[u8; 32]>::as_slice).collect();
+            let mut leaves = vec![[0; 32]; items.len()];
+            kernel.hash_leaves_rfc6962(&messages, &mut leaves);
+            TreeOutline::of_leaves(first, &leaves, kernel)
+        };
+        let count = summary.count as usize;
+        let contents = contents.map(|content| (0..count).map(content).collect::<Vec<_>>());
+        summary.commitments = Some(Commitments {
+            headers: outline(&hashes[..count]),
+            contents: contents.map(|contents| outline(&contents)),
+        });
     }
 
     /// Takes the summary of the `count` headers or blocks of a segment, which a device hashed.

@@ -336,6 +336,7 @@ impl<'a> Judge<'a> {
             last_hash: count.checked_sub(1).map(|last| BlockHash::from_wire(hashes[last as usize])),
             work: self.work,
             bodies: Bodies::default(),
+            commitments: None,
             fault: broken.map(|(rule, expected, found)| {
                 let offset = first_offset + count * HEADER_LEN as u64;
                 Fault { height, rule, expected, found, offset, transaction: None }

@@ -16,7 +16,11 @@ type FirstBroken = (usize, BrokenBody);
 impl Prepared {
     /// What the group proves.
     pub(super) fn judge(&self, stream: &Stream, place: &Place, roots: &[TreeRoot]) -> Summary {
-        stream.stages.time(StageName::Rules, || self.summary(stream.parameters(), stream.now(), place, roots))
+        stream.stages.time(StageName::Rules, || {
+            let mut summary = self.summary(stream.parameters(), stream.now(), place, roots);
+            stream.commit(&mut summary, &self.hashes, Some(&|index| self.content(index, roots)));
+            summary
+        })
     }
 
     fn summary(&self, parameters: &Parameters, now: u64, place: &Place, roots: &[TreeRoot]) -> Summary {
@@ -102,7 +106,7 @@ impl Prepared {
 
 impl Body {
     /// Its roots among those of all trees.
-    fn roots(&self, roots: &[TreeRoot]) -> BodyRoots {
+    pub(super) fn roots(&self, roots: &[TreeRoot]) -> BodyRoots {
         let merkle = self.merkle.map(|tree| roots[tree]).unwrap_or_default();
         let witness = match self.witness {
             Witness::Unwanted => None,

@@ -48,7 +48,7 @@ impl BlockVerifier {
         // Every worker has a group in its hands and one that waits for it.
         let workers: usize = control.statuses().iter().map(|status| status.workers).sum();
         let (permits, parker) = Permits::new(control.policy().segments_per_stream.max(2 * workers));
-        let stream = Arc::new(Stream::new(request, state.summary, permits));
+        let stream = Arc::new(Stream::new(request, state.summary, permits, true));
         let (history, started) = (state.history, Instant::now());
         Ok(Self { control, stream, parker, history, sequence: 0, received: 0, started })
     }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use cityseal_chain::body::{EncodingFault, ParsedBlock};
-use cityseal_chain::{BlockHash, MerkleKind, Parameters, merkle};
-use cityseal_device::{NodeRule, TreesBatch};
+use cityseal_chain::{BlockHash, MerkleKind, Parameters, content_digest, merkle};
+use cityseal_device::{NodeRule, TreeRoot, TreesBatch};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::super::Stream;
@@ -90,13 +90,18 @@ impl Prepared {
         &self.batch.bytes[span.start..span.end]
     }
 
-    /// What names every byte of a block that passed: its hash, where it has no witness data; otherwise the double SHA-256 over
-    /// its hash, the root over its witness ids and the coinbase's own witness id.
-    pub(super) fn content(&self, index: usize, witness_root: Option<[u8; 32]>) -> [u8; 32] {
-        let hash = self.hashes[index];
-        let Some((root, Ok(parsed))) = witness_root.map(|root| (root, &self.bodies[index].parsed)) else { return hash };
-        let coinbase = parsed.transactions().first().map(|span| &self.block(index)[span.range()]).unwrap_or_default();
-        double_sha256(&[hash, root, double_sha256(coinbase)].concat())
+    /// What names every byte of a block that passed (see [`content_digest`]).
+    pub(super) fn content(&self, index: usize, roots: &[TreeRoot]) -> [u8; 32] {
+        let (hash, body) = (&self.hashes[index], &self.bodies[index]);
+        let parsed = body.parsed.as_ref().ok().filter(|parsed| parsed.has_witness());
+        let coinbase = parsed.and_then(|parsed| parsed.transactions().first());
+        match coinbase.zip(body.roots(roots).witness) {
+            Some((coinbase, root)) => {
+                let id = double_sha256(coinbase.whole(self.block(index)));
+                content_digest(hash, Some((&root, &id)))
+            }
+            None => content_digest(hash, None),
+        }
     }
 
     /// The buffer of the blocks.
@@ -168,9 +173,8 @@ impl Plan {
         let first = self.add_tree(parsed.transactions().len());
         for (leaf, transaction) in (first..).zip(parsed.transactions()) {
             let message = if transaction.has_witness() {
-                let start = self.stripped.len();
-                transaction.append_stripped(block, &mut self.stripped);
-                Message::OfStripped(start, self.stripped.len())
+                let range = transaction.append_stripped(block, &mut self.stripped);
+                Message::OfStripped(range.start, range.end)
             } else {
                 let range = transaction.range();
                 Message::OfBatch(span.start + range.start, span.start + range.end)
@@ -248,7 +252,8 @@ impl Plan {
 fn witness_root(batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> [u8; 32] {
     let span = batch.blocks[index];
     let block = &batch.bytes[span.start..span.end];
-    let mut leaves: Vec<[u8; 32]> = parsed.transactions().iter().map(|span| double_sha256(&block[span.range()])).collect();
+    let mut leaves: Vec<[u8; 32]> =
+        parsed.transactions().iter().map(|span| double_sha256(&block[span.range()])).collect();
     leaves[0] = BlockHash::ZERO.to_wire();
     match merkle::root(&leaves) {
         Ok(root) | Err(merkle::MerkleError::Duplicated { root, .. }) => root.to_wire(),
