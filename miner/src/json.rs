@@ -138,6 +138,9 @@ pub(crate) struct FaultRow {
     /// Its line in its file, where the input is hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
+    /// Which transaction of the block breaks the rule, counted from 0, where a single one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) transaction: Option<u32>,
 }
 
 /// A rule that was not judged.

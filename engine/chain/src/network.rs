@@ -3,7 +3,7 @@
 //! Only constants stand here; what they mean for a header is in `difficulty.rs`, `judge.rs` and `twin.rs`.
 
 use crate::difficulty::Difficulty;
-use crate::parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+use crate::parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 use crate::target::Target;
 use crate::{BlockHash, BlockHeader, CompactTarget, MerkleRoot};
 use std::fmt;
@@ -76,6 +76,7 @@ impl Parameters {
             FUTURE_LIMIT_S,
             versions_of(network),
             MerkleKind::Bitcoin,
+            body_of(network),
             network == Network::Signet,
         )
     }
@@ -149,6 +150,17 @@ fn versions_of(network: Network) -> Vec<VersionRule> {
         VersionRule { min: 3, from_height: bip66 },
         VersionRule { min: 4, from_height: bip65 },
     ]
+}
+
+/// Heights at which BIP34, BIP113 (`CSVHeight`) and BIP141 (`SegwitHeight`) are buried.
+fn body_of(network: Network) -> BodyRules {
+    let [bip34, bip113, bip141] = match network {
+        Network::Mainnet => [227_931, 419_328, 481_824],
+        Network::Testnet3 => [21_111, 770_112, 834_624],
+        Network::Testnet4 | Network::Signet => [1, 1, 1],
+        Network::Regtest => [1, 1, 0],
+    };
+    BodyRules { coinbase_height_from: Some(bip34), median_time_from: Some(bip113), witness_from: Some(bip141) }
 }
 
 #[cfg(test)]

@@ -3,9 +3,31 @@
 //!
 //! A summary believes the history that its headers were judged after. It concludes nothing: see `verdict.rs`.
 
+use crate::fault::Fault;
 use crate::hash::BlockHash;
-use crate::rule::{Fault, NotChecked};
+use crate::rule::NotChecked;
 use crate::work::ChainWork;
+
+/// The blocks whose bodies passed with their headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bodies {
+    /// How many blocks.
+    pub blocks: u64,
+    /// Their transactions.
+    pub transactions: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+}
+
+impl Bodies {
+    fn join(self, next: Self) -> Self {
+        Self {
+            blocks: self.blocks + next.blocks,
+            transactions: self.transactions + next.transactions,
+            bytes: self.bytes + next.bytes,
+        }
+    }
+}
 
 /// What a run of consecutive headers proves.
 ///
@@ -22,6 +44,8 @@ pub struct Summary {
     pub last_hash: Option<BlockHash>,
     /// The work of the headers that passed, held at 2^256 - 1.
     pub work: ChainWork,
+    /// What passed of the bodies, where blocks were judged and not headers alone.
+    pub bodies: Bodies,
     /// The first rule broken; headers after it were not judged.
     pub fault: Option<Fault>,
     /// What was not judged, up to the last header judged (a faulty one included): sorted by rule, then by height, with
@@ -38,6 +62,7 @@ impl Summary {
             first_prev: None,
             last_hash: None,
             work: ChainWork::ZERO,
+            bodies: Bodies { blocks: 0, transactions: 0, bytes: 0 },
             fault: None,
             not_checked: Vec::new(),
         }
@@ -60,9 +85,15 @@ impl Summary {
             first_prev: self.first_prev.or(next.first_prev),
             last_hash: next.last_hash.or(self.last_hash),
             work: self.work.saturating_add(next.work),
+            bodies: self.bodies.join(next.bodies),
             fault: next.fault,
             not_checked: joined(self.not_checked, next.not_checked),
         }
+    }
+
+    /// Notes more that was not judged.
+    pub fn leave(&mut self, ranges: impl IntoIterator<Item = NotChecked>) {
+        self.not_checked = joined(std::mem::take(&mut self.not_checked), ranges.into_iter().collect());
     }
 
     /// Height of the last header that passed; none if none did.
@@ -96,7 +127,8 @@ pub(crate) fn in_order(mut ranges: Vec<NotChecked>) -> Vec<NotChecked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{FaultValue, Rule, Unjudged};
+    use crate::fault::FaultValue;
+    use crate::rule::{Rule, Unjudged};
 
     fn range(rule: &'static str, from: u64, to: u64, why: Unjudged) -> NotChecked {
         NotChecked { rule, from, to, why }
@@ -126,7 +158,7 @@ mod tests {
     #[test]
     fn nothing_is_added_after_a_fault() {
         let value = FaultValue::Time(0);
-        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80 };
+        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80, transaction: None };
         let broken = Summary { count: 1, fault: Some(fault), ..Summary::empty(5) };
         let later = Summary { count: 9, ..Summary::empty(100) };
         assert_eq!(broken.clone().join(later), broken);

@@ -38,6 +38,7 @@ mod known_answer;
 mod lanewise;
 mod messages;
 mod midstate;
+mod plain_each;
 mod portable;
 mod search;
 #[cfg(target_arch = "x86_64")]

@@ -220,10 +220,11 @@ fn fault_row(fault: &Fault, places: &PlaceLog) -> FaultRow {
         found: value(&fault.found),
         offset: place.and_then(|place| place.byte).unwrap_or(fault.offset),
         line: place.and_then(|place| place.line),
+        transaction: fault.transaction,
     }
 }
 
-/// Times are integers; hashes, targets, bits and versions are digits.
+/// Times and counts are integers; hashes, targets, bits, versions and amounts are digits.
 fn value(value: &FaultValue) -> serde_json::Value {
     value.as_integer().map_or_else(|| value.to_string().into(), Into::into)
 }
@@ -273,8 +274,9 @@ fn fault_lines(word: &str, fault: &FaultRow, file: Option<&str>) -> String {
     let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let line = fault.line.map(|line| format!(", line {line}")).unwrap_or_default();
     let file = file.map(|file| format!(" of {file}")).unwrap_or_default();
+    let transaction = fault.transaction.map(|at| format!(", transaction {at}")).unwrap_or_default();
     format!(
-        "{word} at height {}: {} {}\n  expected {}\n  found    {}\n  at byte {}{line}{file}\n",
+        "{word} at height {}{transaction}: {} {}\n  expected {}\n  found    {}\n  at byte {}{line}{file}\n",
         fault.height,
         fault.rule,
         fault.name,
