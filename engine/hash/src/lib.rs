@@ -38,7 +38,6 @@ mod known_answer;
 mod lanewise;
 mod messages;
 mod midstate;
-mod plain_each;
 mod portable;
 mod search;
 #[cfg(target_arch = "x86_64")]
