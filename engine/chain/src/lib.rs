@@ -8,6 +8,7 @@
 //! explorers show.
 
 pub mod body;
+mod compact_range;
 mod difficulty;
 mod fault;
 mod hash;
@@ -26,11 +27,13 @@ pub mod rfc6962;
 mod rule;
 mod summary;
 mod target;
+mod tree_outline;
 pub mod twin;
 mod u256;
 mod verdict;
 mod work;
 
+pub use compact_range::{CompactRange, RangeTextError};
 pub use difficulty::{Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget};
 pub use fault::{Fault, FaultValue, ScriptHead, Wording};
 pub use hash::{BlockHash, MerkleRoot};
@@ -42,8 +45,9 @@ pub use network::{Network, UnknownNetwork};
 pub use parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
-pub use summary::Summary;
+pub use summary::{Bodies, Commitments, Summary, content_digest};
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
+pub use tree_outline::TreeOutline;
 pub use verdict::{Cut, Judgement, Tip, Verdict};
 pub use work::{ChainWork, Work};
 mod coinbase;

@@ -206,6 +206,16 @@ pub enum Unjudged {
 }
 
 impl Unjudged {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
+        Self::ParentAbsent,
+        Self::MedianAbsent,
+        Self::PeriodStartAbsent,
+        Self::OrdinaryBitsAbsent,
+        Self::OutsideHeaders,
+        Self::BodiesUnjudged,
+    ];
+
     /// The reason in words, as it stands in a verdict.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -236,6 +246,16 @@ pub struct NotChecked {
     pub to: u64,
     /// Why not.
     pub why: Unjudged,
+}
+
+impl NotChecked {
+    /// The range that is written like this; `None` for a rule or a reason that there is not.
+    pub fn named(rule: &str, from: u64, to: u64, why: &str) -> Option<Self> {
+        let others = [BLOCK_SIGNATURE, BLOCK_BODY];
+        let rule = Rule::all().map(Rule::code).chain(others).find(|known| *known == rule)?;
+        let why = Unjudged::ALL.into_iter().find(|known| known.as_str() == why)?;
+        Some(Self { rule, from, to, why })
+    }
 }
 
 #[cfg(test)]

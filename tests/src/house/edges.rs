@@ -19,6 +19,12 @@ const FLOORS: &[Floor] = &[
     Floor { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
     Floor { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
+    Floor {
+        name: "cityseal-receipt",
+        height: 2,
+        imports: &["cityseal-chain", "cityseal-hash"],
+        dev_imports: &[],
+    },
     Floor { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &[] },
     Floor {
@@ -27,7 +33,12 @@ const FLOORS: &[Floor] = &[
         imports: &["cityseal-chain", "cityseal-device", "cityseal-gpu", "cityseal-hash"],
         dev_imports: &[],
     },
-    Floor { name: "cityseal-client", height: 5, imports: &["cityseal-chain", "cityseal-proto"], dev_imports: &[] },
+    Floor {
+        name: "cityseal-client",
+        height: 5,
+        imports: &["cityseal-chain", "cityseal-proto", "cityseal-receipt"],
+        dev_imports: &[],
+    },
     Floor {
         name: "cityseal",
         height: 5,
@@ -38,6 +49,7 @@ const FLOORS: &[Floor] = &[
             "cityseal-engine",
             "cityseal-hash",
             "cityseal-proto",
+            "cityseal-receipt",
         ],
         dev_imports: &[],
     },
@@ -53,6 +65,7 @@ const FLOORS: &[Floor] = &[
             "cityseal-gpu",
             "cityseal-hash",
             "cityseal-proto",
+            "cityseal-receipt",
         ],
         dev_imports: &[],
     },
@@ -91,6 +104,8 @@ const WALLS: &[Wall] = &[
         dev_crates: &["cityseal-proto", "cityseal-tests"],
     },
     Wall { library: "clap", crates: &["cityseal"], dev_crates: &[] },
+    Wall { library: "ed25519", crates: &["cityseal-receipt"], dev_crates: &[] },
+    Wall { library: "getrandom", crates: &["cityseal"], dev_crates: &[] },
     Wall { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
 ];
 

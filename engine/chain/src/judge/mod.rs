@@ -12,7 +12,7 @@ use crate::history::{History, PeriodStart};
 use crate::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::parameters::{Parameters, VersionRule};
 use crate::rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
-use crate::summary::{Summary, in_order};
+use crate::summary::{Bodies, Summary, in_order};
 use crate::target::{CompactFault, CompactTarget, Target};
 use crate::work::ChainWork;
 use cityseal_hash::{HEADER_LEN, double_sha256};
@@ -323,6 +323,8 @@ impl<'a> Judge<'a> {
             first_prev: headers.first().map(|header| BlockHash::from_wire(*Fields::of(header).prev)),
             last_hash: count.checked_sub(1).map(|last| BlockHash::from_wire(hashes[last as usize])),
             work: self.work,
+            bodies: Bodies::default(),
+            commitments: None,
             fault: broken.map(|(rule, expected, found)| {
                 let offset = first_offset + count * HEADER_LEN as u64;
                 Fault { height, rule, expected, found, offset, transaction: None }

@@ -170,3 +170,28 @@ fn no_header_at_all_is_incomplete() {
     assert_eq!(judgement.verdict, Verdict::Incomplete(Cut::Empty));
     assert_eq!(judgement.parameters_digest, chain.parameters.digest());
 }
+
+#[test]
+fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
+    let chain = &*TEST_NETWORK;
+    let mut history = History::before_genesis();
+    for height in [0, 1, 5, 11, 2015, 2016, 2100] {
+        let count = height - history.next_height();
+        let from = history.next_height() as usize;
+        history.advance(&chain.parameters, &packed(&chain.headers[from..from + count as usize]));
+        let wire = history.to_wire();
+        assert_eq!(wire.len(), History::WIRE_LEN);
+        assert_eq!(History::from_wire(&wire), Some(history));
+        assert_eq!(History::from_wire(&wire[1..]), None);
+        assert_eq!(History::from_wire(&[&wire[..], &[0]].concat()), None);
+    }
+    let written = History::before_genesis().to_wire();
+    for index in 8..written.len() {
+        let mut bent = written.clone();
+        bent[index] = 0xf1;
+        assert_eq!(History::from_wire(&bent), None, "byte {index} of nothing known");
+    }
+    let mut far = written;
+    far[7] = 1;
+    assert_eq!(History::from_wire(&far), None);
+}

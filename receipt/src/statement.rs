@@ -1,0 +1,237 @@
+//! What a receipt states: which chain, by which rules, how far, with what verdict, by which program and devices, when and
+//! by whom. A [`Statement`] holds together; what it says is believed by whoever trusts its signer.
+
+use cityseal_chain::merkle::Node;
+use cityseal_chain::{BlockHash, BlockHeader, ChainWork};
+use cityseal_hash::HEADER_LEN;
+use serde::{Deserialize, Serialize};
+
+use crate::digits;
+use crate::error::{OpeningError, StatementError};
+use crate::keys::Signer;
+use crate::openings::Openings;
+use crate::rows::{Build, DeviceRow, FaultRow, ItemKind, Made, NotCheckedRow, TipRow, VerdictKind};
+use crate::text;
+use crate::words::{objection_to_text, objection_to_word};
+
+/// Most rows of one list: far above the rules and devices that there are, and few enough for a page of text each.
+pub const ROWS_MAX: usize = 1024;
+
+/// The parts of a statement, as plain values, in the order in which they are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatementParts {
+    /// The verdict.
+    pub verdict: VerdictKind,
+    /// What the items were.
+    pub kind: ItemKind,
+    /// The name of the network or city.
+    pub network: String,
+    /// The digest of its parameters.
+    #[serde(with = "digits")]
+    pub parameters: [u8; 32],
+    /// The height of the first item.
+    pub first_height: u64,
+    /// How many items passed.
+    pub count: u64,
+    /// The predecessor that the first header names.
+    #[serde(with = "digits")]
+    pub parent: BlockHash,
+    /// The work of the chain below the first item: taken over, not checked.
+    #[serde(with = "digits")]
+    pub start_work: ChainWork,
+    /// The last item that passed; none if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tip: Option<TipRow>,
+    /// Transactions in the bodies that passed; 0 for headers.
+    pub transactions: u64,
+    /// Bytes of the bodies that passed, everything behind the headers; 0 for headers.
+    pub body_bytes: u64,
+    /// The first fault, where the verdict is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<FaultRow>,
+    /// The rules that were checked, by number; at least one.
+    pub checked: Vec<String>,
+    /// Rules that were not checked for some heights.
+    pub not_checked: Vec<NotCheckedRow>,
+    /// What is never looked at: [`crate::OUT_OF_SCOPE`].
+    pub out_of_scope: Vec<String>,
+    /// The RFC 6962 root over the hashes of the headers that passed.
+    #[serde(with = "digits")]
+    pub headers_root: Node,
+    /// The same over the contents of blocks; none for headers.
+    #[serde(default, with = "digits::maybe", skip_serializing_if = "Option::is_none")]
+    pub contents_root: Option<Node>,
+    /// The nodes below `headers_root` that can be opened.
+    pub openings: Openings,
+    /// The program.
+    pub build: Build,
+    /// The devices that took part.
+    pub devices: Vec<DeviceRow>,
+    /// The time by which R10 was judged, in seconds since 1970.
+    pub now: u64,
+    /// When the statement was made.
+    pub made: Made,
+    /// Who makes it.
+    pub signer: Signer,
+}
+
+/// A statement whose parts fit each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement(StatementParts);
+
+impl Statement {
+    /// Checks that the parts fit each other and may be written.
+    ///
+    /// # Errors
+    /// [`StatementError`] for the first part that does not.
+    pub fn new(parts: StatementParts) -> Result<Self, StatementError> {
+        check_words(&parts)?;
+        check_rows(&parts)?;
+        check_heights(&parts)?;
+        check_bodies(&parts)?;
+        check_roots(&parts)?;
+        let Made { unix, utc } = &parts.made;
+        if Made::at(*unix).as_ref() != Some(&parts.made) {
+            return Err(StatementError::Made { unix: *unix, utc: utc.clone() });
+        }
+        Ok(Self(parts))
+    }
+
+    /// The parts.
+    pub const fn parts(&self) -> &StatementParts {
+        &self.0
+    }
+
+    /// The readable text, which is what is signed: a `key: value` a line.
+    pub fn text(&self) -> String {
+        text::render(&self.0)
+    }
+
+    /// Holds the packed headers of a subtree of the openings against the statement: that they are those that were signed,
+    /// and what can be judged of them alone: that each meets its own target (R01 to R03, R05), that each names the one
+    /// before (R06), that the first one names the parent, and that the last one is the tip.
+    ///
+    /// # Errors
+    /// [`OpeningError`]: the first thing that is not so.
+    pub fn open(&self, subtree: u64, packed: &[u8]) -> Result<(), OpeningError> {
+        let parts = &self.0;
+        if subtree >= parts.openings.subtrees() {
+            return Err(OpeningError::NoSubtree { subtree, subtrees: parts.openings.subtrees() });
+        }
+        let items = parts.openings.items(subtree, parts.count);
+        let expected = items.end - items.start;
+        let (headers, rest) = packed.as_chunks::<HEADER_LEN>();
+        if headers.len() as u64 != expected || !rest.is_empty() {
+            return Err(OpeningError::Length { subtree, expected, found: packed.len() });
+        }
+        let headers: Vec<BlockHeader> = headers.iter().map(BlockHeader::from_wire).collect();
+        let hashes: Vec<BlockHash> = headers.iter().map(BlockHeader::hash).collect();
+        let leaves: Vec<Node> = hashes.iter().map(|hash| hash.to_wire()).collect();
+        parts.openings.check(subtree, &leaves)?;
+        self.judge(items.start, &headers, &hashes)
+    }
+
+    /// The rules that need nothing but the headers themselves.
+    fn judge(&self, first: u64, headers: &[BlockHeader], hashes: &[BlockHash]) -> Result<(), OpeningError> {
+        let parts = &self.0;
+        let mut before = (first == 0).then_some(parts.parent);
+        for (height, (header, hash)) in (parts.first_height + first..).zip(headers.iter().zip(hashes)) {
+            let target = header.bits.decode().map_err(|_| OpeningError::Bits { height, bits: header.bits })?;
+            if !target.is_met_by(hash) {
+                return Err(OpeningError::ProofOfWork { height, hash: *hash });
+            }
+            let found = header.prev_block_hash;
+            if let Some(expected) = before.filter(|expected| *expected != found) {
+                return Err(OpeningError::Link { height, expected, found });
+            }
+            before = Some(*hash);
+        }
+        let is_last = first + headers.len() as u64 == parts.count;
+        match (&parts.tip, before) {
+            (Some(tip), Some(found)) if is_last && tip.hash != found => {
+                Err(OpeningError::Tip { expected: tip.hash, found })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Texts and words of the statement, each with the name of its field.
+fn check_words(parts: &StatementParts) -> Result<(), StatementError> {
+    let mut texts = vec![("network", parts.network.as_str())];
+    let mut words = vec![("build.version", parts.build.version.as_str()), ("build.commit", &parts.build.commit)];
+    if let Some(fault) = &parts.fault {
+        words.extend([("fault.rule", fault.rule.as_str()), ("fault.name", &fault.name)]);
+        texts.extend([("fault.expected", fault.expected.as_str()), ("fault.found", &fault.found)]);
+    }
+    words.extend(parts.checked.iter().map(|rule| ("checked", rule.as_str())));
+    words.extend(parts.out_of_scope.iter().map(|word| ("out_of_scope", word.as_str())));
+    for row in &parts.not_checked {
+        words.push(("not_checked.rule", &row.rule));
+        texts.push(("not_checked.why", &row.why));
+    }
+    for device in &parts.devices {
+        texts.push(("devices.name", &device.name));
+        words.extend(device.kernel.as_ref().map(|kernel| ("devices.kernel", kernel.as_str())));
+    }
+    texts.extend(parts.signer.label.as_ref().map(|label| ("signer.label", label.as_str())));
+    let refuse = |field, found: &str, reason| StatementError::Text { field, found: found.into(), reason };
+    let bad_text = texts.into_iter().find_map(|(field, text)| Some(refuse(field, text, objection_to_text(text)?)));
+    let bad_word = words.into_iter().find_map(|(field, word)| Some(refuse(field, word, objection_to_word(word)?)));
+    bad_text.or(bad_word).map_or(Ok(()), Err)
+}
+
+fn check_rows(parts: &StatementParts) -> Result<(), StatementError> {
+    let lists = [
+        ("checked", parts.checked.len(), 1),
+        ("not_checked", parts.not_checked.len(), 0),
+        ("out_of_scope", parts.out_of_scope.len(), 0),
+        ("devices", parts.devices.len(), 0),
+    ];
+    for (field, found, min) in lists {
+        if !(min..=ROWS_MAX).contains(&found) {
+            return Err(StatementError::Rows { field, found, min, max: ROWS_MAX });
+        }
+    }
+    let backwards = parts.not_checked.iter().find(|row| row.from > row.to);
+    backwards.map_or(Ok(()), |row| Err(StatementError::Range { rule: row.rule.clone(), from: row.from, to: row.to }))
+}
+
+/// Verdict, count, tip and fault tell of one chain.
+fn check_heights(parts: &StatementParts) -> Result<(), StatementError> {
+    let StatementParts { verdict, first_height, count, .. } = *parts;
+    let (is_fault, has_fault) = (verdict == VerdictKind::Fault, parts.fault.is_some());
+    if is_fault != has_fault {
+        let found = if has_fault { "a fault" } else { "no fault" };
+        return Err(StatementError::Verdict { verdict: verdict.as_str(), found });
+    }
+    let next = first_height.checked_add(count).filter(|_| count > 0 || is_fault);
+    let next = next.ok_or(StatementError::Count { first_height, count })?;
+    let expected = (count > 0).then(|| next - 1);
+    let found = parts.tip.as_ref().map(|tip| tip.height);
+    if expected != found {
+        return Err(StatementError::Tip { expected, found });
+    }
+    match &parts.fault {
+        Some(fault) if fault.height != next => Err(StatementError::FaultHeight { expected: next, found: fault.height }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_bodies(parts: &StatementParts) -> Result<(), StatementError> {
+    let fits = match parts.kind {
+        ItemKind::Headers => (parts.transactions, parts.body_bytes, parts.contents_root) == (0, 0, None),
+        ItemKind::Blocks => parts.contents_root.is_some(),
+    };
+    if fits { Ok(()) } else { Err(StatementError::Bodies { kind: parts.kind.as_str() }) }
+}
+
+fn check_roots(parts: &StatementParts) -> Result<(), StatementError> {
+    let (openings, count) = (&parts.openings, parts.count);
+    if !openings.fit(count) {
+        return Err(StatementError::Openings { found: openings.subtrees(), level: openings.level(), count });
+    }
+    let (expected, found) = (parts.headers_root, openings.root());
+    if expected == found { Ok(()) } else { Err(StatementError::HeadersRoot { expected, found }) }
+}
