@@ -7,6 +7,7 @@ use cityseal_chain::{ParametersError, TemplateError, TemplateFileError};
 use cityseal_client::ClientError;
 use cityseal_device::DeviceError;
 use cityseal_engine::{Blame, BuildError, VerifyRequestError};
+use cityseal_receipt::{KeyError, ReceiptError};
 
 use crate::config::ConfigError;
 use crate::demo::DemoError;
@@ -88,6 +89,28 @@ pub(crate) enum CommandError {
         path: PathBuf,
         /// What is wrong, with its place.
         source: TemplateFileError,
+    },
+    /// A key that is none.
+    #[error("{place}: {source}")]
+    Key {
+        /// The file, or the flag with its value.
+        place: String,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A file where a new key was to be written.
+    #[error("{}: is there already, and a key is never overwritten", path.display())]
+    KeyExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is no receipt.
+    #[error("{}: not a receipt: {source}", path.display())]
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReceiptError,
     },
     /// What was asked to be sealed.
     #[error(transparent)]
@@ -197,6 +220,9 @@ impl CommandError {
             | Self::Parameters { .. }
             | Self::TemplateFile { .. }
             | Self::Template(_)
+            | Self::Key { .. }
+            | Self::KeyExists { .. }
+            | Self::Receipt { .. }
             | Self::NothingToMeasure { .. }
             | Self::NoBatches { .. }
             | Self::Record { .. }

@@ -4,12 +4,14 @@
 //! `version` and `bits` are 8 digits; numbers that can pass 2^53 are decimal strings, all others integers.
 
 mod devices;
+mod receipt;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
+pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, SignedText, SpotCheckRow};
 
 /// One device's part in the work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

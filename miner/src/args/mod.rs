@@ -12,7 +12,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
 use cityseal_engine::Profile;
 
+mod receipt;
 pub mod values;
+
+pub use receipt::{
+    KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
+    SPOT_CHECK_MAX,
+};
 
 const ABOUT: &str = "Seals blocks and revalidates chains, on GPUs and CPUs, with the CPU as the judge.";
 
@@ -22,6 +28,7 @@ Examples:
   cityseal devices                                   which devices there are, and in what state
   cityseal seal --header HEX --nonces 0..=99999999   search a nonce for a header
   cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
+  cityseal receipt verify receipt.json --key K       check what somebody else verified and signed
   cityseal bench                                     measure this machine, with the answers checked
   cityseal drill                                     make its devices fail on purpose: do the answers stay right?
   cityseal serve                                     offer sealing and verification over gRPC
@@ -77,6 +84,10 @@ pub enum Command {
     Seal(Box<SealArgs>),
     /// Check a chain of headers: work, links, difficulty, times, versions.
     Verify(Box<VerifyArgs>),
+    /// Check what others verified and signed.
+    Receipt(ReceiptArgs),
+    /// Make the key with which receipts are signed.
+    Key(KeyArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
     /// Show the whole at work on a small chain of city blocks.
