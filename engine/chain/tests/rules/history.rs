@@ -194,7 +194,9 @@ fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
     let mut far = written;
     far[7] = 1;
     assert_eq!(History::from_wire(&far), None);
+}
 
+#[test]
 fn the_median_time_is_that_of_the_eleven_headers_before_or_of_all_there_are() {
     let chain = &*TEST_NETWORK;
     let mut history = History::before_genesis();
