@@ -306,8 +306,22 @@ mod tests {
     }
 
     #[test]
-    fn times_are_integers_in_json_and_versions_are_digits() {
+    fn times_and_counts_are_integers_in_json_and_versions_and_amounts_are_digits() {
         assert_eq!(value(&FaultValue::Time(1_231_006_505)), serde_json::json!(1_231_006_505));
         assert_eq!(value(&FaultValue::Version(2)), serde_json::json!("00000002"));
+        assert_eq!(value(&FaultValue::Count(80_004)), serde_json::json!(80_004));
+        assert_eq!(value(&FaultValue::Amount(-1)), serde_json::json!("-1"));
+    }
+
+    #[test]
+    fn a_transaction_at_fault_stands_in_the_row_and_in_the_lines() {
+        let count = FaultValue::Count;
+        let (rule, expected, found) = (cityseal_chain::Rule::OutputsEmpty, count(1), count(0));
+        let fault = Fault { height: 7, rule, expected, found, offset: 0, transaction: Some(3) };
+        let row = fault_row(&fault, &PlaceLog::default());
+        assert_eq!(serde_json::to_value(&row).unwrap()["transaction"], 3);
+        assert!(fault_lines("FAULT", &row, None).starts_with("FAULT at height 7, transaction 3: R27 outputs-empty\n"));
+        let row = fault_row(&Fault { transaction: None, ..fault }, &PlaceLog::default());
+        assert!(serde_json::to_value(&row).unwrap().get("transaction").is_none());
     }
 }
