@@ -139,7 +139,7 @@ impl Run<'_> {
             ItemKind::Headers => input.read(&mut feed),
             ItemKind::Blocks => input.read_blocks(&mut feed),
         };
-        let mistake = read.err();
+        let mistake = read.err().filter(|_| !feed.has_all());
         let Fed { report, places, before } = feed.finish(mistake.is_some())?;
         Ok(Outcome { report, places, before, mistake })
     }
