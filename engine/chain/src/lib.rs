@@ -13,6 +13,7 @@ mod difficulty;
 mod fault;
 mod hash;
 mod header;
+pub mod header_tree;
 pub mod hex;
 mod history;
 mod judge;
