@@ -201,7 +201,7 @@ async fn a_fault_outside_of_what_was_sent_is_refused() {
     let value = v1::FaultValue { value: Some(v1::fault_value::Value::Bits(1)) };
     let fault = |height, offset| {
         let (expected, found) = (Some(value.clone()), Some(value.clone()));
-        v1::Fault { height, rule: "R07".into(), name: "difficulty".into(), expected, found, offset }
+        v1::Fault { height, rule: "R07".into(), name: "difficulty".into(), expected, found, offset, transaction: None }
     };
     let verdict = |fault: v1::Fault, count| v1::Verdict {
         kind: v1::VerdictKind::Fault.into(),

@@ -108,13 +108,25 @@ pub enum VerifyRequestError {
     /// The trusted headers before the first one do not fit.
     #[error("context: {0}")]
     Context(#[from] HistoryError),
+    /// What is to be gone on from does not fit together, or not this chain.
+    #[error(
+        "resumed state: begins at or above height {start_height} and goes on at {expected}, its history goes on at {found}"
+    )]
+    Resumed {
+        /// The height of the first header of the whole input.
+        start_height: u64,
+        /// The height behind what was proved.
+        expected: u64,
+        /// The height behind the headers that are remembered.
+        found: u64,
+    },
 }
 
 impl VerifyRequestError {
     /// Who must act.
     pub const fn blame(&self) -> Blame {
         match self {
-            Self::Context(_) => Blame::Input,
+            Self::Context(_) | Self::Resumed { .. } => Blame::Input,
         }
     }
 }

@@ -68,5 +68,6 @@ pub use select::{LeftOut, LeftOutReason, Selection};
 pub use shell::Engine;
 pub use trees::{TreeVerdict, TreesReport, TreesRequest, TreesShare};
 pub use verify::{
-    BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
+    BlockBatch, BlockPlace, BlockVerifier, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName,
+    UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
 };

@@ -120,19 +120,23 @@ impl TreesPart {
         are_expected && (self.batch.rule() == NodeRule::Rfc6962 || !self.repeats_itself())
     }
 
-    /// Whether in one of the trees two neighbours on any level are equal. Those are equal whose leaves are, so that nothing
-    /// has to be hashed. A right neighbour with fewer leaves than the left one stands for itself repeated: were it equal to the
-    /// left one, that would hold a repetition on a lower level.
     fn repeats_itself(&self) -> bool {
-        let mut rest = self.batch.leaves().as_chunks::<32>().0;
-        self.batch.counts().iter().any(|count| {
-            let (own, others) = rest.split_at(*count as usize);
-            rest = others;
-            let mut sizes =
-                std::iter::successors(Some(1), |size| Some(2 * size)).take_while(|size| 2 * size <= own.len());
-            sizes.any(|size| own.chunks_exact(2 * size).any(|pair| pair[..size] == pair[size..]))
-        })
+        repetitions(&self.batch).contains(&true)
     }
+}
+
+/// Of each tree whether two neighbours on any level are equal. Those are equal whose leaves are, so that nothing has to be
+/// hashed. A right neighbour with fewer leaves than the left one stands for itself repeated: were it equal to the left one,
+/// that would hold a repetition on a lower level.
+pub(crate) fn repetitions(batch: &TreesBatch) -> Vec<bool> {
+    let mut rest = batch.leaves().as_chunks::<32>().0;
+    let repeats_itself = |count: &u32| {
+        let (own, others) = rest.split_at(*count as usize);
+        rest = others;
+        let mut sizes = std::iter::successors(Some(1), |size| Some(2 * size)).take_while(|size| 2 * size <= own.len());
+        sizes.any(|size| own.chunks_exact(2 * size).any(|pair| pair[..size] == pair[size..]))
+    };
+    batch.counts().iter().map(repeats_itself).collect()
 }
 
 /// A request under way: what its workers and its caller share.
@@ -260,7 +264,8 @@ fn shares(leaves: &BTreeMap<String, u64>, statuses: &[DeviceStatus]) -> Vec<Tree
     statuses.iter().map(share).collect()
 }
 
-fn roots_on_the_cpu(batch: &TreesBatch, kernel: HashKernel) -> Vec<TreeRoot> {
+/// The roots of a batch's trees by a kernel of this CPU.
+pub(crate) fn roots_on_the_cpu(batch: &TreesBatch, kernel: HashKernel) -> Vec<TreeRoot> {
     let mut cpu = CpuBackend::new(kernel);
     let done = cpu.submit(Batch::Trees(batch.clone())).and_then(|_| cpu.collect(Duration::ZERO));
     match done.ok().flatten().map(|done| done.report) {

@@ -16,7 +16,9 @@ mod files;
 pub mod input;
 mod json;
 mod output;
+pub mod part;
 mod priority;
+mod receipts;
 pub mod service;
 mod signals;
 

@@ -2,7 +2,10 @@
 //!
 //! What a peer says of a chain is only taken apart here: whether it can be believed is for its reader to check.
 
-use cityseal_chain::{ChainWork, CompactTarget, Fault, FaultValue, NotChecked, Rule, Tip};
+use cityseal_chain::body::{EncodingFault, EncodingKind};
+use cityseal_chain::{
+    ChainWork, CompactTarget, Fault, FaultValue, MerkleRoot, NotChecked, Rule, ScriptHead, Tip, Wording,
+};
 
 use crate::field::{self, FieldError, FieldProblem};
 use crate::v1;
@@ -39,6 +42,7 @@ impl From<&Fault> for v1::Fault {
             expected: Some((&fault.expected).into()),
             found: Some((&fault.found).into()),
             offset: fault.offset,
+            transaction: fault.transaction,
         }
     }
 }
@@ -48,7 +52,7 @@ impl From<&Fault> for v1::Fault {
 /// # Errors
 /// [`FieldError`] where a value has not its length, or where this build does not know the rule: it could not judge it.
 pub fn fault_from_wire(message: &v1::Fault) -> Result<Fault, FieldError> {
-    let unknown = || FieldProblem::Unknown { expected: "R01 to R11", found: message.rule.clone() };
+    let unknown = || FieldProblem::Unknown { expected: "R01 to R11 or R20 to R41", found: message.rule.clone() };
     let value = |path, value: Option<&v1::FaultValue>| value_from_wire(value).map_err(|error| error.under(path));
     Ok(Fault {
         height: message.height,
@@ -56,6 +60,7 @@ pub fn fault_from_wire(message: &v1::Fault) -> Result<Fault, FieldError> {
         expected: value("expected", message.expected.as_ref())?,
         found: value("found", message.found.as_ref())?,
         offset: message.offset,
+        transaction: message.transaction,
     })
 }
 
@@ -68,6 +73,12 @@ impl From<&FaultValue> for v1::FaultValue {
             FaultValue::Bits(bits) => Value::Bits(bits.to_bits()),
             FaultValue::Time(seconds) => Value::TimeS(*seconds),
             FaultValue::Version(version) => Value::Version(*version),
+            FaultValue::Count(count) => Value::Count(*count),
+            FaultValue::Amount(amount) => Value::Amount(*amount),
+            FaultValue::Root(root) => Value::Root(field::bytes(root.to_wire())),
+            FaultValue::Script(head) => Value::ScriptHead(head.as_bytes().to_vec().into()),
+            FaultValue::Encoding(fault) => Value::Encoding(fault.into()),
+            FaultValue::Words(wording) => Value::Words(wording.as_str().to_owned()),
         };
         Self { value: Some(value) }
     }
@@ -93,5 +104,37 @@ fn value_from_wire(message: Option<&v1::FaultValue>) -> Result<FaultValue, Field
         Some(Value::Bits(bits)) => Ok(FaultValue::Bits(CompactTarget::from_bits(*bits))),
         Some(Value::TimeS(seconds)) => Ok(FaultValue::Time(*seconds)),
         Some(Value::Version(version)) => Ok(FaultValue::Version(*version)),
+        Some(Value::Count(count)) => Ok(FaultValue::Count(*count)),
+        Some(Value::Amount(amount)) => Ok(FaultValue::Amount(*amount)),
+        Some(Value::Root(bytes)) => field::fixed("root", bytes).map(MerkleRoot::from_wire).map(FaultValue::Root),
+        Some(Value::ScriptHead(bytes)) => script_head_from_wire(bytes).map(FaultValue::Script),
+        Some(Value::Encoding(message)) => encoding_from_wire(message).map(FaultValue::Encoding),
+        Some(Value::Words(text)) => wording_from_wire(text).map(FaultValue::Words),
     }
+}
+
+fn script_head_from_wire(bytes: &[u8]) -> Result<ScriptHead, FieldError> {
+    if bytes.len() <= ScriptHead::LEN_MAX {
+        return Ok(ScriptHead::of(bytes));
+    }
+    let problem = FieldProblem::TooLarge { expected_max: ScriptHead::LEN_MAX as u64, found: bytes.len() as u64 };
+    Err(FieldError::new("script_head", problem))
+}
+
+impl From<&EncodingFault> for v1::BlockEncoding {
+    fn from(fault: &EncodingFault) -> Self {
+        Self { at_byte: fault.at, kind: fault.kind.name().to_owned() }
+    }
+}
+
+fn encoding_from_wire(message: &v1::BlockEncoding) -> Result<EncodingFault, FieldError> {
+    let unknown = || FieldProblem::Unknown { expected: "a kind of this build", found: message.kind.clone() };
+    let kind = EncodingKind::from_name(&message.kind);
+    let kind = kind.ok_or_else(|| FieldError::new("kind", unknown()).under("encoding"))?;
+    Ok(EncodingFault { at: message.at_byte, kind })
+}
+
+fn wording_from_wire(text: &str) -> Result<Wording, FieldError> {
+    let unknown = || FieldProblem::Unknown { expected: "words of this build", found: text.to_owned() };
+    Wording::from_text(text).ok_or_else(|| FieldError::new("words", unknown()))
 }

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
 
+use cityseal_chain::body::{EncodingFault, EncodingKind};
 use cityseal_chain::{
-    BlockHash, BlockHeader, ChainWork, CoinbaseParts, CompactTarget, ExtranonceSpan, Fault, FaultValue, NonceSpan,
-    Rule, Seal, SealTemplate, Target, Tip,
+    BlockHash, BlockHeader, ChainWork, CoinbaseParts, CompactTarget, ExtranonceSpan, Fault, FaultValue, MerkleRoot,
+    NonceSpan, Rule, ScriptHead, Seal, SealTemplate, Target, Tip, Wording,
 };
 use cityseal_proto::{ClaimedSeal, fault_from_wire, template_from_request, template_to_wire, tip_from_wire, v1};
 use proptest::collection::vec;
@@ -128,13 +129,37 @@ fn faults_of_every_rule_and_value_survive_the_way() {
         FaultValue::Bits(CompactTarget::from_bits(0x1d00_ffff)),
         FaultValue::Time(u64::from(u32::MAX) + 7200),
         FaultValue::Version(-1),
+        FaultValue::Count(u64::MAX),
+        FaultValue::Amount(i64::MIN),
+        FaultValue::Root(MerkleRoot::from_wire([9; 32])),
+        FaultValue::Script(ScriptHead::of(&[3, 0x5b, 0x7a, 3])),
     ];
-    for rule in Rule::ALL {
+    let encodings = EncodingKind::ALL.map(|kind| FaultValue::Encoding(EncodingFault { at: 81, kind }));
+    let words = Wording::ALL.map(FaultValue::Words);
+    let values = [&values[..], &encodings, &words].concat();
+    for rule in Rule::all() {
         for (expected, found) in values.iter().zip(values.iter().rev()) {
-            let fault = Fault { height: 9, rule, expected: *expected, found: *found, offset: 720 };
-            assert_eq!(fault_from_wire(&v1::Fault::from(&fault)), Ok(fault));
+            for transaction in [None, Some(0), Some(7)] {
+                let fault = Fault { height: 9, rule, expected: *expected, found: *found, offset: 720, transaction };
+                assert_eq!(fault_from_wire(&v1::Fault::from(&fault)), Ok(fault));
+            }
         }
     }
+}
+
+#[test]
+fn values_that_this_build_does_not_know_are_refused_with_their_place() {
+    use v1::fault_value::Value;
+    let path_of = |value| {
+        let value = v1::FaultValue { value: Some(value) };
+        let fault = v1::Fault { rule: "R36".to_owned(), expected: Some(value), ..Default::default() };
+        fault_from_wire(&fault).unwrap_err().path
+    };
+    let unknown = v1::BlockEncoding { at_byte: 80, kind: "odd".to_owned() };
+    assert_eq!(path_of(Value::Encoding(unknown)), "expected.encoding.kind");
+    assert_eq!(path_of(Value::Words("something else".to_owned())), "expected.words");
+    assert_eq!(path_of(Value::ScriptHead(vec![0; 10].into())), "expected.script_head");
+    assert_eq!(path_of(Value::Root(vec![0; 31].into())), "expected.root");
 }
 
 #[test]

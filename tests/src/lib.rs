@@ -3,6 +3,7 @@
 //! this crate.
 
 pub mod city_chain;
+pub mod core_folder;
 pub mod data;
 pub mod easy_chain;
 pub mod folder;

@@ -7,7 +7,7 @@
 use crate::difficulty::PERIOD_HEADERS;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
-use crate::median::MEDIAN_HEADERS;
+use crate::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::parameters::Parameters;
 use crate::target::CompactTarget;
 use cityseal_hash::{HEADER_LEN, double_sha256};
@@ -136,6 +136,13 @@ impl History {
         self.parent.as_ref().map(BlockHeader::from_wire)
     }
 
+    /// The median time of the eleven headers before the next one, near the genesis header of all before (of an even number
+    /// the upper one of the middle); none where not all of them are known, or where there are none.
+    pub fn median_time(&self) -> Option<u32> {
+        let is_known = self.times_known == MEDIAN_HEADERS || self.times_known as u64 == self.next_height;
+        (is_known && self.times_known > 0).then(|| MedianWindow::after(self.times()).median())
+    }
+
     /// The times of the last headers, as far as they are known, the oldest first; eleven at most.
     pub(crate) fn times(&self) -> &[u32] {
         &self.times[..self.times_known]
@@ -232,6 +239,55 @@ impl History {
             }
         }
         Ok(())
+    }
+}
+
+impl History {
+    /// Bytes of [`Self::to_wire`].
+    pub const WIRE_LEN: usize = 8 + 1 + HEADER_LEN + 1 + 4 * MEDIAN_HEADERS + 8 + 4;
+
+    /// All that is known, in one form: two histories are equal where these bytes are. Little-endian: the next height (8
+    /// bytes), what is known (1: parent 1, period's first header 2, ordinary bits 4), the parent (80), how many times (1), the
+    /// times (11 x 4), the period's first time and bits (4 + 4), the ordinary bits (4); what is not known is zero.
+    pub fn to_wire(&self) -> Vec<u8> {
+        let known = u8::from(self.parent.is_some())
+            | u8::from(self.period_start.is_some()) << 1
+            | u8::from(self.ordinary_bits.is_some()) << 2;
+        let period = self.period_start.map_or((0, 0), |start| (start.time, start.bits.to_bits()));
+        let ordinary = self.ordinary_bits.map_or(0, CompactTarget::to_bits);
+        let mut bytes = Vec::with_capacity(Self::WIRE_LEN);
+        bytes.extend_from_slice(&self.next_height.to_le_bytes());
+        bytes.push(known);
+        bytes.extend_from_slice(&self.parent.unwrap_or([0; HEADER_LEN]));
+        bytes.push(self.times_known as u8);
+        let words = self.times.into_iter().chain([period.0, period.1, ordinary]);
+        bytes.extend(words.flat_map(u32::to_le_bytes));
+        bytes
+    }
+
+    /// Reads what [`Self::to_wire`] wrote; `None` for bytes that it never writes.
+    pub fn from_wire(bytes: &[u8]) -> Option<Self> {
+        let (next_height, rest) = bytes.split_first_chunk::<8>()?;
+        let (&[known], rest) = rest.split_first_chunk::<1>()?;
+        let (parent, rest) = rest.split_first_chunk::<HEADER_LEN>()?;
+        let (&[times_known], rest) = rest.split_first_chunk::<1>()?;
+        let (words, &[]) = rest.as_chunks::<4>() else { return None };
+        let words: [u32; MEDIAN_HEADERS + 3] =
+            <[[u8; 4]; MEDIAN_HEADERS + 3]>::try_from(words).ok()?.map(u32::from_le_bytes);
+        let (times, &[time, bits, ordinary]) = words.split_first_chunk::<MEDIAN_HEADERS>()? else { return None };
+        let is_known = |bit: u8| known & bit != 0;
+        let history = Self {
+            next_height: u64::from_le_bytes(*next_height),
+            parent: is_known(1).then_some(*parent),
+            times: *times,
+            times_known: usize::from(times_known),
+            period_start: is_known(2).then_some(PeriodStart { time, bits: CompactTarget::from_bits(bits) }),
+            ordinary_bits: is_known(4).then_some(CompactTarget::from_bits(ordinary)),
+        };
+        // What cannot be is refused by its not being written again in the same way.
+        let are_plain = times.get(history.times_known..).is_some_and(|rest| rest.iter().all(|time| *time == 0));
+        let is_possible = are_plain && history.next_height <= START_HEIGHT_MAX;
+        (is_possible && history.to_wire() == bytes).then_some(history)
     }
 }
 

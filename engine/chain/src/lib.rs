@@ -1,5 +1,5 @@
-//! The pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules of a header
-//! chain, and what may roll while a block is sealed.
+//! The pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules of a chain of
+//! headers and of the bodies of its blocks, and what may roll while a block is sealed.
 //!
 //! It does no I/O, reads no clock and starts no thread: the time and every byte are arguments. It trusts nobody; what
 //! comes from outside is parsed into types that remember that they were checked, and what cannot be checked is said.
@@ -7,10 +7,13 @@
 //! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
 //! explorers show.
 
+pub mod body;
 mod compact_range;
 mod difficulty;
+mod fault;
 mod hash;
 mod header;
+pub mod header_tree;
 pub mod hex;
 mod history;
 mod judge;
@@ -32,16 +35,17 @@ mod work;
 
 pub use compact_range::{CompactRange, RangeTextError};
 pub use difficulty::{Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget};
+pub use fault::{Fault, FaultValue, ScriptHead, Wording};
 pub use hash::{BlockHash, MerkleRoot};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;
 pub use history::{History, HistoryError, START_HEIGHT_MAX};
 pub use judge::judge;
 pub use network::{Network, UnknownNetwork};
-pub use parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+pub use parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
-pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
-pub use summary::Summary;
+pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
+pub use summary::{Bodies, Commitments, Summary, content_digest};
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
 pub use tree_outline::TreeOutline;
 pub use verdict::{Cut, Judgement, Tip, Verdict};

@@ -3,7 +3,7 @@
 //! Only constants stand here; what they mean for a header is in `difficulty.rs`, `judge.rs` and `twin.rs`.
 
 use crate::difficulty::Difficulty;
-use crate::parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+use crate::parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 use crate::target::Target;
 use crate::{BlockHash, BlockHeader, CompactTarget, MerkleRoot};
 use std::fmt;
@@ -76,6 +76,7 @@ impl Parameters {
             FUTURE_LIMIT_S,
             versions_of(network),
             MerkleKind::Bitcoin,
+            body_of(network),
             network == Network::Signet,
         )
     }
@@ -151,6 +152,17 @@ fn versions_of(network: Network) -> Vec<VersionRule> {
     ]
 }
 
+/// Heights at which BIP34, BIP113 (`CSVHeight`) and BIP141 (`SegwitHeight`) are buried.
+fn body_of(network: Network) -> BodyRules {
+    let [bip34, bip113, bip141] = match network {
+        Network::Mainnet => [227_931, 419_328, 481_824],
+        Network::Testnet3 => [21_111, 770_112, 834_624],
+        Network::Testnet4 | Network::Signet => [1, 1, 1],
+        Network::Regtest => [1, 1, 0],
+    };
+    BodyRules { coinbase_height_from: Some(bip34), median_time_from: Some(bip113), witness_from: Some(bip141) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +200,19 @@ mod tests {
             assert_eq!(parameters.pow_limit().to_display_hex(), digits, "{network}");
             assert_eq!(parameters.limit_bits().to_bits(), bits, "{network}");
         }
+    }
+
+    #[test]
+    fn the_rules_of_bodies_hold_from_their_buried_heights() {
+        let heights = |network| {
+            let BodyRules { coinbase_height_from, median_time_from, witness_from } = *Parameters::of(network).body();
+            [coinbase_height_from, median_time_from, witness_from].map(|from| from.unwrap())
+        };
+        assert_eq!(heights(Network::Mainnet), [227_931, 419_328, 481_824]);
+        assert_eq!(heights(Network::Testnet3), [21_111, 770_112, 834_624]);
+        assert_eq!(heights(Network::Testnet4), [1, 1, 1]);
+        assert_eq!(heights(Network::Signet), [1, 1, 1]);
+        assert_eq!(heights(Network::Regtest), [1, 1, 0]);
     }
 
     #[test]

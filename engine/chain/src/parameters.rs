@@ -43,6 +43,35 @@ pub struct VersionRule {
     pub from_height: u64,
 }
 
+/// From which heights on the rules of bodies hold that a chain may take up later, or never (none).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BodyRules {
+    /// The coinbase's script begins with the height (R36; BIP34).
+    pub coinbase_height_from: Option<u64>,
+    /// Lock times are held against the median time of the eleven headers before, not the block's own (R35; BIP113).
+    pub median_time_from: Option<u64>,
+    /// Transactions may have witnesses, which the coinbase commits to (R37 to R39; BIP141).
+    pub witness_from: Option<u64>,
+}
+
+impl BodyRules {
+    /// Whether the coinbase at `height` begins with it.
+    pub fn has_coinbase_height_at(&self, height: u64) -> bool {
+        self.coinbase_height_from.is_some_and(|from| from <= height)
+    }
+
+    /// Whether lock times at `height` are held against the median time. Nothing stands before the genesis block, so its own
+    /// time counts there.
+    pub fn has_median_time_at(&self, height: u64) -> bool {
+        height > 0 && self.median_time_from.is_some_and(|from| from <= height)
+    }
+
+    /// Whether witnesses are committed to at `height`.
+    pub fn has_witness_at(&self, height: u64) -> bool {
+        self.witness_from.is_some_and(|from| from <= height)
+    }
+}
+
 /// The consensus parameters of one chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters {
@@ -55,6 +84,7 @@ pub struct Parameters {
     future_limit_s: u64,
     versions: Vec<VersionRule>,
     merkle: MerkleKind,
+    body: BodyRules,
     block_signature: bool,
 }
 
@@ -69,6 +99,7 @@ impl Parameters {
         future_limit_s: u64,
         versions: Vec<VersionRule>,
         merkle: MerkleKind,
+        body: BodyRules,
         block_signature: bool,
     ) -> Self {
         let (genesis_hash, limit_bits) = (genesis.hash(), pow_limit.to_compact_lossy());
@@ -82,6 +113,7 @@ impl Parameters {
             future_limit_s,
             versions,
             merkle,
+            body,
             block_signature,
         }
     }
@@ -131,6 +163,11 @@ impl Parameters {
         self.merkle
     }
 
+    /// From which heights on rules of bodies hold.
+    pub const fn body(&self) -> &BodyRules {
+        &self.body
+    }
+
     /// Whether blocks are signed outside their headers (signet, BIP325), which header rules cannot check.
     pub const fn has_block_signature(&self) -> bool {
         self.block_signature
@@ -143,17 +180,23 @@ impl Parameters {
 
     /// The digest of all parameters: SHA-256 over [`Self::canonical_text`], as 64 hex digits in the order of FIPS 180-4.
     pub fn digest(&self) -> String {
-        hex::encode(&sha256(self.canonical_text().as_bytes()))
+        hex::encode(&self.digest_bytes())
+    }
+
+    /// The same as bytes, in the order of FIPS 180-4.
+    pub fn digest_bytes(&self) -> [u8; 32] {
+        sha256(self.canonical_text().as_bytes())
     }
 
     /// Every parameter, one `key=value` a line, each line ended by a line feed, always in this order:
     ///
-    /// `cityseal-parameters=1` (the version of this text), `name`, `genesis` (160 hex), `pow_limit` (64 hex),
+    /// `cityseal-parameters=2` (the version of this text), `name`, `genesis` (160 hex), `pow_limit` (64 hex),
     /// `difficulty` (`fixed`, `bitcoin-2016` with its two flags, or `asert` with its five numbers), `future_limit_s`,
-    /// one `version=MIN@HEIGHT` for each rule by ascending height, `merkle`, `block_signature` (`none` or `bip325`).
+    /// one `version=MIN@HEIGHT` for each rule by ascending height, `merkle`, `coinbase_height_from`, `median_time_from` and
+    /// `witness_from` (a height, or `never`), `block_signature` (`none` or `bip325`).
     pub fn canonical_text(&self) -> String {
         let mut text = format!(
-            "cityseal-parameters=1\nname={}\ngenesis={}\npow_limit={}\ndifficulty={}\nfuture_limit_s={}\n",
+            "cityseal-parameters=2\nname={}\ngenesis={}\npow_limit={}\ndifficulty={}\nfuture_limit_s={}\n",
             self.name,
             self.genesis.to_hex(),
             self.pow_limit,
@@ -164,8 +207,18 @@ impl Parameters {
             // Writing into a `String` cannot fail.
             let _ = writeln!(text, "version={}@{}", rule.min, rule.from_height);
         }
+        let _ = writeln!(text, "merkle={}", self.merkle.name());
+        let BodyRules { coinbase_height_from, median_time_from, witness_from } = self.body;
+        let rules = [
+            ("coinbase_height_from", coinbase_height_from),
+            ("median_time_from", median_time_from),
+            ("witness_from", witness_from),
+        ];
+        for (key, from) in rules {
+            let _ = writeln!(text, "{key}={}", from.map_or_else(|| "never".to_owned(), |from| from.to_string()));
+        }
         let signature = if self.block_signature { "bip325" } else { "none" };
-        let _ = write!(text, "merkle={}\nblock_signature={signature}\n", self.merkle.name());
+        let _ = writeln!(text, "block_signature={signature}");
         text
     }
 }
@@ -190,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_canonical_text_of_mainnet_is_as_documented() {
-        let expected = "cityseal-parameters=1\n\
+        let expected = "cityseal-parameters=2\n\
             name=mainnet\n\
             genesis=0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e\
             67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c\n\
@@ -201,6 +254,9 @@ mod tests {
             version=3@363725\n\
             version=4@388381\n\
             merkle=bitcoin\n\
+            coinbase_height_from=227931\n\
+            median_time_from=419328\n\
+            witness_from=481824\n\
             block_signature=none\n";
         let mainnet = Parameters::of(Network::Mainnet);
         assert_eq!(mainnet.canonical_text(), expected);
@@ -221,5 +277,13 @@ mod tests {
         assert_eq!((min_at(0), min_at(227_930), min_at(227_931)), (None, None, Some(2)));
         assert_eq!((min_at(363_724), min_at(363_725)), (Some(2), Some(3)));
         assert_eq!((min_at(388_380), min_at(388_381), min_at(u64::MAX)), (Some(3), Some(4), Some(4)));
+    }
+
+    #[test]
+    fn a_rule_of_bodies_holds_from_its_height_on_and_the_median_never_at_the_genesis_block() {
+        let rules = BodyRules { coinbase_height_from: Some(5), median_time_from: Some(0), witness_from: None };
+        assert_eq!((rules.has_coinbase_height_at(4), rules.has_coinbase_height_at(5)), (false, true));
+        assert_eq!((rules.has_median_time_at(0), rules.has_median_time_at(1)), (false, true));
+        assert!(!rules.has_witness_at(u64::MAX));
     }
 }

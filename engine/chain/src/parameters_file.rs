@@ -21,6 +21,11 @@
 //! [[version]]                       # optional, by ascending height
 //! min = 2
 //! from_height = 100
+//!
+//! [body]                            # optional, and so is each key: a rule of bodies that has none never holds
+//! coinbase_height_from = 1
+//! median_time_from = 1
+//! witness_from = 0
 //! ```
 //!
 //! `difficulty = "asert"` with its numbers as keys of the top level is read alike. A table of kind `bitcoin-2016` may
@@ -30,7 +35,7 @@ use crate::difficulty::{Asert, Difficulty};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex;
-use crate::parameters::{FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+use crate::parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 use crate::parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 use crate::target::{CompactTarget, Target};
 use serde::Deserialize;
@@ -83,6 +88,8 @@ struct ParametersFile {
     merkle: Option<Spanned<String>>,
     #[serde(default)]
     version: Vec<VersionFile>,
+    #[serde(default)]
+    body: BodyFile,
     spacing_s: Option<Spanned<i64>>,
     half_life_s: Option<Spanned<i64>>,
     anchor_height: Option<Spanned<i64>>,
@@ -95,6 +102,16 @@ struct ParametersFile {
 struct VersionFile {
     min: Spanned<i64>,
     from_height: Spanned<i64>,
+}
+
+/// From which heights on rules of bodies hold.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "as the keys stand in the file")]
+struct BodyFile {
+    coinbase_height_from: Option<Spanned<i64>>,
+    median_time_from: Option<Spanned<i64>>,
+    witness_from: Option<Spanned<i64>>,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +181,7 @@ impl ParametersFile {
         let versions = versions_of(&self.version)?;
         let genesis = genesis_of(&self.genesis, pow_limit, &versions)?;
         let merkle = merkle_of(self.merkle.as_ref())?;
+        let body = self.body.check()?;
         let future_limit_s = match &self.future_limit_s {
             Some(limit) => within("future_limit_s", limit, 0, i64::from(u32::MAX))? as u64,
             None => FUTURE_LIMIT_S,
@@ -185,7 +203,7 @@ impl ParametersFile {
         };
         let difficulty = difficulty_of(&kind, at, &flags, &asert, &genesis, pow_limit)?;
         let name = self.name.into_inner();
-        Ok(Parameters::new(name, genesis, pow_limit, difficulty, future_limit_s, versions, merkle, false))
+        Ok(Parameters::new(name, genesis, pow_limit, difficulty, future_limit_s, versions, merkle, body, false))
     }
 }
 
@@ -203,6 +221,19 @@ impl DifficultyTable {
         } = self;
         let asert = AsertFile { spacing_s, half_life_s, anchor_height, anchor_parent_time, anchor_bits };
         (kind, FlagsFile { min_difficulty, bip94 }, asert)
+    }
+}
+
+impl BodyFile {
+    fn check(&self) -> Result<BodyRules, Refused> {
+        let height = |key, value: &Option<Spanned<i64>>| {
+            value.as_ref().map(|value| within(key, value, 0, i64::MAX).map(|height| height as u64)).transpose()
+        };
+        Ok(BodyRules {
+            coinbase_height_from: height("coinbase_height_from", &self.coinbase_height_from)?,
+            median_time_from: height("median_time_from", &self.median_time_from)?,
+            witness_from: height("witness_from", &self.witness_from)?,
+        })
     }
 }
 

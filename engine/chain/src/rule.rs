@@ -1,13 +1,11 @@
-//! The rules of a header chain by number and name, and the fault that names the first one broken.
+//! The rules of a chain by number and name, and why one may not have been judged.
 //!
-//! What each rule says, its source and its edge stand in `docs/RULES.md`; a number, once given, never changes. Rules
-//! from R20 on judge bodies and are not here.
+//! What each rule says, its source and its edge stand in `docs/RULES.md`; a number, once given, never changes.
 
-use crate::hash::BlockHash;
-use crate::target::{CompactTarget, Target};
 use std::fmt;
 
-/// A rule that headers alone can break. The variants stand in the order in which each header is judged.
+/// A rule that a header (R01 to R11) or a body (from R20 on) can break. The variants stand in the order in which each
+/// block is judged: first its header, then, if that passed, its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// R01: the bits encode a negative number.
@@ -32,11 +30,55 @@ pub enum Rule {
     FutureTime,
     /// R11: the version is below the one that holds at this height.
     Version,
+    /// R20: the bytes are not one whole block in its one encoding.
+    BlockEncoding,
+    /// R21: the header's Merkle root is not that of the transactions.
+    MerkleRoot,
+    /// R22: two equal nodes stand under one parent of the Merkle tree (CVE-2012-2459).
+    MerkleMutation,
+    /// R23: the block without its witnesses is too large.
+    BlockSize,
+    /// R24: the first transaction is no coinbase, or there is none.
+    CoinbaseMissing,
+    /// R25: a transaction after the first is a coinbase.
+    CoinbaseMultiple,
+    /// R26: a transaction has no inputs.
+    InputsEmpty,
+    /// R27: a transaction has no outputs.
+    OutputsEmpty,
+    /// R28: a transaction without its witness is too large.
+    TransactionSize,
+    /// R29: an output is below zero or above all the money there is.
+    OutputValue,
+    /// R30: the outputs of a transaction add up to more than all the money there is.
+    OutputTotal,
+    /// R31: a transaction spends one output twice (CVE-2018-17144).
+    DuplicateInput,
+    /// R32: the coinbase's script is too short or too long.
+    CoinbaseScriptLength,
+    /// R33: a transaction that is no coinbase has an input that names no output.
+    NullPrevout,
+    /// R34: the scripts in the block ask for too many signature checks.
+    Sigops,
+    /// R35: a transaction's lock time has not passed.
+    Finality,
+    /// R36: the coinbase's script does not begin with the height (BIP34).
+    CoinbaseHeight,
+    /// R37: the coinbase's witness is not one item of 32 bytes (BIP141).
+    WitnessReservedValue,
+    /// R38: the coinbase's commitment is not that of the witnesses (BIP141).
+    WitnessCommitment,
+    /// R39: a transaction has a witness that no commitment covers.
+    UnexpectedWitness,
+    /// R40: the block weighs too much (BIP141).
+    Weight,
+    /// R41: the header's root is not that of the log of transactions (RFC 6962).
+    TransactionLogRoot,
 }
 
 impl Rule {
-    /// Every rule, in the order of judging.
-    pub const ALL: [Self; 11] = [
+    /// Every rule of a header, in the order of judging.
+    pub const OF_HEADERS: [Self; 11] = [
         Self::TargetNegative,
         Self::TargetZero,
         Self::TargetOverflow,
@@ -50,7 +92,43 @@ impl Rule {
         Self::Version,
     ];
 
-    /// The number, `R01` to `R11`.
+    /// Every rule of a body, in the order of judging.
+    pub const OF_BODIES: [Self; 22] = [
+        Self::BlockEncoding,
+        Self::MerkleRoot,
+        Self::MerkleMutation,
+        Self::BlockSize,
+        Self::CoinbaseMissing,
+        Self::CoinbaseMultiple,
+        Self::InputsEmpty,
+        Self::OutputsEmpty,
+        Self::TransactionSize,
+        Self::OutputValue,
+        Self::OutputTotal,
+        Self::DuplicateInput,
+        Self::CoinbaseScriptLength,
+        Self::NullPrevout,
+        Self::Sigops,
+        Self::Finality,
+        Self::CoinbaseHeight,
+        Self::WitnessReservedValue,
+        Self::WitnessCommitment,
+        Self::UnexpectedWitness,
+        Self::Weight,
+        Self::TransactionLogRoot,
+    ];
+
+    /// Every rule, in the order of judging.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OF_HEADERS.into_iter().chain(Self::OF_BODIES)
+    }
+
+    /// Whether the rule judges a block's body.
+    pub fn is_of_bodies(self) -> bool {
+        self >= Self::BlockEncoding
+    }
+
+    /// The number, `R01` to `R41`.
     pub const fn code(self) -> &'static str {
         self.code_and_name().0
     }
@@ -62,7 +140,7 @@ impl Rule {
 
     /// The rule of that number.
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.code() == code)
+        Self::all().find(|rule| rule.code() == code)
     }
 
     const fn code_and_name(self) -> (&'static str, &'static str) {
@@ -78,6 +156,28 @@ impl Rule {
             Self::Timewarp => ("R09", "timewarp"),
             Self::FutureTime => ("R10", "future-time"),
             Self::Version => ("R11", "version"),
+            Self::BlockEncoding => ("R20", "block-encoding"),
+            Self::MerkleRoot => ("R21", "merkle-root"),
+            Self::MerkleMutation => ("R22", "merkle-mutation"),
+            Self::BlockSize => ("R23", "block-size"),
+            Self::CoinbaseMissing => ("R24", "coinbase-missing"),
+            Self::CoinbaseMultiple => ("R25", "coinbase-multiple"),
+            Self::InputsEmpty => ("R26", "inputs-empty"),
+            Self::OutputsEmpty => ("R27", "outputs-empty"),
+            Self::TransactionSize => ("R28", "transaction-size"),
+            Self::OutputValue => ("R29", "output-value"),
+            Self::OutputTotal => ("R30", "output-total"),
+            Self::DuplicateInput => ("R31", "duplicate-input"),
+            Self::CoinbaseScriptLength => ("R32", "coinbase-script-length"),
+            Self::NullPrevout => ("R33", "null-prevout"),
+            Self::Sigops => ("R34", "sigops"),
+            Self::Finality => ("R35", "finality"),
+            Self::CoinbaseHeight => ("R36", "coinbase-height"),
+            Self::WitnessReservedValue => ("R37", "witness-reserved-value"),
+            Self::WitnessCommitment => ("R38", "witness-commitment"),
+            Self::UnexpectedWitness => ("R39", "unexpected-witness"),
+            Self::Weight => ("R40", "weight"),
+            Self::TransactionLogRoot => ("R41", "transaction-log-root"),
         }
     }
 }
@@ -85,68 +185,6 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code(), self.name())
-    }
-}
-
-/// One side of a broken rule. Its kind says how it is written: hashes and targets as 64 hex digits, bits and versions as
-/// 8, times as integers. `Display` writes just that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FaultValue {
-    /// A block hash.
-    Hash(BlockHash),
-    /// A threshold.
-    Target(Target),
-    /// A compact target.
-    Bits(CompactTarget),
-    /// Seconds since 1970. An expected time may be past what 32 bits hold.
-    Time(u64),
-    /// A version, shown as the 32-bit number on the wire.
-    Version(i32),
-}
-
-impl FaultValue {
-    /// The number to write where JSON takes an integer; none for values that are written as hex digits.
-    pub const fn as_integer(&self) -> Option<u64> {
-        match self {
-            Self::Time(seconds) => Some(*seconds),
-            Self::Hash(_) | Self::Target(_) | Self::Bits(_) | Self::Version(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for FaultValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hash(hash) => hash.fmt(f),
-            Self::Target(target) => target.fmt(f),
-            Self::Bits(bits) => bits.fmt(f),
-            Self::Time(seconds) => seconds.fmt(f),
-            Self::Version(version) => write!(f, "{version:08x}"),
-        }
-    }
-}
-
-/// The first rule that a chain breaks: the lowest header, and there the first rule in order.
-///
-/// `expected` is the nearest value that would have passed, where there is one; `docs/RULES.md` says which for each rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fault {
-    /// Height of the header.
-    pub height: u64,
-    /// The rule that it breaks.
-    pub rule: Rule,
-    /// What would have passed.
-    pub expected: FaultValue,
-    /// What stands there.
-    pub found: FaultValue,
-    /// Where the header begins, in bytes from the first header given.
-    pub offset: u64,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { height, rule, expected, found, offset } = self;
-        write!(f, "{rule} broken at height {height} (byte {offset}): expected {expected}, found {found}")
     }
 }
 
@@ -168,6 +206,16 @@ pub enum Unjudged {
 }
 
 impl Unjudged {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
+        Self::ParentAbsent,
+        Self::MedianAbsent,
+        Self::PeriodStartAbsent,
+        Self::OrdinaryBitsAbsent,
+        Self::OutsideHeaders,
+        Self::BodiesUnjudged,
+    ];
+
     /// The reason in words, as it stands in a verdict.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -200,41 +248,30 @@ pub struct NotChecked {
     pub why: Unjudged,
 }
 
+impl NotChecked {
+    /// The range that is written like this; `None` for a rule or a reason that there is not.
+    pub fn named(rule: &str, from: u64, to: u64, why: &str) -> Option<Self> {
+        let others = [BLOCK_SIGNATURE, BLOCK_BODY];
+        let rule = Rule::all().map(Rule::code).chain(others).find(|known| *known == rule)?;
+        let why = Unjudged::ALL.into_iter().find(|known| known.as_str() == why)?;
+        Some(Self { rule, from, to, why })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_run_from_r01_to_r11_in_the_order_of_judging() {
-        for (number, rule) in (1..).zip(Rule::ALL) {
+    fn numbers_run_from_r01_to_r11_and_from_r20_to_r41_in_the_order_of_judging() {
+        for (number, rule) in (1..=11).chain(20..=41).zip(Rule::all()) {
             assert_eq!(rule.code(), format!("R{number:02}"));
             assert_eq!(Rule::from_code(rule.code()), Some(rule));
+            assert_eq!(rule.is_of_bodies(), number >= 20);
         }
-        assert!(Rule::ALL.is_sorted());
+        assert_eq!(Rule::all().count(), 33);
+        assert!(Rule::all().is_sorted());
         assert_eq!(Rule::from_code("R12"), None);
         assert_eq!(Rule::ProofOfWork.to_string(), "R05 proof-of-work");
-    }
-
-    #[test]
-    fn values_are_written_by_their_kind() {
-        assert_eq!(FaultValue::Version(-1).to_string(), "ffffffff");
-        assert_eq!(FaultValue::Version(2).to_string(), "00000002");
-        assert_eq!(FaultValue::Bits(CompactTarget::from_bits(0x1d00ffff)).to_string(), "1d00ffff");
-        assert_eq!(FaultValue::Time(1 << 32).to_string(), "4294967296");
-        assert_eq!(FaultValue::Time(7).as_integer(), Some(7));
-        assert_eq!(FaultValue::Hash(BlockHash::ZERO).to_string(), "0".repeat(64));
-        assert_eq!(FaultValue::Hash(BlockHash::ZERO).as_integer(), None);
-    }
-
-    #[test]
-    fn a_fault_names_rule_place_and_both_values() {
-        let fault = Fault {
-            height: 3,
-            rule: Rule::FutureTime,
-            expected: FaultValue::Time(10),
-            found: FaultValue::Time(11),
-            offset: 240,
-        };
-        assert_eq!(fault.to_string(), "R10 future-time broken at height 3 (byte 240): expected 10, found 11");
     }
 }

@@ -3,9 +3,65 @@
 //!
 //! A summary believes the history that its headers were judged after. It concludes nothing: see `verdict.rs`.
 
+use crate::fault::Fault;
 use crate::hash::BlockHash;
-use crate::rule::{Fault, NotChecked};
+use crate::rule::NotChecked;
+use crate::tree_outline::TreeOutline;
 use crate::work::ChainWork;
+use cityseal_hash::double_sha256;
+
+/// The blocks whose bodies passed with their headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bodies {
+    /// How many blocks.
+    pub blocks: u64,
+    /// Their transactions.
+    pub transactions: u64,
+    /// Their bytes, headers included.
+    pub bytes: u64,
+}
+
+impl Bodies {
+    fn join(self, next: Self) -> Self {
+        Self {
+            blocks: self.blocks + next.blocks,
+            transactions: self.transactions + next.transactions,
+            bytes: self.bytes + next.bytes,
+        }
+    }
+}
+
+/// RFC 6962 trees over the items that passed, from which a receipt's roots come. A leaf's number is how far its item stands
+/// from the first one of the whole input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commitments {
+    /// Over the hashes of the headers.
+    pub headers: TreeOutline,
+    /// Over the contents of blocks (see [`content_digest`]); none where the items are headers alone.
+    pub contents: Option<TreeOutline>,
+}
+
+impl Commitments {
+    /// Over no items, before the one of this number.
+    pub fn empty(first: u64, of_blocks: bool) -> Self {
+        Self { headers: TreeOutline::empty(first), contents: of_blocks.then(|| TreeOutline::empty(first)) }
+    }
+
+    fn join(self, next: Self) -> Self {
+        let contents = self.contents.zip(next.contents).map(|(before, behind)| before.join(behind));
+        Self { headers: self.headers.join(next.headers), contents }
+    }
+}
+
+/// What names every byte of a block that passed: its hash, which names its transactions; and where they have witnesses, double
+/// SHA-256 over that hash, the root over the witness ids with zeros for the coinbase's (BIP141), and the coinbase's own
+/// witness id. 32 bytes each, in wire order.
+pub fn content_digest(hash: &[u8; 32], witness: Option<(&[u8; 32], &[u8; 32])>) -> [u8; 32] {
+    match witness {
+        None => *hash,
+        Some((root, coinbase)) => double_sha256(&[*hash, *root, *coinbase].concat()),
+    }
+}
 
 /// What a run of consecutive headers proves.
 ///
@@ -22,6 +78,10 @@ pub struct Summary {
     pub last_hash: Option<BlockHash>,
     /// The work of the headers that passed, held at 2^256 - 1.
     pub work: ChainWork,
+    /// What passed of the bodies, where blocks were judged and not headers alone.
+    pub bodies: Bodies,
+    /// What commits to every item that passed, where that is asked for.
+    pub commitments: Option<Commitments>,
     /// The first rule broken; headers after it were not judged.
     pub fault: Option<Fault>,
     /// What was not judged, up to the last header judged (a faulty one included): sorted by rule, then by height, with
@@ -38,6 +98,8 @@ impl Summary {
             first_prev: None,
             last_hash: None,
             work: ChainWork::ZERO,
+            bodies: Bodies { blocks: 0, transactions: 0, bytes: 0 },
+            commitments: None,
             fault: None,
             not_checked: Vec::new(),
         }
@@ -60,9 +122,20 @@ impl Summary {
             first_prev: self.first_prev.or(next.first_prev),
             last_hash: next.last_hash.or(self.last_hash),
             work: self.work.saturating_add(next.work),
+            bodies: self.bodies.join(next.bodies),
+            commitments: match (self.commitments, next.commitments) {
+                (Some(before), Some(behind)) => Some(before.join(behind)),
+                // Of two of which one is of no headers.
+                (before, behind) => before.or(behind),
+            },
             fault: next.fault,
             not_checked: joined(self.not_checked, next.not_checked),
         }
+    }
+
+    /// Notes more that was not judged.
+    pub fn leave(&mut self, ranges: impl IntoIterator<Item = NotChecked>) {
+        self.not_checked = joined(std::mem::take(&mut self.not_checked), ranges.into_iter().collect());
     }
 
     /// Height of the last header that passed; none if none did.
@@ -96,7 +169,8 @@ pub(crate) fn in_order(mut ranges: Vec<NotChecked>) -> Vec<NotChecked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{FaultValue, Rule, Unjudged};
+    use crate::fault::FaultValue;
+    use crate::rule::{Rule, Unjudged};
 
     fn range(rule: &'static str, from: u64, to: u64, why: Unjudged) -> NotChecked {
         NotChecked { rule, from, to, why }
@@ -126,7 +200,7 @@ mod tests {
     #[test]
     fn nothing_is_added_after_a_fault() {
         let value = FaultValue::Time(0);
-        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80 };
+        let fault = Fault { height: 6, rule: Rule::Link, expected: value, found: value, offset: 80, transaction: None };
         let broken = Summary { count: 1, fault: Some(fault), ..Summary::empty(5) };
         let later = Summary { count: 9, ..Summary::empty(100) };
         assert_eq!(broken.clone().join(later), broken);

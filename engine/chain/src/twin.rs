@@ -5,10 +5,11 @@
 //! with; it is not for production use. Shared with the fast judge is only arithmetic that has oracles of its own.
 
 use crate::difficulty::{Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, TIMEWARP_MAX_S, retarget};
+use crate::fault::{Fault, FaultValue};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::parameters::Parameters;
-use crate::rule::{BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
+use crate::rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 use crate::summary::Summary;
 use crate::target::{CompactFault, CompactTarget};
 use cityseal_hash::HEADER_LEN;
@@ -21,6 +22,9 @@ enum Finding {
     Broken(FaultValue, FaultValue),
     NotJudged(Unjudged),
 }
+
+/// The check of one rule.
+type Check<'a> = fn(&View<'a>) -> Finding;
 
 /// The headers that are known, by their heights: a context, the genesis header where the chain begins right above it,
 /// and the headers judged so far with the one being judged.
@@ -55,7 +59,7 @@ pub fn judge_slowly(
         view.known.insert(height, *header);
         summary.fault = view.judge(&mut left_out).map(|(rule, expected, found)| {
             let offset = (height - start_height) * HEADER_LEN as u64;
-            Fault { height, rule, expected, found, offset }
+            Fault { height, rule, expected, found, offset, transaction: None }
         });
         if summary.fault.is_some() {
             break;
@@ -82,35 +86,34 @@ fn ranges(mut left_out: Vec<(&'static str, u64, Unjudged)>) -> Vec<NotChecked> {
     ranges
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// Every rule of a header with its check, in the order of judging.
+    const RULES: [(Rule, Check<'a>); Rule::OF_HEADERS.len()] = [
+        (Rule::TargetNegative, |view| view.target_encodes(CompactFault::Negative)),
+        (Rule::TargetZero, |view| view.target_encodes(CompactFault::Zero)),
+        (Rule::TargetOverflow, |view| view.target_encodes(CompactFault::Overflow)),
+        (Rule::TargetAboveLimit, Self::target_is_within_the_limit),
+        (Rule::ProofOfWork, Self::hash_meets_the_target),
+        (Rule::Link, Self::names_its_parent),
+        (Rule::Difficulty, Self::carries_the_required_bits),
+        (Rule::MedianTime, Self::time_is_past_the_median),
+        (Rule::Timewarp, Self::time_is_near_the_parent),
+        (Rule::FutureTime, Self::time_is_not_too_far_ahead),
+        (Rule::Version, Self::version_is_in_force),
+    ];
+
     fn judge(&self, left_out: &mut Vec<(&'static str, u64, Unjudged)>) -> Option<(Rule, FaultValue, FaultValue)> {
         if self.parameters.has_block_signature() {
             left_out.push((BLOCK_SIGNATURE, self.height, Unjudged::OutsideHeaders));
         }
-        for rule in Rule::ALL {
-            match self.check(rule) {
+        for (rule, check) in Self::RULES {
+            match check(self) {
                 Finding::Passed => {}
                 Finding::Broken(expected, found) => return Some((rule, expected, found)),
                 Finding::NotJudged(why) => left_out.push((rule.code(), self.height, why)),
             }
         }
         None
-    }
-
-    fn check(&self, rule: Rule) -> Finding {
-        match rule {
-            Rule::TargetNegative => self.target_encodes(CompactFault::Negative),
-            Rule::TargetZero => self.target_encodes(CompactFault::Zero),
-            Rule::TargetOverflow => self.target_encodes(CompactFault::Overflow),
-            Rule::TargetAboveLimit => self.target_is_within_the_limit(),
-            Rule::ProofOfWork => self.hash_meets_the_target(),
-            Rule::Link => self.names_its_parent(),
-            Rule::Difficulty => self.carries_the_required_bits(),
-            Rule::MedianTime => self.time_is_past_the_median(),
-            Rule::Timewarp => self.time_is_near_the_parent(),
-            Rule::FutureTime => self.time_is_not_too_far_ahead(),
-            Rule::Version => self.version_is_in_force(),
-        }
     }
 
     fn header(&self) -> &BlockHeader {

@@ -3,9 +3,10 @@
 //! It is concluded from one summary over all headers and from how their stream ended. A stream without its proper end
 //! is never valid; a fault before the cut is a fault all the same.
 
+use crate::fault::Fault;
 use crate::hash::BlockHash;
 use crate::parameters::Parameters;
-use crate::rule::{Fault, NotChecked};
+use crate::rule::NotChecked;
 use crate::summary::Summary;
 use crate::work::ChainWork;
 use std::fmt;
@@ -145,8 +146,9 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::FaultValue;
     use crate::network::Network;
-    use crate::rule::{FaultValue, Rule};
+    use crate::rule::Rule;
 
     fn conclude(summary: Summary, ending: Result<(), Cut>) -> Judgement {
         Judgement::conclude(&Parameters::of(Network::Regtest), ChainWork::ZERO, summary, ending)
@@ -159,7 +161,7 @@ mod tests {
 
     fn fault() -> Fault {
         let value = FaultValue::Time(1);
-        Fault { height: 8, rule: Rule::FutureTime, expected: value, found: value, offset: 80 }
+        Fault { height: 8, rule: Rule::FutureTime, expected: value, found: value, offset: 80, transaction: None }
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(crate) fn hash_all(kernel: HashKernel, batch: &MessagesBatch, digests: &mut 
         HashTimes::Twice => {
             for (digests, first) in digests.chunks_mut(CHUNK).zip((0..).step_by(CHUNK)) {
                 let messages: Vec<&[u8]> = (first..first + digests.len()).map(|index| batch.message(index)).collect();
-                kernel.hash_messages(&messages, digests);
+                kernel.hash_each(&messages, digests);
             }
         }
     }

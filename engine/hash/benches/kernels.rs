@@ -102,5 +102,63 @@ fn nodes(criterion: &mut Criterion) {
     bulk(criterion, "nodes_rfc6962", &rows, &yardstick::sha2_nodes_rfc6962, HashKernel::hash_nodes_rfc6962);
 }
 
-criterion_group!(benches, search, headers, nodes);
+/// Lengths drawn as those of transactions are: most of a few blocks, few of many.
+fn mixed_lengths(count: usize) -> Vec<usize> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move |range: core::ops::Range<usize>| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        range.start + (state >> 16) as usize % range.len()
+    };
+    (0..count)
+        .map(|_| match next(0..100) {
+            0..60 => next(220..261),
+            60..90 => next(300..601),
+            90..99 => next(1_000..4_001),
+            _ => next(20_000..60_001),
+        })
+        .collect()
+}
+
+/// Messages one behind the other, and where each ends.
+fn mixed_messages(lengths: &[usize]) -> (Vec<u8>, Vec<usize>) {
+    let ends: Vec<usize> = lengths
+        .iter()
+        .scan(0, |end, len| {
+            *end += len;
+            Some(*end)
+        })
+        .collect();
+    (messages(lengths.iter().sum::<usize>().div_ceil(MESSAGES)), ends)
+}
+
+fn time_each(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lengths: &[usize]) {
+    let (bytes, ends) = mixed_messages(lengths);
+    let messages: Vec<&[u8]> = lengths.iter().zip(&ends).map(|(len, end)| &bytes[end - len..*end]).collect();
+    group.throughput(Throughput::Bytes(lengths.iter().sum::<usize>() as u64));
+    let mut out = vec![[0; 32]; messages.len()];
+    yardstick::sha2_messages(&messages, &mut out);
+    let expected = out.clone();
+    group.bench_function(format!("{name}/sha2"), |bencher| {
+        bencher.iter(|| yardstick::sha2_messages(black_box(&messages), &mut out));
+    });
+    for kernel in HashKernel::all_available() {
+        kernel.hash_each(&messages, &mut out);
+        assert!(out == expected, "{kernel:?} gives wrong digests");
+        group.bench_function(format!("{name}/{}", kernel.name()), |bencher| {
+            bencher.iter(|| kernel.hash_each(black_box(&messages), &mut out));
+        });
+    }
+}
+
+fn each(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("each");
+    time_each(&mut group, "mixed", &mixed_lengths(4_000));
+    time_each(&mut group, "250_bytes", &vec![250; 4_000]);
+    time_each(&mut group, "one_long", &[&[400_000][..], &vec![250; 400]].concat());
+    group.finish();
+}
+
+criterion_group!(benches, search, headers, nodes, each);
 criterion_main!(benches);

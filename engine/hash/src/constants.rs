@@ -33,3 +33,5 @@ pub(crate) const HEADER_BITS: u32 = 80 * 8;
 
 /// The prefix byte of an inner node (RFC 6962, section 2.1).
 pub(crate) const RFC6962_NODE_PREFIX: u8 = 0x01;
+/// The prefix byte of a leaf (RFC 6962, section 2.1).
+pub(crate) const RFC6962_LEAF_PREFIX: u8 = 0x00;

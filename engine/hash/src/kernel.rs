@@ -3,6 +3,7 @@
 
 use core::fmt;
 
+use crate::messages::Treatment;
 use crate::{Features, HitBuffer, KernelError, KernelName, SearchInput, known_answer, portable};
 
 /// The entry functions of one kernel.
@@ -12,10 +13,11 @@ struct Entries {
     hash_headers: HashRows,
     hash_nodes: HashRows,
     hash_nodes_rfc6962: HashRows,
-    hash_messages: unsafe fn(&[&[u8]], &mut [[u8; 32]]),
+    hash_each: HashMessages,
 }
 
 type HashRows = unsafe fn(&[u8], &mut [[u8; 32]]);
+type HashMessages = unsafe fn(Treatment, &[&[u8]], &mut [[u8; 32]]);
 
 /// Names the entry functions of a module.
 macro_rules! entries_of {
@@ -25,7 +27,7 @@ macro_rules! entries_of {
             hash_headers: $($module)::+::hash_headers,
             hash_nodes: $($module)::+::hash_nodes,
             hash_nodes_rfc6962: $($module)::+::hash_nodes_rfc6962,
-            hash_messages: $($module)::+::hash_messages,
+            hash_each: $($module)::+::hash_each,
         }
     };
 }
@@ -195,14 +197,26 @@ impl HashKernel {
         self.spoil(out);
     }
 
-    /// Double SHA-256 of messages that all take the same number of blocks ([`message_blocks`](crate::message_blocks)); the
-    /// digests are in wire order.
+    /// Double SHA-256 of messages of any mix of lengths, in their order; the digests are in wire order.
+    ///
+    /// Lanes stay full as long as there are messages: many at once are hashed faster than a few at a time, and one that is
+    /// much longer than all others together is hashed no faster than by [`double_sha256`](crate::double_sha256).
     ///
     /// # Panics
-    /// If the messages take different numbers of blocks, or are not as many as the digests of `out`.
-    pub fn hash_messages(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
+    /// If there are more or fewer digests than messages, or 2^32 of them.
+    pub fn hash_each(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
-        unsafe { (self.entries.hash_messages)(messages, out) }
+        unsafe { (self.entries.hash_each)(Treatment::Twice, messages, out) }
+        self.spoil(out);
+    }
+
+    /// SHA-256 of 0x00 and each message, the leaves of a Merkle tree of RFC 6962 (section 2.1), whatever their lengths.
+    ///
+    /// # Panics
+    /// If there are more or fewer digests than messages, or 2^32 of them.
+    pub fn hash_leaves_rfc6962(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
+        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        unsafe { (self.entries.hash_each)(Treatment::Leaf, messages, out) }
         self.spoil(out);
     }
 

@@ -105,13 +105,17 @@ fn hashes_nodes(kernel: HashKernel) -> bool {
     twice && prefixed
 }
 
-/// Messages of one block and of two, at the edges of their lengths.
+/// Messages at the edges of their lengths, one that outlasts all others among them, twice and as leaves.
 fn hashes_messages(kernel: HashKernel) -> bool {
-    let bytes: [u8; 119] = core::array::from_fn(|i| (i as u8).wrapping_mul(29));
-    [&[0_usize, 1, 54, 55][..], &[56, 63, 64, 65, 118, 119]].iter().all(|lengths| {
-        let messages: Vec<&[u8]> = (0..RAGGED).map(|i| &bytes[..lengths[i % lengths.len()]]).collect();
-        let mut digests = [[0; 32]; RAGGED];
-        kernel.hash_messages(&messages, &mut digests);
-        messages.iter().zip(&digests).all(|(message, digest)| double_sha256(message) == *digest)
-    })
+    let bytes: [u8; 700] = core::array::from_fn(|i| (i as u8).wrapping_mul(29) ^ (i >> 8) as u8);
+    let lengths = [0_usize, 1, 54, 55, 700, 56, 62, 63, 64, 65, 118, 119, 127, 182, 183, 300];
+    let messages: Vec<&[u8]> =
+        (0..RAGGED).map(|i| &bytes[i % 7..][..lengths[i % lengths.len()].saturating_sub(i % 7)]).collect();
+    let mut digests = [[0; 32]; RAGGED];
+    kernel.hash_each(&messages, &mut digests);
+    let twice = messages.iter().zip(&digests).all(|(message, digest)| double_sha256(message) == *digest);
+    kernel.hash_leaves_rfc6962(&messages, &mut digests);
+    let leaves =
+        messages.iter().zip(&digests).all(|(message, digest)| sha256(&[&[0x00], *message].concat()) == *digest);
+    twice && leaves
 }

@@ -36,6 +36,7 @@ mod kernel;
 mod known_answer;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod lanewise;
+mod messages;
 mod midstate;
 mod portable;
 mod search;
@@ -62,18 +63,6 @@ pub const BLOCK_LEN: usize = 64;
 /// How many blocks a message of `len` bytes takes with its padding (FIPS 180-4, section 5.1.1): at least one.
 pub const fn message_blocks(len: usize) -> usize {
     (len + 9).div_ceil(BLOCK_LEN)
-}
-
-/// The number of blocks that each of the messages takes.
-///
-/// # Panics
-/// If they are not alike, or there are more or fewer digests than messages.
-fn assert_alike(messages: &[&[u8]], digests: usize) -> usize {
-    assert_eq!(messages.len(), digests, "one digest for each message");
-    let blocks = messages.first().map_or(0, |message| message_blocks(message.len()));
-    let alike = messages.iter().all(|message| message_blocks(message.len()) == blocks);
-    assert!(alike, "all messages take {blocks} blocks, as the first one does");
-    blocks
 }
 
 /// The most midstates in one search: what the version bits of one template fill at little extra gain beyond four.

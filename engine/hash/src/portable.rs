@@ -4,6 +4,7 @@
 use sha2::block_api::compress256;
 
 use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, NODE_BITS, PREFIXED_NODE_BITS, RFC6962_NODE_PREFIX};
+use crate::messages::Treatment;
 use crate::{HEADER_LEN, Hit, HitBuffer, NODE_LEN, SearchInput};
 
 /// Lays out the last block of a message: its last bytes, the padding bit, zeros, and the length in bits.
@@ -68,11 +69,11 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     }
 }
 
-/// Hashes messages twice.
-pub(crate) fn hash_messages(messages: &[&[u8]], digests: &mut [[u8; 32]]) {
-    crate::assert_alike(messages, digests.len());
+/// Hashes messages of any lengths.
+pub(crate) fn hash_each(treatment: Treatment, messages: &[&[u8]], digests: &mut [[u8; 32]]) {
+    assert_eq!(messages.len(), digests.len(), "one digest for each message");
     for (message, digest) in messages.iter().zip(digests) {
-        *digest = crate::double_sha256(message);
+        *digest = treatment.of(message);
     }
 }
 
@@ -89,7 +90,7 @@ fn hash_of_digest(digest: [u32; 8]) -> [u32; 8] {
     compressed(&[block])
 }
 
-fn to_bytes(state: [u32; 8]) -> [u8; 32] {
+pub(crate) fn to_bytes(state: [u32; 8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (bytes, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
         *bytes = word.to_be_bytes();

@@ -51,6 +51,17 @@ pub fn sha2_nodes_rfc6962(nodes: &[u8], out: &mut [[u8; 32]]) {
     }
 }
 
+/// Hashes messages twice, one after the other.
+///
+/// # Panics
+/// If there are more or fewer digests than messages.
+pub fn sha2_messages(messages: &[&[u8]], out: &mut [[u8; 32]]) {
+    assert_eq!(messages.len(), out.len(), "one digest for each message");
+    for (message, digest) in messages.iter().zip(out) {
+        *digest = double_sha256(message);
+    }
+}
+
 /// The most significant 32 bits of a hash as a number.
 pub fn top_word(digest: &[u8; 32]) -> u32 {
     let [.., a, b, c, d] = *digest;

@@ -2,7 +2,9 @@
 //! the edges by hand. What is fast is not asked here.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
-use cityseal_hash::{HashKernel, Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, double_sha256, yardstick};
+use cityseal_hash::{
+    HashKernel, Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, double_sha256, sha256, yardstick,
+};
 use proptest::prelude::*;
 
 /// More hits than any test here expects.
@@ -74,23 +76,68 @@ fn bound() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// Messages of random bytes that take so many blocks each.
-fn messages_alike() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    (1..6_usize).prop_flat_map(|blocks| {
-        let shortest = (64 * (blocks - 1)).saturating_sub(8);
-        let message = prop::collection::vec(any::<u8>(), shortest..=64 * blocks - 9);
-        prop::collection::vec(message, 0..40)
-    })
+/// Where each message begins and how long it is: short ones mostly, and a few that outlast all others.
+fn spans() -> impl Strategy<Value = Vec<(usize, usize)>> {
+    let len = prop_oneof![24 => 0..=300_usize, 6 => 0..=2_000_usize, 1 => 10_000..=40_000_usize];
+    prop::collection::vec((0..1_000_usize, len), 0..=70)
+}
+
+/// As many bytes as any of the spans reaches, no two places alike for long.
+fn some_bytes() -> Vec<u8> {
+    (0..41_000_u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 21) as u8).collect()
+}
+
+fn leaf(message: &[u8]) -> [u8; 32] {
+    sha256(&[&[0x00], message].concat())
+}
+
+/// Every kernel gives the digests of `double_sha256`, and as leaves those of `sha256` with the prefix before, in their order.
+fn assert_same_as_one_by_one(messages: &[&[u8]]) {
+    let twice: Vec<[u8; 32]> = messages.iter().map(|message| double_sha256(message)).collect();
+    let leaves: Vec<[u8; 32]> = messages.iter().map(|message| leaf(message)).collect();
+    for kernel in HashKernel::all_available() {
+        let mut digests = vec![[0xaa; 32]; messages.len()];
+        kernel.hash_each(messages, &mut digests);
+        assert_eq!(digests, twice, "{kernel:?}");
+        kernel.hash_leaves_rfc6962(messages, &mut digests);
+        assert_eq!(digests, leaves, "{kernel:?}");
+    }
 }
 
 #[test]
-fn messages_of_unlike_lengths_are_refused_by_every_kernel() {
+fn no_messages_have_no_digests() {
+    assert_same_as_one_by_one(&[]);
+}
+
+#[test]
+fn every_length_up_to_some_blocks_is_hashed_right_alone_and_among_others() {
+    let bytes = some_bytes();
+    let messages: Vec<&[u8]> = (0..=5 * 64).map(|len| &bytes[len..2 * len]).collect();
+    assert_same_as_one_by_one(&messages);
+    for len in [0, 1, 54, 55, 56, 62, 63, 64, 65, 118, 119, 120, 126, 127, 128, 129] {
+        for count in [1, 7, 40] {
+            assert_same_as_one_by_one(&vec![&bytes[..len]; count]);
+        }
+    }
+}
+
+#[test]
+fn a_message_that_outlasts_all_others_is_hashed_to_its_end_wherever_it_stands() {
+    let bytes = some_bytes();
+    for place in [0, 20, 39] {
+        let mut messages: Vec<&[u8]> = (0..40).map(|i| &bytes[i..250 + 2 * i]).collect();
+        messages[place] = &bytes;
+        assert_same_as_one_by_one(&messages);
+    }
+}
+
+#[test]
+fn messages_and_digests_that_are_not_as_many_are_refused_by_every_kernel() {
     for kernel in HashKernel::all_available() {
-        for (lengths, digests) in [([55, 56], 2), ([1, 1], 1), ([1, 1], 3)] {
-            let messages = lengths.map(|len| vec![0; len]);
-            let messages = messages.each_ref().map(|message| &message[..]);
-            let refused = std::panic::catch_unwind(|| kernel.hash_messages(&messages, &mut vec![[0; 32]; digests]));
-            assert!(refused.is_err(), "{}: {lengths:?} into {digests}", kernel.name());
+        for digests in [0, 1, 3, 40] {
+            let mut out = vec![[0; 32]; digests];
+            let refused = std::panic::catch_unwind(move || kernel.hash_each(&[&[1], &[2]], &mut out));
+            assert!(refused.is_err(), "{kernel:?}: two messages into {digests}");
         }
     }
 }
@@ -99,14 +146,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn messages_of_as_many_blocks_equal_their_twin_whatever_their_lengths(messages in messages_alike()) {
-        let slices: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
-        let expected: Vec<[u8; 32]> = slices.iter().map(|message| double_sha256(message)).collect();
-        for kernel in HashKernel::all_available() {
-            let mut digests = vec![[0; 32]; slices.len()];
-            kernel.hash_messages(&slices, &mut digests);
-            prop_assert_eq!(&digests, &expected, "{}", kernel.name());
-        }
+    fn messages_of_any_lengths_equal_their_twins_in_their_order(spans in spans()) {
+        let bytes = some_bytes();
+        let messages: Vec<&[u8]> = spans.iter().map(|(start, len)| &bytes[*start..start + len]).collect();
+        assert_same_as_one_by_one(&messages);
     }
 
     #[test]

@@ -22,15 +22,16 @@ use std::time::{Duration, Instant};
 use cityseal_chain::{DeviceTag, Lease, Region, SealTemplate};
 use cityseal_device::known_answers::Case;
 use cityseal_device::{Batch, DeviceError, DeviceInfo, SearchBatch};
+use cityseal_hash::HashKernel;
 
-pub(crate) use checks::CheckTask;
+pub(crate) use checks::{BlocksTask, CheckTask};
 pub(crate) use trees::TreesTask;
 pub(crate) use workers::Standing;
 pub(crate) use worth::Worth;
 
 use crate::judge::Judged;
 use crate::{DeviceState, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
-use checks::CheckQueue;
+use checks::StreamQueue;
 use jobs::{Job, Wanted};
 use trees::TreesQueue;
 use workers::{Device, Worker};
@@ -57,6 +58,8 @@ pub(crate) enum Work {
     Search { template: Arc<SealTemplate>, region: Region, batch: SearchBatch },
     /// Hash and judge a segment of a chain.
     Check(CheckTask),
+    /// Hash and judge whole blocks.
+    Blocks(BlocksTask),
     /// Find the roots of Merkle trees, and judge them.
     Trees(TreesTask),
     /// Answer a question whose answer is known: shows whether the device still finds what is there.
@@ -64,15 +67,21 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The batch that the device is to run.
-    /// `None` where there is nothing to hash: a segment that cannot be read.
-    pub(crate) fn batch(&self) -> Option<Batch> {
+    /// The batch that the device is to run, which takes trees of so many leaves; `kernel` hashes what is hashed beforehand.
+    /// `None` where nothing is left to hash: a segment that cannot be read, blocks that are judged.
+    pub(crate) fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch> {
         match self {
             Self::Search { batch, .. } => Some(Batch::Search(batch.clone())),
             Self::Check(task) => task.batch(),
+            Self::Blocks(task) => task.batch(kernel, leaves_max),
             Self::Trees(task) => Some(task.call.batch(task.part)),
             Self::Canary(case) => Some(case.batch.clone()),
         }
+    }
+
+    /// Whether something may have to be read from a file first, or much to be hashed, before the device has anything to do.
+    pub(crate) const fn is_made_ready(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Blocks(_))
     }
 }
 
@@ -81,6 +90,7 @@ impl Work {
 enum InFlight {
     Search { job: u64, lease: Lease },
     Check(CheckTask),
+    Blocks(BlocksTask),
     Trees(TreesTask),
     Canary,
 }
@@ -115,7 +125,8 @@ pub(crate) struct Driver {
     devices: Vec<Device>,
     workers: Vec<Worker>,
     jobs: BTreeMap<u64, Job>,
-    checks: CheckQueue,
+    checks: StreamQueue<CheckTask>,
+    blocks: StreamQueue<BlocksTask>,
     trees: TreesQueue,
     jobs_seen: u64,
     seq: Seq,
@@ -131,7 +142,8 @@ impl Driver {
             devices: Vec::new(),
             workers: Vec::new(),
             jobs: BTreeMap::new(),
-            checks: CheckQueue::default(),
+            checks: StreamQueue::default(),
+            blocks: StreamQueue::default(),
             trees: TreesQueue::default(),
             jobs_seen: 0,
             seq: 0,
@@ -196,6 +208,16 @@ impl Driver {
         }
     }
 
+    /// Puts whole blocks into the queue.
+    pub(crate) fn add_blocks(&mut self, task: BlocksTask) {
+        if self.stopped || self.nobody_left().is_some() {
+            task.stream.abandon();
+        } else {
+            self.blocks.push_back(task);
+            self.events.push(Event::Wake);
+        }
+    }
+
     /// Puts Merkle trees into the queue.
     pub(crate) fn add_trees(&mut self, task: TreesTask) {
         if self.stopped || self.nobody_left().is_some() {
@@ -231,6 +253,7 @@ impl Driver {
         let all: Vec<u64> = self.jobs.keys().copied().collect();
         all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now));
         self.checks.abandon();
+        self.blocks.abandon();
         self.trees.abandon();
         self.events.extend([Event::Wake, Event::Watch]);
     }
@@ -274,6 +297,15 @@ impl Driver {
         self.workers[worker].measure_check(headers as u64, busy);
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
+    }
+
+    /// Blocks were hashed and judged.
+    pub(crate) fn judged_blocks(&mut self, worker: usize, seq: Seq, blocks: usize, now: Instant) {
+        if self.workers[worker].take(seq, now).is_some() {
+            self.workers[worker].worked();
+            let device = self.workers[worker].device;
+            self.devices[device].headers += blocks as u64;
+        }
     }
 
     /// Trees were hashed and judged.
@@ -327,7 +359,7 @@ impl Driver {
         }
         let first = self.workers[worker].next_turn();
         let found = (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
-            0 => self.pick_check(worker),
+            0 => self.pick_check(worker).or_else(|| self.pick_blocks(worker)),
             1 => self.pick_search(worker),
             _ => self.pick_trees(worker),
         });
@@ -360,6 +392,17 @@ impl Driver {
         // Segments of a chain whose verdict stands are of no use to anybody.
         let task = std::iter::from_fn(|| self.checks.pop_front()).find(CheckTask::is_wanted)?;
         Some((InFlight::Check(task.clone()), Work::Check(task)))
+    }
+
+    /// Blocks are taken apart and their transactions hashed by the worker's own thread, which is the CPU all the same: the
+    /// worker of another device does it only where no worker of the CPU serves.
+    fn pick_blocks(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+        let is_trusted = |device: usize| self.devices[device].is_trusted();
+        if !is_trusted(self.workers[worker].device) && self.serving().any(|other| is_trusted(other.device)) {
+            return None;
+        }
+        let task = std::iter::from_fn(|| self.blocks.pop_front()).find(BlocksTask::is_wanted)?;
+        Some((InFlight::Blocks(task.clone()), Work::Blocks(task)))
     }
 
     /// The CPU takes what a weighed device may decline: somebody must.
@@ -420,6 +463,8 @@ impl Driver {
                 // Nobody will take it any more.
                 InFlight::Check(task) if self.stopped => task.stream.abandon(),
                 InFlight::Check(task) => self.checks.push_front(task),
+                InFlight::Blocks(task) if self.stopped => task.stream.abandon(),
+                InFlight::Blocks(task) => self.blocks.push_front(task),
                 InFlight::Trees(task) if self.stopped => task.call.abandon(),
                 InFlight::Trees(task) => self.trees.push_front(task),
                 InFlight::Canary => {}
@@ -434,6 +479,7 @@ impl Driver {
             let all: Vec<u64> = self.jobs.keys().copied().collect();
             all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
             self.checks.abandon();
+            self.blocks.abandon();
             self.trees.abandon();
         }
         self.events.push(Event::Wake);

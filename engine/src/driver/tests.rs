@@ -70,7 +70,7 @@ impl Play {
 
     /// Answers as an honest device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
-        self.twin.submit(assignment.work.batch().unwrap()).unwrap();
+        self.twin.submit(assignment.work.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
         let done = self.twin.collect(Duration::ZERO).unwrap().unwrap();
         self.now += Duration::from_millis(1);
         match (assignment.work, done.report) {

@@ -81,7 +81,7 @@ impl Worker {
     /// Notes what it was given; whether it is watched only from now on. A segment of a chain may have to be read first, and
     /// for as long as that takes nobody is to blame ([`Self::watch_from`]).
     pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
-        let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Check(_));
+        let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Check(_) | InFlight::Blocks(_));
         if begins {
             self.silent_since = Some(now);
         }
@@ -130,7 +130,14 @@ impl Worker {
             (WorkKind::Search, InFlight::Search { lease, .. }) => lease.hashes(),
             (WorkKind::Headers, InFlight::Check(task)) => task.segment.count() as u64,
             (WorkKind::Nodes, InFlight::Trees(task)) => task.leaves(),
-            (_, InFlight::Search { .. } | InFlight::Check(_) | InFlight::Trees(_) | InFlight::Canary) => 0,
+            (
+                _,
+                InFlight::Search { .. }
+                | InFlight::Check(_)
+                | InFlight::Blocks(_)
+                | InFlight::Trees(_)
+                | InFlight::Canary,
+            ) => 0,
         });
         items.sum()
     }

@@ -18,14 +18,14 @@ use cityseal_hash::HashKernel;
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::builder::EngineBuilder;
-use crate::driver::{CheckTask, Driver, Event, TreesTask};
+use crate::driver::{BlocksTask, CheckTask, Driver, Event, TreesTask};
 use crate::fitting::Fitting;
 use crate::job::JobCell;
 use crate::select::LeftOut;
 use crate::{
-    BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome, SealReport,
-    TreesError, TreesReport, TreesRequest, Verifier, VerifyError, VerifyReport, VerifyRequest, VerifyRequestError,
-    trees,
+    BlockVerifier, BuildError, DeviceState, DeviceStatus, EnginePolicy, JobHandle, Progress, SealJob, SealOutcome,
+    SealReport, TreesError, TreesReport, TreesRequest, Verifier, VerifyError, VerifyReport, VerifyRequest,
+    VerifyRequestError, trees,
 };
 
 /// A device that is open, with one opened back end per worker.
@@ -81,6 +81,10 @@ impl Control {
 
     pub(crate) fn add_checks(&self, tasks: impl IntoIterator<Item = CheckTask>) {
         self.with(|driver| tasks.into_iter().for_each(|task| driver.add_check(task)));
+    }
+
+    pub(crate) fn add_blocks(&self, task: BlocksTask) {
+        self.with(|driver| driver.add_blocks(task));
     }
 
     pub(crate) fn add_trees(&self, tasks: impl IntoIterator<Item = TreesTask>) {
@@ -309,6 +313,14 @@ impl Engine {
     /// [`VerifyRequestError`] where the request contradicts itself.
     pub fn verifier(&self, request: VerifyRequest) -> Result<Verifier, VerifyRequestError> {
         Verifier::new(self.inner.control.clone(), request)
+    }
+
+    /// Begins to verify a chain whose whole blocks will be pushed: headers and bodies.
+    ///
+    /// # Errors
+    /// [`VerifyRequestError`] where the request contradicts itself.
+    pub fn block_verifier(&self, request: VerifyRequest) -> Result<BlockVerifier, VerifyRequestError> {
+        BlockVerifier::new(self.inner.control.clone(), request)
     }
 
     /// Verifies the packed 80-byte headers that `reader` gives until its end, in constant memory.

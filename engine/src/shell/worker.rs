@@ -6,14 +6,15 @@ use std::sync::PoisonError;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Backend, Completed, DeviceError, DeviceKind, Opener, Report, Ticket};
+use cityseal_device::{Backend, Completed, DeviceError, DeviceKind, Opener, Report, Ticket, TreeRoot};
 use cityseal_hash::HashKernel;
 use crossbeam::channel::Sender;
 
 use super::Control;
 use crate::builder::open_and_test;
-use crate::driver::{AfterFailure, Assignment, CheckTask, Seq, Work};
+use crate::driver::{AfterFailure, Assignment, BlocksTask, CheckTask, Seq, Work};
 use crate::judge::{Caught, judge_search};
+use crate::verify::StageName;
 
 /// How long one wait for a device lasts before the worker looks whether it hangs.
 const COLLECT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -41,7 +42,10 @@ pub(super) fn spawn(
     alive: Sender<()>,
 ) -> std::io::Result<JoinHandle<()>> {
     let name = format!("cityseal-{}", opener.info().id.chars().take(6).collect::<String>());
-    let mut worker = Worker { control, number, opener, judge: HashKernel::detect() };
+    let judge = HashKernel::detect();
+    let kernel = Some(&opener.info().kernel).filter(|_| opener.info().kind == DeviceKind::Cpu);
+    let own = kernel.and_then(|name| HashKernel::by_name(name).ok()).unwrap_or(judge);
+    let mut worker = Worker { control, number, opener, judge, own };
     Builder::new().name(name).spawn(move || {
         worker.run(backend);
         // With its opener, which holds the driver: who waits for the end of the crew may end the process then.
@@ -56,6 +60,8 @@ struct Worker {
     opener: Box<dyn Opener>,
     /// What the CPU hashes again with, to judge a device.
     judge: HashKernel,
+    /// What is hashed with on this thread before a device has its part: the device's own kernel, where it is the CPU.
+    own: HashKernel,
 }
 
 impl Worker {
@@ -88,16 +94,17 @@ impl Worker {
     /// Keeps the device busy until something ends it.
     fn serve(&self, backend: &mut dyn Backend) -> Stopped {
         let is_watched = backend.info().kind != DeviceKind::Cpu;
+        let leaves_max = backend.info().limits.tree_leaves_max;
         let mut flights = VecDeque::with_capacity(backend.depth());
         let mut waiting_since = Instant::now();
         loop {
             while flights.len() < backend.depth() {
                 let Some(assignment) = self.next(flights.is_empty()) else { break };
-                let must_read = is_watched && matches!(assignment.work, Work::Check(_));
+                let must_read = is_watched && assignment.work.is_made_ready();
                 if must_read {
                     self.control.with(|driver| driver.reads(self.number));
                 }
-                let Some(batch) = assignment.work.batch() else {
+                let Some(batch) = assignment.work.batch(self.own, leaves_max) else {
                     self.control.with(|driver| driver.dropped(self.number, assignment.seq, Instant::now()));
                     continue;
                 };
@@ -172,16 +179,27 @@ impl Worker {
             (Work::Check(task), Report::Hashes(hashes)) => {
                 self.accept_hashes(task, (seq, recheck_every), &hashes, done.busy).map(|()| Some(hashes))
             }
+            (Work::Blocks(task), Report::Trees(roots)) => {
+                self.accept_blocks(&task, seq, &roots, done.busy).map(|()| None)
+            }
             (Work::Trees(task), Report::Trees(roots)) => {
                 task.call.judge(task.part, &roots, self.opener.info(), self.judge).map_err(Stopped::Lied)?;
                 self.control.with(|driver| driver.hashed_trees(self.number, seq, Instant::now()));
                 Ok(None)
             }
             (Work::Canary(case), report) => self.accept_canary(seq, report.agrees(&case.expected)).map(|()| None),
-            (Work::Search { .. } | Work::Check(_) | Work::Trees(_), _) => {
+            (Work::Search { .. } | Work::Check(_) | Work::Blocks(_) | Work::Trees(_), _) => {
                 Err(Stopped::Lied(Caught::wrong("answered another kind of question")))
             }
         }
+    }
+
+    fn accept_blocks(&self, task: &BlocksTask, seq: Seq, roots: &[TreeRoot], busy: Duration) -> Result<(), Stopped> {
+        task.stream.stages.add(StageName::Trees, busy);
+        task.group.judge(&task.stream, roots, self.opener.info(), self.judge).map_err(Stopped::Lied)?;
+        let (number, blocks) = (self.number, task.group.count());
+        self.control.with(|driver| driver.judged_blocks(number, seq, blocks, Instant::now()));
+        Ok(())
     }
 
     fn accept_canary(&self, seq: Seq, right: bool) -> Result<(), Stopped> {
@@ -201,6 +219,7 @@ impl Worker {
         busy: Duration,
     ) -> Result<(), Stopped> {
         let headers = task.segment.count();
+        task.stream.stages.add(StageName::Hash, busy);
         task.stream
             .judge(&task.segment, hashes, self.opener.info(), self.judge, recheck_every)
             .map_err(Stopped::Lied)?;

@@ -61,6 +61,22 @@ impl BlockBatch {
         self.blocks.push(BlockSpan { start, end: self.bytes.len(), offset });
     }
 
+    /// Leaves out all blocks but these.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn keep(&mut self, blocks: std::ops::Range<usize>) {
+        self.blocks.truncate(blocks.end);
+        self.blocks.drain(..blocks.start);
+    }
+
+    /// The blocks' headers, packed.
+    pub fn headers(&self) -> Vec<u8> {
+        let mut headers = Vec::with_capacity(self.blocks.len() * HEADER_LEN);
+        self.blocks.iter().for_each(|span| headers.extend_from_slice(&self.bytes[span.start..span.start + HEADER_LEN]));
+        headers
+    }
+
     /// Bytes of all blocks.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
@@ -106,6 +122,9 @@ mod tests {
         batch.push(&[2; 90], 96);
         assert_eq!((batch.len(), batch.bytes()), (2, 170));
         assert_eq!(batch.blocks[1], BlockSpan { start: 80, end: 170, offset: 96 });
+        assert_eq!(batch.headers(), [[1; 80], [2; 80]].concat());
+        batch.keep(1..2);
+        assert_eq!((batch.len(), batch.headers()), (1, [2; 80].to_vec()));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use cityseal_chain::{BlockHeader, ChainWork, History, Network, Parameters, Verdict};
+use cityseal_chain::{BlockHeader, History, Network, Parameters, Summary, Verdict};
 use cityseal_device::fake::FakeOpener;
 use cityseal_device::inject::flip_a_bit;
 use cityseal_device::{DeviceInfo, Opener, Report};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::permits::Permits;
-use super::{Stream, VerifyReport};
+use super::{Stream, VerifyReport, VerifyRequest};
 use crate::EnginePolicy;
 
 /// Flips that are judged: each of them one whole verification.
@@ -56,11 +56,11 @@ fn hashes(chain: &[u8]) -> Vec<[u8; 32]> {
 fn verdict(parameters: &Parameters, device: &DeviceInfo, chain: &[u8], claimed: &[[u8; 32]]) -> VerifyReport {
     let (permits, _parker) = Permits::new(1);
     let permit = permits.try_one().unwrap();
-    let stream = Stream::new(parameters.clone(), 0, ChainWork::ZERO, NOW, permits);
+    let stream = Stream::new(VerifyRequest::new(parameters.clone()).now(NOW), Summary::empty(0), permits, false);
     let before = History::before(parameters, 0, &[]).unwrap();
     let segment = stream.segment(0, before, chain.to_vec(), permit);
     let _caught = stream.judge(&segment, claimed, device, *KERNEL, EnginePolicy::default().recheck_every);
-    stream.conclude(chain.len() as u64, None, false, &[])
+    stream.conclude(0, None, false, before, &[])
 }
 
 #[test]

@@ -4,19 +4,23 @@
 //! before its first header), so any device may take it, in any order; the summaries are joined in the chain's order.
 
 mod block_batch;
+mod blocks;
 mod file;
 mod filling;
 #[cfg(test)]
 mod flips;
 mod permits;
 mod segment;
+mod stages;
 mod stream;
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
-use cityseal_chain::{BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Tip, Unjudged, Verdict};
+use cityseal_chain::{
+    BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Summary, Tip, Unjudged, Verdict,
+};
 use cityseal_hash::HEADER_LEN;
 use crossbeam::sync::Parker;
 
@@ -28,8 +32,11 @@ use crate::shell::Control;
 use crate::{DeviceShare, VerifyRequestError};
 
 pub use block_batch::{BlockBatch, BlockPlace, ReadBlocks, UnreadBlocks};
+pub(crate) use blocks::BlockGroup;
+pub use blocks::BlockVerifier;
 pub use file::ReadAt;
 pub(crate) use segment::Segment;
+pub use stages::{Stage, StageName};
 pub(crate) use stream::Stream;
 
 /// A chain that is to be verified: its parameters, and what is known of what comes before it.
@@ -40,13 +47,32 @@ pub struct VerifyRequest {
     context: Vec<u8>,
     start_work: ChainWork,
     now: u64,
+    commits: bool,
+    resumed: Option<RunState>,
+}
+
+/// A verification that stands between two headers or blocks: what was proved up to there, and what the next one comes after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunState {
+    /// What was proved.
+    pub summary: Summary,
+    /// What the next header is judged after.
+    pub history: History,
 }
 
 impl VerifyRequest {
     /// A chain that begins with its genesis header. The time is 0 until [`Self::now`] is told, so that rule R10 refuses
     /// everything rather than nothing.
     pub fn new(parameters: Parameters) -> Self {
-        Self { parameters, start_height: 0, context: Vec::new(), start_work: ChainWork::ZERO, now: 0 }
+        Self {
+            parameters,
+            start_height: 0,
+            context: Vec::new(),
+            start_work: ChainWork::ZERO,
+            now: 0,
+            commits: false,
+            resumed: None,
+        }
     }
 
     /// The height of the first header given.
@@ -77,8 +103,36 @@ impl VerifyRequest {
         self
     }
 
-    fn history(&self) -> Result<History, VerifyRequestError> {
-        Ok(History::before(&self.parameters, self.start_height, &self.context)?)
+    /// Whether the summary commits to every item, for a receipt: a hash or two more for each.
+    #[must_use]
+    pub fn commits(mut self, commits: bool) -> Self {
+        self.commits = commits;
+        self
+    }
+
+    /// Goes on where another verification of the same chain stood. What is given from here on follows directly; places are
+    /// told, and the start height is meant, as of the whole input.
+    #[must_use]
+    pub fn resume(mut self, state: RunState) -> Self {
+        self.resumed = Some(state);
+        self
+    }
+
+    /// What stands before the first header given: where nothing is resumed, no headers, and the context.
+    ///
+    /// # Errors
+    /// [`VerifyRequestError`] where the request contradicts itself.
+    pub fn state(&self) -> Result<RunState, VerifyRequestError> {
+        let Some(state) = &self.resumed else {
+            let history = History::before(&self.parameters, self.start_height, &self.context)?;
+            return Ok(RunState { summary: Summary::empty(self.start_height), history });
+        };
+        let expected = state.summary.first_height + state.summary.count;
+        let found = state.history.next_height();
+        if state.summary.first_height < self.start_height || expected != found {
+            return Err(VerifyRequestError::Resumed { start_height: self.start_height, expected, found });
+        }
+        Ok(state.clone())
     }
 }
 
@@ -121,6 +175,10 @@ pub struct VerifyReport {
     pub devices: Vec<DeviceShare>,
     /// How long it took, from the request to the verdict.
     pub seconds: f64,
+    /// What was proved, as it stands at the end, so that others can go on from there or join it with their part.
+    pub state: RunState,
+    /// How long the workers were busy with each stage.
+    pub stages: Vec<Stage>,
 }
 
 impl VerifyReport {
@@ -159,11 +217,12 @@ impl std::fmt::Debug for Verifier {
 
 impl Verifier {
     pub(crate) fn new(control: Control, request: VerifyRequest) -> Result<Self, VerifyRequestError> {
-        let history = request.history()?;
+        let state = request.state()?;
+        let history = state.history;
         let policy = control.policy();
         let segment_bytes = policy.segment_headers.max(1) * HEADER_LEN;
         let (permits, parker) = Permits::new(policy.segments_per_stream.max(2));
-        let stream = Stream::new(request.parameters, request.start_height, request.start_work, request.now, permits);
+        let stream = Stream::new(request, state.summary, permits, false);
         Ok(Self {
             control,
             stream: Arc::new(stream),
@@ -349,9 +408,15 @@ impl Verifier {
         CheckTask { stream: Arc::clone(&self.stream), segment: Arc::new(segment) }
     }
 
+    /// Where the verification stands: everything up to there is judged, and nothing behind it counts.
+    pub fn state(&self) -> RunState {
+        self.stream.run_state(self.history)
+    }
+
     fn conclude(&self, finish: Option<Finish>, cut: bool) -> VerifyReport {
         let statuses = self.control.statuses();
-        let mut report = self.stream.conclude(self.received_bytes, finish, cut, &statuses);
+        let cut_in_header = self.received_bytes % HEADER_LEN as u64;
+        let mut report = self.stream.conclude(cut_in_header, finish, cut, self.history, &statuses);
         report.seconds = self.started.elapsed().as_secs_f64();
         report
     }

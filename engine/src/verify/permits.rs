@@ -16,12 +16,15 @@ pub(super) struct Permit(Arc<Permits>);
 impl Permit {
     /// A buffer with whatever it held before.
     pub(super) fn buffer(&self) -> Vec<u8> {
-        self.0.spare().pop().unwrap_or_default()
+        self.0.buffer()
     }
 
-    /// Keeps a buffer for others.
+    /// Keeps a buffer for others, unless there are as many already as may be under way.
     pub(super) fn keep(&self, buffer: Option<Vec<u8>>) {
-        self.0.spare().extend(buffer);
+        let mut spare = self.0.spare();
+        if spare.len() < self.0.total {
+            spare.extend(buffer);
+        }
     }
 }
 
@@ -63,6 +66,11 @@ impl Permits {
             wakers: Mutex::default(),
         };
         (Arc::new(permits), parker)
+    }
+
+    /// A buffer with whatever it held before.
+    pub(super) fn buffer(&self) -> Vec<u8> {
+        self.spare().pop().unwrap_or_default()
     }
 
     /// How many there are.

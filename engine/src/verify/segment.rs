@@ -12,9 +12,9 @@ use super::permits::Permit;
 
 /// Where a segment stands in its stream, and what comes before it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) sequence: u64,
-    /// Where its first header stands in the input, in bytes.
+    /// Where its first header or block stands in the input, in bytes.
     pub(super) offset: u64,
     pub(super) before: History,
 }
@@ -55,6 +55,11 @@ impl Segment {
     pub(super) fn of_file(place: Place, count: usize, unread: Unread, permit: Permit) -> Self {
         let unread = Mutex::new(Some(unread));
         Self { place, count, headers: OnceLock::new(), unread, permit }
+    }
+
+    /// Where it stands.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// How many headers there are.

@@ -1,15 +1,16 @@
 //! One chain under verification, as the workers see it: segments out, summaries in, joined in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use cityseal_chain::{ChainWork, Cut, History, Judgement, Parameters, Summary, judge};
+use cityseal_chain::{ChainWork, Commitments, Cut, History, Judgement, Parameters, Summary, TreeOutline, judge};
 use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::permits::{Permit, Permits};
 use super::segment::{Place, Segment, Unread};
-use super::{Finish, Progress, VerifyReport};
+use super::stages::{StageName, Stages};
+use super::{Finish, Progress, RunState, VerifyReport, VerifyRequest};
 use crate::judge::Caught;
 use crate::{DeviceShare, DeviceStatus};
 
@@ -20,6 +21,11 @@ pub(crate) struct Stream {
     start_work: ChainWork,
     now: u64,
     permits: Arc<Permits>,
+    /// What commits to the items with this kernel, where that is asked for.
+    committer: Option<HashKernel>,
+    /// Headers that were joined before this stream began.
+    resumed: u64,
+    pub(crate) stages: Stages,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -38,7 +44,8 @@ struct State {
     next: u64,
     /// Summaries that came before their turn; at most as many as there are permits.
     early: BTreeMap<u64, Summary>,
-    sent: u64,
+    /// What comes before each segment that was sent and is not joined: that of `next` first.
+    befores: VecDeque<History>,
     /// Headers hashed, by the device's id.
     hashed: BTreeMap<String, u64>,
     /// The first segment that could not be read: its number and its place in bytes.
@@ -47,24 +54,26 @@ struct State {
 }
 
 impl Stream {
-    pub(super) fn new(
-        parameters: Parameters,
-        start_height: u64,
-        start_work: ChainWork,
-        now: u64,
-        permits: Arc<Permits>,
-    ) -> Self {
+    /// A stream of headers, or of blocks, that goes on behind what `joined` proves.
+    pub(super) fn new(request: VerifyRequest, mut joined: Summary, permits: Arc<Permits>, of_blocks: bool) -> Self {
+        if request.commits {
+            let first = joined.first_height - request.start_height;
+            joined.commitments.get_or_insert_with(|| Commitments::empty(first, of_blocks));
+        }
         Self {
-            parameters,
-            start_height,
-            start_work,
-            now,
+            committer: request.commits.then(HashKernel::detect),
+            parameters: request.parameters,
+            start_height: request.start_height,
+            start_work: request.start_work,
+            now: request.now,
             permits,
+            resumed: joined.count,
+            stages: Stages::default(),
             state: Mutex::new(State {
-                joined: Summary::empty(start_height),
+                joined,
                 next: 0,
                 early: BTreeMap::new(),
-                sent: 0,
+                befores: VecDeque::new(),
                 hashed: BTreeMap::new(),
                 unreadable: None,
                 abandoned: false,
@@ -75,6 +84,11 @@ impl Stream {
 
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// The present time, for rule R10.
+    pub(super) const fn now(&self) -> u64 {
+        self.now
     }
 
     /// Permits for segments.
@@ -100,14 +114,19 @@ impl Stream {
     }
 
     fn next_place(&self, sequence: u64, before: History) -> Place {
-        self.lock().sent = sequence + 1;
         let offset = (before.next_height() - self.start_height) * HEADER_LEN as u64;
+        self.next_place_at(sequence, before, offset)
+    }
+
+    /// The place of the next segment, whose first byte stands there in the input.
+    pub(super) fn next_place_at(&self, sequence: u64, before: History, offset: u64) -> Place {
+        self.lock().befores.push_back(before);
         Place { sequence, offset, before }
     }
 
     /// A segment could not be read: what comes before it is judged, and nothing behind it.
-    pub(crate) fn cannot_read(&self, segment: &Segment) {
-        let found = (segment.place.sequence, segment.place.offset);
+    pub(crate) fn cannot_read(&self, place: &Place) {
+        let found = (place.sequence, place.offset);
         let mut state = self.lock();
         state.unreadable = Some(state.unreadable.map_or(found, |known| known.min(found)));
         drop(state);
@@ -129,7 +148,7 @@ impl Stream {
     ) -> Result<(), Caught> {
         if device.kind == DeviceKind::Cpu {
             let summary = self.judge_with(segment, hashes);
-            self.accept(segment, summary, &device.id);
+            self.accept(&segment.place, segment.count(), summary, &device.id);
             return Ok(());
         }
         let believed = match find_wrong(segment, hashes, recheck_every) {
@@ -138,7 +157,7 @@ impl Stream {
         };
         match believed {
             Ok(summary) if summary.fault.is_none() => {
-                self.accept(segment, summary, &device.id);
+                self.accept(&segment.place, segment.count(), summary, &device.id);
                 Ok(())
             }
             doubted => self.judge_again(segment, hashes, cpu, doubted.err(), &device.id),
@@ -158,26 +177,55 @@ impl Stream {
         cpu.hash_headers(segment.headers(), &mut own);
         let wrong = wrong.or_else(|| first_difference(segment, claimed, &own));
         let summary = self.judge_with(segment, &own);
-        self.accept(segment, summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
+        self.accept(&segment.place, segment.count(), summary, if wrong.is_some() { CPU_DEVICE_ID } else { device });
         wrong.map_or(Ok(()), |what| Err(Caught::wrong(what)))
     }
 
     fn judge_with(&self, segment: &Segment, hashes: &[[u8; 32]]) -> Summary {
-        judge(&self.parameters, &segment.place.before, segment.headers(), hashes, self.now, segment.place.offset)
+        let Place { before, offset, .. } = &segment.place;
+        self.stages.time(StageName::Rules, || {
+            let mut summary = judge(&self.parameters, before, segment.headers(), hashes, self.now, *offset);
+            self.commit(&mut summary, hashes, None);
+            summary
+        })
     }
 
-    fn accept(&self, segment: &Segment, summary: Summary, device: &str) {
+    /// Commits to the items that passed, of which hashes are given and, of blocks, what names all their bytes.
+    pub(super) fn commit(
+        &self,
+        summary: &mut Summary,
+        hashes: &[[u8; 32]],
+        contents: Option<&dyn Fn(usize) -> [u8; 32]>,
+    ) {
+        let Some(kernel) = self.committer else { return };
+        let first = summary.first_height - self.start_height;
+        let outline = |items: &[[u8; 32]]| {
+            let messages: Vec<&[u8]> = items.iter().map(<[u8; 32]>::as_slice).collect();
+            let mut leaves = vec![[0; 32]; items.len()];
+            kernel.hash_leaves_rfc6962(&messages, &mut leaves);
+            TreeOutline::of_leaves(first, &leaves, kernel)
+        };
+        let count = summary.count as usize;
+        let contents = contents.map(|content| (0..count).map(content).collect::<Vec<_>>());
+        summary.commitments = Some(Commitments {
+            headers: outline(&hashes[..count]),
+            contents: contents.map(|contents| outline(&contents)),
+        });
+    }
+
+    /// Takes the summary of the `count` headers or blocks of a segment, which a device hashed.
+    pub(super) fn accept(&self, place: &Place, count: usize, summary: Summary, device: &str) {
         let mut state = self.lock();
-        if state.has(segment.place.sequence) {
+        if state.has(place.sequence) {
             return;
         }
         match state.hashed.get_mut(device) {
-            Some(headers) => *headers += segment.count() as u64,
+            Some(headers) => *headers += count as u64,
             None => {
-                state.hashed.insert(device.to_owned(), segment.count() as u64);
+                state.hashed.insert(device.to_owned(), count as u64);
             }
         }
-        state.early.insert(segment.place.sequence, summary);
+        state.early.insert(place.sequence, summary);
         state.join_what_is_due();
         if state.is_settled() {
             drop(state);
@@ -203,9 +251,9 @@ impl Stream {
     }
 
     /// Whether the verdict may still depend on a segment.
-    pub(crate) fn wants(&self, segment: &Segment) -> bool {
+    pub(crate) fn wants(&self, place: &Place) -> bool {
         let state = self.lock();
-        let behind = state.unreadable.is_some_and(|(sequence, _)| sequence <= segment.place.sequence);
+        let behind = state.unreadable.is_some_and(|(sequence, _)| sequence <= place.sequence);
         state.joined.fault.is_none() && !state.abandoned && !behind
     }
 
@@ -226,21 +274,32 @@ impl Stream {
         }
     }
 
+    /// What is joined, and what comes behind it; `behind` is what comes behind everything that was sent.
+    pub(super) fn run_state(&self, behind: History) -> RunState {
+        let state = self.lock();
+        let history = state.befores.front().copied().unwrap_or(behind);
+        RunState { summary: state.joined.clone(), history }
+    }
+
+    /// The verdict over everything that was sent, behind which `behind` stands, and `cut_bytes` of one more header.
     pub(super) fn conclude(
         &self,
-        received_bytes: u64,
+        cut_bytes: u64,
         finish: Option<Finish>,
         cut: bool,
+        behind: History,
         statuses: &[DeviceStatus],
     ) -> VerifyReport {
+        let run = self.run_state(behind);
         let state = self.lock();
-        let ending = match (state.known_cut(received_bytes), finish) {
+        let offset = (behind.next_height() - self.start_height) * HEADER_LEN as u64;
+        let ending = match (state.known_cut(offset, cut_bytes), finish) {
             (Some(cut), _) => Err(cut),
             (None, _) if cut => Err(Cut::NotFinished),
-            (None, Some(finish)) => fits(finish, &state.joined),
+            (None, Some(finish)) => fits(finish, self.resumed, &run.summary),
             (None, None) => Ok(()),
         };
-        let judged = Judgement::conclude(&self.parameters, self.start_work, state.joined.clone(), ending);
+        let judged = Judgement::conclude(&self.parameters, self.start_work, run.summary.clone(), ending);
         VerifyReport {
             verdict: judged.verdict,
             count: judged.count,
@@ -249,6 +308,8 @@ impl Stream {
             parameters: judged.parameters_digest,
             devices: shares(&state.hashed, statuses),
             seconds: 0.0,
+            state: run,
+            stages: self.stages.all(),
         }
     }
 
@@ -267,20 +328,20 @@ impl State {
         while let Some(summary) = self.early.remove(&self.next) {
             let before = std::mem::replace(&mut self.joined, Summary::empty(0));
             self.joined = before.join(summary);
+            self.befores.pop_front();
             self.next += 1;
         }
     }
 
     /// Why the chain was not seen to its end, where that is known without its sender.
-    fn known_cut(&self, received_bytes: u64) -> Option<Cut> {
-        let bytes = received_bytes % HEADER_LEN as u64;
+    fn known_cut(&self, offset: u64, bytes: u64) -> Option<Cut> {
         if self.abandoned {
             return Some(Cut::NoDevice);
         }
         if let Some((_, offset)) = self.unreadable {
             return Some(Cut::Unreadable { offset });
         }
-        (bytes > 0).then_some(Cut::WithinHeader { offset: received_bytes - bytes, bytes })
+        (bytes > 0).then_some(Cut::WithinHeader { offset, bytes })
     }
 
     fn is_decided(&self) -> bool {
@@ -289,15 +350,16 @@ impl State {
 
     /// Whether nothing more will come, or nothing that could change the verdict.
     fn is_settled(&self) -> bool {
-        let end = self.unreadable.map_or(self.sent, |(sequence, _)| sequence);
+        let end = self.unreadable.map_or(self.next + self.befores.len() as u64, |(sequence, _)| sequence);
         self.next >= end || self.joined.fault.is_some() || self.abandoned
     }
 }
 
 /// Whether what the sender says it has sent is what was taken in.
-fn fits(finish: Finish, joined: &Summary) -> Result<(), Cut> {
-    if finish.count != joined.count {
-        return Err(Cut::Count { announced: finish.count, received: joined.count });
+fn fits(finish: Finish, resumed: u64, joined: &Summary) -> Result<(), Cut> {
+    let received = joined.count - resumed;
+    if finish.count != received {
+        return Err(Cut::Count { announced: finish.count, received });
     }
     match (finish.last_hash, joined.last_hash) {
         (Some(announced), Some(received)) if announced != received => Err(Cut::LastHash { announced, received }),

@@ -4,10 +4,8 @@
 
 use cityseal_hash::HEADER_LEN;
 
-use super::{DecodeError, HeaderSink, MAGICS, Place};
-
-/// Magic and length before each block.
-const FRAME_LEN: usize = 8;
+use super::frame::{FRAME_LEN, Frame};
+use super::{DecodeError, HeaderSink, Place};
 
 /// Decoder of framed blocks.
 #[derive(Debug)]
@@ -68,19 +66,8 @@ impl FramedBlocks {
     }
 
     fn judge_frame(&mut self) -> Result<(), DecodeError> {
-        let offset = self.block;
-        let [a, b, c, d, ..] = self.held;
-        let magic = [a, b, c, d];
-        let known = MAGICS.iter().find(|(bytes, _)| *bytes == magic);
-        let &(_, found) = known.ok_or(DecodeError::Magic { offset, found: magic })?;
-        let expected = *self.network.get_or_insert(found);
-        if expected != found {
-            return Err(DecodeError::MixedNetworks { offset, expected, found });
-        }
-        match self.length() {
-            small if (small as usize) < HEADER_LEN => Err(DecodeError::SmallBlock { offset, found: small }),
-            _ => Ok(()),
-        }
+        let [a, b, c, d, e, f, g, h, ..] = self.held;
+        Frame::read([a, b, c, d, e, f, g, h], self.block, &mut self.network).map(|_| ())
     }
 
     const fn length(&self) -> u32 {
@@ -129,7 +116,7 @@ mod tests {
     #[test]
     fn refuses_an_unknown_magic_another_network_and_a_block_smaller_than_a_header() {
         let (_, result) = decode(Format::FramedBlocks, &[&framed([1, 2, 3, 4], 1, 0)]);
-        assert_eq!(result, Err(DecodeError::Magic { offset: 0, found: [1, 2, 3, 4] }));
+        assert_eq!(result, Err(DecodeError::Magic { offset: 0, expected: None, found: [1, 2, 3, 4] }));
 
         let mixed = [framed(MAINNET, 1, 0), framed([0x0b, 0x11, 0x09, 0x07], 1, 0)].concat();
         let (_, result) = decode(Format::FramedBlocks, &[&mixed]);

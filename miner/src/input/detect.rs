@@ -11,6 +11,10 @@ pub enum Format {
     Headers,
     /// A header a line, 160 hex digits each.
     Hex,
+    /// A block a line, in hex.
+    HexBlocks,
+    /// One block in a JSON object, in hex as its member `block`.
+    JsonBlock,
     /// Blocks with magic and length before each.
     FramedBlocks,
     /// Blocks one after the other.
@@ -18,19 +22,27 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether whole blocks are to be had.
+    pub const fn has_bodies(self) -> bool {
+        match self {
+            Self::Headers | Self::Hex => false,
+            Self::HexBlocks | Self::JsonBlock | Self::FramedBlocks | Self::RawBlocks => true,
+        }
+    }
+
     /// Bytes of the file that one header takes, where that is the same for all.
     pub const fn bytes_per_header(self) -> Option<u64> {
         match self {
             Self::Headers => Some(80),
             Self::Hex => Some(161),
-            Self::FramedBlocks | Self::RawBlocks => None,
+            Self::HexBlocks | Self::JsonBlock | Self::FramedBlocks | Self::RawBlocks => None,
         }
     }
 }
 
 /// How many bytes [`detect`] wants to see, where the file has them: a header, a count, and a coinbase's outpoint
-/// (80 + 9 + 4 + 2 + 9 + 36 = 140), or a line of hex.
-pub const SNIFF_BYTES: usize = 160;
+/// (80 + 9 + 4 + 2 + 9 + 36 = 140), or a line of a header's 160 digits behind some empty ones.
+pub const SNIFF_BYTES: usize = 256;
 
 /// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
 pub fn detect(first: &[u8]) -> Format {
@@ -38,7 +50,9 @@ pub fn detect(first: &[u8]) -> Format {
     if MAGICS.iter().any(|(magic, _)| first.starts_with(magic)) {
         Format::FramedBlocks
     } else if is_hex_text(first) {
-        Format::Hex
+        if has_long_line(first) { Format::HexBlocks } else { Format::Hex }
+    } else if is_object(first) {
+        Format::JsonBlock
     } else if has_coinbase(first) {
         Format::RawBlocks
     } else {
@@ -53,6 +67,21 @@ fn is_hex_text(first: &[u8]) -> bool {
     let head = &first[..first.len().min(16)];
     let digit_or_break = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'\r' | b'\n');
     !head.is_empty() && head.iter().all(digit_or_break)
+}
+
+/// The beginning of a JSON object, in text alone.
+fn is_object(first: &[u8]) -> bool {
+    let head = &first[..first.len().min(16)];
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let inside = head.trim_ascii_start().strip_prefix(b"{");
+    head.iter().all(is_text) && inside.is_some_and(|inside| inside.trim_ascii_start().starts_with(b"\""))
+}
+
+/// The first line that is not empty has more digits than a header.
+fn has_long_line(first: &[u8]) -> bool {
+    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let mut lines = first.split(is_break);
+    lines.find(|line| !line.is_empty()).is_some_and(|line| line.len() > 160)
 }
 
 /// A header, a count of transactions, and a transaction that spends no output (all zeros, index 0xffffffff): a coinbase.
@@ -87,6 +116,23 @@ mod tests {
     fn a_bad_digit_late_in_the_first_line_does_not_hide_that_it_is_hex() {
         assert_eq!(detect(b"0100000000000000000000000000x"), Format::Hex);
         assert_eq!(detect(b"\r\n0100000000000000"), Format::Hex);
+    }
+
+    #[test]
+    fn a_line_longer_than_a_header_is_a_block() {
+        let line = |digits: usize| format!("\r\n\n{}", "01".repeat(digits / 2));
+        assert_eq!(detect(line(160).as_bytes()), Format::Hex);
+        assert_eq!(detect(format!("{}\n{}", line(160), line(400)).as_bytes()), Format::Hex);
+        assert_eq!(detect(line(162).as_bytes()), Format::HexBlocks);
+        assert_eq!(detect(format!("{}x", line(160)).as_bytes()), Format::HexBlocks);
+    }
+
+    #[test]
+    fn an_object_of_json_is_text_that_opens_with_a_brace_and_a_name() {
+        assert_eq!(detect(b"{\n  \"hash\": \"00ab\""), Format::JsonBlock);
+        assert_eq!(detect(b" {\"block\":\"01\"}"), Format::JsonBlock);
+        assert_eq!(detect(b"{\"\0\0 a header with a rolled version"), Format::Headers);
+        assert_eq!(detect(b"{} and no name at all"), Format::Headers);
     }
 
     #[test]

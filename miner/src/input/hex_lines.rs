@@ -10,10 +10,10 @@ const DIGITS: usize = 2 * HEADER_LEN;
 const RUN_HEADERS: usize = 256;
 
 /// Marks a byte that is no hex digit in [`VALUES`]; no digit's value has this bit.
-const NO_DIGIT: u8 = 0x80;
+pub(super) const NO_DIGIT: u8 = 0x80;
 
 /// The value of each byte as a hex digit.
-static VALUES: [u8; 256] = {
+pub(super) static VALUES: [u8; 256] = {
     let mut values = [NO_DIGIT; 256];
     let mut value = 0;
     while value < 16 {
@@ -130,9 +130,7 @@ impl HexLines {
     }
 
     fn bad_digit(&self, byte: u8) -> DecodeError {
-        let found =
-            if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { format!("byte {byte:#04x}") };
-        DecodeError::Digit { line: self.line, column: self.held + 1, found }
+        bad_digit(self.line, self.held + 1, byte)
     }
 
     pub(super) fn end(&mut self, sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
@@ -146,6 +144,12 @@ impl HexLines {
             found => Err(DecodeError::CutLine { line: self.line, found }),
         }
     }
+}
+
+/// What stands where a digit should, in words.
+pub(super) fn bad_digit(line: u64, column: usize, byte: u8) -> DecodeError {
+    let found = if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { format!("byte {byte:#04x}") };
+    DecodeError::Digit { line, column, found }
 }
 
 /// The 80 bytes of 160 digits; `None` where one is no digit.

@@ -1,11 +1,15 @@
 //! Reads chains of headers as people keep them: packed, as lines of hex, or inside blocks.
 //!
 //! The decoders ([`Decoder`]) are pure and push-based: bytes in, whole headers out, constant memory, any split of
-//! the bytes gives the same answer. [`ChainInput`] feeds them from files. Nothing here judges a header; whatever the
-//! bytes are, the answer is headers or an error that names the place.
+//! the bytes gives the same answer. Where whole blocks are wanted, a [`BlockCutter`] cuts them out instead. [`ChainInput`]
+//! feeds either from files. Nothing here judges a header or a body; whatever the bytes are, the answer is headers or
+//! blocks, or an error that names the place.
 
 mod blocks;
+mod cut;
 mod detect;
+mod forks;
+mod frame;
 mod hex_lines;
 mod open;
 mod packed;
@@ -14,7 +18,9 @@ mod raw_block;
 mod source;
 
 pub use blocks::FramedBlocks;
+pub use cut::{BlockCutter, BlockSink, Cut, TakeBlock};
 pub use detect::{Format, SNIFF_BYTES, detect};
+pub use forks::{BestBlocks, BlockSet, Damage, PlaceInSet};
 pub use hex_lines::HexLines;
 pub use packed::PackedHeaders;
 pub use places::{PlaceLog, PlaceOfHeader};
@@ -91,10 +97,12 @@ pub enum DecodeError {
         line: u64,
     },
     /// No frame of a block where one should begin.
-    #[error("offset {offset}: {found:02x?} is not the magic of a known network")]
+    #[error("offset {offset}: {found:02x?} is not the magic of {}", expected.unwrap_or("a known network"))]
     Magic {
         /// Where the frame should begin.
         offset: u64,
+        /// The network of the frames before, where there were any.
+        expected: Option<&'static str>,
         /// The bytes found.
         found: [u8; 4],
     },
@@ -115,6 +123,50 @@ pub enum DecodeError {
         offset: u64,
         /// The length that the frame tells.
         found: u32,
+    },
+    /// A frame too large for any block.
+    #[error("offset {offset}: a block of {found} bytes, at most {BLOCK_BYTES_MAX} are possible")]
+    LargeFrame {
+        /// Where the frame begins.
+        offset: u64,
+        /// The length that the frame tells.
+        found: u32,
+    },
+    /// A frame whose block would run past the end of the file, and does not.
+    #[error("offset {offset}: a block of {found} bytes runs past the end of the file, but is not what the end cuts")]
+    LongFrame {
+        /// Where the frame begins.
+        offset: u64,
+        /// The length that the frame tells.
+        found: u32,
+    },
+    /// A file that should be a JSON object with a block.
+    #[error("not a JSON object with a `block` in hex: {message}")]
+    Json {
+        /// What is wrong, with its place.
+        message: String,
+    },
+    /// A line of a block with half a byte too many.
+    #[error("line {line}: {found} digits, a block has two for each byte")]
+    OddLine {
+        /// The line, counted from 1.
+        line: u64,
+        /// Digits found.
+        found: usize,
+    },
+    /// A line with more digits than a block can have.
+    #[error("line {line}: more than the {} digits of the largest block", 2 * BLOCK_BYTES_MAX)]
+    LargeLine {
+        /// The line, counted from 1.
+        line: u64,
+    },
+    /// The last line has no end, and its block is not whole.
+    #[error("cut inside the block of line {line}, which ends after {found} digits")]
+    CutBlockLine {
+        /// The line, counted from 1.
+        line: u64,
+        /// Its digits.
+        found: usize,
     },
     /// The transactions of a block run past what any block may hold.
     #[error("offset {offset}: a transaction of the block at {block} runs past the {BLOCK_BYTES_MAX} bytes of a block")]
@@ -139,7 +191,10 @@ pub enum DecodeError {
 impl DecodeError {
     /// The input only ends too early: all that came before was well formed.
     pub const fn is_cut(&self) -> bool {
-        matches!(self, Self::CutHeader { .. } | Self::CutLine { .. } | Self::CutBlock { .. })
+        matches!(
+            self,
+            Self::CutHeader { .. } | Self::CutLine { .. } | Self::CutBlock { .. } | Self::CutBlockLine { .. }
+        )
     }
 }
 
@@ -157,11 +212,12 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// A decoder for a file of this format.
+    /// A decoder of headers for a file of this format.
     pub fn of(format: Format) -> Self {
         match format {
             Format::Headers => Self::Packed(PackedHeaders::default()),
-            Format::Hex => Self::Hex(HexLines::default()),
+            // What holds no headers by themselves is refused as lines of headers: blocks come out whole by another way.
+            Format::Hex | Format::HexBlocks | Format::JsonBlock => Self::Hex(HexLines::default()),
             Format::FramedBlocks => Self::Framed(FramedBlocks::default()),
             Format::RawBlocks => Self::Raw(RawBlocks::default()),
         }

@@ -76,6 +76,38 @@ pub enum InputError {
         /// What is wrong, with its place.
         source: DecodeError,
     },
+    /// Blocks are wanted of an input that holds headers only.
+    #[error("{}: headers only, without the blocks' transactions", name(path))]
+    NoBlocks {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is read in another order than it is written must be a regular file.
+    #[error("{}: not a regular file; forks are told apart only in regular files and folders", name(path))]
+    NotRegular {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder of block files has a key of another length.
+    #[error("{}: a key of {found} bytes, Bitcoin Core's has 8", path.display())]
+    XorKey {
+        /// The file of the key.
+        path: PathBuf,
+        /// Its bytes.
+        found: usize,
+    },
+    /// A folder holds no block files.
+    #[error("{}: no block files (blk00000.dat and so on) in this folder", path.display())]
+    NoBlockFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The system gave no thread.
+    #[error("the system refused a thread: {source}")]
+    Thread {
+        /// What it said.
+        source: io::Error,
+    },
     /// `-` was given twice.
     #[error("stdin (-) can be read only once")]
     StdinTwice,
@@ -83,11 +115,11 @@ pub enum InputError {
 
 /// Several files as one chain, in one format.
 pub struct ChainInput {
-    paths: Vec<PathBuf>,
-    format: Format,
-    first: Source,
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) format: Format,
+    pub(super) first: Source,
     /// What was read of the first file to tell its format.
-    head: Vec<u8>,
+    pub(super) head: Vec<u8>,
     bytes_total: Option<u64>,
 }
 

@@ -6,12 +6,13 @@
 mod ordinary;
 
 use crate::difficulty::{Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, TIMEWARP_MAX_S, retarget};
+use crate::fault::{Fault, FaultValue};
 use crate::hash::BlockHash;
 use crate::history::{History, PeriodStart};
 use crate::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::parameters::{Parameters, VersionRule};
-use crate::rule::{BLOCK_SIGNATURE, Fault, FaultValue, NotChecked, Rule, Unjudged};
-use crate::summary::{Summary, in_order};
+use crate::rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
+use crate::summary::{Bodies, Summary, in_order};
 use crate::target::{CompactFault, CompactTarget, Target};
 use crate::work::ChainWork;
 use cityseal_hash::{HEADER_LEN, double_sha256};
@@ -39,7 +40,7 @@ pub fn judge(
 }
 
 /// A broken rule with what was expected and what was found.
-type Broken = (Rule, FaultValue, FaultValue);
+pub(crate) type Broken = (Rule, FaultValue, FaultValue);
 
 /// The fields of one header that rules look at.
 struct Fields<'a> {
@@ -69,10 +70,10 @@ struct Parent {
 
 /// The bits seen last, decoded: most headers carry those of their parent.
 #[derive(Clone, Copy)]
-struct Decoded {
-    bits: CompactTarget,
-    target: Target,
-    work: ChainWork,
+pub(crate) struct Decoded {
+    pub(crate) bits: CompactTarget,
+    pub(crate) target: Target,
+    pub(crate) work: ChainWork,
 }
 
 struct Judge<'a> {
@@ -155,19 +156,7 @@ impl<'a> Judge<'a> {
     }
 
     fn decode(&mut self, bits: CompactTarget) -> Result<Decoded, Broken> {
-        let target = bits.decode().map_err(|fault| {
-            let rule = match fault {
-                CompactFault::Negative => Rule::TargetNegative,
-                CompactFault::Zero => Rule::TargetZero,
-                CompactFault::Overflow => Rule::TargetOverflow,
-            };
-            (rule, FaultValue::Bits(self.parameters.limit_bits()), FaultValue::Bits(bits))
-        })?;
-        let limit = self.parameters.pow_limit();
-        if target > limit {
-            return Err((Rule::TargetAboveLimit, FaultValue::Target(limit), FaultValue::Target(target)));
-        }
-        let decoded = Decoded { bits, target, work: target.work().into() };
+        let decoded = decode_bits(self.parameters, bits)?;
         self.decoded = Some(decoded);
         Ok(decoded)
     }
@@ -334,17 +323,36 @@ impl<'a> Judge<'a> {
             first_prev: headers.first().map(|header| BlockHash::from_wire(*Fields::of(header).prev)),
             last_hash: count.checked_sub(1).map(|last| BlockHash::from_wire(hashes[last as usize])),
             work: self.work,
+            bodies: Bodies::default(),
+            commitments: None,
             fault: broken.map(|(rule, expected, found)| {
                 let offset = first_offset + count * HEADER_LEN as u64;
-                Fault { height, rule, expected, found, offset }
+                Fault { height, rule, expected, found, offset, transaction: None }
             }),
             not_checked: in_order(self.not_checked),
         }
     }
 }
 
+/// R01 to R04.
+pub(crate) fn decode_bits(parameters: &Parameters, bits: CompactTarget) -> Result<Decoded, Broken> {
+    let target = bits.decode().map_err(|fault| {
+        let rule = match fault {
+            CompactFault::Negative => Rule::TargetNegative,
+            CompactFault::Zero => Rule::TargetZero,
+            CompactFault::Overflow => Rule::TargetOverflow,
+        };
+        (rule, FaultValue::Bits(parameters.limit_bits()), FaultValue::Bits(bits))
+    })?;
+    let limit = parameters.pow_limit();
+    if target > limit {
+        return Err((Rule::TargetAboveLimit, FaultValue::Target(limit), FaultValue::Target(target)));
+    }
+    Ok(Decoded { bits, target, work: target.work().into() })
+}
+
 /// R05.
-fn check_proof_of_work(target: &Target, hash: &[u8; 32]) -> Result<(), Broken> {
+pub(crate) fn check_proof_of_work(target: &Target, hash: &[u8; 32]) -> Result<(), Broken> {
     let hash = BlockHash::from_wire(*hash);
     if target.is_met_by(&hash) {
         return Ok(());

@@ -170,3 +170,52 @@ fn no_header_at_all_is_incomplete() {
     assert_eq!(judgement.verdict, Verdict::Incomplete(Cut::Empty));
     assert_eq!(judgement.parameters_digest, chain.parameters.digest());
 }
+
+#[test]
+fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
+    let chain = &*TEST_NETWORK;
+    let mut history = History::before_genesis();
+    for height in [0, 1, 5, 11, 2015, 2016, 2100] {
+        let count = height - history.next_height();
+        let from = history.next_height() as usize;
+        history.advance(&chain.parameters, &packed(&chain.headers[from..from + count as usize]));
+        let wire = history.to_wire();
+        assert_eq!(wire.len(), History::WIRE_LEN);
+        assert_eq!(History::from_wire(&wire), Some(history));
+        assert_eq!(History::from_wire(&wire[1..]), None);
+        assert_eq!(History::from_wire(&[&wire[..], &[0]].concat()), None);
+    }
+    let written = History::before_genesis().to_wire();
+    for index in 8..written.len() {
+        let mut bent = written.clone();
+        bent[index] = 0xf1;
+        assert_eq!(History::from_wire(&bent), None, "byte {index} of nothing known");
+    }
+    let mut far = written;
+    far[7] = 1;
+    assert_eq!(History::from_wire(&far), None);
+}
+
+#[test]
+fn the_median_time_is_that_of_the_eleven_headers_before_or_of_all_there_are() {
+    let chain = &*TEST_NETWORK;
+    let mut history = History::before_genesis();
+    assert_eq!(history.median_time(), None, "nothing stands before the genesis header");
+    for (at, header) in chain.headers.iter().take(40).enumerate() {
+        history.advance(&chain.parameters, &header.to_wire());
+        let mut times: Vec<u32> = chain.headers[(at + 1).saturating_sub(11)..=at].iter().map(|h| h.time).collect();
+        times.sort_unstable();
+        assert_eq!(history.median_time(), Some(times[times.len() / 2]));
+    }
+}
+
+#[test]
+fn the_median_time_is_not_known_by_a_part_of_its_headers() {
+    let chain = &*TEST_NETWORK;
+    let after = |start: u64, context: u64| {
+        let context = packed(&chain.headers[(start - context) as usize..start as usize]);
+        History::before(&chain.parameters, start, &context).unwrap().median_time()
+    };
+    assert_eq!((after(500, 0), after(500, 10)), (None, None));
+    assert!(after(500, 11).is_some() && after(1, 0).is_some() && after(5, 4).is_some());
+}

@@ -51,7 +51,7 @@ pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]])
 
 /// Its alignment is the whole stack frame's: without it the compiler lets spilled vectors straddle cache lines.
 #[repr(align(64))]
-pub(super) struct CacheAligned<const N: usize>(pub(super) [u8; N]);
+struct CacheAligned<const N: usize>([u8; N]);
 
 /// Double SHA-256 of an 80-byte header.
 pub(crate) struct HeaderRow;
@@ -108,7 +108,7 @@ impl Row for PrefixedNodeRow {
 
 /// The first 64 bytes of each row as words.
 #[inline(always)]
-pub(super) fn block<L: Lanes>(rows: &[u8], row_len: usize) -> Window<L> {
+fn block<L: Lanes>(rows: &[u8], row_len: usize) -> Window<L> {
     let [a, b, c, d] = L::load_columns(rows, row_len, 0);
     let [e, f, g, h] = L::load_columns(rows, row_len, 16);
     let [i, j, k, l] = L::load_columns(rows, row_len, 32);

@@ -4,9 +4,10 @@
 use core::cell::Cell;
 
 use super::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, Row};
+use super::cut::Block;
 use super::lanes::{LANES_MAX, Lanes};
 use super::search;
-use crate::{HitBuffer, Midstate, SearchInput, yardstick};
+use crate::{BLOCK_LEN, HitBuffer, Midstate, SearchInput, yardstick};
 
 /// How many of each operation this thread has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -118,6 +119,11 @@ impl Lanes for Counted {
     }
 
     #[inline(never)]
+    fn with(self, lanes: u32, word: u32) -> Self {
+        if lanes & 1 == 1 { Self(word) } else { self }
+    }
+
+    #[inline(never)]
     fn store(self, words: &mut [u32; LANES_MAX]) {
         words[0] = self.0;
     }
@@ -126,6 +132,11 @@ impl Lanes for Counted {
     fn load_columns(rows: &[u8], _stride: usize, offset: usize) -> [Self; 4] {
         let words = rows[offset..][..16].as_chunks::<4>().0;
         core::array::from_fn(|i| Self(u32::from_be_bytes(words[i])))
+    }
+
+    #[inline(never)]
+    fn load_block_columns(blocks: &[&Block], offset: usize) -> [Self; 4] {
+        Self::load_columns(blocks[0], BLOCK_LEN, offset)
     }
 
     #[inline(never)]

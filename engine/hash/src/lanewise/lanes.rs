@@ -1,6 +1,8 @@
 //! The few operations that SHA-256 needs, on vectors of 32-bit words. It says nothing about how many words there are or
 //! which instructions do the work.
 
+use super::cut::Block;
+
 /// A vector of 32-bit words: each operation works on every lane alone, modulo 2^32.
 ///
 /// Every method is `#[inline(always)]` in every instance: the algorithm above must end as straight-line code inside one
@@ -27,6 +29,8 @@ pub(crate) trait Lanes: Copy {
     fn choose(self, on_one: Self, on_zero: Self) -> Self;
     /// `Maj` of FIPS 180-4: each bit as at least two of the three have it.
     fn majority(self, second: Self, third: Self) -> Self;
+    /// `word` in the lanes whose bits are set in `lanes`, `self` in the others.
+    fn with(self, lanes: u32, word: u32) -> Self;
     /// Whether some lane has no bit in common with `mask`.
     fn some_lane_is_zero_under(self, mask: u32) -> bool;
     /// Writes the lanes to the front of `words`.
@@ -42,6 +46,12 @@ pub(crate) trait Lanes: Copy {
     /// # Panics
     /// If `rows` ends before the last word.
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4];
+
+    /// Reads four big-endian words at `offset` of each of `COUNT` blocks, wherever they lie: as [`Lanes::load_columns`].
+    ///
+    /// # Panics
+    /// If there are fewer blocks than lanes, or they end before the last word.
+    fn load_block_columns(blocks: &[&Block], offset: usize) -> [Self; 4];
 
     /// Writes four vectors as big-endian words at byte `offset` (0 or 16) of each of `COUNT` digests: the inverse of
     /// [`Lanes::load_columns`].

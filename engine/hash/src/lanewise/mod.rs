@@ -5,11 +5,14 @@
 //! [`rounds`] folds rounds that precede the first unknown word, [`search`] drops what the top word does not need.
 
 pub(crate) mod bulk;
+pub(crate) mod cut;
+pub(crate) mod each;
 pub(crate) mod lanes;
 pub(crate) mod message;
-pub(crate) mod messages;
+pub(crate) mod order;
 pub(crate) mod rounds;
 pub(crate) mod search;
+pub(crate) mod states;
 
 #[cfg(test)]
 mod counted;

@@ -19,3 +19,65 @@ fn prefetch(bytes: &[u8]) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
     }
 }
+
+/// Makes `States` of a vector an `Abreast`. Each function that compresses stands alone: it is thousands of instructions, and
+/// whoever decides what it compresses is compiled for any CPU.
+macro_rules! states_abreast {
+    ($vector:ident, $features:literal) => {
+        impl $crate::lanewise::each::Abreast<COUNT> for States<$vector> {
+            const WORTH_NO_LANES: usize = WORTH_NO_LANES;
+
+            #[inline]
+            #[target_feature(enable = $features)]
+            unsafe fn new() -> Self {
+                States::new()
+            }
+
+            #[inline]
+            fn compress(&mut self, blocks: &[&Block; COUNT]) {
+                #[target_feature(enable = $features)]
+                fn compress(states: &mut States<$vector>, blocks: &[&Block; COUNT]) {
+                    states.compress(blocks);
+                }
+                // SAFETY: whoever made `self` promised that the CPU has the instructions; so below.
+                unsafe { compress(self, blocks) }
+            }
+
+            #[inline]
+            fn digests(&self, digests: &mut [[u8; 32]; COUNT]) {
+                #[target_feature(enable = $features)]
+                fn store(states: &States<$vector>, digests: &mut [[u8; 32]; COUNT]) {
+                    states.store(digests);
+                }
+                // SAFETY: as above.
+                unsafe { store(self, digests) }
+            }
+
+            #[inline]
+            fn restart(&mut self, lanes: u32) {
+                #[target_feature(enable = $features)]
+                fn restart(states: &mut States<$vector>, lanes: u32) {
+                    states.restart(lanes);
+                }
+                // SAFETY: as above.
+                unsafe { restart(self, lanes) }
+            }
+
+            #[inline]
+            fn hash_digests(&self, digests: &mut [[u8; 32]; COUNT]) {
+                #[target_feature(enable = $features)]
+                fn hash_digests(digests: &mut [[u8; 32]; COUNT]) {
+                    States::<$vector>::hash_digests(digests);
+                }
+                // SAFETY: as above.
+                unsafe { hash_digests(digests) }
+            }
+
+            #[inline]
+            fn prefetch(bytes: &[u8]) {
+                $crate::x86::prefetch(bytes);
+            }
+        }
+    };
+}
+use states_abreast;

@@ -1,0 +1,353 @@
+//! The tree of headers: equal to a slow twin on random trees in random orders, and right at its edges.
+//!
+//! Hashes are arguments of the tree, so these headers need no sealing: each carries its number in its nonce, and a hash that
+//! is made from it.
+
+use std::collections::BTreeMap;
+
+use cityseal_chain::header_tree::{Fork, HeaderTree, Root, StaleBranch, Unsound};
+use cityseal_chain::{BlockHash, BlockHeader, ChainWork, CompactTarget, Network, Parameters, Rule};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// The limit of regtest, and harder targets with more work.
+const BITS: [u32; 4] = [0x207f_ffff, 0x203f_ffff, 0x201f_0000, 0x2000_ffff];
+const EASY: u32 = BITS[0];
+
+/// A header as a test speaks of it.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    header: BlockHeader,
+    hash: [u8; 32],
+}
+
+fn regtest() -> Parameters {
+    Parameters::of(Network::Regtest)
+}
+
+fn genesis() -> Made {
+    let header = *regtest().genesis();
+    Made { header, hash: header.hash().to_wire() }
+}
+
+/// A hash that meets every target of [`BITS`], different for each number.
+fn hash_of(number: u32) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[..4].copy_from_slice(&number.wrapping_mul(0x9e37_79b1).to_le_bytes());
+    hash[4..8].copy_from_slice(&number.to_le_bytes());
+    hash[8] = 1;
+    hash
+}
+
+fn child(number: u32, parent: [u8; 32], bits: u32) -> Made {
+    let header = BlockHeader {
+        prev_block_hash: BlockHash::from_wire(parent),
+        bits: CompactTarget::from_bits(bits),
+        nonce: number,
+        ..*regtest().genesis()
+    };
+    Made { header, hash: hash_of(number) }
+}
+
+fn tree_on(root: Root, set: &[Made]) -> HeaderTree {
+    let packed: Vec<u8> = set.iter().flat_map(|made| made.header.to_wire()).collect();
+    HeaderTree::build(&regtest(), root, &packed, set.iter().map(|made| made.hash).collect())
+}
+
+fn tree(set: &[Made]) -> HeaderTree {
+    tree_on(Root::Genesis, set)
+}
+
+/// A chain of easy headers on `parent`, numbered from `first` on.
+fn chain(first: u32, parent: [u8; 32], len: u32) -> Vec<Made> {
+    let mut chain: Vec<Made> = Vec::new();
+    for number in first..first + len {
+        chain.push(child(number, chain.last().map_or(parent, |made| made.hash), EASY));
+    }
+    chain
+}
+
+fn work_of(bits: u32) -> ChainWork {
+    CompactTarget::from_bits(bits).decode().expect("the bits are a target").work().into()
+}
+
+/// What the tree must say, found by walking down from every header anew.
+struct Slow<'a> {
+    set: &'a [Made],
+    /// The first of each hash.
+    first: BTreeMap<[u8; 32], usize>,
+    root: Root,
+}
+
+/// The way down from one header: itself first, and what the lowest one names as its parent.
+struct Way {
+    indices: Vec<usize>,
+    below: [u8; 32],
+}
+
+impl<'a> Slow<'a> {
+    fn new(set: &'a [Made], root: Root) -> Self {
+        let mut first = BTreeMap::new();
+        for (at, made) in set.iter().enumerate() {
+            first.entry(made.hash).or_insert(at);
+        }
+        Self { set, first, root }
+    }
+
+    fn is_duplicate(&self, at: usize) -> bool {
+        self.first[&self.set[at].hash] != at
+    }
+
+    fn is_sound(&self, at: usize) -> bool {
+        let Made { header, hash } = self.set[at];
+        let limit = regtest().pow_limit();
+        header.bits.decode().is_ok_and(|target| target <= limit && target.is_met_by(&BlockHash::from_wire(hash)))
+    }
+
+    fn stands(&self, at: usize) -> bool {
+        !self.is_duplicate(at) && self.is_sound(at)
+    }
+
+    /// None where it ends at a header that may not stand.
+    fn way(&self, from: usize) -> Option<Way> {
+        let genesis = genesis().hash;
+        let mut indices = vec![from];
+        loop {
+            let at = indices[indices.len() - 1];
+            let below = self.set[at].header.prev_block_hash.to_wire();
+            let ends = match self.root {
+                Root::Genesis => self.set[at].hash == genesis,
+                Root::Above { hash, .. } => below == hash.to_wire(),
+                Root::Heaviest { .. } => false,
+            };
+            match self.first.get(&below) {
+                _ if !self.stands(at) => return None,
+                Some(parent) if !ends => indices.push(*parent),
+                _ => return Some(Way { indices, below }),
+            }
+        }
+    }
+
+    fn connects(&self, way: &Way) -> bool {
+        match self.root {
+            Root::Genesis => self.set[way.indices[way.indices.len() - 1]].hash == genesis().hash,
+            Root::Above { hash, .. } => way.below == hash.to_wire(),
+            Root::Heaviest { .. } => true,
+        }
+    }
+
+    fn work(&self, way: &Way) -> ChainWork {
+        let works = way.indices.iter().map(|at| work_of(self.set[*at].header.bits.to_bits()));
+        works.fold(ChainWork::ZERO, ChainWork::saturating_add)
+    }
+
+    /// All ways that connect, and the best of them.
+    fn ways(&self) -> (BTreeMap<usize, Way>, Vec<usize>) {
+        let ways = (0..self.set.len()).filter(|at| self.stands(*at)).filter_map(|at| Some((at, self.way(at)?)));
+        let mut ways: BTreeMap<usize, Way> = ways.filter(|(_, way)| self.connects(way)).collect();
+        // The first of the greatest: `max_by` gives the last one.
+        let best = ways.iter().rev().max_by(|one, other| self.work(one.1).cmp(&self.work(other.1)));
+        let best: Vec<usize> = best.map_or(Vec::new(), |(_, way)| way.indices.iter().rev().copied().collect());
+        if matches!(self.root, Root::Heaviest { .. }) {
+            ways.retain(|_, way| way.indices.last() == best.first());
+        }
+        (ways, best)
+    }
+}
+
+fn indices(numbers: &[u32]) -> Vec<usize> {
+    numbers.iter().map(|number| *number as usize).collect()
+}
+
+fn assert_equals_the_twin(set: &[Made], root: Root) {
+    let (tree, slow) = (tree_on(root, set), Slow::new(set, root));
+    let (ways, best) = slow.ways();
+    assert_eq!(indices(tree.best()), best);
+    assert_eq!(tree.work(), best.last().map_or(ChainWork::ZERO, |tip| slow.work(&ways[tip])));
+    let first_height = match root {
+        Root::Genesis => 0,
+        Root::Above { height, .. } => height + 1,
+        Root::Heaviest { height } => height,
+    };
+    for at in 0..set.len() {
+        let height = ways.get(&at).map(|way| first_height + way.indices.len() as u64 - 1);
+        assert_eq!(tree.height(at as u32), height, "header {at}");
+    }
+    let of = |wanted: &dyn Fn(usize) -> bool| (0..set.len()).filter(|at| wanted(*at)).collect::<Vec<_>>();
+    let listed = |list: Vec<u32>| indices(&list);
+    let unconnected = of(&|at| slow.stands(at) && !ways.contains_key(&at));
+    assert_eq!(listed(tree.unconnected().iter().map(|loose| loose.index).collect()), unconnected);
+    let unsound = of(&|at| !slow.is_duplicate(at) && !slow.is_sound(at));
+    assert_eq!(listed(tree.unsound().iter().map(|unsound| unsound.index).collect()), unsound);
+    assert_eq!(listed(tree.duplicates().iter().map(|again| again.index).collect()), of(&|at| slow.is_duplicate(at)));
+    assert_eq!(tree.stale_blocks() as usize, ways.len() - best.len());
+    assert_stale_branches(&tree, &slow, &ways, &best);
+}
+
+fn assert_stale_branches(tree: &HeaderTree, slow: &Slow<'_>, ways: &BTreeMap<usize, Way>, best: &[usize]) {
+    let is_a_parent = |at: usize| ways.values().any(|way| way.indices.get(1) == Some(&at));
+    let tips: Vec<usize> = ways.keys().copied().filter(|at| !is_a_parent(*at) && best.last() != Some(at)).collect();
+    assert_eq!(indices(&tree.stale().iter().map(|branch| branch.tip).collect::<Vec<_>>()), tips);
+    for branch in tree.stale() {
+        let way = &ways[&(branch.tip as usize)];
+        let off: Vec<usize> = way.indices.iter().copied().take_while(|at| !best.contains(at)).collect();
+        assert_eq!((branch.blocks, branch.tip_work), (off.len() as u64, slow.work(way)));
+        assert_eq!(branch.fork.height + branch.blocks, branch.tip_height);
+        let there = tree.tip().and_then(|tip| tree.reorganisation(branch.tip, tip)).expect("both are connected");
+        assert_eq!((there.fork, indices(&there.disconnect)), (branch.fork, off.clone()));
+        assert_eq!(there.connect.len(), best.len() - (way.indices.len() - off.len()));
+        assert_eq!(indices(&there.connect), best[best.len() - there.connect.len()..]);
+    }
+}
+
+/// One more header: on which of those before it, at which target, and what is wrong with it.
+type Step = (Index, usize, u8);
+
+fn any_set() -> impl Strategy<Value = Vec<Made>> {
+    let step = (any::<Index>(), 0..BITS.len(), any::<u8>());
+    proptest::collection::vec(step, 0..40).prop_map(|steps: Vec<Step>| {
+        let mut set = vec![genesis()];
+        for (number, (parent, bits, kind)) in (1..).zip(steps) {
+            // Mostly near the end, so that there are long branches.
+            let parent = set.len() - 1 - parent.index(set.len().min(4));
+            let mut made = child(number, set[parent].hash, BITS[bits]);
+            match kind {
+                0..15 => made.hash[31] = 0xff,
+                15..25 => made.header.bits = CompactTarget::from_bits(0x2100_ffff),
+                25..40 => made.header.prev_block_hash = BlockHash::from_wire(hash_of(900 + number % 2)),
+                40..55 => made = set[parent],
+                _ => {}
+            }
+            set.push(made);
+        }
+        set
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_tree_in_any_order_equals_the_slow_twin(
+        set in any_set(), root in 0..3, mut keys in proptest::collection::vec(any::<u64>(), 41), without_genesis: bool,
+    ) {
+        let mut ordered: Vec<(u64, Made)> = keys.drain(..set.len()).zip(set).collect();
+        if without_genesis {
+            ordered.remove(0);
+        }
+        ordered.sort_by_key(|(key, _)| *key);
+        let set: Vec<Made> = ordered.into_iter().map(|(_, made)| made).collect();
+        let root = match root {
+            0 => Root::Genesis,
+            1 => Root::Above { hash: BlockHash::from_wire(hash_of(900)), height: 41 },
+            _ => Root::Heaviest { height: 7 },
+        };
+        assert_equals_the_twin(&set, root);
+    }
+}
+
+#[test]
+fn of_two_tips_with_equal_work_the_one_that_was_given_first_is_the_best() {
+    let [one, other] = [child(1, genesis().hash, EASY), child(2, genesis().hash, EASY)];
+    assert_eq!(tree(&[genesis(), one, other]).best(), [0, 1]);
+    assert_eq!(tree(&[other, one, genesis()]).best(), [2, 0]);
+}
+
+#[test]
+fn work_decides_and_not_length() {
+    let long = chain(1, genesis().hash, 3);
+    let heavy = child(9, genesis().hash, 0x2000_ffff);
+    let tree = tree(&[&[genesis()][..], &long, &[heavy]].concat());
+    assert_eq!(tree.best(), [0, 4]);
+    let stale = StaleBranch {
+        fork: Fork { height: 0, hash: regtest().genesis_hash() },
+        tip: 3,
+        tip_height: 3,
+        tip_hash: BlockHash::from_wire(long[2].hash),
+        tip_work: (0..4).fold(ChainWork::ZERO, |work, _| work.saturating_add(work_of(EASY))),
+        blocks: 3,
+    };
+    assert_eq!(tree.stale(), [stale]);
+}
+
+#[test]
+fn an_unsound_header_has_its_height_and_what_stands_on_it_hangs_in_the_air() {
+    let mut set = [&[genesis()][..], &chain(1, genesis().hash, 4)].concat();
+    set[2].header.bits = CompactTarget::from_bits(0);
+    let tree = tree(&set);
+    assert_eq!(tree.best(), [0, 1]);
+    let [Unsound { index: 2, height: Some(2), rule: Rule::TargetZero, .. }] = tree.unsound() else {
+        panic!("{:?}", tree.unsound())
+    };
+    let loose: Vec<_> = tree.unconnected().iter().map(|loose| (loose.index, loose.parent)).collect();
+    assert_eq!(loose, [(3, Some(2)), (4, Some(3))]);
+}
+
+#[test]
+fn a_genesis_header_that_misses_its_target_is_unsound_at_height_zero() {
+    let mut broken = genesis();
+    broken.header.nonce ^= 1;
+    broken.hash[31] = 0xff;
+    let tree = tree(&[broken, child(1, genesis().hash, EASY)]);
+    let [Unsound { index: 0, height: Some(0), rule: Rule::ProofOfWork, .. }] = tree.unsound() else {
+        panic!("{:?}", tree.unsound())
+    };
+    assert_eq!((tree.best().len(), tree.tip(), tree.unconnected()[0].parent), (0, None, None));
+}
+
+#[test]
+fn branches_above_a_known_parent_fork_at_it() {
+    let parent = hash_of(77);
+    let root = Root::Above { hash: BlockHash::from_wire(parent), height: 99 };
+    let set = [chain(1, parent, 2), chain(11, parent, 3)].concat();
+    let tree = tree_on(root, &set);
+    assert_eq!((tree.best(), tree.first_height(), tree.height(4)), (&[2, 3, 4][..], 100, Some(102)));
+    let fork = Fork { height: 99, hash: BlockHash::from_wire(parent) };
+    assert_eq!((tree.stale()[0].fork, tree.stale()[0].blocks), (fork, 2));
+    let way = tree.reorganisation(1, 4).unwrap();
+    assert_eq!((way.fork, way.disconnect, way.connect), (fork, vec![1, 0], vec![2, 3, 4]));
+}
+
+#[test]
+fn without_a_known_root_the_heaviest_piece_is_the_chain_and_the_others_are_unconnected() {
+    let set = [chain(1, hash_of(70), 2), chain(11, hash_of(80), 3), chain(21, hash_of(90), 2)].concat();
+    let tree = tree_on(Root::Heaviest { height: 1000 }, &set);
+    assert_eq!((tree.best(), tree.height(2), tree.stale_blocks()), (&[2, 3, 4][..], Some(1000), 0));
+    assert_eq!(tree.unconnected().iter().map(|loose| loose.index).collect::<Vec<_>>(), [0, 1, 5, 6]);
+    assert_eq!(tree.reorganisation(0, 4), None);
+}
+
+#[test]
+fn nothing_gives_an_empty_tree_and_numbers_that_are_not_there_have_no_height() {
+    for root in [Root::Genesis, Root::Heaviest { height: 5 }] {
+        let tree = tree_on(root, &[]);
+        assert!(tree.is_empty() && tree.best().is_empty() && tree.stale().is_empty());
+        assert_eq!((tree.tip(), tree.height(0), tree.height(u32::MAX)), (None, None, None));
+    }
+}
+
+#[test]
+fn the_way_from_a_tip_to_itself_moves_nothing() {
+    let set = [&[genesis()][..], &chain(1, genesis().hash, 2)].concat();
+    let way = tree(&set).reorganisation(2, 2).unwrap();
+    assert_eq!((way.fork.height, way.disconnect.len(), way.connect.len()), (2, 0, 0));
+}
+
+#[test]
+fn a_long_chain_and_a_comb_of_branches_take_no_recursion_and_no_square_of_steps() {
+    // Every second header of a long branch carries a leaf of its own.
+    let trunk = chain(1, genesis().hash, 200_000);
+    let leaves = (0..100_000).map(|at| child(1_000_000 + at, trunk[2 * at as usize].hash, EASY));
+    let mut set = [vec![genesis()], trunk.clone()].concat();
+    set.extend(leaves);
+    set.reverse();
+    let tree = tree(&set);
+    assert_eq!((tree.best().len(), tree.stale().len(), tree.stale_blocks()), (200_001, 100_000, 100_000));
+    assert!(tree.stale().iter().all(|branch| branch.blocks == 1));
+}
+
+#[test]
+#[should_panic(expected = "one hash for each 80 bytes")]
+fn headers_and_hashes_out_of_step_are_a_broken_promise() {
+    let _tree = HeaderTree::build(&regtest(), Root::Genesis, &[0; 160], vec![[0; 32]]);
+}

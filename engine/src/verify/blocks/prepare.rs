@@ -1,0 +1,263 @@
+//! A group of blocks taken apart and hashed, up to the leaves of the trees: the transactions of all its blocks together, so
+//! that a kernel's lanes are full however small a block is.
+
+use std::sync::Arc;
+
+use cityseal_chain::body::{EncodingFault, ParsedBlock};
+use cityseal_chain::{BlockHash, MerkleKind, Parameters, content_digest, merkle};
+use cityseal_device::{NodeRule, TreeRoot, TreesBatch};
+use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
+
+use super::super::Stream;
+use super::super::block_batch::BlockBatch;
+use super::super::segment::Place;
+use super::super::stages::StageName;
+
+/// See the module's text.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) batch: BlockBatch,
+    /// The blocks' headers, packed, and their hashes.
+    pub(super) headers: Vec<u8>,
+    pub(super) hashes: Vec<[u8; 32]>,
+    pub(super) bodies: Vec<Body>,
+    trees: Option<TreesBatch>,
+}
+
+/// The body of one block.
+#[derive(Debug)]
+pub(super) struct Body {
+    pub(super) parsed: Result<ParsedBlock, EncodingFault>,
+    /// The number of the tree whose root the header names; none for a body without transactions.
+    pub(super) merkle: Option<usize>,
+    pub(super) witness: Witness,
+}
+
+/// The root over the witnesses of a block's transactions, the coinbase's standing as zeros (BIP141).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Witness {
+    /// Nobody asks for it.
+    Unwanted,
+    /// It is the root of this tree.
+    Tree(usize),
+    /// It was computed.
+    Root([u8; 32]),
+}
+
+/// A message to be hashed: a part of the batch, or of the transactions that had to be put together without witness.
+#[derive(Clone, Copy, Debug)]
+enum Message {
+    OfBatch(usize, usize),
+    OfStripped(usize, usize),
+}
+
+/// What is to be hashed of a group, and where the digests go.
+#[derive(Debug, Default)]
+struct Plan {
+    stripped: Vec<u8>,
+    messages: Vec<Message>,
+    /// For each message the leaf that its digest is.
+    leaf_of: Vec<usize>,
+    /// Leaves that are the same as others: witness ids of transactions without witness.
+    copies: Vec<(usize, usize)>,
+    counts: Vec<u32>,
+    leaves: usize,
+}
+
+impl Prepared {
+    /// Takes the blocks apart and hashes all but the inner nodes of their trees.
+    pub(super) fn new(batch: BlockBatch, stream: &Stream, place: &Place, kernel: HashKernel) -> Self {
+        let parameters = stream.parameters();
+        let headers = batch.headers();
+        let parsed = stream.stages.time(StageName::Parse, || parse(&batch));
+        stream.stages.time(StageName::Hash, || {
+            let mut hashes = vec![[0; 32]; headers.len() / HEADER_LEN];
+            kernel.hash_headers(&headers, &mut hashes);
+            let first_height = place.before.next_height();
+            let (bodies, trees) = hash(parameters, first_height, &batch, parsed, kernel);
+            Self { batch, headers, hashes, bodies, trees }
+        })
+    }
+
+    /// The trees of all bodies; none where no body has transactions.
+    pub(super) const fn trees(&self) -> Option<&TreesBatch> {
+        self.trees.as_ref()
+    }
+
+    /// The bytes of block `index`.
+    pub(super) fn block(&self, index: usize) -> &[u8] {
+        let span = &self.batch.blocks[index];
+        &self.batch.bytes[span.start..span.end]
+    }
+
+    /// What names every byte of a block that passed (see [`content_digest`]).
+    pub(super) fn content(&self, index: usize, roots: &[TreeRoot]) -> [u8; 32] {
+        let (hash, body) = (&self.hashes[index], &self.bodies[index]);
+        let parsed = body.parsed.as_ref().ok().filter(|parsed| parsed.has_witness());
+        let coinbase = parsed.and_then(|parsed| parsed.transactions().first());
+        match coinbase.zip(body.roots(roots).witness) {
+            Some((coinbase, root)) => {
+                let id = double_sha256(coinbase.whole(self.block(index)));
+                content_digest(hash, Some((&root, &id)))
+            }
+            None => content_digest(hash, None),
+        }
+    }
+
+    /// The buffer of the blocks.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.batch.bytes
+    }
+}
+
+fn parse(batch: &BlockBatch) -> Vec<Result<ParsedBlock, EncodingFault>> {
+    batch.blocks.iter().map(|span| ParsedBlock::parse(&batch.bytes[span.start..span.end])).collect()
+}
+
+fn hash(
+    parameters: &Parameters,
+    first_height: u64,
+    batch: &BlockBatch,
+    parsed: Vec<Result<ParsedBlock, EncodingFault>>,
+    kernel: HashKernel,
+) -> (Vec<Body>, Option<TreesBatch>) {
+    let mut plan = Plan::default();
+    let mut bodies = Vec::with_capacity(parsed.len());
+    for ((index, parsed), height) in parsed.into_iter().enumerate().zip(first_height..) {
+        let (merkle, witness) = match &parsed {
+            Ok(block) => plan.add(parameters, height, batch, index, block),
+            Err(_) => (None, Witness::Unwanted),
+        };
+        bodies.push(Body { parsed, merkle, witness });
+    }
+    let trees = plan.hash(parameters.merkle(), batch, kernel);
+    (bodies, trees)
+}
+
+impl Plan {
+    /// Adds a block's trees; gives the number of the first, and what is known of its witness root.
+    fn add(
+        &mut self,
+        parameters: &Parameters,
+        height: u64,
+        batch: &BlockBatch,
+        index: usize,
+        parsed: &ParsedBlock,
+    ) -> (Option<usize>, Witness) {
+        let count = parsed.transactions().len();
+        if count == 0 {
+            return (None, Witness::Unwanted);
+        }
+        let wants_witness = parsed.wants_witness_root(parameters, height);
+        match parameters.merkle() {
+            MerkleKind::Bitcoin => {
+                let txids = self.add_ids(batch, index, parsed);
+                let tree = self.counts.len() - 1;
+                let witness =
+                    if wants_witness { self.add_witness_ids(batch, index, parsed, txids) } else { Witness::Unwanted };
+                (Some(tree), witness)
+            }
+            MerkleKind::Rfc6962Sha256 => {
+                self.add_log(batch, index, parsed);
+                let witness =
+                    if wants_witness { Witness::Root(witness_root(batch, index, parsed)) } else { Witness::Unwanted };
+                (Some(self.counts.len() - 1), witness)
+            }
+        }
+    }
+
+    /// The tree over transaction ids; gives its first leaf.
+    fn add_ids(&mut self, batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> usize {
+        let span = batch.blocks[index];
+        let block = &batch.bytes[span.start..span.end];
+        let first = self.add_tree(parsed.transactions().len());
+        for (leaf, transaction) in (first..).zip(parsed.transactions()) {
+            let message = if transaction.has_witness() {
+                let range = transaction.append_stripped(block, &mut self.stripped);
+                Message::OfStripped(range.start, range.end)
+            } else {
+                let range = transaction.range();
+                Message::OfBatch(span.start + range.start, span.start + range.end)
+            };
+            self.messages.push(message);
+            self.leaf_of.push(leaf);
+        }
+        first
+    }
+
+    /// The tree over witness ids, of which those of transactions without witness are their ids.
+    fn add_witness_ids(&mut self, batch: &BlockBatch, index: usize, parsed: &ParsedBlock, txids: usize) -> Witness {
+        let start = batch.blocks[index].start;
+        let first = self.add_tree(parsed.transactions().len());
+        for (at, transaction) in parsed.transactions().iter().enumerate().skip(1) {
+            if transaction.has_witness() {
+                let range = transaction.range();
+                self.messages.push(Message::OfBatch(start + range.start, start + range.end));
+                self.leaf_of.push(first + at);
+            } else {
+                self.copies.push((txids + at, first + at));
+            }
+        }
+        Witness::Tree(self.counts.len() - 1)
+    }
+
+    /// The tree over whole transactions.
+    fn add_log(&mut self, batch: &BlockBatch, index: usize, parsed: &ParsedBlock) {
+        let start = batch.blocks[index].start;
+        let first = self.add_tree(parsed.transactions().len());
+        for (leaf, transaction) in (first..).zip(parsed.transactions()) {
+            let range = transaction.range();
+            self.messages.push(Message::OfBatch(start + range.start, start + range.end));
+            self.leaf_of.push(leaf);
+        }
+    }
+
+    fn add_tree(&mut self, count: usize) -> usize {
+        let first = self.leaves;
+        self.counts.push(count as u32);
+        self.leaves += count;
+        first
+    }
+
+    fn hash(self, kind: MerkleKind, batch: &BlockBatch, kernel: HashKernel) -> Option<TreesBatch> {
+        if self.counts.is_empty() {
+            return None;
+        }
+        let bytes_of = |message: &Message| match *message {
+            Message::OfBatch(start, end) => &batch.bytes[start..end],
+            Message::OfStripped(start, end) => &self.stripped[start..end],
+        };
+        let messages: Vec<&[u8]> = self.messages.iter().map(bytes_of).collect();
+        let mut digests = vec![[0; 32]; messages.len()];
+        let rule = match kind {
+            MerkleKind::Bitcoin => {
+                kernel.hash_each(&messages, &mut digests);
+                NodeRule::Bitcoin
+            }
+            MerkleKind::Rfc6962Sha256 => {
+                kernel.hash_leaves_rfc6962(&messages, &mut digests);
+                NodeRule::Rfc6962
+            }
+        };
+        // A leaf that nothing is written to stays zero: the coinbase among the witness ids.
+        let mut leaves = vec![0; self.leaves * 32];
+        let rows = leaves.as_chunks_mut::<32>().0;
+        self.leaf_of.iter().zip(digests).for_each(|(leaf, digest)| rows[*leaf] = digest);
+        self.copies.iter().for_each(|(from, to)| rows[*to] = rows[*from]);
+        Some(TreesBatch::new(Arc::new(leaves), Arc::new(self.counts), rule))
+    }
+}
+
+/// The witness root of a block whose own tree is of another kind, one hash at a time: no chain that is known has both.
+fn witness_root(batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> [u8; 32] {
+    let span = batch.blocks[index];
+    let block = &batch.bytes[span.start..span.end];
+    let mut leaves: Vec<[u8; 32]> =
+        parsed.transactions().iter().map(|span| double_sha256(&block[span.range()])).collect();
+    leaves[0] = BlockHash::ZERO.to_wire();
+    match merkle::root(&leaves) {
+        Ok(root) | Err(merkle::MerkleError::Duplicated { root, .. }) => root.to_wire(),
+        // There is a leaf at least.
+        Err(_) => [0; 32],
+    }
+}

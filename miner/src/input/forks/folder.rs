@@ -1,0 +1,173 @@
+//! The folder of a Bitcoin Core node: `blk00000.dat` and so on, under the key of `xor.dat`, in the order of their numbers.
+//!
+//! Everything else in it is left alone: `rev*.dat` are for undoing blocks, the index is the node's own. A node appends to its
+//! last file: a block that the end of that one cuts is normal and told as a note; anywhere else it is damage.
+
+use std::fs::{self, File};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use cityseal_chain::Parameters;
+use cityseal_chain::header_tree::Root;
+use cityseal_engine::BlockPlace;
+use cityseal_hash::HashKernel;
+
+use super::super::DecodeError;
+use super::super::source::InputError;
+use super::files::Writing;
+use super::key::Key;
+use super::scan::{Scan, Scanned};
+use super::{BlockSet, Found};
+
+/// Most threads that go through files: each wants a disk's head, or a part of its queue.
+const THREADS_MAX: usize = 8;
+
+impl BlockSet {
+    /// Goes through all block files of a folder.
+    ///
+    /// # Errors
+    /// [`InputError`] where the folder holds no block files, or one of them cannot be read.
+    pub fn of_folder(folder: &Path, parameters: &Parameters, root: Root) -> Result<Self, InputError> {
+        let key = Key::of_folder(folder)?;
+        let files = block_files(folder)?;
+        let notes = missing(&files);
+        let paths: Vec<PathBuf> = files.into_iter().map(|(_, path)| path).collect();
+        let mut found = scan_all(&paths, key, true)?;
+        found.notes.splice(0..0, notes);
+        Ok(found.into_set(parameters, root, paths, Some(Writing::Bytes(key))))
+    }
+}
+
+/// The block files by their numbers.
+fn block_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, InputError> {
+    let refuse = |source| InputError::Open { path: folder.into(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(refuse)? {
+        let entry = entry.map_err(refuse)?;
+        if let Some(number) = entry.file_name().to_str().and_then(number_of) {
+            files.push((number, entry.path()));
+        }
+    }
+    files.sort_unstable();
+    if files.is_empty() {
+        return Err(InputError::NoBlockFiles { path: folder.into() });
+    }
+    Ok(files)
+}
+
+/// The number of `blk00000.dat`; five digits, or more where they do not suffice.
+fn number_of(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("blk")?.strip_suffix(".dat")?;
+    let is_number = digits.len() >= 5 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
+}
+
+/// Gaps between the numbers: a pruned node removes its lowest files, and none between others.
+fn missing(files: &[(u64, PathBuf)]) -> Vec<String> {
+    let gaps = files.windows(2).filter(|pair| pair[0].0 + 1 < pair[1].0);
+    gaps.map(|pair| format!("no block files with numbers {} to {}", pair[0].0 + 1, pair[1].0 - 1)).collect()
+}
+
+/// Goes through framed files, several at once. Where the last one `grows`, its end may cut a block.
+pub(super) fn scan_all(paths: &[PathBuf], key: Key, grows: bool) -> Result<Found, InputError> {
+    let network = first_network(paths, key)?;
+    let scanned = in_parallel(paths, |path| scan(path, key, network))?;
+    let mut found = Found::default();
+    let mut base = 0;
+    for (number, (path, file)) in paths.iter().zip(scanned).enumerate() {
+        let is_last = number + 1 == paths.len();
+        let size = file.size;
+        found.take(number as u32, path, base, file, grows && is_last);
+        base += size;
+    }
+    Ok(found)
+}
+
+/// The network of the first file that begins with a frame: the other files must be of it too.
+fn first_network(paths: &[PathBuf], key: Key) -> Result<Option<&'static str>, InputError> {
+    for path in paths {
+        let (file, size) = open(path)?;
+        let network = Scan::new(&file, size, key, None).network();
+        if let Some(network) = network.map_err(|source| InputError::Read { path: path.clone(), offset: 0, source })? {
+            return Ok(Some(network));
+        }
+    }
+    Ok(None)
+}
+
+fn open(path: &Path) -> Result<(File, u64), InputError> {
+    let refuse = |source| InputError::Open { path: path.into(), source };
+    let file = File::open(path).map_err(refuse)?;
+    let metadata = file.metadata().map_err(refuse)?;
+    if !metadata.is_file() {
+        return Err(InputError::NotRegular { path: path.into() });
+    }
+    Ok((file, metadata.len()))
+}
+
+/// What one file holds, with the hashes of its headers.
+struct ScannedFile {
+    scanned: Scanned,
+    hashes: Vec<[u8; 32]>,
+    size: u64,
+}
+
+fn scan(path: &Path, key: Key, network: Option<&'static str>) -> Result<ScannedFile, InputError> {
+    let (file, size) = open(path)?;
+    let scanned = Scan::new(&file, size, key, network).run();
+    let scanned = scanned.map_err(|source| InputError::Read { path: path.into(), offset: 0, source })?;
+    let mut hashes = vec![[0; 32]; scanned.blocks.len()];
+    HashKernel::detect().hash_headers(&scanned.headers, &mut hashes);
+    Ok(ScannedFile { scanned, hashes, size })
+}
+
+/// Does the same for each path, on several threads; the answers stand in the order of the paths.
+fn in_parallel<T: Send>(
+    paths: &[PathBuf],
+    work: impl Fn(&Path) -> Result<T, InputError> + Sync,
+) -> Result<Vec<T>, InputError> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(paths.len());
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        while let Some((number, path)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, paths.get(at)?)))
+        {
+            done.push((number, work(path)));
+        }
+        done
+    };
+    let done: Result<Vec<_>, InputError> = thread::scope(|scope| {
+        let spawn = |_| thread::Builder::new().name("cityseal-index".into()).spawn_scoped(scope, worker);
+        let workers: Result<Vec<_>, _> = (0..threads).map(spawn).collect();
+        let workers = workers.map_err(|source| InputError::Thread { source })?;
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        Ok(workers.into_iter().flat_map(join).collect())
+    });
+    let mut done = done?;
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, answer)| answer).collect()
+}
+
+impl Found {
+    fn take(&mut self, number: u32, path: &Path, base: u64, file: ScannedFile, may_be_cut: bool) {
+        let ScannedFile { scanned, hashes, .. } = file;
+        self.headers.extend_from_slice(&scanned.headers);
+        self.hashes.extend_from_slice(&hashes);
+        let place = |(at, len): (u64, u32)| BlockPlace { file: number, len, at, offset: base + at };
+        self.places.extend(scanned.blocks.into_iter().map(place));
+        scanned.damage.into_iter().for_each(|(what, next)| self.damage(path, what, next));
+        match scanned.cut {
+            Some(offset) if may_be_cut => {
+                self.notes
+                    .push(format!("{}: its end cuts the block at byte {offset}, as a node leaves it", path.display()));
+            }
+            Some(offset) => self.damage(path, DecodeError::CutBlock { offset }, None),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A set of blocks whose tree is known: its best chain in order, and where each block stands.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cityseal_chain::header_tree::HeaderTree;
+use cityseal_engine::{BlockPlace, ReadBlocks, UnreadBlocks};
+use cityseal_hash::HEADER_LEN;
+
+use super::super::cut::BATCH_BYTES;
+use super::Damage;
+use super::files::BlockFiles;
+
+/// Headers that are given together: 80 KiB.
+const RUN_HEADERS: usize = 1024;
+
+/// Where one block of a set stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlaceInSet<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Where its header begins in that file, in bytes; in hex its first digit. Among headers alone, which may be hex too, the
+    /// bytes of those before it.
+    pub at: u64,
+    /// Its line, in hex input; counted from 1.
+    pub line: Option<u64>,
+    /// Where its header begins in all the input, in bytes: what a fault names.
+    pub offset: u64,
+}
+
+/// Blocks or headers of several files with all their forks.
+pub struct BlockSet {
+    pub(super) tree: HeaderTree,
+    pub(super) headers: Vec<u8>,
+    pub(super) places: Vec<BlockPlace>,
+    pub(super) lines: Vec<u64>,
+    pub(super) files: Arc<BlockFiles>,
+    pub(super) has_bodies: bool,
+    pub(super) damage: Vec<Damage>,
+    pub(super) notes: Vec<String>,
+}
+
+impl std::fmt::Debug for BlockSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockSet")
+            .field("blocks", &self.tree.len())
+            .field("damage", &self.damage)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BlockSet {
+    /// How the headers hang together. They are numbered in the order in which they stand in the files.
+    pub const fn tree(&self) -> &HeaderTree {
+        &self.tree
+    }
+
+    /// Whether there are whole blocks; else [`Self::best_headers`] is all that can be had.
+    pub const fn has_bodies(&self) -> bool {
+        self.has_bodies
+    }
+
+    /// Places at which a file is not what it should be: blocks may be missing because of them.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// What is worth telling, and no damage.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The 80 bytes of a header.
+    ///
+    /// # Panics
+    /// If there is no header of that number.
+    pub fn header(&self, index: u32) -> &[u8] {
+        let from = index as usize * HEADER_LEN;
+        &self.headers[from..from + HEADER_LEN]
+    }
+
+    /// Where a block stands.
+    ///
+    /// # Panics
+    /// If there is no block of that number.
+    pub fn place(&self, index: u32) -> PlaceInSet<'_> {
+        let BlockPlace { file, at, offset, .. } = self.places[index as usize];
+        let line = self.lines.get(index as usize).copied();
+        PlaceInSet { path: &self.files.paths()[file as usize], at, line, offset }
+    }
+
+    /// The blocks of the best chain from the root up, about a megabyte at a time, for workers to read.
+    pub fn best_blocks(&self) -> BestBlocks<'_> {
+        BestBlocks { set: self, from: 0 }
+    }
+
+    /// The headers of the best chain from the root up, packed.
+    pub fn best_headers(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        self.tree.best().chunks(RUN_HEADERS).map(|run| self.packed(run))
+    }
+
+    fn packed(&self, run: &[u32]) -> Vec<u8> {
+        let mut packed = Vec::with_capacity(run.len() * HEADER_LEN);
+        run.iter().for_each(|index| packed.extend_from_slice(self.header(*index)));
+        packed
+    }
+}
+
+/// The blocks of the best chain, a batch at a time.
+#[derive(Debug)]
+pub struct BestBlocks<'a> {
+    set: &'a BlockSet,
+    from: usize,
+}
+
+impl Iterator for BestBlocks<'_> {
+    type Item = UnreadBlocks;
+
+    fn next(&mut self) -> Option<UnreadBlocks> {
+        let rest = &self.set.tree.best()[self.from..];
+        let place = |index: &u32| self.set.places[*index as usize];
+        let mut bytes = 0;
+        let fits = |index: &&u32| {
+            bytes += place(index).len as usize;
+            bytes <= BATCH_BYTES
+        };
+        // One block at least, however large.
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let run = &rest[..count];
+        self.from += count;
+        let source: Arc<dyn ReadBlocks> = self.set.files.clone();
+        let batch = || UnreadBlocks { source, places: run.iter().map(place).collect(), headers: self.set.packed(run) };
+        (count > 0).then(batch)
+    }
+}

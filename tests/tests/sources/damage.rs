@@ -1,0 +1,134 @@
+//! What is wrong in a block file is named with its file and byte, and all that is whole is found all the same.
+
+use std::fs;
+
+use cityseal::input::{BlockSet, DecodeError};
+use cityseal_engine::chain::body::ParsedBlock;
+use cityseal_tests::core_folder::{CoreFolder, Written};
+use cityseal_tests::folder::Folder;
+
+use crate::blocks::{REGTEST_MAGIC, best_blocks, blocks_of, main_chain, open_folder};
+
+const KEY: [u8; 8] = [0x13, 0x57, 0x9b, 0xdf, 0x24, 0x68, 0xac, 0xe0];
+const COUNT: usize = 10;
+
+struct Damaged {
+    set: BlockSet,
+    /// As it was written.
+    places: Vec<Written>,
+    blocks: Vec<Vec<u8>>,
+    _folder: Folder,
+}
+
+/// Two files of a chain whose bytes are changed before they are read; `change` is given the plain bytes of both.
+fn damaged(change: impl FnOnce(&mut [Vec<u8>; 2], &[Written])) -> Damaged {
+    let blocks = main_chain(COUNT);
+    let folder = Folder::new();
+    let settings = CoreFolder::new(REGTEST_MAGIC).key(KEY).file_bytes_max(100_000).reserved_bytes(0);
+    let mut writer = settings.begin(folder.path()).unwrap();
+    let places: Vec<Written> = blocks.iter().map(|block| writer.push(block).unwrap()).collect();
+    writer.finish().unwrap();
+    let paths = ["blk00000.dat", "blk00001.dat"].map(|name| folder.path().join(name));
+    assert!(places[..COUNT / 2].iter().all(|place| place.path == paths[0]));
+    assert!(places[COUNT / 2..].iter().all(|place| place.path == paths[1]));
+    let mut files = paths.clone().map(|path| turned(&fs::read(path).unwrap()));
+    change(&mut files, &places);
+    for (path, file) in paths.iter().zip(&files) {
+        fs::write(path, turned(file)).unwrap();
+    }
+    let set = open_folder(folder.path());
+    Damaged { set, places, blocks, _folder: folder }
+}
+
+fn turned(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().enumerate().map(|(at, byte)| byte ^ KEY[at % 8]).collect()
+}
+
+/// Where the frame of a block begins.
+fn frame(places: &[Written], block: usize) -> usize {
+    places[block].at as usize - 8
+}
+
+#[test]
+fn garbage_between_frames_is_named_and_no_block_is_lost() {
+    let Damaged { set, places, blocks, _folder } = damaged(|files, places| {
+        let at = frame(places, 3);
+        files[0].splice(at..at, *b"what is this?");
+    });
+    let [damage] = set.damage() else { panic!("{:?}", set.damage()) };
+    let offset = frame(&places, 3) as u64;
+    assert!(damage.path.ends_with("blk00000.dat"));
+    assert_eq!(damage.what, DecodeError::Magic { offset, expected: Some("regtest"), found: *b"what" });
+    assert_eq!(damage.resumed_at, Some(offset + 13));
+    assert!(damage.to_string().ends_with(&format!("; read on at byte {}", offset + 13)), "{damage}");
+    assert!(best_blocks(&set) == blocks);
+}
+
+#[test]
+fn any_bit_of_a_frame_that_is_wrong_is_told_and_the_blocks_behind_it_are_found() {
+    for block in [0, 3, COUNT / 2, COUNT - 1] {
+        for bit in 0..64 {
+            let damaged = damaged(|files, places| {
+                let at = frame(places, block);
+                files[usize::from(block >= COUNT / 2)][at + bit / 8] ^= 1 << (bit % 8);
+            });
+            let Damaged { set, places, .. } = &damaged;
+            // A block that got shorter by the zeros at its end is none; its judge says so.
+            let read = set.best_blocks().flat_map(|batch| blocks_of(&batch));
+            let is_told = !set.damage().is_empty() || read.into_iter().any(|block| ParsedBlock::parse(&block).is_err());
+            assert!(is_told, "bit {bit} of the frame of block {block} at {}", frame(places, block));
+            let known = set.tree().len();
+            assert!(known >= COUNT - 3, "{known} blocks are left, bit {bit} of block {block}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_ends_inside_a_block_and_is_not_the_last_is_damaged() {
+    let Damaged { set, places, .. } = damaged(|files, _| {
+        let len = files[0].len() - 5;
+        files[0].truncate(len);
+    });
+    let [damage] = set.damage() else { panic!("{:?}", set.damage()) };
+    let offset = frame(&places, COUNT / 2 - 1) as u64;
+    assert_eq!((&damage.what, damage.resumed_at), (&DecodeError::CutBlock { offset }, None));
+    assert_eq!((set.tree().best().len(), set.tree().unconnected().len()), (COUNT / 2 - 1, COUNT / 2));
+    assert_eq!(set.notes(), [""; 0]);
+}
+
+#[test]
+fn a_block_of_another_network_is_damage() {
+    let Damaged { set, places, .. } = damaged(|files, places| {
+        let at = frame(places, 2);
+        files[0][at..at + 4].copy_from_slice(&[0xf9, 0xbe, 0xb4, 0xd9]);
+    });
+    let [damage] = set.damage() else { panic!("{:?}", set.damage()) };
+    let offset = frame(&places, 2) as u64;
+    assert_eq!(damage.what, DecodeError::MixedNetworks { offset, expected: "regtest", found: "mainnet" });
+    assert_eq!(damage.resumed_at, Some(frame(&places, 3) as u64));
+}
+
+#[test]
+fn a_length_that_runs_past_the_end_is_no_cut_where_the_block_is_whole_or_others_follow() {
+    for block in [COUNT - 2, COUNT - 1] {
+        let Damaged { set, places, .. } = damaged(|files, places| {
+            let at = frame(places, block) + 4;
+            files[1][at..at + 4].copy_from_slice(&3_000_000_u32.to_le_bytes());
+        });
+        let [damage] = set.damage() else { panic!("{block}: {:?} {:?}", set.damage(), set.notes()) };
+        let offset = frame(&places, block) as u64;
+        assert_eq!(damage.what, DecodeError::LongFrame { offset, found: 3_000_000 });
+        assert_eq!(set.notes(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_header_with_a_wrong_bit_is_unsound_at_its_height_or_leaves_the_rest_in_the_air() {
+    for bit in (0..640).step_by(7) {
+        let Damaged { set, .. } = damaged(|files, places| files[0][places[2].at as usize + bit / 8] ^= 1 << (bit % 8));
+        let tree = set.tree();
+        assert!(set.damage().is_empty());
+        assert!(!tree.unconnected().is_empty(), "bit {bit}");
+        assert!(tree.unsound().iter().all(|unsound| unsound.index == 2), "bit {bit}");
+    }
+}

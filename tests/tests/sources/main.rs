@@ -1,0 +1,10 @@
+//! Where chains come from: whole blocks out of streams, and forks out of files and out of the folder of a node. The bodies
+//! here are only shaped like blocks; what they must be is for the rules.
+
+#![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
+
+mod blocks;
+mod damage;
+mod folder;
+mod forks;
+mod streams;
