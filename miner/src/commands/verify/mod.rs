@@ -294,7 +294,7 @@ impl ChainSink for Counted {
 }
 
 /// The parameters of a known network, or of a city's TOML file.
-fn parameters(name: &str) -> Result<Parameters, CommandError> {
+pub(crate) fn parameters(name: &str) -> Result<Parameters, CommandError> {
     if let Some(network) = Network::ALL.into_iter().find(|network| network.name() == name) {
         return Ok(Parameters::of(network));
     }
