@@ -19,12 +19,7 @@ const FLOORS: &[Floor] = &[
     Floor { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
     Floor { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
-    Floor {
-        name: "cityseal-receipt",
-        height: 2,
-        imports: &["cityseal-chain", "cityseal-hash"],
-        dev_imports: &[],
-    },
+    Floor { name: "cityseal-receipt", height: 2, imports: &["cityseal-chain", "cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &[] },
     Floor {

@@ -117,15 +117,25 @@ fn blocks_without_frames_are_told_apart_by_what_they_hold() {
 #[test]
 fn a_block_without_an_end_is_handed_on_up_to_the_limit_and_nothing_after_it() {
     let one = block(1, 300);
-    // A witness flag that nobody knows.
-    let endless = [&[2; 80][..], &[1], &[1, 0, 0, 0], &[0, 9]].concat();
-    for room in [1000, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 5000] {
-        let file = [&one[..], &endless, &vec![7; room - endless.len()]].concat();
-        let (blocks, end) = cut(Format::RawBlocks, &file);
-        assert_eq!((blocks.len(), end), (2, Ok(ControlFlow::Break(()))), "{room}");
-        let there = &file[one.len()..];
-        assert_eq!(blocks[1].0, there[..there.len().min(BLOCK_BYTES_MAX)]);
-        assert_eq!(ParsedBlock::parse(&blocks[1].0).unwrap_err(), block_extent(there).unwrap_err());
+    let behind_header = |rest: &[&[u8]]| [&[2; 80][..], &[1], &[1, 0, 0, 0], &rest.concat()].concat();
+    let unknown_flag = behind_header(&[&[0, 9]]);
+    let endless_count = behind_header(&[&[1], &[0; 36], &[0xff; 9]]);
+    // A script up to the last byte of the largest block, with a sequence behind it.
+    let too_long = behind_header(&[&[1], &[0; 36], &[0xfe], &(BLOCK_BYTES_MAX as u32 - 127).to_le_bytes()]);
+    for endless in [unknown_flag, endless_count, too_long] {
+        for room in [1000, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 5000] {
+            let file = [&one[..], &endless, &vec![7; room - endless.len()]].concat();
+            let there = &file[one.len()..];
+            let (blocks, end) = cut(Format::RawBlocks, &file);
+            let Err(fault) = block_extent(there) else {
+                let cut = DecodeError::CutBlock { offset: one.len() as u64 };
+                assert_eq!((blocks.len(), end, room), (1, Err(cut), 1000));
+                continue;
+            };
+            assert_eq!((blocks.len(), end), (2, Ok(ControlFlow::Break(()))), "{room}");
+            assert_eq!(blocks[1].0, there[..there.len().min(BLOCK_BYTES_MAX)]);
+            assert_eq!(ParsedBlock::parse(&blocks[1].0).unwrap_err(), fault);
+        }
     }
 }
 
