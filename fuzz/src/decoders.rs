@@ -44,7 +44,7 @@ struct Blocks {
 
 impl TakeBlock for Blocks {
     fn take(&mut self, cut: Cut<'_>) -> ControlFlow<()> {
-        assert!((80..=4_000_000).contains(&cut.block.len()), "a block of {} bytes", cut.block.len());
+        assert!((80..=4_000_001).contains(&cut.block.len()), "a block of {} bytes", cut.block.len());
         self.blocks.push((cut.block.to_vec(), cut.at, cut.line));
         ControlFlow::Continue(())
     }
