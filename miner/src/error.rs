@@ -7,11 +7,14 @@ use cityseal_chain::{ParametersError, TemplateError, TemplateFileError};
 use cityseal_client::ClientError;
 use cityseal_device::DeviceError;
 use cityseal_engine::{Blame, BuildError, VerifyRequestError};
+use cityseal_receipt::{KeyError, ReceiptError};
 
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::exit::Ending;
 use crate::input::InputError;
+use crate::part::{JoinError, PartFileError};
+use crate::receipts::NoReceipt;
 use crate::service::ServeError;
 
 /// Why a command gave no answer.
@@ -73,6 +76,57 @@ pub(crate) enum CommandError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file that is no part of a verification.
+    #[error("{}: not a checkpoint or a share: {source}", path.display())]
+    PartFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: PartFileError,
+    },
+    /// A checkpoint of something else.
+    #[error("{}: this checkpoint is not of this run; what differs: {what}", path.display())]
+    OtherCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The input is not the one that the checkpoint was made of.
+    #[error("the checkpoint does not fit its input: the headers before height {height} are others")]
+    CheckpointMisfit {
+        /// The height at which it would go on.
+        height: u64,
+    },
+    /// The input ends before the place of the checkpoint.
+    #[error("the checkpoint does not fit its input, which ends {items} items before it")]
+    CheckpointPastEnd {
+        /// How many are missing.
+        items: u64,
+    },
+    /// Shares that do not make one verification.
+    #[error("--join: {0}")]
+    Join(#[from] JoinError),
+    /// Shares of another chain than the one asked about.
+    #[error("--join: the shares are of the parameters {found}, --network has {expected}")]
+    JoinNetwork {
+        /// The digest of the parameters asked for.
+        expected: String,
+        /// The digest in the shares.
+        found: String,
+    },
+    /// A folder beside files: it is an input of its own.
+    #[error("{}: a folder of blocks is verified alone, not beside other files", path.display())]
+    FolderAmongFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A receipt was asked for, and there is none.
+    #[error(transparent)]
+    NoReceipt(#[from] NoReceipt),
+    /// A share of something that cannot be counted beforehand.
+    #[error("--shard: the input must be files, which are counted first; found stdin")]
+    ShardOfStdin,
     /// A city's parameters.
     #[error("{}: {source}", path.display())]
     Parameters {
@@ -88,6 +142,28 @@ pub(crate) enum CommandError {
         path: PathBuf,
         /// What is wrong, with its place.
         source: TemplateFileError,
+    },
+    /// A key that is none.
+    #[error("{place}: {source}")]
+    Key {
+        /// The file, or the flag with its value.
+        place: String,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A file where a new key was to be written.
+    #[error("{}: is there already, and a key is never overwritten", path.display())]
+    KeyExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What is no receipt.
+    #[error("{}: not a receipt: {source}", path.display())]
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReceiptError,
     },
     /// What was asked to be sealed.
     #[error(transparent)]
@@ -194,9 +270,21 @@ impl CommandError {
             | Self::ContextTooLong { .. }
             | Self::UnknownNetwork { .. }
             | Self::ReadFile { .. }
+            | Self::PartFile { .. }
+            | Self::OtherCheckpoint { .. }
+            | Self::CheckpointMisfit { .. }
+            | Self::CheckpointPastEnd { .. }
+            | Self::Join(_)
+            | Self::JoinNetwork { .. }
+            | Self::ShardOfStdin
+            | Self::FolderAmongFiles { .. }
+            | Self::NoReceipt(_)
             | Self::Parameters { .. }
             | Self::TemplateFile { .. }
             | Self::Template(_)
+            | Self::Key { .. }
+            | Self::KeyExists { .. }
+            | Self::Receipt { .. }
             | Self::NothingToMeasure { .. }
             | Self::NoBatches { .. }
             | Self::Record { .. }

@@ -16,7 +16,9 @@ mod files;
 pub mod input;
 mod json;
 mod output;
+pub mod part;
 mod priority;
+mod receipts;
 pub mod service;
 mod signals;
 
@@ -72,6 +74,8 @@ fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
         Command::Bench(args) => bench::run(context, args),
         Command::Seal(args) => commands::seal::run(context, args),
         Command::Verify(args) => commands::verify::run(context, args),
+        Command::Receipt(args) => commands::receipt::run(context, args),
+        Command::Key(args) => commands::key::run(context, args),
         Command::Serve(args) => commands::serve::run(context, args),
         Command::Demo(args) => demo::run(context, args),
         Command::Drill(args) => commands::drill::run(context, args),

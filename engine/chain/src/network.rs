@@ -203,6 +203,19 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_of_bodies_hold_from_their_buried_heights() {
+        let heights = |network| {
+            let BodyRules { coinbase_height_from, median_time_from, witness_from } = *Parameters::of(network).body();
+            [coinbase_height_from, median_time_from, witness_from].map(|from| from.unwrap())
+        };
+        assert_eq!(heights(Network::Mainnet), [227_931, 419_328, 481_824]);
+        assert_eq!(heights(Network::Testnet3), [21_111, 770_112, 834_624]);
+        assert_eq!(heights(Network::Testnet4), [1, 1, 1]);
+        assert_eq!(heights(Network::Signet), [1, 1, 1]);
+        assert_eq!(heights(Network::Regtest), [1, 1, 0]);
+    }
+
+    #[test]
     fn a_network_is_known_by_its_exact_name_only() {
         for network in Network::ALL {
             assert_eq!(network.name().parse(), Ok(network));

@@ -180,7 +180,12 @@ impl Parameters {
 
     /// The digest of all parameters: SHA-256 over [`Self::canonical_text`], as 64 hex digits in the order of FIPS 180-4.
     pub fn digest(&self) -> String {
-        hex::encode(&sha256(self.canonical_text().as_bytes()))
+        hex::encode(&self.digest_bytes())
+    }
+
+    /// The same as bytes, in the order of FIPS 180-4.
+    pub fn digest_bytes(&self) -> [u8; 32] {
+        sha256(self.canonical_text().as_bytes())
     }
 
     /// Every parameter, one `key=value` a line, each line ended by a line feed, always in this order:

@@ -12,7 +12,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
 use cityseal_engine::Profile;
 
+mod receipt;
 pub mod values;
+
+pub use receipt::{
+    KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
+    SPOT_CHECK_MAX,
+};
 
 const ABOUT: &str = "Seals blocks and revalidates chains, on GPUs and CPUs, with the CPU as the judge.";
 
@@ -22,6 +28,7 @@ Examples:
   cityseal devices                                   which devices there are, and in what state
   cityseal seal --header HEX --nonces 0..=99999999   search a nonce for a header
   cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
+  cityseal receipt verify receipt.json --key K       check what somebody else verified and signed
   cityseal bench                                     measure this machine, with the answers checked
   cityseal drill                                     make its devices fail on purpose: do the answers stay right?
   cityseal serve                                     offer sealing and verification over gRPC
@@ -77,6 +84,10 @@ pub enum Command {
     Seal(Box<SealArgs>),
     /// Check a chain of headers: work, links, difficulty, times, versions.
     Verify(Box<VerifyArgs>),
+    /// Check what others verified and signed.
+    Receipt(ReceiptArgs),
+    /// Make the key with which receipts are signed.
+    Key(KeyArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
     /// Show the whole at work on a small chain of city blocks.
@@ -324,7 +335,7 @@ Exit codes: 0 valid, 1 a fault (the first one, exactly), 2 incomplete or bad inp
 #[derive(Clone, Debug, Args)]
 #[command(after_help = VERIFY_EXAMPLES)]
 pub struct VerifyArgs {
-    /// The headers; several files are one chain in the order given; - is stdin.
+    /// Headers or blocks; several files are one chain in the order given; a folder is one of Bitcoin Core's; - is stdin.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// mainnet, testnet3, testnet4, signet, regtest, or the TOML file of a city's parameters.
@@ -345,6 +356,30 @@ pub struct VerifyArgs {
     /// How the input is written.
     #[arg(long, value_enum, default_value = "auto")]
     pub format: FormatArg,
+    /// The input stands in any order and may fork: judge the chain with the most work, and list the rest.
+    #[arg(long, conflicts_with_all = ["shard", "join", "checkpoint"])]
+    pub forks: bool,
+    /// Judge only this of N equal shares, and write to --out what it proves.
+    #[arg(long, value_name = "I/N", value_parser = values::shard, requires = "out")]
+    pub shard: Option<values::Shard>,
+    /// Write what is proved to this file, for --join.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// The files are what the shards proved: join them, in any order, to one verdict.
+    #[arg(long, conflicts_with_all = ["shard", "checkpoint", "receipt", "context", "start_work"])]
+    pub join: bool,
+    /// Note every few seconds in this file how far it is, and go on from there where the file is.
+    #[arg(long, value_name = "FILE", conflicts_with = "shard")]
+    pub checkpoint: Option<PathBuf>,
+    /// Write a signed receipt of the verdict to this file.
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "shard")]
+    pub receipt: Option<PathBuf>,
+    /// The secret key that signs the receipt (see `cityseal key new`).
+    #[arg(long, value_name = "FILE", requires = "receipt")]
+    pub key: Option<PathBuf>,
+    /// Tell how busy each stage was.
+    #[arg(long)]
+    pub stats: bool,
     /// Which devices work, and how.
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -196,6 +196,27 @@ pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
     })
 }
 
+/// One of some equal shares of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, from 1 on.
+    pub index: u64,
+    /// How many there are.
+    pub of: u64,
+}
+
+/// Most shares that an input is divided into.
+const SHARDS_MAX: u64 = 1 << 20;
+
+/// Reads `3/7`.
+pub(super) fn shard(text: &str) -> Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+    match numbers {
+        Some((index, of)) if (1..=of).contains(&index) && of <= SHARDS_MAX => Ok(Shard { index, of }),
+        _ => Err(format!("expected I/N with 1 <= I <= N <= {SHARDS_MAX}, such as 3/7")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -293,6 +314,15 @@ mod tests {
             let (first, last) = (a.min(b), a.max(b));
             let span = nonces(&format!("{first}..={last}")).unwrap();
             prop_assert_eq!((span.first(), span.last()), (first, last));
+        }
+    }
+
+    #[test]
+    fn a_shard_is_one_of_some() {
+        assert_eq!(shard("3/7"), Ok(Shard { index: 3, of: 7 }));
+        assert_eq!(shard("1/1"), Ok(Shard { index: 1, of: 1 }));
+        for text in ["0/7", "8/7", "3", "3/", "/7", "3/7/9", "-1/2", "1/1048577"] {
+            assert!(shard(text).unwrap_err().contains("I/N"), "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::json::BenchEnvironment;
 use crate::unix_now;
 
 /// The commit that this program was built from, as the build script found it.
-const COMMIT: &str = env!("CITYSEAL_COMMIT");
+pub(crate) const COMMIT: &str = env!("CITYSEAL_COMMIT");
 
 pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
     let cpu_info = cpu_info();

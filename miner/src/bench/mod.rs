@@ -12,7 +12,7 @@ mod clock;
 mod compare;
 mod device;
 mod energy;
-mod environment;
+pub(crate) mod environment;
 mod gauges;
 mod latency;
 mod question;

@@ -2,6 +2,8 @@
 
 pub(crate) mod devices;
 pub(crate) mod drill;
+pub(crate) mod key;
+pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod selftest;
 pub(crate) mod serve;

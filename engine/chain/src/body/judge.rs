@@ -11,9 +11,10 @@ use super::{
 use crate::fault::{FaultValue, ScriptHead, Wording};
 use crate::hash::MerkleRoot;
 use crate::header::BlockHeader;
+use crate::merkle;
 use crate::parameters::{MerkleKind, Parameters};
 use crate::rule::{Rule, Unjudged};
-use cityseal_hash::{HEADER_LEN, double_sha256};
+use cityseal_hash::HEADER_LEN;
 
 /// Judges a body by rules R21 to R41; R20 is what [`ParsedBlock`] says.
 ///
@@ -204,7 +205,7 @@ impl Judge<'_> {
                 self.check_reserved_value()?;
                 assert!(self.roots.witness.is_some(), "a root over witness ids that is wanted is computed");
                 let committed = self.roots.witness.unwrap_or_default();
-                let found = double_sha256(&[committed, first.reserved].concat());
+                let found = merkle::parent(&committed, &first.reserved);
                 roots_agree(Rule::WitnessCommitment, commitment, found)
             }
             _ => match self.found.witness {

@@ -195,3 +195,27 @@ fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
     far[7] = 1;
     assert_eq!(History::from_wire(&far), None);
 }
+
+#[test]
+fn the_median_time_is_that_of_the_eleven_headers_before_or_of_all_there_are() {
+    let chain = &*TEST_NETWORK;
+    let mut history = History::before_genesis();
+    assert_eq!(history.median_time(), None, "nothing stands before the genesis header");
+    for (at, header) in chain.headers.iter().take(40).enumerate() {
+        history.advance(&chain.parameters, &header.to_wire());
+        let mut times: Vec<u32> = chain.headers[(at + 1).saturating_sub(11)..=at].iter().map(|h| h.time).collect();
+        times.sort_unstable();
+        assert_eq!(history.median_time(), Some(times[times.len() / 2]));
+    }
+}
+
+#[test]
+fn the_median_time_is_not_known_by_a_part_of_its_headers() {
+    let chain = &*TEST_NETWORK;
+    let after = |start: u64, context: u64| {
+        let context = packed(&chain.headers[(start - context) as usize..start as usize]);
+        History::before(&chain.parameters, start, &context).unwrap().median_time()
+    };
+    assert_eq!((after(500, 0), after(500, 10)), (None, None));
+    assert!(after(500, 11).is_some() && after(1, 0).is_some() && after(5, 4).is_some());
+}

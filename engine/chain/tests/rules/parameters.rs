@@ -2,8 +2,8 @@
 
 use crate::chain::{Chain, EASY_BITS, START_TIME, unsealed};
 use cityseal_chain::{
-    Asert, BlockHash, BlockHeader, CompactTarget, Difficulty, MerkleKind, Parameters, ParametersError, ValueFault,
-    VersionRule,
+    Asert, BlockHash, BlockHeader, BodyRules, CompactTarget, Difficulty, MerkleKind, Parameters, ParametersError,
+    ValueFault, VersionRule,
 };
 use proptest::prelude::*;
 
@@ -177,6 +177,27 @@ fn the_numbers_of_asert_are_needed_there_and_refused_elsewhere() {
 }
 
 #[test]
+fn rules_of_bodies_hold_from_the_heights_given_and_otherwise_never() {
+    assert_eq!(read("difficulty = \"fixed\"").body(), &BodyRules::default());
+    assert_eq!(read("difficulty = \"fixed\"\n[body]").body(), &BodyRules::default());
+    let city = read("difficulty = \"fixed\"\n[body]\ncoinbase_height_from = 1\nmedian_time_from = 2\nwitness_from = 0");
+    let expected = BodyRules { coinbase_height_from: Some(1), median_time_from: Some(2), witness_from: Some(0) };
+    assert_eq!(city.body(), &expected);
+    assert!(city.canonical_text().contains("\ncoinbase_height_from=1\nmedian_time_from=2\nwitness_from=0\n"));
+    let never = read("difficulty = \"fixed\"").canonical_text();
+    assert!(never.contains("\ncoinbase_height_from=never\nmedian_time_from=never\nwitness_from=never\n"), "{never}");
+}
+
+#[test]
+fn a_height_below_zero_and_an_unknown_rule_of_bodies_are_refused() {
+    let below = refused(&city("difficulty = \"fixed\"\n[body]\nwitness_from = -1"));
+    assert_eq!(below, (6, "witness_from", ValueFault::Range { min: 0, max: i64::MAX, found: -1 }));
+    let (line, message) = refused_toml(&city("difficulty = \"fixed\"\n[body]\nscripts_from = 1"));
+    assert_eq!(line, 6);
+    assert!(message.contains("unknown field `scripts_from`"), "{message}");
+}
+
+#[test]
 fn unknown_words_and_impossible_names_are_refused() {
     let (line, key, fault) = refused(&city("difficulty = \"easy\""));
     assert_eq!((line, key), (4, "difficulty"));
@@ -204,6 +225,10 @@ fn every_parameter_moves_the_digest() {
         "difficulty = \"fixed\"\n[[version]]\nmin = 2\nfrom_height = 5",
         "difficulty = \"fixed\"\n[[version]]\nmin = 2\nfrom_height = 6",
         "difficulty = \"fixed\"\n[[version]]\nmin = 3\nfrom_height = 5",
+        "difficulty = \"fixed\"\n[body]\ncoinbase_height_from = 0",
+        "difficulty = \"fixed\"\n[body]\nmedian_time_from = 0",
+        "difficulty = \"fixed\"\n[body]\nwitness_from = 0",
+        "difficulty = \"fixed\"\n[body]\nwitness_from = 1",
     ];
     let digests: std::collections::HashSet<String> = cities.iter().map(|rest| read(rest).digest()).collect();
     assert_eq!(digests.len(), cities.len());

@@ -1,0 +1,137 @@
+//! Real blocks at their right heights: all pass, both judges agree, and what is bent is found.
+
+use crate::build::judged;
+use crate::common::data_bytes;
+use cityseal_chain::body::{BodyContext, BodyJudgement, Extent, block_extent};
+use cityseal_chain::{History, Network, Parameters, Rule, Unjudged, hex};
+
+/// One raw block in a file, with its network and height.
+const RAW: [(&str, Network, u64); 11] = [
+    ("blocks/bitcoinj_block169482.dat", Network::Mainnet, 169_482),
+    ("blocks/bitcoinj_block227835.dat", Network::Mainnet, 227_835),
+    ("blocks/bitcoinj_block227836.dat", Network::Mainnet, 227_836),
+    ("blocks/bitcoinj_block481829.dat", Network::Mainnet, 481_829),
+    ("blocks/bitcoinj_block_testnet21066.dat", Network::Testnet3, 21_066),
+    ("blocks/mainnet_277647.raw", Network::Mainnet, 277_647),
+    ("blocks/mainnet_300025.raw", Network::Mainnet, 300_025),
+    ("blocks/mainnet_413567.raw", Network::Mainnet, 413_567),
+    ("blocks/mainnet_482683_segwit.raw", Network::Mainnet, 482_683),
+    ("blocks/mainnet_574200_segwit.raw", Network::Mainnet, 574_200),
+    ("blocks/mainnet_830000_segwit.raw", Network::Mainnet, 830_000),
+];
+
+/// Framed blocks, the first of them at this height of mainnet. Those of btcd are made up, with real proofs of work.
+const FRAMED: [(&str, u64); 5] = [
+    ("blocks/mainnet_1_256.dat", 1),
+    ("blocks/btcd_blk_0_to_4.dat", 0),
+    ("blocks/btcd_blk_3A.dat", 3),
+    ("blocks/btcd_blk_4A.dat", 4),
+    ("blocks/btcd_blk_5A.dat", 5),
+];
+
+/// The whole block as digits under the key `block`.
+const JSON: [(&str, Network, u64); 3] = [
+    ("blocks/electrumx_bitcoin_testnet4_40000.json", Network::Testnet4, 40_000),
+    ("blocks/electrumx_bitcoin_signet_31500.json", Network::Signet, 31_500),
+    ("blocks/electrumx_bitcoinsv_mainnet_100000.json", Network::Mainnet, 100_000),
+];
+
+fn time_of(block: &[u8]) -> u32 {
+    u32::from_le_bytes(block[68..72].try_into().expect("four bytes"))
+}
+
+/// Passes by both judges: by every rule where the median time is known (the block's own stands for it, which is later), and
+/// by all but R35 where it is needed and unknown.
+fn passes(network: Network, height: u64, block: &[u8]) {
+    assert_eq!(block_extent(block), Ok(Extent::Whole(block.len())));
+    let parameters = Parameters::of(network);
+    let known = BodyContext { height, median_time: Some(time_of(block)) };
+    assert_eq!(judged(&parameters, &known, block), BodyJudgement::default(), "{network} {height}");
+    let unknown = BodyContext { height, median_time: None };
+    let needs_median = parameters.body().has_median_time_at(height);
+    let left_out = needs_median.then_some((Rule::Finality, Unjudged::MedianAbsent));
+    let expected = BodyJudgement { broken: None, not_checked: left_out.into_iter().collect() };
+    assert_eq!(judged(&parameters, &unknown, block), expected, "{network} {height}");
+}
+
+/// Bends a byte every so often and wants a fault that both judges agree on.
+fn bent_is_broken(network: Network, height: u64, block: &[u8]) {
+    let parameters = Parameters::of(network);
+    let context = BodyContext { height, median_time: Some(time_of(block)) };
+    for part in 1..=6 {
+        let mut bent = block.to_vec();
+        let at = 80 + (block.len() - 80) * part / 7;
+        bent[at] ^= 0x11;
+        assert!(judged(&parameters, &context, &bent).broken.is_some(), "{network} {height}: byte {at}");
+    }
+}
+
+fn framed(bytes: &[u8]) -> Vec<&[u8]> {
+    let (mut rest, mut blocks) = (bytes, Vec::new());
+    while let Some((frame, after)) = rest.split_first_chunk::<8>() {
+        let len = u32::from_le_bytes(frame[4..].try_into().expect("four bytes")) as usize;
+        blocks.push(&after[..len]);
+        rest = &after[len..];
+    }
+    blocks
+}
+
+#[test]
+fn raw_blocks_of_every_era_pass_at_their_heights() {
+    for (name, network, height) in RAW {
+        let Some(block) = data_bytes(name, name) else { return };
+        passes(network, height, &block);
+        bent_is_broken(network, height, &block);
+    }
+}
+
+#[test]
+fn framed_blocks_pass_from_their_first_height_on() {
+    for (name, first_height) in FRAMED {
+        let Some(bytes) = data_bytes(name, name) else { return };
+        let blocks = framed(&bytes);
+        assert!(!blocks.is_empty());
+        for (height, block) in (first_height..).zip(blocks) {
+            passes(Network::Mainnet, height, block);
+        }
+    }
+}
+
+#[test]
+fn blocks_of_the_test_networks_pass_at_their_heights() {
+    for (name, network, height) in JSON {
+        let Some(bytes) = data_bytes(name, name) else { return };
+        let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let block = hex::decode(json["block"].as_str().unwrap()).unwrap();
+        passes(network, height, &block);
+        bent_is_broken(network, height, &block);
+    }
+}
+
+#[test]
+fn regtest_passes_whole_with_the_median_times_of_its_own_headers() {
+    let name = "blocks/regtest_0_150.txt";
+    let Some(bytes) = data_bytes(name, name) else { return };
+    let (regtest, mut history) = (Parameters::of(Network::Regtest), History::before_genesis());
+    let text = String::from_utf8(bytes).unwrap();
+    for (height, line) in (0..).zip(text.lines()) {
+        let block = hex::decode(line.trim()).unwrap();
+        let context = BodyContext { height, median_time: history.median_time() };
+        assert_eq!(context.median_time.is_some(), height > 0);
+        assert_eq!(judged(&regtest, &context, &block), BodyJudgement::default(), "{height}");
+        history.advance(&regtest, &block[..80]);
+    }
+    assert_eq!(history.next_height(), 151);
+}
+
+#[test]
+fn the_blocks_that_begin_with_their_height_do_so_at_no_other() {
+    for (name, network, height) in RAW {
+        let Some(block) = data_bytes(name, name) else { return };
+        let parameters = Parameters::of(network);
+        let other = BodyContext { height: height + 1, median_time: Some(time_of(&block)) };
+        let rule = judged(&parameters, &other, &block).broken.map(|broken| broken.rule);
+        let expected = parameters.body().has_coinbase_height_at(height + 1).then_some(Rule::CoinbaseHeight);
+        assert_eq!(rule, expected, "{name}");
+    }
+}

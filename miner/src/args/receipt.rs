@@ -1,0 +1,137 @@
+//! The flags of `key` and `receipt`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+const KEY_EXAMPLES: &str = "\
+Examples:
+  cityseal key new --out auditor.key --label \"Audit office\" > auditor.pub
+  cityseal key show auditor.key
+
+The file of the secret key is readable by its owner alone, and is never overwritten. Whoever has it signs in your name.
+
+Exit codes: 0 done, 2 anything else.";
+
+/// Options of `key`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = KEY_EXAMPLES)]
+pub struct KeyArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: KeyAction,
+}
+
+/// What can be done with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeyAction {
+    /// Make a key from the system's random numbers, and print its public half.
+    New(KeyNewArgs),
+    /// Print the public half of a key.
+    Show(KeyShowArgs),
+}
+
+/// Options of `key new`.
+#[derive(Clone, Debug, Args)]
+pub struct KeyNewArgs {
+    /// Write the secret key to this file, which must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Say in every receipt that this key is of: a text of at most 256 bytes.
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+}
+
+/// Options of `key show`.
+#[derive(Clone, Debug, Args)]
+pub struct KeyShowArgs {
+    /// The file of the secret key.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Options of `receipt`.
+#[derive(Clone, Debug, Args)]
+pub struct ReceiptArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: ReceiptAction,
+}
+
+/// What can be done with receipts.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReceiptAction {
+    /// Check the signature of a receipt, and hold parts of it against the chain.
+    Verify(ReceiptVerifyArgs),
+    /// Print the text that was signed.
+    Show(ReceiptShowArgs),
+}
+
+const RECEIPT_VERIFY_EXAMPLES: &str = "\
+Examples:
+  cityseal receipt verify receipt.json --key auditor.pub
+  cityseal receipt verify receipt.json --key auditor.pub --spot-check 20 --source headers.bin
+
+A spot check chooses items with the system's random numbers and reads those parts of the source alone: that they are the
+headers that were signed, that each meets its target and that they follow each other.
+
+Exit codes: 0 signed well (by a trusted key, where keys are given), and the spot check is right
+            1 a clear no: changed, forged, signed by a stranger, another chain
+            2 anything else: no receipt, no key, a source that cannot be read.";
+
+/// Most items of one spot check: far more than tell anything new, few enough to list.
+pub const SPOT_CHECK_MAX: u64 = 65_536;
+
+/// Options of `receipt verify`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = RECEIPT_VERIFY_EXAMPLES)]
+pub struct ReceiptVerifyArgs {
+    /// The receipt.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Trust this public key, or the one in this file; may be given several times.
+    #[arg(long, value_name = "PUBKEY|FILE")]
+    pub key: Vec<String>,
+    /// Hold this many random items against the source.
+    #[arg(long, value_name = "N", requires = "source", value_parser = clap::value_parser!(u64).range(1..=SPOT_CHECK_MAX))]
+    pub spot_check: Option<u64>,
+    /// The chain that the receipt is about, from its first item on, in any format that `verify` reads; - is stdin.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "spot_check")]
+    pub source: Vec<PathBuf>,
+}
+
+/// Options of `receipt show`.
+#[derive(Clone, Debug, Args)]
+pub struct ReceiptShowArgs {
+    /// The receipt.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use clap::error::ErrorKind;
+
+    use crate::args::Cli;
+
+    fn refused(line: &str) -> ErrorKind {
+        Cli::try_parse_from(line.split_whitespace()).map(|_| ()).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_spot_check_needs_a_source_and_a_source_is_for_a_spot_check() {
+        assert_eq!(refused("cityseal receipt verify r.json --spot-check 5"), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused("cityseal receipt verify r.json --source a.bin"), ErrorKind::MissingRequiredArgument);
+        let whole = "cityseal receipt verify r.json --spot-check 65536 --source a.bin b.bin --key k";
+        assert!(Cli::try_parse_from(whole.split_whitespace()).is_ok());
+    }
+
+    #[test]
+    fn a_spot_check_has_one_item_at_least_and_a_most() {
+        for number in ["0", "65537", "-1", "x"] {
+            let line = format!("cityseal receipt verify r.json --source a.bin --spot-check={number}");
+            assert_eq!(refused(&line), ErrorKind::ValueValidation, "{number}");
+        }
+    }
+}

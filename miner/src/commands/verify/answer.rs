@@ -1,0 +1,216 @@
+//! The answer of `verify`: a report in the words of the contract, as JSON and for people.
+
+use std::time::Duration;
+
+use cityseal_chain::{Fault, FaultValue, Parameters, Tip};
+use cityseal_engine::{Stage, VerifyReport};
+use cityseal_receipt::OUT_OF_SCOPE;
+
+use super::super::{Work, grouped, share_lines, share_rows};
+use crate::json::{BodiesRow, FaultRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, VerifyAnswer};
+use crate::output::{Output, Paint, si, spoken};
+use crate::part::{Conclusion, ItemKind, Part, checked_rules};
+
+/// What an answer is made of besides a report.
+pub(super) struct Told<'a> {
+    pub(super) parameters: &'a Parameters,
+    pub(super) items: ItemKind,
+    /// The fault with its place in the input.
+    pub(super) fault: Option<FaultRow>,
+    /// Why the input is incomplete.
+    pub(super) reason: Option<String>,
+}
+
+/// The answer to a report.
+pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
+    let is_fault = told.fault.is_some();
+    VerifyAnswer {
+        verdict: report.verdict.name(),
+        count: report.count,
+        tip: report.tip.as_ref().map(tip_row),
+        fault: told.fault,
+        reason: told.reason.filter(|_| !is_fault),
+        checked: checked_rules(told.parameters.merkle(), told.items),
+        not_checked: report.not_checked.iter().map(NotCheckedRow::of).collect(),
+        out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
+        bodies: (told.items == ItemKind::Blocks).then(|| BodiesRow::of(&report.state.summary.bodies)),
+        forks: None,
+        parameters: report.parameters.clone(),
+        devices: share_rows(&report.devices, Work::Headers),
+        stages: None,
+        seconds: report.seconds,
+    }
+}
+
+/// The answer to a part that is the whole of its input.
+pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
+    let (verdict, fault, reason) = match part.conclusion() {
+        Conclusion::Valid => ("valid", None, None),
+        Conclusion::Fault(fault) => ("fault", Some(fault), None),
+        Conclusion::Incomplete(reason) => ("incomplete", None, Some(reason)),
+    };
+    VerifyAnswer {
+        verdict,
+        count: part.summary.count,
+        tip: part.tip().as_ref().map(tip_row),
+        fault,
+        reason,
+        checked: checked_rules(parameters.merkle(), part.chain.items),
+        not_checked: part.summary.not_checked.iter().map(NotCheckedRow::of).collect(),
+        out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
+        bodies: (part.chain.items == ItemKind::Blocks).then(|| BodiesRow::of(&part.summary.bodies)),
+        forks: None,
+        parameters: part.chain.parameters.clone(),
+        devices: Vec::new(),
+        stages: None,
+        seconds: 0.0,
+    }
+}
+
+pub(super) fn tip_row(tip: &Tip) -> TipRow {
+    TipRow { height: tip.height, hash: tip.hash.to_display_hex(), chain_work: tip.chain_work.to_display_hex() }
+}
+
+/// A fault as it is told; `offset` and `line` are its place in the input.
+pub(super) fn fault_row(fault: &Fault, offset: u64, line: Option<u64>) -> FaultRow {
+    FaultRow {
+        height: fault.height,
+        rule: fault.rule.code().into(),
+        name: fault.rule.name().into(),
+        expected: value(&fault.expected),
+        found: value(&fault.found),
+        offset,
+        line,
+        transaction: fault.transaction,
+    }
+}
+
+/// Times and counts are integers; hashes, targets, bits and versions are digits.
+fn value(value: &FaultValue) -> serde_json::Value {
+    value.as_integer().map_or_else(|| value.to_string().into(), Into::into)
+}
+
+/// How busy each stage was: the share of all workers' time in which one of them was busy with it.
+pub(super) fn stage_rows(stages: &[Stage], seconds: f64, workers: usize) -> Vec<StageRow> {
+    let all = seconds * workers.max(1) as f64;
+    let row = |stage: &Stage| StageRow {
+        name: stage.name.as_str().into(),
+        busy_s: stage.busy.as_secs_f64(),
+        share: if all > 0.0 { stage.busy.as_secs_f64() / all } else { 0.0 },
+    };
+    stages.iter().map(row).collect()
+}
+
+/// The answer for people; `file` is the one in which the fault stands.
+pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) -> String {
+    let paint = match answer.verdict {
+        "valid" => Paint::Good,
+        "fault" => Paint::Bad,
+        _ => Paint::Doubtful,
+    };
+    let word = output.paint(paint, &answer.verdict.to_uppercase());
+    let head = match (&answer.fault, &answer.reason) {
+        (Some(fault), _) => fault_lines(&word, fault, file),
+        (None, Some(reason)) => format!("{word}: {reason}\n"),
+        (None, None) => format!("{word}\n"),
+    };
+    let mut parts = vec![head, passed_line(answer)];
+    parts.extend(answer.tip.as_ref().map(tip_lines));
+    parts.push(scope_line(answer));
+    parts.extend(answer.not_checked.iter().map(not_checked_line));
+    parts.push(share_lines(&answer.devices, if answer.bodies.is_some() { "blocks" } else { "headers" }));
+    parts.extend(answer.forks.as_ref().map(forks_lines));
+    parts.extend(answer.stages.iter().flatten().map(stage_line));
+    parts.concat()
+}
+
+fn passed_line(answer: &VerifyAnswer) -> String {
+    let rate = answer.count as f64 / answer.seconds.max(1e-9);
+    let took = spoken(Duration::from_secs_f64(answer.seconds.max(0.0)));
+    let count = grouped(&answer.count.to_string());
+    match &answer.bodies {
+        _ if answer.devices.is_empty() => {
+            format!("  {count} {} passed\n", if answer.bodies.is_some() { "blocks" } else { "headers" })
+        }
+        None => format!("  {count} headers passed in {took} ({}header/s)\n", si(rate)),
+        Some(bodies) => {
+            let transactions = grouped(&bodies.transactions.to_string());
+            let rate = bodies.bytes as f64 / answer.seconds.max(1e-9);
+            format!("  {count} blocks with {transactions} transactions passed in {took} ({}B/s)\n", si(rate))
+        }
+    }
+}
+
+fn tip_lines(tip: &TipRow) -> String {
+    format!("  tip {} {}\n  chain work {}\n", tip.height, tip.hash, tip.chain_work)
+}
+
+/// `R01` … `R11` in a row are `R01-R11`.
+fn scope_line(answer: &VerifyAnswer) -> String {
+    let number = |code: &String| code[1..].parse::<u32>().unwrap_or(0);
+    let runs = answer.checked.chunk_by(|left, right| number(left) + 1 == number(right));
+    let run = |run: &[String]| match run {
+        [only] => only.clone(),
+        [first, .., last] => format!("{first}-{last}"),
+        [] => String::new(),
+    };
+    let checked: Vec<String> = runs.map(run).collect();
+    let bodies = if answer.bodies.is_some() { "" } else { "transactions, " };
+    let left = answer.out_of_scope.join(", ");
+    format!("  checked: {}; not checked: {bodies}{left}\n", checked.join(", "))
+}
+
+fn not_checked_line(range: &NotCheckedRow) -> String {
+    format!("  not checked: {} from height {} to {}: {}\n", range.rule, range.from, range.to, range.why)
+}
+
+fn forks_lines(forks: &ForksRow) -> String {
+    let stale = |row: &StaleRow| {
+        let StaleRow { fork_height, tip, disconnect, connect, .. } = row;
+        format!(
+            "  stale branch from height {fork_height} to {} {}: off it {disconnect}, onto the best chain {connect}\n",
+            tip.height, tip.hash
+        )
+    };
+    let mut lines: Vec<String> = forks.stale.iter().map(stale).collect();
+    lines.extend(forks.unconnected.iter().map(|row| {
+        format!(
+            "  not connected: {} at byte {} of {}, its parent {} is not there\n",
+            row.hash, row.at, row.file, row.parent
+        )
+    }));
+    lines.extend(forks.damage.iter().map(|damage| format!("  damage: {damage}\n")));
+    lines.extend(forks.notes.iter().map(|note| format!("  note: {note}\n")));
+    lines.concat()
+}
+
+fn stage_line(stage: &StageRow) -> String {
+    format!("  stage {}: {:.1} % of all workers' time\n", stage.name, 100.0 * stage.share)
+}
+
+fn fault_lines(word: &str, fault: &FaultRow, file: Option<&str>) -> String {
+    let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let line = fault.line.map(|line| format!(", line {line}")).unwrap_or_default();
+    let file = file.map(|file| format!(" of {file}")).unwrap_or_default();
+    let transaction = fault.transaction.map(|index| format!(", transaction {index}")).unwrap_or_default();
+    format!(
+        "{word} at height {}{transaction}: {} {}\n  expected {}\n  found    {}\n  at byte {}{line}{file}\n",
+        fault.height,
+        fault.rule,
+        fault.name,
+        plain(&fault.expected),
+        plain(&fault.found),
+        fault.offset
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_integers_in_json_and_versions_are_digits() {
+        assert_eq!(value(&FaultValue::Time(1_231_006_505)), serde_json::json!(1_231_006_505));
+        assert_eq!(value(&FaultValue::Version(2)), serde_json::json!("00000002"));
+    }
+}

@@ -1,0 +1,297 @@
+//! The verifier while it is fed: items that are passed over, items that are judged, items that are left.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cityseal_chain::{History, Parameters, Summary};
+use cityseal_engine::{
+    BlockBatch, BlockVerifier, Engine, Progress, ReadAt, RunState, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
+};
+use cityseal_hash::HEADER_LEN;
+
+use super::checkpoint::Saver;
+use crate::error::CommandError;
+use crate::input::{BlockSink, ChainSink, Place, PlaceLog};
+use crate::output::Progress as Bar;
+use crate::part::ItemKind;
+
+/// The engine's end of a run.
+enum Judge {
+    Headers(Verifier),
+    Blocks(BlockVerifier),
+}
+
+impl Judge {
+    fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, CommandError> {
+        Ok(match items {
+            ItemKind::Headers => Self::Headers(engine.verifier(request)?),
+            ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
+        })
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Self::Headers(verifier) => verifier.progress(),
+            Self::Blocks(verifier) => verifier.progress(),
+        }
+    }
+
+    fn state(&self) -> RunState {
+        match self {
+            Self::Headers(verifier) => verifier.state(),
+            Self::Blocks(verifier) => verifier.state(),
+        }
+    }
+
+    fn finish(self, is_cut: bool) -> VerifyReport {
+        match (self, is_cut) {
+            (Self::Headers(verifier), false) => verifier.finish(None),
+            (Self::Headers(verifier), true) => verifier.finish_cut(),
+            (Self::Blocks(verifier), false) => verifier.finish(None),
+            (Self::Blocks(verifier), true) => verifier.finish_cut(),
+        }
+    }
+}
+
+/// Which items of an input a run judges.
+#[derive(Clone, Debug)]
+pub(super) struct Course {
+    /// What the input is made of.
+    pub(super) items: ItemKind,
+    /// Items that are passed over.
+    pub(super) skip: u64,
+    /// Items that are judged behind them; all, unless told.
+    pub(super) take: Option<u64>,
+    /// What was proved of the items that are passed over, where they were judged before.
+    pub(super) proved: Option<RunState>,
+}
+
+impl Course {
+    /// Everything.
+    pub(super) const fn whole(items: ItemKind) -> Self {
+        Self { items, skip: 0, take: None, proved: None }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.skip == 0 && self.take.is_none()
+    }
+}
+
+/// See the module's text.
+pub(super) struct Feed<'a> {
+    engine: &'a Engine,
+    parameters: &'a Parameters,
+    request: VerifyRequest,
+    course: Course,
+    /// What comes before the next item that is passed over.
+    history: History,
+    /// There once all that is passed over has passed.
+    judge: Option<Judge>,
+    start_height: u64,
+    pub(super) places: PlaceLog,
+    progress: Bar,
+    started: Instant,
+    saver: Option<Saver>,
+    /// Why it stopped, where that is not the input's fault.
+    error: Option<CommandError>,
+}
+
+/// What became of a run.
+pub(super) struct Fed {
+    pub(super) report: VerifyReport,
+    pub(super) places: PlaceLog,
+    /// What the first judged item came after.
+    pub(super) before: History,
+}
+
+impl<'a> Feed<'a> {
+    /// A run over the items of a course, which `request` judges from its first item on.
+    pub(super) fn new(
+        engine: &'a Engine,
+        parameters: &'a Parameters,
+        request: VerifyRequest,
+        course: Course,
+        progress: Bar,
+        saver: Option<Saver>,
+    ) -> Result<Self, CommandError> {
+        let history = request.state()?.history;
+        let mut feed = Self {
+            engine,
+            parameters,
+            request,
+            course,
+            history,
+            judge: None,
+            start_height: history.next_height(),
+            places: PlaceLog::default(),
+            progress,
+            started: Instant::now(),
+            saver,
+            error: None,
+        };
+        if feed.course.skip == 0 {
+            feed.begin()?;
+        }
+        Ok(feed)
+    }
+
+    /// The input has ended, or ended too early.
+    ///
+    /// # Errors
+    /// What stopped the run, where that was not its verdict.
+    pub(super) fn finish(mut self, is_cut: bool) -> Result<Fed, CommandError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if self.judge.is_none() {
+            if self.course.proved.is_some() {
+                return Err(CommandError::CheckpointPastEnd { items: self.course.skip });
+            }
+            self.begin()?;
+        }
+        let before = self.history;
+        let Some(judge) = self.judge.take() else { unreachable!("a run that began has its judge") };
+        let report = judge.finish(is_cut);
+        if let Some(saver) = &mut self.saver {
+            saver.save(&report.state)?;
+        }
+        Ok(Fed { report, places: self.places, before })
+    }
+
+    /// All that is passed over has passed: the judge goes on behind it.
+    fn begin(&mut self) -> Result<(), CommandError> {
+        let state = match self.course.proved.take() {
+            Some(state) if state.history != self.history => {
+                return Err(CommandError::CheckpointMisfit { height: self.history.next_height() });
+            }
+            Some(state) => state,
+            None => RunState { summary: Summary::empty(self.history.next_height()), history: self.history },
+        };
+        self.judge = Some(Judge::new(self.engine, self.course.items, self.request.clone().resume(state))?);
+        Ok(())
+    }
+
+    /// Passes over the first of some items, whose headers are given; gives how many were passed over and how many of the
+    /// others are wanted.
+    fn divide(&mut self, headers: &dyn Fn(u64) -> Vec<u8>, count: u64) -> Result<(u64, u64), CommandError> {
+        let passed = self.course.skip.min(count);
+        if passed > 0 {
+            self.history.advance(self.parameters, &headers(passed));
+            self.course.skip -= passed;
+            if self.course.skip == 0 {
+                self.begin()?;
+            }
+        }
+        let wanted = self.course.take.map_or(count - passed, |left| left.min(count - passed));
+        self.course.take = self.course.take.map(|left| left - wanted);
+        Ok((passed, wanted))
+    }
+
+    /// Notes an error and stops.
+    fn fails(&mut self, error: CommandError) -> ControlFlow<()> {
+        self.error = Some(error);
+        ControlFlow::Break(())
+    }
+
+    /// Shows how far it is; `Break` where the rest can not change the verdict, or nothing more is wanted.
+    fn look_around(&mut self) -> ControlFlow<()> {
+        let Some(judge) = &self.judge else { return ControlFlow::Continue(()) };
+        let progress = judge.progress();
+        if progress.is_decided || self.course.take == Some(0) {
+            return ControlFlow::Break(());
+        }
+        let judged = progress.validated_through.map_or(0, |height| height + 1 - self.start_height);
+        self.places.forget_below(judged);
+        let rate_hz = judged as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
+        self.progress.at(judged, Some(rate_hz));
+        if let Some(saver) = &mut self.saver
+            && saver.is_due()
+            && let Err(error) = saver.save(&judge.state())
+        {
+            return self.fails(error);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes blocks in that the workers read themselves.
+    pub(super) fn take_unread(&mut self, blocks: UnreadBlocks) -> ControlFlow<()> {
+        if let Some(Judge::Blocks(verifier)) = &mut self.judge {
+            verifier.push_unread(blocks);
+        }
+        self.look_around()
+    }
+
+    /// Whether packed headers may go to the verifier past this side, which then sees none of them.
+    fn headers_pass_by(&self) -> bool {
+        self.course.is_whole() && self.saver.is_none()
+    }
+}
+
+impl ChainSink for Feed<'_> {
+    fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()> {
+        let count = (packed.len() / HEADER_LEN) as u64;
+        self.places.note(count, file, place);
+        let first = |count: u64| packed[..count as usize * HEADER_LEN].to_vec();
+        let (passed, wanted) = match self.divide(&first, count) {
+            Ok(divided) => divided,
+            Err(error) => return self.fails(error),
+        };
+        let bounds = passed as usize * HEADER_LEN..(passed + wanted) as usize * HEADER_LEN;
+        if let Some(Judge::Headers(verifier)) = &mut self.judge {
+            verifier.push(&packed[bounds]);
+        }
+        self.look_around()
+    }
+
+    fn read(&mut self, source: &mut dyn Read, file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
+        if !self.headers_pass_by() {
+            return None;
+        }
+        let Some(Judge::Headers(verifier)) = &mut self.judge else { return None };
+        let read = verifier.read_from(source);
+        Some(read.map(|bytes| self.note_packed(file).map_continue(|()| bytes)))
+    }
+
+    fn take_from(
+        &mut self,
+        source: &Arc<dyn ReadAt>,
+        from: u64,
+        len: u64,
+        file: usize,
+    ) -> Option<io::Result<ControlFlow<(), u64>>> {
+        if !self.headers_pass_by() {
+            return None;
+        }
+        let Some(Judge::Headers(verifier)) = &mut self.judge else { return None };
+        let taken = verifier.take_from_file(source, from, len);
+        Some(taken.map(|bytes| self.note_packed(file).map_continue(|()| bytes)))
+    }
+}
+
+impl Feed<'_> {
+    /// Notes where the packed headers stand that the verifier read itself.
+    fn note_packed(&mut self, file: usize) -> ControlFlow<()> {
+        let received = self.judge.as_ref().map_or(0, |judge| judge.progress().received);
+        self.places.note(received - self.places.noted(), file, Place::Packed);
+        self.look_around()
+    }
+}
+
+impl BlockSink for Feed<'_> {
+    fn take(&mut self, mut batch: BlockBatch, file: usize, places: &[Place]) -> ControlFlow<()> {
+        places.iter().for_each(|place| self.places.note(1, file, *place));
+        let headers = batch.headers();
+        let first = |count: u64| headers[..count as usize * HEADER_LEN].to_vec();
+        let (passed, wanted) = match self.divide(&first, batch.len() as u64) {
+            Ok(divided) => divided,
+            Err(error) => return self.fails(error),
+        };
+        batch.keep(passed as usize..(passed + wanted) as usize);
+        if let Some(Judge::Blocks(verifier)) = &mut self.judge {
+            verifier.push(batch);
+        }
+        self.look_around()
+    }
+}

@@ -1,0 +1,166 @@
+//! `cityseal verify` of an input that stands in any order and may fork: the best chain is judged, the rest is listed.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use cityseal_chain::header_tree::{HeaderTree, Root, StaleBranch, Unsound};
+use cityseal_chain::{BlockHash, BlockHeader, Tip, Verdict};
+use cityseal_engine::Engine;
+
+use super::answer::{self, tip_row};
+use super::feed::{Course, Fed, Feed};
+use super::{Run, Story};
+use crate::error::CommandError;
+use crate::exit::Ending;
+use crate::input::{BlockSet, ChainSink, Place};
+use crate::json::{FaultRow, ForksRow, StaleRow, UnconnectedRow};
+use crate::part::ItemKind;
+
+/// Headers without a parent that are listed one by one.
+const UNCONNECTED_LISTED_MAX: usize = 16;
+
+/// The files of an input that may fork, as one set.
+pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
+    let (args, root) = (run.args, root(run)?);
+    let set = match args.files.as_slice() {
+        [folder] if folder.is_dir() => BlockSet::of_folder(folder, run.parameters, root)?,
+        files => {
+            if let Some(folder) = files.iter().find(|path| path.is_dir()) {
+                return Err(CommandError::FolderAmongFiles { path: PathBuf::from(folder) });
+            }
+            BlockSet::of_files(files.to_vec(), |head| super::format_of(args, head), run.parameters, root)?
+        }
+    };
+    Ok(set)
+}
+
+/// What the best chain stands on: the genesis header, the last trusted one, or whatever carries the most work.
+fn root(run: &Run<'_>) -> Result<Root, CommandError> {
+    let height = run.args.start_height;
+    let parent = run.request.state()?.history.parent();
+    Ok(match (height, parent) {
+        (0, _) => Root::Genesis,
+        (_, Some(parent)) => Root::Above { hash: parent.hash(), height: height - 1 },
+        (_, None) => Root::Heaviest { height },
+    })
+}
+
+/// Judges the best chain of the set, and tells the rest.
+pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Ending, CommandError> {
+    let unit = if run.items == ItemKind::Blocks { "blocks" } else { "headers" };
+    let progress = run.context.output.progress(Some(set.tree().best().len() as u64), unit);
+    let course = Course::whole(run.items);
+    let mut feed = Feed::new(engine, run.parameters, run.request.clone(), course, progress, None)?;
+    feed_best(set, run.items, &mut feed);
+    let Fed { mut report, before, .. } = feed.finish(false)?;
+    let tree = set.tree();
+    let mut file = None;
+    let mut fault = None;
+    if let Verdict::Fault(found) = &mut report.verdict {
+        let place = set.place(tree.best()[(found.height - tree.first_height()) as usize]);
+        found.offset = place.offset;
+        file = Some(place.path.display().to_string());
+        fault = Some(answer::fault_row(found, place.offset, place.line));
+    }
+    let mut story = Story { fault, file, forks: Some(forks(set)), ..Story::default() };
+    match &report.verdict {
+        Verdict::Valid => {
+            if let Some((row, place)) = unsound_fault(set) {
+                story.overruled = Some("fault");
+                (story.fault, story.file) = (Some(row), Some(place));
+            } else if let Some(reason) = missing(set) {
+                story.overruled = Some("incomplete");
+                story.reason = Some(reason);
+            }
+        }
+        Verdict::Incomplete(cut) => story.reason = Some(missing(set).unwrap_or_else(|| cut.to_string())),
+        Verdict::Fault(_) => {}
+    }
+    run.tell(&report, before, story, engine)
+}
+
+fn feed_best(set: &BlockSet, items: ItemKind, feed: &mut Feed<'_>) {
+    match items {
+        ItemKind::Blocks => while_wanted(set.best_blocks(), |blocks| feed.take_unread(blocks)),
+        ItemKind::Headers => {
+            while_wanted(set.best_headers(), |packed| ChainSink::take(feed, &packed, 0, Place::Packed));
+        }
+    }
+}
+
+/// Hands on one after another, until the rest would change nothing any more.
+fn while_wanted<T>(all: impl Iterator<Item = T>, mut take: impl FnMut(T) -> ControlFlow<()>) {
+    for one in all {
+        if take(one).is_break() {
+            break;
+        }
+    }
+}
+
+/// The lowest header that breaks a rule of its own on top of one that is connected.
+fn unsound_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
+    let lowest = set.tree().unsound().iter().filter_map(|unsound| Some((unsound.height?, unsound)));
+    let (height, unsound) = lowest.min_by_key(|(height, unsound)| (*height, unsound.index))?;
+    let place = set.place(unsound.index);
+    let Unsound { rule, expected, found, .. } = *unsound;
+    let fault = cityseal_chain::Fault { height, rule, expected, found, offset: place.offset, transaction: None };
+    Some((answer::fault_row(&fault, place.offset, place.line), place.path.display().to_string()))
+}
+
+/// Why the set is not whole: damaged files, headers whose parent is not there or who break a rule of their own out of reach.
+fn missing(set: &BlockSet) -> Option<String> {
+    let tree = set.tree();
+    if let Some(damage) = set.damage().first() {
+        return Some(format!("{damage} ({} such places)", set.damage().len()));
+    }
+    let of = |index: u32, what: &str| {
+        let place = set.place(index);
+        format!("{} {what}: {} at byte {}", tree.hash(index), place.path.display(), place.at)
+    };
+    if let Some(unsound) = tree.unsound().first() {
+        return Some(of(unsound.index, &format!("breaks {} and hangs in the air", unsound.rule)));
+    }
+    let unconnected = tree.unconnected().first()?;
+    let parent = parent_of(set, unconnected.index);
+    Some(of(unconnected.index, &format!("does not connect, its parent {parent} is not there")))
+}
+
+fn parent_of(set: &BlockSet, index: u32) -> BlockHash {
+    let header = set.header(index).first_chunk().map(BlockHeader::from_wire);
+    header.map_or(BlockHash::ZERO, |header| header.prev_block_hash)
+}
+
+fn forks(set: &BlockSet) -> ForksRow {
+    let tree = set.tree();
+    let unconnected = tree.unconnected().iter().filter(|unconnected| unconnected.parent.is_none());
+    let row = |index: u32| {
+        let place = set.place(index);
+        let (file, at) = (place.path.display().to_string(), place.at);
+        UnconnectedRow { hash: tree.hash(index).to_string(), parent: parent_of(set, index).to_string(), file, at }
+    };
+    ForksRow {
+        stale: tree.stale().iter().map(|branch| stale_row(tree, branch)).collect(),
+        unconnected: unconnected.take(UNCONNECTED_LISTED_MAX).map(|unconnected| row(unconnected.index)).collect(),
+        unconnected_count: tree.unconnected().len() as u64,
+        duplicates: tree.duplicates().len() as u64,
+        damage: set.damage().iter().map(ToString::to_string).collect(),
+        notes: set.notes().to_vec(),
+    }
+}
+
+fn stale_row(tree: &HeaderTree, branch: &StaleBranch) -> StaleRow {
+    let tip = Tip { height: branch.tip_height, hash: branch.tip_hash, chain_work: branch.tip_work };
+    let best_height = tree.first_height() + tree.best().len() as u64 - 1;
+    StaleRow {
+        fork_height: branch.fork.height,
+        fork_hash: branch.fork.hash.to_string(),
+        tip: tip_row(&tip),
+        disconnect: branch.blocks,
+        connect: best_height - branch.fork.height,
+    }
+}
+
+/// An input that is a folder, or that was said to fork.
+pub(super) fn is_wanted(run: &Run<'_>) -> bool {
+    run.args.forks || run.args.files.iter().any(|path| path.is_dir())
+}

@@ -1,0 +1,32 @@
+//! `cityseal verify --join`: what shards proved, joined to one verdict.
+
+use cityseal_chain::Parameters;
+
+use super::{answer, checkpoint};
+use crate::Context;
+use crate::args::VerifyArgs;
+use crate::error::CommandError;
+use crate::exit::Ending;
+use crate::output::Output;
+use crate::part::{Conclusion, Part};
+
+/// Joins the parts in the files given, in any order.
+pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters) -> Result<Ending, CommandError> {
+    let parts: Vec<Part> = args.files.iter().map(|path| checkpoint::read_part(path)).collect::<Result<_, _>>()?;
+    let whole = Part::join_all(parts)?;
+    let expected = parameters.digest();
+    if whole.chain.parameters != expected {
+        return Err(CommandError::JoinNetwork { expected, found: whole.chain.parameters });
+    }
+    if let Some(path) = &args.out {
+        checkpoint::write_whole(path, whole.to_json().as_bytes())?;
+    }
+    let answer = answer::of_part(parameters, &whole);
+    let print = |output: &Output| answer::human(output, &answer, None);
+    context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
+    Ok(match whole.conclusion() {
+        Conclusion::Valid => Ending::Yes,
+        Conclusion::Fault(_) => Ending::No,
+        Conclusion::Incomplete(_) => Ending::Neither,
+    })
+}

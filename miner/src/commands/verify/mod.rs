@@ -1,0 +1,369 @@
+//! `cityseal verify`: streams a chain from files through the engine's verifier and prints its verdict.
+//!
+//! What was read before a mistake in the input is judged first: a fault before a cut, or before a bad digit, is a
+//! fault; otherwise a cut is INCOMPLETE and a mistake an error that names its place.
+
+mod answer;
+mod checkpoint;
+mod feed;
+mod forks;
+mod join;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use cityseal_chain::{Cut, History, Network, Parameters, Verdict};
+use cityseal_engine::{BlockBatch, Engine, VerifyReport, VerifyRequest};
+use cityseal_hash::HEADER_LEN;
+use cityseal_receipt::SecretKey;
+
+use self::answer::Told;
+use self::checkpoint::Saver;
+use self::feed::{Course, Fed, Feed};
+use super::say_unless_json;
+use crate::args::{FormatArg, VerifyArgs};
+use crate::error::CommandError;
+use crate::exit::Ending;
+use crate::input::{BlockSink, ChainInput, ChainSink, Format, InputError, Place, PlaceLog, detect};
+use crate::json::{FaultRow, ForksRow};
+use crate::output::Output;
+use crate::part::{Chain, ItemKind, Part, Shares};
+use crate::receipts::{self, Asked, NoReceipt};
+use crate::{Context, unix_now};
+
+/// Most trusted headers that `--context` takes: 64 difficulty periods of Bitcoin, 10 MB.
+const CONTEXT_HEADERS_MAX: usize = 64 * 2016;
+
+/// Largest file of a city's parameters that is read.
+const PARAMETERS_BYTES_MAX: u64 = 1024 * 1024;
+
+pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, CommandError> {
+    let parameters = parameters(&args.network)?;
+    if args.join {
+        return join::run(context, args, &parameters);
+    }
+    let request = request(args, &parameters)?;
+    let key = args.key.as_deref().map(super::key::read).transpose()?;
+    let mut run =
+        Run { context, args, parameters: &parameters, request, items: ItemKind::Headers, now: now(args), key };
+    let settings = context.settings(&args.engine)?;
+    if forks::is_wanted(&run) {
+        let set = forks::open(&run)?;
+        run.items = if set.has_bodies() { ItemKind::Blocks } else { ItemKind::Headers };
+        return forks::run(&run, &context.engine(&settings)?, &set);
+    }
+    let input = open(args)?;
+    run.items = items_of(input.format());
+    let course = run.course()?;
+    let engine = context.engine(&settings)?;
+    run.report(run.feed(&engine, input, course)?, &engine)
+}
+
+/// One verification: what was asked, and of what.
+struct Run<'a> {
+    context: &'a Context,
+    args: &'a VerifyArgs,
+    parameters: &'a Parameters,
+    request: VerifyRequest,
+    items: ItemKind,
+    now: u64,
+    /// What signs a receipt.
+    key: Option<SecretKey>,
+}
+
+/// What there is to tell of a run besides its report.
+#[derive(Default)]
+struct Story {
+    /// The fault with its place in the input.
+    fault: Option<FaultRow>,
+    /// The file in which it stands, where that is not plain.
+    file: Option<String>,
+    /// Why the input is incomplete.
+    reason: Option<String>,
+    /// What stands beside the best chain.
+    forks: Option<ForksRow>,
+    /// The verdict on the whole input, where it is another one than that on the best chain.
+    overruled: Option<&'static str>,
+}
+
+/// What became of the input.
+struct Outcome {
+    report: VerifyReport,
+    places: PlaceLog,
+    before: History,
+    mistake: Option<InputError>,
+}
+
+impl Run<'_> {
+    /// What all parts of this verification have in common.
+    fn chain(&self) -> Chain {
+        Chain {
+            parameters: self.parameters.digest(),
+            items: self.items,
+            start_height: self.args.start_height,
+            start_work: self.args.start_work.unwrap_or_default(),
+            now: self.now,
+        }
+    }
+
+    fn shares(&self) -> Shares {
+        self.args.shard.map_or(Shares::WHOLE, |shard| Shares::one(shard.index, shard.of))
+    }
+
+    /// Which items are judged: all, those of a share, or those behind a checkpoint.
+    fn course(&self) -> Result<Course, CommandError> {
+        if let Some(shard) = self.args.shard {
+            let count = u128::from(count(self.args)?);
+            let until = |share: u64| (count * u128::from(share) / u128::from(shard.of)) as u64;
+            let (skip, end) = (until(shard.index - 1), until(shard.index));
+            // The last share also meets what is wrong behind the last item.
+            let take = (shard.index < shard.of).then_some(end - skip);
+            return Ok(Course { skip, take, ..Course::whole(self.items) });
+        }
+        let before = self.request.state()?.history;
+        let proved = self.args.checkpoint.as_deref().map(|path| checkpoint::load(path, &self.chain(), &before));
+        let proved = proved.transpose()?.flatten();
+        let skip = proved.as_ref().map_or(0, |state| state.summary.count);
+        Ok(Course { skip, proved, ..Course::whole(self.items) })
+    }
+
+    fn feed(&self, engine: &Engine, input: ChainInput, course: Course) -> Result<Outcome, CommandError> {
+        let saver = self.args.checkpoint.as_deref().map(|path| {
+            let before = self.request.state()?.history;
+            Ok::<_, CommandError>(Saver::new(path, self.chain(), before))
+        });
+        let unit = if self.items == ItemKind::Blocks { "blocks" } else { "headers" };
+        let progress = self.context.output.progress(input.headers_expected(), unit);
+        let mut feed = Feed::new(engine, self.parameters, self.request.clone(), course, progress, saver.transpose()?)?;
+        let read = match self.items {
+            ItemKind::Headers => input.read(&mut feed),
+            ItemKind::Blocks => input.read_blocks(&mut feed),
+        };
+        let mistake = read.err();
+        let Fed { report, places, before } = feed.finish(mistake.is_some())?;
+        Ok(Outcome { report, places, before, mistake })
+    }
+
+    fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, CommandError> {
+        let Outcome { report, places, before, mistake } = outcome;
+        let reason = match (&report.verdict, &mistake) {
+            (Verdict::Incomplete(_), Some(mistake)) => Some(mistake.to_string()),
+            (Verdict::Incomplete(cut), None) => Some(cut.to_string()),
+            (Verdict::Valid | Verdict::Fault(_), _) => None,
+        };
+        let (fault, file) = (self.fault_row(&report, &places), self.fault_file(&report, &places));
+        let story = Story { fault, file, reason, ..Story::default() };
+        let ending = self.tell(&report, before, story, engine)?;
+        match (&report.verdict, mistake) {
+            (Verdict::Incomplete(_), Some(mistake)) => Err(mistake.into()),
+            (_, Some(mistake)) => {
+                say_unless_json(&self.context.output, format_args!("note: the input also ends early: {mistake}"));
+                Ok(ending)
+            }
+            (_, None) => Ok(ending),
+        }
+    }
+
+    /// Writes what was asked for, and prints the answer.
+    fn tell(
+        &self,
+        report: &VerifyReport,
+        before: History,
+        story: Story,
+        engine: &Engine,
+    ) -> Result<Ending, CommandError> {
+        self.write_part(report, before, &story)?;
+        let receipt = self.write_receipt(report, &story);
+        let Story { fault, file, reason, forks, overruled } = story;
+        let told = Told { parameters: self.parameters, items: self.items, fault, reason };
+        let mut answer = answer::of_report(told, report);
+        answer.forks = forks;
+        answer.verdict = overruled.unwrap_or(answer.verdict);
+        if self.args.stats {
+            let workers = engine.devices().iter().map(|device| device.workers).sum();
+            answer.stages = Some(answer::stage_rows(&report.stages, report.seconds, workers));
+        }
+        let print = |output: &Output| answer::human(output, &answer, file.as_deref());
+        self.context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
+        receipt?;
+        Ok(match answer.verdict {
+            "fault" => Ending::No,
+            "incomplete" if overruled.is_some() => Ending::Neither,
+            _ => self.ending(&report.verdict),
+        })
+    }
+
+    /// Signs the verdict, where that was asked for and there is one.
+    fn write_receipt(&self, report: &VerifyReport, story: &Story) -> Result<(), CommandError> {
+        let Some((path, key)) = self.args.receipt.as_deref().zip(self.key.as_ref()) else { return Ok(()) };
+        if story.overruled.is_some() {
+            return Err(NoReceipt::Overruled.into());
+        }
+        let asked = Asked {
+            parameters: self.parameters,
+            items: self.items,
+            start_height: self.args.start_height,
+            start_work: self.args.start_work.unwrap_or_default(),
+            now: self.now,
+            made: unix_now(),
+        };
+        let receipt = receipts::sign(asked, report, key)?;
+        checkpoint::write_whole(path, receipt.to_json().as_bytes())
+    }
+
+    /// An empty share is no cut: another one has the items.
+    fn ending(&self, verdict: &Verdict) -> Ending {
+        match verdict {
+            Verdict::Incomplete(Cut::Empty) if self.args.shard.is_some() => Ending::Yes,
+            verdict => Ending::from(verdict),
+        }
+    }
+
+    /// Writes to `--out` what was proved.
+    fn write_part(&self, report: &VerifyReport, before: History, story: &Story) -> Result<(), CommandError> {
+        let Some(path) = &self.args.out else { return Ok(()) };
+        let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
+        let (fault, cut) = (story.fault.clone(), story.reason.clone().filter(|_| !is_empty));
+        let part = Part::of_report(self.chain(), self.shares(), before, report, fault, cut);
+        checkpoint::write_whole(path, part.to_json().as_bytes())
+    }
+
+    fn fault_row(&self, report: &VerifyReport, places: &PlaceLog) -> Option<FaultRow> {
+        let Verdict::Fault(fault) = &report.verdict else { return None };
+        let place = places.find(fault.height - self.args.start_height);
+        let offset = place.and_then(|place| place.byte).unwrap_or(fault.offset);
+        Some(answer::fault_row(fault, offset, place.and_then(|place| place.line)))
+    }
+
+    /// The file in which the faulty header stands, where several were given.
+    fn fault_file(&self, report: &VerifyReport, places: &PlaceLog) -> Option<String> {
+        let Verdict::Fault(fault) = &report.verdict else { return None };
+        let place = places.find(fault.height - self.args.start_height)?;
+        (self.args.files.len() > 1).then(|| self.args.files[place.file].display().to_string())
+    }
+}
+
+impl BlockSink for Counted {
+    fn take(&mut self, batch: BlockBatch, _file: usize, _places: &[Place]) -> ControlFlow<()> {
+        self.0 += batch.len() as u64;
+        ControlFlow::Continue(())
+    }
+}
+
+fn request(args: &VerifyArgs, parameters: &Parameters) -> Result<VerifyRequest, CommandError> {
+    let trusted = args.context.as_deref().map_or(Ok(Vec::new()), context_headers)?;
+    Ok(VerifyRequest::new(parameters.clone())
+        .start_height(args.start_height)
+        .context(trusted)
+        .start_work(args.start_work.unwrap_or_default())
+        .now(now(args))
+        .commits(args.receipt.is_some() || args.out.is_some() || args.checkpoint.is_some()))
+}
+
+/// The time for R10: the one given, the one that a checkpoint was begun with, or the clock's.
+fn now(args: &VerifyArgs) -> u64 {
+    args.now.or_else(|| checkpoint::now_of(args.checkpoint.as_deref()?)).unwrap_or_else(unix_now)
+}
+
+const fn items_of(format: Format) -> ItemKind {
+    if format.has_bodies() { ItemKind::Blocks } else { ItemKind::Headers }
+}
+
+/// How many items the input has.
+fn count(args: &VerifyArgs) -> Result<u64, CommandError> {
+    if args.files.iter().any(|path| path == Path::new("-")) {
+        return Err(CommandError::ShardOfStdin);
+    }
+    let mut counted = Counted(0);
+    let input = open(args)?;
+    let read = if input.format().has_bodies() { input.read_blocks(&mut counted) } else { input.read(&mut counted) };
+    // A cut or a mistake is told by the last share.
+    match read {
+        Ok(()) | Err(InputError::Decode { .. }) => Ok(counted.0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct Counted(u64);
+
+impl ChainSink for Counted {
+    fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
+        self.0 += (packed.len() / HEADER_LEN) as u64;
+        ControlFlow::Continue(())
+    }
+}
+
+/// The parameters of a known network, or of a city's TOML file.
+fn parameters(name: &str) -> Result<Parameters, CommandError> {
+    if let Some(network) = Network::ALL.into_iter().find(|network| network.name() == name) {
+        return Ok(Parameters::of(network));
+    }
+    let path = Path::new(name);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        let known = Network::ALL.map(Network::name).join(", ");
+        return Err(CommandError::UnknownNetwork { name: name.into(), known });
+    }
+    let text = crate::files::read_text(path, PARAMETERS_BYTES_MAX)
+        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
+    Parameters::from_toml(&text).map_err(|source| CommandError::Parameters { path: path.into(), source })
+}
+
+fn open(args: &VerifyArgs) -> Result<ChainInput, CommandError> {
+    Ok(ChainInput::open(args.files.clone(), |head| format_of(args, head))?)
+}
+
+/// How the input is written whose first bytes these are.
+fn format_of(args: &VerifyArgs, head: &[u8]) -> Format {
+    match args.format {
+        FormatArg::Auto => detect(head),
+        FormatArg::Headers => Format::Headers,
+        FormatArg::Hex => match detect(head) {
+            Format::HexBlocks => Format::HexBlocks,
+            Format::Headers | Format::Hex | Format::JsonBlock | Format::FramedBlocks | Format::RawBlocks => Format::Hex,
+        },
+        FormatArg::Blocks => match detect(head) {
+            blocks @ (Format::FramedBlocks | Format::HexBlocks | Format::JsonBlock) => blocks,
+            Format::Headers | Format::Hex | Format::RawBlocks => Format::RawBlocks,
+        },
+    }
+}
+
+fn context_headers(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let mut kept = Kept(Vec::new());
+    let input = ChainInput::detect(vec![path.into()]).map_err(CommandError::Context)?;
+    input.read(&mut kept).map_err(CommandError::Context)?;
+    let found = kept.0.len() / HEADER_LEN;
+    if found > CONTEXT_HEADERS_MAX {
+        return Err(CommandError::ContextTooLong { max: CONTEXT_HEADERS_MAX, found });
+    }
+    Ok(kept.0)
+}
+
+struct Kept(Vec<u8>);
+
+impl ChainSink for Kept {
+    fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
+        self.0.extend_from_slice(packed);
+        if self.0.len() > CONTEXT_HEADERS_MAX * HEADER_LEN { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_network_is_refused_with_the_names_there_are() {
+        let said = parameters("mainet").unwrap_err().to_string();
+        assert!(said.contains("`mainet`") && said.contains("mainnet, testnet3"), "{said}");
+        assert_eq!(parameters("regtest").unwrap().name(), "regtest");
+    }
+
+    #[test]
+    fn a_city_file_that_is_not_there_is_named() {
+        let error = parameters("nowhere/city.toml").unwrap_err();
+        assert!(matches!(error, CommandError::ReadFile { source, .. } if source.kind() == io::ErrorKind::NotFound));
+    }
+}

@@ -1,0 +1,317 @@
+//! `cityseal key` and `cityseal receipt` as a script sees them: exit codes, JSON, and every way in which a receipt is refused.
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
+mod common;
+
+use cityseal_chain::{BlockHash, BlockHeader, ChainWork, TreeOutline, rfc6962};
+use cityseal_hash::HashKernel;
+use cityseal_receipt::{
+    Build, DeviceRow, ItemKind, Made, OUT_OF_SCOPE, Openings, Receipt, SecretKey, Statement, StatementParts, TipRow,
+    VerdictKind,
+};
+use common::{Folder, Run, city, cityseal, cityseal_with_stdin, packed, sealed};
+use serde_json::{Value, json};
+
+/// Enough headers that subtrees have several of them, and that a file is larger than one read.
+const COUNT: usize = 14_000;
+
+/// The highest level of a tree of [`COUNT`] leaves: 14,000 / 256 is just under 2^6.
+const SUBTREE: u64 = 64;
+
+struct Case {
+    folder: Folder,
+    headers: Vec<BlockHeader>,
+    key: SecretKey,
+}
+
+impl Case {
+    fn new(count: usize) -> Self {
+        let key = SecretKey::from_seed(&[7; 32], Some("Audit office".into())).unwrap();
+        Self { folder: Folder::new(), headers: city(count).1, key }
+    }
+
+    fn parts(&self) -> StatementParts {
+        let leaves: Vec<_> = self.headers.iter().map(|header| rfc6962::leaf_hash(header.hash().as_bytes())).collect();
+        let openings = Openings::of(&TreeOutline::of_leaves(0, &leaves, HashKernel::detect())).unwrap();
+        let count = self.headers.len() as u64;
+        let chain_work = ChainWork::from_display_hex(&format!("{:064x}", 2 * count)).unwrap();
+        StatementParts {
+            verdict: VerdictKind::Valid,
+            kind: ItemKind::Headers,
+            network: "test".into(),
+            parameters: [1; 32],
+            first_height: 0,
+            count,
+            parent: BlockHash::ZERO,
+            start_work: ChainWork::ZERO,
+            tip: self.headers.last().map(|last| TipRow { height: count - 1, hash: last.hash(), chain_work }),
+            transactions: 0,
+            body_bytes: 0,
+            fault: None,
+            checked: vec!["R05".into(), "R06".into()],
+            not_checked: Vec::new(),
+            out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
+            headers_root: openings.root(),
+            contents_root: None,
+            openings,
+            build: Build { version: "0.1.0".into(), commit: "0123456789ab".into() },
+            devices: vec![DeviceRow { name: "cpu".into(), kernel: None, items: count }],
+            now: 1_800_000_000,
+            made: Made::at(1_795_618_328).unwrap(),
+            signer: self.key.signer(),
+        }
+    }
+
+    fn json(&self) -> String {
+        Receipt::sign(Statement::new(self.parts()).unwrap(), &self.key).unwrap().to_json()
+    }
+
+    /// Checks a receipt by the trusted key, with more arguments.
+    fn verify(&self, receipt: &str, arguments: &[&str]) -> Run {
+        let file = self.folder.file("receipt.json", receipt);
+        let key = self.key.public_key().to_string();
+        cityseal(&[&["receipt", "verify", &file, "--json", "--key", &key], arguments].concat())
+    }
+
+    fn spot_check(&self, items: &str, source: &[&str]) -> Run {
+        self.verify(&self.json(), &[&["--spot-check", items, "--source"], source].concat())
+    }
+}
+
+fn expect_good(run: &Run) -> Value {
+    assert_eq!(run.code, 0, "{run:?}");
+    let answer = run.json();
+    assert_eq!((&answer["receipt"], &answer["key"]), (&json!("good"), &json!("trusted")), "{answer}");
+    answer
+}
+
+fn expect_no(run: &Run, reason: &str) {
+    assert_eq!(run.code, 1, "{run:?}");
+    let answer = run.json();
+    assert_eq!(answer["receipt"], "refused");
+    assert!(answer["reason"].as_str().unwrap().contains(reason), "`{reason}` is not in {answer}");
+}
+
+#[test]
+fn a_new_key_is_its_owners_alone_is_never_overwritten_and_shows_its_public_half() {
+    let folder = Folder::new();
+    let path = folder.path().join("auditor.key");
+    let file = path.to_str().unwrap();
+    let run = cityseal(&["key", "new", "--out", file, "--label", "Audit office", "--json"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let made = run.json();
+    assert_eq!(made["label"], "Audit office");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let key = SecretKey::from_file_text(&text).unwrap();
+    assert_eq!(made["public_key"], key.public_key().to_string());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let seed = text.lines().nth(1).unwrap();
+    assert!(!run.stdout.contains(seed) && !run.stderr.contains(seed));
+
+    let shown = cityseal(&["key", "show", file]);
+    assert_eq!((shown.code, shown.stdout), (0, format!("{}\n", key.public_key())));
+
+    cityseal(&["key", "new", "--out", file]).refused(&["auditor.key", "never overwritten"]);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn two_new_keys_are_different_and_a_bad_label_or_folder_leaves_no_file() {
+    let folder = Folder::new();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let new = |name: &str| cityseal(&["key", "new", "--out", &path(name)]).stdout;
+    assert_ne!(new("a.key"), new("b.key"));
+    cityseal(&["key", "new", "--out", &path("c.key"), "--label", "a\nb"]).refused(&["c.key", "label"]);
+    assert!(!folder.path().join("c.key").exists());
+    cityseal(&["key", "new", "--out", &path("nowhere/d.key")]).refused(&["d.key", "cannot be written"]);
+    cityseal(&["key", "show", &folder.file("e.key", "no key")]).refused(&["e.key", "not a secret key"]);
+}
+
+#[test]
+fn a_receipt_by_a_trusted_key_is_good_and_its_statement_is_told() {
+    let case = Case::new(3);
+    let answer = expect_good(&case.verify(&case.json(), &[]));
+    assert_eq!(answer["public_key"], case.key.public_key().to_string());
+    assert_eq!((&answer["label"], &answer["statement"]["count"]), (&json!("Audit office"), &json!(3)));
+    assert_eq!(answer["statement"]["tip"]["hash"], case.headers[2].hash().to_display_hex());
+    assert!(answer.get("spot_check").is_none());
+}
+
+#[test]
+fn a_key_may_be_given_as_digits_or_as_a_file_and_one_of_several_suffices() {
+    let case = Case::new(3);
+    let receipt = case.folder.file("r.json", case.json());
+    let public = case.folder.file("k.pub", format!("{}\n", case.key.public_key()));
+    let stranger = SecretKey::from_seed(&[8; 32], None).unwrap();
+    let other = stranger.public_key().to_string();
+    let verify = |keys: &[&str]| cityseal(&[&["receipt", "verify", &receipt, "--json"], keys].concat());
+    expect_good(&verify(&["--key", &public]));
+    expect_good(&verify(&["--key", &other, "--key", &public]));
+    expect_no(&verify(&["--key", &other]), "none of the trusted keys");
+
+    let secret = case.folder.file("k.key", case.key.to_file_text().as_bytes());
+    verify(&["--key", &secret]).refused(&["k.key", "secret key"]);
+    verify(&["--key", &"0".repeat(64)]).refused(&["--key", "not a public key"]);
+    verify(&["--key", "nowhere.pub"]).refused(&["nowhere.pub"]);
+}
+
+#[test]
+fn without_a_key_it_is_said_whose_key_it_is_and_that_nobody_vouched_for_it() {
+    let case = Case::new(3);
+    let receipt = case.folder.file("r.json", case.json());
+    let run = cityseal(&["receipt", "verify", &receipt]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.starts_with("GOOD: the signature is good\n"), "{run:?}");
+    for words in [&*case.key.public_key().to_string(), "Audit office", "key not checked against a trusted one"] {
+        assert!(run.stdout.contains(words), "`{words}` is not in {run:?}");
+    }
+    let run = cityseal(&["receipt", "verify", &receipt, "--json"]);
+    assert_eq!((run.code, &run.json()["key"]), (0, &json!("unchecked")));
+}
+
+#[test]
+fn what_was_changed_or_signed_by_a_stranger_is_a_clear_no() {
+    let case = Case::new(3);
+    let json = case.json();
+    expect_no(&case.verify(&json.replacen("\"count\":3", "\"count\":4", 1), &[]), "signed text");
+    expect_no(&case.verify(&json.replace("Audit", "Other"), &[]), "the signature is not of");
+
+    let stranger = Case { key: SecretKey::from_seed(&[8; 32], None).unwrap(), ..Case::new(3) };
+    let run = case.verify(&stranger.json(), &["--spot-check", "1", "--source", "nowhere.bin"]);
+    expect_no(&run, "none of the trusted keys");
+    assert_eq!(run.json()["key"], "foreign");
+}
+
+#[test]
+fn what_is_no_receipt_is_bad_input() {
+    let case = Case::new(3);
+    let json = case.json();
+    for (text, reason) in [
+        (&json[..json.len() / 2], "cut off"),
+        ("", "cut off"),
+        ("no receipt", "not JSON"),
+        (&json.replace("receipt-1", "receipt-9"), "the format is"),
+        (&json.replace("\"count\":3", "\"count\": 3"), "one form"),
+        (&json.replace("\"count\":3", "\"count\":3,\"x\":1"), "unknown field"),
+    ] {
+        case.verify(text, &[]).refused(&["receipt.json", "not a receipt", reason]);
+    }
+    cityseal(&["receipt", "verify", "nowhere.json"]).refused(&["nowhere.json"]);
+}
+
+#[test]
+fn the_signed_text_is_shown_to_the_byte_and_no_other() {
+    let case = Case::new(3);
+    let text = Statement::new(case.parts()).unwrap().text();
+    let receipt = case.folder.file("r.json", case.json());
+    let run = cityseal(&["receipt", "show", &receipt]);
+    assert_eq!((run.code, &run.stdout), (0, &text), "{run:?}");
+    assert!(run.stderr.contains("not checked against a trusted one"), "{run:?}");
+    assert_eq!(cityseal(&["receipt", "show", &receipt, "--json"]).json()["text"], text);
+
+    let forged = case.folder.file("f.json", case.json().replace("Audit", "Other"));
+    let run = cityseal(&["receipt", "show", &forged]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(!run.stdout.contains("Other office"), "{run:?}");
+}
+
+#[test]
+fn a_spot_check_opens_the_chain_in_every_format_and_reads_no_more_than_it_needs() {
+    let case = Case::new(COUNT);
+    let bytes = packed(&case.headers);
+    let hex: String = case.headers.iter().map(|header| header.to_hex() + "\n").collect();
+    let framed: Vec<u8> = case
+        .headers
+        .iter()
+        .flat_map(|header| [&[0xfa, 0xbf, 0xb5, 0xda, 90, 0, 0, 0][..], &header.to_wire(), &[7; 10]].concat())
+        .collect();
+    let packed_file = case.folder.file("a.bin", &bytes);
+    let hex = case.folder.file("a.hex", hex);
+    let framed = case.folder.file("blk0.dat", framed);
+    let (first, second) = bytes.split_at(80 * 5000);
+    let (first, second) = (case.folder.file("a1.bin", first), case.folder.file("a2.bin", second));
+    for source in [&[&*packed_file][..], &[&hex], &[&framed], &[&first, &second]] {
+        let check = expect_good(&case.spot_check("3", source))["spot_check"].clone();
+        let items: Vec<u64> = check["items"].as_array().unwrap().iter().map(|item| item.as_u64().unwrap()).collect();
+        assert!(items.len() == 3 && items.iter().all(|item| *item < COUNT as u64), "{check}");
+        let mut subtrees: Vec<u64> = items.iter().map(|item| item / SUBTREE).collect();
+        subtrees.dedup();
+        assert_eq!((&check["result"], &check["subtrees"]), (&json!("right"), &json!(subtrees.len())));
+        let sizes = subtrees.iter().map(|subtree| SUBTREE.min(COUNT as u64 - SUBTREE * subtree));
+        assert_eq!(check["headers"], sizes.sum::<u64>());
+
+        let all = expect_good(&case.spot_check("65536", source))["spot_check"].clone();
+        assert_eq!(all["items"].as_array().unwrap().len(), COUNT);
+        assert_eq!((&all["subtrees"], &all["headers"]), (&json!(COUNT as u64 / SUBTREE + 1), &json!(COUNT)));
+    }
+}
+
+#[test]
+fn a_spot_check_reads_from_a_pipe_too() {
+    let case = Case::new(600);
+    let receipt = case.folder.file("r.json", case.json());
+    let arguments = ["receipt", "verify", &receipt, "--json", "--spot-check", "600", "--source", "-"];
+    let run = cityseal_with_stdin(&arguments, &packed(&case.headers));
+    assert_eq!((run.code, &run.json()["spot_check"]["headers"]), (0, &json!(600)), "{run:?}");
+}
+
+#[test]
+fn a_spot_check_against_another_chain_is_a_clear_no() {
+    let case = Case::new(600);
+    let mut other = case.headers.clone();
+    // From here on another chain, as good as the one that was signed.
+    for at in 300..600 {
+        let prev_block_hash = other[at - 1].hash();
+        other[at] = sealed(BlockHeader { version: 7, prev_block_hash, ..other[at] });
+    }
+    let source = case.folder.file("other.bin", packed(&other));
+    let run = case.spot_check("600", &[&source]);
+    expect_no(&run, "subtree 75 is not what was signed");
+    let check = &run.json()["spot_check"];
+    assert_eq!((&check["result"], &check["subtrees"]), (&json!("wrong"), &json!(75)));
+}
+
+#[test]
+fn a_source_with_too_few_headers_is_a_clear_no_and_one_that_goes_on_is_none() {
+    let case = Case::new(600);
+    let bytes = packed(&case.headers);
+    let short = case.folder.file("short.bin", &bytes[..80 * 599]);
+    expect_no(&case.spot_check("600", &[&short]), "the source ends after 599 headers, the receipt is about 600");
+    let long = case.folder.file("long.bin", [&bytes[..], &[1; 800]].concat());
+    expect_good(&case.spot_check("600", &[&long]));
+}
+
+#[test]
+fn a_source_that_can_not_be_read_is_bad_input() {
+    let case = Case::new(COUNT);
+    let bytes = packed(&case.headers);
+    let cut = case.folder.file("cut.bin", &bytes[..bytes.len() - 1]);
+    let place = format!("offset {}", bytes.len() - 80);
+    case.spot_check("65536", &[&cut]).refused(&["cut.bin", "mid-header: 79 of 80 bytes", &place]);
+    let digit = case.folder.file("bad.hex", case.headers[0].to_hex() + "\nx\n");
+    case.spot_check("65536", &[&digit]).refused(&["bad.hex", "line 2"]);
+    case.spot_check("1", &["nowhere.bin"]).refused(&["nowhere.bin"]);
+}
+
+#[test]
+fn a_receipt_about_a_faulty_first_header_has_nothing_to_open() {
+    let case = Case { headers: Vec::new(), ..Case::new(1) };
+    let fault = cityseal_receipt::FaultRow {
+        height: 0,
+        rule: "R06".into(),
+        name: "link".into(),
+        expected: "a".into(),
+        found: "b".into(),
+        offset: 0,
+        transaction: None,
+    };
+    let parts = StatementParts { verdict: VerdictKind::Fault, fault: Some(fault), ..case.parts() };
+    let receipt = Receipt::sign(Statement::new(parts).unwrap(), &case.key).unwrap().to_json();
+    let source = case.folder.file("any.bin", [1; 80]);
+    let answer = expect_good(&case.verify(&receipt, &["--spot-check", "5", "--source", &source]));
+    assert_eq!((&answer["spot_check"]["items"], &answer["spot_check"]["headers"]), (&json!([]), &json!(0)));
+}
