@@ -76,7 +76,7 @@ A spot check chooses items with the system's random numbers and reads those part
 headers that were signed, that each meets its target and that they follow each other.
 
 Exit codes: 0 signed well (by a trusted key, where keys are given), and the spot check is right
-            1 a clear no: changed, forged, signed by a stranger, another chain
+            1 a clear no: changed, forged, signed by a stranger, other rules, another chain
             2 anything else: no receipt, no key, a source that cannot be read.";
 
 /// Most items of one spot check: far more than tell anything new, few enough to list.
