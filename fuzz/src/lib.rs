@@ -4,6 +4,7 @@
 //! A file under `fuzz_targets/` hands libFuzzer's bytes to one body. `tests/bodies.rs` runs every body on its seeds and
 //! on mutations of them, without libFuzzer.
 
+mod block;
 mod chunks;
 mod compact_target;
 mod cursor;
@@ -31,6 +32,7 @@ pub struct Target {
 
 /// Every fuzz target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "block", body: block::body, seeds: block::seeds },
     Target { name: "chunks", body: chunks::body, seeds: chunks::seeds },
     Target { name: "compact_target", body: compact_target::body, seeds: compact_target::seeds },
     Target { name: "decoders", body: decoders::body, seeds: decoders::seeds },
