@@ -13,6 +13,7 @@ mod easy;
 mod header_hex;
 mod nonce_range;
 mod parameters;
+mod part;
 mod ranges;
 mod receipt;
 mod segments;
@@ -39,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "header_hex", body: header_hex::body, seeds: header_hex::seeds },
     Target { name: "nonce_range", body: nonce_range::body, seeds: nonce_range::seeds },
     Target { name: "parameters", body: parameters::body, seeds: parameters::seeds },
+    Target { name: "part", body: part::body, seeds: part::seeds },
     Target { name: "ranges", body: ranges::body, seeds: ranges::seeds },
     Target { name: "receipt", body: receipt::body, seeds: receipt::seeds },
     Target { name: "segments", body: segments::body, seeds: segments::seeds },
