@@ -158,7 +158,11 @@ impl Shape {
             return Err(wrong("bodies", "as many blocks as items, and what those can hold"));
         }
         let heights = self.first_height..=end.unwrap_or(0);
-        if !self.not_checked.iter().all(|row| row.from <= row.to && heights.contains(&row.from) && heights.contains(&row.to)) {
+        if !self
+            .not_checked
+            .iter()
+            .all(|row| row.from <= row.to && heights.contains(&row.from) && heights.contains(&row.to))
+        {
             return Err(wrong("not_checked", "heights that the part speaks of"));
         }
         let commitments = commitments(self.headers_outline.as_deref(), self.contents_outline.as_deref())?;
