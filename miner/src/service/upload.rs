@@ -210,6 +210,7 @@ fn finish_of(finish: &v1::VerifyFinish) -> Result<Finish, FieldError> {
 fn request_refused(error: &VerifyRequestError) -> Refusal {
     let path = match error {
         VerifyRequestError::Context(_) => "begin.context_headers",
+        VerifyRequestError::Resumed { .. } => "begin.resume_token",
         _ => "begin",
     };
     FieldError::refused(path, error).into()

@@ -1,4 +1,0 @@
-//! Hands libFuzzer's bytes to the body of the same name.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| cityseal_fuzz::run("block_bodies", data));
