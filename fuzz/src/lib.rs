@@ -10,6 +10,7 @@ mod compact_target;
 mod cursor;
 mod decoders;
 mod easy;
+mod hash_each;
 mod header_hex;
 mod nonce_range;
 mod parameters;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "chunks", body: chunks::body, seeds: chunks::seeds },
     Target { name: "compact_target", body: compact_target::body, seeds: compact_target::seeds },
     Target { name: "decoders", body: decoders::body, seeds: decoders::seeds },
+    Target { name: "hash_each", body: hash_each::body, seeds: hash_each::seeds },
     Target { name: "header_hex", body: header_hex::body, seeds: header_hex::seeds },
     Target { name: "nonce_range", body: nonce_range::body, seeds: nonce_range::seeds },
     Target { name: "parameters", body: parameters::body, seeds: parameters::seeds },
