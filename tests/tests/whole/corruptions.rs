@@ -110,7 +110,7 @@ fn names_the_twin_s_fault_for_a_thousand_changed_bytes(worker: Worker, test: &st
     let Some(engine) = worker.engine(test) else { return };
     let mut rules = BTreeSet::new();
     for corruption in CORRUPTED.iter() {
-        assert_said(&engine, corruption);
+        assert_said(worker, &engine, corruption);
         rules.extend(corruption.said.fault.map(|fault| fault.rule));
     }
     for rule in [Rule::ProofOfWork, Rule::BlockEncoding, Rule::MerkleRoot, Rule::WitnessCommitment] {
@@ -119,7 +119,7 @@ fn names_the_twin_s_fault_for_a_thousand_changed_bytes(worker: Worker, test: &st
 }
 on_every_worker!(names_the_twin_s_fault_for_a_thousand_changed_bytes);
 
-fn assert_said(engine: &Engine, corruption: &Corruption) {
+fn assert_said(worker: Worker, engine: &Engine, corruption: &Corruption) {
     let Corruption { at, mask, block, said } = corruption;
     let base = SOUND.starts[*block] as u64;
     let mut gathered = Gathered { batch: BlockBatch::default(), base };
@@ -140,4 +140,5 @@ fn assert_said(engine: &Engine, corruption: &Corruption) {
     let what = format!("byte {at} of block {block} changed by {mask:02x}, CITYSEAL_SEED={}", *SEED);
     assert_eq!((found, report.count), (said.fault, said.count), "{what}");
     assert_eq!(report.verdict.name(), said.verdict(), "{what}");
+    worker.demand_share(&report.devices, report.count);
 }
