@@ -8,13 +8,15 @@ use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cityseal::input::{BlockCutter, Cut, Format, TakeBlock};
-use cityseal_engine::chain::{BlockHeader, Fault, Rule, Verdict};
+use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, Rule, Verdict};
 use cityseal_engine::{BlockBatch, Engine, VerifyRequest};
 use cityseal_tests::block_twin::{BlockTwin, Framing, Said};
+use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::synthetic::block::{HEADER_BYTES, header_of};
 use cityseal_tests::synthetic::{FRAME_BYTES, Home, Random, chain};
 use cityseal_tests::worker::Worker;
+use serde_json::Value;
 
 const CORRUPTIONS: usize = 1_000;
 const BLOCKS: u64 = 64;
@@ -141,4 +143,59 @@ fn assert_said(worker: Worker, engine: &Engine, corruption: &Corruption) {
     assert_eq!((found, report.count), (said.fault, said.count), "{what}");
     assert_eq!(report.verdict.name(), said.verdict(), "{what}");
     worker.demand_share(&report.devices, report.count);
+}
+
+/// Changes of the whole chain that the binary is given, in each framing.
+const RUNS: usize = 25;
+
+#[test]
+fn the_binary_prints_what_the_slow_walk_says_of_a_chain_framed_or_not() {
+    let folder = Folder::new();
+    let raw = chain(*SEED, BLOCKS, BLOCK_BYTES).concat();
+    let mut random = Random::of_stream(*SEED, 1);
+    for (framing, sound) in [(Framing::Framed, &SOUND.bytes), (Framing::Raw, &raw)] {
+        for _ in 0..RUNS {
+            let (at, mask) = (random.below(sound.len() as u64) as usize, random.between(1, 255) as u8);
+            let mut bytes = sound.clone();
+            bytes[at] ^= mask;
+            let said = BlockTwin::new(SOUND.home.parameters(), framing, NOW).walk(&bytes);
+            let file = folder.write("chain", &bytes);
+            let (network, now) = (["--network", "regtest"], NOW.to_string());
+            let ended = crate::cityseal()
+                .args(["verify", &file, "--json", "--format", "blocks", "--device", "cpu", "--now", &now])
+                .args(network)
+                .run();
+            let what = format!("{framing:?}, byte {at} changed by {mask:02x}, CITYSEAL_SEED={}: {ended:?}", *SEED);
+            let answer = ended.json();
+            assert_eq!((&answer["verdict"], &answer["count"]), (&said.verdict().into(), &said.count.into()), "{what}");
+            let printed = said.fault.map_or(Value::Null, |fault| fault_json(&fault));
+            assert_eq!(printed_of(&answer["fault"], &printed), printed, "{what}");
+        }
+    }
+}
+
+/// A fault as the contract prints it.
+fn fault_json(fault: &Fault) -> Value {
+    let value = |value: &FaultValue| value.as_integer().map_or_else(|| value.to_string().into(), Value::from);
+    let mut json = serde_json::json!({
+        "height": fault.height,
+        "rule": fault.rule.code(),
+        "name": fault.rule.name(),
+        "expected": value(&fault.expected),
+        "found": value(&fault.found),
+        "offset": fault.offset,
+    });
+    if let Some(transaction) = fault.transaction {
+        json["transaction"] = transaction.into();
+    }
+    json
+}
+
+/// What is printed, with no field left out but those that are empty.
+fn printed_of(answer: &Value, expected: &Value) -> Value {
+    let mut printed = answer.clone();
+    if let (Some(fields), Some(_)) = (printed.as_object_mut(), expected.as_object()) {
+        fields.retain(|_, value| !value.is_null());
+    }
+    printed
 }
