@@ -30,7 +30,8 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 64;
 /// The size of all headers of one call, in bytes: metadata of ours is below 1 KiB.
 pub const HEADER_LIST_BYTES_MAX: u32 = 16 * KIB as u32;
 
-/// The largest message of an upload, in bytes: the buffer for an announced length is reserved before its data arrives.
+/// The largest message of an upload, in bytes: the buffer for an announced length is reserved before its data arrives. The
+/// largest block has 4,000,000 bytes, and fits.
 pub const UPLOAD_MESSAGE_BYTES_MAX: usize = 4 * MIB;
 
 /// The largest message of every other call, in bytes. A result at its limits is 860 KB (see [`COVERAGE_SPANS_MAX`]).
@@ -63,6 +64,9 @@ pub const STREAM_DEADLINE_MAX: Duration = Duration::from_hours(24);
 
 /// Time between two progress messages of a job or an upload.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Time between two resume tokens of an upload: 70 KB each at most, as a rule, and a second's worth of a chain is soon sent again.
+pub const RESUME_TOKEN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a drain waits for open calls before it cuts them.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);
