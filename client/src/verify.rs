@@ -62,11 +62,11 @@ pub struct VerifyAnswer {
 
 impl VerifyAnswer {
     /// The answer to what was sent.
-    pub(crate) fn checked(request: &VerifyRequest, sent: &Ledger, verdict: v1::Verdict) -> Result<Self, ClientError> {
+    pub(crate) fn checked(request: &VerifyRequest, sent: &Ledger, verdict: &v1::Verdict) -> Result<Self, ClientError> {
         let tip = verdict.tip.as_ref().map(tip_from_wire).transpose().map_err(|error| error.under("verdict.tip"))?;
-        let bodies = (request.items == Items::Blocks).then(|| bodies_of(&verdict));
+        let bodies = (request.items == Items::Blocks).then(|| bodies_of(verdict));
         let mut answer = Self {
-            verdict: checked_kind(request, &verdict, tip.as_ref(), sent)?,
+            verdict: checked_kind(request, verdict, tip.as_ref(), sent)?,
             count: verdict.count,
             tip,
             bodies,
@@ -78,7 +78,7 @@ impl VerifyAnswer {
             seconds: verdict.seconds,
             receipt: None,
         };
-        answer.receipt = receipt::checked(request, sent, &verdict, &answer)?;
+        answer.receipt = receipt::checked(request, sent, verdict, &answer)?;
         Ok(answer)
     }
 }

@@ -79,7 +79,7 @@ impl Client {
         let begin = request.to_wire(false, Bytes::new());
         let on_progress = |progress: &v1::VerifyProgress| on_progress(told(progress));
         let (sent, verdict) = self.call(request, begin, ledger, source, on_progress).await?;
-        VerifyAnswer::checked(request, &sent, verdict?)
+        VerifyAnswer::checked(request, &sent, &verdict?)
     }
 
     /// Sends a chain from a source that can be opened at any place, and waits for the verdict. Where the connection breaks it goes
@@ -114,7 +114,7 @@ impl Client {
                 .await?;
             ledger = sent;
             match verdict {
-                Ok(verdict) => return VerifyAnswer::checked(request, &ledger, verdict),
+                Ok(verdict) => return VerifyAnswer::checked(request, &ledger, &verdict),
                 Err(broken) => resume = resume.after(broken, news, &ledger, &mut attempts).await?,
             }
         }

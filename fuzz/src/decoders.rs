@@ -1,10 +1,14 @@
-//! The readers of headers, hex and blocks: any split of the bytes gives the same headers, places and error.
+//! The readers of headers, hex and blocks: any split of the bytes gives the same headers, places and error, and the same whole
+//! blocks.
 
-use cityseal::input::{DecodeError, Decoder, Format, HeaderSink, Place};
+use std::ops::ControlFlow;
+
+use cityseal::input::{BlockCutter, Cut, DecodeError, Decoder, Format, HeaderSink, Place, TakeBlock};
 
 use crate::cursor::Cursor;
 
-const FORMATS: [Format; 4] = [Format::Headers, Format::Hex, Format::FramedBlocks, Format::RawBlocks];
+const FORMATS: [Format; 6] =
+    [Format::Headers, Format::Hex, Format::FramedBlocks, Format::RawBlocks, Format::HexBlocks, Format::JsonBlock];
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let header = [7; 80];
@@ -21,7 +25,43 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         with(1, format!("{line}\n{}x", &line[..80]).as_bytes()),
         with(2, &framed.repeat(2)),
         with(3, &block.repeat(2)),
+        with(3, &[&block[..], &header, &[1, 1, 0, 0, 0, 0, 7], &[0; 20]].concat()),
+        with(4, format!("{0}\r\n\n{0}\n{1}", hex(&block), &hex(&block)[..200]).as_bytes()),
+        with(5, format!("{{\n\"hash\": \"\", \"block\": \"{}\"}}\n", hex(&block)).as_bytes()),
     ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a cutter said: each block with its place, and how it ended.
+#[derive(Debug, Default, PartialEq)]
+struct Blocks {
+    blocks: Vec<(Vec<u8>, u64, Option<u64>)>,
+    end: Option<Result<ControlFlow<()>, DecodeError>>,
+}
+
+impl TakeBlock for Blocks {
+    fn take(&mut self, cut: Cut<'_>) -> ControlFlow<()> {
+        assert!((80..=4_000_001).contains(&cut.block.len()), "a block of {} bytes", cut.block.len());
+        self.blocks.push((cut.block.to_vec(), cut.at, cut.line));
+        ControlFlow::Continue(())
+    }
+}
+
+fn cut(format: Format, pieces: &[&[u8]]) -> Option<Blocks> {
+    let mut cutter = BlockCutter::of(format)?;
+    let mut blocks = Blocks::default();
+    for piece in pieces {
+        let ended = cutter.push(piece, &mut blocks);
+        if ended != Ok(ControlFlow::Continue(())) {
+            blocks.end = Some(ended);
+            return Some(blocks);
+        }
+    }
+    blocks.end = Some(cutter.end(&mut blocks));
+    Some(blocks)
 }
 
 /// What a decoder said: each header with its place, and how it ended.
@@ -53,6 +93,9 @@ pub(crate) fn body(data: &[u8]) {
     assert_eq!(decode(format, &pieces(bytes, cuts)), whole);
     let single: Vec<&[u8]> = bytes.chunks(1).collect();
     assert_eq!(decode(format, &single), whole);
+    let blocks = cut(format, &[bytes]);
+    assert_eq!(cut(format, &pieces(bytes, cuts)), blocks);
+    assert_eq!(cut(format, &single), blocks);
     if format == Format::Headers {
         let plain: Vec<&[u8]> = bytes.chunks_exact(80).collect();
         let heard: Vec<&[u8]> = whole.headers.iter().map(|(header, _)| header.as_slice()).collect();
@@ -82,5 +125,9 @@ fn the_seeds_hold_headers_of_every_format_and_mistakes() {
         .map(|seed| decode(FORMATS[usize::from(seed[0])], &[&seed[3..]]))
         .map(|heard| (heard.headers.len(), heard.error.is_some()))
         .collect();
-    assert_eq!(heard, [(3, false), (2, true), (2, false), (1, true), (2, false), (2, false)]);
+    assert_eq!(heard[..6], [(3, false), (2, true), (2, false), (1, true), (2, false), (2, false)]);
+    let seeds = seeds();
+    let blocks = seeds[4..].iter().map(|seed| cut(FORMATS[usize::from(seed[0])], &[&seed[3..]]).unwrap());
+    let cut: Vec<(usize, bool)> = blocks.map(|blocks| (blocks.blocks.len(), blocks.end.unwrap().is_err())).collect();
+    assert_eq!(cut, [(2, false), (2, false), (2, false), (2, true), (1, false)]);
 }

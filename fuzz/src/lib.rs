@@ -4,6 +4,7 @@
 //! A file under `fuzz_targets/` hands libFuzzer's bytes to one body. `tests/bodies.rs` runs every body on its seeds and
 //! on mutations of them, without libFuzzer.
 
+mod block;
 mod chunks;
 mod compact_target;
 mod cursor;
@@ -12,6 +13,8 @@ mod easy;
 mod header_hex;
 mod nonce_range;
 mod parameters;
+mod ranges;
+mod receipt;
 mod segments;
 mod template;
 mod twin;
@@ -29,12 +32,15 @@ pub struct Target {
 
 /// Every fuzz target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "block", body: block::body, seeds: block::seeds },
     Target { name: "chunks", body: chunks::body, seeds: chunks::seeds },
     Target { name: "compact_target", body: compact_target::body, seeds: compact_target::seeds },
     Target { name: "decoders", body: decoders::body, seeds: decoders::seeds },
     Target { name: "header_hex", body: header_hex::body, seeds: header_hex::seeds },
     Target { name: "nonce_range", body: nonce_range::body, seeds: nonce_range::seeds },
     Target { name: "parameters", body: parameters::body, seeds: parameters::seeds },
+    Target { name: "ranges", body: ranges::body, seeds: ranges::seeds },
+    Target { name: "receipt", body: receipt::body, seeds: receipt::seeds },
     Target { name: "segments", body: segments::body, seeds: segments::seeds },
     Target { name: "template", body: template::body, seeds: template::seeds },
 ];

@@ -121,6 +121,12 @@ pub(crate) enum CommandError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder, and nothing that tells which of its chains is the best.
+    #[error("{}: to find the best chain of a folder the city's parameters are needed: --network FILE.toml", path.display())]
+    FolderWithoutNetwork {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A receipt was asked for, and there is none.
     #[error(transparent)]
     NoReceipt(#[from] NoReceipt),
@@ -278,6 +284,7 @@ impl CommandError {
             | Self::JoinNetwork { .. }
             | Self::ShardOfStdin
             | Self::FolderAmongFiles { .. }
+            | Self::FolderWithoutNetwork { .. }
             | Self::NoReceipt(_)
             | Self::Parameters { .. }
             | Self::TemplateFile { .. }

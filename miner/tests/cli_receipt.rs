@@ -3,7 +3,7 @@
 
 mod common;
 
-use cityseal_chain::{BlockHash, BlockHeader, ChainWork, TreeOutline, rfc6962};
+use cityseal_chain::{BlockHash, BlockHeader, ChainWork, Parameters, TreeOutline, hex, rfc6962};
 use cityseal_hash::HashKernel;
 use cityseal_receipt::{
     Build, DeviceRow, ItemKind, Made, OUT_OF_SCOPE, Openings, Receipt, SecretKey, Statement, StatementParts, TipRow,
@@ -20,6 +20,9 @@ const SUBTREE: u64 = 64;
 
 struct Case {
     folder: Folder,
+    /// The file of the city's parameters.
+    toml: String,
+    parameters: [u8; 32],
     headers: Vec<BlockHeader>,
     key: SecretKey,
 }
@@ -27,7 +30,9 @@ struct Case {
 impl Case {
     fn new(count: usize) -> Self {
         let key = SecretKey::from_seed(&[7; 32], Some("Audit office".into())).unwrap();
-        Self { folder: Folder::new(), headers: city(count).1, key }
+        let (folder, (toml, headers)) = (Folder::new(), city(count));
+        let parameters = Parameters::from_toml(&toml).unwrap().digest_bytes();
+        Self { toml: folder.file("city.toml", toml), parameters, folder, headers, key }
     }
 
     fn parts(&self) -> StatementParts {
@@ -39,7 +44,7 @@ impl Case {
             verdict: VerdictKind::Valid,
             kind: ItemKind::Headers,
             network: "test".into(),
-            parameters: [1; 32],
+            parameters: self.parameters,
             first_height: 0,
             count,
             parent: BlockHash::ZERO,
@@ -314,4 +319,54 @@ fn a_receipt_about_a_faulty_first_header_has_nothing_to_open() {
     let source = case.folder.file("any.bin", [1; 80]);
     let answer = expect_good(&case.verify(&receipt, &["--spot-check", "5", "--source", &source]));
     assert_eq!((&answer["spot_check"]["items"], &answer["spot_check"]["headers"]), (&json!([]), &json!(0)));
+}
+
+#[test]
+fn a_receipt_by_other_rules_than_those_wanted_is_a_clear_no() {
+    let case = Case::new(3);
+    expect_good(&case.verify(&case.json(), &["--network", &case.toml]));
+    let run = case.verify(&case.json(), &["--network", "mainnet"]);
+    expect_no(&run, "the receipt is by the rules of test");
+    assert_eq!(run.json()["key"], "trusted");
+    case.verify(&case.json(), &["--network", "mainet"]).refused(&["mainet"]);
+}
+
+/// A block of a header and a coinbase.
+fn block(header: &BlockHeader) -> Vec<u8> {
+    let coinbase =
+        [&[1, 0, 0, 0, 1][..], &[0; 32], &[0xff; 4], &[1, 0x51], &[0xff; 4], &[1], &[0; 8], &[0], &[0; 4]].concat();
+    [&header.to_wire()[..], &[1], &coinbase].concat()
+}
+
+#[test]
+fn a_spot_check_reads_lines_of_whole_blocks() {
+    let case = Case::new(600);
+    let lines: String = case.headers.iter().map(|header| hex::encode(&block(header)) + "\n").collect();
+    let source = case.folder.file("blocks.hex", lines);
+    let check = expect_good(&case.spot_check("600", &[&source]))["spot_check"].clone();
+    assert_eq!((&check["result"], &check["headers"]), (&json!("right"), &json!(600)));
+}
+
+#[test]
+fn a_spot_check_follows_the_best_chain_of_a_nodes_folder() {
+    let case = Case::new(600);
+    let framed = |header: &BlockHeader| {
+        let block = block(header);
+        [&[0xfa, 0xbf, 0xb5, 0xda][..], &(block.len() as u32).to_le_bytes(), &block].concat()
+    };
+    // A block beside the chain, and the others from the last to the first, in two files.
+    let stale = sealed(BlockHeader { version: 7, ..case.headers[400] });
+    let blocks: Vec<Vec<u8>> = [stale].iter().chain(case.headers.iter().rev()).map(framed).collect();
+    let node = Folder::new();
+    node.file("blk00000.dat", blocks[..250].concat());
+    node.file("blk00001.dat", blocks[250..].concat());
+    let source = node.path().to_str().unwrap();
+
+    let arguments = ["--spot-check", "600", "--network", &case.toml, "--source", source];
+    let check = expect_good(&case.verify(&case.json(), &arguments))["spot_check"].clone();
+    assert_eq!((&check["result"], &check["headers"]), (&json!("right"), &json!(600)));
+    case.spot_check("600", &[source]).refused(&["--network", "best chain"]);
+
+    let shorter = Case { headers: [&case.headers[..400], &[stale]].concat(), ..Case::new(1) };
+    expect_no(&shorter.verify(&shorter.json(), &arguments), "is not what was signed");
 }

@@ -4,7 +4,10 @@
 mod common;
 
 use cityseal_chain::{BlockHeader, CompactTarget};
-use common::{Folder, GENESIS, GENESIS_HASH, Run, city, cityseal, cityseal_with_stdin, packed, sealed};
+use common::{
+    Folder, GENESIS, GENESIS_HASH, Run, block, city, city_of_blocks, cityseal, cityseal_with_stdin, framed, packed,
+    sealed,
+};
 use serde_json::{Value, json};
 
 /// A moment after every header of the test city.
@@ -18,7 +21,14 @@ struct City {
 
 impl City {
     fn new(count: usize) -> Self {
-        let (toml, headers) = city(count);
+        Self::of(city(count))
+    }
+
+    fn of_blocks(count: usize) -> Self {
+        Self::of(city_of_blocks(count))
+    }
+
+    fn of((toml, headers): (String, Vec<BlockHeader>)) -> Self {
         let folder = Folder::new();
         let toml = folder.file("city.toml", toml);
         Self { folder, toml, headers }
@@ -73,22 +83,26 @@ fn the_genesis_header_alone_is_a_valid_chain() {
 
 #[test]
 fn packed_hex_framed_and_raw_blocks_are_told_apart_and_give_the_same_verdict() {
-    let city = City::new(40);
-    let coinbase =
-        [&[1, 0, 0, 0, 1][..], &[0; 32], &[0xff; 4], &[1, 0x51], &[0xff; 4], &[1], &[0; 8], &[0], &[0; 4]].concat();
-    let block = |header: &BlockHeader| [&header.to_wire()[..], &[1], &coinbase].concat();
-    let raw: Vec<u8> = city.headers.iter().flat_map(&block).collect();
-    let frame = |header: &BlockHeader| {
-        let block = block(header);
-        [&[0xfa, 0xbf, 0xb5, 0xda][..], &(block.len() as u32).to_le_bytes(), &block].concat()
-    };
-    let framed: Vec<u8> = city.headers.iter().flat_map(frame).collect();
+    let city = City::of_blocks(40);
+    let blocks: Vec<Vec<u8>> = city.headers.iter().map(block).collect();
+    let (raw, framed) = (blocks.concat(), framed(&blocks));
+    let lines: String = blocks.iter().map(|block| cityseal_chain::hex::encode(block) + "\n").collect();
     let crlf = city.hex().replace('\n', "\r\n\r\n");
-    for bytes in [city.packed(), city.hex().into_bytes(), crlf.into_bytes(), raw.clone(), framed] {
-        city.expect_valid(&city.verify_stdin(&[], &bytes));
+    for bytes in [city.packed(), city.hex().into_bytes(), crlf.into_bytes()] {
+        let run = city.verify_stdin(&[], &bytes);
+        city.expect_valid(&run);
+        let answer = run.json();
+        assert!(answer.get("bodies").is_none() && answer["checked"].as_array().unwrap().len() == 11, "{answer}");
     }
-    let bodies = &city.verify_stdin(&["--format", "blocks"], &raw).json()["not_checked"][0];
-    assert_eq!((&bodies["rule"], &bodies["from"], &bodies["to"]), (&json!("block-body"), &json!(0), &json!(39)));
+    for bytes in [raw.clone(), framed, lines.into_bytes()] {
+        let run = city.verify_stdin(&[], &bytes);
+        city.expect_valid(&run);
+        let answer = run.json();
+        let bodies = json!({ "blocks": 40, "transactions": 40, "bytes": raw.len() });
+        assert_eq!((&answer["bodies"], &answer["not_checked"]), (&bodies, &json!([])));
+        assert!(answer["checked"].as_array().unwrap().contains(&json!("R40")));
+        assert_eq!(answer["out_of_scope"], json!(["scripts", "unspent-outputs", "amounts"]));
+    }
 }
 
 #[test]
@@ -135,14 +149,22 @@ fn a_fault_in_hex_names_its_line_with_blank_lines_counted() {
 
 #[test]
 fn a_fault_inside_blocks_stands_at_its_byte() {
-    let mut city = City::new(6);
+    let mut city = City::of_blocks(6);
+    let frame = (block(&city.headers[0]).len() + 8) as u64;
+    let verdict = |city: &City, bend: &dyn Fn(&mut Vec<u8>)| {
+        let mut framed = framed(&city.headers.iter().map(block).collect::<Vec<_>>());
+        bend(&mut framed);
+        city.verify_stdin(&[], &framed).json()["fault"].clone()
+    };
+    // A byte of the coinbase's output in block 3, counted from 0; and one more input than there is.
+    let fault = verdict(&city, &|framed| framed[3 * frame as usize + 8 + 80 + 1 + 50] ^= 1);
+    assert_eq!((&fault["rule"], &fault["height"], &fault["offset"]), (&json!("R21"), &json!(3), &json!(3 * frame + 8)));
+    let fault = verdict(&city, &|framed| framed[3 * frame as usize + 8 + 80 + 1 + 4] = 2);
+    assert_eq!((&fault["rule"], &fault["height"], &fault["offset"]), (&json!("R20"), &json!(3), &json!(3 * frame + 8)));
     city.headers[4].prev_block_hash = city.headers[2].hash();
     city.headers[4] = sealed(city.headers[4]);
-    let frame =
-        |header: &BlockHeader| [&[0xf9, 0xbe, 0xb4, 0xd9, 90, 0, 0, 0][..], &header.to_wire(), &[7; 10]].concat();
-    let framed: Vec<u8> = city.headers.iter().flat_map(frame).collect();
-    let fault = city.verify_stdin(&[], &framed).json()["fault"].clone();
-    assert_eq!((&fault["rule"], &fault["height"], &fault["offset"]), (&json!("R06"), &json!(4), &json!(4 * 98 + 8)));
+    let fault = verdict(&city, &|_| ());
+    assert_eq!((&fault["rule"], &fault["height"], &fault["offset"]), (&json!("R06"), &json!(4), &json!(4 * frame + 8)));
 }
 
 #[test]

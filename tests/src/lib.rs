@@ -10,4 +10,5 @@ pub mod folder;
 pub mod house;
 pub mod program;
 pub mod skip;
+pub mod synthetic;
 pub mod worker;

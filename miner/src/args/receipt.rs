@@ -76,7 +76,7 @@ A spot check chooses items with the system's random numbers and reads those part
 headers that were signed, that each meets its target and that they follow each other.
 
 Exit codes: 0 signed well (by a trusted key, where keys are given), and the spot check is right
-            1 a clear no: changed, forged, signed by a stranger, another chain
+            1 a clear no: changed, forged, signed by a stranger, other rules, another chain
             2 anything else: no receipt, no key, a source that cannot be read.";
 
 /// Most items of one spot check: far more than tell anything new, few enough to list.
@@ -95,9 +95,13 @@ pub struct ReceiptVerifyArgs {
     /// Hold this many random items against the source.
     #[arg(long, value_name = "N", requires = "source", value_parser = clap::value_parser!(u64).range(1..=SPOT_CHECK_MAX))]
     pub spot_check: Option<u64>,
-    /// The chain that the receipt is about, from its first item on, in any format that `verify` reads; - is stdin.
-    #[arg(long, value_name = "FILE", num_args = 1.., requires = "spot_check")]
+    /// The chain that the receipt is about, from its first item on, in any format that `verify` reads; - is stdin. Or a node's
+    /// folder of blocks, of which the best chain counts.
+    #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., requires = "spot_check")]
     pub source: Vec<PathBuf>,
+    /// Want a receipt by the rules of this network: mainnet, testnet3, testnet4, signet, regtest, or a city's TOML file.
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub network: Option<String>,
 }
 
 /// Options of `receipt show`.

@@ -7,10 +7,12 @@ mod spot_check;
 
 use std::path::Path;
 
+use cityseal_chain::{Network, Parameters};
 use cityseal_receipt::{PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement};
 
 use super::key::{KEY_BYTES_MAX, random_seed};
 use super::say_unless_json;
+use super::verify::parameters;
 use crate::Context;
 use crate::args::{ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs};
 use crate::error::CommandError;
@@ -32,8 +34,9 @@ pub(crate) fn run(context: &Context, args: &ReceiptArgs) -> Result<Ending, Comma
 
 fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, CommandError> {
     let trusted = args.key.iter().map(|key| trusted_key(key)).collect::<Result<Vec<_>, _>>()?;
+    let network = args.network.as_deref().map(parameters).transpose()?;
     let answer = match read(&args.file)? {
-        Ok(receipt) => judge(&receipt, &trusted, args)?,
+        Ok(receipt) => judge(&receipt, &trusted, network, args)?,
         Err(reason) => refused(&reason),
     };
     context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
@@ -80,8 +83,14 @@ fn trusted_key(key: &str) -> Result<PublicKey, CommandError> {
     PublicKey::from_file_text(&text).map_err(refuse)
 }
 
-/// A receipt that is signed well: is the key trusted, is the chain the one that was signed?
-fn judge(receipt: &Receipt, trusted: &[PublicKey], args: &ReceiptVerifyArgs) -> Result<ReceiptAnswer, CommandError> {
+/// A receipt that is signed well: is the key trusted, are the rules those that are wanted, is the chain the one that was
+/// signed? The chain is looked at only where the rest is so.
+fn judge(
+    receipt: &Receipt,
+    trusted: &[PublicKey],
+    network: Option<Parameters>,
+    args: &ReceiptVerifyArgs,
+) -> Result<ReceiptAnswer, CommandError> {
     let foreign = if trusted.is_empty() { None } else { receipt.check_trusted(trusted).err() };
     let key = match (&foreign, trusted.is_empty()) {
         (Some(_), _) => "foreign",
@@ -89,12 +98,14 @@ fn judge(receipt: &Receipt, trusted: &[PublicKey], args: &ReceiptVerifyArgs) -> 
         (None, false) => "trusted",
     };
     let statement = receipt.statement();
-    let spot_check = match args.spot_check.filter(|_| foreign.is_none()) {
-        Some(items) => Some(spot_check_row(SpotCheck::run(statement, &random_seed()?, items, &args.source)?)),
-        None => None,
-    };
-    let failed = spot_check.as_ref().and_then(|check| check.reason.clone());
-    let reason = foreign.map(|foreign| foreign.to_string()).or(failed);
+    let mut reason = foreign.map(|foreign| foreign.to_string()).or_else(|| other_rules(statement, network.as_ref()));
+    let mut spot_check = None;
+    if let (None, Some(items)) = (&reason, args.spot_check) {
+        let parameters = network.or_else(|| known_network(statement));
+        let check = SpotCheck::run(statement, &random_seed()?, items, &args.source, parameters.as_ref())?;
+        reason.clone_from(&check.wrong);
+        spot_check = Some(spot_check_row(check));
+    }
     Ok(ReceiptAnswer {
         receipt: if reason.is_none() { "good" } else { "refused" },
         key: Some(key),
@@ -105,6 +116,25 @@ fn judge(receipt: &Receipt, trusted: &[PublicKey], args: &ReceiptVerifyArgs) -> 
         text: statement.text(),
         spot_check,
     })
+}
+
+/// What to say of a receipt by other rules than those that are wanted.
+fn other_rules(statement: &Statement, wanted: Option<&Parameters>) -> Option<String> {
+    let (parts, wanted) = (statement.parts(), wanted?);
+    let (found, digest) = (cityseal_chain::hex::encode(&parts.parameters), wanted.digest());
+    (found != digest).then(|| {
+        format!(
+            "the receipt is by the rules of {} ({found}), wanted are those of {} ({digest})",
+            parts.network,
+            wanted.name()
+        )
+    })
+}
+
+/// The parameters of the network that the receipt is about, where they need not be told.
+fn known_network(statement: &Statement) -> Option<Parameters> {
+    let mut known = Network::ALL.into_iter().map(Parameters::of);
+    known.find(|parameters| parameters.digest_bytes() == statement.parts().parameters)
 }
 
 fn refused(reason: &ReceiptError) -> ReceiptAnswer {

@@ -133,6 +133,7 @@ fn parameters_of(begin: &v1::VerifyBegin) -> Result<Parameters, FieldError> {
 fn request_refused(error: &VerifyRequestError) -> Refusal {
     let path = match error {
         VerifyRequestError::Context(_) => "begin.context_headers",
+        VerifyRequestError::Resumed { .. } => "begin.resume_token",
         _ => "begin",
     };
     FieldError::refused(path, error).into()

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Keys {
 }
 
 /// Why a resume token is not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
     /// It is cut, changed, or of another service or another key.
     #[error("not a token of this service since its start")]
@@ -61,15 +61,8 @@ impl Keys {
     /// # Errors
     /// What the system says where it gives no random numbers.
     pub(super) fn new(signer: Option<Arc<SecretKey>>) -> io::Result<Self> {
-        let tokens = match &signer {
-            Some(key) => hmac_of(&*key.derived(PURPOSE)),
-            None => {
-                let mut key = Zeroizing::new([0; 32]);
-                getrandom::fill(&mut *key).map_err(|error| io::Error::other(error.to_string()))?;
-                hmac_of(&key)
-            }
-        };
-        Ok(Self { signer, tokens })
+        let key = signer.as_ref().map_or_else(random_key, |signer| Ok(signer.derived(PURPOSE)))?;
+        Ok(Self { signer, tokens: hmac_of(&key) })
     }
 
     /// The key that signs receipts.
@@ -104,6 +97,12 @@ impl Keys {
         let state = std::str::from_utf8(state).map_err(|_| TokenError::Unreadable)?;
         Part::from_json(state).map_err(|_| TokenError::Unreadable)
     }
+}
+
+fn random_key() -> io::Result<Zeroizing<[u8; 32]>> {
+    let mut key = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *key).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(key)
 }
 
 /// A key shorter than SHA-256's block of 64 bytes is filled up with zeros.

@@ -112,10 +112,34 @@ impl Drop for Folder {
 
 /// A city whose blocks every second hash seals: its parameters as TOML, and its first `count` headers.
 pub(crate) fn city(count: usize) -> (String, Vec<BlockHeader>) {
+    city_over(count, MerkleRoot::ZERO)
+}
+
+/// A coinbase that breaks no rule where heights need not stand in it; alone in a block, its hash is the Merkle root.
+pub(crate) fn coinbase() -> Vec<u8> {
+    [&[1, 0, 0, 0, 1][..], &[0; 32], &[0xff; 4], &[2, 0x51, 0x51], &[0xff; 4], &[1], &[0; 8], &[0], &[0; 4]].concat()
+}
+
+/// The same, with the root of one coinbase in each header.
+pub(crate) fn city_of_blocks(count: usize) -> (String, Vec<BlockHeader>) {
+    city_over(count, MerkleRoot::from_wire(cityseal_hash::double_sha256(&coinbase())))
+}
+
+/// The block of a header of [`city_of_blocks`].
+pub(crate) fn block(header: &BlockHeader) -> Vec<u8> {
+    [&header.to_wire()[..], &[1], &coinbase()].concat()
+}
+
+/// Blocks with the frames that Bitcoin Core puts before them on regtest.
+pub(crate) fn framed(blocks: &[Vec<u8>]) -> Vec<u8> {
+    let frame = |block: &Vec<u8>| [&[0xfa, 0xbf, 0xb5, 0xda][..], &(block.len() as u32).to_le_bytes(), block].concat();
+    blocks.iter().flat_map(frame).collect()
+}
+
+fn city_over(count: usize, merkle_root: MerkleRoot) -> (String, Vec<BlockHeader>) {
     let bits = CompactTarget::from_bits(0x207f_ffff);
     let (version, time) = (1, 1_700_000_000);
-    let blank =
-        BlockHeader { version, prev_block_hash: BlockHash::ZERO, merkle_root: MerkleRoot::ZERO, time, bits, nonce: 0 };
+    let blank = BlockHeader { version, prev_block_hash: BlockHash::ZERO, merkle_root, time, bits, nonce: 0 };
     let mut headers = vec![sealed(blank)];
     while headers.len() < count {
         let last = headers[headers.len() - 1];

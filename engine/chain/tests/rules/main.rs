@@ -9,5 +9,6 @@ mod history;
 mod ordinary;
 mod parameters;
 mod real;
+mod splits;
 mod twin;
 mod vectors;

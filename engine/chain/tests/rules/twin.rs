@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use std::sync::LazyLock;
 
 /// One chain of each kind of difficulty, across two retargets, with irregular times.
-static CHAINS: LazyLock<Vec<Chain>> = LazyLock::new(|| {
+pub(crate) static CHAINS: LazyLock<Vec<Chain>> = LazyLock::new(|| {
     let versions = "\n[[version]]\nmin = 2\nfrom_height = 1000\n[[version]]\nmin = 4\nfrom_height = 3000";
     let of = |rest: &str| irregular(Chain::of_city(0x207f_ffff, &format!("{rest}{versions}")));
     vec![
@@ -41,10 +41,12 @@ fn earliest(chain: &Chain) -> u32 {
 
 /// What is done to one header of an honest chain.
 #[derive(Clone, Debug)]
-enum Bend {
+pub(crate) enum Bend {
     Nothing,
     /// One bit of the packed headers is turned over.
     Bit(Index),
+    /// The same, by its number.
+    BitAt(usize),
     /// A field is changed, and this header and all after it are sealed anew.
     Time(i32),
     Bits(u32),
@@ -75,13 +77,13 @@ fn any_bend() -> impl Strategy<Value = Bend> {
 /// How many headers behind a bent one are sealed anew: past every window but a period.
 const RESEALED: usize = 40;
 
-fn bent(honest: &[BlockHeader], at: usize, bend: &Bend) -> Vec<BlockHeader> {
+pub(crate) fn bent(honest: &[BlockHeader], at: usize, bend: &Bend) -> Vec<BlockHeader> {
     let mut headers = honest[..honest.len().min(at + RESEALED)].to_vec();
     match bend {
         Bend::Nothing => return headers,
-        Bend::Bit(bit) => {
+        Bend::Bit(bit) => return bent(honest, at, &Bend::BitAt(bit.index(640))),
+        Bend::BitAt(bit) => {
             let mut wire = headers[at].to_wire();
-            let bit = bit.index(wire.len() * 8);
             wire[bit / 8] ^= 1 << (bit % 8);
             headers[at] = BlockHeader::from_wire(&wire);
             return headers;

@@ -1,20 +1,23 @@
 //! Opens random parts of a receipt against the chain: the headers of whole subtrees, and of packed files only these.
 //!
-//! The source may be of any format; its first header is the receipt's first item. Bodies are not opened: where they are,
-//! the trees over their contents open in the same way, and [`Reading::open`] is the one place to ask for it.
+//! The source may be of any format; its first header is the receipt's first item. Of a node's folder, where blocks stand in
+//! any order, the best chain counts. Bodies are not opened: where they are, the trees over their contents open in the same
+//! way, and [`Reading::open`] is the one place to ask for it.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cityseal_engine::ReadAt;
+use cityseal_chain::Parameters;
+use cityseal_chain::header_tree::Root;
+use cityseal_engine::{BlockBatch, ReadAt};
 use cityseal_hash::HEADER_LEN;
 use cityseal_receipt::{Statement, pick};
 
 use crate::error::CommandError;
-use crate::input::{ChainInput, ChainSink, Place};
+use crate::input::{BlockSet, BlockSink, ChainInput, ChainSink, Format, Place};
 
 /// What a spot check came to.
 #[derive(Debug)]
@@ -30,20 +33,22 @@ pub(super) struct SpotCheck {
 }
 
 impl SpotCheck {
-    /// Opens the subtrees in which `wanted` random items stand.
+    /// Opens the subtrees in which `wanted` random items stand. The parameters are those of the chain, where they are known:
+    /// only a folder needs them.
     pub(super) fn run(
         statement: &Statement,
         seed: &[u8; 32],
         wanted: u64,
         source: &[PathBuf],
+        parameters: Option<&Parameters>,
     ) -> Result<Self, CommandError> {
-        let (parts, source) = (statement.parts(), ChainInput::detect(source.to_vec())?);
+        let parts = statement.parts();
         let items = pick(seed, parts.count, wanted);
         let mut subtrees: Vec<u64> = items.iter().map(|item| parts.openings.subtree_of(*item)).collect();
         subtrees.dedup();
         let mut reading = Reading::new(statement, subtrees);
         if !reading.wanted.is_empty() {
-            source.read(&mut reading)?;
+            reading.read_source(source, parameters)?;
         }
         Ok(Self {
             heights: items.iter().map(|item| parts.first_height + item).collect(),
@@ -82,6 +87,36 @@ impl<'a> Reading<'a> {
             headers: 0,
             wrong: None,
         }
+    }
+
+    /// Reads as much of the source as it takes.
+    fn read_source(&mut self, source: &[PathBuf], parameters: Option<&Parameters>) -> Result<(), CommandError> {
+        if let [folder] = source
+            && folder.is_dir()
+        {
+            let wanting = || CommandError::FolderWithoutNetwork { path: folder.clone() };
+            return self.read_folder(folder, parameters.ok_or_else(wanting)?);
+        }
+        let input = ChainInput::detect(source.to_vec())?;
+        match input.format() {
+            Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks => input.read(self)?,
+            // Their headers are not to be had without the rest.
+            Format::HexBlocks | Format::JsonBlock => input.read_blocks(self)?,
+        }
+        Ok(())
+    }
+
+    fn read_folder(&mut self, folder: &Path, parameters: &Parameters) -> Result<(), CommandError> {
+        let parts = self.statement.parts();
+        let below = |height| Root::Above { hash: parts.parent, height };
+        let root = parts.first_height.checked_sub(1).map_or(Root::Genesis, below);
+        let set = BlockSet::of_folder(folder, parameters, root)?;
+        for run in set.best_headers() {
+            if ChainSink::take(self, &run, 0, Place::Packed).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The items of the subtree that is to be opened next.
@@ -179,6 +214,12 @@ impl ChainSink for Reading<'_> {
         }
         let mut cut = [0; HEADER_LEN];
         Some(source.read(&mut cut).map(ControlFlow::Continue))
+    }
+}
+
+impl BlockSink for Reading<'_> {
+    fn take(&mut self, batch: BlockBatch, file: usize, _places: &[Place]) -> ControlFlow<()> {
+        ChainSink::take(self, &batch.headers(), file, Place::Packed)
     }
 }
 

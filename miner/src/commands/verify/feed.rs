@@ -73,10 +73,6 @@ impl Course {
     pub(super) const fn whole(items: ItemKind) -> Self {
         Self { items, skip: 0, take: None, proved: None }
     }
-
-    fn is_whole(&self) -> bool {
-        self.skip == 0 && self.take.is_none()
-    }
 }
 
 /// See the module's text.
@@ -85,8 +81,12 @@ pub(super) struct Feed<'a> {
     parameters: &'a Parameters,
     request: VerifyRequest,
     course: Course,
+    /// Whether every item is judged, none passed over or left.
+    is_whole: bool,
     /// What comes before the next item that is passed over.
     history: History,
+    /// What comes before the first item that is proved: here, or in what is gone on from.
+    before: History,
     /// There once all that is passed over has passed.
     judge: Option<Judge>,
     start_height: u64,
@@ -117,12 +117,15 @@ impl<'a> Feed<'a> {
         saver: Option<Saver>,
     ) -> Result<Self, CommandError> {
         let history = request.state()?.history;
+        let is_whole = course.skip == 0 && course.take.is_none();
         let mut feed = Self {
             engine,
             parameters,
             request,
             course,
+            is_whole,
             history,
+            before: history,
             judge: None,
             start_height: history.next_height(),
             places: PlaceLog::default(),
@@ -135,6 +138,11 @@ impl<'a> Feed<'a> {
             feed.begin()?;
         }
         Ok(feed)
+    }
+
+    /// Whether all that is to be judged was taken: what is wrong behind it is not this run's.
+    pub(super) fn has_all(&self) -> bool {
+        self.course.take == Some(0)
     }
 
     /// The input has ended, or ended too early.
@@ -151,7 +159,7 @@ impl<'a> Feed<'a> {
             }
             self.begin()?;
         }
-        let before = self.history;
+        let before = self.before;
         let Some(judge) = self.judge.take() else { unreachable!("a run that began has its judge") };
         let report = judge.finish(is_cut);
         if let Some(saver) = &mut self.saver {
@@ -167,7 +175,10 @@ impl<'a> Feed<'a> {
                 return Err(CommandError::CheckpointMisfit { height: self.history.next_height() });
             }
             Some(state) => state,
-            None => RunState { summary: Summary::empty(self.history.next_height()), history: self.history },
+            None => {
+                self.before = self.history;
+                RunState { summary: Summary::empty(self.history.next_height()), history: self.history }
+            }
         };
         self.judge = Some(Judge::new(self.engine, self.course.items, self.request.clone().resume(state))?);
         Ok(())
@@ -225,7 +236,7 @@ impl<'a> Feed<'a> {
 
     /// Whether packed headers may go to the verifier past this side, which then sees none of them.
     fn headers_pass_by(&self) -> bool {
-        self.course.is_whole() && self.saver.is_none()
+        self.is_whole && self.saver.is_none()
     }
 }
 

@@ -139,7 +139,7 @@ impl Run<'_> {
             ItemKind::Headers => input.read(&mut feed),
             ItemKind::Blocks => input.read_blocks(&mut feed),
         };
-        let mistake = read.err();
+        let mistake = read.err().filter(|_| !feed.has_all());
         let Fed { report, places, before } = feed.finish(mistake.is_some())?;
         Ok(Outcome { report, places, before, mistake })
     }
@@ -294,7 +294,7 @@ impl ChainSink for Counted {
 }
 
 /// The parameters of a known network, or of a city's TOML file.
-fn parameters(name: &str) -> Result<Parameters, CommandError> {
+pub(crate) fn parameters(name: &str) -> Result<Parameters, CommandError> {
     if let Some(network) = Network::ALL.into_iter().find(|network| network.name() == name) {
         return Ok(Parameters::of(network));
     }

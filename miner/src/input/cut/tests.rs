@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use cityseal_chain::body::{BLOCK_BYTES_MAX, ParsedBlock, block_extent};
+use cityseal_chain::body::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind, ParsedBlock, block_extent};
 use proptest::prelude::*;
 
 use super::super::{DecodeError, Format};
@@ -117,15 +117,29 @@ fn blocks_without_frames_are_told_apart_by_what_they_hold() {
 #[test]
 fn a_block_without_an_end_is_handed_on_up_to_the_limit_and_nothing_after_it() {
     let one = block(1, 300);
-    // A witness flag that nobody knows.
-    let endless = [&[2; 80][..], &[1], &[1, 0, 0, 0], &[0, 9]].concat();
-    for room in [1000, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 5000] {
-        let file = [&one[..], &endless, &vec![7; room - endless.len()]].concat();
-        let (blocks, end) = cut(Format::RawBlocks, &file);
-        assert_eq!((blocks.len(), end), (2, Ok(ControlFlow::Break(()))), "{room}");
-        let there = &file[one.len()..];
-        assert_eq!(blocks[1].0, there[..there.len().min(BLOCK_BYTES_MAX)]);
-        assert_eq!(ParsedBlock::parse(&blocks[1].0).unwrap_err(), block_extent(there).unwrap_err());
+    let behind_header = |rest: &[&[u8]]| [&[2; 80][..], &[1], &[1, 0, 0, 0], &rest.concat()].concat();
+    let unknown_flag = behind_header(&[&[0, 9]]);
+    let endless_count = behind_header(&[&[1], &[0; 36], &[0xff; 9]]);
+    // A script up to the last byte of the largest block, with a sequence behind it.
+    let too_long = behind_header(&[&[1], &[0; 36], &[0xfe], &(BLOCK_BYTES_MAX as u32 - 127).to_le_bytes()]);
+    for endless in [unknown_flag, endless_count, too_long] {
+        for room in [1000, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 5000] {
+            let file = [&one[..], &endless, &vec![7; room - endless.len()]].concat();
+            let there = &file[one.len()..];
+            let (blocks, end) = cut(Format::RawBlocks, &file);
+            let Err(fault) = block_extent(there) else {
+                let cut = DecodeError::CutBlock { offset: one.len() as u64 };
+                assert_eq!((blocks.len(), end, room), (1, Err(cut), 1000));
+                continue;
+            };
+            assert_eq!((blocks.len(), end), (2, Ok(ControlFlow::Break(()))), "{room}");
+            let limit = BLOCK_BYTES_MAX + usize::from(fault.kind == EncodingKind::TooLong);
+            assert_eq!(blocks[1].0, there[..there.len().min(limit)]);
+            let told = ParsedBlock::parse(&blocks[1].0).unwrap_err();
+            // Where the file ends at the limit nobody can tell whether it is a cut.
+            let is_at_the_limit = told == EncodingFault { at: BLOCK_BYTES_MAX as u32, kind: EncodingKind::Cut };
+            assert!(told == fault || (is_at_the_limit && room == BLOCK_BYTES_MAX), "{told:?} {fault:?}");
+        }
     }
 }
 

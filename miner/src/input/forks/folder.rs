@@ -75,6 +75,7 @@ pub(super) fn scan_all(paths: &[PathBuf], key: Key, grows: bool) -> Result<Found
     let network = first_network(paths, key)?;
     let scanned = in_parallel(paths, |path| scan(path, key, network))?;
     let mut found = Found::default();
+    found.reserve(scanned.iter().map(|file| file.hashes.len()).sum());
     let mut base = 0;
     for (number, (path, file)) in paths.iter().zip(scanned).enumerate() {
         let is_last = number + 1 == paths.len();

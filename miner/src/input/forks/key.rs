@@ -16,6 +16,12 @@ pub(super) const KEY_LEN: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Key([u8; KEY_LEN]);
 
+impl From<[u8; KEY_LEN]> for Key {
+    fn from(bytes: [u8; KEY_LEN]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl Key {
     /// The key of a folder; without a file of that name there is none.
     pub(super) fn of_folder(folder: &Path) -> Result<Self, InputError> {

@@ -1,7 +1,7 @@
 //! Blocks or headers in any order, with all their forks: the folder of a Bitcoin Core node, or files.
 //!
 //! All of it is gone through once for the headers, which are put together to a tree ([`HeaderTree`]); the blocks of the best
-//! chain are read a second time, in order, by whoever verifies them. So memory holds what is known of each header (about 190
+//! chain are read a second time, in order, by whoever verifies them. So memory holds what is known of each header (about 150
 //! bytes of it), and no body. What is damaged is told with its file and byte, and passed over.
 
 mod files;
@@ -30,7 +30,7 @@ pub struct Damage {
     pub path: PathBuf,
     /// What is wrong, with its place.
     pub what: DecodeError,
-    /// The byte of the file at which reading went on; none where nothing more was found.
+    /// The byte of the file at which reading went on; none where nothing more was taken from it.
     pub resumed_at: Option<u64>,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Damage {
         write!(f, "{}: {}; ", self.path.display(), self.what)?;
         match self.resumed_at {
             Some(byte) => write!(f, "read on at byte {byte}"),
-            None => write!(f, "nothing was found behind it"),
+            None => write!(f, "nothing behind it was taken"),
         }
     }
 }
@@ -58,6 +58,13 @@ struct Found {
 }
 
 impl Found {
+    /// Makes room for so many more.
+    fn reserve(&mut self, blocks: usize) {
+        self.headers.reserve_exact(blocks * HEADER_LEN);
+        self.hashes.reserve_exact(blocks);
+        self.places.reserve_exact(blocks);
+    }
+
     /// Hashes the headers that came since the last time.
     fn hash(&mut self, kernel: HashKernel) {
         let known = self.hashes.len();

@@ -3,7 +3,6 @@
 //! Only frames and headers are looked at: behind large blocks it reads a little at a time, among small ones it reads on. Where
 //! no frame stands that should, it says so and goes on at the next one that could be.
 
-use std::fs::File;
 use std::io;
 
 use cityseal_chain::body::{Extent, block_extent};
@@ -22,6 +21,9 @@ const SHORT_READ: usize = 4096;
 
 /// A block is large from here on: its body is more to read than a read costs.
 const LARGE_BLOCK: u32 = 64 * 1024;
+
+/// Most places of one file that are told: one with more of them is not worth reading on.
+const DAMAGE_MAX: usize = 1000;
 
 /// What one file holds.
 #[derive(Debug, Default)]
@@ -51,7 +53,7 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(file: &'a File, len: u64, key: Key, network: Option<&'static str>) -> Self {
+    pub(super) fn new(file: &'a dyn ReadAt, len: u64, key: Key, network: Option<&'static str>) -> Self {
         Self { window: Window { file, len, key, bytes: Vec::new(), begin: 0, ahead: LONG_READ }, network }
     }
 
@@ -74,7 +76,8 @@ impl<'a> Scan<'a> {
                     return Ok(scanned);
                 }
                 Found::Damage(what) | Found::Cut(Some(what)) => {
-                    let next = self.next_frame(at + 1)?;
+                    let is_hopeless = scanned.damage.len() + 1 == DAMAGE_MAX;
+                    let next = if is_hopeless { None } else { self.next_frame(at + 1)? };
                     scanned.damage.push((what, next));
                     at = next.unwrap_or(self.window.len);
                 }
@@ -127,8 +130,9 @@ impl<'a> Scan<'a> {
     fn doubt_cut(&mut self, at: u64, frame: Frame) -> io::Result<Option<DecodeError>> {
         let begin = at + FRAME_LEN as u64;
         let there = (self.window.len - begin) as usize;
-        let is_whole = matches!(block_extent(self.window.at(begin, there)?), Ok(Extent::Whole(_)));
+        // The rest is read only where nothing follows, and so once.
         let is_followed = self.next_frame(at + 1)?.is_some();
+        let is_whole = !is_followed && matches!(block_extent(self.window.at(begin, there)?), Ok(Extent::Whole(_)));
         Ok((is_whole || is_followed).then_some(DecodeError::LongFrame { offset: at, found: frame.len }))
     }
 
@@ -180,7 +184,7 @@ impl<'a> Scan<'a> {
 
 /// A part of the file with its key taken off, moved on as it is asked for.
 struct Window<'a> {
-    file: &'a File,
+    file: &'a dyn ReadAt,
     len: u64,
     key: Key,
     bytes: Vec<u8>,
@@ -234,5 +238,88 @@ impl Window<'_> {
         let (there, _) = self.some_at(at)?.as_chunks::<KEY_LEN>();
         let count = there.iter().take_while(|word| **word == room).count() as u64;
         Ok((KEY_LEN as u64 * (count - 1)).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct InMemory(Vec<u8>);
+
+    impl ReadAt for InMemory {
+        fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
+            let there = self.0.get(offset as usize..offset as usize + room.len());
+            room.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        }
+    }
+
+    fn scan(bytes: &[u8], key: Key) -> Scanned {
+        let file = InMemory(bytes.to_vec());
+        Scan::new(&file, bytes.len() as u64, key, None).run().unwrap()
+    }
+
+    fn framed(len: u32) -> Vec<u8> {
+        [&MAGICS[4].0[..], &len.to_le_bytes(), &vec![0x33; len as usize]].concat()
+    }
+
+    /// Parts of a file: frames, reserved zeros, bytes of magics, anything.
+    fn any_part() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            (80_u32..200).prop_map(framed),
+            (65_000_u32..70_000).prop_map(framed),
+            (0_usize..40).prop_map(|zeros| vec![0; zeros]),
+            (0_usize..5).prop_map(|len| MAGICS[4].0[..len.min(4)].to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..20),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn frames_with_any_zeros_between_them_are_all_found(
+            parts in proptest::collection::vec((80_u32..70_000, 0_usize..40), 0..9), key: [u8; KEY_LEN], room in 0_usize..3000,
+        ) {
+            let (mut bytes, mut blocks) = (Vec::new(), Vec::new());
+            for (len, zeros) in parts {
+                // Zeros that were written lie under the key as all the rest does.
+                bytes.resize(bytes.len() + zeros, 0);
+                blocks.push((bytes.len() as u64 + 8, len));
+                bytes.extend(framed(len));
+            }
+            let key = Key::from(key);
+            key.turn(&mut bytes, 0);
+            bytes.resize(bytes.len() + room, 0);
+            let scanned = scan(&bytes, key);
+            prop_assert_eq!(scanned.damage, []);
+            prop_assert_eq!((scanned.blocks, scanned.cut), (blocks, None));
+        }
+
+        #[test]
+        fn any_bytes_are_gone_through_and_blocks_never_overlap(
+            parts in proptest::collection::vec(any_part(), 0..12), key in prop_oneof![Just([0; KEY_LEN]), any::<[u8; KEY_LEN]>()],
+        ) {
+            let mut bytes = parts.concat();
+            let key = Key::from(key);
+            key.turn(&mut bytes, 0);
+            let scanned = scan(&bytes, key);
+            prop_assert_eq!(scanned.headers.len(), 80 * scanned.blocks.len());
+            let mut end = 0;
+            for (at, len) in scanned.blocks {
+                prop_assert!(at >= end + 8);
+                end = at + u64::from(len);
+            }
+            prop_assert!(end <= bytes.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_file_with_too_much_damage_is_read_no_further() {
+        let part = [&framed(80)[..], b"?"].concat();
+        let scanned = scan(&part.repeat(DAMAGE_MAX + 5), Key::default());
+        assert_eq!((scanned.damage.len(), scanned.blocks.len()), (DAMAGE_MAX, DAMAGE_MAX));
+        assert_eq!(scanned.damage[DAMAGE_MAX - 1].1, None);
     }
 }
