@@ -10,9 +10,11 @@ mod compact_target;
 mod cursor;
 mod decoders;
 mod easy;
+mod hash_each;
 mod header_hex;
 mod nonce_range;
 mod parameters;
+mod part;
 mod ranges;
 mod receipt;
 mod segments;
@@ -36,9 +38,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "chunks", body: chunks::body, seeds: chunks::seeds },
     Target { name: "compact_target", body: compact_target::body, seeds: compact_target::seeds },
     Target { name: "decoders", body: decoders::body, seeds: decoders::seeds },
+    Target { name: "hash_each", body: hash_each::body, seeds: hash_each::seeds },
     Target { name: "header_hex", body: header_hex::body, seeds: header_hex::seeds },
     Target { name: "nonce_range", body: nonce_range::body, seeds: nonce_range::seeds },
     Target { name: "parameters", body: parameters::body, seeds: parameters::seeds },
+    Target { name: "part", body: part::body, seeds: part::seeds },
     Target { name: "ranges", body: ranges::body, seeds: ranges::seeds },
     Target { name: "receipt", body: receipt::body, seeds: receipt::seeds },
     Target { name: "segments", body: segments::body, seeds: segments::seeds },

@@ -5,11 +5,14 @@
 
 mod devices;
 mod receipt;
+mod verify;
 
 use std::collections::BTreeMap;
 
-use cityseal_chain::{Bodies, NotChecked};
 use serde::{Deserialize, Serialize};
+
+pub use verify::FaultRow;
+pub(crate) use verify::{BodiesRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, UnconnectedRow, VerifyAnswer};
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, SignedText, SpotCheckRow};
@@ -84,173 +87,6 @@ pub(crate) struct CoverageRow {
     pub(crate) nonce_last: u32,
     /// The device.
     pub(crate) device: String,
-}
-
-/// The answer of `verify`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct VerifyAnswer {
-    /// `valid`, `fault` or `incomplete`.
-    pub(crate) verdict: &'static str,
-    /// How many headers passed all judged rules.
-    pub(crate) count: u64,
-    /// The last header that passed; absent where none did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tip: Option<TipRow>,
-    /// The first rule broken by the lowest header.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fault: Option<FaultRow>,
-    /// Why the input is incomplete.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-    /// The rules that were judged, by their numbers.
-    pub(crate) checked: Vec<String>,
-    /// Rules that were not judged, and where.
-    pub(crate) not_checked: Vec<NotCheckedRow>,
-    /// What no verdict speaks of: `scripts`, `unspent-outputs`, `amounts`.
-    pub(crate) out_of_scope: Vec<String>,
-    /// What passed of the bodies, where the input is blocks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) bodies: Option<BodiesRow>,
-    /// What stands beside the best chain, where the input may fork.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) forks: Option<ForksRow>,
-    /// Digest of the network's parameters.
-    pub(crate) parameters: String,
-    /// Who did how much.
-    pub(crate) devices: Vec<ShareRow>,
-    /// How busy each stage was, where that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) stages: Option<Vec<StageRow>>,
-    /// Seconds from the first byte to the verdict.
-    pub(crate) seconds: f64,
-}
-
-/// The blocks whose bodies passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct BodiesRow {
-    /// How many blocks.
-    pub(crate) blocks: u64,
-    /// Their transactions.
-    pub(crate) transactions: u64,
-    /// Their bytes, headers included.
-    pub(crate) bytes: u64,
-}
-
-impl BodiesRow {
-    pub(crate) const fn of(bodies: &Bodies) -> Self {
-        Self { blocks: bodies.blocks, transactions: bodies.transactions, bytes: bodies.bytes }
-    }
-}
-
-/// How busy one stage of a verification was.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct StageRow {
-    /// `read`, `parse`, `hash`, `trees` or `rules`.
-    pub(crate) name: String,
-    /// Seconds, of all workers together.
-    pub(crate) busy_s: f64,
-    /// The same as a share of all workers' time.
-    pub(crate) share: f64,
-}
-
-/// What stands beside the best chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct ForksRow {
-    /// Branches that leave the best chain and have less work.
-    pub(crate) stale: Vec<StaleRow>,
-    /// Headers or blocks whose parent is not there.
-    pub(crate) unconnected: Vec<UnconnectedRow>,
-    /// How many of those there are; no more than some are listed.
-    pub(crate) unconnected_count: u64,
-    /// Headers or blocks that were given more than once.
-    pub(crate) duplicates: u64,
-    /// Places at which a file is not what it should be.
-    pub(crate) damage: Vec<String>,
-    /// What a person should know, such as a last block that was not written to its end.
-    pub(crate) notes: Vec<String>,
-}
-
-/// A branch that left the best chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct StaleRow {
-    /// The last header that it shares with the best chain.
-    pub(crate) fork_height: u64,
-    /// That header's hash.
-    pub(crate) fork_hash: String,
-    /// Its tip.
-    pub(crate) tip: TipRow,
-    /// What a node on its tip takes off to come to the best chain.
-    pub(crate) disconnect: u64,
-    /// What it puts on.
-    pub(crate) connect: u64,
-}
-
-/// A header or block whose parent is not there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct UnconnectedRow {
-    /// Its hash.
-    pub(crate) hash: String,
-    /// The parent that it names.
-    pub(crate) parent: String,
-    /// The file in which it stands.
-    pub(crate) file: String,
-    /// Where it stands there, in bytes.
-    pub(crate) at: u64,
-}
-
-/// The last header that passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct TipRow {
-    /// Its height.
-    pub(crate) height: u64,
-    /// Its hash, 64 digits.
-    pub(crate) hash: String,
-    /// Work of the chain up to it, 64 digits.
-    pub(crate) chain_work: String,
-}
-
-/// The first fault of a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRow {
-    /// The height of the header.
-    pub height: u64,
-    /// `R05`.
-    pub rule: String,
-    /// `proof-of-work`.
-    pub name: String,
-    /// The nearest value that would have passed, in the notation of its kind.
-    pub expected: serde_json::Value,
-    /// The value found, in the same notation.
-    pub found: serde_json::Value,
-    /// Where the header begins, in bytes of the decoded input.
-    pub offset: u64,
-    /// Its line in its file, where the input is hex.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// Which transaction of the block breaks the rule, counted from 0, where a single one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transaction: Option<u32>,
-}
-
-/// A rule that was not judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NotCheckedRow {
-    /// Its number, or the name of what was left out.
-    pub(crate) rule: String,
-    /// The first height.
-    pub(crate) from: u64,
-    /// The last height.
-    pub(crate) to: u64,
-    /// Why.
-    pub(crate) why: String,
-}
-
-impl NotCheckedRow {
-    pub(crate) fn of(range: &NotChecked) -> Self {
-        Self { rule: range.rule.into(), from: range.from, to: range.to, why: range.why.as_str().into() }
-    }
 }
 
 /// The answer of `selftest`.

@@ -9,6 +9,7 @@ mod jobs;
 mod trees;
 mod trust;
 mod watch;
+mod work;
 mod workers;
 mod worth;
 
@@ -19,13 +20,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{DeviceTag, Lease, Region, SealTemplate};
+use cityseal_chain::{DeviceTag, Lease};
 use cityseal_device::known_answers::Case;
-use cityseal_device::{Batch, DeviceError, DeviceInfo, SearchBatch};
-use cityseal_hash::HashKernel;
+use cityseal_device::{DeviceError, DeviceInfo};
 
 pub(crate) use checks::{BlocksTask, CheckTask};
 pub(crate) use trees::TreesTask;
+pub(crate) use work::Work;
 pub(crate) use workers::Standing;
 pub(crate) use worth::Worth;
 
@@ -49,40 +50,6 @@ pub(crate) struct Assignment {
     pub(crate) work: Work,
     /// One in so many hashes of a device that is not the CPU is hashed again.
     pub(crate) recheck_every: usize,
-}
-
-/// A piece of work.
-#[derive(Debug)]
-pub(crate) enum Work {
-    /// Search a lease; hits are judged against the template.
-    Search { template: Arc<SealTemplate>, region: Region, batch: SearchBatch },
-    /// Hash and judge a segment of a chain.
-    Check(CheckTask),
-    /// Hash and judge whole blocks.
-    Blocks(BlocksTask),
-    /// Find the roots of Merkle trees, and judge them.
-    Trees(TreesTask),
-    /// Answer a question whose answer is known: shows whether the device still finds what is there.
-    Canary(Arc<Case>),
-}
-
-impl Work {
-    /// The batch that the device is to run, which takes trees of so many leaves; `kernel` hashes what is hashed beforehand.
-    /// `None` where nothing is left to hash: a segment that cannot be read, blocks that are judged.
-    pub(crate) fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch> {
-        match self {
-            Self::Search { batch, .. } => Some(Batch::Search(batch.clone())),
-            Self::Check(task) => task.batch(),
-            Self::Blocks(task) => task.batch(kernel, leaves_max),
-            Self::Trees(task) => Some(task.call.batch(task.part)),
-            Self::Canary(case) => Some(case.batch.clone()),
-        }
-    }
-
-    /// Whether something may have to be read from a file first, or much to be hashed, before the device has anything to do.
-    pub(crate) const fn is_made_ready(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Blocks(_))
-    }
 }
 
 /// What was lent to a worker and not answered yet.

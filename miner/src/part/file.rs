@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use cityseal_chain::body::BLOCK_BYTES_MAX;
 use cityseal_chain::{BlockHash, Bodies, ChainWork, Commitments, History, NotChecked, Summary, TreeOutline, hex};
 use serde::{Deserialize, Serialize};
 
@@ -151,6 +152,19 @@ impl Shape {
             now: self.now,
         };
         let BodiesShape { blocks, transactions, bytes } = self.bodies;
+        // No sum over parts can pass what a number holds.
+        let of_blocks = if self.items == "blocks" { self.count } else { 0 };
+        if blocks != of_blocks || bytes > of_blocks.saturating_mul(BLOCK_BYTES_MAX as u64) || transactions > bytes {
+            return Err(wrong("bodies", "as many blocks as items, and what those can hold"));
+        }
+        let heights = self.first_height..=end.unwrap_or(0);
+        if !self
+            .not_checked
+            .iter()
+            .all(|row| row.from <= row.to && heights.contains(&row.from) && heights.contains(&row.to))
+        {
+            return Err(wrong("not_checked", "heights that the part speaks of"));
+        }
         let commitments = commitments(self.headers_outline.as_deref(), self.contents_outline.as_deref())?;
         let first = self.first_height.checked_sub(self.start_height);
         let fits = |outline: &TreeOutline| first == Some(outline.first()) && outline.count() == self.count;

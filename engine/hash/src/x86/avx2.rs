@@ -21,7 +21,7 @@ use crate::{BLOCK_LEN, HitBuffer, SearchInput};
 /// Lanes of one vector.
 const COUNT: usize = 8;
 
-/// A block in each lane takes 310 ns, in however many; `sha2` takes 140 ns for one without SHA instructions. With them it is
+/// A block in each lane takes 310 ns, in however many; `sha2` takes 150 ns for one without SHA instructions. With them it is
 /// the faster one in any case, and this kernel not the preferred one.
 const WORTH_NO_LANES: usize = 2;
 

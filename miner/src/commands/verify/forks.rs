@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use cityseal_chain::header_tree::{HeaderTree, Root, StaleBranch, Unsound};
-use cityseal_chain::{BlockHash, BlockHeader, Tip, Verdict};
+use cityseal_chain::{BlockHash, BlockHeader, Cut, Tip, Verdict};
 use cityseal_engine::Engine;
 
 use super::answer::{self, tip_row};
@@ -63,18 +63,18 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
         fault = Some(answer::fault_row(found, place.offset, place.line));
     }
     let mut story = Story { fault, file, forks: Some(forks(set)), ..Story::default() };
-    match &report.verdict {
-        Verdict::Valid => {
-            if let Some((row, place)) = unsound_fault(set) {
-                story.overruled = Some("fault");
-                (story.fault, story.file) = (Some(row), Some(place));
-            } else if let Some(reason) = missing(set) {
-                story.overruled = Some("incomplete");
-                story.reason = Some(reason);
-            }
+    let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
+    match (&report.verdict, unsound_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
+        (_, Some((row, place))) => {
+            story.overruled = Some("fault");
+            (story.fault, story.file) = (Some(row), Some(place));
         }
-        Verdict::Incomplete(cut) => story.reason = Some(missing(set).unwrap_or_else(|| cut.to_string())),
-        Verdict::Fault(_) => {}
+        (Verdict::Valid, None) => {
+            story.reason = missing(set);
+            story.overruled = story.reason.as_ref().map(|_| "incomplete");
+        }
+        (Verdict::Incomplete(cut), None) => story.reason = Some(missing(set).unwrap_or_else(|| cut.to_string())),
+        (Verdict::Fault(_), None) => {}
     }
     run.tell(&report, before, story, engine)
 }
