@@ -1,10 +1,6 @@
 //! Receipts that are signed well and state another chain or another verdict: the client refuses them, and believes the same
 //! receipt where it states what was sent.
 
-#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
-
-mod liar;
-
 use cityseal_chain::{BlockHash, ChainWork, Network, Parameters, TreeOutline};
 use cityseal_client::{ChainParameters, Client, ClientError, ClientOptions, FalseReceipt, VerifyAnswer, VerifyRequest};
 use cityseal_proto::v1;
@@ -13,7 +9,7 @@ use cityseal_receipt::{
 };
 use prost::bytes::Bytes;
 
-use liar::{Script, Verdicts, serve};
+use crate::liar::{Script, Verdicts, serve};
 
 fn key() -> SecretKey {
     SecretKey::from_seed(&[5; 32], None).unwrap()
