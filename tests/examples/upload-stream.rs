@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyAnswer, VerifyRequest};
 use cityseal_engine::chain::Network;
-use cityseal_tests::synthetic::{Home, Plan, each_block};
+use cityseal_tests::synthetic::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Home, Plan, each_block};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -129,6 +129,10 @@ impl Wanted {
                 "--service" => value.clone_into(&mut wanted.service),
                 _ => return Err(format!("no option {name}").into()),
             }
+        }
+        let allowed = BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX;
+        if !allowed.contains(&wanted.block_bytes) {
+            return Err(format!("--block-bytes {}: expected {allowed:?}", wanted.block_bytes).into());
         }
         Ok(wanted)
     }

@@ -10,8 +10,9 @@ const MIB: usize = 1024 * KIB;
 /// Uploads (`VerifyChain`) that one connection may have open.
 pub const UPLOADS_PER_CONNECTION_MAX: usize = 4;
 
-/// Uploads that the service takes at once. Each may hold one stream window (4 MiB) and one message (4 MiB) beside the
-/// verifier's own bounded queue: 16 x 8 MiB = 128 MiB.
+/// Uploads that the service takes at once. Each may hold one stream window (4 MiB) and one message (4 MiB): 16 x 8 MiB = 128 MiB;
+/// and what its verifier has under way: 8 segments of 320 KiB of headers, or of blocks 8 batches (two for each worker, where that
+/// is more) of 1 MiB, 4 MiB where the blocks are the largest: 16 x 32 MiB = 512 MiB at worst with up to 4 workers.
 pub const UPLOADS_MAX: usize = 16;
 
 /// HTTP/2 stream window in bytes: four chunks of 1 MiB are under way while one is taken.

@@ -179,10 +179,10 @@ impl Call {
         let progress = upload.progress(is_token_due.then_some(&self.keys));
         let has_moved = progress.received != self.told.progress.received
             || progress.validated_through != self.told.progress.validated_through;
-        if !has_moved && progress.resume_token == self.told.progress.resume_token {
+        let has_token = !progress.resume_token.is_empty();
+        if !has_moved && (!has_token || progress.resume_token == self.told.progress.resume_token) {
             return;
         }
-        let has_token = !progress.resume_token.is_empty();
         let part = Some(Part::Progress(progress.clone()));
         if self.answers.try_send(Ok(v1::VerifyChainResponse { part })).is_ok() {
             let before = std::mem::replace(&mut self.told.progress, progress);
