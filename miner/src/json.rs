@@ -5,14 +5,15 @@
 
 mod devices;
 mod receipt;
-mod verify;
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use verify::FaultRow;
-pub(crate) use verify::{BodiesRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, UnconnectedRow, VerifyAnswer};
+pub(crate) use verify::{
+    BodiesRow, FaultRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, UnconnectedRow, VerifyAnswer,
+};
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, SignedText, SpotCheckRow};

@@ -1,6 +1,6 @@
 //! Receipts made out of verdicts: what the command line and the service sign alike.
 
-use cityseal_chain::{BlockHash, Commitments, Fault, Parameters, Verdict};
+use cityseal_chain::{BlockHash, Commitments, Parameters, Verdict};
 use cityseal_engine::VerifyReport;
 use cityseal_hash::HEADER_LEN;
 use cityseal_receipt::{
@@ -56,7 +56,7 @@ pub(crate) enum NoReceipt {
 pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> Result<Receipt, NoReceipt> {
     let (verdict, fault) = match &report.verdict {
         Verdict::Valid => (VerdictKind::Valid, None),
-        Verdict::Fault(fault) => (VerdictKind::Fault, Some(fault_row(fault))),
+        Verdict::Fault(fault) => (VerdictKind::Fault, Some(FaultRow::from(fault))),
         Verdict::Incomplete(_) => return Err(NoReceipt::Incomplete),
     };
     let summary = &report.state.summary;
@@ -92,10 +92,6 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
         signer: key.signer(),
     };
     Ok(Receipt::sign(Statement::new(parts)?, key)?)
-}
-
-fn fault_row(fault: &Fault) -> FaultRow {
-    FaultRow { transaction: fault.transaction, ..FaultRow::from(fault) }
 }
 
 fn device_row(share: &cityseal_engine::DeviceShare) -> DeviceRow {

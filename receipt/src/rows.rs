@@ -92,7 +92,6 @@ pub struct FaultRow {
 }
 
 impl From<&Fault> for FaultRow {
-    /// The fault, without a transaction.
     fn from(fault: &Fault) -> Self {
         Self {
             height: fault.height,
@@ -101,7 +100,7 @@ impl From<&Fault> for FaultRow {
             expected: fault.expected.to_string(),
             found: fault.found.to_string(),
             offset: fault.offset,
-            transaction: None,
+            transaction: fault.transaction,
         }
     }
 }

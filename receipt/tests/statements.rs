@@ -280,8 +280,17 @@ fn the_rows_of_the_chain_crate_are_taken_over_as_a_verdict_shows_them() {
     use cityseal_chain::{Fault, FaultValue, NotChecked, Rule, Unjudged};
     let value = FaultValue::Bits(CompactTarget::from_bits(0x207f_ffff));
     let found = FaultValue::Bits(CompactTarget::from_bits(0x2070_0000));
-    let fault = Fault { height: 23, rule: Rule::Difficulty, expected: value, found, offset: 240, transaction: None };
+    let fault = Fault {
+        height: 23,
+        rule: Rule::Difficulty,
+        expected: value,
+        found,
+        offset: 240,
+        transaction: common::fault(23).transaction,
+    };
     assert_eq!(FaultRow::from(&fault), common::fault(23));
+    let of_transaction = Fault { transaction: Some(3), ..fault };
+    assert_eq!(FaultRow::from(&of_transaction).transaction, Some(3));
     let range = NotChecked { rule: "R08", from: 20, to: 30, why: Unjudged::MedianAbsent };
     assert_eq!(NotCheckedRow::from(&range), parts(&chain(3, 1)).not_checked[0]);
 }

@@ -2,6 +2,7 @@
 //! is started and on what, and the checks of the house itself (floors, walls, style). Nothing of the product imports
 //! this crate.
 
+pub mod block_twin;
 pub mod city_chain;
 pub mod core_folder;
 pub mod data;

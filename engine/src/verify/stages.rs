@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// A stage that headers or blocks pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StageName {
-    /// Bytes out of a file, by the worker that needs them.
+    /// Bytes out of a file, by the worker that needs them or by whoever feeds the verifier.
     Read,
     /// Blocks are taken apart into transactions.
     Parse,

@@ -9,8 +9,7 @@ mod file;
 use cityseal_chain::{ChainWork, Cut, History, MerkleKind, Rule, Summary, Tip};
 use cityseal_engine::{RunState, VerifyReport};
 
-use crate::json::FaultRow;
-
+pub use crate::json::verify::FaultRow;
 pub use file::PartFileError;
 
 /// What an input is made of.

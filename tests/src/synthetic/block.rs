@@ -76,6 +76,9 @@ impl Draft {
     }
 
     /// With the right commitment to the witnesses, in the first transaction.
+    ///
+    /// # Panics
+    /// If there is no transaction.
     #[must_use]
     pub fn committed(mut self) -> Self {
         let (coinbase, rest) = self.transactions.split_first_mut().expect("a block that commits has a coinbase");

@@ -52,6 +52,9 @@ pub struct Home {
 
 impl Home {
     /// Regtest.
+    ///
+    /// # Panics
+    /// Never: the digits of its coinbase are hex digits.
     pub fn regtest() -> Self {
         let parameters = Parameters::of(Network::Regtest);
         let coinbase = cityseal_engine::chain::hex::decode(GENESIS_COINBASE).expect("the digits above are hex digits");

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
 
 mod chains;
+mod corruptions;
 mod flips;
 mod noop;
 mod scans;

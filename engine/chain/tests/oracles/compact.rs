@@ -3,7 +3,7 @@
 
 use crate::number::{decoded, encoded, number};
 use crate::random::Random;
-use cityseal_chain::{CompactFault, CompactTarget};
+use cityseal_chain::{CompactFault, CompactTarget, Target};
 use num_bigint::BigUint;
 
 const SAMPLES: usize = 1 << 20;
@@ -47,7 +47,7 @@ fn equals_the_bytes(bits: u32) -> bool {
     let expected = decoded_by_bytes(bits);
     let encodes =
         found.map_or(true, |target| target.to_compact_lossy().to_bits() == encoded_by_bytes(&target.to_wire()));
-    found.map(|target| target.to_wire()) == expected && encodes
+    found.map(Target::to_wire) == expected && encodes
 }
 
 /// Both oracles and the crate against each other.

@@ -15,7 +15,7 @@ const PERIODS: u64 = 6;
 /// Bitcoin Core's `CalculateNextWorkRequired`, where nothing wraps.
 fn retargeted(base: u32, first_time: u32, last_time: u32, limit: &BigUint) -> u32 {
     let span = i64::from(last_time) - i64::from(first_time);
-    let span = span.max(TWO_WEEKS_S / 4).min(TWO_WEEKS_S * 4);
+    let span = span.clamp(TWO_WEEKS_S / 4, TWO_WEEKS_S * 4);
     let moved = decoded(base).unwrap() * BigUint::from(span as u64) / BigUint::from(TWO_WEEKS_S as u64);
     encoded(&moved.min(limit.clone()))
 }

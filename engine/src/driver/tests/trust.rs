@@ -1,5 +1,7 @@
 //! Canaries, strikes, quarantine, probation and return.
 
+use cityseal_device::Batch;
+
 use super::*;
 
 fn missed() -> Caught {

@@ -9,13 +9,14 @@ mod judge;
 mod prepare;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cityseal_chain::History;
 use crossbeam::sync::Parker;
 
 use super::block_batch::{BlockBatch, UnreadBlocks};
 use super::permits::{Permit, Permits};
+use super::stages::StageName;
 use super::{Finish, Progress, RunState, Stream, VerifyReport, VerifyRequest};
 use crate::VerifyRequestError;
 use crate::driver::BlocksTask;
@@ -104,6 +105,11 @@ impl BlockVerifier {
     /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took nothing.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.stream.permits().on_room(wake);
+    }
+
+    /// Counts time that whoever feeds it took to read, for the stages of the report.
+    pub fn reading_took(&self, busy: Duration) {
+        self.stream.stages.add(StageName::Read, busy);
     }
 
     /// How far it is, in blocks.

@@ -90,7 +90,7 @@ fn value(value: &FaultValue) -> serde_json::Value {
     value.as_integer().map_or_else(|| value.to_string().into(), Into::into)
 }
 
-/// How busy each stage was: the share of all workers' time in which one of them was busy with it.
+/// How busy each stage was, as a share of all workers' time; whoever feeds them from a pipe or a stream reads beside them.
 pub(super) fn stage_rows(stages: &[Stage], seconds: f64, workers: usize) -> Vec<StageRow> {
     let all = seconds * workers.max(1) as f64;
     let row = |stage: &Stage| StageRow {

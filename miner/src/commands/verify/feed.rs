@@ -93,6 +93,8 @@ pub(super) struct Feed<'a> {
     pub(super) places: PlaceLog,
     progress: Bar,
     started: Instant,
+    /// When the verifier had taken the last blocks, and reading went on.
+    reading_since: Instant,
     saver: Option<Saver>,
     /// Why it stopped, where that is not the input's fault.
     error: Option<CommandError>,
@@ -131,6 +133,7 @@ impl<'a> Feed<'a> {
             places: PlaceLog::default(),
             progress,
             started: Instant::now(),
+            reading_since: Instant::now(),
             saver,
             error: None,
         };
@@ -301,8 +304,10 @@ impl BlockSink for Feed<'_> {
         };
         batch.keep(passed as usize..(passed + wanted) as usize);
         if let Some(Judge::Blocks(verifier)) = &mut self.judge {
+            verifier.reading_took(self.reading_since.elapsed());
             verifier.push(batch);
         }
+        self.reading_since = Instant::now();
         self.look_around()
     }
 }

@@ -213,10 +213,8 @@ impl Run<'_> {
 
     /// An empty share is no cut: another one has the items.
     fn ending(&self, verdict: &Verdict) -> Ending {
-        match verdict {
-            Verdict::Incomplete(Cut::Empty) if self.args.shard.is_some() => Ending::Yes,
-            verdict => Ending::from(verdict),
-        }
+        let is_empty = matches!(verdict, Verdict::Incomplete(Cut::Empty));
+        if is_empty && self.args.shard.is_some() { Ending::Yes } else { Ending::from(verdict) }
     }
 
     /// Writes to `--out` what was proved.
