@@ -4,11 +4,13 @@
 //! verdict must speak of the headers that were sent. It trusts nothing of the service.
 
 use cityseal_chain::{
-    BlockHash, Candidate, CandidateRefused, ChainWork, Fault, RollingVersion, Seal, SealTemplate, Tip,
+    BlockHash, Bodies, Candidate, CandidateRefused, ChainWork, Fault, RollingVersion, Seal, SealTemplate, Tip,
 };
 use cityseal_proto::ClaimedSeal;
+use cityseal_proto::field::HEADER_LEN;
 
 use crate::ledger::Ledger;
+use crate::request::Items;
 
 /// Why what the service calls a seal is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +117,18 @@ pub enum FalseVerdict {
         /// The work claimed.
         found: ChainWork,
     },
+    /// The bodies are not all that was sent.
+    #[error("VALID for {found_blocks} blocks of {found_bytes} bytes; {expected_blocks} of {expected_bytes} were sent")]
+    Bodies {
+        /// Blocks sent.
+        expected_blocks: u64,
+        /// Their bytes.
+        expected_bytes: u64,
+        /// Blocks whose bodies were judged.
+        found_blocks: u64,
+        /// Their bytes.
+        found_bytes: u64,
+    },
     /// VALID without having been told that the stream was whole.
     #[error("VALID before the stream was closed")]
     Unfinished,
@@ -201,10 +215,23 @@ pub(crate) fn check_valid(sent: &Ledger, count: u64, tip: Option<&Tip>) -> Resul
     Ok(())
 }
 
+/// Whether a VALID verdict speaks of all bodies that were sent.
+pub(crate) fn check_bodies(sent: &Ledger, bodies: &Bodies) -> Result<(), FalseVerdict> {
+    if (bodies.blocks, bodies.bytes) == (sent.count(), sent.bytes()) {
+        return Ok(());
+    }
+    Err(FalseVerdict::Bodies {
+        expected_blocks: sent.count(),
+        expected_bytes: sent.bytes(),
+        found_blocks: bodies.blocks,
+        found_bytes: bodies.bytes,
+    })
+}
+
 /// Whether a fault lies in what was sent.
-pub(crate) fn check_fault(sent: &Ledger, count: u64, fault: &Fault) -> Result<(), FalseVerdict> {
+pub(crate) fn check_fault(sent: &Ledger, items: Items, count: u64, fault: &Fault) -> Result<(), FalseVerdict> {
     let index = fault.height.checked_sub(sent.start_height()).filter(|index| *index < sent.count());
-    if index.is_some_and(|index| index == count && index.checked_mul(80) == Some(fault.offset)) {
+    if index.is_some_and(|index| index == count && is_place(sent, items, index, fault.offset)) {
         return Ok(());
     }
     Err(FalseVerdict::FaultPlace {
@@ -214,4 +241,14 @@ pub(crate) fn check_fault(sent: &Ledger, count: u64, fault: &Fault) -> Result<()
         sent: sent.count(),
         start_height: sent.start_height(),
     })
+}
+
+/// Whether the item of that index may begin at that byte. Blocks are longer than their headers; where each began is not kept.
+fn is_place(sent: &Ledger, items: Items, index: u64, offset: u64) -> bool {
+    let least = index.checked_mul(HEADER_LEN as u64);
+    match items {
+        Items::Headers => least == Some(offset),
+        Items::Blocks if index == 0 => offset == 0,
+        Items::Blocks => least.is_some_and(|least| (least..sent.bytes()).contains(&offset)),
+    }
 }

@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::check::{FalseSeal, FalseVerdict};
+use crate::receipt::FalseReceipt;
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +57,9 @@ pub enum ClientError {
     /// The service speaks of another chain than was sent. Nothing of its answer was used.
     #[error("the service returned a false verdict: {0}")]
     FalseVerdict(#[from] FalseVerdict),
+    /// The receipt is none, or not one of the chain that was sent. Nothing of the service's answer was used.
+    #[error("the service returned a false receipt: {0}")]
+    FalseReceipt(#[from] FalseReceipt),
     /// The service sent something that cannot be taken apart.
     #[error("the service's answer cannot be read: {0}")]
     Malformed(#[from] FieldError),
@@ -88,6 +92,7 @@ impl ClientError {
             Self::Unreachable { .. }
             | Self::FalseSeal(_)
             | Self::FalseVerdict(_)
+            | Self::FalseReceipt(_)
             | Self::Malformed(_)
             | Self::Cut { .. }
             | Self::JobLost { .. } => Blame::Peer,

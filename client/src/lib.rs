@@ -2,7 +2,8 @@
 //!
 //! It connects, tries again with growing pauses, finds its jobs again after a reconnection, and submits them again after a restart
 //! of the service. It searches nothing and judges no rule itself. It does not trust the service: every seal is hashed again and held against
-//! the template, and a VALID verdict must name the very count, last hash and work that this side sent.
+//! the template, a VALID verdict must name the very count, last hash and work that this side sent, and a receipt must be signed
+//! and state that chain.
 //!
 //! ```no_run
 //! # async fn node(template: cityseal_chain::SealTemplate) -> Result<(), cityseal_client::ClientError> {
@@ -19,19 +20,26 @@
 
 mod check;
 mod connection;
+mod cut;
 mod error;
 mod ledger;
+mod receipt;
+mod request;
 mod retry;
 mod seal;
 mod upload;
 mod verify;
+mod verify_call;
 mod watch;
 
 pub use check::{FalseSeal, FalseVerdict, check_seal};
 pub use connection::{Client, ClientOptions};
 pub use error::{Blame, ClientError};
+pub use receipt::FalseReceipt;
+pub use request::{ChainParameters, VerifyRequest};
 pub use retry::RetryPolicy;
 pub use seal::{SealAnswer, SealOutcome, SealRequest};
 pub use upload::CHUNK_BYTES_MAX;
-pub use verify::{ChainParameters, VerdictKind, VerifyAnswer, VerifyProgress, VerifyRequest};
+pub use verify::{VerdictKind, VerifyAnswer, VerifyProgress};
+pub use verify_call::Position;
 pub use watch::{JobEvent, Watch};

@@ -1,6 +1,7 @@
-//! A chain on its way to the service: any pieces of bytes in, messages of whole headers out, and a closing message that counts them.
+//! A chain on its way to the service: any pieces of bytes in, messages of whole headers or blocks out, and a closing message that
+//! counts them.
 //!
-//! The closing message is sent only when the source came to its proper end on the edge of a header: everything else
+//! The closing message is sent only when the source came to its proper end on the edge of a header or block: everything else
 //! leaves the upload open, which the service calls INCOMPLETE.
 
 use std::io;
@@ -8,38 +9,90 @@ use std::io;
 use cityseal_proto::field::HEADER_LEN;
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
+use cityseal_proto::v1::verify_chunk::Payload;
 use prost::bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 
+use crate::cut::BlockCutter;
 use crate::ledger::Ledger;
 
 /// The most bytes of one message's headers: 13,107 headers, just below 1 MiB. Larger messages wait longer for their first byte
-/// and are no faster.
+/// and are no faster. Blocks are gathered up to as much; a larger one has a message of its own.
 pub const CHUNK_BYTES_MAX: usize = (1 << 20) / HEADER_LEN * HEADER_LEN;
 
 /// Cuts a chain into messages.
 #[derive(Debug)]
 pub(crate) struct Upload {
     ledger: Ledger,
-    /// The beginning of a header whose end has not come yet.
-    partial: BytesMut,
+    cutter: Cutter,
     sender: mpsc::Sender<v1::VerifyChainRequest>,
 }
 
-/// The service no longer takes messages: its verdict says why.
-struct Closed;
+/// What came and could not be sent yet.
+#[derive(Debug)]
+pub(crate) enum Cutter {
+    /// The beginning of a header whose end has not come yet.
+    Headers(BytesMut),
+    /// Blocks.
+    Blocks(BlockCutter),
+}
 
-impl Upload {
-    pub(crate) fn new(ledger: Ledger, sender: mpsc::Sender<v1::VerifyChainRequest>) -> Self {
-        Self { ledger, partial: BytesMut::with_capacity(HEADER_LEN), sender }
+impl Cutter {
+    pub(crate) fn headers() -> Self {
+        Self::Headers(BytesMut::with_capacity(HEADER_LEN))
     }
 
-    /// Sends the whole source. Returns what was sent.
-    ///
-    /// # Errors
-    /// What the source says.
-    pub(crate) async fn run<S>(mut self, source: S) -> io::Result<Ledger>
+    pub(crate) fn blocks() -> Self {
+        Self::Blocks(BlockCutter::default())
+    }
+
+    /// Whether the source ended on an edge.
+    fn is_even(&self) -> bool {
+        match self {
+            Self::Headers(partial) => partial.is_empty(),
+            Self::Blocks(blocks) => blocks.is_even(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Blocks(blocks) if blocks.is_over())
+    }
+}
+
+/// Why the upload goes no further.
+enum Stop {
+    /// The service no longer takes messages: its verdict says why. Or nothing can follow what was sent.
+    Closed,
+    /// The source failed.
+    Source(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl Upload {
+    pub(crate) fn new(ledger: Ledger, cutter: Cutter, sender: mpsc::Sender<v1::VerifyChainRequest>) -> Self {
+        Self { ledger, cutter, sender }
+    }
+
+    /// Sends the whole source. Returns what was sent, and what the source says where it failed.
+    pub(crate) async fn run<S>(mut self, source: S) -> (Ledger, io::Result<()>)
+    where
+        S: Stream<Item = io::Result<Bytes>>,
+    {
+        let ended = self.send_all(source).await;
+        let failed = match ended {
+            Ok(()) | Err(Stop::Closed) => Ok(()),
+            Err(Stop::Source(error)) => Err(error),
+        };
+        (self.ledger, failed)
+    }
+
+    async fn send_all<S>(&mut self, source: S) -> Result<(), Stop>
     where
         S: Stream<Item = io::Result<Bytes>>,
     {
@@ -49,29 +102,44 @@ impl Upload {
             let bytes = tokio::select! {
                 bytes = source.next() => bytes,
                 // A verdict that comes early ends the upload, even while the source has nothing to give.
-                () = closed.closed() => return Ok(self.ledger),
+                () = closed.closed() => return Err(Stop::Closed),
             };
-            let Some(bytes) = bytes else { break };
-            if self.send_bytes(bytes?).await.is_err() {
-                return Ok(self.ledger);
+            match bytes {
+                Some(bytes) => self.send_bytes(bytes?).await?,
+                None => return self.finish().await,
+            }
+            if self.cutter.is_over() {
+                return Err(Stop::Closed);
             }
         }
-        self.finish().await;
-        Ok(self.ledger)
     }
 
-    async fn send_bytes(&mut self, mut bytes: Bytes) -> Result<(), Closed> {
-        if !self.partial.is_empty() {
-            let missing = (HEADER_LEN - self.partial.len()).min(bytes.len());
-            self.partial.extend_from_slice(&bytes.split_to(missing));
-            if self.partial.len() < HEADER_LEN {
+    async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Stop> {
+        match &mut self.cutter {
+            Cutter::Headers(_) => self.send_header_bytes(bytes).await,
+            Cutter::Blocks(cutter) => {
+                cutter.push(&bytes);
+                self.send_blocks(BlockCutter::next).await
+            }
+        }
+    }
+
+    async fn send_header_bytes(&mut self, mut bytes: Bytes) -> Result<(), Stop> {
+        let Cutter::Headers(partial) = &mut self.cutter else { return Ok(()) };
+        let mut first = None;
+        if !partial.is_empty() {
+            let missing = (HEADER_LEN - partial.len()).min(bytes.len());
+            partial.extend_from_slice(&bytes.split_to(missing));
+            if partial.len() < HEADER_LEN {
                 return Ok(());
             }
-            let header = self.partial.split().freeze();
-            self.send_headers(header).await?;
+            first = Some(partial.split().freeze());
         }
         let whole = bytes.len() / HEADER_LEN * HEADER_LEN;
-        self.partial.extend_from_slice(&bytes.split_off(whole));
+        partial.extend_from_slice(&bytes.split_off(whole));
+        if let Some(header) = first {
+            self.send_headers(header).await?;
+        }
         while !bytes.is_empty() {
             let chunk = bytes.split_to(bytes.len().min(CHUNK_BYTES_MAX));
             self.send_headers(chunk).await?;
@@ -79,27 +147,48 @@ impl Upload {
         Ok(())
     }
 
-    async fn send_headers(&mut self, headers: Bytes) -> Result<(), Closed> {
+    async fn send_headers(&mut self, headers: Bytes) -> Result<(), Stop> {
         // Counted before it is sent: a verdict that comes back at once must not find a count that lags behind.
-        self.ledger.add(&headers);
-        let payload = Some(v1::verify_chunk::Payload::PackedHeaders(headers));
-        self.send(Part::Chunk(v1::VerifyChunk { payload })).await
+        self.ledger.add_headers(&headers)?;
+        self.send_payload(Payload::PackedHeaders(headers)).await
     }
 
-    async fn finish(&mut self) {
-        if !self.partial.is_empty() {
-            return;
+    async fn send_blocks(&mut self, next: impl Fn(&mut BlockCutter) -> Option<crate::cut::Blocks>) -> Result<(), Stop> {
+        while let Cutter::Blocks(cutter) = &mut self.cutter
+            && let Some(blocks) = next(cutter)
+        {
+            let mut rest = &blocks.bytes[..];
+            for len in blocks.lens {
+                if let Some(header) = rest.first_chunk::<HEADER_LEN>() {
+                    self.ledger.add(header, len)?;
+                }
+                rest = &rest[len..];
+            }
+            self.send_payload(Payload::PackedBlocks(blocks.bytes)).await?;
         }
-        let last_block_hash =
-            self.ledger.tip().map_or_else(Bytes::new, |tip| Bytes::copy_from_slice(&tip.hash.to_wire()));
-        let finish = v1::VerifyFinish { count: self.ledger.count(), last_block_hash };
-        if self.send(Part::Finish(finish)).await.is_ok() {
-            self.ledger.close();
-        }
+        Ok(())
     }
 
-    async fn send(&mut self, part: Part) -> Result<(), Closed> {
-        self.sender.send(v1::VerifyChainRequest { part: Some(part) }).await.map_err(|_| Closed)
+    async fn finish(&mut self) -> Result<(), Stop> {
+        self.send_blocks(BlockCutter::end).await?;
+        if !self.cutter.is_even() {
+            return Ok(());
+        }
+        self.ledger.end()?;
+        let count = self.ledger.count_of_call();
+        let last = self.ledger.tip().filter(|_| count > 0);
+        let last_block_hash = last.map_or_else(Bytes::new, |tip| Bytes::copy_from_slice(&tip.hash.to_wire()));
+        self.send(Part::Finish(v1::VerifyFinish { count, last_block_hash })).await?;
+        self.ledger.close();
+        Ok(())
+    }
+
+    async fn send_payload(&mut self, payload: Payload) -> Result<(), Stop> {
+        self.send(Part::Chunk(v1::VerifyChunk { payload: Some(payload) })).await
+    }
+
+    async fn send(&mut self, part: Part) -> Result<(), Stop> {
+        self.sender.send(v1::VerifyChainRequest { part: Some(part) }).await.map_err(|_| Stop::Closed)
     }
 }
 
@@ -114,10 +203,10 @@ mod tests {
     fn sent(pieces: Vec<io::Result<Bytes>>) -> (io::Result<Ledger>, Vec<Part>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (sender, mut receiver) = mpsc::channel(1 << 12);
-        let upload = Upload::new(Ledger::new(0, ChainWork::ZERO), sender);
-        let ledger = runtime.block_on(upload.run(tokio_stream::iter(pieces)));
+        let upload = Upload::new(Ledger::new(0, ChainWork::ZERO), Cutter::headers(), sender);
+        let (ledger, failed) = runtime.block_on(upload.run(tokio_stream::iter(pieces)));
         let parts = std::iter::from_fn(|| receiver.try_recv().ok()?.part).collect();
-        (ledger, parts)
+        (failed.map(|()| ledger), parts)
     }
 
     fn headers_of(parts: &[Part]) -> Vec<u8> {

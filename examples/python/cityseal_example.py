@@ -2,14 +2,16 @@
 """A CitySeal service seen from Python.
 
 Against a running `cityseal serve` it lists the services by reflection, asks for their health, submits a job and watches it to its seal,
-cancels another one, streams a chain of headers and gets VALID, cuts a stream and gets INCOMPLETE. The seal is hashed
-again here: the service is not believed.
+cancels another one, streams a chain of headers or of whole blocks and gets VALID, breaks a stream off and goes on with it by
+its resume token, cuts a stream and gets INCOMPLETE. The seal is hashed again here: the service is not believed.
 
 No generated files are needed: the messages are built from what the service's reflection says of them.
 
-    python3 cityseal_example.py 127.0.0.1:50051 [--headers FILE --network NAME]
+    python3 cityseal_example.py 127.0.0.1:50051 [--headers FILE | --blocks FILE] [--network NAME] [--start-height H]
+                                                [--receipt FILE]
 
-FILE holds packed headers of 80 bytes from height 0 on; without one a short regtest chain is sealed here first.
+--headers: packed headers of 80 bytes. --blocks: whole blocks, framed as in Bitcoin Core's block files or one after another.
+Without either a short regtest chain is sealed here first. --receipt: where the service's signed receipt is saved.
 Exit codes: 0 everything came out as it should, 1 an answer was not the right one, 2 anything else.
 """
 
@@ -17,6 +19,7 @@ import argparse
 import hashlib
 import struct
 import sys
+import threading
 import uuid
 
 import grpc
@@ -26,8 +29,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 HEADER_LEN = 80
-# 13,107 headers, just below 1 MiB: larger chunks are no faster.
-CHUNK_HEADERS = (1 << 20) // HEADER_LEN
+# The service judges so many headers at once: of a shorter stream it has nothing to go on from.
+HEADERS_AT_ONCE = 4096
+# Larger chunks are no faster. A block may be larger: it has a message of its own then.
+CHUNK_BYTES = 1 << 20
 CALL_TIMEOUT_S = 30
 STREAM_TIMEOUT_S = 120
 
@@ -161,49 +166,102 @@ def cancel_a_job(service):
     print("  cancelled by", job.reason)
 
 
-def upload(service, network, packed, is_closed):
-    """The messages of one upload; without its closing one where it is to look cut."""
+class Chain:
+    """Headers or whole blocks, and what the first message of an upload says of them."""
 
-    def message(**part):
-        return service.message("VerifyChainRequest", **part)
+    def __init__(self, kind, items, **begin):
+        self.kind, self.items, self.begin = kind, items, begin
 
-    yield message(begin=service.message("VerifyBegin", network=network))
-    step = CHUNK_HEADERS * HEADER_LEN
-    for start in range(0, len(packed), step):
-        yield message(chunk=service.message("VerifyChunk", packed_headers=packed[start : start + step]))
-    if is_closed:
-        count, last = len(packed) // HEADER_LEN, packed[-HEADER_LEN:]
-        finish = service.message("VerifyFinish", count=count, last_block_hash=double_sha256(last))
-        yield message(finish=finish)
+    def messages(self, service, start=0, end=None, is_closed=True, **begin):
+        """An upload of some of the items; without its closing message where it is to look cut."""
+
+        def message(**part):
+            return service.message("VerifyChainRequest", **part)
+
+        items = self.items[start:end]
+        yield message(begin=service.message("VerifyBegin", **self.begin, **begin))
+        for chunk in chunks(items):
+            yield message(chunk=service.message("VerifyChunk", **{"packed_" + self.kind: b"".join(chunk)}))
+        if is_closed:
+            last = double_sha256(items[-1][:HEADER_LEN]) if items else b""
+            yield message(finish=service.message("VerifyFinish", count=len(items), last_block_hash=last))
 
 
-def verify(service, network, packed, is_closed):
-    """Streams a chain and returns the verdict, and its name."""
-    answers = service.call("VerifyService", "VerifyChain")(
-        upload(service, network, packed, is_closed), timeout=STREAM_TIMEOUT_S
-    )
+def chunks(items):
+    """Whole items, about a megabyte at a time: none is split over two messages."""
+    chunk, size = [], 0
+    for item in items:
+        if chunk and size + len(item) > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(item)
+        size += len(item)
+    if chunk:
+        yield chunk
+
+
+def verdict_of(service, messages):
+    """Streams an upload and returns the verdict, and its name."""
     verdict = None
-    for answer in answers:
+    for answer in service.call("VerifyService", "VerifyChain")(messages, timeout=STREAM_TIMEOUT_S):
         if answer.WhichOneof("part") == "verdict":
             verdict = answer.verdict
     expect(verdict is not None, "the call ended without a verdict")
     return verdict, service.enum_name("VerdictKind", verdict.kind)
 
 
-def verify_a_chain(service, network, packed):
-    verdict, kind = verify(service, network, packed, is_closed=True)
-    print(f"streamed {len(packed) // HEADER_LEN} headers of {network}: {kind} in {verdict.seconds:.3f} s")
+def expect_valid(chain, verdict, kind):
     if kind == "VERDICT_KIND_FAULT":
-        print(f"  rule {verdict.fault.rule} {verdict.fault.name} broken at height {verdict.fault.height}")
+        fault = verdict.fault
+        print(f"  rule {fault.rule} {fault.name} broken at height {fault.height}, byte {fault.offset}")
     expect(kind == "VERDICT_KIND_VALID", f"expected VALID, got {kind} {verdict.incomplete_reason}")
-    expect(verdict.count == len(packed) // HEADER_LEN, "VALID for another number of headers")
-    expect(verdict.tip.hash == double_sha256(packed[-HEADER_LEN:]), "VALID for another last header")
+    expect(verdict.count == len(chain.items), f"VALID for another number of {chain.kind}")
+    expect(verdict.tip.hash == double_sha256(chain.items[-1][:HEADER_LEN]), "VALID for another last header")
+
+
+def verify_a_chain(service, name, chain, receipt_path):
+    wants = {"want_receipt": True} if receipt_path else {}
+    verdict, kind = verdict_of(service, chain.messages(service, **wants))
+    print(f"streamed {len(chain.items)} {chain.kind} of {name}: {kind} in {verdict.seconds:.3f} s")
+    expect_valid(chain, verdict, kind)
     print(f"  tip {verdict.tip.height} {display_hex(verdict.tip.hash)}, work {verdict.tip.chain_work[::-1].hex()}")
+    print(f"  checked: {' '.join(verdict.checked)}; not checked: {' '.join(verdict.out_of_scope)}")
+    for left in verdict.not_checked:
+        print(f"  not checked: {left.rule} from height {left.from_height} to {left.to_height}: {left.why}")
+    if chain.kind == "blocks":
+        expect(verdict.bodies.bytes == sum(map(len, chain.items)), "VALID for other bodies")
+        print(f"  {verdict.bodies.transactions} transactions in {verdict.bodies.bytes} bytes")
+    if receipt_path:
+        with open(receipt_path, "wb") as file:
+            file.write(verdict.receipt)
+        print("  receipt saved to", receipt_path)
 
 
-def cut_a_stream(service, network, packed):
-    verdict, kind = verify(service, network, packed[: len(packed) // HEADER_LEN // 2 * HEADER_LEN], is_closed=False)
-    print(f"cut the stream after {verdict.count} headers: {kind}, {verdict.incomplete_reason}")
+def go_on_with_a_chain(service, name, chain):
+    """Breaks a call off when a resume token has come, and sends what is left in another one."""
+    stop, half = threading.Event(), (len(chain.items) + 1) // 2
+    if chain.kind == "headers" and half < HEADERS_AT_ONCE or half == len(chain.items):
+        return
+
+    def first_half():
+        yield from chain.messages(service, end=half, is_closed=False, want_resume_tokens=True)
+        stop.wait(STREAM_TIMEOUT_S)
+
+    call = service.call("VerifyService", "VerifyChain")(first_half(), timeout=STREAM_TIMEOUT_S)
+    progress = next((answer.progress for answer in call if answer.progress.resume_token), None)
+    call.cancel()
+    stop.set()
+    expect(progress is not None, "no resume token came")
+    done = progress.validated_through + 1 - chain.begin.get("start_height", 0)
+    expect(sum(map(len, chain.items[:done])) == progress.validated_bytes, "the token's place is not between two items")
+    verdict, kind = verdict_of(service, chain.messages(service, start=done, resume_token=progress.resume_token))
+    print(f"went on with {len(chain.items) - done} {chain.kind} of {name} after {done}: {kind}")
+    expect_valid(chain, verdict, kind)
+
+
+def cut_a_stream(service, chain):
+    verdict, kind = verdict_of(service, chain.messages(service, end=len(chain.items) // 2, is_closed=False))
+    print(f"cut the stream after {verdict.count} {chain.kind}: {kind}, {verdict.incomplete_reason}")
     expect(kind == "VERDICT_KIND_INCOMPLETE", f"expected INCOMPLETE, got {kind}")
 
 
@@ -221,19 +279,102 @@ def seal_own_chain():
     return bytes(packed)
 
 
+def split_headers(packed):
+    return [packed[start : start + HEADER_LEN] for start in range(0, len(packed), HEADER_LEN)]
+
+
+# The magic in front of each block in the block files of mainnet, testnet3, testnet4, signet and regtest.
+MAGICS = {bytes.fromhex(magic) for magic in ("f9beb4d9", "0b110907", "1c163f28", "0a03cf40", "fabfb5da")}
+
+
+def split_framed(data):
+    """Blocks with a magic and their length before each; zeros between them are room that was reserved."""
+    blocks, at = [], 0
+    while at < len(data):
+        if data[at] == 0:
+            at += 1
+            continue
+        (length,) = struct.unpack_from("<I", data, at + 4)
+        if data[at : at + 4] not in MAGICS or at + 8 + length > len(data):
+            raise ValueError(f"no whole block at byte {at}")
+        blocks.append(data[at + 8 : at + 8 + length])
+        at += 8 + length
+    return blocks
+
+
+def split_raw(data):
+    """Blocks one after another: their own counts and lengths tell where each ends."""
+    blocks, at = [], 0
+    while at < len(data):
+        end = block_end(data, at)
+        if end > len(data):
+            raise ValueError(f"the block at byte {at} is cut")
+        blocks.append(data[at:end])
+        at = end
+    return blocks
+
+
+def block_end(data, at):
+    transactions, at = compact_size(data, at + HEADER_LEN)
+    for _ in range(transactions):
+        at = transaction_end(data, at)
+    return at
+
+
+def transaction_end(data, at):
+    inputs, at = compact_size(data, at + 4)
+    has_witness = inputs == 0
+    if has_witness:
+        inputs, at = compact_size(data, at + 1)
+    for _ in range(inputs):
+        at = skip_bytes(data, at + 36) + 4
+    outputs, at = compact_size(data, at)
+    for _ in range(outputs):
+        at = skip_bytes(data, at + 8)
+    for _ in range(inputs if has_witness else 0):
+        items, at = compact_size(data, at)
+        for _ in range(items):
+            at = skip_bytes(data, at)
+    return at + 4
+
+
+def skip_bytes(data, at):
+    length, at = compact_size(data, at)
+    return at + length
+
+
+def compact_size(data, at):
+    """A number of one, three, five or nine bytes, and where the next field begins."""
+    if at >= len(data):
+        raise ValueError(f"cut at byte {at}")
+    if data[at] < 0xFD:
+        return data[at], at + 1
+    width = 2 << (data[at] - 0xFD)
+    return int.from_bytes(data[at + 1 : at + 1 + width], "little"), at + 1 + width
+
+
 def chain_of(arguments):
-    if arguments.headers is None:
-        print(f"no file of headers given: sealing {OWN_CHAIN_HEADERS} blocks of regtest here")
-        return "regtest", seal_own_chain()
+    """The name of the network, and the chain."""
+    begin = {"network": arguments.network, "start_height": arguments.start_height}
+    if arguments.headers is None and arguments.blocks is None:
+        print(f"no file given: sealing {OWN_CHAIN_HEADERS} blocks of regtest here")
+        return "regtest", Chain("headers", split_headers(seal_own_chain()), network="regtest")
+    if arguments.blocks is not None:
+        with open(arguments.blocks, "rb") as file:
+            data = file.read()
+        blocks = split_framed(data) if data[:4] in MAGICS else split_raw(data)
+        if not blocks or min(map(len, blocks)) <= HEADER_LEN:
+            raise ValueError(f"{arguments.blocks}: expected whole blocks")
+        return arguments.network, Chain("blocks", blocks, **begin)
     with open(arguments.headers, "rb") as file:
         packed = file.read()
     if not packed or len(packed) % HEADER_LEN:
         raise ValueError(f"{arguments.headers}: expected whole headers of 80 bytes, found {len(packed)} bytes")
-    return arguments.network, packed
+    return arguments.network, Chain("headers", split_headers(packed), **begin)
 
 
 def run(arguments):
-    network, packed = chain_of(arguments)
+    name, chain = chain_of(arguments)
     with grpc.insecure_channel(arguments.address) as channel:
         grpc.channel_ready_future(channel).result(timeout=CALL_TIMEOUT_S)
         service = Service(channel)
@@ -241,16 +382,21 @@ def run(arguments):
         check_health(channel)
         seal_a_block(service)
         cancel_a_job(service)
-        verify_a_chain(service, network, packed)
-        cut_a_stream(service, network, packed)
+        verify_a_chain(service, name, chain, arguments.receipt)
+        go_on_with_a_chain(service, name, chain)
+        cut_a_stream(service, chain)
     print("everything came out as it should")
 
 
 def main():
     parser = argparse.ArgumentParser(description="A CitySeal service seen from Python.")
     parser.add_argument("address", help="where the service listens, e.g. 127.0.0.1:50051")
-    parser.add_argument("--headers", help="a file of packed headers from height 0 on")
-    parser.add_argument("--network", default="mainnet", help="the network of the file's headers (default: mainnet)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--headers", help="a file of packed headers")
+    source.add_argument("--blocks", help="a file of whole blocks, framed or one after another")
+    parser.add_argument("--network", default="mainnet", help="the network of the file (default: mainnet)")
+    parser.add_argument("--start-height", type=int, default=0, help="the height of its first header or block")
+    parser.add_argument("--receipt", help="save the service's signed receipt to this file")
     arguments = parser.parse_args()
     try:
         run(arguments)

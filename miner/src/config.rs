@@ -16,7 +16,7 @@ use crate::args::{EngineArgs, GlobalArgs, values};
 /// Where `serve` listens unless told otherwise.
 pub(crate) const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
 
-/// Largest configuration file that is read: it has six keys.
+/// Largest configuration file that is read: it has seven keys.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// What the binary takes from its environment; an empty variable counts as absent.
@@ -68,6 +68,7 @@ pub(crate) struct ConfigFile {
     threads: Option<usize>,
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
+    key: Option<PathBuf>,
 }
 
 /// The error that a name of no profile makes has its place added by whoever reads the file.
@@ -153,6 +154,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     /// Where `serve` listens, where the file says so.
     pub(crate) listen: Option<SocketAddr>,
+    /// The file of the key that `serve` signs receipts with, where the file says so.
+    pub(crate) key: Option<PathBuf>,
     /// Where the engine keeps what it measured of GPUs.
     pub(crate) device_memory: Option<PathBuf>,
 }
@@ -186,6 +189,7 @@ impl Settings {
             kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
             threads: engine.threads.or(file.threads),
             listen: file.listen,
+            key: file.key,
             device_memory: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.tsv")),
         }
     }
@@ -220,6 +224,13 @@ mod tests {
     fn refuses_an_unknown_key_and_names_it_with_its_line() {
         let said = parse("threads = 2\nkernl = \"avx2\"").unwrap_err().to_string();
         assert!(said.contains("city.toml") && said.contains("kernl") && said.contains("line 2"), "{said}");
+    }
+
+    #[test]
+    fn the_key_of_the_service_is_a_file_that_the_configuration_names() {
+        let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
+        let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
+        assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
     }
 
     #[test]

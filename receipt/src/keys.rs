@@ -187,6 +187,17 @@ impl SecretKey {
         Signer { public_key: self.public_key(), label: self.label.clone() }
     }
 
+    /// A key for another purpose, from which this one cannot be told, nor one for a third: SHA-256 over the purpose, a zero
+    /// byte, and the seed. The same purpose gives the same key.
+    ///
+    /// # Panics
+    /// Where the purpose has a zero byte, which would end it.
+    pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        assert!(!purpose.contains('\0'), "a purpose is a word or some");
+        let message = Zeroizing::new([purpose.as_bytes(), &[0], self.key.as_bytes()].concat());
+        Zeroizing::new(cityseal_hash::sha256(&message))
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
     }
@@ -260,6 +271,14 @@ mod tests {
         for bad in [neutral, order_two, second_form, none] {
             assert_eq!(bad.parse::<PublicKey>(), Err(KeyError::Point), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_derived_key_depends_on_the_purpose_and_on_the_seed_and_on_nothing_else() {
+        let of = |seed: u8, purpose: &str| *SecretKey::from_seed(&[seed; 32], None).unwrap().derived(purpose);
+        assert_eq!(of(7, "a"), *key(Some("a label")).derived("a"));
+        assert_eq!(of(7, "a"), cityseal_hash::sha256(&[b"a\0", &[7; 32][..]].concat()));
+        assert!(of(7, "a") != of(7, "b") && of(7, "a") != of(8, "a") && of(7, "a") != [7; 32]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use judge::judge;
 pub use network::{Network, UnknownNetwork};
 pub use parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
-pub use rule::{BLOCK_BODY, BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
+pub use rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 pub use summary::{Bodies, Commitments, Summary, content_digest};
 pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
 pub use tree_outline::TreeOutline;

@@ -201,19 +201,16 @@ pub enum Unjudged {
     OrdinaryBitsAbsent,
     /// The block's signature does not stand in its header.
     OutsideHeaders,
-    /// Blocks were given, and only their headers are judged.
-    BodiesUnjudged,
 }
 
 impl Unjudged {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::ParentAbsent,
         Self::MedianAbsent,
         Self::PeriodStartAbsent,
         Self::OrdinaryBitsAbsent,
         Self::OutsideHeaders,
-        Self::BodiesUnjudged,
     ];
 
     /// The reason in words, as it stands in a verdict.
@@ -224,7 +221,6 @@ impl Unjudged {
             Self::PeriodStartAbsent => "the first header of the difficulty period was not given",
             Self::OrdinaryBitsAbsent => "the period's last header of ordinary difficulty was not given",
             Self::OutsideHeaders => "the block signature is not in the headers",
-            Self::BodiesUnjudged => "only the headers of blocks are judged, not their transactions",
         }
     }
 }
@@ -232,13 +228,10 @@ impl Unjudged {
 /// The name under which signet's block signature stands among what was not checked.
 pub const BLOCK_SIGNATURE: &str = "BIP325";
 
-/// The name under which the transactions of blocks stand among what was not checked.
-pub const BLOCK_BODY: &str = "block-body";
-
 /// A rule that was not judged over a range of heights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotChecked {
-    /// The rule's number, [`BLOCK_SIGNATURE`] or [`BLOCK_BODY`].
+    /// The rule's number, or [`BLOCK_SIGNATURE`].
     pub rule: &'static str,
     /// The first height.
     pub from: u64,
@@ -251,8 +244,7 @@ pub struct NotChecked {
 impl NotChecked {
     /// The range that is written like this; `None` for a rule or a reason that there is not.
     pub fn named(rule: &str, from: u64, to: u64, why: &str) -> Option<Self> {
-        let others = [BLOCK_SIGNATURE, BLOCK_BODY];
-        let rule = Rule::all().map(Rule::code).chain(others).find(|known| *known == rule)?;
+        let rule = Rule::all().map(Rule::code).chain([BLOCK_SIGNATURE]).find(|known| *known == rule)?;
         let why = Unjudged::ALL.into_iter().find(|known| known.as_str() == why)?;
         Some(Self { rule, from, to, why })
     }

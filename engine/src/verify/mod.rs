@@ -18,9 +18,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Instant;
 
-use cityseal_chain::{
-    BLOCK_BODY, BlockHash, ChainWork, History, NotChecked, Parameters, Summary, Tip, Unjudged, Verdict,
-};
+use cityseal_chain::{BlockHash, ChainWork, History, NotChecked, Parameters, Summary, Tip, Verdict};
 use cityseal_hash::HEADER_LEN;
 use crossbeam::sync::Parker;
 
@@ -179,18 +177,6 @@ pub struct VerifyReport {
     pub state: RunState,
     /// How long the workers were busy with each stage.
     pub stages: Vec<Stage>,
-}
-
-impl VerifyReport {
-    /// Says of every header that passed that its block was given, and its transactions were not judged.
-    pub fn leave_out_bodies(&mut self) {
-        self.not_checked.extend(self.tip.as_ref().map(|tip| NotChecked {
-            rule: BLOCK_BODY,
-            from: tip.height + 1 - self.count,
-            to: tip.height,
-            why: Unjudged::BodiesUnjudged,
-        }));
-    }
 }
 
 /// A verification under way. Dropping it gives up.

@@ -391,6 +391,9 @@ pub struct ServeArgs {
     /// Listen on this loopback address; port 0 takes a free one (default: 127.0.0.1:50051).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
+    /// Sign receipts with the secret key in FILE (made by `cityseal key new`); without one no receipts are given.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
     /// Which devices work, and how.
     #[command(flatten)]
     pub engine: EngineArgs,

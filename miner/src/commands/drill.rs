@@ -286,6 +286,7 @@ mod tests {
             threads: Some(1),
             device_memory: None,
             listen: None,
+            key: None,
         };
         Ground::prepare(settings, 1, HashKernel::detect()).unwrap()
     }

@@ -1,7 +1,10 @@
 //! `cityseal serve`: the gRPC service on a loopback address, until Ctrl-C or SIGTERM drains it.
 
+use std::sync::Arc;
+
 use cityseal_engine::Engine;
 
+use super::key;
 use crate::Context;
 use crate::args::ServeArgs;
 use crate::config::LISTEN_DEFAULT;
@@ -17,10 +20,14 @@ const SERVICE_THREADS: usize = 2;
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, CommandError> {
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
+    let options = match args.key.as_ref().or(settings.key.as_ref()) {
+        Some(path) => ServiceOptions::new(listen).signer(Arc::new(key::read(path)?)),
+        None => ServiceOptions::new(listen),
+    };
     let runtime = runtime(SERVICE_THREADS).map_err(CommandError::System)?;
     let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CommandError::System)?;
     let engine = context.engine(&settings)?;
-    runtime.block_on(serve(context, ServiceOptions::new(listen), engine, &mut stop))?;
+    runtime.block_on(serve(context, options, engine, &mut stop))?;
     context.output.note("drained; goodbye");
     Ok(Ending::Yes)
 }

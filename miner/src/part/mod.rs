@@ -244,6 +244,27 @@ impl Part {
         Some(Tip { height, hash, chain_work: self.chain.start_work.saturating_add(self.summary.work) })
     }
 
+    /// Where a verification of this chain, whose first item comes after `before`, goes on.
+    ///
+    /// # Errors
+    /// What it is that does not fit: it is of another chain, another input or another question.
+    pub(crate) fn go_on(self, chain: &Chain, before: &History) -> Result<RunState, &'static str> {
+        let (found, wanted) = (&self.chain, chain);
+        match self.after {
+            _ if found.parameters != wanted.parameters => Err("the parameters of the chain"),
+            _ if found.items != wanted.items => {
+                Err("headers where there are blocks, or blocks where there are headers")
+            }
+            _ if found.start_height != wanted.start_height => Err("the start height"),
+            _ if found.start_work != wanted.start_work => Err("the start work"),
+            _ if found.now != wanted.now => Err("the present time, for rule R10"),
+            _ if self.before != *before => Err("the headers of the context"),
+            _ if !self.is_whole() => Err("a share of the input, for --join"),
+            None => Err("an end from which nothing goes on"),
+            Some(history) => Ok(RunState { summary: self.summary, history }),
+        }
+    }
+
     fn refuse_other_chain(&self, next: &Self) -> Result<(), JoinError> {
         let (mine, other) = (&self.chain, &next.chain);
         let differs = |what, expected: &dyn ToString, found: &dyn ToString| {

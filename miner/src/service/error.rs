@@ -32,6 +32,12 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The operating system gave no random numbers.
+    #[error("no key for resume tokens: {source}")]
+    Random {
+        /// What the system said.
+        source: io::Error,
+    },
     /// The descriptor set of the build is broken.
     #[error("the service's own description cannot be read: {source}")]
     Reflection {
@@ -61,7 +67,7 @@ impl ServeError {
     pub const fn blame(&self) -> Blame {
         match self {
             Self::NotLoopback { .. } | Self::PortInUse { .. } | Self::Bind { .. } => Blame::Input,
-            Self::Reflection { .. } | Self::Transport { .. } | Self::Stopped => Blame::Ours,
+            Self::Random { .. } | Self::Reflection { .. } | Self::Transport { .. } | Self::Stopped => Blame::Ours,
         }
     }
 }

@@ -10,8 +10,9 @@ const MIB: usize = 1024 * KIB;
 /// Uploads (`VerifyChain`) that one connection may have open.
 pub const UPLOADS_PER_CONNECTION_MAX: usize = 4;
 
-/// Uploads that the service takes at once. Each may hold one stream window (4 MiB) and one message (4 MiB) beside the
-/// verifier's own bounded queue: 16 x 8 MiB = 128 MiB.
+/// Uploads that the service takes at once. Each may hold one stream window (4 MiB) and one message (4 MiB): 16 x 8 MiB = 128 MiB;
+/// and what its verifier has under way: 8 segments of 320 KiB of headers, or of blocks 8 batches (two for each worker, where that
+/// is more) of 1 MiB, 4 MiB where the blocks are the largest: 16 x 32 MiB = 512 MiB at worst with up to 4 workers.
 pub const UPLOADS_MAX: usize = 16;
 
 /// HTTP/2 stream window in bytes: four chunks of 1 MiB are under way while one is taken.
@@ -30,7 +31,8 @@ pub const STREAMS_PER_CONNECTION_MAX: u32 = 64;
 /// The size of all headers of one call, in bytes: metadata of ours is below 1 KiB.
 pub const HEADER_LIST_BYTES_MAX: u32 = 16 * KIB as u32;
 
-/// The largest message of an upload, in bytes: the buffer for an announced length is reserved before its data arrives.
+/// The largest message of an upload, in bytes: the buffer for an announced length is reserved before its data arrives. The
+/// largest block has 4,000,000 bytes, and fits.
 pub const UPLOAD_MESSAGE_BYTES_MAX: usize = 4 * MIB;
 
 /// The largest message of every other call, in bytes. A result at its limits is 860 KB (see [`COVERAGE_SPANS_MAX`]).
@@ -63,6 +65,9 @@ pub const STREAM_DEADLINE_MAX: Duration = Duration::from_hours(24);
 
 /// Time between two progress messages of a job or an upload.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Time between two resume tokens of an upload: 70 KB each at most, as a rule, and a second's worth of a chain is soon sent again.
+pub const RESUME_TOKEN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a drain waits for open calls before it cuts them.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);

@@ -3,18 +3,22 @@
 //! It searches nothing and judges nothing: jobs and chains go to the engine. It trusts nobody at the other end of a connection; every
 //! limit stands in [`limits`]. It prints nothing and logs by `tracing`.
 
-mod block_reader;
+mod begin;
+mod block_chunk;
 mod connection;
 mod deadline;
 mod device_service;
 mod drain;
 mod error;
 mod jobs;
+mod judge;
+mod keys;
 pub mod limits;
 mod listener;
 mod refusal;
 mod seal_service;
 mod upload;
+mod verdict;
 mod verify_service;
 
 use std::future::Future;
@@ -27,6 +31,7 @@ use cityseal_proto::FILE_DESCRIPTOR_SET;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
 use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
+use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -41,6 +46,7 @@ use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
 use self::jobs::{JobBook, SHUTDOWN};
+use self::keys::Keys;
 use self::limits::{
     CONNECTION_WINDOW_BYTES, DRAIN_MAX, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, JOB_EVENTS_MAX, KEEPALIVE_INTERVAL,
     KEEPALIVE_TIMEOUT, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, UPLOAD_MESSAGE_BYTES_MAX,
@@ -59,21 +65,28 @@ pub struct ServiceOptions {
     listen: SocketAddr,
     drain_max: Duration,
     job_events_max: usize,
+    signer: Option<Arc<SecretKey>>,
 }
 
 impl ServiceOptions {
     /// A service on an address of loopback; port 0 lets the system choose a free one.
     pub const fn new(listen: SocketAddr) -> Self {
-        Self { listen, drain_max: DRAIN_MAX, job_events_max: JOB_EVENTS_MAX }
+        Self { listen, drain_max: DRAIN_MAX, job_events_max: JOB_EVENTS_MAX, signer: None }
+    }
+
+    /// The key that receipts are signed with, and from which that of resume tokens is derived. Default: none; no receipts,
+    /// and tokens that live as long as the service runs.
+    pub fn signer(self, key: Arc<SecretKey>) -> Self {
+        Self { signer: Some(key), ..self }
     }
 
     /// How long a drain waits for open calls before it cuts them. Default [`DRAIN_MAX`].
-    pub const fn drain_max(self, drain_max: Duration) -> Self {
+    pub fn drain_max(self, drain_max: Duration) -> Self {
         Self { drain_max, ..self }
     }
 
     /// How many events of a job are kept for watchers that come late. Default [`JOB_EVENTS_MAX`].
-    pub const fn job_events_max(self, job_events_max: usize) -> Self {
+    pub fn job_events_max(self, job_events_max: usize) -> Self {
         Self { job_events_max, ..self }
     }
 }
@@ -94,7 +107,7 @@ impl Service {
     /// Takes the address and puts the services together over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// [`ServeError::NotLoopback`], [`ServeError::PortInUse`] or [`ServeError::Bind`].
+    /// [`ServeError::NotLoopback`], [`ServeError::PortInUse`], [`ServeError::Bind`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         if !connection::is_allowed(wanted) {
@@ -102,6 +115,7 @@ impl Service {
         }
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
+        let keys = Keys::new(options.signer).map_err(|source| ServeError::Random { source })?;
         let book = Arc::new(JobBook::new(engine.clone(), options.job_events_max));
         let (health, health_service) = tonic_health::server::health_reporter();
         report(&health, health_of(&engine)).await;
@@ -109,7 +123,8 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
-        add_services(&mut routes, &engine, &book, &drain);
+        let verification = Verification::new(engine.clone(), keys, drain.clone());
+        add_services(&mut routes, &engine, &book, verification, &drain);
         let drain_max = options.drain_max;
         Ok(Self { listener, address, routes: routes.routes(), health, book, drain: switch, drain_max })
     }
@@ -171,11 +186,17 @@ fn server() -> Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
-fn add_services(routes: &mut RoutesBuilder, engine: &Engine, book: &Arc<JobBook>, drain: &Drain) {
+fn add_services(
+    routes: &mut RoutesBuilder,
+    engine: &Engine,
+    book: &Arc<JobBook>,
+    verification: Verification,
+    drain: &Drain,
+) {
     let sealing = SealServiceServer::new(Sealing::new(Arc::clone(book), drain.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let verification = VerifyServiceServer::new(Verification::new(engine.clone(), drain.clone()))
+    let verification = VerifyServiceServer::new(verification)
         .max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let devices = DeviceServiceServer::new(Devices::new(engine.clone()))

@@ -30,6 +30,12 @@ pub(crate) enum Refusal {
     UploadOrder { message_index: u64, problem: &'static str },
     #[error("chunk {chunk_index} (from byte {offset} of the chain): {problem}")]
     Chunk { chunk_index: u64, offset: u64, problem: FieldError },
+    #[error("begin.resume_token: {problem}")]
+    ResumeToken { problem: String },
+    #[error("the service signs no receipts: it was started without a key (`--key FILE`)")]
+    NoReceiptKey,
+    #[error("{problem}")]
+    NoReceipt { problem: String },
     #[error("the upload was silent for {idle_s} s")]
     UploadIdle { idle_s: u64 },
     #[error("the deadline of the call passed")]
@@ -52,6 +58,9 @@ impl Refusal {
             Self::SeqOutOfRange { .. } => "SEQ_OUT_OF_RANGE",
             Self::UploadOrder { .. } => "UPLOAD_OUT_OF_ORDER",
             Self::Chunk { .. } => "INVALID_CHUNK",
+            Self::ResumeToken { .. } => "RESUME_TOKEN_REFUSED",
+            Self::NoReceiptKey => "NO_RECEIPT_KEY",
+            Self::NoReceipt { .. } => "NO_RECEIPT",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline => "DEADLINE_PASSED",
             Self::Draining => "DRAINING",
@@ -61,10 +70,12 @@ impl Refusal {
 
     const fn code(&self) -> Code {
         match self {
-            Self::Field(_) | Self::UploadOrder { .. } | Self::Chunk { .. } => Code::InvalidArgument,
+            Self::Field(_) | Self::UploadOrder { .. } | Self::Chunk { .. } | Self::ResumeToken { .. } => {
+                Code::InvalidArgument
+            }
             Self::RequestIdReused { .. } => Code::AlreadyExists,
             Self::JobNotFound { .. } => Code::NotFound,
-            Self::StaleGeneration { .. } => Code::FailedPrecondition,
+            Self::StaleGeneration { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => Code::FailedPrecondition,
             Self::Quota { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
             Self::UploadIdle { .. } | Self::Deadline => Code::DeadlineExceeded,
@@ -87,7 +98,14 @@ impl Refusal {
             }
             Self::UploadOrder { message_index, .. } => vec![("message_index", message_index.to_string())],
             Self::RequestIdReused { job_id, .. } => vec![("job_id", job_id.clone())],
-            Self::Field(_) | Self::UploadIdle { .. } | Self::Deadline | Self::Draining | Self::Broken => Vec::new(),
+            Self::Field(_)
+            | Self::ResumeToken { .. }
+            | Self::NoReceiptKey
+            | Self::NoReceipt { .. }
+            | Self::UploadIdle { .. }
+            | Self::Deadline
+            | Self::Draining
+            | Self::Broken => Vec::new(),
         };
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     }
@@ -101,6 +119,12 @@ impl Refusal {
             Self::Chunk { chunk_index, problem, .. } => {
                 let path = format!("chunk[{chunk_index}].{}", problem.path);
                 details.add_bad_request_violation(path, problem.problem.to_string());
+            }
+            Self::ResumeToken { problem } => {
+                details.add_bad_request_violation("begin.resume_token", problem);
+            }
+            Self::NoReceiptKey | Self::NoReceipt { .. } => {
+                details.add_precondition_failure_violation(self.reason(), "receipt", self.to_string());
             }
             Self::UploadOrder { problem, .. } => {
                 details.add_bad_request_violation("part", *problem);
@@ -169,6 +193,9 @@ mod tests {
             Refusal::SeqOutOfRange { job_id: id(), from_seq: 1, oldest: 5, latest: 9 },
             Refusal::UploadOrder { message_index: 0, problem: "expected Begin" },
             Refusal::Chunk { chunk_index: 3, offset: 240, problem: field },
+            Refusal::ResumeToken { problem: "cut".into() },
+            Refusal::NoReceiptKey,
+            Refusal::NoReceipt { problem: "no date".into() },
             Refusal::UploadIdle { idle_s: 60 },
             Refusal::Deadline,
             Refusal::Draining,

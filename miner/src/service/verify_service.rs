@@ -5,13 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cityseal_chain::Verdict;
-use cityseal_engine::{Engine, VerifyReport};
+use cityseal_engine::{Engine, Finish};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_response::Part;
 use cityseal_proto::v1::verify_service_server::VerifyService;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{debug, info};
@@ -19,10 +18,13 @@ use tracing::{debug, info};
 use super::connection::ConnectionInfo;
 use super::deadline::deadline_of;
 use super::drain::Drain;
-use super::jobs::share_to_wire;
-use super::limits::{PROGRESS_INTERVAL, UPLOAD_IDLE_MAX, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX};
+use super::keys::Keys;
+use super::limits::{
+    PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_IDLE_MAX, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
+};
 use super::refusal::{Refusal, with_reason};
-use super::upload::{Step, Upload};
+use super::upload::{Conclusion, Step, Upload};
+use super::verdict;
 
 /// Answers that wait to be sent: progress that finds no place is left out, since the next tells the same and more.
 const ANSWERS_WAITING_MAX: usize = 4;
@@ -32,13 +34,14 @@ type Answer = Result<v1::VerifyChainResponse, Status>;
 #[derive(Debug)]
 pub(crate) struct Verification {
     engine: Engine,
+    keys: Arc<Keys>,
     uploads: Arc<Semaphore>,
     drain: Drain,
 }
 
 impl Verification {
-    pub(crate) fn new(engine: Engine, drain: Drain) -> Self {
-        Self { engine, uploads: Arc::new(Semaphore::new(UPLOADS_MAX)), drain }
+    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain) -> Self {
+        Self { engine, keys: Arc::new(keys), uploads: Arc::new(Semaphore::new(UPLOADS_MAX)), drain }
     }
 
     fn admit(&self, connection: Option<&ConnectionInfo>) -> Result<Admitted, Refusal> {
@@ -72,7 +75,8 @@ impl VerifyService for Verification {
         let admitted = self.admit(request.extensions().get::<ConnectionInfo>())?;
         let deadline = deadline_of(request.metadata());
         let (answers, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
-        let call = Call { engine: self.engine.clone(), messages: request.into_inner(), answers };
+        let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
+        let call = Call { engine, keys, messages: request.into_inner(), answers, told: Told::default() };
         tokio::spawn(async move {
             call.run(deadline).await;
             drop(admitted);
@@ -83,8 +87,24 @@ impl VerifyService for Verification {
 
 struct Call {
     engine: Engine,
+    keys: Arc<Keys>,
     messages: Streaming<v1::VerifyChainRequest>,
     answers: mpsc::Sender<Answer>,
+    told: Told,
+}
+
+/// What was told of the progress last.
+#[derive(Default)]
+struct Told {
+    progress: v1::VerifyProgress,
+    /// From when on the next token is due.
+    token_due: Option<Instant>,
+}
+
+/// What came next.
+enum Event {
+    Message(Option<v1::VerifyChainRequest>),
+    Tick,
 }
 
 impl Call {
@@ -95,10 +115,7 @@ impl Call {
             // Nobody waits for the verdict any more.
             () = answers.closed() => return,
         };
-        let answer = ended.map(|report| {
-            info!(verdict = report.verdict.name(), count = report.count, seconds = report.seconds, "chain judged");
-            v1::VerifyChainResponse { part: Some(Part::Verdict(verdict_to_wire(&report))) }
-        });
+        let answer = ended.and_then(|conclusion| self.answer(&conclusion));
         if let Err(status) = &answer {
             debug!(%status, "upload refused");
         }
@@ -106,64 +123,84 @@ impl Call {
         drop(self.answers.send(answer).await);
     }
 
-    async fn judge(&mut self) -> Result<VerifyReport, Status> {
-        let first = self.next().await?.ok_or(Refusal::UploadOrder { message_index: 0, problem: "expected Begin" })?;
-        let mut upload = Upload::begin(&self.engine, first)?;
-        let mut quiet_until = Instant::now() + PROGRESS_INTERVAL;
-        while let Some(message) = self.next().await? {
-            if let Step::Finish(finish) = upload.take(message).await? {
-                return off_the_runtime(move || upload.finish(finish)).await;
+    fn answer(&self, conclusion: &Conclusion) -> Answer {
+        let report = &conclusion.report;
+        info!(verdict = report.verdict.name(), count = report.count, seconds = report.seconds, "chain judged");
+        let verdict = verdict::to_wire(conclusion, &self.keys)?;
+        Ok(v1::VerifyChainResponse { part: Some(Part::Verdict(verdict)) })
+    }
+
+    async fn judge(&mut self) -> Result<Conclusion, Status> {
+        let expected = Refusal::UploadOrder { message_index: 0, problem: "expected Begin" };
+        let first = match timeout(UPLOAD_IDLE_MAX, self.messages.message()).await {
+            Ok(message) => message.map_err(with_reason)?.ok_or(expected)?,
+            Err(_) => return Err(idle().into()),
+        };
+        let mut upload = Upload::begin(&self.engine, &self.keys, first)?;
+        let mut ticks = interval(PROGRESS_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut idle_at = Instant::now() + UPLOAD_IDLE_MAX;
+        loop {
+            let event = tokio::select! {
+                // First, so that an upload without a pause is told of too.
+                biased;
+                _ = ticks.tick() => Event::Tick,
+                message = self.next(idle_at) => Event::Message(message?),
+            };
+            match event {
+                Event::Tick => self.tell_progress(&upload),
+                Event::Message(None) => return conclude(upload, None).await,
+                Event::Message(Some(message)) => {
+                    if let Step::Finish(finish) = upload.take(message).await? {
+                        return conclude(upload, Some(finish)).await;
+                    }
+                    idle_at = Instant::now() + UPLOAD_IDLE_MAX;
+                }
             }
-            if upload.progress().is_decided {
+            if upload.is_decided() {
                 // Nothing that follows can change the verdict: the rest of the upload is not waited for.
-                break;
-            }
-            if Instant::now() >= quiet_until {
-                self.tell_progress(&upload);
-                quiet_until = Instant::now() + PROGRESS_INTERVAL;
+                return conclude(upload, None).await;
             }
         }
-        off_the_runtime(move || upload.finish_cut()).await
     }
 
     /// The next message; `None` where the upload ended, which a cancelled call and a broken connection may look like too.
-    async fn next(&mut self) -> Result<Option<v1::VerifyChainRequest>, Status> {
-        match timeout(UPLOAD_IDLE_MAX, self.messages.message()).await {
+    async fn next(&mut self, idle_at: Instant) -> Result<Option<v1::VerifyChainRequest>, Status> {
+        match timeout_at(idle_at, self.messages.message()).await {
             Ok(message) => message.map_err(with_reason),
-            Err(_) => Err(Refusal::UploadIdle { idle_s: UPLOAD_IDLE_MAX.as_secs() }.into()),
+            Err(_) => Err(idle().into()),
         }
     }
 
-    fn tell_progress(&self, upload: &Upload) {
-        let progress = upload.progress();
-        let part = Part::Progress(v1::VerifyProgress {
-            received: progress.received,
-            validated_through: progress.validated_through,
-        });
-        drop(self.answers.try_send(Ok(v1::VerifyChainResponse { part: Some(part) })));
+    /// Tells how far the upload is, where that is news and there is room for it.
+    fn tell_progress(&mut self, upload: &Upload) {
+        let now = Instant::now();
+        let is_token_due = self.told.token_due.is_none_or(|due| now >= due);
+        let progress = upload.progress(is_token_due.then_some(&self.keys));
+        let has_moved = progress.received != self.told.progress.received
+            || progress.validated_through != self.told.progress.validated_through;
+        let has_token = !progress.resume_token.is_empty();
+        if !has_moved && (!has_token || progress.resume_token == self.told.progress.resume_token) {
+            return;
+        }
+        let part = Some(Part::Progress(progress.clone()));
+        if self.answers.try_send(Ok(v1::VerifyChainResponse { part })).is_ok() {
+            let before = std::mem::replace(&mut self.told.progress, progress);
+            if has_token {
+                self.told.token_due = Some(now + RESUME_TOKEN_INTERVAL);
+            } else {
+                self.told.progress.resume_token = before.resume_token;
+            }
+        }
     }
+}
+
+const fn idle() -> Refusal {
+    Refusal::UploadIdle { idle_s: UPLOAD_IDLE_MAX.as_secs() }
 }
 
 /// Concluding waits for the segments that are under way: a few milliseconds on a thread that may wait.
-async fn off_the_runtime(conclude: impl FnOnce() -> VerifyReport + Send + 'static) -> Result<VerifyReport, Status> {
-    tokio::task::spawn_blocking(conclude).await.map_err(|_| Refusal::Broken.into())
-}
-
-fn verdict_to_wire(report: &VerifyReport) -> v1::Verdict {
-    let (kind, fault, incomplete_reason) = match &report.verdict {
-        Verdict::Valid => (v1::VerdictKind::Valid, None, String::new()),
-        Verdict::Fault(fault) => (v1::VerdictKind::Fault, Some(v1::Fault::from(fault)), String::new()),
-        Verdict::Incomplete(cut) => (v1::VerdictKind::Incomplete, None, cut.to_string()),
-    };
-    v1::Verdict {
-        kind: kind.into(),
-        count: report.count,
-        tip: report.tip.as_ref().map(v1::Tip::from),
-        fault,
-        incomplete_reason,
-        not_checked: report.not_checked.iter().map(v1::NotChecked::from).collect(),
-        parameters_digest: report.parameters.clone(),
-        devices: report.devices.iter().map(share_to_wire).collect(),
-        seconds: report.seconds,
-    }
+async fn conclude(upload: Upload, finish: Option<Finish>) -> Result<Conclusion, Status> {
+    let concluded = tokio::task::spawn_blocking(move || upload.finish(finish)).await;
+    concluded.map_err(|_| Refusal::Broken)?.map_err(Status::from)
 }

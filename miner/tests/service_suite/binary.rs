@@ -4,7 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use cityseal_receipt::{ItemKind, SecretKey};
+
 use crate::skip::{data, example, python, skip};
+use crate::support::Folder;
 
 /// `cityseal serve` as a process of its own; killed when the test ends.
 struct Serve {
@@ -14,8 +17,13 @@ struct Serve {
 
 impl Serve {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
             .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--json"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -104,6 +112,61 @@ fn python_streams_32261_real_headers_and_gets_valid() {
     let said = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
     assert!(said.contains("streamed 32261 headers of mainnet: VERDICT_KIND_VALID"), "{said}");
     assert!(said.contains("tip 32260 ") && said.contains("7e066822ed1a\n"), "{said}");
+    assert!(said.contains("went on with") && said.contains("headers of mainnet after"), "{said}");
+}
+
+/// The first blocks of mainnet behind its genesis, framed.
+const BLOCKS: &str = "blocks/mainnet_1_256.dat";
+
+/// What the command line says of the same blocks.
+fn verified_by_command_line(blocks: &Path) -> serde_json::Value {
+    let arguments = ["verify", "--network", "mainnet", "--start-height", "1", "--device", "cpu", "--json"];
+    let ended = Command::new(env!("CARGO_BIN_EXE_cityseal")).args(arguments).arg(blocks).output().unwrap();
+    serde_json::from_slice(&ended.stdout).unwrap()
+}
+
+#[test]
+fn python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt() {
+    let test = "python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt";
+    if !can_run(test) {
+        return;
+    }
+    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
+    let (folder, key) = (Folder::new(), SecretKey::from_seed(&[3; 32], None).unwrap());
+    let (secret, saved) = (folder.file("key", key.to_file_text().as_bytes()), folder.path("receipt.json"));
+    let serve = Serve::start_with(&["--key", secret.to_str().unwrap()]);
+    let file = ["--start-height", "1", "--blocks", blocks.to_str().unwrap(), "--receipt", saved.to_str().unwrap()];
+    let said = stdout_of(&run_example(&serve.address, &file));
+    let told = verified_by_command_line(&blocks);
+    let (count, tip) = (&told["count"], told["tip"]["hash"].as_str().unwrap());
+    assert!(said.contains(&format!("streamed {count} blocks of mainnet: VERDICT_KIND_VALID")), "{said}");
+    assert!(said.contains(tip) && said.contains("went on with"), "{said}");
+    let receipt = std::fs::read(saved).unwrap();
+    let stated = cityseal_receipt::verify(&receipt, &[key.public_key()]).unwrap();
+    assert_eq!((stated.parts().kind, Some(stated.parts().count)), (ItemKind::Blocks, count.as_u64()));
+}
+
+#[test]
+fn python_names_the_broken_rule_that_the_command_line_names() {
+    let test = "python_names_the_broken_rule_that_the_command_line_names";
+    if !can_run(test) {
+        return;
+    }
+    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
+    let mut bytes = std::fs::read(blocks).unwrap();
+    // The last byte of a coinbase's script: the block's Merkle root does not fit any more.
+    let middle = bytes.len() / 2;
+    let frame = middle + bytes[middle..].windows(4).position(|magic| magic == [0xf9, 0xbe, 0xb4, 0xd9]).unwrap();
+    bytes[frame - 6] ^= 1;
+    let folder = Folder::new();
+    let broken = folder.file("broken.dat", &bytes);
+    let fault = &verified_by_command_line(&broken)["fault"];
+    assert_eq!(fault["rule"], "R21", "{fault}");
+    let serve = Serve::start();
+    let ended = run_example(&serve.address, &["--start-height", "1", "--blocks", broken.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("rule R21 merkle-root broken at height {}", fault["height"])), "{said}");
 }
 
 #[test]

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
 
 mod binary;
+mod blocks;
+mod fairness;
 mod jobs;
 mod lifecycle;
+mod receipts;
+mod resuming;
 mod skip;
 mod support;
 mod uploads;
 mod watching;
+mod wire;

@@ -1,11 +1,15 @@
 //! A service on a free port of loopback, a caller, and chains that cost nothing to seal.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use cityseal::service::{ServeError, Service, ServiceOptions};
-use cityseal_chain::{BlockHeader, Network, NonceSpan, Parameters, SealTemplate, Target};
+use cityseal_chain::body::coinbase_height_script;
+use cityseal_chain::{BlockHeader, MerkleRoot, Network, NonceSpan, Parameters, SealTemplate, Target, hex};
 use cityseal_client::{Client, ClientOptions, RetryPolicy, SealRequest};
 use cityseal_engine::Engine;
+use cityseal_hash::double_sha256;
 use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
 use cityseal_proto::v1::verify_service_client::VerifyServiceClient;
@@ -139,4 +143,84 @@ pub(crate) fn chain(headers: usize) -> Vec<u8> {
 pub(crate) fn last_hash(packed: &[u8]) -> Bytes {
     let last: &[u8; 80] = packed.last_chunk().unwrap();
     Bytes::copy_from_slice(&BlockHeader::from_wire(last).hash().to_wire())
+}
+
+/// The body of Bitcoin's first block, which regtest's has too: the coinbase of 2009.
+const GENESIS_COINBASE: &str = concat!(
+    "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d0104455468652054",
+    "696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e64206261696c6f757420",
+    "666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61",
+    "deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000",
+);
+
+/// A coinbase for that height whose output's script has so many bytes, 253 at least.
+fn coinbase(height: u64, script: usize) -> Vec<u8> {
+    let head = coinbase_height_script(height);
+    let signature = [head.as_bytes(), &[0x51, 0x51]].concat();
+    let input = [&[0; 32][..], &[0xff; 4], &[signature.len() as u8], &signature, &[0xff; 4]].concat();
+    let len = match u16::try_from(script) {
+        Ok(len) => [&[0xfd][..], &len.to_le_bytes()].concat(),
+        Err(_) => [&[0xfe][..], &(script as u32).to_le_bytes()].concat(),
+    };
+    let output = [&50_u64.to_le_bytes()[..], &len, &vec![0x51; script]].concat();
+    [&1_u32.to_le_bytes()[..], &[1], &input, &[1], &output, &[0; 4]].concat()
+}
+
+/// Seals a header of regtest after its parent.
+fn sealed_after(parent: &BlockHeader, merkle_root: MerkleRoot) -> BlockHeader {
+    let (prev_block_hash, time) = (parent.hash(), parent.time + 600);
+    let mut header = BlockHeader { version: 4, prev_block_hash, merkle_root, time, nonce: 0, ..*parent };
+    let target = header.bits.decode().unwrap();
+    while !target.is_met_by(&header.hash()) {
+        header.nonce += 1;
+    }
+    header
+}
+
+/// A chain of regtest's blocks from its genesis, each with a coinbase alone whose script has so many bytes.
+pub(crate) fn blocks(count: usize, script: usize) -> Vec<Vec<u8>> {
+    let mut last = regtest_genesis();
+    let genesis = hex::decode(GENESIS_COINBASE).unwrap();
+    let mut blocks = vec![[&last.to_wire()[..], &[1], &genesis].concat()];
+    for height in 1..count as u64 {
+        let coinbase = coinbase(height, script);
+        last = sealed_after(&last, MerkleRoot::from_wire(double_sha256(&coinbase)));
+        blocks.push([&last.to_wire()[..], &[1], &coinbase].concat());
+    }
+    blocks
+}
+
+/// The headers of blocks, packed.
+pub(crate) fn headers_of(blocks: &[Vec<u8>]) -> Vec<u8> {
+    blocks.iter().flat_map(|block| block[..80].to_vec()).collect()
+}
+
+/// A folder of its own, removed with all that is in it when the test ends.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("cityseal-service-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Writes a file into it.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }

@@ -5,47 +5,14 @@ use cityseal_chain::{Network, Rule};
 use cityseal_client::{ChainParameters, VerdictKind, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
-use cityseal_proto::v1::verify_chunk::Payload;
-use cityseal_proto::v1::{VerdictKind as Kind, verify_begin, verify_chain_response};
+use cityseal_proto::v1::{VerdictKind as Kind, verify_begin};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, Streaming};
+use tonic::Code;
 
-use crate::support::{Running, chain, endless, field, last_hash, reason, request, start};
-
-fn message(part: Part) -> v1::VerifyChainRequest {
-    v1::VerifyChainRequest { part: Some(part) }
-}
-
-fn begin() -> v1::VerifyChainRequest {
-    let parameters = Some(verify_begin::Parameters::Network("regtest".to_owned()));
-    message(Part::Begin(v1::VerifyBegin { parameters, ..Default::default() }))
-}
-
-fn chunk(headers: impl Into<Bytes>) -> v1::VerifyChainRequest {
-    message(Part::Chunk(v1::VerifyChunk { payload: Some(Payload::PackedHeaders(headers.into())) }))
-}
-
-fn finish(count: u64, last_block_hash: Bytes) -> v1::VerifyChainRequest {
-    message(Part::Finish(v1::VerifyFinish { count, last_block_hash }))
-}
-
-/// The verdict over an upload of these messages, whose stream is then closed.
-async fn verdict(service: &Running, messages: Vec<v1::VerifyChainRequest>) -> Result<v1::Verdict, Status> {
-    let call = service.verifier().await.verify_chain(tokio_stream::iter(messages)).await?;
-    verdict_of(call.into_inner()).await
-}
-
-async fn verdict_of(mut answers: Streaming<v1::VerifyChainResponse>) -> Result<v1::Verdict, Status> {
-    while let Some(answer) = answers.message().await? {
-        if let Some(verify_chain_response::Part::Verdict(verdict)) = answer.part {
-            assert!(answers.message().await?.is_none(), "nothing follows the verdict");
-            return Ok(verdict);
-        }
-    }
-    panic!("the call ended without a verdict")
-}
+use crate::support::{chain, endless, field, last_hash, reason, request, start};
+use crate::wire::{begin, chunk, finish, message, verdict, verdict_of};
 
 #[tokio::test]
 async fn a_chain_that_came_whole_is_valid_however_it_is_cut() {
@@ -192,74 +159,6 @@ async fn messages_out_of_order_are_refused() {
     for messages in out_of_order {
         let status = verdict(&service, messages).await.unwrap_err();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "UPLOAD_OUT_OF_ORDER"));
-    }
-}
-
-/// The headers as blocks of `transactions` coinbase-like transactions each; their bodies say nothing true of them.
-fn blocks_of(packed: &[u8], transactions: u8) -> Vec<Vec<u8>> {
-    let transaction =
-        [&[1, 0, 0, 0, 1][..], &[7; 36], &[2, 0x51, 0x51], &[0xff; 4], &[1], &[0; 8], &[0], &[0; 4]].concat();
-    let body = [&[transactions][..], &transaction.repeat(usize::from(transactions))].concat();
-    packed.chunks(80).map(|header| [header, &body].concat()).collect()
-}
-
-fn block_chunk(blocks: impl Into<Bytes>) -> v1::VerifyChunk {
-    v1::VerifyChunk { payload: Some(Payload::PackedBlocks(blocks.into())) }
-}
-
-#[tokio::test]
-async fn whole_blocks_are_judged_by_their_headers_and_their_bodies_are_said_to_be_left_out() {
-    let service = start().await;
-    let packed = chain(30);
-    for blocks_of_chunk in [1, 7, 30] {
-        let mut messages = vec![begin()];
-        let blocks = blocks_of(&packed, 3);
-        messages.extend(blocks.chunks(blocks_of_chunk).map(|part| message(Part::Chunk(block_chunk(part.concat())))));
-        messages.push(finish(30, last_hash(&packed)));
-        let verdict = verdict(&service, messages).await.unwrap();
-        assert_eq!((verdict.kind(), verdict.count), (Kind::Valid, 30));
-        assert_eq!(verdict.tip.unwrap().hash, last_hash(&packed));
-        let [bodies] = &verdict.not_checked[..] else { panic!("{:?}", verdict.not_checked) };
-        assert_eq!((bodies.rule.as_str(), bodies.from_height, bodies.to_height), ("block-body", 0, 29));
-    }
-}
-
-#[tokio::test]
-async fn a_fault_in_a_stream_of_blocks_stands_where_its_block_begins() {
-    let service = start().await;
-    let mut packed = chain(30);
-    packed[20 * 80 + 4] ^= 1;
-    let blocks = blocks_of(&packed, 2);
-    let expected: usize = blocks[..20].iter().map(Vec::len).sum();
-    let mut messages = vec![begin()];
-    messages.extend(blocks.chunks(6).map(|part| message(Part::Chunk(block_chunk(part.concat())))));
-    let verdict = verdict(&service, messages).await.unwrap();
-    assert_eq!((verdict.kind(), verdict.count), (Kind::Fault, 20));
-    assert_eq!(verdict.fault.unwrap().offset, expected as u64);
-    assert_eq!((verdict.not_checked[0].from_height, verdict.not_checked[0].to_height), (0, 19));
-}
-
-#[tokio::test]
-async fn blocks_that_are_cut_and_chunks_of_two_kinds_are_refused_with_their_place() {
-    let service = start().await;
-    let packed = chain(3);
-    let blocks = blocks_of(&packed, 1);
-    let headers = || chunk(packed.clone());
-    let whole = || message(Part::Chunk(block_chunk(blocks[0].clone())));
-    let short = || message(Part::Chunk(block_chunk(blocks[1][..blocks[1].len() - 1].to_vec())));
-    let begins_at = blocks[0].len();
-    let cut = format!("cut inside the block that begins at offset {begins_at}");
-    let cases = [
-        (vec![begin(), whole(), short()], "chunk[1].packed_blocks", cut.as_str()),
-        (vec![begin(), whole(), headers()], "chunk[1].packed_headers", "the chunks before hold blocks"),
-        (vec![begin(), headers(), whole()], "chunk[1].packed_blocks", "the chunks before hold headers"),
-        (vec![begin(), message(Part::Chunk(v1::VerifyChunk::default()))], "chunk[0].payload", "packed_blocks"),
-    ];
-    for (messages, path, said) in cases {
-        let status = verdict(&service, messages).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_CHUNK"));
-        assert_eq!(field(&status), path);
-        assert!(status.message().contains(said), "{status:?}");
     }
 }
 

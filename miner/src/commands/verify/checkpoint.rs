@@ -67,22 +67,8 @@ pub(super) fn load(path: &Path, chain: &Chain, before: &History) -> Result<Optio
         Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         part => part?,
     };
-    let misfit = |what: &'static str| CommandError::OtherCheckpoint { path: path.into(), what };
-    let (found, wanted) = (&part.chain, chain);
-    let what = match () {
-        () if found.parameters != wanted.parameters => "the parameters of the chain",
-        () if found.items != wanted.items => "headers where there are blocks, or blocks where there are headers",
-        () if found.start_height != wanted.start_height => "the start height",
-        () if found.start_work != wanted.start_work => "the start work",
-        () if found.now != wanted.now => "the time of --now",
-        () if part.before != *before => "the headers of --context",
-        () if !part.is_whole() => "a share of the input, for --join",
-        () => {
-            let Some(history) = part.after else { return Err(misfit("an end from which nothing goes on")) };
-            return Ok(Some(RunState { summary: part.summary, history }));
-        }
-    };
-    Err(misfit(what))
+    let fitting = part.go_on(chain, before);
+    fitting.map(Some).map_err(|what| CommandError::OtherCheckpoint { path: path.into(), what })
 }
 
 /// The time for R10 that a checkpoint was begun with, where there is one.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
 
 mod liar;
+mod receipts;
 
 use cityseal_chain::{BlockHeader, ChainWork, Network, Parameters, SealTemplate};
 use cityseal_client::{

@@ -1,0 +1,152 @@
+//! Blocks cut out of a stream of bytes: a message holds whole blocks only.
+//!
+//! Where a block ends, its own counts and lengths tell. Where they tell nothing sensible, all that is there up to the size of
+//! the largest block is one block, so that the service names the rule and the place; nothing can follow it.
+
+use cityseal_chain::body::{BLOCK_BYTES_MAX, Extent, block_extent};
+use cityseal_proto::field::HEADER_LEN;
+use prost::bytes::{Bytes, BytesMut};
+
+use crate::upload::CHUNK_BYTES_MAX;
+
+/// Bytes that came and are not cut yet.
+#[derive(Debug, Default)]
+pub(crate) struct BlockCutter {
+    held: BytesMut,
+    /// How many must be held before it is worth looking again for the end of the block at their front.
+    wanted: usize,
+    /// The block at the front has no end that could be found.
+    endless: bool,
+}
+
+/// Whole blocks for one message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Blocks {
+    pub(crate) bytes: Bytes,
+    /// How many bytes each has.
+    pub(crate) lens: Vec<usize>,
+}
+
+impl BlockCutter {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// The next message's blocks, where there are whole ones.
+    pub(crate) fn next(&mut self) -> Option<Blocks> {
+        if self.held.len() < self.wanted {
+            return None;
+        }
+        let (mut end, mut lens) = (0, Vec::new());
+        while !self.endless && self.held.len() - end >= HEADER_LEN {
+            match block_extent(&self.held[end..]) {
+                Ok(Extent::Whole(len)) if lens.is_empty() || end + len <= CHUNK_BYTES_MAX => {
+                    end += len;
+                    lens.push(len);
+                }
+                Ok(Extent::Whole(_)) => break,
+                Ok(Extent::Cut) => {
+                    // A quarter more each time: a block that comes in small pieces is not walked for each of them.
+                    let open = self.held.len() - end;
+                    self.wanted = open + open / 4;
+                    break;
+                }
+                Err(_) => self.endless = true,
+            }
+        }
+        if lens.is_empty() {
+            return (self.endless && self.held.len() >= BLOCK_BYTES_MAX).then(|| self.endless_block());
+        }
+        Some(Blocks { bytes: self.held.split_to(end).freeze(), lens })
+    }
+
+    /// The source has ended: looks at what is left. A block that is cut is none.
+    pub(crate) fn end(&mut self) -> Option<Blocks> {
+        self.wanted = 0;
+        self.next().or_else(|| (self.endless && !self.held.is_empty()).then(|| self.endless_block()))
+    }
+
+    /// Whether all that came was cut into blocks whose ends were found.
+    pub(crate) fn is_even(&self) -> bool {
+        self.held.is_empty() && !self.endless
+    }
+
+    /// Whether a block came that nothing can follow, and went out.
+    pub(crate) fn is_over(&self) -> bool {
+        self.endless && self.held.is_empty()
+    }
+
+    fn endless_block(&mut self) -> Blocks {
+        let mut bytes = std::mem::take(&mut self.held);
+        bytes.truncate(BLOCK_BYTES_MAX);
+        let lens = vec![bytes.len()];
+        Blocks { bytes: bytes.freeze(), lens }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A block of one transaction whose script has so many bytes.
+    fn block(script: usize) -> Vec<u8> {
+        let transaction =
+            [&[1, 0, 0, 0, 1][..], &[7; 36], &[0xfd], &(script as u16).to_le_bytes(), &vec![0x51; script]];
+        let rest: [&[u8]; 4] = [&[0xff; 4], &[1], &[0; 9], &[0; 4]];
+        [&[script as u8; HEADER_LEN][..], &[1], &transaction.concat(), &rest.concat()].concat()
+    }
+
+    fn cut(pieces: &[&[u8]]) -> (Vec<Blocks>, BlockCutter) {
+        let (mut cutter, mut out) = (BlockCutter::default(), Vec::new());
+        for piece in pieces {
+            cutter.push(piece);
+            out.extend(std::iter::from_fn(|| cutter.next()));
+        }
+        out.extend(std::iter::from_fn(|| cutter.end()));
+        (out, cutter)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_pieces_give_the_same_blocks(
+            scripts in proptest::collection::vec(300_usize..3000, 0..12), piece in 1_usize..4000,
+        ) {
+            let blocks: Vec<Vec<u8>> = scripts.into_iter().map(block).collect();
+            let bytes = blocks.concat();
+            let (out, cutter) = cut(&bytes.chunks(piece).collect::<Vec<_>>());
+            let lens: Vec<usize> = out.iter().flat_map(|part| part.lens.clone()).collect();
+            prop_assert_eq!(lens, blocks.iter().map(Vec::len).collect::<Vec<_>>());
+            prop_assert_eq!(out.iter().flat_map(|part| part.bytes.to_vec()).collect::<Vec<_>>(), bytes);
+            prop_assert!(cutter.is_even());
+        }
+    }
+
+    #[test]
+    fn a_message_holds_as_many_blocks_as_fit_into_it_and_a_larger_block_alone() {
+        let small = block(60_000);
+        let (out, _) = cut(&[&small.repeat(40)]);
+        assert!(out.iter().all(|part| part.bytes.len() <= CHUNK_BYTES_MAX && part.lens.len() > 1), "{}", out.len());
+        assert_eq!(out.iter().map(|part| part.lens.len()).sum::<usize>(), 40);
+        let transaction = &small[HEADER_LEN + 1..];
+        let large = [&[7; HEADER_LEN][..], &[30], &transaction.repeat(30)].concat();
+        let (out, _) = cut(&[&[large.clone(), small].concat()]);
+        assert!(large.len() > CHUNK_BYTES_MAX);
+        assert_eq!((out.len(), out[0].lens.clone()), (2, vec![large.len()]));
+    }
+
+    #[test]
+    fn a_block_that_the_end_cuts_is_not_sent_and_one_without_an_end_is_sent_as_it_is() {
+        let whole = block(300);
+        let (out, cutter) = cut(&[&whole, &whole[..whole.len() - 1]]);
+        assert_eq!((out.len(), cutter.is_even(), cutter.is_over()), (1, false, false));
+        // A count of transactions in more bytes than it needs.
+        let endless = [&whole[..HEADER_LEN], &[0xfd, 1, 0], &whole].concat();
+        let (out, cutter) = cut(&[&whole, &endless]);
+        assert_eq!(out[1], Blocks { lens: vec![endless.len()], bytes: endless.into() });
+        assert!(cutter.is_over() && !cutter.is_even());
+    }
+}

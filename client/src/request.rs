@@ -1,0 +1,111 @@
+//! What is to be verified: a chain's rules, where it begins, what it is made of, and what shall come back.
+
+use cityseal_chain::{ChainWork, Network, Parameters};
+use cityseal_proto::v1;
+use cityseal_receipt::PublicKey;
+use prost::bytes::Bytes;
+
+/// The rules that a chain is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainParameters {
+    /// One of Bitcoin's networks.
+    Network(Network),
+    /// A city's parameters as TOML.
+    Toml(String),
+}
+
+impl ChainParameters {
+    /// Their digest, 64 hex digits, as this side computes it; none where the TOML is none, which the service refuses.
+    pub(crate) fn digest(&self) -> Option<String> {
+        match self {
+            Self::Network(network) => Some(Parameters::of(*network).digest()),
+            Self::Toml(text) => Parameters::from_toml(text).ok().map(|parameters| parameters.digest()),
+        }
+    }
+}
+
+/// What a chain is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Items {
+    Headers,
+    Blocks,
+}
+
+/// What is to be verified, and after what.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifyRequest {
+    pub(crate) parameters: ChainParameters,
+    pub(crate) items: Items,
+    pub(crate) start_height: u64,
+    context_headers: Bytes,
+    pub(crate) start_work: ChainWork,
+    pub(crate) now_s: Option<u64>,
+    pub(crate) wants_receipt: bool,
+    pub(crate) trusted_keys: Vec<PublicKey>,
+}
+
+impl VerifyRequest {
+    /// A chain of headers from its genesis on.
+    pub fn new(parameters: ChainParameters) -> Self {
+        Self {
+            parameters,
+            items: Items::Headers,
+            start_height: 0,
+            context_headers: Bytes::new(),
+            start_work: ChainWork::ZERO,
+            now_s: None,
+            wants_receipt: false,
+            trusted_keys: Vec::new(),
+        }
+    }
+
+    /// What is sent are whole blocks, one after another, and their bodies are judged too.
+    pub fn blocks(self) -> Self {
+        Self { items: Items::Blocks, ..self }
+    }
+
+    /// The height of the first header.
+    pub fn start_height(self, start_height: u64) -> Self {
+        Self { start_height, ..self }
+    }
+
+    /// Trusted headers just before the first one: packed, 80 bytes each in wire order.
+    pub fn context_headers(self, context_headers: Bytes) -> Self {
+        Self { context_headers, ..self }
+    }
+
+    /// The chain's work before the first header.
+    pub fn start_work(self, start_work: ChainWork) -> Self {
+        Self { start_work, ..self }
+    }
+
+    /// The time for the rule on future times, in seconds since 1970. Default: the service's clock.
+    pub fn now_s(self, now_s: u64) -> Self {
+        Self { now_s: Some(now_s), ..self }
+    }
+
+    /// The verdict shall bring a receipt, signed by one of these keys; with none of them named, by any key.
+    pub fn receipt(self, trusted_keys: Vec<PublicKey>) -> Self {
+        Self { wants_receipt: true, trusted_keys, ..self }
+    }
+
+    /// The first message of a call; with a token it goes on where an earlier call stood.
+    pub(crate) fn to_wire(&self, want_resume_tokens: bool, resume_token: Bytes) -> v1::VerifyChainRequest {
+        let parameters = match &self.parameters {
+            ChainParameters::Network(network) => v1::verify_begin::Parameters::Network(network.name().to_owned()),
+            ChainParameters::Toml(text) => v1::verify_begin::Parameters::ParametersToml(text.clone()),
+        };
+        let begin = v1::VerifyBegin {
+            parameters: Some(parameters),
+            start_height: self.start_height,
+            context_headers: self.context_headers.clone(),
+            start_work: Bytes::copy_from_slice(&self.start_work.to_wire()),
+            now_s: self.now_s,
+            want_receipt: self.wants_receipt,
+            want_resume_tokens,
+            resume_token,
+        };
+        v1::VerifyChainRequest { part: Some(v1::verify_chain_request::Part::Begin(begin)) }
+    }
+}

@@ -1,0 +1,213 @@
+//! The calls by which a chain is verified: one, or as many as it takes where the connection breaks and the source can be opened
+//! again.
+
+use std::io;
+
+use cityseal_proto::v1;
+use cityseal_proto::v1::verify_chain_response::Part;
+use prost::bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
+use tracing::debug;
+
+use crate::connection::Client;
+use crate::error::{ClientError, reason_of};
+use crate::ledger::Ledger;
+use crate::request::{Items, VerifyRequest};
+use crate::retry::{Attempts, is_transient, wanted_pause};
+use crate::upload::{Cutter, Upload};
+use crate::verify::{VerifyAnswer, VerifyProgress};
+
+/// Messages that wait to be sent: 4 x 1 MiB keep the connection busy while the source is read.
+const WAITING_MAX: usize = 4;
+
+/// The service's word for a token that it does not take: the chain is sent from its beginning then.
+const TOKEN_REFUSED: &str = "RESUME_TOKEN_REFUSED";
+
+/// Where in a chain a source is to begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Headers or blocks before it.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Where the next call goes on.
+#[derive(Clone, Debug, Default)]
+struct Resume {
+    token: Bytes,
+    position: Position,
+}
+
+/// How a call ended that brought no verdict.
+enum Broken {
+    Refused(Status),
+    Cut,
+}
+
+impl From<Broken> for ClientError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Refused(status) => status.into(),
+            Broken::Cut => Self::Cut { expected: "a verdict" },
+        }
+    }
+}
+
+impl Client {
+    /// Sends a chain in pieces of any length and waits for the verdict.
+    ///
+    /// It is not made again when the connection breaks: the source is spent then. [`Client::verify_source`] is.
+    ///
+    /// # Errors
+    /// [`ClientError::FalseVerdict`] where the verdict does not speak of what was sent; [`ClientError::FalseReceipt`] where the
+    /// receipt does not; [`ClientError::Source`] where the source fails; [`ClientError::Refused`] where the service does not take
+    /// the call or a message.
+    pub async fn verify_stream<S>(
+        &self,
+        request: &VerifyRequest,
+        source: S,
+        mut on_progress: impl FnMut(VerifyProgress),
+    ) -> Result<VerifyAnswer, ClientError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let ledger = Ledger::new(request.start_height, request.start_work);
+        let begin = request.to_wire(false, Bytes::new());
+        let on_progress = |progress: &v1::VerifyProgress| on_progress(told(progress));
+        let (sent, verdict) = self.call(request, begin, ledger, source, on_progress).await?;
+        VerifyAnswer::checked(request, &sent, &verdict?)
+    }
+
+    /// Sends a chain from a source that can be opened at any place, and waits for the verdict. Where the connection breaks it goes
+    /// on from where the service stood, by its resume token; where the service was restarted and knows the token no more, from
+    /// the beginning.
+    ///
+    /// `open` gives the chain's bytes from a position on: behind so many headers or blocks, which have so many bytes.
+    ///
+    /// # Errors
+    /// As [`Client::verify_stream`], and what the last attempt ended with where the retry policy gives up.
+    pub async fn verify_source<S>(
+        &self,
+        request: &VerifyRequest,
+        mut open: impl FnMut(Position) -> S,
+        mut on_progress: impl FnMut(VerifyProgress),
+    ) -> Result<VerifyAnswer, ClientError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let mut attempts = self.attempts();
+        let mut ledger = Ledger::new(request.start_height, request.start_work);
+        let mut resume = Resume::default();
+        loop {
+            ledger.begin_again(resume.position.items);
+            let begin = request.to_wire(true, resume.token.clone());
+            let mut news = Resume::default();
+            let (sent, verdict) = self
+                .call(request, begin, ledger, open(resume.position), |progress| {
+                    news.note(request, progress);
+                    on_progress(told(progress));
+                })
+                .await?;
+            ledger = sent;
+            match verdict {
+                Ok(verdict) => return VerifyAnswer::checked(request, &ledger, &verdict),
+                Err(broken) => resume = resume.after(broken, news, &ledger, &mut attempts).await?,
+            }
+        }
+    }
+
+    /// Sends a chain that stands in memory.
+    ///
+    /// # Errors
+    /// As [`Client::verify_source`].
+    pub async fn verify_bytes(&self, request: &VerifyRequest, packed: Bytes) -> Result<VerifyAnswer, ClientError> {
+        let from = |position: Position| packed.slice((position.bytes as usize).min(packed.len())..);
+        self.verify_source(request, |position| tokio_stream::once(Ok(from(position))), |_| ()).await
+    }
+
+    /// One call: what was sent, and the verdict or why none came.
+    async fn call<S>(
+        &self,
+        request: &VerifyRequest,
+        begin: v1::VerifyChainRequest,
+        ledger: Ledger,
+        source: S,
+        on_progress: impl FnMut(&v1::VerifyProgress),
+    ) -> Result<(Ledger, Result<v1::Verdict, Broken>), ClientError>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let cutter = match request.items {
+            Items::Headers => Cutter::headers(),
+            Items::Blocks => Cutter::blocks(),
+        };
+        let uploading = tokio::spawn(Upload::new(ledger, cutter, sender).run(source));
+        let messages = tokio_stream::once(begin).chain(ReceiverStream::new(receiver));
+        let verdict = match self.verifier().verify_chain(messages).await {
+            Ok(answering) => wait_for_verdict(answering.into_inner(), on_progress).await,
+            Err(status) => Err(Broken::Refused(status)),
+        };
+        // The call is over, which closes the sender and so ends the upload.
+        let (sent, failed) = uploading.await.map_err(io::Error::other)?;
+        failed?;
+        Ok((sent, verdict))
+    }
+}
+
+impl Resume {
+    /// Keeps the last token that came.
+    fn note(&mut self, request: &VerifyRequest, progress: &v1::VerifyProgress) {
+        let Some(height) = progress.validated_through.filter(|_| !progress.resume_token.is_empty()) else { return };
+        let Some(items) = (height + 1).checked_sub(request.start_height) else { return };
+        let position = Position { items, bytes: progress.validated_bytes };
+        *self = Self { token: progress.resume_token.clone(), position };
+    }
+
+    /// Where to go on after a call that ended so, in which `news` came; waits as long as the policy says before.
+    async fn after(
+        self,
+        broken: Broken,
+        news: Self,
+        sent: &Ledger,
+        attempts: &mut Attempts,
+    ) -> Result<Self, ClientError> {
+        let Broken::Refused(status) = &broken else { return Err(broken.into()) };
+        debug!(%status, "the call ended without a verdict");
+        if !self.token.is_empty() && reason_of(status).as_deref() == Some(TOKEN_REFUSED) {
+            return Ok(Self::default());
+        }
+        // A token for more than was sent is none of this chain.
+        let has_news = !news.token.is_empty() && news.position.items <= sent.count();
+        if has_news {
+            attempts.succeeded();
+        }
+        if is_transient(status) && attempts.wait(wanted_pause(status)).await {
+            return Ok(if has_news { news } else { self });
+        }
+        Err(broken.into())
+    }
+}
+
+async fn wait_for_verdict(
+    mut answers: tonic::Streaming<v1::VerifyChainResponse>,
+    mut on_progress: impl FnMut(&v1::VerifyProgress),
+) -> Result<v1::Verdict, Broken> {
+    while let Some(answer) = answers.message().await.map_err(Broken::Refused)? {
+        match answer.part {
+            Some(Part::Verdict(verdict)) => return Ok(verdict),
+            Some(Part::Progress(progress)) => on_progress(&progress),
+            // A kind of message that this build does not know.
+            None => {}
+        }
+    }
+    Err(Broken::Cut)
+}
+
+fn told(progress: &v1::VerifyProgress) -> VerifyProgress {
+    VerifyProgress { received: progress.received, validated_through: progress.validated_through }
+}

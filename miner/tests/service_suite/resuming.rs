@@ -1,0 +1,231 @@
+//! Resume tokens: a call that broke off is gone on with, and the verdict is that of the whole chain.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use cityseal_chain::Network;
+use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
+use cityseal_proto::v1;
+use cityseal_proto::v1::VerdictKind as Kind;
+use cityseal_proto::v1::verify_chain_request::Part;
+use cityseal_proto::v1::verify_chain_response;
+use cityseal_receipt::{Receipt, SecretKey};
+use prost::bytes::Bytes;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Code;
+
+use crate::support::{Running, blocks, chain, field, headers_of, last_hash, loopback, reason, start, start_with};
+use crate::wire::{block_chunk, chunk, finish, message, regtest, verdict};
+
+fn key() -> Arc<SecretKey> {
+    Arc::new(SecretKey::from_seed(&[9; 32], None).unwrap())
+}
+
+fn begin(begin: v1::VerifyBegin) -> v1::VerifyChainRequest {
+    message(Part::Begin(v1::VerifyBegin { want_resume_tokens: true, now_s: Some(1_800_000_000), ..begin }))
+}
+
+/// Sends some messages, waits for a token for all that was sent (up to that height), and breaks the call off.
+async fn token_for(service: &Running, messages: Vec<v1::VerifyChainRequest>, height: u64) -> v1::VerifyProgress {
+    let (sender, receiver) = mpsc::channel(64);
+    for message in messages {
+        sender.send(message).await.unwrap();
+    }
+    let call = service.verifier().await.verify_chain(ReceiverStream::new(receiver)).await.unwrap();
+    let mut answers = call.into_inner();
+    loop {
+        let Some(verify_chain_response::Part::Progress(progress)) = answers.message().await.unwrap().unwrap().part
+        else {
+            panic!("a verdict came before the chain had ended");
+        };
+        if !progress.resume_token.is_empty() && progress.validated_through == Some(height) {
+            return progress;
+        }
+    }
+}
+
+/// What of a verdict does not depend on the machine and the moment.
+fn plain(verdict: v1::Verdict) -> v1::Verdict {
+    v1::Verdict { devices: Vec::new(), seconds: 0.0, receipt: Bytes::new(), ..verdict }
+}
+
+#[tokio::test]
+async fn a_call_that_broke_off_is_gone_on_with_and_its_verdict_is_that_of_the_whole_chain() {
+    let service = start_with(loopback().signer(key())).await;
+    let (good, asks) = (blocks(60, 500), || v1::VerifyBegin { want_receipt: true, ..regtest() });
+    let last = last_hash(&headers_of(&good));
+    let whole = vec![begin(asks()), block_chunk(good.concat()), finish(60, last.clone())];
+    let whole = verdict(&service, whole).await.unwrap();
+    let broken = vec![begin(asks()), block_chunk(good[..40].concat())];
+    let progress = token_for(&service, broken, 39).await;
+    assert_eq!((progress.received, progress.validated_bytes), (40, good[..40].concat().len() as u64));
+    // What the token speaks of is not sent again, and the closing message counts this call's blocks.
+    let rest = |count| {
+        let token = v1::VerifyBegin { resume_token: progress.resume_token.clone(), ..asks() };
+        vec![begin(token), block_chunk(good[40..].concat()), finish(count, last.clone())]
+    };
+    let joined = verdict(&service, rest(20)).await.unwrap();
+    let stated = |verdict: &v1::Verdict| Receipt::read(&verdict.receipt).unwrap().statement().parts().clone();
+    let (of_whole, of_joined) = (stated(&whole), stated(&joined));
+    assert_eq!((of_joined.headers_root, of_joined.contents_root), (of_whole.headers_root, of_whole.contents_root));
+    assert_eq!(of_joined.openings, of_whole.openings);
+    assert_eq!(plain(joined), plain(whole));
+    assert_eq!(verdict(&service, rest(60)).await.unwrap().kind(), Kind::Incomplete);
+}
+
+#[tokio::test]
+async fn a_chain_whose_every_header_was_judged_is_closed_by_a_call_that_sends_none() {
+    let service = start().await;
+    let packed = chain(8192);
+    let progress = token_for(&service, vec![begin(regtest()), chunk(packed.clone())], 8191).await;
+    let token = v1::VerifyBegin { resume_token: progress.resume_token, ..regtest() };
+    let closed = verdict(&service, vec![begin(token), finish(0, Bytes::new())]).await.unwrap();
+    assert_eq!((closed.kind(), closed.count, closed.tip.unwrap().hash), (Kind::Valid, 8192, last_hash(&packed)));
+}
+
+#[tokio::test]
+async fn a_fault_behind_a_token_stands_at_its_byte_of_the_whole_chain() {
+    let service = start().await;
+    let mut bad = blocks(60, 500);
+    let progress = token_for(&service, vec![begin(regtest()), block_chunk(bad[..40].concat())], 39).await;
+    bad[50][200] ^= 1;
+    let token = v1::VerifyBegin { resume_token: progress.resume_token, ..regtest() };
+    let verdict = verdict(&service, vec![begin(token), block_chunk(bad[40..].concat())]).await.unwrap();
+    let fault = verdict.fault.unwrap();
+    assert_eq!((verdict.count, fault.height, fault.offset), (50, 50, bad[..50].concat().len() as u64));
+}
+
+#[tokio::test]
+async fn no_tokens_come_where_none_are_asked_for() {
+    let service = start().await;
+    let (sender, receiver) = mpsc::channel(4);
+    sender.send(message(Part::Begin(regtest()))).await.unwrap();
+    sender.send(block_chunk(blocks(20, 300).concat())).await.unwrap();
+    let call = service.verifier().await.verify_chain(ReceiverStream::new(receiver)).await.unwrap();
+    let mut answers = call.into_inner();
+    let Some(verify_chain_response::Part::Progress(progress)) = answers.message().await.unwrap().unwrap().part else {
+        panic!("no progress")
+    };
+    assert!(progress.resume_token.is_empty());
+}
+
+#[tokio::test]
+async fn tokens_that_are_forged_cut_foreign_or_of_another_call_are_refused_by_name() {
+    let service = start().await;
+    let first = blocks(20, 300).concat();
+    let progress = token_for(&service, vec![begin(regtest()), block_chunk(first)], 19).await;
+    let token = &progress.resume_token;
+    let with = |resume_token: Bytes| v1::VerifyBegin { resume_token, ..regtest() };
+    let refusal = async |service: &Running, begin: v1::VerifyBegin| {
+        let status = verdict(service, vec![message(Part::Begin(begin))]).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "RESUME_TOKEN_REFUSED"));
+        assert_eq!(field(&status), "begin.resume_token");
+        status.message().to_owned()
+    };
+    let mut forged = token.to_vec();
+    forged[100] ^= 1;
+    for foreign in [Bytes::from(forged), token.slice(..token.len() - 1), Bytes::from_static(b"x")] {
+        assert!(refusal(&service, with(foreign)).await.contains("not a token of this service"));
+    }
+    // Without a key of its own, a restarted service has another one for its tokens.
+    assert!(refusal(&start().await, with(token.clone())).await.contains("since its start"));
+    let signet = Some(v1::verify_begin::Parameters::Network("signet".to_owned()));
+    let others = [
+        (v1::VerifyBegin { parameters: signet, ..with(token.clone()) }, "parameters"),
+        (v1::VerifyBegin { start_height: 1, ..with(token.clone()) }, "start height"),
+        (v1::VerifyBegin { start_work: vec![1; 32].into(), ..with(token.clone()) }, "start work"),
+        (v1::VerifyBegin { now_s: Some(7), ..with(token.clone()) }, "R10"),
+    ];
+    for (other, what) in others {
+        let said = refusal(&service, other).await;
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_commitments_is_of_no_use_to_a_receipt() {
+    let service = start_with(loopback().signer(key())).await;
+    let first = blocks(20, 300).concat();
+    let progress = token_for(&service, vec![begin(regtest()), block_chunk(first)], 19).await;
+    let asks = v1::VerifyBegin { resume_token: progress.resume_token, want_receipt: true, ..regtest() };
+    let status = verdict(&service, vec![begin(asks)]).await.unwrap_err();
+    assert!(status.message().contains("want_receipt"), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_token_of_a_service_with_a_key_outlives_it() {
+    let first = start_with(loopback().signer(key())).await;
+    let good = blocks(60, 500);
+    let progress = token_for(&first, vec![begin(regtest()), block_chunk(good[..40].concat())], 39).await;
+    let second = start_with(loopback().signer(key())).await;
+    // Without a time of its own the call is judged by that of the one before.
+    let token = v1::VerifyBegin { resume_token: progress.resume_token, ..regtest() };
+    let rest =
+        vec![message(Part::Begin(token)), block_chunk(good[40..].concat()), finish(20, last_hash(&headers_of(&good)))];
+    let verdict = verdict(&second, rest).await.unwrap();
+    assert_eq!((verdict.kind(), verdict.count), (Kind::Valid, 60));
+}
+
+/// Passes connections on to a service; the first one is cut when it is told to.
+async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, to) = (listener.local_addr().unwrap(), service.address);
+    tokio::spawn(async move {
+        let mut is_first = true;
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(to).await.unwrap();
+            let cut = if std::mem::take(&mut is_first) { Some(Arc::clone(&cut)) } else { None };
+            tokio::spawn(async move {
+                let told = async {
+                    match cut {
+                        Some(cut) => cut.notified().await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    () = told => {}
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn the_client_goes_on_where_the_service_stood_when_its_connection_breaks() {
+    let service = start_with(loopback().signer(key())).await;
+    let cut = Arc::new(Notify::new());
+    let address = cut_once(&service, Arc::clone(&cut)).await;
+    let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await.unwrap();
+    let good = blocks(60, 500);
+    let (all, half) = (Bytes::from(good.concat()), good[..40].concat().len());
+    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest))
+        .blocks()
+        .now_s(1_800_000_000)
+        .receipt(vec![key().public_key()]);
+    let mut opened = Vec::new();
+    let open = |position: cityseal_client::Position| {
+        opened.push(position);
+        let from = position.bytes as usize;
+        // The first source stands still in the middle; only the cut ends that call.
+        let (now, later) = if from == 0 { (all.slice(..half), None) } else { (all.slice(from..), Some(())) };
+        let stall = tokio_stream::once(()).filter(move |()| later.is_none());
+        let stall = stall.then(|()| pending::<std::io::Result<Bytes>>());
+        tokio_stream::once(Ok(now)).chain(stall)
+    };
+    let answer = client.verify_source(&request, open, |progress| {
+        if progress.validated_through == Some(39) {
+            cut.notify_one();
+        }
+    });
+    let answer = answer.await.unwrap();
+    assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, 60));
+    assert!(answer.receipt.is_some());
+    let places: Vec<(u64, u64)> = opened.iter().map(|position| (position.items, position.bytes)).collect();
+    assert_eq!(places, [(0, 0), (40, half as u64)]);
+}

@@ -1,0 +1,147 @@
+//! Streams a synthetic chain, made on the fly, to a service, and tells the rate and how much memory the service took at most.
+//!
+//! `cargo build --release -p cityseal && cargo run --release -p cityseal-tests --example upload-stream -- --bytes 10GiB
+//! --block-bytes 1MiB [--peak-max 256MiB] [--service target/release/cityseal] [--threads N]`
+//!
+//! The service is started here with the CPU alone, on Linux under a limit of `--peak-max` on its data (`prlimit --data`: what it
+//! allocates and its threads' stacks, beyond which the system gives it nothing), and ended again. The chain is regtest's. Exit
+//! code 1 where the verdict is not VALID or the peak is above the limit.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyAnswer, VerifyRequest};
+use cityseal_engine::chain::Network;
+use cityseal_tests::synthetic::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Home, Plan, each_block};
+use prost::bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Blocks that wait between the hand that makes them and the client.
+const WAITING_MAX: usize = 4;
+
+/// What was asked for.
+struct Wanted {
+    bytes: u64,
+    block_bytes: usize,
+    peak_max: u64,
+    threads: usize,
+    service: String,
+}
+
+/// The service as a process; killed in the end.
+struct Service {
+    process: Child,
+    address: String,
+}
+
+impl Service {
+    fn start(wanted: &Wanted) -> Result<Self, Box<dyn Error>> {
+        let mut process = Command::new("prlimit")
+            .arg(format!("--data={}", wanted.peak_max))
+            .args([wanted.service.as_str(), "serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--json"])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().ok_or("no output of the service")?).read_line(&mut line)?;
+        let said: serde_json::Value = serde_json::from_str(&line)?;
+        let address = said["listening"].as_str().ok_or("the service does not say where it listens")?.to_owned();
+        Ok(Self { process, address })
+    }
+
+    /// The most memory that it ever had resident, in bytes.
+    fn peak(&self) -> Result<u64, Box<dyn Error>> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM in the status")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = Wanted::of(&words)?;
+    let plan = Plan::of_bytes(Home::regtest(), 1, wanted.bytes, wanted.block_bytes);
+    let service = Service::start(&wanted)?;
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let answer = runtime.block_on(upload(&service.address, plan.clone(), wanted.threads))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let (peak, bytes) = (service.peak()?, plan.bytes());
+    let (rate, mib) = (bytes as f64 / seconds / 1e6, peak as f64 / f64::from(1 << 20));
+    let word = if answer.verdict == VerdictKind::Valid { "VALID" } else { "not VALID" };
+    let transactions = answer.bodies.map_or(0, |bodies| bodies.transactions);
+    let blocks = answer.count;
+    writeln!(
+        io::stdout(),
+        "{word}: {blocks} blocks, {transactions} transactions, {bytes} bytes in {seconds:.1} s ({rate:.0} MB/s, made beside it \
+         on {} threads); the service's peak was {mib:.0} MiB",
+        wanted.threads
+    )?;
+    if answer.verdict != VerdictKind::Valid || peak > wanted.peak_max {
+        return Err(format!("expected VALID and at most {} bytes, got {:?}", wanted.peak_max, answer.verdict).into());
+    }
+    Ok(())
+}
+
+async fn upload(address: &str, plan: Plan, threads: usize) -> Result<VerifyAnswer, Box<dyn Error>> {
+    let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await?;
+    let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let maker = tokio::task::spawn_blocking(move || {
+        each_block(&plan, threads, |block| {
+            sender.blocking_send(Ok(Bytes::from(block))).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+        })
+    });
+    // A moment after every block of the chain.
+    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks().now_s(u64::from(u32::MAX));
+    let answer = client.verify_stream(&request, ReceiverStream::new(receiver), |_| ()).await?;
+    // Where the verdict came early, nobody takes the rest.
+    drop(maker.await?);
+    Ok(answer)
+}
+
+impl Wanted {
+    fn of(words: &[String]) -> Result<Self, Box<dyn Error>> {
+        let mut wanted = Self {
+            bytes: 1 << 30,
+            block_bytes: 1 << 20,
+            peak_max: 256 << 20,
+            threads: 1,
+            service: "target/release/cityseal".to_owned(),
+        };
+        for pair in words.chunks(2) {
+            let [name, value] = pair else { return Err(format!("{} has no value", pair[0]).into()) };
+            match name.as_str() {
+                "--bytes" => wanted.bytes = bytes_of(value)?,
+                "--block-bytes" => wanted.block_bytes = usize::try_from(bytes_of(value)?)?,
+                "--peak-max" => wanted.peak_max = bytes_of(value)?,
+                "--threads" => wanted.threads = value.parse()?,
+                "--service" => value.clone_into(&mut wanted.service),
+                _ => return Err(format!("no option {name}").into()),
+            }
+        }
+        let allowed = BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX;
+        if !allowed.contains(&wanted.block_bytes) {
+            return Err(format!("--block-bytes {}: expected {allowed:?}", wanted.block_bytes).into());
+        }
+        Ok(wanted)
+    }
+}
+
+/// `10GiB`, `64MiB`, `300KiB` or plain bytes.
+fn bytes_of(text: &str) -> Result<u64, Box<dyn Error>> {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let (digits, shift) =
+        units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift))).unwrap_or((text, 0));
+    Ok(digits.parse::<u64>()? << shift)
+}
