@@ -123,7 +123,10 @@ fn by_the_twins(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
         let context = BodyContext { height: 1 + count, median_time: history.median_time() };
         if let Some(broken) = body::twin::judge_block(&parameters, &context, block).broken {
             let body::BrokenBody { rule, expected, found, transaction } = broken;
-            return (count, Some(Fault { height: 1 + count, rule, expected, found, offset, transaction }), Vec::new());
+            let fault = Fault { height: 1 + count, rule, expected, found, offset, transaction };
+            // Of the headers up to this one, which passed.
+            let upto = twin::judge_slowly(&parameters, 1, &[], &headers[..=count as usize], NOW);
+            return (count, Some(fault), upto.not_checked);
         }
         history.advance(&parameters, &block[..80]);
         offset += block.len() as u64;
@@ -141,7 +144,7 @@ fn feed(verifier: &mut BlockVerifier, blocks: &[Vec<u8>], dice: &mut Dice) {
     let (mut offset, mut rest) = (0, blocks);
     while !rest.is_empty() {
         let (batch, others) = rest.split_at(rest.len().min(1 + dice.below(9)));
-        let mut given = verifier.batch();
+        let mut given = BlockBatch::default();
         for block in batch {
             given.push(block, offset);
             offset += block.len() as u64;
@@ -353,4 +356,20 @@ fn a_state_that_does_not_fit_its_chain_is_refused() {
     state.summary.count = 2;
     let error = engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).resume(state)).unwrap_err();
     assert!(error.to_string().contains("goes on at 3, its history goes on at 4"), "{error}");
+}
+
+#[test]
+fn what_was_not_judged_of_a_header_is_said_where_its_body_is_faulty_too() {
+    let mut blocks = chain(16, 12)[4..].to_vec();
+    blocks[0][100] ^= 1;
+    let request = VerifyRequest::new(regtest()).start_height(5).now(NOW);
+    let engine = cpu(1);
+    let mut verifier = engine.block_verifier(request).unwrap();
+    let mut batch = BlockBatch::default();
+    blocks.iter().for_each(|block| batch.push(block, 0));
+    verifier.push(batch);
+    let report = verifier.finish(None);
+    assert!(matches!(report.verdict, Verdict::Fault(Fault { height: 5, .. })), "{:?}", report.verdict);
+    let left: Vec<(&str, u64, u64)> = report.not_checked.iter().map(|row| (row.rule, row.from, row.to)).collect();
+    assert_eq!((report.count, left), (0, vec![("R06", 5, 5), ("R08", 5, 5)]));
 }

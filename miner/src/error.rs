@@ -127,11 +127,17 @@ pub(crate) enum CommandError {
         /// The folder.
         path: PathBuf,
     },
+    /// A share or a checkpoint of a folder, whose blocks stand in no order.
+    #[error("--shard and --checkpoint: a folder of blocks, or an input that forks, is verified in one run")]
+    FolderInParts,
+    /// The input has fewer items than when it was counted.
+    #[error("--shard: the input ends before the share does; it changed while it was read")]
+    ShardPastEnd,
     /// A receipt was asked for, and there is none.
     #[error(transparent)]
     NoReceipt(#[from] NoReceipt),
     /// A share of something that cannot be counted beforehand.
-    #[error("--shard: the input must be files, which are counted first; found stdin")]
+    #[error("--shard: the input must be regular files, which are counted first; found stdin or a pipe")]
     ShardOfStdin,
     /// A city's parameters.
     #[error("{}: {source}", path.display())]
@@ -284,6 +290,8 @@ impl CommandError {
             | Self::JoinNetwork { .. }
             | Self::ShardOfStdin
             | Self::FolderAmongFiles { .. }
+            | Self::FolderInParts
+            | Self::ShardPastEnd
             | Self::FolderWithoutNetwork { .. }
             | Self::NoReceipt(_)
             | Self::Parameters { .. }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use verify::{
-    BodiesRow, FaultRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, UnconnectedRow, VerifyAnswer,
+    BodiesRow, FaultRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, UnconnectedRow, UnsoundRow, VerifyAnswer,
 };
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};

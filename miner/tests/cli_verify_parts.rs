@@ -286,3 +286,70 @@ fn of_an_input_that_forks_what_hangs_in_the_air_or_has_no_work_is_named() {
     let at = 20 * (blocks[0].len() as u64 + 8) + 8;
     assert_eq!((&fault["rule"], &fault["height"], &fault["offset"]), (&json!("R21"), &json!(12), &json!(at)));
 }
+
+#[test]
+fn what_has_no_work_beside_the_best_chain_is_listed_and_changes_nothing() {
+    let city = City::new(30);
+    let target = city.headers[12].bits.decode().unwrap();
+    let nonces = (0..).map(|nonce| BlockHeader { nonce, time: city.headers[12].time + 1, ..city.headers[12] });
+    let idle = { nonces }.find(|header| !target.is_met_by(&header.hash())).unwrap();
+    let blocks = [vec![block(&idle)], city.blocks()].concat();
+    let file = city.folder.file("beside", framed(&blocks));
+    let run = city.verify(&[&file, "--forks"]);
+    let answer = run.json();
+    assert_eq!((run.code, &answer["verdict"], &answer["count"]), (0, &json!("valid"), &json!(30)), "{run:?}");
+    let row = &answer["forks"]["unsound"][0];
+    assert_eq!((&row["height"], &row["rule"], &row["at"]), (&json!(12), &json!("R05"), &json!(8)), "{answer}");
+}
+
+#[test]
+fn a_node_s_folder_is_judged_whole_or_from_a_trusted_header_on_and_not_in_parts() {
+    let city = City::new(30);
+    let node = city.path("node");
+    fs::create_dir(&node).unwrap();
+    let mut blocks = city.blocks();
+    blocks.swap(3, 9);
+    fs::write(format!("{node}/blk00000.dat"), framed(&blocks[..17])).unwrap();
+    fs::write(format!("{node}/blk00001.dat"), framed(&blocks[17..])).unwrap();
+    let run = city.verify(&[&node]);
+    assert_eq!((run.code, run.json()["count"].as_u64()), (0, Some(30)), "{run:?}");
+    let context = city.folder.file("context", packed(&city.headers[..12]));
+    let run = city.verify(&[&node, "--start-height", "12", "--context", &context]);
+    assert_eq!((run.code, run.json()["count"].as_u64()), (0, Some(18)), "what stands below is trusted: {run:?}");
+    let out = city.path("out");
+    city.verify(&[&node, "--shard", "1/2", "--out", &out]).refused(&["--shard", "one run"]);
+    city.verify(&[&node, "--checkpoint", &out]).refused(&["--checkpoint", "one run"]);
+    assert!(!fs::exists(&out).unwrap());
+}
+
+#[test]
+fn a_checkpoint_without_its_outlines_is_refused() {
+    let city = City::new(30);
+    let (file, checkpoint) = (city.folder.file("blocks", city.blocks().concat()), city.path("checkpoint"));
+    assert_eq!(city.verify(&[&file, "--checkpoint", &checkpoint]).code, 0);
+    let text = fs::read_to_string(&checkpoint).unwrap();
+    for key in ["headers_outline", "contents_outline"] {
+        let less: String = text.lines().filter(|line| !line.contains(key)).map(|line| line.to_owned() + "\n").collect();
+        fs::write(&checkpoint, less).unwrap();
+        city.verify(&[&file, "--checkpoint", &checkpoint]).refused(&["outline"]);
+    }
+}
+
+#[test]
+fn a_changed_byte_where_the_input_begins_does_not_make_something_else_of_it() {
+    let city = City::new(5);
+    let (raw, framed) = (city.blocks().concat(), framed(&city.blocks()));
+    for at in 80..125 {
+        let mut bent = raw.clone();
+        bent[at] ^= 4;
+        let file = city.folder.file("bent", &bent);
+        let run = city.verify(&[&file]);
+        let fault = run.json()["fault"].clone();
+        assert_eq!((run.code, &fault["height"], &fault["offset"]), (1, &json!(0), &json!(0)), "byte {at}: {run:?}");
+        assert!(["R20", "R21"].contains(&fault["rule"].as_str().unwrap()), "byte {at}: {run:?}");
+    }
+    let mut bent = framed;
+    bent[0] ^= 1;
+    let file = city.folder.file("bent", &bent);
+    city.verify(&[&file]).refused(&["offset 0", "magic"]);
+}

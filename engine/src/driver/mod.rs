@@ -326,7 +326,9 @@ impl Driver {
         }
         let first = self.workers[worker].next_turn();
         let found = (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
-            0 => self.pick_check(worker).or_else(|| self.pick_blocks(worker)),
+            // Headers and blocks take turns too.
+            0 if first.is_multiple_of(2) => self.pick_check(worker).or_else(|| self.pick_blocks(worker)),
+            0 => self.pick_blocks(worker).or_else(|| self.pick_check(worker)),
             1 => self.pick_search(worker),
             _ => self.pick_trees(worker),
         });

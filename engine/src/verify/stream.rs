@@ -59,6 +59,9 @@ impl Stream {
         if request.commits {
             let first = joined.first_height - request.start_height;
             joined.commitments.get_or_insert_with(|| Commitments::empty(first, of_blocks));
+        } else {
+            // What nobody goes on with would be of fewer items than the summary.
+            joined.commitments = None;
         }
         Self {
             committer: request.commits.then(HashKernel::detect),

@@ -206,7 +206,7 @@ pub struct Shard {
 }
 
 /// Most shares that an input is divided into.
-const SHARDS_MAX: u64 = 1 << 20;
+pub const SHARDS_MAX: u64 = 1 << 20;
 
 /// Reads `3/7`.
 pub(super) fn shard(text: &str) -> Result<Shard, String> {

@@ -2,7 +2,7 @@
 //!
 //! It never refuses: what looks like nothing else is taken for packed headers, and judged as such.
 
-use super::MAGICS;
+use super::{BLOCK_BYTES_MAX, MAGICS};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub const SNIFF_BYTES: usize = 256;
 /// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
 pub fn detect(first: &[u8]) -> Format {
     let first = &first[..first.len().min(SNIFF_BYTES)];
-    if MAGICS.iter().any(|(magic, _)| first.starts_with(magic)) {
+    if has_frame(first) {
         Format::FramedBlocks
     } else if is_hex_text(first) {
         if has_long_line(first) { Format::HexBlocks } else { Format::Hex }
@@ -84,20 +84,35 @@ fn has_long_line(first: &[u8]) -> bool {
     lines.find(|line| !line.is_empty()).is_some_and(|line| line.len() > 160)
 }
 
-/// A header, a count of transactions, and a transaction that spends no output (all zeros, index 0xffffffff): a coinbase.
+/// A frame whose magic has at most one byte that is not a known one's, and a length that a block can have. A packed header has
+/// a version there, which is none of these.
+fn has_frame(first: &[u8]) -> bool {
+    let Some((magic, rest)) = first.split_first_chunk::<4>() else { return false };
+    let len = rest.first_chunk().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
+    let differ = |known: &[u8; 4]| known.iter().zip(magic).filter(|(known, found)| known != found).count();
+    MAGICS.iter().any(|(known, _)| match differ(known) {
+        0 => true,
+        1 => (80..=BLOCK_BYTES_MAX).contains(&len),
+        _ => false,
+    })
+}
+
+/// A header, a count of transactions, and a transaction that spends no output (all zeros, index 0xffffffff): a coinbase. One
+/// byte may be another: so that what is wrong in it is told of a block, and not of the header that it is not.
 fn has_coinbase(first: &[u8]) -> bool {
-    let Some(body) = first.get(80..) else { return false };
-    let count_len = match body.first() {
-        None | Some(0) => return false,
-        Some(0..=0xfc) => 1,
-        Some(0xfd) => 3,
-        Some(0xfe) => 5,
-        Some(0xff) => 9,
+    const INPUTS: [u8; 37] = {
+        let mut inputs = [0; 37];
+        inputs[0] = 1;
+        let (_, index) = inputs.split_at_mut(33);
+        index.copy_from_slice(&[0xff; 4]);
+        inputs
     };
-    let Some(inputs) = body.get(count_len + 4..) else { return false };
-    let inputs = inputs.strip_prefix(&[0, 1]).unwrap_or(inputs);
-    let outpoint = inputs.strip_prefix(&[1]).and_then(|rest| rest.first_chunk::<36>());
-    outpoint.is_some_and(|bytes| bytes[..32] == [0; 32] && bytes[32..] == [0xff; 4])
+    // Behind a count in each of its forms, a version, and perhaps the two bytes that say that there are witnesses.
+    let places = [1, 3, 5, 9].into_iter().flat_map(|count_len| [80 + count_len + 4, 80 + count_len + 6]);
+    places.into_iter().filter_map(|at| first.get(at..)?.first_chunk::<37>()).any(|found| {
+        let differ = found.iter().zip(INPUTS).filter(|(found, wanted)| **found != *wanted).count();
+        differ <= 1
+    })
 }
 
 #[cfg(test)]
@@ -108,6 +123,8 @@ mod tests {
     fn tells_frames_hex_blocks_and_headers_apart() {
         assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xda, 80, 0, 0, 0]), Format::FramedBlocks);
         assert_eq!(detect(b"0100000000000000000000000000"), Format::Hex);
+        assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xdb, 80, 0, 0, 0]), Format::FramedBlocks);
+        assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xdb, 79, 0, 0, 0]), Format::Headers);
         assert_eq!(detect(&[1; 160]), Format::Headers);
         assert_eq!(detect(&[]), Format::Headers);
     }
@@ -142,8 +159,14 @@ mod tests {
         };
         assert_eq!(detect(&coinbase(&[])), Format::RawBlocks);
         assert_eq!(detect(&coinbase(&[0, 1])), Format::RawBlocks);
-        let mut spends = coinbase(&[]);
-        spends[90] = 1;
-        assert_eq!(detect(&spends), Format::Headers);
+        let mut bent = coinbase(&[]);
+        for at in 0..bent.len() - 30 {
+            bent[at] ^= 0x10;
+            assert_eq!(detect(&bent), Format::RawBlocks, "byte {at}");
+            bent[at] ^= 0x10;
+        }
+        bent[90] = 1;
+        bent[95] = 1;
+        assert_eq!(detect(&bent), Format::Headers);
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct ForksRow {
     pub(crate) unconnected: Vec<UnconnectedRow>,
     /// How many of those there are; no more than some are listed.
     pub(crate) unconnected_count: u64,
+    /// Headers that break a rule of their own, so that nothing is built on them.
+    pub(crate) unsound: Vec<UnsoundRow>,
     /// Headers or blocks that were given more than once.
     pub(crate) duplicates: u64,
     /// Places at which a file is not what it should be.
@@ -170,4 +172,20 @@ impl NotCheckedRow {
     pub(crate) fn of(range: &NotChecked) -> Self {
         Self { rule: range.rule.into(), from: range.from, to: range.to, why: range.why.as_str().into() }
     }
+}
+
+/// A header that breaks a rule of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct UnsoundRow {
+    /// Its hash.
+    pub(crate) hash: String,
+    /// Its height, where its parent is connected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) height: Option<u64>,
+    /// The rule's number.
+    pub(crate) rule: String,
+    /// The file in which it stands.
+    pub(crate) file: String,
+    /// Where it stands there, in bytes.
+    pub(crate) at: u64,
 }

@@ -4,10 +4,13 @@
 use std::str::FromStr;
 
 use cityseal_chain::body::BLOCK_BYTES_MAX;
-use cityseal_chain::{BlockHash, Bodies, ChainWork, Commitments, History, NotChecked, Summary, TreeOutline, hex};
+use cityseal_chain::{
+    BlockHash, Bodies, ChainWork, Commitments, History, NotChecked, START_HEIGHT_MAX, Summary, TreeOutline, hex,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, ItemKind, Part, Shares};
+use crate::args::values::SHARDS_MAX;
 use crate::json::{FaultRow, NotCheckedRow};
 
 /// Names the form; it changes where the form does.
@@ -128,12 +131,15 @@ impl Shape {
             return Err(wrong("format", FORMAT));
         }
         let shares = Shares { first: self.share_first, last: self.share_last, of: self.shares };
-        if shares.first == 0 || shares.first > shares.last || shares.last > shares.of {
+        if shares.first == 0 || shares.first > shares.last || shares.last > shares.of || shares.of > SHARDS_MAX {
             return Err(wrong("share_first", "shares from 1 on, the first not above the last, the last not above all"));
         }
         let before = history("before", &self.before)?;
         let after = self.after.as_deref().map(|text| history("after", text)).transpose()?;
-        let end = self.first_height.checked_add(self.count);
+        let end = self.first_height.checked_add(self.count).filter(|end| *end <= START_HEIGHT_MAX);
+        if end.is_none() {
+            return Err(wrong("count", "items up to a height that there can be"));
+        }
         if before.next_height() != self.first_height || after.is_some_and(|after| Some(after.next_height()) != end) {
             return Err(wrong("after", "histories that end where the headers begin and where they end"));
         }
@@ -166,6 +172,10 @@ impl Shape {
             return Err(wrong("not_checked", "heights that the part speaks of"));
         }
         let commitments = commitments(self.headers_outline.as_deref(), self.contents_outline.as_deref())?;
+        let has_contents = commitments.as_ref().map(|known| known.contents.is_some());
+        if has_contents != Some(self.items == "blocks") {
+            return Err(wrong("headers_outline", "an outline of the headers, and of blocks one of the contents"));
+        }
         let first = self.first_height.checked_sub(self.start_height);
         let fits = |outline: &TreeOutline| first == Some(outline.first()) && outline.count() == self.count;
         let outlines = commitments.iter().flat_map(|known| std::iter::once(&known.headers).chain(&known.contents));

@@ -68,7 +68,7 @@ impl Begun {
             .context(begin.context_headers.to_vec())
             .start_work(start_work)
             .now(now)
-            .commits(begin.want_receipt);
+            .commits(begin.want_receipt || begin.want_resume_tokens || !begin.resume_token.is_empty());
         let before = request.state().map_err(|error| request_refused(&error))?.history;
         Ok(Self {
             parameters,

@@ -114,7 +114,7 @@ fn hmac_of(key: &[u8; 32]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
-    use cityseal_chain::{ChainWork, History, Summary};
+    use cityseal_chain::{ChainWork, Commitments, History, Summary};
 
     use super::*;
     use crate::part::{Chain, ItemKind, Shares};
@@ -123,7 +123,8 @@ mod tests {
         let (parameters, start_work) = ("07".repeat(32), ChainWork::ZERO);
         let chain = Chain { parameters, items: ItemKind::Headers, start_height: 0, start_work, now: 5 };
         let before = History::before_genesis();
-        let (summary, after) = (Summary::empty(0), Some(before));
+        let commitments = Some(Commitments::empty(0, false));
+        let (summary, after) = (Summary { commitments, ..Summary::empty(0) }, Some(before));
         Part { chain, shares: Shares::WHOLE, before, after, summary, fault: None, cut: None }
     }
 

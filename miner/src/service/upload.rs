@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cityseal_engine::{BlockVerifier, Engine, Finish, Verifier, VerifyReport};
+use cityseal_engine::{BlockBatch, BlockVerifier, Engine, Finish, Verifier, VerifyReport};
 use cityseal_proto::field;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::verify_chunk::Payload;
@@ -166,7 +166,7 @@ async fn push_headers(verifier: &mut Verifier, mut headers: Bytes, room: &Notify
 
 async fn push_blocks(verifier: &mut BlockVerifier, mut chunk: BlockChunk, room: &Notify) -> Result<(), FieldError> {
     while !chunk.is_empty() {
-        let mut batch = verifier.batch();
+        let mut batch = BlockBatch::default();
         chunk.fill(&mut batch)?;
         while let Err(refused) = verifier.try_push(batch) {
             batch = refused;

@@ -22,6 +22,8 @@ pub(crate) struct BlockGroup {
     /// Taken apart and hashed, up to the leaves of the trees; kept, since a device may fail before it answered.
     prepared: OnceLock<Prepared>,
     source: Mutex<Option<Source>>,
+    /// Its buffer is one of the stream's, and returns there.
+    is_read: bool,
     permit: Permit,
 }
 
@@ -44,7 +46,8 @@ impl BlockGroup {
     }
 
     fn new(place: Place, count: usize, source: Source, permit: Permit) -> Self {
-        Self { place, count, prepared: OnceLock::new(), source: Mutex::new(Some(source)), permit }
+        let is_read = matches!(source, Source::Unread(_));
+        Self { place, count, prepared: OnceLock::new(), source: Mutex::new(Some(source)), is_read, permit }
     }
 
     /// Where it stands.
@@ -161,8 +164,9 @@ fn with_repetitions(trees: &TreesBatch, roots: &[TreeRoot]) -> Option<Vec<TreeRo
 
 impl Drop for BlockGroup {
     fn drop(&mut self) {
-        let bytes = self.prepared.take().map(Prepared::into_bytes);
-        self.permit.keep(bytes);
+        if self.is_read {
+            self.permit.keep(self.prepared.take().map(Prepared::into_bytes));
+        }
     }
 }
 

@@ -28,8 +28,11 @@ impl Prepared {
         let passed = of_headers.count as usize;
         let (left, broken) = self.judge_bodies(parameters, &place.before, passed, roots);
         let mut summary = match &broken {
-            // The headers from the broken body on count no more.
-            Some((index, _)) => self.headers_until(parameters, now, place, *index),
+            // The headers from the broken body on count no more; what was left out at its own was left out.
+            Some((index, _)) => Summary {
+                not_checked: self.headers_until(parameters, now, place, index + 1).not_checked,
+                ..self.headers_until(parameters, now, place, *index)
+            },
             None => of_headers,
         };
         if let Some((index, broken)) = broken {

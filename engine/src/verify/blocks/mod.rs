@@ -95,13 +95,6 @@ impl BlockVerifier {
         self.progress()
     }
 
-    /// A batch without blocks, in a buffer that served before where there is one.
-    pub fn batch(&self) -> BlockBatch {
-        let mut bytes = self.stream.permits().buffer();
-        bytes.clear();
-        BlockBatch { bytes, blocks: Vec::new() }
-    }
-
     /// Calls `wake` from a worker's thread whenever there may be room again after [`Self::try_push`] took nothing.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.stream.permits().on_room(wake);

@@ -179,6 +179,12 @@ fn forks_lines(forks: &ForksRow) -> String {
             row.hash, row.at, row.file, row.parent
         )
     }));
+    lines.extend(
+        forks
+            .unsound
+            .iter()
+            .map(|row| format!("  not sound: {} at byte {} of {} breaks {}\n", row.hash, row.at, row.file, row.rule)),
+    );
     lines.extend(forks.damage.iter().map(|damage| format!("  damage: {damage}\n")));
     lines.extend(forks.notes.iter().map(|note| format!("  note: {note}\n")));
     lines.concat()

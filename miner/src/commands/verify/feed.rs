@@ -156,6 +156,11 @@ impl<'a> Feed<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
+        let is_short = self.course.skip > 0 || self.course.take.is_some_and(|left| left > 0);
+        let is_decided = self.judge.as_ref().is_some_and(|judge| judge.progress().is_decided);
+        if self.course.proved.is_none() && is_short && !is_cut && !is_decided {
+            return Err(CommandError::ShardPastEnd);
+        }
         if self.judge.is_none() {
             if self.course.proved.is_some() {
                 return Err(CommandError::CheckpointPastEnd { items: self.course.skip });
@@ -211,7 +216,11 @@ impl<'a> Feed<'a> {
 
     /// Shows how far it is; `Break` where the rest can not change the verdict, or nothing more is wanted.
     fn look_around(&mut self) -> ControlFlow<()> {
-        let Some(judge) = &self.judge else { return ControlFlow::Continue(()) };
+        let Some(judge) = &self.judge else {
+            // No fault is found in what is passed over.
+            self.places.forget_below(self.places.noted());
+            return ControlFlow::Continue(());
+        };
         let progress = judge.progress();
         if progress.is_decided || self.course.take == Some(0) {
             return ControlFlow::Break(());

@@ -1,9 +1,10 @@
 //! `cityseal verify` of an input that stands in any order and may fork: the best chain is judged, the rest is listed.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use cityseal_chain::header_tree::{HeaderTree, Root, StaleBranch, Unsound};
+use cityseal_chain::header_tree::{HeaderTree, Root, StaleBranch, Unconnected, Unsound};
 use cityseal_chain::{BlockHash, BlockHeader, Cut, Tip, Verdict};
 use cityseal_engine::Engine;
 
@@ -13,11 +14,11 @@ use super::{Run, Story};
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::input::{BlockSet, ChainSink, Place};
-use crate::json::{FaultRow, ForksRow, StaleRow, UnconnectedRow};
+use crate::json::{FaultRow, ForksRow, StaleRow, UnconnectedRow, UnsoundRow};
 use crate::part::ItemKind;
 
-/// Headers without a parent that are listed one by one.
-const UNCONNECTED_LISTED_MAX: usize = 16;
+/// Headers of a kind that are listed one by one.
+const LISTED_MAX: usize = 16;
 
 /// The files of an input that may fork, as one set.
 pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
@@ -62,7 +63,8 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
         file = Some(place.path.display().to_string());
         fault = Some(answer::fault_row(found, place.offset, place.line));
     }
-    let mut story = Story { fault, file, forks: Some(forks(set)), ..Story::default() };
+    let unconnected = unconnected(set, run.request.state()?.history.parent().map(|parent| parent.hash()));
+    let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), ..Story::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
     match (&report.verdict, unsound_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {
@@ -70,10 +72,12 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
             (story.fault, story.file) = (Some(row), Some(place));
         }
         (Verdict::Valid, None) => {
-            story.reason = missing(set);
+            story.reason = missing(set, &unconnected);
             story.overruled = story.reason.as_ref().map(|_| "incomplete");
         }
-        (Verdict::Incomplete(cut), None) => story.reason = Some(missing(set).unwrap_or_else(|| cut.to_string())),
+        (Verdict::Incomplete(cut), None) => {
+            story.reason = Some(missing(set, &unconnected).unwrap_or_else(|| cut.to_string()))
+        }
         (Verdict::Fault(_), None) => {}
     }
     run.tell(&report, before, story, engine)
@@ -97,18 +101,50 @@ fn while_wanted<T>(all: impl Iterator<Item = T>, mut take: impl FnMut(T) -> Cont
     }
 }
 
-/// The lowest header that breaks a rule of its own on top of one that is connected.
+/// The first header that breaks a rule of its own where the best chain ends, and would have made it longer: one that stands
+/// elsewhere changes nothing about the best chain.
 fn unsound_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
-    let lowest = set.tree().unsound().iter().filter_map(|unsound| Some((unsound.height?, unsound)));
-    let (height, unsound) = lowest.min_by_key(|(height, unsound)| (*height, unsound.index))?;
+    let tree = set.tree();
+    let next = tree.first_height() + tree.best().len() as u64;
+    let extends = |unsound: &&Unsound| {
+        let parent = parent_of(set, unsound.index);
+        unsound.height == Some(next) && tree.tip().is_none_or(|tip| tree.hash(tip) == parent)
+    };
+    let unsound = tree.unsound().iter().find(extends)?;
+    let height = next;
     let place = set.place(unsound.index);
     let Unsound { rule, expected, found, .. } = *unsound;
     let fault = cityseal_chain::Fault { height, rule, expected, found, offset: place.offset, transaction: None };
     Some((answer::fault_row(&fault, place.offset, place.line), place.path.display().to_string()))
 }
 
+/// Headers that are not connected, but for those of the part of the chain on which the first one stands, which is trusted.
+fn unconnected(set: &BlockSet, below: Option<BlockHash>) -> Vec<Unconnected> {
+    let tree = set.tree();
+    let parents: HashMap<u32, Option<u32>> =
+        tree.unconnected().iter().map(|unconnected| (unconnected.index, unconnected.parent)).collect();
+    let mut tops: HashMap<u32, u32> = HashMap::new();
+    let mut top = |index: u32| {
+        let mut way = vec![index];
+        let mut at = index;
+        while !tops.contains_key(&at)
+            && let Some(parent) = parents.get(&at).copied().flatten()
+        {
+            at = parent;
+            way.push(at);
+        }
+        let found = tops.get(&at).copied().unwrap_or(at);
+        way.into_iter().for_each(|index| drop(tops.insert(index, found)));
+        found
+    };
+    let all = || tree.unconnected().iter();
+    let trusted = all().find(|unconnected| Some(tree.hash(unconnected.index)) == below);
+    let trusted = trusted.map(|unconnected| top(unconnected.index));
+    all().filter(|unconnected| Some(top(unconnected.index)) != trusted).copied().collect()
+}
+
 /// Why the set is not whole: damaged files, headers whose parent is not there or who break a rule of their own out of reach.
-fn missing(set: &BlockSet) -> Option<String> {
+fn missing(set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
     let tree = set.tree();
     if let Some(damage) = set.damage().first() {
         return Some(format!("{damage} ({} such places)", set.damage().len()));
@@ -117,10 +153,10 @@ fn missing(set: &BlockSet) -> Option<String> {
         let place = set.place(index);
         format!("{} {what}: {} at byte {}", tree.hash(index), place.path.display(), place.at)
     };
-    if let Some(unsound) = tree.unsound().first() {
+    if let Some(unsound) = tree.unsound().iter().find(|unsound| unsound.height.is_none()) {
         return Some(of(unsound.index, &format!("breaks {} and hangs in the air", unsound.rule)));
     }
-    let unconnected = tree.unconnected().first()?;
+    let unconnected = unconnected.first()?;
     let parent = parent_of(set, unconnected.index);
     Some(of(unconnected.index, &format!("does not connect, its parent {parent} is not there")))
 }
@@ -130,9 +166,10 @@ fn parent_of(set: &BlockSet, index: u32) -> BlockHash {
     header.map_or(BlockHash::ZERO, |header| header.prev_block_hash)
 }
 
-fn forks(set: &BlockSet) -> ForksRow {
+fn forks(set: &BlockSet, unconnected: &[Unconnected]) -> ForksRow {
     let tree = set.tree();
-    let unconnected = tree.unconnected().iter().filter(|unconnected| unconnected.parent.is_none());
+    let count = unconnected.len() as u64;
+    let unconnected = unconnected.iter().filter(|unconnected| unconnected.parent.is_none());
     let row = |index: u32| {
         let place = set.place(index);
         let (file, at) = (place.path.display().to_string(), place.at);
@@ -140,11 +177,23 @@ fn forks(set: &BlockSet) -> ForksRow {
     };
     ForksRow {
         stale: tree.stale().iter().map(|branch| stale_row(tree, branch)).collect(),
-        unconnected: unconnected.take(UNCONNECTED_LISTED_MAX).map(|unconnected| row(unconnected.index)).collect(),
-        unconnected_count: tree.unconnected().len() as u64,
+        unconnected: unconnected.take(LISTED_MAX).map(|unconnected| row(unconnected.index)).collect(),
+        unconnected_count: count,
+        unsound: tree.unsound().iter().take(LISTED_MAX).map(|unsound| unsound_row(set, unsound)).collect(),
         duplicates: tree.duplicates().len() as u64,
         damage: set.damage().iter().map(ToString::to_string).collect(),
         notes: set.notes().to_vec(),
+    }
+}
+
+fn unsound_row(set: &BlockSet, unsound: &Unsound) -> UnsoundRow {
+    let place = set.place(unsound.index);
+    UnsoundRow {
+        hash: set.tree().hash(unsound.index).to_string(),
+        height: unsound.height,
+        rule: unsound.rule.code().to_owned(),
+        file: place.path.display().to_string(),
+        at: place.at,
     }
 }
 

@@ -48,6 +48,9 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Comman
         Run { context, args, parameters: &parameters, request, items: ItemKind::Headers, now: now(args), key };
     let settings = context.settings(&args.engine)?;
     if forks::is_wanted(&run) {
+        if args.shard.is_some() || args.checkpoint.is_some() {
+            return Err(CommandError::FolderInParts);
+        }
         let set = forks::open(&run)?;
         run.items = if set.has_bodies() { ItemKind::Blocks } else { ItemKind::Headers };
         return forks::run(&run, &context.engine(&settings)?, &set);
@@ -269,7 +272,9 @@ const fn items_of(format: Format) -> ItemKind {
 
 /// How many items the input has.
 fn count(args: &VerifyArgs) -> Result<u64, CommandError> {
-    if args.files.iter().any(|path| path == Path::new("-")) {
+    // What can be read only once is not counted first.
+    let is_stream = |path: &Path| path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file());
+    if args.files.iter().any(|path| is_stream(path)) {
         return Err(CommandError::ShardOfStdin);
     }
     let mut counted = Counted(0);
