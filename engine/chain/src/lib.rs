@@ -23,6 +23,7 @@ mod network;
 mod parameters;
 mod parameters_error;
 mod parameters_file;
+pub mod partial_tree;
 pub mod rfc6962;
 mod rule;
 mod summary;

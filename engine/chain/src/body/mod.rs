@@ -30,7 +30,7 @@
 mod encoding;
 mod judge;
 mod parsed;
-mod reader;
+pub(crate) mod reader;
 mod repeats;
 mod roots;
 mod sigops;

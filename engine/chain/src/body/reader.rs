@@ -1,13 +1,14 @@
-//! Reads fields off the front of a block's bytes, within their bounds, and says where they stop making sense.
+//! Reads fields off the front of a block's bytes, or of a proof's, within their bounds, and says where they stop making
+//! sense.
 
 use super::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};
 
 /// Why reading stopped.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stop {
-    pub(super) fault: EncodingFault,
-    /// How many bytes the block would have at least for the field to fit.
-    needs: u64,
+pub(crate) struct Stop {
+    pub(crate) fault: EncodingFault,
+    /// How many bytes there would be at least for the field to fit.
+    pub(crate) needs: u64,
 }
 
 impl Stop {
@@ -18,30 +19,30 @@ impl Stop {
 }
 
 /// The bytes of a block that were not read yet.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     len: usize,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { len: bytes.len(), rest: bytes }
     }
 
     /// How many bytes were read.
     #[inline]
-    pub(super) const fn at(&self) -> usize {
+    pub(crate) const fn at(&self) -> usize {
         self.len - self.rest.len()
     }
 
     /// How many bytes are left.
-    pub(super) const fn left(&self) -> usize {
+    pub(crate) const fn left(&self) -> usize {
         self.rest.len()
     }
 
     /// A field of known length.
     #[inline]
-    pub(super) fn field<const N: usize>(&mut self) -> Result<&'a [u8; N], Stop> {
+    pub(crate) fn field<const N: usize>(&mut self) -> Result<&'a [u8; N], Stop> {
         match self.rest.split_first_chunk::<N>() {
             Some((field, rest)) => {
                 self.rest = rest;
@@ -52,7 +53,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub(super) fn word(&mut self) -> Result<u32, Stop> {
+    pub(crate) fn word(&mut self) -> Result<u32, Stop> {
         self.field().copied().map(u32::from_le_bytes)
     }
 
@@ -63,7 +64,7 @@ impl<'a> Reader<'a> {
 
     /// How many things follow, of at least `bytes_min` bytes each: no more than what is left can hold.
     #[inline]
-    pub(super) fn count(&mut self, bytes_min: usize) -> Result<usize, Stop> {
+    pub(crate) fn count(&mut self, bytes_min: usize) -> Result<usize, Stop> {
         let at = self.at();
         let count = self.compact_size()?;
         let bytes = count.saturating_mul(bytes_min as u64);
@@ -72,7 +73,7 @@ impl<'a> Reader<'a> {
 
     /// Bytes after their length.
     #[inline]
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Stop> {
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Stop> {
         let len = self.count(1)?;
         // The count fits, so this never falls back.
         let (bytes, rest) = self.rest.split_at_checked(len).unwrap_or((self.rest, &[]));

@@ -1,10 +1,13 @@
-//! Published vectors: compact targets, retargets, every retarget of mainnet, RFC 6962 roots, Merkle roots of blocks.
+//! Published vectors: compact targets, retargets, every retarget of mainnet, RFC 6962 roots, Merkle roots of blocks, a
+//! midstate with its nonce, the alternative mainnet.
 
 use crate::common::data_bytes;
+use cityseal_chain::body::coinbase_height_script;
 use cityseal_chain::{
     BlockHash, BlockHeader, ChainWork, CompactFault, CompactTarget, Network, Parameters, Target, hex, merkle, retarget,
     rfc6962,
 };
+use cityseal_hash::{HashKernel, HitBuffer, Midstate, SearchInput, double_sha256};
 use serde_json::Value;
 
 fn json(test: &str, name: &str) -> Option<Value> {
@@ -129,4 +132,70 @@ fn merkle_roots_of_real_blocks_come_from_their_transaction_ids() {
         let branch = merkle::MerkleBranch::of_leaf(&txids, txids.len() as u64 - 1).unwrap();
         assert_eq!(branch.fold(&txids[txids.len() - 1]), Ok(root));
     }
+}
+
+#[test]
+fn the_midstate_of_mainnet_block_171874_leads_every_kernel_to_its_nonce_alone() {
+    let Some(vector) = json("midstate", "vectors/midstate_golden_171874.json") else { return };
+    let digits = |key: &str| vector[key].as_str().unwrap();
+    let words: [u8; 32] = hex::decode_array(digits("midstate_words_be")).unwrap();
+    let words = words.as_chunks::<4>().0;
+    let midstate = Midstate(std::array::from_fn(|at| u32::from_be_bytes(words[at])));
+    let field: [u8; 4] = hex::decode_array(digits("nonce_header_bytes")).unwrap();
+    let nonce = u32::from_le_bytes(field);
+    assert_eq!(u64::from(nonce.swap_bytes()), vector["nonces_tried_from_zero_big_endian_counter"].as_u64().unwrap());
+    let block_hash = BlockHash::from_display_hex(digits("block_hash")).unwrap().to_wire();
+    assert_eq!(cityseal_hash::yardstick::top_word(&block_hash), 0);
+    let tail = hex::decode_array(digits("header_bytes_64_to_75")).unwrap();
+    let input = SearchInput { midstates: &[midstate], tail, top_word_max: 0 };
+    for kernel in HashKernel::all_available() {
+        let mut hits = HitBuffer::new(2);
+        kernel.scan(&input, nonce - 100_000, nonce + 100_000, &mut hits);
+        let found: Vec<u32> = hits.into_sorted().into_iter().map(|hit| hit.nonce).collect();
+        assert_eq!(found, [nonce], "{kernel:?}");
+    }
+}
+
+/// The only transaction of a block of the alternative mainnet (Bitcoin Core: `create_coinbase` and the key hash in
+/// `mining_mainnet.py`): the height in its script, 50 coins to that key.
+fn coinbase_of_alternative_mainnet(height: u64) -> Vec<u8> {
+    let mut script = coinbase_height_script(height).to_string();
+    if height <= 16 {
+        script.push_str("00"); // a script has at least two bytes
+    }
+    let to_key = "76a914eadbac7f36c37e39361168b7aaee3cb24a25312d88ac";
+    let input = format!("{}ffffffff{:02x}{script}ffffffff", "00".repeat(32), script.len() / 2);
+    let output = format!("{}{:02x}{to_key}", hex::encode(&5_000_000_000_u64.to_le_bytes()), to_key.len() / 2);
+    hex::decode(&format!("0200000001{input}01{output}00000000")).expect("these are digits")
+}
+
+#[test]
+fn the_alternative_mainnet_comes_from_its_times_and_nonces_alone() {
+    let Some(vector) = json("mainnet_alt", "headers/mainnet_alt.json") else { return };
+    let Some(expected) = data_bytes("mainnet_alt", "headers/mainnet_alt_0_2016.bin") else { return };
+    let numbers = |key: &str| -> Vec<u32> { serde_json::from_value(vector[key].clone()).unwrap() };
+    let mainnet = Parameters::of(Network::Mainnet);
+    let mut headers = vec![*mainnet.genesis()];
+    for (height, (time, nonce)) in (1..).zip(numbers("timestamps").into_iter().zip(numbers("nonces"))) {
+        let last = headers[headers.len() - 1];
+        let is_retarget = height % 2016 == 0;
+        headers.push(BlockHeader {
+            version: 0x2000_0000,
+            prev_block_hash: last.hash(),
+            merkle_root: merkle::root(&[double_sha256(&coinbase_of_alternative_mainnet(height))]).unwrap(),
+            time,
+            bits: if is_retarget {
+                retarget(last.bits, headers[0].time, last.time, mainnet.pow_limit())
+            } else {
+                last.bits
+            },
+            nonce,
+        });
+    }
+    assert_eq!((headers.len(), headers[2016].bits.to_bits()), (2017, 0x1c3f_ffc0));
+    for (height, (header, wire)) in headers.iter().zip(expected.as_chunks::<80>().0).enumerate() {
+        assert_eq!(header.to_wire(), *wire, "{height}");
+        assert!(header.bits.decode().unwrap().is_met_by(&header.hash()), "{height}");
+    }
+    assert_eq!(expected.len(), 80 * headers.len());
 }
