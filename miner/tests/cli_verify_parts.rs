@@ -171,7 +171,7 @@ fn a_checkpoint_that_does_not_fit_is_refused_with_what_differs() {
     let clock = ["--now", "1900000000"];
     let run =
         cityseal(&[&["verify", &begun, "--network", &city.toml, "--checkpoint", &checkpoint][..], &clock].concat());
-    run.refused(&["the time of --now"]);
+    run.refused(&["what differs", "rule R10"]);
     let cut = &fs::read_to_string(&checkpoint).unwrap()[..200];
     fs::write(&checkpoint, cut).unwrap();
     city.verify(&[&begun, "--checkpoint", &checkpoint]).refused(&["checkpoint", "not a checkpoint or a share"]);
@@ -344,7 +344,13 @@ fn a_changed_byte_where_the_input_begins_does_not_make_something_else_of_it() {
         bent[at] ^= 4;
         let file = city.folder.file("bent", &bent);
         let run = city.verify(&[&file]);
-        let fault = run.json()["fault"].clone();
+        let answer = run.json();
+        let fault = &answer["fault"];
+        if run.code == 2 {
+            // A count that takes what follows for more of the same, up to the end of the file.
+            assert!(answer["reason"].as_str().unwrap().ends_with("begins at offset 0"), "byte {at}: {run:?}");
+            continue;
+        }
         assert_eq!((run.code, &fault["height"], &fault["offset"]), (1, &json!(0), &json!(0)), "byte {at}: {run:?}");
         assert!(["R20", "R21"].contains(&fault["rule"].as_str().unwrap()), "byte {at}: {run:?}");
     }

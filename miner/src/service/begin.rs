@@ -68,6 +68,7 @@ impl Begun {
             .context(begin.context_headers.to_vec())
             .start_work(start_work)
             .now(now)
+            // A call that goes on may ask for the receipt that this one does not ask for.
             .commits(begin.want_receipt || begin.want_resume_tokens || !begin.resume_token.is_empty());
         let before = request.state().map_err(|error| request_refused(&error))?.history;
         Ok(Self {
@@ -85,9 +86,6 @@ impl Begun {
 
     fn resume(self, part: Part) -> Result<Self, TokenError> {
         let misfit = |what| TokenError::Misfit { what };
-        if part.summary.commitments.is_some() != self.wants_receipt {
-            return Err(misfit("want_receipt"));
-        }
         let items = part.chain.items;
         let state = part.go_on(&self.chain(items), &self.before).map_err(misfit)?;
         let resumed = Some(Resumed { items, bytes: bytes_of(items, &state) });
