@@ -15,6 +15,7 @@ mod header_hex;
 mod nonce_range;
 mod parameters;
 mod part;
+mod partial_tree;
 mod ranges;
 mod receipt;
 mod segments;
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "nonce_range", body: nonce_range::body, seeds: nonce_range::seeds },
     Target { name: "parameters", body: parameters::body, seeds: parameters::seeds },
     Target { name: "part", body: part::body, seeds: part::seeds },
+    Target { name: "partial_tree", body: partial_tree::body, seeds: partial_tree::seeds },
     Target { name: "ranges", body: ranges::body, seeds: ranges::seeds },
     Target { name: "receipt", body: receipt::body, seeds: receipt::seeds },
     Target { name: "segments", body: segments::body, seeds: segments::seeds },

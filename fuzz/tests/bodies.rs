@@ -63,6 +63,17 @@ fn every_body_stands_its_seeds_and_their_mutations() {
     TARGETS.iter().for_each(run);
 }
 
+/// What libFuzzer once found worth keeping, a folder a target.
+#[test]
+fn every_body_stands_what_was_found_by_fuzzing() {
+    for target in TARGETS {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name);
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(!files.is_empty(), "{} has a corpus", target.name);
+        files.iter().for_each(|file| (target.body)(&std::fs::read(file).unwrap()));
+    }
+}
+
 #[test]
 fn every_target_has_its_file_and_every_file_its_target() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets");
