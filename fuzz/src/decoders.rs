@@ -32,7 +32,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    cityseal_chain::hex::encode(bytes)
 }
 
 /// What a cutter said: each block with its place, and how it ended.

@@ -76,7 +76,7 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
             story.overruled = story.reason.as_ref().map(|_| "incomplete");
         }
         (Verdict::Incomplete(cut), None) => {
-            story.reason = Some(missing(set, &unconnected).unwrap_or_else(|| cut.to_string()))
+            story.reason = Some(missing(set, &unconnected).unwrap_or_else(|| cut.to_string()));
         }
         (Verdict::Fault(_), None) => {}
     }
@@ -134,7 +134,7 @@ fn unconnected(set: &BlockSet, below: Option<BlockHash>) -> Vec<Unconnected> {
             way.push(at);
         }
         let found = tops.get(&at).copied().unwrap_or(at);
-        way.into_iter().for_each(|index| drop(tops.insert(index, found)));
+        tops.extend(way.into_iter().map(|index| (index, found)));
         found
     };
     let all = || tree.unconnected().iter();
