@@ -17,7 +17,7 @@ pub(crate) struct Asked<'a> {
     /// The rules of the chain.
     pub(crate) parameters: &'a Parameters,
     /// What the input was made of.
-    pub(crate) items: part::ItemKind,
+    pub(crate) items: ItemKind,
     /// The height of the first item.
     pub(crate) start_height: u64,
     /// The chain work below it.
@@ -65,10 +65,7 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
     let bodies = summary.bodies;
     let parts = StatementParts {
         verdict,
-        kind: match asked.items {
-            part::ItemKind::Headers => ItemKind::Headers,
-            part::ItemKind::Blocks => ItemKind::Blocks,
-        },
+        kind: asked.items,
         network: asked.parameters.name().to_owned(),
         parameters: asked.parameters.digest_bytes(),
         first_height: asked.start_height,

@@ -10,26 +10,8 @@ use cityseal_chain::{ChainWork, Cut, History, MerkleKind, Rule, Summary, Tip};
 use cityseal_engine::{RunState, VerifyReport};
 
 pub use crate::json::verify::FaultRow;
+pub use cityseal_receipt::ItemKind;
 pub use file::PartFileError;
-
-/// What an input is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ItemKind {
-    /// Headers alone.
-    Headers,
-    /// Whole blocks.
-    Blocks,
-}
-
-impl ItemKind {
-    /// `headers` or `blocks`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Headers => "headers",
-            Self::Blocks => "blocks",
-        }
-    }
-}
 
 /// The rules that are judged, where the history that they need is known: by their numbers.
 pub(crate) fn checked_rules(merkle: MerkleKind, items: ItemKind) -> Vec<String> {
