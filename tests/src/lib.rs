@@ -5,11 +5,11 @@
 pub mod block_twin;
 pub mod city_chain;
 pub mod core_folder;
-pub mod data;
 pub mod easy_chain;
 pub mod folder;
 pub mod house;
 pub mod program;
-pub mod skip;
 pub mod synthetic;
 pub mod worker;
+
+pub use cityseal_testkit::{data, shipped, skip};

@@ -25,6 +25,16 @@ static LAVAPIPE: LazyLock<String> =
     LazyLock::new(|| std::env::var("CITYSEAL_TEST_DEVICE").unwrap_or_else(|_| "llvmpipe".to_owned()));
 
 impl Worker {
+    /// Every worker.
+    pub const ALL: [Self; 6] = [
+        Self::Kernel("portable"),
+        Self::Kernel("sha-ni"),
+        Self::Kernel("avx2"),
+        Self::Kernel("avx512"),
+        Self::Lavapipe,
+        Self::Mixed,
+    ];
+
     /// The flags that make the binary work with this and nothing else.
     pub fn flags(self) -> Vec<&'static str> {
         match self {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use cityseal_receipt::{ItemKind, SecretKey};
+use cityseal_testkit::data::mainnet_start;
 
 use crate::skip::{data, example, python, skip};
 use crate::support::Folder;
@@ -100,18 +101,21 @@ fn python_seals_watches_cancels_verifies_and_cuts() {
 }
 
 #[test]
-fn python_streams_32261_real_headers_and_gets_valid() {
-    let test = "python_streams_32261_real_headers_and_gets_valid";
+fn python_streams_the_start_of_mainnet_and_gets_valid() {
+    let test = "python_streams_the_start_of_mainnet_and_gets_valid";
     if !can_run(test) {
         return;
     }
-    let Some(headers) = data("headers/mainnet_0_32260.bin") else {
-        return skip(test, "data", "headers/mainnet_0_32260.bin is not there");
-    };
+    let (start, folder) = (mainnet_start(), Folder::new());
+    let headers = folder.file("mainnet.bin", &start.headers);
     let serve = Serve::start();
     let said = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
-    assert!(said.contains("streamed 32261 headers of mainnet: VERDICT_KIND_VALID"), "{said}");
-    assert!(said.contains("tip 32260 ") && said.contains("7e066822ed1a\n"), "{said}");
+    let count = start.count();
+    assert!(said.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{said}");
+    assert!(
+        said.contains(&format!("tip {} ", count - 1)) && said.contains(&format!("{}\n", start.chain_work)),
+        "{said}"
+    );
     assert!(said.contains("went on with") && said.contains("headers of mainnet after"), "{said}");
 }
 

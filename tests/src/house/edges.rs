@@ -15,8 +15,12 @@ struct Floor {
     dev_imports: &'static [&'static str],
 }
 
+/// What the tests of every crate may import.
+const TESTKIT: &str = "cityseal-testkit";
+
 const FLOORS: &[Floor] = &[
     Floor { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
+    Floor { name: TESTKIT, height: 0, imports: &[], dev_imports: &[] },
     Floor { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
     Floor { name: "cityseal-receipt", height: 2, imports: &["cityseal-chain", "cityseal-hash"], dev_imports: &[] },
@@ -61,6 +65,7 @@ const FLOORS: &[Floor] = &[
             "cityseal-hash",
             "cityseal-proto",
             "cityseal-receipt",
+            TESTKIT,
         ],
         dev_imports: &[],
     },
@@ -150,7 +155,7 @@ fn floor_objection(edge: &Edge) -> Option<String> {
         return Some(format!("{} is a crate without a floor", edge.from));
     };
     let allowed = floor.imports.contains(&edge.to.as_str());
-    let allowed_in_tests = edge.is_dev && floor.dev_imports.contains(&edge.to.as_str());
+    let allowed_in_tests = edge.is_dev && (edge.to == TESTKIT || floor.dev_imports.contains(&edge.to.as_str()));
     let what = if edge.is_dev { "in its tests" } else { "in the product" };
     (!allowed && !allowed_in_tests).then(|| format!("{} may not import {} {what}", edge.from, edge.to))
 }
@@ -214,6 +219,13 @@ mod tests {
     fn refuses_an_edge_that_goes_up_in_tests_only() {
         let edges = [edge("cityseal-hash", "cityseal-chain", true, true)];
         assert_eq!(objections(&edges), ["cityseal-hash may not import cityseal-chain in its tests"]);
+    }
+
+    #[test]
+    fn the_tests_of_every_crate_may_import_the_testkit_and_no_product_may() {
+        assert_eq!(objections(&[edge("cityseal-hash", TESTKIT, true, true)]), [""; 0]);
+        let refused = objections(&[edge("cityseal-hash", TESTKIT, false, true)]);
+        assert_eq!(refused, ["cityseal-hash may not import cityseal-testkit in the product"]);
     }
 
     #[test]

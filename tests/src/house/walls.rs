@@ -23,13 +23,13 @@ const WALLS: &[Wall] = &[
         what: "files are opened only in the engine and the binary",
         // Every way to a file leads through a module of this name.
         words: &["fs"],
-        crates: &["cityseal-engine", "cityseal", "cityseal-tests", "xtask", "isa-probe"],
+        crates: &["cityseal-engine", "cityseal", "cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"],
         covers_tests: false,
     },
     Wall {
         what: "the environment is read only in the binary",
         words: &["env"],
-        crates: &["cityseal", "cityseal-tests", "xtask", "isa-probe"],
+        crates: &["cityseal", "cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"],
         covers_tests: false,
     },
     Wall {

@@ -7,10 +7,11 @@ use cityseal::input::{
     BlockCutter, BlockSink, ChainInput, Cut, DecodeError, Format, InputError, Place, TakeBlock, detect,
 };
 use cityseal_engine::BlockBatch;
-use cityseal_engine::chain::BlockHeader;
 use cityseal_engine::chain::body::ParsedBlock;
-use cityseal_tests::data::{data_bytes, data_file};
+use cityseal_engine::chain::{BlockHeader, hex};
+use cityseal_tests::data::data_bytes;
 use cityseal_tests::folder::Folder;
+use cityseal_tests::shipped::mainnet_block;
 
 use crate::blocks::{chain, main_chain};
 
@@ -58,19 +59,36 @@ fn cut(format: Format, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
     blocks.0
 }
 
+/// The bytes are detected as this format and cut into so many blocks, whatever way they arrive; the last one's hash ends so.
+fn demand_blocks(name: &str, bytes: &[u8], format: Format, count: usize, hash: &str) {
+    assert_eq!(detect(bytes), format, "{name}");
+    let blocks = cut(format, &[bytes]);
+    assert_eq!(blocks.len(), count, "{name}");
+    let last = BlockHeader::from_wire(blocks[count - 1].first_chunk().unwrap()).hash().to_display_hex();
+    assert_eq!(last[56..], *hash, "{name}");
+    assert!(blocks.iter().all(|block| ParsedBlock::parse(block).is_ok()), "{name}");
+    let (one, rest) = bytes.split_at(bytes.len() / 3);
+    assert!(cut(format, &[one, &rest[..1], &rest[1..]]) == blocks, "{name}");
+}
+
+#[test]
+fn a_large_block_is_cut_out_of_every_notation() {
+    let raw = mainnet_block();
+    let frame = [&[0xf9, 0xbe, 0xb4, 0xd9], &(raw.len() as u32).to_le_bytes()[..]].concat();
+    let line = hex::encode(raw) + "\n";
+    let json = serde_json::json!({ "height": 702_861, "block": hex::encode(raw) }).to_string();
+    demand_blocks("raw", raw, Format::RawBlocks, 1, "726dafae");
+    demand_blocks("framed", &[&frame, raw].concat(), Format::FramedBlocks, 1, "726dafae");
+    demand_blocks("hex", line.as_bytes(), Format::HexBlocks, 1, "726dafae");
+    demand_blocks("json", json.as_bytes(), Format::JsonBlock, 1, "726dafae");
+}
+
 #[test]
 fn every_file_of_real_blocks_is_cut_into_its_blocks() {
     for (name, format, count, hash) in FILES {
         let test = "every_file_of_real_blocks_is_cut_into_its_blocks";
         let Some(bytes) = data_bytes(test, &format!("blocks/{name}")) else { return };
-        assert_eq!(detect(&bytes), format, "{name}");
-        let blocks = cut(format, &[&bytes]);
-        assert_eq!(blocks.len(), count, "{name}");
-        let last = BlockHeader::from_wire(blocks[count - 1].first_chunk().unwrap()).hash().to_display_hex();
-        assert_eq!(last[56..], *hash, "{name}");
-        assert!(blocks.iter().all(|block| ParsedBlock::parse(block).is_ok()), "{name}");
-        let (one, rest) = bytes.split_at(bytes.len() / 3);
-        assert!(cut(format, &[one, &rest[..1], &rest[1..]]) == blocks, "{name}");
+        demand_blocks(name, &bytes, format, count, hash);
     }
 }
 
@@ -155,14 +173,13 @@ fn reading_stops_when_the_sink_has_had_enough() {
 
 #[test]
 fn lines_are_places_and_headers_alone_are_refused() {
-    let test = "lines_are_places_and_headers_alone_are_refused";
-    let Some(path) = data_file(test, "blocks/regtest_0_150.txt") else { return };
+    let folder = Folder::new();
+    let lines: String = main_chain(151).iter().map(|block| hex::encode(block) + "\n").collect();
     let mut batches = Batches::default();
-    ChainInput::detect(vec![path]).unwrap().read_blocks(&mut batches).unwrap();
+    ChainInput::detect(vec![folder.write("blocks.hex", lines).into()]).unwrap().read_blocks(&mut batches).unwrap();
     let lines: Vec<Place> = (1..=151).map(Place::Line).collect();
     assert_eq!(batches.seen.into_iter().flat_map(|(.., places)| places).collect::<Vec<_>>(), lines);
 
-    let folder = Folder::new();
     let headers = ChainInput::detect(vec![folder.write("headers", [1; 160]).into()]).unwrap();
     assert!(matches!(headers.read_blocks(&mut Batches::default()), Err(InputError::NoBlocks { .. })));
 }

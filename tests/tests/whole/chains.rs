@@ -2,11 +2,12 @@
 
 use cityseal_engine::chain::{BlockHeader, Network, Parameters};
 use cityseal_engine::{Engine, VerifyRequest};
-use cityseal_tests::data::{data_bytes, data_file};
+use cityseal_tests::data::{data_bytes, data_bytes_if_any, data_file, mainnet_start};
 use cityseal_tests::easy_chain::{easy_chain, packed};
 use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::program::{Ended, Program};
+use cityseal_tests::shipped::mainnet_headers;
 use cityseal_tests::worker::Worker;
 use serde_json::Value;
 
@@ -41,39 +42,67 @@ fn demand_valid(worker: Worker, program: impl Fn(Worker) -> Program, count: u64,
     answer
 }
 
-fn mainnet_is_valid_up_to_its_first_real_retarget(worker: Worker, test: &str) {
-    let Some(file) = data_file(test, "headers/mainnet_0_32260.bin") else { return };
-    let file = file.to_string_lossy();
-    let answer = demand_valid(worker, |worker| verify(worker, &[&file]), 32_261, 32_260);
-    assert!(answer["tip"]["chain_work"].as_str().unwrap().ends_with("7e066822ed1a"), "{answer}");
+fn the_start_of_mainnet_is_valid(worker: Worker, _test: &str) {
+    let start = mainnet_start();
+    let folder = Folder::new();
+    let file = folder.write("mainnet.bin", &start.headers);
+    let answer = demand_valid(worker, |worker| verify(worker, &[&file]), start.count(), start.count() - 1);
+    assert_eq!(answer["tip"]["hash"], start.tip_hash);
+    assert!(answer["tip"]["chain_work"].as_str().unwrap().ends_with(start.chain_work), "{answer}");
     assert_eq!(answer["not_checked"], serde_json::json!([]));
 }
-on_every_worker!(mainnet_is_valid_up_to_its_first_real_retarget);
+on_every_worker!(the_start_of_mainnet_is_valid);
 
-fn signet_is_valid_but_for_its_signatures(worker: Worker, test: &str) {
+fn a_later_part_of_mainnet_ends_with_the_work_of_the_whole(worker: Worker, _test: &str) {
+    let start = mainnet_start();
+    // Every header up to this height has bits 1d00ffff, the work of 0x1_0001_0001 hashes.
+    let from: u64 = 1_000;
+    let (folder, work_before) = (Folder::new(), format!("{:064x}", from * 0x1_0001_0001));
+    let file = folder.write("late.bin", &start.headers[80 * from as usize..]);
+    let words = [&*file, "--start-height", "1000", "--start-work", &work_before];
+    let answer = demand_valid(worker, |worker| verify(worker, &words), start.count() - from, start.count() - 1);
+    assert!(answer["tip"]["chain_work"].as_str().unwrap().ends_with(start.chain_work), "{answer}");
+}
+on_every_worker!(a_later_part_of_mainnet_ends_with_the_work_of_the_whole);
+
+/// Runs a check on every worker that this machine has: one test, and so one skip, for a file of the folder of real chains.
+fn on_all(test: &str, check: impl Fn(Worker)) {
+    Worker::ALL.into_iter().filter(|worker| worker.is_ready(test)).for_each(check);
+}
+
+#[test]
+fn signet_is_valid_but_for_its_signatures() {
+    let test = "signet_is_valid_but_for_its_signatures";
     let Some(file) = data_file(test, "headers/signet_0_2015.bin") else { return };
     let file = file.to_string_lossy();
-    let answer = demand_valid(worker, |worker| verify(worker, &[&file, "--network", "signet"]), 2_016, 2_015);
-    let rules: Vec<&Value> = answer["not_checked"].as_array().unwrap().iter().map(|range| &range["rule"]).collect();
-    assert_eq!(rules, ["BIP325"]);
+    on_all(test, |worker| {
+        let answer = demand_valid(worker, |worker| verify(worker, &[&file, "--network", "signet"]), 2_016, 2_015);
+        let rules: Vec<&Value> = answer["not_checked"].as_array().unwrap().iter().map(|range| &range["rule"]).collect();
+        assert_eq!(rules, ["BIP325"]);
+    });
 }
-on_every_worker!(signet_is_valid_but_for_its_signatures);
 
-fn an_alternative_mainnet_is_valid_past_a_clamped_retarget(worker: Worker, test: &str) {
+#[test]
+fn an_alternative_mainnet_is_valid_past_a_clamped_retarget() {
+    let test = "an_alternative_mainnet_is_valid_past_a_clamped_retarget";
     let Some(file) = data_file(test, "headers/mainnet_alt_0_2016.bin") else { return };
     let file = file.to_string_lossy();
-    demand_valid(worker, |worker| verify(worker, &[&file]), 2_017, 2_016);
+    on_all(test, |worker| {
+        demand_valid(worker, |worker| verify(worker, &[&file]), 2_017, 2_016);
+    });
 }
-on_every_worker!(an_alternative_mainnet_is_valid_past_a_clamped_retarget);
 
-fn testnet_from_stdin_is_valid_through_its_easy_headers(worker: Worker, test: &str) {
+#[test]
+fn testnet_from_stdin_is_valid_through_its_easy_headers() {
+    let test = "testnet_from_stdin_is_valid_through_its_easy_headers";
     let Some(bytes) = data_bytes(test, "headers/testnet3_1_546_and_fork.hex") else { return };
     let text = String::from_utf8(bytes).unwrap();
     let main = text.lines().filter(|line| !line.starts_with("fork:")).collect::<Vec<_>>().join("\n") + "\n";
     let words = ["-", "--network", "testnet3", "--start-height", "1"];
-    demand_valid(worker, |worker| verify(worker, &words).stdin(main.clone().into_bytes()), 546, 546);
+    on_all(test, |worker| {
+        demand_valid(worker, |worker| verify(worker, &words).stdin(main.clone().into_bytes()), 546, 546);
+    });
 }
-on_every_worker!(testnet_from_stdin_is_valid_through_its_easy_headers);
 
 /// The row of the CSV of period edges: (header, chain work).
 fn edge(csv: &str, height: u64) -> (String, String) {
@@ -82,28 +111,42 @@ fn edge(csv: &str, height: u64) -> (String, String) {
     (cells.next().expect("a header"), cells.next().expect("chain work"))
 }
 
-fn a_late_part_of_mainnet_ends_with_the_recorded_work(worker: Worker, test: &str) {
+#[test]
+fn two_late_periods_of_mainnet_end_with_the_recorded_work() {
+    let test = "two_late_periods_of_mainnet_end_with_the_recorded_work";
     let Some(file) = data_file(test, "headers/mainnet_822528_826559.bin") else { return };
     let Some(csv) = data_bytes(test, "headers/mainnet_period_edges_0_832608.csv") else { return };
     let (csv, file) = (String::from_utf8(csv).unwrap(), file.to_string_lossy());
     let (_, work_before) = edge(&csv, 822_527);
     let (header, work) = edge(&csv, 826_559);
     let words = [&*file, "--start-height", "822528", "--start-work", &work_before];
-    let answer = demand_valid(worker, |worker| verify(worker, &words), 4_032, 826_559);
     let wire = BlockHeader::from_hex(&header).unwrap();
-    assert_eq!(answer["tip"]["chain_work"], work);
-    assert_eq!(answer["tip"]["hash"], wire.hash().to_display_hex());
+    on_all(test, |worker| {
+        let answer = demand_valid(worker, |worker| verify(worker, &words), 4_032, 826_559);
+        assert_eq!(answer["tip"]["chain_work"], work);
+        assert_eq!(answer["tip"]["hash"], wire.hash().to_display_hex());
+    });
 }
-on_every_worker!(a_late_part_of_mainnet_ends_with_the_recorded_work);
 
-/// Each edge of a period by itself: of what needs more history nothing is judged, and that is said.
-fn every_edge_of_a_period_is_judged_as_the_portable_kernel_judges_it(worker: Worker, test: &str) {
-    let Some(csv) = data_bytes(test, "headers/mainnet_period_edges_0_832608.csv") else { return };
+/// Headers with their heights: one that a package ships every so often, and both ends of every period of mainnet where the
+/// folder of real chains is there.
+fn single_headers() -> Vec<(u64, BlockHeader)> {
+    let shipped = mainnet_headers();
+    let spread =
+        (0..).zip(shipped.as_chunks().0).step_by(37).map(|(height, wire)| (height, BlockHeader::from_wire(wire)));
+    let mut rows: Vec<_> = spread.collect();
+    if let Some(csv) = data_bytes_if_any("headers/mainnet_period_edges_0_832608.csv") {
+        let csv = String::from_utf8(csv).unwrap();
+        rows.extend(csv.lines().skip(1).map(edge_of));
+        assert!(rows.len() > 800, "{} rows", rows.len());
+    }
+    rows
+}
+
+/// Each header by itself: what needs more history is not judged, and the answer says so.
+fn a_single_header_is_judged_as_the_portable_kernel_judges_it(worker: Worker, test: &str) {
     let (Some(engine), Some(reference)) = (worker.engine(test), REFERENCE.engine(test)) else { return };
-    let csv = String::from_utf8(csv).unwrap();
-    let rows: Vec<(u64, BlockHeader)> = csv.lines().skip(1).map(edge_of).collect();
-    assert!(rows.len() > 800, "{} rows", rows.len());
-    for (height, header) in rows {
+    for (height, header) in single_headers() {
         let verify = |engine: &Engine| {
             let request = VerifyRequest::new(Parameters::of(Network::Mainnet)).start_height(height).now(u64::MAX / 2);
             engine.verify(request, &header.to_wire()[..], |_| {}).unwrap()
@@ -113,7 +156,7 @@ fn every_edge_of_a_period_is_judged_as_the_portable_kernel_judges_it(worker: Wor
         assert_eq!(found.not_checked, expected.not_checked, "height {height}");
     }
 }
-on_every_worker!(every_edge_of_a_period_is_judged_as_the_portable_kernel_judges_it);
+on_every_worker!(a_single_header_is_judged_as_the_portable_kernel_judges_it);
 
 fn edge_of(row: &str) -> (u64, BlockHeader) {
     let mut cells = row.split(',');

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cityseal_engine::chain::twin::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, Fault, Network, Parameters, Verdict};
 use cityseal_engine::{Engine, VerifyRequest};
-use cityseal_tests::data::data_bytes;
+use cityseal_tests::data::mainnet_start;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::worker::Worker;
 
@@ -86,7 +86,7 @@ fn flip_header(header: &BlockHeader, bit: usize) -> BlockHeader {
 }
 
 fn names_the_twin_s_fault_for_a_thousand_flipped_bits(worker: Worker, test: &str) {
-    let Some(mut chain) = data_bytes(test, "headers/mainnet_0_32260.bin") else { return };
+    let mut chain = mainnet_start().headers;
     let Some(engine) = worker.engine(test) else { return };
     let flips = flips(&chain);
     let judged = flips.iter().filter(|flip| names_its_fault(worker, &engine, &mut chain, flip)).count();
@@ -114,9 +114,7 @@ fn names_its_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Fli
 
 #[test]
 fn a_flip_in_the_last_header_is_seen_too() {
-    let Some(mut chain) = data_bytes("a_flip_in_the_last_header_is_seen_too", "headers/mainnet_0_32260.bin") else {
-        return;
-    };
+    let mut chain = mainnet_start().headers;
     let engine = Engine::builder().gpu(false).build().expect("the CPU is always there");
     let bit = chain.len() * 8 - 1;
     let parameters = Parameters::of(Network::Mainnet);

@@ -4,6 +4,7 @@ use crate::build::judged;
 use crate::common::data_bytes;
 use cityseal_chain::body::{BodyContext, BodyJudgement, Extent, block_extent};
 use cityseal_chain::{History, Network, Parameters, Rule, Unjudged, hex};
+use cityseal_testkit::shipped::{MAINNET_BLOCK_HEIGHT, mainnet_block};
 
 /// One raw block in a file, with its network and height.
 const RAW: [(&str, Network, u64); 11] = [
@@ -76,12 +77,31 @@ fn framed(bytes: &[u8]) -> Vec<&[u8]> {
     blocks
 }
 
+/// A block of a later height than its own is refused for its height alone, where heights are judged.
+fn fits_no_other_height(network: Network, height: u64, block: &[u8]) {
+    let parameters = Parameters::of(network);
+    let other = BodyContext { height: height + 1, median_time: Some(time_of(block)) };
+    let rule = judged(&parameters, &other, block).broken.map(|broken| broken.rule);
+    let expected = parameters.body().has_coinbase_height_at(height + 1).then_some(Rule::CoinbaseHeight);
+    assert_eq!(rule, expected, "{network} {height}");
+}
+
+fn demand_all(network: Network, height: u64, block: &[u8]) {
+    passes(network, height, block);
+    bent_is_broken(network, height, block);
+    fits_no_other_height(network, height, block);
+}
+
 #[test]
-fn raw_blocks_of_every_era_pass_at_their_heights() {
+fn a_large_block_with_witnesses_passes_at_its_height_alone() {
+    demand_all(Network::Mainnet, MAINNET_BLOCK_HEIGHT, mainnet_block());
+}
+
+#[test]
+fn raw_blocks_of_every_era_pass_at_their_heights_alone() {
     for (name, network, height) in RAW {
         let Some(block) = data_bytes(name, name) else { return };
-        passes(network, height, &block);
-        bent_is_broken(network, height, &block);
+        demand_all(network, height, &block);
     }
 }
 
@@ -122,16 +142,4 @@ fn regtest_passes_whole_with_the_median_times_of_its_own_headers() {
         history.advance(&regtest, &block[..80]);
     }
     assert_eq!(history.next_height(), 151);
-}
-
-#[test]
-fn the_blocks_that_begin_with_their_height_do_so_at_no_other() {
-    for (name, network, height) in RAW {
-        let Some(block) = data_bytes(name, name) else { return };
-        let parameters = Parameters::of(network);
-        let other = BodyContext { height: height + 1, median_time: Some(time_of(&block)) };
-        let rule = judged(&parameters, &other, &block).broken.map(|broken| broken.rule);
-        let expected = parameters.body().has_coinbase_height_at(height + 1).then_some(Rule::CoinbaseHeight);
-        assert_eq!(rule, expected, "{name}");
-    }
 }

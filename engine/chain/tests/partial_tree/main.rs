@@ -1,8 +1,6 @@
 //! Partial Merkle trees from outside: each refusal at its edge, random trees, a slow twin, and proofs of real blocks.
 
 mod build;
-#[path = "../common/mod.rs"]
-mod common;
 mod edges;
 mod random;
 mod real;

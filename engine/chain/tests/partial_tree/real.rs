@@ -1,12 +1,13 @@
 //! Proofs of real blocks, as nodes gave them: they prove what the blocks hold, and bent ones do not.
 
 use crate::build::{packed, written};
-use crate::common::data_bytes;
 use cityseal_chain::BlockHeader;
 use cityseal_chain::body::ParsedBlock;
 use cityseal_chain::merkle::Node;
 use cityseal_chain::partial_tree::{Extracted, PartialTree, PartialTreeError};
 use cityseal_hash::double_sha256;
+use cityseal_testkit::data::data_bytes_if_any;
+use cityseal_testkit::shipped::mainnet_block;
 use std::ops::Range;
 
 /// Each proof, its block, and the transactions that it is of.
@@ -38,18 +39,30 @@ fn txids(block: &[u8]) -> Vec<Node> {
     parsed.transactions().iter().map(|span| double_sha256(&span.stripped(block).concat())).collect()
 }
 
-/// All proofs, or none where there is no data.
-fn real_proofs() -> Option<Vec<Real>> {
-    PROOFS
-        .into_iter()
-        .map(|(name, block, places)| {
-            let (proof, block) = (data_bytes(name, name)?, data_bytes(name, block)?);
-            let header = BlockHeader::from_wire(block.first_chunk().expect("a block begins with its header"));
-            let txids = txids(&block);
-            let matches = places.iter().map(|&place| (place, txids[place as usize])).collect();
-            Some(Real { name, proof, header, txids, matches })
-        })
-        .collect()
+/// What block and proof say of these transactions.
+fn real(name: &'static str, proof: Vec<u8>, block: &[u8], places: &[u32]) -> Real {
+    let header = BlockHeader::from_wire(block.first_chunk().expect("a block begins with its header"));
+    let txids = txids(block);
+    let matches = places.iter().map(|&place| (place, txids[place as usize])).collect();
+    Real { name, proof, header, txids, matches }
+}
+
+/// A proof of two transactions of a large block, made by rust-bitcoin.
+fn shipped_proof() -> Real {
+    let places = [396, 397];
+    let block: bitcoin::Block = bitcoin::consensus::deserialize(mainnet_block()).expect("a real block");
+    let wanted = places.map(|place| block.txdata[place as usize].compute_txid());
+    let proof = bitcoin::MerkleBlock::from_block_with_predicate(&block, |txid| wanted.contains(txid));
+    real("block 702861 by rust-bitcoin", bitcoin::consensus::serialize(&proof), mainnet_block(), &places)
+}
+
+/// The proof that every machine has, and those that nodes gave where the folder of real chains is there.
+fn real_proofs() -> Vec<Real> {
+    let from_nodes = PROOFS.into_iter().filter_map(|(name, block, places)| {
+        let (proof, block) = (data_bytes_if_any(name)?, data_bytes_if_any(block)?);
+        Some(real(name, proof, &block, places))
+    });
+    [shipped_proof()].into_iter().chain(from_nodes).collect()
 }
 
 fn verified(proof: &[u8]) -> Result<(BlockHeader, Extracted), PartialTreeError> {
@@ -59,7 +72,7 @@ fn verified(proof: &[u8]) -> Result<(BlockHeader, Extracted), PartialTreeError> 
 
 #[test]
 fn every_proof_names_its_block_and_the_transactions_that_stand_there() {
-    let Some(proofs) = real_proofs() else { return };
+    let proofs = real_proofs();
     for real in &proofs {
         let (header, tree) = PartialTree::parse(&real.proof).unwrap();
         assert_eq!((header.hash(), header), (real.header.hash(), real.header), "{}", real.name);
@@ -80,7 +93,7 @@ fn as_a_node_writes(real: &Real) -> (usize, Vec<u8>) {
 
 #[test]
 fn every_proof_is_what_its_block_gives_to_the_byte() {
-    let Some(proofs) = real_proofs() else { return };
+    let proofs = real_proofs();
     for real in &proofs {
         assert_eq!(as_a_node_writes(real).1, real.proof[TRANSACTIONS.end..], "{}", real.name);
     }
@@ -88,7 +101,7 @@ fn every_proof_is_what_its_block_gives_to_the_byte() {
 
 #[test]
 fn every_truncation_of_a_proof_is_refused_and_so_is_a_byte_too_many() {
-    let Some(proofs) = real_proofs() else { return };
+    let proofs = real_proofs();
     for real in &proofs {
         for len in 0..real.proof.len() {
             let found = PartialTree::parse(&real.proof[..len]);
@@ -125,7 +138,7 @@ fn transactions_met(real: &Real) -> usize {
 
 #[test]
 fn every_flipped_bit_is_refused_or_leaves_a_proof_of_what_is_true() {
-    let Some(proofs) = real_proofs() else { return };
+    let proofs = real_proofs();
     for real in &proofs {
         let (bits, _) = as_a_node_writes(real);
         let flags_from = 8 * (real.proof.len() - bits.div_ceil(8));

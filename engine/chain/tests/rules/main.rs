@@ -8,6 +8,7 @@ mod edges;
 mod history;
 mod ordinary;
 mod parameters;
+mod published;
 mod real;
 mod splits;
 mod twin;

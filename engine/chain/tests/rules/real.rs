@@ -6,6 +6,7 @@ use cityseal_chain::{
     BlockHeader, ChainWork, Cut, History, Judgement, Network, Parameters, Rule, Summary, Verdict, judge, twin,
 };
 use cityseal_hash::HashKernel;
+use cityseal_testkit::data::mainnet_start;
 
 const SEGMENT_HEADERS: usize = 1000;
 
@@ -35,14 +36,14 @@ fn parsed(bytes: &[u8]) -> Vec<BlockHeader> {
 }
 
 #[test]
-fn the_first_32261_headers_of_mainnet_are_valid() {
-    let Some(bytes) = data_bytes("mainnet_0_32260", "headers/mainnet_0_32260.bin") else { return };
+fn the_first_headers_of_mainnet_are_valid() {
+    let start = mainnet_start();
     let mainnet = Parameters::of(Network::Mainnet);
-    let judgement = conclude(&mainnet, "0", judged(&mainnet, 0, &bytes));
-    assert_eq!((judgement.verdict, judgement.count), (Verdict::Valid, 32_261));
+    let judgement = conclude(&mainnet, "0", judged(&mainnet, 0, &start.headers));
+    assert_eq!((judgement.verdict, judgement.count), (Verdict::Valid, start.count()));
     let tip = judgement.tip.unwrap();
-    assert_eq!(tip.height, 32_260);
-    assert!(tip.chain_work.to_display_hex().ends_with("7e066822ed1a"), "{}", tip.chain_work);
+    assert_eq!((tip.height, tip.hash.to_display_hex().as_str()), (start.count() - 1, start.tip_hash));
+    assert!(tip.chain_work.to_display_hex().ends_with(start.chain_work), "{}", tip.chain_work);
     assert_eq!(judgement.not_checked, []);
 }
 
@@ -114,7 +115,7 @@ fn two_late_periods_of_mainnet_give_the_published_chain_work() {
 fn every_flipped_bit_of_mainnet_is_named_as_the_slow_twin_names_it() {
     const FLIPS: u64 = 64;
     const SEED: u64 = 0x5eed_0001;
-    let Some(bytes) = data_bytes("bit flips", "headers/mainnet_0_32260.bin") else { return };
+    let bytes = mainnet_start().headers;
     let mainnet = Parameters::of(Network::Mainnet);
     let mut state = SEED;
     let mut found = 0;

@@ -2,64 +2,52 @@
 //! midstate with its nonce, the alternative mainnet.
 
 use crate::common::data_bytes;
+use crate::published::{
+    COMPACT_TARGETS, CT_LEAVES, CT_PATHS, CT_ROOTS, Decoded, HASH_171874, MIDSTATE_171874, NONCE_171874, RETARGETS,
+    TAIL_171874,
+};
+use bitcoin::hashes::Hash as _;
 use cityseal_chain::body::coinbase_height_script;
 use cityseal_chain::{
     BlockHash, BlockHeader, ChainWork, CompactFault, CompactTarget, Network, Parameters, Target, hex, merkle, retarget,
     rfc6962,
 };
 use cityseal_hash::{HashKernel, HitBuffer, Midstate, SearchInput, double_sha256};
+use cityseal_testkit::shipped::mainnet_block;
 use serde_json::Value;
 
 fn json(test: &str, name: &str) -> Option<Value> {
     data_bytes(test, name).map(|bytes| serde_json::from_slice(&bytes).expect("the vector file is JSON"))
 }
 
-fn bits_of(value: &Value) -> CompactTarget {
-    let bits = match value.as_str() {
-        Some(digits) => hex::decode_u32(digits).expect("bits are 8 digits"),
-        None => value.as_u64().and_then(|bits| u32::try_from(bits).ok()).expect("bits are a number"),
-    };
-    CompactTarget::from_bits(bits)
-}
-
 #[test]
 fn compact_targets_decode_and_encode_as_in_bitcoin_core() {
-    let Some(vectors) = json("compact_target", "vectors/compact_target.json") else { return };
-    let mut decoded = 0;
-    for vector in vectors.as_array().unwrap().iter().filter(|vector| vector.get("nbits").is_some()) {
-        let found = bits_of(&vector["nbits"]).decode();
-        let zeros = "0".repeat(64);
-        match (vector["fNegative"].as_bool().unwrap(), vector["fOverflow"].as_bool().unwrap()) {
-            (true, _) => assert_eq!(found, Err(CompactFault::Negative), "{vector}"),
-            (_, true) => assert_eq!(found, Err(CompactFault::Overflow), "{vector}"),
-            _ if vector["target"] == *zeros => assert_eq!(found, Err(CompactFault::Zero), "{vector}"),
-            _ => {
+    for (bits, expected) in COMPACT_TARGETS {
+        let found = CompactTarget::from_bits(bits).decode();
+        match expected {
+            Decoded::Zero => assert_eq!(found, Err(CompactFault::Zero), "{bits:08x}"),
+            Decoded::Negative => assert_eq!(found, Err(CompactFault::Negative), "{bits:08x}"),
+            Decoded::Overflow => assert_eq!(found, Err(CompactFault::Overflow), "{bits:08x}"),
+            Decoded::Target(digits, compact) => {
                 let target = found.unwrap();
-                assert_eq!(target, Target::from_display_hex(vector["target"].as_str().unwrap()).unwrap());
-                assert_eq!(target.to_compact_lossy(), bits_of(&vector["compact"]), "{vector}");
-                decoded += 1;
+                assert_eq!(target, Target::from_display_hex(digits).unwrap(), "{bits:08x}");
+                assert_eq!(target.to_compact_lossy().to_bits(), compact, "{bits:08x}");
             }
         }
     }
-    assert_eq!(decoded, 6);
     let from_number = Target::from_display_hex(&format!("{:064x}", 0x80)).unwrap();
     assert_eq!(from_number.to_compact_lossy().to_bits(), 0x0200_8000);
 }
 
 #[test]
 fn retargets_come_out_as_in_bitcoin_core() {
-    let Some(vectors) = json("retarget", "vectors/retarget.json") else { return };
     let limit = Parameters::of(Network::Mainnet).pow_limit();
-    let vectors = vectors.as_array().unwrap();
-    for vector in vectors {
-        let time = |key: &str| u32::try_from(vector[key].as_u64().unwrap()).unwrap();
-        let next = retarget(bits_of(&vector["last_bits"]), time("first_time"), time("last_time"), limit);
-        assert_eq!(next, bits_of(&vector["expect"]), "{vector}");
-        if let Some(refused) = vector.get("not_permitted") {
-            assert_ne!(next, bits_of(refused), "{vector}");
-        }
+    for vector in RETARGETS {
+        let last_bits = CompactTarget::from_bits(vector.last_bits);
+        let next = retarget(last_bits, vector.first_time, vector.last_time, limit);
+        assert_eq!(next.to_bits(), vector.expected, "{}", vector.name);
+        assert_ne!(Some(next.to_bits()), vector.not_permitted, "{}", vector.name);
     }
-    assert_eq!(vectors.len(), 4);
 }
 
 #[test]
@@ -97,23 +85,33 @@ fn all_413_retargets_of_mainnet_follow_from_their_period_edges() {
 
 #[test]
 fn rfc6962_roots_and_paths_are_those_of_certificate_transparency() {
-    let Some(vectors) = json("rfc6962", "vectors/rfc6962_roots.json") else { return };
-    let digits = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
-    let leaves: Vec<merkle::Node> =
-        vectors["leaves_hex"].as_array().unwrap().iter().map(|leaf| rfc6962::leaf_hash(&digits(leaf))).collect();
-    let roots = vectors["roots_by_size"].as_array().unwrap();
-    assert_eq!(roots.len(), 9);
-    for (size, root) in roots.iter().enumerate() {
+    let digits = |text: &str| hex::decode(text).unwrap();
+    let leaves: Vec<merkle::Node> = CT_LEAVES.iter().map(|leaf| rfc6962::leaf_hash(&digits(leaf))).collect();
+    for (size, root) in CT_ROOTS.iter().enumerate() {
         assert_eq!(rfc6962::root(&leaves[..size]).to_vec(), digits(root), "{size} leaves");
     }
-    for proof in vectors["inclusion"].as_array().unwrap() {
-        let (index, size) = (proof["index"].as_u64().unwrap(), proof["size"].as_u64().unwrap());
-        let path: Vec<Vec<u8>> = proof["path"].as_array().unwrap().iter().map(digits).collect();
+    for (index, size, path) in CT_PATHS {
         let found = rfc6962::audit_path(&leaves[..size as usize], index).unwrap();
-        assert_eq!(found.iter().map(|node| node.to_vec()).collect::<Vec<_>>(), path);
+        assert_eq!(found.iter().map(|node| node.to_vec()).collect::<Vec<_>>(), path.map(digits));
         let root = rfc6962::fold(&leaves[index as usize], index, size, &found).unwrap();
-        assert_eq!(root.to_vec(), digits(&roots[size as usize]));
+        assert_eq!(root.to_vec(), digits(CT_ROOTS[size as usize]));
     }
+}
+
+/// The root over these transaction ids is the header's, and the path of the last one leads to it.
+fn demand_root(txids: &[merkle::Node], expected: &str) {
+    let root = merkle::root(txids).expect("a block has transactions");
+    assert_eq!(root.to_string(), expected);
+    let branch = merkle::MerkleBranch::of_leaf(txids, txids.len() as u64 - 1).expect("the last leaf");
+    assert_eq!(branch.fold(&txids[txids.len() - 1]), Ok(root));
+}
+
+#[test]
+fn the_merkle_root_of_a_large_block_comes_from_the_transaction_ids_of_rust_bitcoin() {
+    let block: bitcoin::Block = bitcoin::consensus::deserialize(mainnet_block()).unwrap();
+    let txids: Vec<merkle::Node> = block.txdata.iter().map(|one| one.compute_txid().to_byte_array()).collect();
+    assert!(txids.len() > 1000, "{} transactions", txids.len());
+    demand_root(&txids, &block.header.merkle_root.to_string());
 }
 
 #[test]
@@ -121,32 +119,22 @@ fn merkle_roots_of_real_blocks_come_from_their_transaction_ids() {
     let blocks = ["bitcoinsv_mainnet_100000", "bitcoin_testnet4_40000", "bitcoin_signet_31500"];
     for block in blocks {
         let Some(block) = json("block roots", &format!("blocks/electrumx_{block}.json")) else { return };
-        let txids: Vec<merkle::Node> = block["tx"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|txid| BlockHash::from_display_hex(txid.as_str().unwrap()).unwrap().to_wire())
-            .collect();
-        let root = merkle::root(&txids).unwrap();
-        assert_eq!(root.to_string(), block["merkleroot"].as_str().unwrap());
-        let branch = merkle::MerkleBranch::of_leaf(&txids, txids.len() as u64 - 1).unwrap();
-        assert_eq!(branch.fold(&txids[txids.len() - 1]), Ok(root));
+        let listed = block["tx"].as_array().unwrap().iter();
+        let wire = |txid: &Value| BlockHash::from_display_hex(txid.as_str().unwrap()).unwrap().to_wire();
+        let txids: Vec<merkle::Node> = listed.map(wire).collect();
+        demand_root(&txids, block["merkleroot"].as_str().unwrap());
     }
 }
 
 #[test]
 fn the_midstate_of_mainnet_block_171874_leads_every_kernel_to_its_nonce_alone() {
-    let Some(vector) = json("midstate", "vectors/midstate_golden_171874.json") else { return };
-    let digits = |key: &str| vector[key].as_str().unwrap();
-    let words: [u8; 32] = hex::decode_array(digits("midstate_words_be")).unwrap();
+    let words: [u8; 32] = hex::decode_array(MIDSTATE_171874).unwrap();
     let words = words.as_chunks::<4>().0;
     let midstate = Midstate(std::array::from_fn(|at| u32::from_be_bytes(words[at])));
-    let field: [u8; 4] = hex::decode_array(digits("nonce_header_bytes")).unwrap();
-    let nonce = u32::from_le_bytes(field);
-    assert_eq!(u64::from(nonce.swap_bytes()), vector["nonces_tried_from_zero_big_endian_counter"].as_u64().unwrap());
-    let block_hash = BlockHash::from_display_hex(digits("block_hash")).unwrap().to_wire();
+    let nonce = u32::from_le_bytes(hex::decode_array(NONCE_171874).unwrap());
+    let block_hash = BlockHash::from_display_hex(HASH_171874).unwrap().to_wire();
     assert_eq!(cityseal_hash::yardstick::top_word(&block_hash), 0);
-    let tail = hex::decode_array(digits("header_bytes_64_to_75")).unwrap();
+    let tail = hex::decode_array(TAIL_171874).unwrap();
     let input = SearchInput { midstates: &[midstate], tail, top_word_max: 0 };
     for kernel in HashKernel::all_available() {
         let mut hits = HitBuffer::new(2);

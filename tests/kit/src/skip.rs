@@ -1,4 +1,4 @@
-//! How a test says aloud that it could not run.
+//! How a test reports that it could not run.
 //!
 //! The line goes to stderr and into the file that `CITYSEAL_SKIP_LOG` names, where `cargo xtask test` counts it. Where
 //! `CITYSEAL_REQUIRE` names the resource, a skip is a failure.
@@ -23,7 +23,7 @@ pub enum Resource {
 }
 
 impl Resource {
-    /// The name that stands in `CITYSEAL_REQUIRE`.
+    /// The name in `CITYSEAL_REQUIRE`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -41,10 +41,10 @@ impl fmt::Display for Resource {
     }
 }
 
-/// Says that `test` does not run for want of `resource`.
+/// Reports that `test` does not run because `resource` is missing.
 ///
 /// # Panics
-/// If `CITYSEAL_REQUIRE` names the resource, or the log cannot be written: a skip that nobody counts is silence.
+/// If `CITYSEAL_REQUIRE` names the resource, or the log cannot be written: an uncounted skip would pass for a test.
 pub fn skip(test: &str, resource: Resource, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     assert!(!demands(&required, resource), "{test} needs {resource}, which CITYSEAL_REQUIRE demands: {reason}");
