@@ -139,9 +139,10 @@ pub(crate) struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // The log writes whole events.
-        let text = escape_text(&String::from_utf8_lossy(bytes));
-        io::stderr().lock().write_all(text.as_bytes())?;
+        // The log writes each event as a whole, and an event is one line.
+        let event = String::from_utf8_lossy(bytes);
+        let line = escape_line(event.strip_suffix('\n').unwrap_or(&event)) + "\n";
+        io::stderr().lock().write_all(line.as_bytes())?;
         Ok(bytes.len())
     }
 

@@ -281,7 +281,7 @@ fn what_is_no_receipt_is_bad_input() {
         (&json[..json.len() / 2], "cut off"),
         ("", "cut off"),
         ("no receipt", "not JSON"),
-        (&json.replace("receipt-1", "receipt-9"), "the format is"),
+        (&json.replace("receipt-2", "receipt-9"), "the format is"),
         (&json.replace("\"count\":3", "\"count\": 3"), "one form"),
         (&json.replace("\"count\":3", "\"count\":3,\"x\":1"), "unknown field"),
     ] {
@@ -341,7 +341,8 @@ fn a_spot_check_opens_the_chain_in_every_format_and_reads_no_more_than_it_needs(
 fn a_spot_check_reads_from_a_pipe_too() {
     let case = Case::new(600);
     let receipt = case.folder.file("r.json", case.json());
-    let arguments = ["receipt", "verify", &receipt, "--json", "--spot-check", "600", "--source", "-"];
+    let key = case.key.public_key().to_string();
+    let arguments = ["receipt", "verify", &receipt, "--json", "--key", &key, "--spot-check", "600", "--source", "-"];
     let run = cityseal_with_stdin(&arguments, &packed(&case.headers));
     assert_eq!((run.code, &run.json()["spot_check"]["headers"]), (0, &json!(600)), "{run:?}");
 }

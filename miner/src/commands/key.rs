@@ -54,11 +54,14 @@ fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, CommandError> {
 pub(crate) fn read(path: &Path) -> Result<SecretKey, CommandError> {
     let unreadable = |source| CommandError::ReadFile { path: path.into(), source };
     let file = File::open(path).map_err(unreadable)?;
-    if let Some(mode) = files::mode_for_others(&file).map_err(unreadable)? {
-        return Err(CommandError::KeyReadable { path: path.into(), mode });
+    let mode_for_others = files::mode_for_others(&file).map_err(unreadable)?;
+    let text = Zeroizing::new(files::text_of(file, KEY_BYTES_MAX).map_err(unreadable)?);
+    // First whether it is a secret at all: a public key may be read by everybody.
+    let key = SecretKey::from_file_text(&text).map_err(|source| refuse(path, source))?;
+    match mode_for_others {
+        Some(mode) => Err(CommandError::KeyReadable { path: path.into(), mode }),
+        None => Ok(key),
     }
-    let text = files::text_of(file, KEY_BYTES_MAX).map_err(unreadable)?;
-    SecretKey::from_file_text(&Zeroizing::new(text)).map_err(|source| refuse(path, source))
 }
 
 /// Thirty-two random bytes of the operating system.
