@@ -23,8 +23,9 @@ use crate::verify::{VerifyAnswer, VerifyProgress};
 /// Messages that wait to be sent: 4 x 1 MiB keep the connection busy while the source is read.
 const WAITING_MAX: usize = 4;
 
-/// The service's word for a token that it does not take: the chain is sent from its beginning then.
-const TOKEN_REFUSED: &str = "RESUME_TOKEN_REFUSED";
+/// The service's reasons for not taking a token: it is not one of this service, or it was judged by other rules than those of the
+/// service's build. The chain is then sent from its beginning.
+const TOKEN_REFUSED: [&str; 2] = ["RESUME_TOKEN_REFUSED", "RULES_DIFFER"];
 
 /// Where in a chain a source is to begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,8 +84,8 @@ impl Client {
     }
 
     /// Sends a chain from a source that can be opened at any place, and waits for the verdict. Where the connection breaks it goes
-    /// on from where the service stood, by its resume token; where the service was restarted and knows the token no more, from
-    /// the beginning.
+    /// on from where the service stood, by its resume token. It starts from the beginning where the service does not take the
+    /// token: it was restarted without a key, or its build judges by other rules.
     ///
     /// `open` gives the chain's bytes from a position on: behind so many headers or blocks, which have so many bytes.
     ///
@@ -178,7 +179,7 @@ impl Resume {
     ) -> Result<Self, ClientError> {
         let Broken::Refused(status) = &broken else { return Err(broken.into()) };
         debug!(%status, "the call ended without a verdict");
-        if !self.token.is_empty() && reason_of(status).as_deref() == Some(TOKEN_REFUSED) {
+        if !self.token.is_empty() && reason_of(status).is_some_and(|reason| TOKEN_REFUSED.contains(&reason.as_str())) {
             return Ok(Self::default());
         }
         // A token for more than was sent is none of this chain.

@@ -79,8 +79,8 @@ fn gone() -> Result<v1::VerifyChainResponse, Status> {
     Err(Status::unavailable("gone"))
 }
 
-fn refused() -> Result<v1::VerifyChainResponse, Status> {
-    let details = ErrorDetails::with_error_info("RESUME_TOKEN_REFUSED", "cityseal", HashMap::new());
+fn refused(reason: &str) -> Result<v1::VerifyChainResponse, Status> {
+    let details = ErrorDetails::with_error_info(reason, "cityseal", HashMap::new());
     Err(Status::with_error_details(Code::InvalidArgument, "another key", details))
 }
 
@@ -122,13 +122,26 @@ async fn a_call_that_breaks_is_made_again_behind_the_last_token_and_counts_what_
 
 #[tokio::test]
 async fn a_chain_whose_token_is_refused_is_sent_from_its_beginning() {
-    let (service, client) = serve([vec![token(b"a", 3), gone()], vec![refused()], vec![verdict(valid())]]).await;
-    assert!(client.verify_bytes(&request(), packed()).await.is_ok());
-    let empty = Bytes::new;
-    assert_eq!(
-        service.told(),
-        [(empty(), 0, Some(10)), (Bytes::from_static(b"a"), 3, Some(7)), (empty(), 0, Some(10))]
-    );
+    // It is of another service, or of a build with other rules.
+    for reason in ["RESUME_TOKEN_REFUSED", "RULES_DIFFER"] {
+        let script = [vec![token(b"a", 3), gone()], vec![refused(reason)], vec![verdict(valid())]];
+        let (service, client) = serve(script).await;
+        let answer = client.verify_bytes(&request(), packed()).await;
+        assert!(answer.is_ok(), "{reason}: {answer:?}");
+        let empty = Bytes::new;
+        assert_eq!(
+            service.told(),
+            [(empty(), 0, Some(10)), (Bytes::from_static(b"a"), 3, Some(7)), (empty(), 0, Some(10))]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_was_sent_without_a_token_is_not_sent_again_for_a_refused_one() {
+    let (service, client) = serve([vec![refused("RULES_DIFFER")], vec![verdict(valid())]]).await;
+    let error = client.verify_bytes(&request(), packed()).await.unwrap_err();
+    assert!(matches!(&error, ClientError::Refused { reason, .. } if reason == "RULES_DIFFER"), "{error}");
+    assert_eq!(service.told().len(), 1);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub(crate) struct Kept {
 
 /// What the file holds; nothing where it is absent or none of ours.
 pub(crate) fn load(file: &Path) -> Vec<Kept> {
-    if fs::metadata(file).map_or(u64::MAX, |metadata| metadata.len()) > BYTES_MAX {
+    if !fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() <= BYTES_MAX) {
         return Vec::new();
     }
     fs::read_to_string(file).unwrap_or_default().lines().filter_map(parse).collect()
@@ -108,10 +108,19 @@ pub(crate) fn forget(file: &Path, device: &str) {
 fn write(file: &Path, kept: &[Kept]) {
     let first = kept.len().saturating_sub(DEVICES_MAX);
     let text: String = kept[first..].iter().filter_map(line).collect();
+    if let Some(folder) = file.parent() {
+        let _made = fs::create_dir_all(folder);
+    }
+    // A link stays, and what is not a regular file is not replaced by one.
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    if fs::symlink_metadata(&file).is_ok_and(|found| !found.is_file()) {
+        return;
+    }
     // Renamed into its place, so that two programs at once leave the whole text of one.
     let partial = file.with_extension(format!("{}.partial", std::process::id()));
-    let folder = file.parent().map_or(Ok(()), fs::create_dir_all);
-    let _cache = folder.and_then(|()| fs::write(&partial, text)).and_then(|()| fs::rename(&partial, file));
+    if fs::write(&partial, text).and_then(|()| fs::rename(&partial, &file)).is_err() {
+        let _left_behind = fs::remove_file(&partial);
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +155,25 @@ mod tests {
         let remembered = Remembered { device, driver, shaders, variant, tuned };
         let costs = Costs { search: Some(Cost { fixed_ns: 200_000, item_fs: 200_000 }), ..Costs::default() };
         Kept { remembered, costs }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_and_a_device_is_not_replaced() {
+        let place = Place::new("links");
+        let (file, target) = (place.file(), place.0.join("target.tsv"));
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&target, "").unwrap();
+        std::os::unix::fs::symlink(&target, &file).unwrap();
+        keep(&file, measured("gpu 1", "wgsl-loop"));
+        assert_eq!(load(&target), [measured("gpu 1", "wgsl-loop")]);
+        assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &file).unwrap();
+        keep(&file, measured("gpu 1", "wgsl-loop"));
+        assert_eq!(fs::read_link(&file).unwrap(), Path::new("/dev/null"));
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Parts of a verification: what is read has one form, and joining what was read gives the same in any grouping, or an error.
 
 use cityseal::part::{Chain, ItemKind, Part, Shares};
-use cityseal_chain::{BlockHeader, ChainWork, Commitments, History, Summary, TreeOutline, judge, rfc6962};
+use cityseal_chain::{BlockHeader, ChainWork, Commitments, History, RuleSet, Summary, TreeOutline, judge, rfc6962};
 use cityseal_hash::HashKernel;
 
 use crate::cursor::Cursor;
@@ -56,6 +56,7 @@ fn part(index: u64) -> Part {
     after.advance(parameters, &headers[from..to]);
     let chain = Chain {
         parameters: parameters.digest(),
+        rules: RuleSet::HEADERS.digest(),
         items: ItemKind::Headers,
         start_height: 0,
         start_work: ChainWork::ZERO,

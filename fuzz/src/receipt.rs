@@ -85,6 +85,7 @@ fn parts(count: u64) -> StatementParts {
         body_bytes: 0,
         fault: is_fault.then_some(fault),
         checked: vec![text("R01"), text("R02")],
+        rules: (!is_fault).then_some([3; 32]),
         not_checked: vec![NotCheckedRow { rule: text("R08"), from: 1, to: 2, why: text("why") }],
         out_of_scope: vec![text("scripts")],
         headers_root: openings.root(),

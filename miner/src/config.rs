@@ -116,10 +116,21 @@ pub(crate) enum ConfigError {
     },
 }
 
+/// What is wrong with a text, with its line and column, on one line.
+fn one_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map(|before| {
+        let (line, column) =
+            (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
+        format!("line {line}, column {column}: ")
+    });
+    format!("{}{}", place.unwrap_or_default(), error.message().trim_end())
+}
+
 impl ConfigFile {
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let refuse = |message: String| ConfigError::Parse { path: path.into(), message };
-        let file: Self = toml::from_str(text).map_err(|error| refuse(error.to_string().trim_end().into()))?;
+        let file: Self = toml::from_str(text).map_err(|error| refuse(one_line(text, &error)))?;
         match file.threads {
             Some(threads) if !(1..=values::THREADS_MAX).contains(&threads) => {
                 Err(refuse(format!("threads = {threads}: wanted 1 to {}", values::THREADS_MAX)))

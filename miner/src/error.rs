@@ -12,8 +12,9 @@ use cityseal_receipt::{KeyError, ReceiptError};
 use crate::config::ConfigError;
 use crate::demo::DemoError;
 use crate::exit::Ending;
+use crate::files::OutputError;
 use crate::input::InputError;
-use crate::part::{JoinError, PartFileError};
+use crate::part::{JoinError, PartFileError, RulesDiffer};
 use crate::receipts::NoReceipt;
 use crate::service::ServeError;
 
@@ -75,6 +76,30 @@ pub(crate) enum CommandError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// An output that is refused before the work starts.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A part or a checkpoint that was judged by other rules.
+    #[error("{}: {source}", path.display())]
+    RulesDiffer {
+        /// The file.
+        path: PathBuf,
+        /// Which rules.
+        source: RulesDiffer,
+    },
+    /// A secret key that others may read.
+    #[error(
+        "{}: others may read this secret key (permissions {mode:04o}), so it is not used; run `chmod 600 {}`, and make a new \
+         key if somebody else may have read it",
+        path.display(),
+        path.display()
+    )]
+    KeyReadable {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
     },
     /// A file that is no part of a verification.
     #[error("{}: not a checkpoint or a share: {source}", path.display())]
@@ -282,6 +307,9 @@ impl CommandError {
             | Self::ContextTooLong { .. }
             | Self::UnknownNetwork { .. }
             | Self::ReadFile { .. }
+            | Self::Output(_)
+            | Self::RulesDiffer { .. }
+            | Self::KeyReadable { .. }
             | Self::PartFile { .. }
             | Self::OtherCheckpoint { .. }
             | Self::CheckpointMisfit { .. }

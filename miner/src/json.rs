@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use verify::{
-    BodiesRow, FaultRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, UnconnectedRow, UnsoundRow, VerifyAnswer,
+    BodiesRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow, UnsoundRow,
+    VerifyAnswer,
 };
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
-pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, SignedText, SpotCheckRow};
+pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
 
 /// One device's part in the work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

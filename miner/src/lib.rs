@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod demo;
 mod error;
+mod escape;
 mod exit;
 mod files;
 pub mod input;
@@ -33,18 +34,18 @@ use args::{Cli, Command, EngineArgs, GlobalArgs};
 use config::{Environment, Settings};
 use error::CommandError;
 use exit::Ending;
-use output::Output;
+use output::{LogWriter, Output, escape_line};
 
 /// What is logged unless told otherwise.
 const LOG_DEFAULT: &str = "warn";
 
 /// Runs the command line of this process to its end and gives its exit code: 0 yes, 1 a clear no, 2 anything else.
 pub fn main() -> ExitCode {
+    let environment = Environment::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(refusal) => return usage(&refusal),
+        Err(refusal) => return usage(&refusal, &Output::of_process(false, environment.no_color)),
     };
-    let environment = Environment::of_process();
     let context = Context {
         output: Output::of_process(cli.global.json, environment.no_color),
         environment,
@@ -61,10 +62,15 @@ pub fn main() -> ExitCode {
 }
 
 /// Help and version are answers; a wrong command line is not.
-fn usage(refusal: &clap::Error) -> ExitCode {
-    // Nobody to tell where even stderr is closed.
-    let _closed = refusal.print();
-    if refusal.use_stderr() { Ending::Neither } else { Ending::Yes }.into()
+fn usage(refusal: &clap::Error, output: &Output) -> ExitCode {
+    // A refusal repeats what was given, so it is made again of arguments that are escaped.
+    let escaped = std::env::args_os().map(|argument| escape_line(&argument.to_string_lossy()));
+    let is_refusal = refusal.use_stderr();
+    match if is_refusal { Cli::try_parse_from(escaped).err() } else { None } {
+        Some(escaped) => output.usage(&escaped.render(), is_refusal, true),
+        None => output.usage(&refusal.render(), is_refusal, !is_refusal),
+    }
+    if is_refusal { Ending::Neither } else { Ending::Yes }.into()
 }
 
 fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
@@ -106,7 +112,7 @@ impl Context {
         let filter = self.global.log.as_deref().or(self.environment.log.as_deref()).unwrap_or(LOG_DEFAULT);
         let parsed = EnvFilter::try_new(filter)
             .map_err(|error| CommandError::LogFilter { filter: filter.into(), message: error.to_string() })?;
-        let subscriber = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+        let subscriber = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(|| LogWriter);
         // A second start in one process (tests) keeps the first log.
         let _kept = subscriber.with_ansi(false).try_init();
         Ok(())

@@ -1,5 +1,7 @@
 //! The one place that prints: answers to stdout, words for people to stderr, progress on a terminal only.
 //!
+//! Whatever is printed passes `escape`: text that came from outside shows its control characters and acts on no terminal.
+//!
 //! A reader that closes the pipe early (`cityseal … | head`) is no error: the rest of the answer is dropped, and the
 //! exit code stays what the answer was.
 
@@ -8,6 +10,8 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+pub(crate) use crate::escape::escape_line;
+use crate::escape::{COLOR, COLOR_CODE_END, COLOR_END, escape_json, escape_text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -69,7 +73,7 @@ impl Output {
         if !self.json {
             return self.text(&human(self));
         }
-        let mut line = serde_json::to_string(answer).map_err(io::Error::from)?;
+        let mut line = escape_json(&serde_json::to_string(answer).map_err(io::Error::from)?);
         line.push('\n');
         write_all(&mut io::stdout().lock(), line.as_bytes())
     }
@@ -81,18 +85,30 @@ impl Output {
     #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
     pub(crate) fn text(&self, text: &str) -> io::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        write_all(&mut io::stdout().lock(), format!("{text}{end}").as_bytes())
+        write_all(&mut io::stdout().lock(), escape_text(&format!("{text}{end}")).as_bytes())
     }
 
-    /// Says something on stderr that is no error. Where stderr is closed nobody wanted to know.
+    /// Prints one line on stderr that is no error. A closed stderr is ignored.
     pub(crate) fn note(&self, words: impl Display) {
-        self.say(&words.to_string());
+        self.say(&escape_line(&words.to_string()));
     }
 
     /// Says on stderr why the command failed, with the chain of causes.
     pub(crate) fn error(&self, error: &dyn Error) {
         let label = wrap(self.color_stderr, Paint::Bad, "error:");
-        self.say(&format!("{label} {}", with_causes(error)));
+        self.say(&format!("{label} {}", escape_line(&with_causes(error))));
+    }
+
+    /// Prints help and versions on stdout, and refusals of the command line on stderr. Styles are kept where colour is wanted and
+    /// the message holds nothing foreign that is not escaped.
+    pub(crate) fn usage(&self, message: &clap::builder::StyledStr, is_refusal: bool, is_escaped: bool) {
+        let is_colored = is_escaped && if is_refusal { self.color_stderr } else { self.color_stdout };
+        let text = if is_colored { message.ansi().to_string() } else { escape_text(&message.to_string()) };
+        let _nobody_reads = if is_refusal {
+            write_all(&mut io::stderr().lock(), text.as_bytes())
+        } else {
+            write_all(&mut io::stdout().lock(), text.as_bytes())
+        };
     }
 
     /// Colours a word that goes to stdout.
@@ -108,12 +124,31 @@ impl Output {
 
     #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
     fn say(&self, words: &str) {
-        let _nobody_reads = write_all(&mut io::stderr().lock(), format!("{words}\n").as_bytes());
+        let _nobody_reads = write_all(&mut io::stderr().lock(), escape_text(&format!("{words}\n")).as_bytes());
     }
 }
 
+/// Marks a word for its colour.
 fn wrap(color: bool, paint: Paint, word: &str) -> String {
-    if color { format!("\x1b[{}m{word}\x1b[0m", paint.code()) } else { word.into() }
+    if color { format!("{COLOR}{}{COLOR_CODE_END}{word}{COLOR_END}", paint.code()) } else { word.into() }
+}
+
+/// The log's way to stderr.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The log writes each event as a whole, and an event is one line.
+        let event = String::from_utf8_lossy(bytes);
+        let line = escape_line(event.strip_suffix('\n').unwrap_or(&event)) + "\n";
+        io::stderr().lock().write_all(line.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
 }
 
 fn with_causes(error: &dyn Error) -> String {
@@ -253,6 +288,6 @@ mod tests {
     #[test]
     fn no_word_is_coloured_where_colour_is_unwanted() {
         assert_eq!(wrap(false, Paint::Good, "VALID"), "VALID");
-        assert_eq!(wrap(true, Paint::Good, "VALID"), "\x1b[32mVALID\x1b[0m");
+        assert_eq!(escape_text(&wrap(true, Paint::Good, "VALID")), "\x1b[32mVALID\x1b[0m");
     }
 }

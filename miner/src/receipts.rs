@@ -77,6 +77,7 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
         body_bytes: bodies.bytes - bodies.blocks * HEADER_LEN as u64,
         fault,
         checked: part::checked_rules(asked.parameters.merkle(), asked.items),
+        rules: Some(part::rules_of(asked.parameters.merkle(), asked.items).digest_bytes()),
         not_checked: report.not_checked.iter().map(NotCheckedRow::from).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
         headers_root: openings.root(),

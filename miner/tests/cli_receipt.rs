@@ -3,7 +3,7 @@
 
 mod common;
 
-use cityseal_chain::{BlockHash, BlockHeader, ChainWork, Parameters, TreeOutline, hex, rfc6962};
+use cityseal_chain::{BlockHash, BlockHeader, ChainWork, Parameters, RuleSet, TreeOutline, hex, rfc6962};
 use cityseal_hash::HashKernel;
 use cityseal_receipt::{
     Build, DeviceRow, ItemKind, Made, OUT_OF_SCOPE, Openings, Receipt, SecretKey, Statement, StatementParts, TipRow,
@@ -54,6 +54,7 @@ impl Case {
             body_bytes: 0,
             fault: None,
             checked: vec!["R05".into(), "R06".into()],
+            rules: Some(RuleSet::HEADERS.digest_bytes()),
             not_checked: Vec::new(),
             out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
             headers_root: openings.root(),
@@ -136,6 +137,37 @@ fn two_new_keys_are_different_and_a_bad_label_or_folder_leaves_no_file() {
     cityseal(&["key", "show", &folder.file("e.key", "no key")]).refused(&["e.key", "not a secret key"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_secret_key_that_others_may_read_is_refused_with_the_command_that_mends_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let key = SecretKey::from_seed(&[7; 32], None).unwrap();
+    let file = folder.file("auditor.key", key.to_file_text().as_bytes());
+    let (toml, headers) = city(2);
+    let (toml, chain) = (folder.file("city.toml", toml), folder.file("chain.bin", packed(&headers)));
+    let receipt = folder.path().join("receipt.json");
+    let receipt = receipt.to_str().unwrap();
+    let show = || cityseal(&["key", "show", &file]);
+    let sign =
+        || cityseal(&["verify", "--device", "cpu", "--network", &toml, &chain, "--receipt", receipt, "--key", &file]);
+    let serve = || cityseal(&["serve", "--device", "cpu", "--listen", "127.0.0.1:0", "--key", &file]);
+    for mode in [0o644, 0o640, 0o604, 0o620, 0o611] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let words = [&*file, &format!("{mode:04o}"), &format!("chmod 600 {file}")];
+        show().refused(&words);
+        sign().refused(&words);
+        serve().refused(&words);
+        assert!(!show().stdout.contains(&key.public_key().to_string()));
+    }
+    assert!(!std::fs::exists(receipt).unwrap());
+    for mode in [0o600, 0o400] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(show().code, 0, "{mode:o}");
+        assert_eq!(sign().code, 0, "{mode:o}");
+    }
+}
+
 #[test]
 fn a_receipt_by_a_trusted_key_is_good_and_its_statement_is_told() {
     let case = Case::new(3);
@@ -165,17 +197,67 @@ fn a_key_may_be_given_as_digits_or_as_a_file_and_one_of_several_suffices() {
 }
 
 #[test]
-fn without_a_key_it_is_said_whose_key_it_is_and_that_nobody_vouched_for_it() {
+fn without_a_key_the_signer_is_not_trusted_which_is_neither_yes_nor_no() {
     let case = Case::new(3);
     let receipt = case.folder.file("r.json", case.json());
     let run = cityseal(&["receipt", "verify", &receipt]);
-    assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.stdout.starts_with("GOOD: the signature is good\n"), "{run:?}");
-    for words in [&*case.key.public_key().to_string(), "Audit office", "key not checked against a trusted one"] {
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stdout.starts_with("SIGNED, SIGNER NOT TRUSTED: the signature is good"), "{run:?}");
+    for words in [&*case.key.public_key().to_string(), "Audit office", "key not checked against a trusted one", "--key"]
+    {
         assert!(run.stdout.contains(words), "`{words}` is not in {run:?}");
     }
     let run = cityseal(&["receipt", "verify", &receipt, "--json"]);
-    assert_eq!((run.code, &run.json()["key"]), (0, &json!("unchecked")));
+    let answer = run.json();
+    assert_eq!((run.code, &answer["receipt"], &answer["key"]), (2, &json!("good"), &json!("unchecked")));
+    // What is a clear no with a key is one without.
+    let forged = case.folder.file("f.json", case.json().replace("Audit", "Other"));
+    assert_eq!(cityseal(&["receipt", "verify", &forged]).code, 1);
+    let run = cityseal(&["receipt", "verify", &receipt, "--network", "mainnet"]);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.starts_with("REFUSED: "), "{run:?}");
+}
+
+#[test]
+fn the_rules_of_a_receipt_are_compared_with_those_of_this_build() {
+    let case = Case::new(3);
+    let with = |rules: Option<[u8; 32]>| {
+        let statement = Statement::new(StatementParts { rules, ..case.parts() }).unwrap();
+        case.folder.file("r.json", Receipt::sign(statement, &case.key).unwrap().to_json())
+    };
+    let (mine, key) = (RuleSet::HEADERS.digest(), case.key.public_key().to_string());
+    for (rules, compared, words) in [
+        (Some(RuleSet::HEADERS.digest_bytes()), "same", format!("rules: {mine}, this build's rules")),
+        (Some([7; 32]), "other", format!("rules: {}, other rules than this build's ({mine})", "07".repeat(32))),
+        (None, "unnamed", "rules: not named, since receipts of format 1 name none".to_owned()),
+    ] {
+        let receipt = with(rules);
+        let verify = |json: &[&str]| cityseal(&[&["receipt", "verify", &receipt, "--key", &key], json].concat());
+        let run = verify(&[]);
+        assert!(run.code == 0 && run.stdout.contains(&words), "{run:?}");
+        let answer = expect_good(&verify(&["--json"]));
+        let digest = rules.map(|digest| hex::encode(&digest));
+        assert_eq!(answer["rules"]["compared"], compared);
+        assert_eq!((&answer["rules"]["digest"], &answer["statement"]["rules"]), (&json!(digest), &json!(digest)));
+        assert_eq!(answer["rules"]["this_build"], json!([mine]));
+
+        let run = cityseal(&["receipt", "show", &receipt]);
+        assert!(run.code == 0 && run.stderr.contains(&words), "{run:?}");
+        assert_eq!(cityseal(&["receipt", "show", &receipt, "--json"]).json()["rules"]["compared"], compared);
+    }
+}
+
+#[test]
+fn a_receipt_of_format_1_still_verifies() {
+    let folder = Folder::new();
+    // As the build before format 2 wrote it, of the first five headers of Bitcoin's main chain.
+    let receipt = folder.file("old.json", include_str!("../../receipt/tests/data/format-1.json"));
+    let key = SecretKey::from_seed(&[7; 32], None).unwrap().public_key().to_string();
+    let answer =
+        expect_good(&cityseal(&["receipt", "verify", &receipt, "--json", "--key", &key, "--network", "mainnet"]));
+    assert_eq!((&answer["rules"]["compared"], &answer["statement"]["count"]), (&json!("unnamed"), &json!(5)));
+    let run = cityseal(&["receipt", "show", &receipt]);
+    assert!(run.code == 0 && run.stdout.starts_with("receipt: cityseal-receipt-1\n"), "{run:?}");
 }
 
 #[test]
@@ -199,7 +281,7 @@ fn what_is_no_receipt_is_bad_input() {
         (&json[..json.len() / 2], "cut off"),
         ("", "cut off"),
         ("no receipt", "not JSON"),
-        (&json.replace("receipt-1", "receipt-9"), "the format is"),
+        (&json.replace("receipt-2", "receipt-9"), "the format is"),
         (&json.replace("\"count\":3", "\"count\": 3"), "one form"),
         (&json.replace("\"count\":3", "\"count\":3,\"x\":1"), "unknown field"),
     ] {
@@ -259,7 +341,8 @@ fn a_spot_check_opens_the_chain_in_every_format_and_reads_no_more_than_it_needs(
 fn a_spot_check_reads_from_a_pipe_too() {
     let case = Case::new(600);
     let receipt = case.folder.file("r.json", case.json());
-    let arguments = ["receipt", "verify", &receipt, "--json", "--spot-check", "600", "--source", "-"];
+    let key = case.key.public_key().to_string();
+    let arguments = ["receipt", "verify", &receipt, "--json", "--key", &key, "--spot-check", "600", "--source", "-"];
     let run = cityseal_with_stdin(&arguments, &packed(&case.headers));
     assert_eq!((run.code, &run.json()["spot_check"]["headers"]), (0, &json!(600)), "{run:?}");
 }
@@ -303,7 +386,7 @@ fn a_source_that_can_not_be_read_is_bad_input() {
 }
 
 #[test]
-fn a_receipt_about_a_faulty_first_header_has_nothing_to_open() {
+fn a_receipt_about_a_faulty_first_header_has_nothing_to_open_and_passes_no_spot_check() {
     let case = Case { headers: Vec::new(), ..Case::new(1) };
     let fault = cityseal_receipt::FaultRow {
         height: 0,
@@ -317,8 +400,22 @@ fn a_receipt_about_a_faulty_first_header_has_nothing_to_open() {
     let parts = StatementParts { verdict: VerdictKind::Fault, fault: Some(fault), ..case.parts() };
     let receipt = Receipt::sign(Statement::new(parts).unwrap(), &case.key).unwrap().to_json();
     let source = case.folder.file("any.bin", [1; 80]);
-    let answer = expect_good(&case.verify(&receipt, &["--spot-check", "5", "--source", &source]));
-    assert_eq!((&answer["spot_check"]["items"], &answer["spot_check"]["headers"]), (&json!([]), &json!(0)));
+    let run = case.verify(&receipt, &["--spot-check", "5", "--source", &source]);
+    let answer = run.json();
+    assert_eq!((run.code, &answer["receipt"], &answer["key"]), (2, &json!("refused"), &json!("trusted")), "{run:?}");
+    assert!(answer["reason"].as_str().unwrap().contains("about 0 items"), "{answer}");
+    let check = &answer["spot_check"];
+    assert_eq!((&check["result"], &check["items"], &check["headers"]), (&json!("impossible"), &json!([]), &json!(0)));
+    assert_eq!(check["reason"], answer["reason"]);
+    let file = case.folder.file("receipt.json", &receipt);
+    let run = cityseal(&["receipt", "verify", &file, "--spot-check", "5", "--source", &source]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(
+        run.stdout.starts_with("REFUSED: the receipt is about 0 items") && !run.stdout.contains("right"),
+        "{run:?}"
+    );
+    // Without a spot check it is a good receipt of a fault.
+    expect_good(&case.verify(&receipt, &[]));
 }
 
 #[test]

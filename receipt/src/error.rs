@@ -5,7 +5,7 @@ use cityseal_chain::{BlockHash, CompactTarget, hex};
 use thiserror::Error;
 
 use crate::keys::PublicKey;
-use crate::receipt::{FORMAT, RECEIPT_BYTES_MAX};
+use crate::receipt::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX};
 
 /// Why parts are no statement: they contradict each other, or may not be written.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -140,7 +140,7 @@ pub enum ReceiptError {
         message: String,
     },
     /// JSON of another format, or of another version of this one.
-    #[error("the format is {found:?}, wanted {FORMAT:?}")]
+    #[error("the format is {found:?}; expected {FORMAT:?} or {FORMAT_WITHOUT_RULES:?}")]
     Format {
         /// The format named.
         found: String,

@@ -23,7 +23,7 @@ pub use error::{OpeningError, ReceiptError, StatementError};
 pub use keys::{KeyError, PublicKey, SecretKey, Signer};
 pub use openings::Openings;
 pub use pick::pick;
-pub use receipt::{FORMAT, RECEIPT_BYTES_MAX, Receipt, verify};
+pub use receipt::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX, Receipt, verify};
 pub use rows::{Build, DeviceRow, FaultRow, ItemKind, Made, NotCheckedRow, OUT_OF_SCOPE, TipRow, VerdictKind};
 pub use statement::{ROWS_MAX, Statement, StatementParts};
 pub use words::TEXT_BYTES_MAX;

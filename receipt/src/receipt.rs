@@ -13,8 +13,11 @@ use crate::keys::{PublicKey, SecretKey};
 use crate::statement::{Statement, StatementParts};
 use crate::text;
 
-/// The name of the format with its version.
-pub const FORMAT: &str = "cityseal-receipt-1";
+/// The name of the format in which receipts are written, with its version.
+pub const FORMAT: &str = "cityseal-receipt-2";
+
+/// The first format, which is still read and checked: it has no [`StatementParts::rules`].
+pub const FORMAT_WITHOUT_RULES: &str = "cityseal-receipt-1";
 
 /// Largest receipt that is read, in bytes. A row has at most two texts of 256 bytes and 90 bytes of names and numbers: two
 /// lists of such rows and two of single words have 1,024 × (2 × 600 + 2 × 260) bytes, once as fields and once as text,
@@ -71,10 +74,11 @@ impl Receipt {
             return Err(ReceiptError::TooLarge { found: bytes.len() });
         }
         let head: Head = serde_json::from_slice(bytes).map_err(|error| json_error(&error))?;
-        if head.format != FORMAT {
+        if ![FORMAT, FORMAT_WITHOUT_RULES].contains(&head.format.as_str()) {
             return Err(ReceiptError::Format { found: head.format });
         }
         let wire: Wire = serde_json::from_slice(bytes).map_err(|error| json_error(&error))?;
+        check_rules(&wire)?;
         check_text(&wire)?;
         check_form(&wire, bytes)?;
         check_signature(&wire)?;
@@ -113,10 +117,9 @@ impl Receipt {
     /// Writes the receipt: one line of JSON and a line feed.
     pub fn to_json(&self) -> String {
         let statement = self.statement.parts().clone();
+        let format = format_of(&statement).to_owned();
         let text = self.statement.text();
-        let wire =
-            Wire { format: FORMAT.into(), public_key: self.public_key(), text, statement, signature: self.signature };
-        written(&wire)
+        written(&Wire { format, public_key: self.public_key(), text, statement, signature: self.signature })
     }
 }
 
@@ -135,6 +138,20 @@ fn written(wire: &Wire) -> String {
     let mut json = serde_json::to_string(wire).expect("texts, numbers and lists can be written as JSON");
     json.push('\n');
     json
+}
+
+/// The format of a statement: its parts say which.
+pub(crate) const fn format_of(parts: &StatementParts) -> &'static str {
+    if parts.rules.is_some() { FORMAT } else { FORMAT_WITHOUT_RULES }
+}
+
+/// The digest of the rules is there if and only if the format has it.
+fn check_rules(wire: &Wire) -> Result<(), ReceiptError> {
+    if wire.format == format_of(&wire.statement) {
+        return Ok(());
+    }
+    let problem = if wire.statement.rules.is_some() { "unknown field `rules`" } else { "missing field `rules`" };
+    Err(ReceiptError::Field { message: format!("{problem} of the statement in format {}", wire.format) })
 }
 
 fn json_error(error: &serde_json::Error) -> ReceiptError {

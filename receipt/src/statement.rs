@@ -52,6 +52,10 @@ pub struct StatementParts {
     pub fault: Option<FaultRow>,
     /// The rules that were checked, by number; at least one.
     pub checked: Vec<String>,
+    /// The digest of the rules that were judged, with their revisions (`cityseal_chain::RuleSet`). `None` only in receipts of
+    /// the first format ([`crate::FORMAT_WITHOUT_RULES`]).
+    #[serde(default, with = "digits::maybe", skip_serializing_if = "Option::is_none")]
+    pub rules: Option<[u8; 32]>,
     /// Rules that were not checked for some heights.
     pub not_checked: Vec<NotCheckedRow>,
     /// What is never looked at: [`crate::OUT_OF_SCOPE`].

@@ -9,7 +9,7 @@ use std::fmt::{Display, Write as _};
 
 use cityseal_chain::hex;
 
-use crate::receipt::FORMAT;
+use crate::receipt::format_of;
 use crate::rows::{DeviceRow, FaultRow, NotCheckedRow, TipRow};
 use crate::statement::StatementParts;
 use crate::words::NO_WORD;
@@ -18,7 +18,7 @@ use crate::words::NO_WORD;
 pub(crate) fn render(parts: &StatementParts) -> String {
     let mut lines = Lines(String::new());
     // First of all, so that nothing else that a key may ever sign begins like a receipt.
-    lines.add("receipt", FORMAT);
+    lines.add("receipt", format_of(parts));
     chain(&mut lines, parts);
     parts.tip.iter().for_each(|row| tip(&mut lines, row));
     lines.add("transactions", parts.transactions);
@@ -67,6 +67,7 @@ fn fault(lines: &mut Lines, fault: &FaultRow) {
 
 fn rules(lines: &mut Lines, parts: &StatementParts) {
     lines.add("checked", parts.checked.join(" "));
+    parts.rules.iter().for_each(|digest| lines.add("rules", hex::encode(digest)));
     for NotCheckedRow { rule, from, to, why } in &parts.not_checked {
         lines.add("not_checked", format_args!("{rule} from {from} to {to}: {why}"));
     }

@@ -144,13 +144,50 @@ fn a_stranger_can_not_put_its_key_beside_the_text_of_another() {
 
 #[test]
 fn another_format_or_version_is_named() {
-    let json = good().replacen(FORMAT, "cityseal-receipt-2", 1);
-    assert_eq!(refused(&json), ReceiptError::Format { found: "cityseal-receipt-2".into() });
+    let json = good().replacen(FORMAT, "cityseal-receipt-3", 1);
+    assert_eq!(refused(&json), ReceiptError::Format { found: "cityseal-receipt-3".into() });
     assert_eq!(refused(r#"{"format":"x","more":[1]}"#), ReceiptError::Format { found: "x".into() });
     assert!(matches!(refused("{}"), ReceiptError::Field { .. }));
     assert!(matches!(refused("[1"), ReceiptError::Field { .. }));
     assert!(matches!(refused("receipt"), ReceiptError::NotJson { .. }));
     assert!(matches!(refused(""), ReceiptError::Cut { .. }));
+}
+
+/// A receipt as the build before format 2 wrote it, of the first five headers of Bitcoin's main chain.
+const OF_FORMAT_1: &str = include_str!("data/format-1.json");
+
+#[test]
+fn a_receipt_of_format_1_is_still_good_byte_for_byte() {
+    let receipt = Receipt::read(OF_FORMAT_1.as_bytes()).unwrap();
+    assert_eq!(receipt.to_json(), OF_FORMAT_1);
+    assert_eq!(receipt.statement().parts().rules, None);
+    assert!(receipt.statement().text().starts_with("receipt: cityseal-receipt-1\nverdict: valid\n"));
+    assert!(verify(OF_FORMAT_1.as_bytes(), &[key().public_key()]).is_ok());
+    for at in (0..OF_FORMAT_1.len()).step_by(7) {
+        let mut forged = OF_FORMAT_1.as_bytes().to_vec();
+        forged[at] ^= 1;
+        assert!(Receipt::read(&forged).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn the_digest_of_the_rules_is_in_format_2_and_not_in_format_1() {
+    let digest = format!("\"rules\":\"{}\",", "ef".repeat(32));
+    let json = good();
+    assert_eq!(json.matches(&digest).count(), 1);
+    let missing = refused(&json.replacen(&digest, "", 1));
+    assert!(
+        matches!(&missing, ReceiptError::Field { message } if message.contains("missing field `rules`")),
+        "{missing}"
+    );
+    let unknown = refused(&OF_FORMAT_1.replacen("\"not_checked\"", &format!("{digest}\"not_checked\""), 1));
+    assert!(
+        matches!(&unknown, ReceiptError::Field { message } if message.contains("unknown field `rules`")),
+        "{unknown}"
+    );
+    // One format as the other.
+    let other = refused(&json.replace("cityseal-receipt-2", "cityseal-receipt-1"));
+    assert!(matches!(&other, ReceiptError::Field { .. }), "{other}");
 }
 
 #[test]
@@ -175,7 +212,7 @@ fn an_unknown_a_missing_and_a_doubled_field_are_refused_on_every_level() {
         let error = refused(&unknown);
         assert!(matches!(&error, ReceiptError::Field { message } if message.contains("colour")), "{place}: {error}");
     }
-    for field in ["\"count\":3,", "\"level\":0,", "\"unix\":1795618328,", "\"format\":\"cityseal-receipt-1\","] {
+    for field in ["\"count\":3,", "\"level\":0,", "\"unix\":1795618328,", "\"format\":\"cityseal-receipt-2\","] {
         assert_eq!(json.matches(field).count(), 1, "{field}");
         let doubled = refused(&json.replacen(field, &format!("{field}{field}"), 1));
         assert!(matches!(&doubled, ReceiptError::Field { message } if message.contains("duplicate")), "{doubled}");

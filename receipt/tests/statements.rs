@@ -21,7 +21,7 @@ fn the_text_is_this_to_the_byte() {
     let headers = chain(3, 1);
     let root = cityseal_chain::hex::encode(&openings(&headers).root());
     let expected = format!(
-        "receipt: cityseal-receipt-1\n\
+        "receipt: cityseal-receipt-2\n\
          verdict: fault\n\
          kind: blocks\n\
          network: riverside\n\
@@ -43,6 +43,7 @@ fn the_text_is_this_to_the_byte() {
          fault.offset: 240\n\
          fault.transaction: 3\n\
          checked: R01 R05 R06\n\
+         rules: {}\n\
          not_checked: R08 from 20 to 30: not all of the 11 headers before were given\n\
          out_of_scope: scripts unspent-outputs amounts\n\
          headers_root: {root}\n\
@@ -61,6 +62,7 @@ fn the_text_is_this_to_the_byte() {
         40,
         headers[2].hash(),
         46,
+        "ef".repeat(32),
         "cd".repeat(32),
         key().public_key(),
     );
@@ -81,7 +83,7 @@ fn the_text_of_headers_has_no_line_for_what_is_absent() {
 
 #[test]
 fn whatever_part_is_changed_the_text_is_another() {
-    let changes: [fn(&mut StatementParts); 25] = [
+    let changes: [fn(&mut StatementParts); 27] = [
         |parts| parts.verdict = VerdictKind::Valid,
         |parts| parts.kind = ItemKind::Headers,
         |parts| parts.network.push('x'),
@@ -95,6 +97,8 @@ fn whatever_part_is_changed_the_text_is_another() {
         |parts| parts.body_bytes += 1,
         |parts| parts.fault = None,
         |parts| parts.checked.truncate(1),
+        |parts| parts.rules = Some([0xee; 32]),
+        |parts| parts.rules = None,
         |parts| parts.not_checked.clear(),
         |parts| parts.out_of_scope.clear(),
         |parts| parts.headers_root[0] ^= 1,

@@ -55,6 +55,7 @@ fn stated() -> StatementParts {
             transaction: None,
         }),
         checked: vec!["R07".into()],
+        rules: Some([1; 32]),
         not_checked: Vec::new(),
         out_of_scope: Vec::new(),
         headers_root: openings.root(),

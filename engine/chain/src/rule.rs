@@ -1,6 +1,6 @@
 //! The rules of a chain by number and name, and why one may not have been judged.
 //!
-//! What each rule says, its source and its edge stand in `docs/RULES.md`; a number, once given, never changes.
+//! What each rule says, its source and its edge cases are in `docs/RULES.md`. A number, once given, never changes.
 
 use std::fmt;
 
@@ -130,12 +130,20 @@ impl Rule {
 
     /// The number, `R01` to `R41`.
     pub const fn code(self) -> &'static str {
-        self.code_and_name().0
+        self.identity().0
     }
 
     /// The name, in words joined by hyphens.
     pub const fn name(self) -> &'static str {
-        self.code_and_name().1
+        self.identity().1
+    }
+
+    /// The revision, from 1. It rises by one with every change after which some header or body is judged differently, the
+    /// correction of a mistake included. A change of speed or of wording leaves it.
+    ///
+    /// Results that outlive a build carry a digest of codes and revisions, see [`crate::RuleSet`].
+    pub const fn revision(self) -> u32 {
+        self.identity().2
     }
 
     /// The rule of that number.
@@ -143,41 +151,42 @@ impl Rule {
         Self::all().find(|rule| rule.code() == code)
     }
 
-    const fn code_and_name(self) -> (&'static str, &'static str) {
+    /// Code, name and revision.
+    const fn identity(self) -> (&'static str, &'static str, u32) {
         match self {
-            Self::TargetNegative => ("R01", "target-negative"),
-            Self::TargetZero => ("R02", "target-zero"),
-            Self::TargetOverflow => ("R03", "target-overflow"),
-            Self::TargetAboveLimit => ("R04", "target-above-limit"),
-            Self::ProofOfWork => ("R05", "proof-of-work"),
-            Self::Link => ("R06", "link"),
-            Self::Difficulty => ("R07", "difficulty"),
-            Self::MedianTime => ("R08", "median-time"),
-            Self::Timewarp => ("R09", "timewarp"),
-            Self::FutureTime => ("R10", "future-time"),
-            Self::Version => ("R11", "version"),
-            Self::BlockEncoding => ("R20", "block-encoding"),
-            Self::MerkleRoot => ("R21", "merkle-root"),
-            Self::MerkleMutation => ("R22", "merkle-mutation"),
-            Self::BlockSize => ("R23", "block-size"),
-            Self::CoinbaseMissing => ("R24", "coinbase-missing"),
-            Self::CoinbaseMultiple => ("R25", "coinbase-multiple"),
-            Self::InputsEmpty => ("R26", "inputs-empty"),
-            Self::OutputsEmpty => ("R27", "outputs-empty"),
-            Self::TransactionSize => ("R28", "transaction-size"),
-            Self::OutputValue => ("R29", "output-value"),
-            Self::OutputTotal => ("R30", "output-total"),
-            Self::DuplicateInput => ("R31", "duplicate-input"),
-            Self::CoinbaseScriptLength => ("R32", "coinbase-script-length"),
-            Self::NullPrevout => ("R33", "null-prevout"),
-            Self::Sigops => ("R34", "sigops"),
-            Self::Finality => ("R35", "finality"),
-            Self::CoinbaseHeight => ("R36", "coinbase-height"),
-            Self::WitnessReservedValue => ("R37", "witness-reserved-value"),
-            Self::WitnessCommitment => ("R38", "witness-commitment"),
-            Self::UnexpectedWitness => ("R39", "unexpected-witness"),
-            Self::Weight => ("R40", "weight"),
-            Self::TransactionLogRoot => ("R41", "transaction-log-root"),
+            Self::TargetNegative => ("R01", "target-negative", 1),
+            Self::TargetZero => ("R02", "target-zero", 1),
+            Self::TargetOverflow => ("R03", "target-overflow", 1),
+            Self::TargetAboveLimit => ("R04", "target-above-limit", 1),
+            Self::ProofOfWork => ("R05", "proof-of-work", 1),
+            Self::Link => ("R06", "link", 1),
+            Self::Difficulty => ("R07", "difficulty", 1),
+            Self::MedianTime => ("R08", "median-time", 1),
+            Self::Timewarp => ("R09", "timewarp", 1),
+            Self::FutureTime => ("R10", "future-time", 1),
+            Self::Version => ("R11", "version", 1),
+            Self::BlockEncoding => ("R20", "block-encoding", 1),
+            Self::MerkleRoot => ("R21", "merkle-root", 1),
+            Self::MerkleMutation => ("R22", "merkle-mutation", 1),
+            Self::BlockSize => ("R23", "block-size", 1),
+            Self::CoinbaseMissing => ("R24", "coinbase-missing", 1),
+            Self::CoinbaseMultiple => ("R25", "coinbase-multiple", 1),
+            Self::InputsEmpty => ("R26", "inputs-empty", 1),
+            Self::OutputsEmpty => ("R27", "outputs-empty", 1),
+            Self::TransactionSize => ("R28", "transaction-size", 1),
+            Self::OutputValue => ("R29", "output-value", 1),
+            Self::OutputTotal => ("R30", "output-total", 1),
+            Self::DuplicateInput => ("R31", "duplicate-input", 1),
+            Self::CoinbaseScriptLength => ("R32", "coinbase-script-length", 1),
+            Self::NullPrevout => ("R33", "null-prevout", 1),
+            Self::Sigops => ("R34", "sigops", 1),
+            Self::Finality => ("R35", "finality", 1),
+            Self::CoinbaseHeight => ("R36", "coinbase-height", 1),
+            Self::WitnessReservedValue => ("R37", "witness-reserved-value", 1),
+            Self::WitnessCommitment => ("R38", "witness-commitment", 1),
+            Self::UnexpectedWitness => ("R39", "unexpected-witness", 1),
+            Self::Weight => ("R40", "weight", 1),
+            Self::TransactionLogRoot => ("R41", "transaction-log-root", 1),
         }
     }
 }

@@ -359,19 +359,19 @@ pub struct VerifyArgs {
     /// The input stands in any order and may fork: judge the chain with the most work, and list the rest.
     #[arg(long, conflicts_with_all = ["shard", "join", "checkpoint"])]
     pub forks: bool,
-    /// Judge only this of N equal shares, and write to --out what it proves.
+    /// Verify only shard I of N equal shards, and write what it proves to --out.
     #[arg(long, value_name = "I/N", value_parser = values::shard, requires = "out")]
     pub shard: Option<values::Shard>,
-    /// Write what is proved to this file, for --join.
+    /// Write what is proved to this file, for --join. A device or FIFO is written through.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// The files are what the shards proved: join them, in any order, to one verdict.
+    /// Treat the inputs as shard results and merge them, in any order, into one verdict.
     #[arg(long, conflicts_with_all = ["shard", "checkpoint", "receipt", "context", "start_work"])]
     pub join: bool,
-    /// Note every few seconds in this file how far it is, and go on from there where the file is.
+    /// Save progress to FILE every few seconds; resume from it if it exists. It must be a regular file.
     #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     pub checkpoint: Option<PathBuf>,
-    /// Write a signed receipt of the verdict to this file.
+    /// Write a signed receipt of the verdict to this file. A device or FIFO is written through.
     #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "shard")]
     pub receipt: Option<PathBuf>,
     /// The secret key that signs the receipt (see `cityseal key new`).

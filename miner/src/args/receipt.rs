@@ -9,7 +9,8 @@ Examples:
   cityseal key new --out auditor.key --label \"Audit office\" > auditor.pub
   cityseal key show auditor.key
 
-The file of the secret key is readable by its owner alone, and is never overwritten. Whoever has it signs in your name.
+The file of the secret key is readable by its owner alone, and is never overwritten. Anybody who has it signs in your name, so one
+that others may read is refused: run `chmod 600 FILE`.
 
 Exit codes: 0 done, 2 anything else.";
 
@@ -75,9 +76,11 @@ Examples:
 A spot check chooses items with the system's random numbers and reads those parts of the source alone: that they are the
 headers that were signed, that each meets its target and that they follow each other.
 
-Exit codes: 0 signed well (by a trusted key, where keys are given), and the spot check is right
-            1 a clear no: changed, forged, signed by a stranger, other rules, another chain
-            2 anything else: no receipt, no key, a source that cannot be read.";
+Without --key the answer is SIGNED, SIGNER NOT TRUSTED: anybody can sign anything with a key of their own.
+
+Exit codes: 0 signed by a trusted key, and the spot check is right
+            1 a clear no: changed, forged, signed by a stranger, another network's parameters, another chain
+            2 anything else: no key given, no receipt, a source that cannot be read, no items to spot-check.";
 
 /// Most items of one spot check: far more than tell anything new, few enough to list.
 pub const SPOT_CHECK_MAX: u64 = 65_536;

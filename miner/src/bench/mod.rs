@@ -32,6 +32,7 @@ use crate::commands::selftest::openers;
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::exit::Ending;
+use crate::files::check_folder;
 use crate::json::{BenchAnswer, BenchRow, LatencyRow};
 use crate::{Context, builder};
 
@@ -80,6 +81,9 @@ pub(crate) fn run(context: &Context, args: &BenchArgs) -> Result<Ending, Command
 }
 
 fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> {
+    if let Some(folder) = &args.record {
+        check_folder("--record", folder)?;
+    }
     let mut settings = context.settings(&args.engine)?;
     let all_kernels = settings.kernel.as_deref() == Some(ALL_KERNELS);
     if all_kernels {

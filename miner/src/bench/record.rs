@@ -4,13 +4,13 @@
 //! is checked, and a record that can not be is refused with its file and place.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use super::environment::date;
 use crate::error::CommandError;
+use crate::files::write_output_in_new_folders;
 use crate::json::{BenchAnswer, BenchRow};
 use crate::output::Output;
 use crate::unix_now;
@@ -85,20 +85,8 @@ fn merged<T, K: PartialEq>(mut rows: Vec<T>, newer: Vec<T>, key: impl Fn(&T) -> 
 
 fn keep(path: &Path, record: &BenchAnswer) -> Result<(), CommandError> {
     let text = serde_json::to_string_pretty(record).map_err(io::Error::from);
-    let written = text.and_then(|text| replace(path, &(text + "\n")));
+    let written = text.and_then(|text| write_output_in_new_folders(path, (text + "\n").as_bytes()));
     written.map_err(|source| CommandError::WriteFile { path: path.into(), source })
-}
-
-/// Old or new, never half: the file takes its name when it is whole. Makes the folders above it.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let mut file = fs::File::create(&partial)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&partial, path)
 }
 
 /// Letters and digits of a name, in lower case, with a dash for each run of anything else.
@@ -111,6 +99,7 @@ pub(super) fn slug(name: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeMap;
+    use std::fs;
 
     use super::*;
     use crate::json::BenchEnvironment;

@@ -69,9 +69,8 @@ pub(super) fn newest(path: &Path) -> Result<Newest, CommandError> {
 
 /// The records with their times, oldest first.
 fn in_order(path: &Path) -> Result<Vec<(String, BenchAnswer)>, CommandError> {
-    let files = if path.is_dir() { records_in(path)? } else { vec![path.to_owned()] };
     let read = |file: PathBuf| record::read(&file).map(|record| (when(&record, &file), file, record));
-    let mut records = files.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut records = files(path)?.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     records.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
     Ok(records.into_iter().map(|(when, _, record)| (when, record)).collect())
 }
@@ -81,6 +80,11 @@ fn when(record: &BenchAnswer, file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let day = name.get(..DATE_LEN).filter(|day| day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
     record.environment.measured_at.clone().or(day.map(str::to_owned)).unwrap_or_default()
+}
+
+/// The file of a record, or those of a folder of records.
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    if path.is_dir() { records_in(path) } else { Ok(vec![path.to_owned()]) }
 }
 
 fn records_in(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {

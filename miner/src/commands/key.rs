@@ -1,5 +1,6 @@
 //! `cityseal key`: makes the key with which receipts are signed, and prints its public half.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -46,11 +47,21 @@ fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, CommandError> {
     Ok(Ending::Yes)
 }
 
-/// Reads the file of a secret key.
+/// Reads the file of a secret key, which nobody but its owner may be able to read.
+///
+/// # Errors
+/// [`CommandError::KeyReadable`] where others may read it; [`CommandError::ReadFile`] and [`CommandError::Key`].
 pub(crate) fn read(path: &Path) -> Result<SecretKey, CommandError> {
-    let text =
-        files::read_text(path, KEY_BYTES_MAX).map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
-    SecretKey::from_file_text(&Zeroizing::new(text)).map_err(|source| refuse(path, source))
+    let unreadable = |source| CommandError::ReadFile { path: path.into(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mode_for_others = files::mode_for_others(&file).map_err(unreadable)?;
+    let text = Zeroizing::new(files::text_of(file, KEY_BYTES_MAX).map_err(unreadable)?);
+    // First whether it is a secret at all: a public key may be read by everybody.
+    let key = SecretKey::from_file_text(&text).map_err(|source| refuse(path, source))?;
+    match mode_for_others {
+        Some(mode) => Err(CommandError::KeyReadable { path: path.into(), mode }),
+        None => Ok(key),
+    }
 }
 
 /// Thirty-two random bytes of the operating system.

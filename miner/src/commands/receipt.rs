@@ -1,14 +1,15 @@
-//! `cityseal receipt`: checks whether a receipt is signed well and by whom, and holds parts of it against the chain.
+//! `cityseal receipt`: checks the signature of a receipt and whose it is, and compares parts of it with the chain.
 //!
-//! A receipt that was changed, that a stranger signed, or that speaks of another chain is a clear no; what is no receipt,
-//! no key or no chain at all is bad input.
+//! A receipt that was changed, that a stranger signed, or that is about another chain is a clear no. What is no receipt, no key or
+//! no chain at all is bad input. A good signature of a signer who is not trusted, or a spot check with nothing to check, is
+//! neither yes nor no.
 
 mod spot_check;
 
 use std::path::Path;
 
-use cityseal_chain::{Network, Parameters};
-use cityseal_receipt::{PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement};
+use cityseal_chain::{MerkleKind, Network, Parameters, RuleSet};
+use cityseal_receipt::{PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement, StatementParts};
 
 use super::key::{KEY_BYTES_MAX, random_seed};
 use super::say_unless_json;
@@ -18,12 +19,16 @@ use crate::args::{ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::files;
-use crate::json::{ReceiptAnswer, SignedText, SpotCheckRow};
-use crate::output::{Output, Paint};
+use crate::json::{ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
+use crate::output::{Output, Paint, escape_line};
+use crate::part::rules_of;
 use spot_check::SpotCheck;
 
-/// Digits of a public key: an argument of that many is one, and nobody's file.
+/// Digits of a public key: an argument of that many is one, unless a file has that name.
 const KEY_DIGITS: usize = 64;
+
+/// The result of a spot check that has nothing to check.
+const IMPOSSIBLE: &str = "impossible";
 
 pub(crate) fn run(context: &Context, args: &ReceiptArgs) -> Result<Ending, CommandError> {
     match &args.action {
@@ -40,7 +45,18 @@ fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, Command
         Err(reason) => refused(&reason),
     };
     context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
-    Ok(Ending::of_right(answer.receipt == "good"))
+    Ok(ending(&answer))
+}
+
+/// Yes only where a trusted key signed, and what was to be checked was checked.
+fn ending(answer: &ReceiptAnswer) -> Ending {
+    let is_checked = answer.spot_check.as_ref().is_none_or(|check| check.result != IMPOSSIBLE);
+    match (answer.receipt, answer.key) {
+        _ if !is_checked => Ending::Neither,
+        ("good", Some("trusted")) => Ending::Yes,
+        ("good", _) => Ending::Neither,
+        _ => Ending::No,
+    }
 }
 
 fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, CommandError> {
@@ -56,9 +72,11 @@ fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, CommandErro
         text: receipt.statement().text(),
         public_key: receipt.public_key().to_string(),
         signature: cityseal_chain::hex::encode(receipt.signature()),
+        rules: rules_row(receipt.statement()),
     };
     context.output.answer(&answer, |_| answer.text.clone()).map_err(CommandError::Stdout)?;
     say_unless_json(&context.output, "the signature is good; the key was not checked against a trusted one");
+    say_unless_json(&context.output, rules_words(&answer.rules));
     Ok(Ending::Yes)
 }
 
@@ -100,7 +118,12 @@ fn judge(
     let statement = receipt.statement();
     let mut reason = foreign.map(|foreign| foreign.to_string()).or_else(|| other_rules(statement, network.as_ref()));
     let mut spot_check = None;
-    if let (None, Some(items)) = (&reason, args.spot_check) {
+    if reason.is_none() && args.spot_check.is_some() && statement.parts().count == 0 {
+        let words =
+            "no item passed, so there is nothing that a spot check could open; check this receipt without --spot-check";
+        reason = Some(format!("the receipt is about 0 items: {words}"));
+        spot_check = Some(impossible(reason.clone()));
+    } else if let (None, Some(items)) = (&reason, args.spot_check) {
         let parameters = network.or_else(|| known_network(statement));
         let check = SpotCheck::run(statement, &random_seed()?, items, &args.source, parameters.as_ref())?;
         reason.clone_from(&check.wrong);
@@ -114,6 +137,7 @@ fn judge(
         label: statement.parts().signer.label.clone(),
         statement: Some(fields(statement)),
         text: statement.text(),
+        rules: Some(rules_row(statement)),
         spot_check,
     })
 }
@@ -146,6 +170,7 @@ fn refused(reason: &ReceiptError) -> ReceiptAnswer {
         label: None,
         statement: None,
         text: String::new(),
+        rules: None,
         spot_check: None,
     }
 }
@@ -155,6 +180,36 @@ fn fields(statement: &Statement) -> serde_json::Value {
     let mut fields = serde_json::to_value(statement.parts()).unwrap_or_default();
     fields.as_object_mut().and_then(|fields| fields.remove("openings"));
     fields
+}
+
+/// The rules that a receipt names, compared with those of this build. A receipt does not say which kind of Merkle tree its chain
+/// has, and the digests of the kinds differ.
+fn rules_row(statement: &Statement) -> RulesRow {
+    let StatementParts { kind, rules, .. } = statement.parts();
+    let mut this_build = [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256].map(|tree| rules_of(tree, *kind)).to_vec();
+    this_build.dedup();
+    let compared = match rules {
+        None => "unnamed",
+        Some(digest) if this_build.iter().any(|known| known.digest_bytes() == *digest) => "same",
+        Some(_) => "other",
+    };
+    let digest = rules.map(|digest| cityseal_chain::hex::encode(&digest));
+    RulesRow { compared, digest, this_build: this_build.into_iter().map(RuleSet::digest).collect() }
+}
+
+fn rules_words(row: &RulesRow) -> String {
+    let Some(digest) = &row.digest else {
+        return "rules: not named, since receipts of format 1 name none; `checked` lists their numbers".to_owned();
+    };
+    let compared = match row.compared {
+        "same" => "this build's rules".to_owned(),
+        _ => format!("other rules than this build's ({})", row.this_build.join(" or ")),
+    };
+    format!("rules: {digest}, {compared}")
+}
+
+fn impossible(reason: Option<String>) -> SpotCheckRow {
+    SpotCheckRow { result: IMPOSSIBLE, items: Vec::new(), subtrees: 0, headers: 0, reason }
 }
 
 fn spot_check_row(check: SpotCheck) -> SpotCheckRow {
@@ -168,9 +223,13 @@ fn spot_check_row(check: SpotCheck) -> SpotCheckRow {
 }
 
 fn human(output: &Output, answer: &ReceiptAnswer) -> String {
-    let head = match &answer.reason {
-        None => format!("{}: the signature is good\n", output.paint(Paint::Good, "GOOD")),
-        Some(reason) => format!("{}: {reason}\n", output.paint(Paint::Bad, "REFUSED")),
+    let untrusted = || output.paint(Paint::Doubtful, "SIGNED, SIGNER NOT TRUSTED");
+    let head = match (&answer.reason, answer.key) {
+        (None, Some("unchecked")) => {
+            format!("{}: the signature is good, and no key was given to compare its signer with\n", untrusted())
+        }
+        (None, _) => format!("{}: the signature is good\n", output.paint(Paint::Good, "GOOD")),
+        (Some(reason), _) => format!("{}: {}\n", output.paint(Paint::Bad, "REFUSED"), escape_line(reason)),
     };
     let signer = answer.public_key.as_ref().map(|key| {
         let label = answer.label.as_ref().map(|label| format!(", who calls itself \"{label}\"")).unwrap_or_default();
@@ -178,16 +237,22 @@ fn human(output: &Output, answer: &ReceiptAnswer) -> String {
     });
     let trust = match answer.key {
         Some("trusted") => "  this key is trusted\n",
-        Some("unchecked") => "  key not checked against a trusted one: nobody vouched for it (--key)\n",
+        Some("unchecked") => {
+            "  key not checked against a trusted one: get the signer's public key from the signer and give it with --key\n"
+        }
         Some(_) | None => "",
     };
     let spot_check = answer.spot_check.as_ref().map(spot_check_line).unwrap_or_default();
+    let rules = answer.rules.as_ref().map(|row| format!("  {}\n", rules_words(row))).unwrap_or_default();
     let lines = answer.text.trim_end().replace('\n', "\n  | ");
     let text = if lines.is_empty() { lines } else { format!("  | {lines}\n") };
-    [head, signer.unwrap_or_default(), trust.to_owned(), spot_check, text].concat()
+    [head, signer.unwrap_or_default(), trust.to_owned(), rules, spot_check, text].concat()
 }
 
 fn spot_check_line(check: &SpotCheckRow) -> String {
     let SpotCheckRow { result, items, subtrees, headers, .. } = check;
+    if *result == IMPOSSIBLE {
+        return "  spot check impossible: the receipt is about 0 items\n".to_owned();
+    }
     format!("  spot check {result}: {} random items, {headers} headers read in {subtrees} subtrees\n", items.len())
 }

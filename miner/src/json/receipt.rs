@@ -21,6 +21,20 @@ pub(crate) struct SignedText {
     pub(crate) public_key: String,
     /// The signature, 128 digits.
     pub(crate) signature: String,
+    /// By which rules it was judged.
+    pub(crate) rules: RulesRow,
+}
+
+/// The rules that a receipt names, and those of this build for such a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct RulesRow {
+    /// `same` as this build's, `other`, or `unnamed` in receipts of format 1.
+    pub(crate) compared: &'static str,
+    /// The digest that the receipt names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<String>,
+    /// The digests of this build, one for each kind of Merkle tree that such a chain can have.
+    pub(crate) this_build: Vec<String>,
 }
 
 /// The answer of `receipt verify`.
@@ -46,6 +60,9 @@ pub(crate) struct ReceiptAnswer {
     /// The same as text, for people.
     #[serde(skip)]
     pub(crate) text: String,
+    /// By which rules it was judged; absent where the receipt itself is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rules: Option<RulesRow>,
     /// What the spot check came to, where one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) spot_check: Option<SpotCheckRow>,
@@ -54,7 +71,7 @@ pub(crate) struct ReceiptAnswer {
 /// What a spot check came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SpotCheckRow {
-    /// `right` or `wrong`.
+    /// `right`, `wrong`, or `impossible` where the receipt is about no items.
     pub(crate) result: &'static str,
     /// The heights that were chosen.
     pub(crate) items: Vec<u64>,
@@ -62,7 +79,7 @@ pub(crate) struct SpotCheckRow {
     pub(crate) subtrees: u64,
     /// Headers that were read for it.
     pub(crate) headers: u64,
-    /// Why it is wrong.
+    /// Why it is not right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }

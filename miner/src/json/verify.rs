@@ -37,11 +37,29 @@ pub(crate) struct VerifyAnswer {
     pub(crate) parameters: String,
     /// Who did how much.
     pub(crate) devices: Vec<ShareRow>,
+    /// Which shard of the input this is, where only one was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shard: Option<ShardRow>,
     /// How busy each stage was, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stages: Option<Vec<StageRow>>,
     /// Seconds from the first byte to the verdict.
     pub(crate) seconds: f64,
+}
+
+/// The shard of an input that was judged alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ShardRow {
+    /// Which one, from 1.
+    pub(crate) index: u64,
+    /// How many there are.
+    pub(crate) of: u64,
+    /// The height of its first header, for people.
+    #[serde(skip)]
+    pub(crate) first_height: u64,
+    /// The work of its headers that passed, 64 digits, for people.
+    #[serde(skip)]
+    pub(crate) work: String,
 }
 
 /// The blocks whose bodies passed.

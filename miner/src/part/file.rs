@@ -5,16 +5,20 @@ use std::str::FromStr;
 
 use cityseal_chain::body::BLOCK_BYTES_MAX;
 use cityseal_chain::{
-    BlockHash, Bodies, ChainWork, Commitments, History, NotChecked, START_HEIGHT_MAX, Summary, TreeOutline, hex,
+    BlockHash, Bodies, ChainWork, Commitments, History, MerkleKind, NotChecked, START_HEIGHT_MAX, Summary, TreeOutline,
+    hex,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, ItemKind, Part, Shares};
+use super::{Chain, ItemKind, Part, RulesDiffer, Shares, rules_of};
 use crate::args::values::SHARDS_MAX;
 use crate::json::{FaultRow, NotCheckedRow};
 
 /// Names the form; it changes where the form does.
-const FORMAT: &str = "cityseal-part-1";
+const FORMAT: &str = "cityseal-part-2";
+
+/// The form before it, in which no rules were recorded.
+const FORMAT_WITHOUT_RULES: &str = "cityseal-part-1";
 
 /// Why a text is no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,18 @@ pub enum PartFileError {
         /// What should stand there.
         expected: &'static str,
     },
+    /// It was judged by other rules than those of this build.
+    #[error(transparent)]
+    Rules(#[from] RulesDiffer),
+}
+
+/// What is read first: parts of other builds may hold keys and rules that this one does not know.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    #[serde(default)]
+    items: String,
+    rules: Option<String>,
 }
 
 /// The keys of the file.
@@ -43,6 +59,7 @@ struct Shape {
     format: String,
     parameters: String,
     items: String,
+    rules: String,
     start_height: u64,
     start_work: String,
     now: u64,
@@ -88,6 +105,7 @@ impl Part {
             format: FORMAT.to_owned(),
             parameters: chain.parameters.clone(),
             items: chain.items.as_str().to_owned(),
+            rules: chain.rules.clone(),
             start_height: chain.start_height,
             start_work: chain.start_work.to_display_hex(),
             now: chain.now,
@@ -112,16 +130,45 @@ impl Part {
         serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n"
     }
 
-    /// Reads what [`Self::to_json`] wrote.
+    /// Reads what [`Self::to_json`] wrote. Whether its rules are those of its kind of Merkle tree is left to whoever knows the
+    /// parameters.
     ///
     /// # Errors
-    /// [`PartFileError`] naming the place.
+    /// [`PartFileError`] naming the place; [`RulesDiffer`] where this build judges no chain by its rules.
     pub fn from_json(text: &str) -> Result<Self, PartFileError> {
+        check_rules(text)?;
         let shape: Shape =
             serde_json::from_str(text).map_err(|error| PartFileError::Json { reason: error.to_string() })?;
         let part = shape.part()?;
         let is_own = part.to_json() == text;
         if is_own { Ok(part) } else { Err(wrong("format", "the one form in which a part is written")) }
+    }
+}
+
+/// Refuses what was judged by rules that are not those of this build.
+fn check_rules(text: &str) -> Result<(), PartFileError> {
+    let head: Head = serde_json::from_str(text).map_err(|error| PartFileError::Json { reason: error.to_string() })?;
+    let items = item_kind(&head.items)?;
+    let kinds: &[MerkleKind] = match items {
+        ItemKind::Headers => &[MerkleKind::Bitcoin],
+        ItemKind::Blocks => &[MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256],
+    };
+    let known: Vec<String> = kinds.iter().map(|kind| rules_of(*kind, items).digest()).collect();
+    let found = match (head.format.as_str(), head.rules) {
+        (FORMAT_WITHOUT_RULES, None) => None,
+        (FORMAT, Some(digest)) if hex::decode_array::<32>(&digest).is_ok() => Some(digest),
+        (FORMAT, _) => return Err(wrong("rules", "64 hex digits")),
+        (_, _) => return Err(wrong("format", FORMAT)),
+    };
+    let is_known = found.as_ref().is_some_and(|digest| known.contains(digest));
+    if is_known { Ok(()) } else { Err(RulesDiffer { found, expected: known.join(" or ") }.into()) }
+}
+
+fn item_kind(items: &str) -> Result<ItemKind, PartFileError> {
+    match items {
+        "headers" => Ok(ItemKind::Headers),
+        "blocks" => Ok(ItemKind::Blocks),
+        _ => Err(wrong("items", "headers or blocks")),
     }
 }
 
@@ -147,11 +194,8 @@ impl Shape {
             return Err(wrong("after", "a history unless there is a fault or a cut"));
         }
         let chain = Chain {
-            items: match self.items.as_str() {
-                "headers" => ItemKind::Headers,
-                "blocks" => ItemKind::Blocks,
-                _ => return Err(wrong("items", "headers or blocks")),
-            },
+            items: item_kind(&self.items)?,
+            rules: self.rules,
             start_work: work("start_work", &self.start_work)?,
             parameters: self.parameters,
             start_height: self.start_height,

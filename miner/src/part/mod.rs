@@ -1,26 +1,52 @@
-//! A part of a verification that can be put away and joined with the other parts, or gone on from: what `--shard`, `--join`
-//! and `--checkpoint` write and read.
+//! A part of a verification that can be saved, and joined with the other parts or resumed: what `--shard`, `--join` and
+//! `--checkpoint` write and read.
 //!
-//! Joining is associative. Any split of an input into shares, joined in any grouping, gives the bytes that one run over the
-//! whole input would give; so a part tells nothing of devices, threads or the time it took.
+//! Joining is associative. Any split of an input into shards, joined in any grouping, gives the bytes that one run over the
+//! whole input gives. So a part holds nothing about devices, threads or the time it took. It holds the digest of the rules by
+//! which it was judged: a part outlives the build that made it, and a build with other rules must not take it as checked.
 
 mod file;
 
-use cityseal_chain::{ChainWork, Cut, History, MerkleKind, Rule, Summary, Tip};
+use cityseal_chain::{ChainWork, Cut, History, MerkleKind, RuleSet, Summary, Tip};
 use cityseal_engine::{RunState, VerifyReport};
 
 pub use crate::json::verify::FaultRow;
 pub use cityseal_receipt::ItemKind;
 pub use file::PartFileError;
 
+/// The rules that are judged for such a chain.
+pub(crate) const fn rules_of(merkle: MerkleKind, items: ItemKind) -> RuleSet {
+    match items {
+        ItemKind::Headers => RuleSet::HEADERS,
+        ItemKind::Blocks => RuleSet::blocks(merkle),
+    }
+}
+
 /// The rules that are judged, where the history that they need is known: by their numbers.
 pub(crate) fn checked_rules(merkle: MerkleKind, items: ItemKind) -> Vec<String> {
-    let of_other_tree: &[Rule] = match merkle {
-        MerkleKind::Bitcoin => &[Rule::TransactionLogRoot],
-        MerkleKind::Rfc6962Sha256 => &[Rule::MerkleRoot, Rule::MerkleMutation],
-    };
-    let is_judged = |rule: &Rule| (items == ItemKind::Blocks || !rule.is_of_bodies()) && !of_other_tree.contains(rule);
-    Rule::all().filter(is_judged).map(|rule| rule.code().to_owned()).collect()
+    rules_of(merkle, items).rules().map(|rule| rule.code().to_owned()).collect()
+}
+
+/// A saved result was judged by other rules than those of this build, so it proves nothing here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "RULES_DIFFER: it was judged by {}, this build judges by {expected}; make it again with this build",
+    found.as_deref().unwrap_or("a build that did not record its rules")
+)]
+pub struct RulesDiffer {
+    /// The digest of the rules by which it was judged; `None` where a build made it that recorded none.
+    pub found: Option<String>,
+    /// The digest of this build's rules, or all of them where several kinds of chain come into question.
+    pub expected: String,
+}
+
+/// Why a verification cannot be resumed from a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// Other rules.
+    Rules(RulesDiffer),
+    /// What else differs.
+    Other(&'static str),
 }
 
 /// What all parts of one verification have in common.
@@ -28,6 +54,8 @@ pub(crate) fn checked_rules(merkle: MerkleKind, items: ItemKind) -> Vec<String> 
 pub struct Chain {
     /// The digest of the parameters, 64 hex digits.
     pub parameters: String,
+    /// The digest of the rules that are judged ([`RuleSet`]), 64 hex digits.
+    pub rules: String,
     /// What the input is made of.
     pub items: ItemKind,
     /// The height of the first item of the whole input.
@@ -129,6 +157,9 @@ pub enum JoinError {
         /// How many there are.
         of: u64,
     },
+    /// They were judged by other rules than those of this build.
+    #[error(transparent)]
+    Rules(#[from] RulesDiffer),
     /// There is nothing to join.
     #[error("no shares were given")]
     Nothing,
@@ -226,25 +257,35 @@ impl Part {
         Some(Tip { height, hash, chain_work: self.chain.start_work.saturating_add(self.summary.work) })
     }
 
-    /// Where a verification of this chain, whose first item comes after `before`, goes on.
+    /// The state from which a verification of this chain resumes; `before` is what its first item comes after.
     ///
     /// # Errors
-    /// What it is that does not fit: it is of another chain, another input or another question.
-    pub(crate) fn go_on(self, chain: &Chain, before: &History) -> Result<RunState, &'static str> {
-        let (found, wanted) = (&self.chain, chain);
-        match self.after {
-            _ if found.parameters != wanted.parameters => Err("the parameters of the chain"),
-            _ if found.items != wanted.items => {
-                Err("headers where there are blocks, or blocks where there are headers")
-            }
-            _ if found.start_height != wanted.start_height => Err("the start height"),
-            _ if found.start_work != wanted.start_work => Err("the start work"),
-            _ if found.now != wanted.now => Err("the present time, for rule R10"),
-            _ if self.before != *before => Err("the headers of the context"),
-            _ if !self.is_whole() => Err("a share of the input, for --join"),
-            None => Err("an end from which nothing goes on"),
-            Some(history) => Ok(RunState { summary: self.summary, history }),
-        }
+    /// What does not fit: the part is of another chain, another input, another question or other rules.
+    pub(crate) fn resume(self, chain: &Chain, before: &History) -> Result<RunState, Misfit> {
+        let (found, expected) = (&self.chain, chain);
+        let other = if found.parameters != expected.parameters {
+            "the parameters of the chain"
+        } else if found.items != expected.items {
+            "headers where there are blocks, or blocks where there are headers"
+        } else if found.rules != expected.rules {
+            let (found, expected) = (Some(found.rules.clone()), expected.rules.clone());
+            return Err(Misfit::Rules(RulesDiffer { found, expected }));
+        } else if found.start_height != expected.start_height {
+            "the start height"
+        } else if found.start_work != expected.start_work {
+            "the start work"
+        } else if found.now != expected.now {
+            "the present time, for rule R10"
+        } else if self.before != *before {
+            "the headers of the context"
+        } else if !self.is_whole() {
+            "it is a shard of the input, for --join"
+        } else if let Some(history) = self.after {
+            return Ok(RunState { summary: self.summary, history });
+        } else {
+            "it ended in a fault or truncated input and cannot be resumed"
+        };
+        Err(Misfit::Other(other))
     }
 
     fn refuse_other_chain(&self, next: &Self) -> Result<(), JoinError> {
@@ -258,6 +299,7 @@ impl Part {
         };
         differs("the digest of the parameters", &mine.parameters, &other.parameters)?;
         differs("what the input is made of", &mine.items.as_str(), &other.items.as_str())?;
+        differs("the digest of the rules", &mine.rules, &other.rules)?;
         differs("the start height", &mine.start_height, &other.start_height)?;
         differs("the start work", &mine.start_work.to_display_hex(), &other.start_work.to_display_hex())?;
         differs("the time for rule R10", &mine.now, &other.now)

@@ -11,7 +11,7 @@ use cityseal_proto::{FieldError, FieldProblem, v1};
 
 use super::keys::{Keys, TokenError};
 use super::refusal::Refusal;
-use crate::part::{Chain, ItemKind, Part, Shares};
+use crate::part::{Chain, ItemKind, Misfit, Part, RulesDiffer, Shares, rules_of};
 
 /// Names a Begin message may give.
 const NETWORKS: &str = "mainnet, testnet3, testnet4, signet or regtest";
@@ -44,7 +44,7 @@ impl Begun {
     /// Reads the message.
     ///
     /// # Errors
-    /// [`Refusal::Field`], [`Refusal::NoReceiptKey`], [`Refusal::ResumeToken`].
+    /// [`Refusal::Field`], [`Refusal::NoReceiptKey`], [`Refusal::ResumeToken`], [`Refusal::RulesDiffer`].
     pub(super) fn read(begin: &v1::VerifyBegin, keys: &Keys) -> Result<Self, Refusal> {
         if begin.want_receipt && keys.signer().is_none() {
             return Err(Refusal::NoReceiptKey);
@@ -85,16 +85,24 @@ impl Begun {
     }
 
     fn resume(self, part: Part) -> Result<Self, TokenError> {
-        let misfit = |what| TokenError::Misfit { what };
         let items = part.chain.items;
-        let state = part.go_on(&self.chain(items), &self.before).map_err(misfit)?;
+        let state = part.resume(&self.chain(items), &self.before).map_err(|misfit| match misfit {
+            Misfit::Rules(differ) => TokenError::Rules(differ),
+            Misfit::Other(what) => TokenError::Misfit { what },
+        })?;
         let resumed = Some(Resumed { items, bytes: bytes_of(items, &state) });
         Ok(Self { request: self.request.resume(state), resumed, ..self })
     }
 
     fn chain(&self, items: ItemKind) -> Chain {
-        let (start_height, start_work, now) = (self.start_height, self.start_work, self.now);
-        Chain { parameters: self.parameters.digest(), items, start_height, start_work, now }
+        Chain {
+            parameters: self.parameters.digest(),
+            rules: rules_of(self.parameters.merkle(), items).digest(),
+            items,
+            start_height: self.start_height,
+            start_work: self.start_work,
+            now: self.now,
+        }
     }
 
     /// What a later call goes on from.
@@ -138,7 +146,12 @@ fn request_refused(error: &VerifyRequestError) -> Refusal {
 }
 
 fn refuse_token(problem: TokenError) -> Refusal {
-    Refusal::ResumeToken { problem: problem.to_string() }
+    match problem {
+        TokenError::Rules(RulesDiffer { found, expected }) => Refusal::RulesDiffer { found, expected },
+        TokenError::Foreign | TokenError::Unreadable | TokenError::Misfit { .. } => {
+            Refusal::ResumeToken { problem: problem.to_string() }
+        }
+    }
 }
 
 fn unix_now() -> u64 {

@@ -13,7 +13,7 @@ use prost::bytes::{Bytes, BytesMut};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::part::Part;
+use crate::part::{Part, PartFileError, RulesDiffer};
 
 /// What the tokens' key is derived for, where the service has a key.
 const PURPOSE: &str = "cityseal resume token 1";
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Keys {
 }
 
 /// Why a resume token is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
     /// It is cut, changed, or of another service or another key.
     #[error("not a token of this service since its start")]
@@ -47,8 +47,11 @@ pub(super) enum TokenError {
     /// It is ours, and this build does not read it.
     #[error("a token of another version of this service")]
     Unreadable,
+    /// It was judged by other rules than those of this build.
+    #[error(transparent)]
+    Rules(#[from] RulesDiffer),
     /// It is of another call.
-    #[error("the call that it is of has other values: {what}")]
+    #[error("the token was issued for a call with a different value: {what}")]
     Misfit {
         /// What differs.
         what: &'static str,
@@ -95,7 +98,10 @@ impl Keys {
         // Compared in constant time.
         self.tokens.clone().chain_update(state).verify_slice(code).map_err(|_| TokenError::Foreign)?;
         let state = std::str::from_utf8(state).map_err(|_| TokenError::Unreadable)?;
-        Part::from_json(state).map_err(|_| TokenError::Unreadable)
+        Part::from_json(state).map_err(|error| match error {
+            PartFileError::Rules(differ) => TokenError::Rules(differ),
+            PartFileError::Json { .. } | PartFileError::Value { .. } => TokenError::Unreadable,
+        })
     }
 }
 
@@ -114,14 +120,15 @@ fn hmac_of(key: &[u8; 32]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
-    use cityseal_chain::{ChainWork, Commitments, History, Summary};
+    use cityseal_chain::{ChainWork, Commitments, History, RuleSet, Summary};
 
     use super::*;
     use crate::part::{Chain, ItemKind, Shares};
 
     fn part() -> Part {
         let (parameters, start_work) = ("07".repeat(32), ChainWork::ZERO);
-        let chain = Chain { parameters, items: ItemKind::Headers, start_height: 0, start_work, now: 5 };
+        let rules = RuleSet::HEADERS.digest();
+        let chain = Chain { parameters, rules, items: ItemKind::Headers, start_height: 0, start_work, now: 5 };
         let before = History::before_genesis();
         let commitments = Some(Commitments::empty(0, false));
         let (summary, after) = (Summary { commitments, ..Summary::empty(0) }, Some(before));

@@ -32,6 +32,11 @@ pub(crate) enum Refusal {
     Chunk { chunk_index: u64, offset: u64, problem: FieldError },
     #[error("begin.resume_token: {problem}")]
     ResumeToken { problem: String },
+    #[error(
+        "begin.resume_token: judged by {}, this service judges by {expected}; send the chain from its beginning",
+        found.as_deref().unwrap_or("a build that did not record its rules")
+    )]
+    RulesDiffer { found: Option<String>, expected: String },
     #[error("the service signs no receipts: it was started without a key (`--key FILE`)")]
     NoReceiptKey,
     #[error("{problem}")]
@@ -59,6 +64,7 @@ impl Refusal {
             Self::UploadOrder { .. } => "UPLOAD_OUT_OF_ORDER",
             Self::Chunk { .. } => "INVALID_CHUNK",
             Self::ResumeToken { .. } => "RESUME_TOKEN_REFUSED",
+            Self::RulesDiffer { .. } => "RULES_DIFFER",
             Self::NoReceiptKey => "NO_RECEIPT_KEY",
             Self::NoReceipt { .. } => "NO_RECEIPT",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
@@ -70,9 +76,11 @@ impl Refusal {
 
     const fn code(&self) -> Code {
         match self {
-            Self::Field(_) | Self::UploadOrder { .. } | Self::Chunk { .. } | Self::ResumeToken { .. } => {
-                Code::InvalidArgument
-            }
+            Self::Field(_)
+            | Self::UploadOrder { .. }
+            | Self::Chunk { .. }
+            | Self::ResumeToken { .. }
+            | Self::RulesDiffer { .. } => Code::InvalidArgument,
             Self::RequestIdReused { .. } => Code::AlreadyExists,
             Self::JobNotFound { .. } => Code::NotFound,
             Self::StaleGeneration { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => Code::FailedPrecondition,
@@ -98,6 +106,9 @@ impl Refusal {
             }
             Self::UploadOrder { message_index, .. } => vec![("message_index", message_index.to_string())],
             Self::RequestIdReused { job_id, .. } => vec![("job_id", job_id.clone())],
+            Self::RulesDiffer { found, expected } => {
+                vec![("rules_found", found.clone().unwrap_or_default()), ("rules_expected", expected.clone())]
+            }
             Self::Field(_)
             | Self::ResumeToken { .. }
             | Self::NoReceiptKey
@@ -122,6 +133,9 @@ impl Refusal {
             }
             Self::ResumeToken { problem } => {
                 details.add_bad_request_violation("begin.resume_token", problem);
+            }
+            Self::RulesDiffer { .. } => {
+                details.add_bad_request_violation("begin.resume_token", self.to_string());
             }
             Self::NoReceiptKey | Self::NoReceipt { .. } => {
                 details.add_precondition_failure_violation(self.reason(), "receipt", self.to_string());
@@ -194,6 +208,7 @@ mod tests {
             Refusal::UploadOrder { message_index: 0, problem: "expected Begin" },
             Refusal::Chunk { chunk_index: 3, offset: 240, problem: field },
             Refusal::ResumeToken { problem: "cut".into() },
+            Refusal::RulesDiffer { found: None, expected: "00".repeat(32) },
             Refusal::NoReceiptKey,
             Refusal::NoReceipt { problem: "no date".into() },
             Refusal::UploadIdle { idle_s: 60 },

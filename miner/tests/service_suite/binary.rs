@@ -137,7 +137,7 @@ fn python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt()
     }
     let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
     let (folder, key) = (Folder::new(), SecretKey::from_seed(&[3; 32], None).unwrap());
-    let (secret, saved) = (folder.file("key", key.to_file_text().as_bytes()), folder.path("receipt.json"));
+    let (secret, saved) = (folder.secret("key", &key), folder.path("receipt.json"));
     let serve = Serve::start_with(&["--key", secret.to_str().unwrap()]);
     let file = ["--start-height", "1", "--blocks", blocks.to_str().unwrap(), "--receipt", saved.to_str().unwrap()];
     let said = stdout_of(&run_example(&serve.address, &file));

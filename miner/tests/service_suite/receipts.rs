@@ -68,7 +68,7 @@ async fn a_service_without_a_key_says_so_before_anything_is_sent() {
 /// What the command line signs of the same bytes with the same key.
 fn signed_by_command_line(bytes: &[u8]) -> StatementParts {
     let folder = Folder::new();
-    let (input, secret) = (folder.file("chain.bin", bytes), folder.file("key", key(1).to_file_text().as_bytes()));
+    let (input, secret) = (folder.file("chain.bin", bytes), folder.secret("key", &key(1)));
     let receipt = folder.path("receipt.json");
     let ended = Command::new(env!("CARGO_BIN_EXE_cityseal"))
         .args(["verify", "--network", "regtest", "--device", "cpu", "--json", "--now", &NOW_S.to_string()])

@@ -3,19 +3,22 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use cityseal_chain::Network;
+use cityseal_chain::{MerkleKind, Network, RuleSet};
 use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::VerdictKind as Kind;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::verify_chain_response;
 use cityseal_receipt::{Receipt, SecretKey};
+use hmac::{Hmac, KeyInit, Mac};
 use prost::bytes::Bytes;
+use sha2::Sha256;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
+use tonic_types::StatusExt;
 
 use crate::support::{Running, blocks, chain, field, headers_of, last_hash, loopback, reason, start, start_with};
 use crate::wire::{block_chunk, chunk, finish, message, regtest, verdict};
@@ -142,6 +145,43 @@ async fn tokens_that_are_forged_cut_foreign_or_of_another_call_are_refused_by_na
     for (other, what) in others {
         let said = refusal(&service, other).await;
         assert!(said.contains(what), "{said}");
+    }
+}
+
+/// A token with another state, as a service with this key makes it.
+fn token_of(key: &SecretKey, state: &str) -> Bytes {
+    let secret = key.derived("cityseal resume token 1");
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(&*secret);
+    let code = Hmac::<Sha256>::new(&block.into()).chain_update(state).finalize().into_bytes();
+    [&code[..], state.as_bytes()].concat().into()
+}
+
+#[tokio::test]
+async fn a_token_by_other_rules_is_refused_with_both_digests_so_that_the_upload_starts_again() {
+    let service = start_with(loopback().signer(key())).await;
+    let good = blocks(20, 300);
+    let progress = token_for(&service, vec![begin(regtest()), block_chunk(good.concat())], 19).await;
+    let state = String::from_utf8(progress.resume_token[32..].to_vec()).unwrap();
+    assert_eq!(token_of(&key(), &state), progress.resume_token, "tokens are made here as the service makes them");
+    let mine = RuleSet::blocks(MerkleKind::Bitcoin).digest();
+    let (other, city) = ("07".repeat(32), RuleSet::blocks(MerkleKind::Rfc6962Sha256).digest());
+    let without = state.replace("cityseal-part-2", "cityseal-part-1");
+    let without = without.replace(&format!("  \"rules\": \"{mine}\",\n"), "");
+    for (state, found) in [
+        (state.replace(&mine, &other), other.as_str()),
+        // Rules of this build, for another kind of tree than the chain has.
+        (state.replace(&mine, &city), city.as_str()),
+        (without, ""),
+    ] {
+        let begin = v1::VerifyBegin { resume_token: token_of(&key(), &state), ..regtest() };
+        let status = verdict(&service, vec![message(Part::Begin(begin))]).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "RULES_DIFFER"), "{status:?}");
+        assert_eq!(field(&status), "begin.resume_token");
+        let numbers = status.get_details_error_info().unwrap().metadata;
+        assert_eq!(numbers["rules_found"], found);
+        assert!(numbers["rules_expected"].contains(&mine), "{numbers:?}");
+        assert!(status.message().contains(found) && status.message().contains(&mine), "{status:?}");
     }
 }
 

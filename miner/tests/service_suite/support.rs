@@ -13,6 +13,7 @@ use cityseal_hash::double_sha256;
 use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
 use cityseal_proto::v1::verify_service_client::VerifyServiceClient;
+use cityseal_receipt::SecretKey;
 use prost::bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -215,6 +216,17 @@ impl Folder {
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Writes the file of a secret key into it, readable by its owner alone.
+    pub(crate) fn secret(&self, name: &str, key: &SecretKey) -> PathBuf {
+        let path = self.file(name, key.to_file_text().as_bytes());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         path
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn parts(headers: &[BlockHeader]) -> StatementParts {
         body_bytes: 0,
         fault: None,
         checked: vec!["R01".into(), "R05".into(), "R06".into()],
+        rules: Some([0xef; 32]),
         not_checked: vec![NotCheckedRow {
             rule: "R08".into(),
             from: FIRST_HEIGHT,

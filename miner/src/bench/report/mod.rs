@@ -7,17 +7,20 @@ mod plots;
 
 use std::path::Path;
 
-use super::record::{replace, slug};
-use super::records::newest;
+use super::record::slug;
+use super::records::{files, newest};
 use crate::Context;
 use crate::args::ReportArgs;
 use crate::error::CommandError;
 use crate::exit::Ending;
+use crate::files::{Wanted, check_folder, check_outputs, write_output_in_new_folders};
 use crate::json::ReportAnswer;
+use crate::output::escape_line;
 
 use machine::{Machine, machines};
 
 pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Ending, CommandError> {
+    check(args)?;
     let machines = machines(newest(&args.records)?);
     let drawn = machines.iter().map(|machine| Ok((machine, machine.plots()?))).collect::<Result<Vec<_>, _>>();
     let drawn = drawn.map_err(|error: plots::PlotError| CommandError::Plot { message: error.to_string() })?;
@@ -31,11 +34,25 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Ending, Comman
         }
     }
     let answer = ReportAnswer { page: args.out.display().to_string(), plots, rows: Machine::rows_of(&machines) };
-    let human = |answer: &ReportAnswer| format!("{} shows {} rows\n", answer.page, answer.rows);
+    let human = |answer: &ReportAnswer| format!("{} shows {} rows\n", escape_line(&answer.page), answer.rows);
     context.output.answer(&answer, |_| human(&answer)).map_err(CommandError::Stdout)?;
     Ok(Ending::Yes)
 }
 
+/// Checks the outputs before the records are read and drawn. Folders that are missing are made.
+fn check(args: &ReportArgs) -> Result<(), CommandError> {
+    if let Some(folder) = args.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        check_folder("--out", folder)?;
+    } else {
+        let page = Wanted { flag: "--out", path: &args.out, is_read_back: false };
+        let records = files(&args.records)?;
+        let inputs: Vec<_> = records.iter().map(|record| ("record", record.as_path())).collect();
+        check_outputs(&[page], &inputs)?;
+    }
+    Ok(args.svg.as_deref().map_or(Ok(()), |folder| check_folder("--svg", folder))?)
+}
+
 fn save(path: &Path, text: &str) -> Result<(), CommandError> {
-    replace(path, text).map_err(|source| CommandError::WriteFile { path: path.into(), source })
+    write_output_in_new_folders(path, text.as_bytes())
+        .map_err(|source| CommandError::WriteFile { path: path.into(), source })
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use cityseal_chain::{Fault, FaultValue, Parameters, Tip};
+use cityseal_chain::{Cut, Fault, FaultValue, Parameters, Tip, Verdict};
 use cityseal_engine::{Stage, VerifyReport};
 use cityseal_receipt::OUT_OF_SCOPE;
 
 use super::super::{Work, grouped, share_lines, share_rows};
-use crate::json::{BodiesRow, FaultRow, ForksRow, NotCheckedRow, StageRow, StaleRow, TipRow, VerifyAnswer};
-use crate::output::{Output, Paint, si, spoken};
+use crate::args::values::Shard;
+use crate::json::{BodiesRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer};
+use crate::output::{Output, Paint, escape_line, si, spoken};
 use crate::part::{Conclusion, ItemKind, Part, checked_rules};
 
 /// What an answer is made of besides a report.
@@ -19,17 +20,22 @@ pub(super) struct Told<'a> {
     pub(super) fault: Option<FaultRow>,
     /// Why the input is incomplete.
     pub(super) reason: Option<String>,
+    /// The shard that was judged, where not all of the input was.
+    pub(super) shard: Option<Shard>,
 }
 
 /// The answer to a report.
 pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
     let is_fault = told.fault.is_some();
+    let is_empty_shard = told.shard.is_some() && report.verdict == Verdict::Incomplete(Cut::Empty);
+    let summary = &report.state.summary;
     VerifyAnswer {
-        verdict: report.verdict.name(),
+        // A shard without items holds: other shards have them all.
+        verdict: if is_empty_shard { Verdict::Valid.name() } else { report.verdict.name() },
         count: report.count,
         tip: report.tip.as_ref().map(tip_row),
         fault: told.fault,
-        reason: told.reason.filter(|_| !is_fault),
+        reason: told.reason.filter(|_| !is_fault && !is_empty_shard),
         checked: checked_rules(told.parameters.merkle(), told.items),
         not_checked: report.not_checked.iter().map(NotCheckedRow::of).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
@@ -37,6 +43,12 @@ pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
         forks: None,
         parameters: report.parameters.clone(),
         devices: share_rows(&report.devices, Work::Headers),
+        shard: told.shard.map(|Shard { index, of }| ShardRow {
+            index,
+            of,
+            first_height: summary.first_height,
+            work: summary.work.to_display_hex(),
+        }),
         stages: None,
         seconds: report.seconds,
     }
@@ -62,6 +74,7 @@ pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
         forks: None,
         parameters: part.chain.parameters.clone(),
         devices: Vec::new(),
+        shard: None,
         stages: None,
         seconds: 0.0,
     }
@@ -109,19 +122,41 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
         _ => Paint::Doubtful,
     };
     let word = output.paint(paint, &answer.verdict.to_uppercase());
-    let head = match (&answer.fault, &answer.reason) {
-        (Some(fault), _) => fault_lines(&word, fault, file),
-        (None, Some(reason)) => format!("{word}: {reason}\n"),
-        (None, None) => format!("{word}\n"),
+    let head = match (&answer.fault, &answer.reason, &answer.shard) {
+        (Some(fault), _, _) => fault_lines(&word, fault, file),
+        (None, Some(reason), _) => format!("{word}: {}\n", escape_line(reason)),
+        (None, None, Some(shard)) => shard_line(output, shard, answer.count),
+        (None, None, None) => format!("{word}\n"),
     };
     let mut parts = vec![head, passed_line(answer)];
-    parts.extend(answer.tip.as_ref().map(tip_lines));
+    match &answer.shard {
+        None => parts.extend(answer.tip.as_ref().map(tip_lines)),
+        Some(shard) => {
+            if answer.verdict != Verdict::Valid.name() {
+                let ShardRow { index, of, first_height, .. } = shard;
+                parts.push(format!("  in shard {index} of {of}, which begins at height {first_height}\n"));
+            }
+            // What is below the first shard is not known here, so this is not the work of a chain.
+            parts.extend(answer.tip.as_ref().map(|tip| format!("  last header {} {}\n", tip.height, tip.hash)));
+            parts.push(format!("  work of this shard {}\n", shard.work));
+            parts.push("  the verdict on the whole input needs every shard: cityseal verify --join\n".to_owned());
+        }
+    }
     parts.push(scope_line(answer));
     parts.extend(answer.not_checked.iter().map(not_checked_line));
     parts.push(share_lines(&answer.devices, if answer.bodies.is_some() { "blocks" } else { "headers" }));
     parts.extend(answer.forks.as_ref().map(forks_lines));
     parts.extend(answer.stages.iter().flatten().map(stage_line));
     parts.concat()
+}
+
+fn shard_line(output: &Output, shard: &ShardRow, count: u64) -> String {
+    let ShardRow { index, of, first_height, .. } = shard;
+    let word = output.paint(Paint::Good, &format!("SHARD {index} of {of} HOLDS"));
+    match count.checked_sub(1) {
+        Some(others) => format!("{word}: heights {first_height} to {}\n", first_height + others),
+        None => format!("{word}: it has no items, since there are more shards than items\n"),
+    }
 }
 
 fn passed_line(answer: &VerifyAnswer) -> String {
@@ -176,17 +211,18 @@ fn forks_lines(forks: &ForksRow) -> String {
     lines.extend(forks.unconnected.iter().map(|row| {
         format!(
             "  not connected: {} at byte {} of {}, its parent {} is not there\n",
-            row.hash, row.at, row.file, row.parent
+            row.hash,
+            row.at,
+            escape_line(&row.file),
+            row.parent
         )
     }));
-    lines.extend(
-        forks
-            .unsound
-            .iter()
-            .map(|row| format!("  not sound: {} at byte {} of {} breaks {}\n", row.hash, row.at, row.file, row.rule)),
-    );
-    lines.extend(forks.damage.iter().map(|damage| format!("  damage: {damage}\n")));
-    lines.extend(forks.notes.iter().map(|note| format!("  note: {note}\n")));
+    lines.extend(forks.unsound.iter().map(|row| {
+        let file = escape_line(&row.file);
+        format!("  not sound: {} at byte {} of {file} breaks {}\n", row.hash, row.at, row.rule)
+    }));
+    lines.extend(forks.damage.iter().map(|damage| format!("  damage: {}\n", escape_line(damage))));
+    lines.extend(forks.notes.iter().map(|note| format!("  note: {}\n", escape_line(note))));
     lines.concat()
 }
 
@@ -197,7 +233,7 @@ fn stage_line(stage: &StageRow) -> String {
 fn fault_lines(word: &str, fault: &FaultRow, file: Option<&str>) -> String {
     let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let line = fault.line.map(|line| format!(", line {line}")).unwrap_or_default();
-    let file = file.map(|file| format!(" of {file}")).unwrap_or_default();
+    let file = file.map(|file| format!(" of {}", escape_line(file))).unwrap_or_default();
     let transaction = fault.transaction.map(|index| format!(", transaction {index}")).unwrap_or_default();
     format!(
         "{word} at height {}{transaction}: {} {}\n  expected {}\n  found    {}\n  at byte {}{line}{file}\n",

@@ -1,10 +1,9 @@
-//! Checkpoints: how far a run is, in a file that is whole at any moment.
+//! Checkpoints: how far a run is, in a file that is whole at any moment (`files`), so that a run that is killed finds the state
+//! before or after.
 //!
-//! The new one is written beside the old one, brought to the disk, and put in its place; so whoever kills the process finds
-//! the one or the other.
+//! A checkpoint that cannot be written costs its user nothing but the checkpoint: the run warns once and goes on to its verdict.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,9 @@ use cityseal_chain::History;
 use cityseal_engine::RunState;
 
 use crate::error::CommandError;
-use crate::part::{Chain, Part, Shares};
+use crate::files;
+use crate::output::Output;
+use crate::part::{Chain, Misfit, Part, PartFileError, Shares};
 
 /// How often a checkpoint is written.
 const EVERY: Duration = Duration::from_secs(2);
@@ -27,11 +28,13 @@ pub(super) struct Saver {
     /// What the first item of the input comes after.
     before: History,
     last: Instant,
+    output: Output,
+    has_warned: bool,
 }
 
 impl Saver {
-    pub(super) fn new(path: &Path, chain: Chain, before: History) -> Self {
-        Self { path: path.into(), chain, before, last: Instant::now() }
+    pub(super) fn new(path: &Path, chain: Chain, before: History, output: &Output) -> Self {
+        Self { path: path.into(), chain, before, last: Instant::now(), output: output.clone(), has_warned: false }
     }
 
     /// Whether it is time for one.
@@ -39,11 +42,11 @@ impl Saver {
         self.last.elapsed() >= EVERY
     }
 
-    /// Writes how far the run is, unless a fault was found: then there is nothing to go on with.
-    pub(super) fn save(&mut self, state: &RunState) -> Result<(), CommandError> {
+    /// Writes how far the run is, unless a fault was found, behind which nothing can be resumed. Warns once where that fails.
+    pub(super) fn save(&mut self, state: &RunState) {
         self.last = Instant::now();
         if state.summary.fault.is_some() {
-            return Ok(());
+            return;
         }
         let part = Part {
             chain: self.chain.clone(),
@@ -54,7 +57,14 @@ impl Saver {
             fault: None,
             cut: None,
         };
-        write_whole(&self.path, part.to_json().as_bytes())
+        if let Err(error) = files::write_output(&self.path, part.to_json().as_bytes())
+            && !self.has_warned
+        {
+            self.has_warned = true;
+            let path = self.path.display();
+            self.output
+                .note(format_args!("warning: the checkpoint {path} cannot be written, the run continues: {error}"));
+        }
     }
 }
 
@@ -67,32 +77,25 @@ pub(super) fn load(path: &Path, chain: &Chain, before: &History) -> Result<Optio
         Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
         part => part?,
     };
-    let fitting = part.go_on(chain, before);
-    fitting.map(Some).map_err(|what| CommandError::OtherCheckpoint { path: path.into(), what })
+    part.resume(chain, before).map(Some).map_err(|misfit| match misfit {
+        Misfit::Rules(source) => CommandError::RulesDiffer { path: path.into(), source },
+        Misfit::Other(what) => CommandError::OtherCheckpoint { path: path.into(), what },
+    })
 }
 
-/// The time for R10 that a checkpoint was begun with, where there is one.
+/// The time for R10 of the run that a checkpoint is of, where there is one.
 pub(super) fn now_of(path: &Path) -> Option<u64> {
     Some(read_part(path).ok()?.chain.now)
 }
 
 /// Reads a part of a verification.
 pub(super) fn read_part(path: &Path) -> Result<Part, CommandError> {
-    let text = crate::files::read_text(path, PART_BYTES_MAX)
+    let text = files::read_text(path, PART_BYTES_MAX)
         .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
-    Part::from_json(&text).map_err(|source| CommandError::PartFile { path: path.into(), source })
-}
-
-/// Writes a file so that it is whole at any moment.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let beside = PathBuf::from(name);
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|source| CommandError::WriteFile { path: path.into(), source })
+    Part::from_json(&text).map_err(|source| match source {
+        PartFileError::Rules(source) => CommandError::RulesDiffer { path: path.into(), source },
+        source @ (PartFileError::Json { .. } | PartFileError::Value { .. }) => {
+            CommandError::PartFile { path: path.into(), source }
+        }
+    })
 }

@@ -2,13 +2,13 @@
 
 use cityseal_chain::Parameters;
 
-use super::{answer, checkpoint};
+use super::{answer, checkpoint, outputs};
 use crate::Context;
 use crate::args::VerifyArgs;
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::output::Output;
-use crate::part::{Conclusion, Part};
+use crate::part::{Conclusion, JoinError, Part, RulesDiffer, rules_of};
 
 /// Joins the parts in the files given, in any order.
 pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters) -> Result<Ending, CommandError> {
@@ -18,8 +18,12 @@ pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters)
     if whole.chain.parameters != expected {
         return Err(CommandError::JoinNetwork { expected, found: whole.chain.parameters });
     }
+    let expected = rules_of(parameters.merkle(), whole.chain.items).digest();
+    if whole.chain.rules != expected {
+        return Err(JoinError::Rules(RulesDiffer { found: Some(whole.chain.rules), expected }).into());
+    }
     if let Some(path) = &args.out {
-        checkpoint::write_whole(path, whole.to_json().as_bytes())?;
+        outputs::write(path, whole.to_json().as_bytes())?;
     }
     let answer = answer::of_part(parameters, &whole);
     let print = |output: &Output| answer::human(output, &answer, None);

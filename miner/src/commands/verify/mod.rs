@@ -8,6 +8,7 @@ mod checkpoint;
 mod feed;
 mod forks;
 mod join;
+mod outputs;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -27,7 +28,7 @@ use crate::exit::Ending;
 use crate::input::{BlockSink, ChainInput, ChainSink, Format, InputError, Place, PlaceLog, detect};
 use crate::json::{FaultRow, ForksRow};
 use crate::output::Output;
-use crate::part::{Chain, ItemKind, Part, Shares};
+use crate::part::{Chain, ItemKind, Part, Shares, rules_of};
 use crate::receipts::{self, Asked, NoReceipt};
 use crate::{Context, unix_now};
 
@@ -38,6 +39,7 @@ const CONTEXT_HEADERS_MAX: usize = 64 * 2016;
 const PARAMETERS_BYTES_MAX: u64 = 1024 * 1024;
 
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, CommandError> {
+    outputs::check(args)?;
     let parameters = parameters(&args.network)?;
     if args.join {
         return join::run(context, args, &parameters);
@@ -102,6 +104,7 @@ impl Run<'_> {
     fn chain(&self) -> Chain {
         Chain {
             parameters: self.parameters.digest(),
+            rules: rules_of(self.parameters.merkle(), self.items).digest(),
             items: self.items,
             start_height: self.args.start_height,
             start_work: self.args.start_work.unwrap_or_default(),
@@ -133,7 +136,7 @@ impl Run<'_> {
     fn feed(&self, engine: &Engine, input: ChainInput, course: Course) -> Result<Outcome, CommandError> {
         let saver = self.args.checkpoint.as_deref().map(|path| {
             let before = self.request.state()?.history;
-            Ok::<_, CommandError>(Saver::new(path, self.chain(), before))
+            Ok::<_, CommandError>(Saver::new(path, self.chain(), before, &self.context.output))
         });
         let unit = if self.items == ItemKind::Blocks { "blocks" } else { "headers" };
         let progress = self.context.output.progress(input.headers_expected(), unit);
@@ -175,10 +178,10 @@ impl Run<'_> {
         story: Story,
         engine: &Engine,
     ) -> Result<Ending, CommandError> {
-        self.write_part(report, before, &story)?;
+        let part = self.write_part(report, before, &story);
         let receipt = self.write_receipt(report, &story);
         let Story { fault, file, reason, forks, overruled } = story;
-        let told = Told { parameters: self.parameters, items: self.items, fault, reason };
+        let told = Told { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
         let mut answer = answer::of_report(told, report);
         answer.forks = forks;
         answer.verdict = overruled.unwrap_or(answer.verdict);
@@ -188,7 +191,8 @@ impl Run<'_> {
         }
         let print = |output: &Output| answer::human(output, &answer, file.as_deref());
         self.context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
-        receipt?;
+        // A verdict is worth more than the file that could not be written, so it is printed before that is reported.
+        part.and(receipt)?;
         Ok(match answer.verdict {
             "fault" => Ending::No,
             "incomplete" if overruled.is_some() => Ending::Neither,
@@ -211,7 +215,7 @@ impl Run<'_> {
             made: unix_now(),
         };
         let receipt = receipts::sign(asked, report, key)?;
-        checkpoint::write_whole(path, receipt.to_json().as_bytes())
+        outputs::write(path, receipt.to_json().as_bytes())
     }
 
     /// An empty share is no cut: another one has the items.
@@ -226,7 +230,7 @@ impl Run<'_> {
         let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
         let (fault, cut) = (story.fault.clone(), story.reason.clone().filter(|_| !is_empty));
         let part = Part::of_report(self.chain(), self.shares(), before, report, fault, cut);
-        checkpoint::write_whole(path, part.to_json().as_bytes())
+        outputs::write(path, part.to_json().as_bytes())
     }
 
     fn fault_row(&self, report: &VerifyReport, places: &PlaceLog) -> Option<FaultRow> {

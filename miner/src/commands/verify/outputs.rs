@@ -1,0 +1,31 @@
+//! The files that `verify` writes: checked before the work starts, and written at its end.
+
+use std::path::Path;
+
+use super::VerifyArgs;
+use crate::error::CommandError;
+use crate::files::{self, Wanted};
+
+/// Checks every output that was asked for, against the others and against what is read.
+///
+/// # Errors
+/// [`CommandError::Output`].
+pub(super) fn check(args: &VerifyArgs) -> Result<(), CommandError> {
+    let wanted = |flag, path| Wanted { flag, path, is_read_back: flag == "--checkpoint" };
+    let outputs = [("--out", &args.out), ("--receipt", &args.receipt), ("--checkpoint", &args.checkpoint)];
+    let outputs: Vec<_> = outputs.into_iter().filter_map(|(flag, path)| Some(wanted(flag, path.as_deref()?))).collect();
+    let mut inputs: Vec<(&'static str, &Path)> = args.files.iter().map(|file| ("", file.as_path())).collect();
+    inputs.extend(args.context.as_deref().map(|path| ("--context", path)));
+    inputs.extend(args.key.as_deref().map(|path| ("--key", path)));
+    // A network's name is no file, unless one has that name.
+    inputs.push(("--network", Path::new(&args.network)));
+    Ok(files::check_outputs(&outputs, &inputs)?)
+}
+
+/// Writes one of them.
+///
+/// # Errors
+/// [`CommandError::WriteFile`].
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
+    files::write_output(path, bytes).map_err(|source| CommandError::WriteFile { path: path.into(), source })
+}
