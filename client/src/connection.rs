@@ -2,7 +2,9 @@
 //!
 //! The connection is made anew by itself when it breaks; calls that change nothing when made twice are made again with growing pauses.
 
+use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::time::Duration;
 
 use cityseal_proto::v1;
@@ -13,6 +15,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
 use tracing::debug;
 
+use crate::address::{AddressProblem, uri_of};
 use crate::error::ClientError;
 use crate::retry::{Attempts, RetryPolicy, is_transient, wanted_pause};
 
@@ -21,7 +24,19 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// How long the sign of life may take before the connection counts as broken.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the service is, and how patient to be.
+/// Where the service is, and how long to keep trying.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cityseal_client::{ClientOptions, RetryPolicy};
+///
+/// let options = ClientOptions::new("127.0.0.1:50051")
+///     .connect_timeout(Duration::from_secs(2))
+///     .call_timeout(Duration::from_secs(10))
+///     .retry(RetryPolicy { give_up_after: Duration::from_mins(5), ..RetryPolicy::default() });
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientOptions {
@@ -32,7 +47,8 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// A service at an address such as `http://127.0.0.1:50051`.
+    /// A service at an address such as `127.0.0.1:50051`, `localhost:50051`, `[::1]:50051` or `http://127.0.0.1:50051`.
+    /// [`Client::connect`] checks it before its first attempt. There is no TLS yet: the service listens on loopback only.
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
@@ -59,6 +75,34 @@ impl ClientOptions {
 }
 
 /// A connection to one service. Clones share it.
+///
+/// An address that cannot be right is refused at once; whether a service answers there takes attempts:
+///
+/// ```
+/// use cityseal_client::{Client, ClientError, ClientOptions};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let refused = Client::connect(ClientOptions::new("https://127.0.0.1:50051")).await;
+/// assert!(matches!(refused, Err(ClientError::Address { .. })));
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// ```no_run
+/// use cityseal_client::{Client, ClientOptions};
+///
+/// async fn show(job_id: &str) -> Result<(), Box<dyn std::error::Error>> {
+///     let client = Client::connect(ClientOptions::new("127.0.0.1:50051")).await?;
+///     for device in client.devices().await?.devices {
+///         println!("{device}"); // cpu (AMD EPYC 9454): ready
+///     }
+///     let mut watch = client.watch(job_id, 0);
+///     while let Some(event) = watch.next().await? {
+///         println!("{event}"); // progress: job 18c5-1: running; 8192 of 4294967296 hashes, 0 seals
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
@@ -66,20 +110,22 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects, trying again as the policy says.
+    /// Connects; retries as the policy says.
     ///
     /// # Errors
-    /// [`ClientError::Address`], or [`ClientError::Unreachable`] when no attempt succeeded in time.
+    /// [`ClientError::Address`] at once, where the address is invalid. [`ClientError::Unreachable`] where no attempt succeeded in
+    /// time, and at once where another attempt would fail too.
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
         let endpoint = endpoint(&options)?;
         let mut attempts = Attempts::new(options.retry);
         loop {
             match endpoint.connect().await {
                 Ok(channel) => return Ok(Self { channel, options }),
+                Err(error) if is_final(&error) => return Err(unreachable(&endpoint, Duration::ZERO, &error)),
                 Err(error) => {
-                    debug!(address = options.address, %error, "cannot connect");
+                    debug!(address = %endpoint.uri(), %error, "cannot connect");
                     if !attempts.wait(None).await {
-                        return Err(unreachable(&options, &error));
+                        return Err(unreachable(&endpoint, options.retry.give_up_after, &error));
                     }
                 }
             }
@@ -177,11 +223,9 @@ impl Client {
 }
 
 fn endpoint(options: &ClientOptions) -> Result<Endpoint, ClientError> {
-    let address = || ClientError::Address { found: options.address.clone() };
-    let endpoint = Endpoint::from_shared(options.address.clone()).map_err(|_| address())?;
-    if endpoint.uri().host().is_none() {
-        return Err(address());
-    }
+    let refused = |problem| ClientError::Address { found: options.address.clone(), problem };
+    let uri = uri_of(&options.address).map_err(refused)?;
+    let endpoint = Endpoint::from_shared(uri).map_err(|_| refused(AddressProblem::Host))?;
     Ok(endpoint
         .connect_timeout(options.connect_timeout)
         .tcp_nodelay(true)
@@ -189,12 +233,42 @@ fn endpoint(options: &ClientOptions) -> Result<Endpoint, ClientError> {
         .keep_alive_timeout(KEEPALIVE_TIMEOUT))
 }
 
-fn unreachable(options: &ClientOptions, error: &tonic::transport::Error) -> ClientError {
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        reason = format!("{reason}: {inner}");
-        source = inner.source();
+/// Whether another attempt fails in the same way: the system forbids the connection, or knows no such kind of address.
+fn is_final(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{AddrNotAvailable, InvalidInput, PermissionDenied, Unsupported};
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.kind(), AddrNotAvailable | InvalidInput | PermissionDenied | Unsupported))
+}
+
+/// The error and all that caused it, the nearest first.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
+}
+
+fn unreachable(address: &Endpoint, within: Duration, error: &tonic::transport::Error) -> ClientError {
+    let address = address.uri().to_string().trim_end_matches('/').to_owned();
+    let reason: Vec<String> = causes(error).map(ToString::to_string).collect();
+    ClientError::Unreachable { address, within, reason: reason.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("transport error")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn what_the_system_forbids_is_final_and_what_may_change_is_not() {
+        use io::ErrorKind as Kind;
+        for kind in [Kind::PermissionDenied, Kind::InvalidInput, Kind::AddrNotAvailable, Kind::Unsupported] {
+            assert!(is_final(&Outer(kind.into())), "{kind:?}");
+        }
+        let passing = [Kind::ConnectionRefused, Kind::TimedOut, Kind::NetworkUnreachable, Kind::HostUnreachable];
+        for kind in passing {
+            assert!(!is_final(&Outer(kind.into())), "{kind:?}");
+        }
     }
-    ClientError::Unreachable { address: options.address.clone(), within: options.retry.give_up_after, reason }
 }

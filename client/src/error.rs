@@ -1,5 +1,6 @@
 //! What can go wrong between a node and the service, and who is to blame.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use cityseal_proto::FieldError;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::address::AddressProblem;
 use crate::check::{FalseSeal, FalseVerdict};
-use crate::receipt::FalseReceipt;
+use crate::receipt_check::FalseReceipt;
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,22 +23,35 @@ pub enum Blame {
     Disk,
 }
 
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Peer => "peer",
+            Self::Disk => "disk",
+        })
+    }
+}
+
 /// What can go wrong between a node and the service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The service's address is none.
-    #[error("'{found}' is no address; expected one like http://127.0.0.1:50051")]
+    /// Invalid service address. No connection was tried.
+    #[error("invalid service address {found:?}: {problem}; expected one like 127.0.0.1:50051")]
     Address {
         /// The address given.
         found: String,
+        /// What is wrong with it.
+        #[source]
+        problem: AddressProblem,
     },
-    /// No connection came about in the time that the retry policy gives.
-    #[error("no connection to {address} within {within:?}: {reason}")]
+    /// No connection was made in the time that the retry policy gives, or the first attempt failed for good.
+    #[error("no connection to {address}{}: {reason}; is `cityseal serve` running there?", after(*within))]
     Unreachable {
         /// The service's address.
         address: String,
-        /// How long it was tried.
+        /// How long it was tried. Zero: a second attempt was useless, or the policy allows none.
         within: Duration,
         /// What went wrong the last time.
         reason: String,
@@ -98,6 +113,10 @@ impl ClientError {
             | Self::JobLost { .. } => Blame::Peer,
         }
     }
+}
+
+fn after(within: Duration) -> String {
+    if within.is_zero() { String::new() } else { format!(" within {within:?}") }
 }
 
 /// A refusal that the caller brought about is one of the request's content or of its moment; all others are the service's.

@@ -1,29 +1,56 @@
 //! What a node embeds to offload sealing and verification to a `CitySeal` service.
 //!
-//! It connects, tries again with growing pauses, finds its jobs again after a reconnection, and submits them again after a restart
-//! of the service. It searches nothing and judges no rule itself. It does not trust the service: every seal is hashed again and held against
-//! the template, a VALID verdict must name the very count, last hash and work that this side sent, and a receipt must be signed
-//! and state that chain.
+//! The client connects, retries with growing pauses, finds its jobs again after a reconnection, and submits them again after a
+//! restart of the service. It searches nothing and judges no rule itself. It does not trust the service: it hashes every seal
+//! again and compares it with the template, a VALID verdict must name the count, last hash and work that this side sent, and a
+//! receipt must carry a good signature over that chain.
 //!
+//! All types of its interface are re-exported, so that `cityseal-client` and an async runtime (tokio) are the only dependencies
+//! that a node needs: [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the messages of the
+//! wire) and [`bytes`].
+//!
+//! # Seal a block
 //! ```no_run
-//! # async fn node(template: cityseal_chain::SealTemplate) -> Result<(), cityseal_client::ClientError> {
+//! use cityseal_client::chain::{BlockHeader, SealTemplate};
 //! use cityseal_client::{Client, ClientOptions, SealRequest};
 //!
-//! let client = Client::connect(ClientOptions::new("http://127.0.0.1:50051")).await?;
-//! let answer = client.seal(&SealRequest::new(template).tenant("land-registry")).await?;
-//! for seal in &answer.seals {
-//!     println!("sealed with nonce {}: {}", seal.header().nonce, seal.hash());
+//! async fn seal(header: BlockHeader) -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::connect(ClientOptions::new("127.0.0.1:50051")).await?;
+//!     let template = SealTemplate::builder(header).build()?;
+//!     let answer = client.seal(&SealRequest::new(template).tenant("land-registry")).await?;
+//!     for seal in &answer.seals {
+//!         println!("sealed with nonce {}: {}", seal.header().nonce, seal.hash());
+//!     }
+//!     Ok(())
 //! }
-//! # Ok(())
-//! # }
+//! ```
+//!
+//! # Verify a chain
+//! ```no_run
+//! use cityseal_client::bytes::Bytes;
+//! use cityseal_client::chain::Network;
+//! use cityseal_client::{ChainParameters, Client, VerdictKind, VerifyRequest};
+//!
+//! /// `headers`: 80 bytes each, one after another, from the genesis header on.
+//! async fn verify(client: &Client, headers: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+//!     let request = VerifyRequest::new(ChainParameters::Network(Network::Mainnet));
+//!     let answer = client.verify_bytes(&request, Bytes::from(headers)).await?;
+//!     match answer.verdict {
+//!         VerdictKind::Valid => println!("{} headers are valid", answer.count),
+//!         VerdictKind::Fault(fault) => println!("rule {} is broken at height {}", fault.rule.code(), fault.height),
+//!         VerdictKind::Incomplete { reason } => println!("incomplete: {reason}"),
+//!     }
+//!     Ok(())
+//! }
 //! ```
 
+mod address;
 mod check;
 mod connection;
 mod cut;
 mod error;
 mod ledger;
-mod receipt;
+mod receipt_check;
 mod request;
 mod retry;
 mod seal;
@@ -32,13 +59,20 @@ mod verify;
 mod verify_call;
 mod watch;
 
+pub use address::AddressProblem;
 pub use check::{FalseSeal, FalseVerdict, check_seal};
+pub use cityseal_chain as chain;
+pub use cityseal_proto::{self as proto, v1};
+pub use cityseal_receipt as receipt;
 pub use connection::{Client, ClientOptions};
 pub use error::{Blame, ClientError};
-pub use receipt::FalseReceipt;
+pub use prost::bytes;
+pub use receipt_check::FalseReceipt;
 pub use request::{ChainParameters, VerifyRequest};
 pub use retry::RetryPolicy;
 pub use seal::{SealAnswer, SealOutcome, SealRequest};
+pub use tokio_stream::Stream;
+pub use tonic::Code;
 pub use upload::CHUNK_BYTES_MAX;
 pub use verify::{VerdictKind, VerifyAnswer, VerifyProgress};
 pub use verify_call::Position;

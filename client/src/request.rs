@@ -1,5 +1,7 @@
 //! What is to be verified: a chain's rules, where it begins, what it is made of, and what shall come back.
 
+use std::fmt;
+
 use cityseal_chain::{ChainWork, Network, Parameters};
 use cityseal_proto::v1;
 use cityseal_receipt::PublicKey;
@@ -12,6 +14,15 @@ pub enum ChainParameters {
     Network(Network),
     /// A city's parameters as TOML.
     Toml(String),
+}
+
+impl fmt::Display for ChainParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => network.fmt(f),
+            Self::Toml(text) => write!(f, "custom network parameters, {} bytes of TOML", text.len()),
+        }
+    }
 }
 
 impl ChainParameters {
@@ -32,6 +43,17 @@ pub(crate) enum Items {
 }
 
 /// What is to be verified, and after what.
+///
+/// ```
+/// use cityseal_client::chain::Network;
+/// use cityseal_client::{ChainParameters, VerifyRequest};
+///
+/// // Headers of mainnet from height 800,000 on. What precedes them is not sent, so rules that need it are not judged.
+/// let request = VerifyRequest::new(ChainParameters::Network(Network::Mainnet)).start_height(800_000);
+/// // Whole blocks, and a receipt signed by any key.
+/// let blocks = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks().receipt(Vec::new());
+/// # let _ = (request, blocks);
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifyRequest {

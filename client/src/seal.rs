@@ -3,6 +3,7 @@
 //! The job is submitted under one request id, so that a call made twice makes one job; it is found again after a reconnection and
 //! submitted again when the service was restarted.
 
+use std::fmt;
 use std::time::Duration;
 
 use cityseal_chain::{Seal, SealTemplate};
@@ -20,6 +21,22 @@ use crate::watch::JobEvent;
 const RESUBMITS_MAX: u32 = 8;
 
 /// What is to be sealed, for whom, and how far to go.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use cityseal_client::SealRequest;
+/// use cityseal_client::chain::{Network, Parameters, SealTemplate};
+///
+/// let genesis = *Parameters::of(Network::Regtest).genesis();
+/// let template = SealTemplate::builder(genesis).version_mask(0x1fff_e000).time_window_s(60).build()?;
+/// let request = SealRequest::new(template)
+///     .request_id("land-registry-814302") // submitted again, it finds the same job
+///     .tenant("land-registry")
+///     .deadline(Duration::from_mins(10));
+/// assert_eq!(request.template().header(), &genesis);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SealRequest {
@@ -133,6 +150,19 @@ pub enum SealOutcome {
     },
 }
 
+impl fmt::Display for SealOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sealed => f.write_str("sealed"),
+            Self::Exhausted => f.write_str("exhausted"),
+            Self::Cancelled { by } => write!(f, "cancelled by {by}"),
+            Self::Expired => f.write_str("expired"),
+            Self::Superseded { by } => write!(f, "superseded by {by}"),
+            Self::Failed { reason } => write!(f, "failed: {reason}"),
+        }
+    }
+}
+
 /// A job's end, checked: every seal was hashed again on this side.
 #[derive(Clone, Debug)]
 pub struct SealAnswer {
@@ -150,6 +180,12 @@ pub struct SealAnswer {
     pub coverage: Vec<v1::CoverageSpan>,
     /// Who did how much, by the service's word.
     pub devices: Vec<v1::DeviceShare>,
+}
+
+impl fmt::Display for SealAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {}: {}; {} seals in {} hashes", self.job_id, self.outcome, self.seals.len(), self.hashes)
+    }
 }
 
 impl Client {

@@ -1,5 +1,7 @@
 //! A chain verified by the service, and the verdict held against what was sent.
 
+use std::fmt;
+
 use cityseal_chain::{Bodies, Fault, Tip};
 use cityseal_proto::{FieldError, fault_from_wire, tip_from_wire, v1};
 use cityseal_receipt::Receipt;
@@ -7,7 +9,7 @@ use cityseal_receipt::Receipt;
 use crate::check::{check_bodies, check_fault, check_valid};
 use crate::error::ClientError;
 use crate::ledger::Ledger;
-use crate::receipt;
+use crate::receipt_check;
 use crate::request::{Items, VerifyRequest};
 
 /// How far the service is.
@@ -17,6 +19,15 @@ pub struct VerifyProgress {
     pub received: u64,
     /// The height up to which all passed.
     pub validated_through: Option<u64>,
+}
+
+impl fmt::Display for VerifyProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.validated_through {
+            Some(height) => write!(f, "{} received, all right up to height {height}", self.received),
+            None => write!(f, "{} received", self.received),
+        }
+    }
 }
 
 /// What the service concluded.
@@ -33,7 +44,17 @@ pub enum VerdictKind {
     },
 }
 
-/// A verdict, held against what was sent.
+impl fmt::Display for VerdictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid => f.write_str("valid"),
+            Self::Fault(fault) => write!(f, "fault: {fault}"),
+            Self::Incomplete { reason } => write!(f, "incomplete: {reason}"),
+        }
+    }
+}
+
+/// A verdict, checked against what was sent.
 #[derive(Clone, Debug)]
 pub struct VerifyAnswer {
     /// The verdict.
@@ -60,6 +81,16 @@ pub struct VerifyAnswer {
     pub receipt: Option<Receipt>,
 }
 
+impl fmt::Display for VerifyAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {} passed", self.verdict, self.count)?;
+        match &self.tip {
+            Some(tip) => write!(f, ", the last at {tip}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl VerifyAnswer {
     /// The answer to what was sent.
     pub(crate) fn checked(request: &VerifyRequest, sent: &Ledger, verdict: &v1::Verdict) -> Result<Self, ClientError> {
@@ -78,7 +109,7 @@ impl VerifyAnswer {
             seconds: verdict.seconds,
             receipt: None,
         };
-        answer.receipt = receipt::checked(request, sent, verdict, &answer)?;
+        answer.receipt = receipt_check::checked(request, sent, verdict, &answer)?;
         Ok(answer)
     }
 }

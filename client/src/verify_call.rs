@@ -1,6 +1,7 @@
 //! The calls by which a chain is verified: one, or as many as it takes where the connection breaks and the source can be opened
 //! again.
 
+use std::fmt;
 use std::io;
 
 use cityseal_proto::v1;
@@ -34,6 +35,12 @@ pub struct Position {
     pub items: u64,
     /// Their bytes.
     pub bytes: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {} items, at byte {}", self.items, self.bytes)
+    }
 }
 
 /// Where the next call goes on.

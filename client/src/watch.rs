@@ -2,6 +2,8 @@
 //!
 //! What it gives is what the service says; seals in it were not checked ([`crate::Client::seal`] checks them).
 
+use std::fmt;
+
 use cityseal_proto::v1;
 use cityseal_proto::v1::watch_job_response::Event as Body;
 use tonic::{Code, Status, Streaming};
@@ -32,6 +34,16 @@ pub enum JobEvent {
         /// Its seals (unchecked), what was searched and by whom.
         result: v1::SealResult,
     },
+}
+
+impl fmt::Display for JobEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { job } => write!(f, "accepted: {job}"),
+            Self::Progress { job } => write!(f, "progress: {job}"),
+            Self::Ended { job, .. } => write!(f, "ended: {job}"),
+        }
+    }
 }
 
 /// The events of one job. It finds them again after the connection broke.

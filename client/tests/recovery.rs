@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cityseal_chain::{Network, Parameters, SealTemplate, Target};
-use cityseal_client::{Client, ClientError, ClientOptions, JobEvent, RetryPolicy, SealOutcome, SealRequest};
+use cityseal_client::{Blame, Client, ClientError, ClientOptions, JobEvent, RetryPolicy, SealOutcome, SealRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_server::{SealService, SealServiceServer};
 use cityseal_proto::v1::watch_job_response::Event;
@@ -146,17 +146,51 @@ async fn a_submission_is_made_again_when_the_service_asks_for_it_and_not_when_it
 }
 
 #[tokio::test]
-async fn an_address_without_a_service_is_unreachable_and_one_that_is_none_is_refused() {
+async fn an_address_without_a_service_is_unreachable_when_the_policy_gives_up() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let once = RetryPolicy { give_up_after: Duration::ZERO, ..RetryPolicy::default() };
-    let error = Client::connect(ClientOptions::new(format!("http://{nobody}")).retry(once)).await.unwrap_err();
-    assert!(
-        matches!(&error, ClientError::Unreachable { address, .. } if address.contains(&nobody.to_string())),
-        "{error}"
-    );
-    for none in ["", "http://", "not an address"] {
-        let error = Client::connect(ClientOptions::new(none).retry(once)).await.unwrap_err();
-        assert!(matches!(error, ClientError::Address { .. }), "{none}: {error}");
+    let error = Client::connect(ClientOptions::new(nobody.to_string()).retry(once)).await.unwrap_err();
+    let is_named = |address: &str| address == format!("http://{nobody}");
+    assert!(matches!(&error, ClientError::Unreachable { address, .. } if is_named(address)), "{error}");
+    assert!(error.to_string().contains("refused"), "the system's own words: {error}");
+}
+
+/// A policy whose second attempt comes after the test has been given up: what passes under it was decided at once.
+fn patient() -> RetryPolicy {
+    let hour = Duration::from_hours(1);
+    RetryPolicy { pause_first: hour, pause_max: hour, give_up_after: hour }
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_right_is_refused_at_once_with_its_reason() {
+    let reasons = [
+        ("", "empty"),
+        ("https://127.0.0.1:50051", "TLS"),
+        ("grpc://127.0.0.1:50051", "http://"),
+        (":50051", "host is missing"),
+        ("127.0.0.1", "port is missing"),
+        ("127.0.0.1:0", "from 1 to 65535"),
+        ("127.0.0.1:70000", "from 1 to 65535"),
+        ("127.0.0.1:50051/cityseal", "no path"),
+        ("not an address:50051", "neither a name nor an IP address"),
+        ("::1:50051", "[::1]:50051"),
+    ];
+    for (address, reason) in reasons {
+        let error = Client::connect(ClientOptions::new(address).retry(patient())).await.unwrap_err();
+        assert!(matches!(error, ClientError::Address { .. }), "{address}: {error}");
+        assert!(error.to_string().contains(reason) && error.to_string().contains(address), "{error}");
+        assert_eq!(error.blame(), Blame::Input);
+    }
+}
+
+#[tokio::test]
+async fn every_spelling_of_an_address_connects() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let spellings = ["127.0.0.1:PORT", "localhost:PORT", " http://127.0.0.1:PORT/\n", "HTTP://127.0.0.1:PORT"];
+    for spelling in spellings {
+        let address = spelling.replace("PORT", &port.to_string());
+        Client::connect(ClientOptions::new(address).retry(patient())).await.unwrap();
     }
 }
 

@@ -118,6 +118,22 @@ impl EnginePolicy {
 }
 
 /// Says which devices an engine may use, and builds it.
+///
+/// ```
+/// use cityseal_engine::{DeviceState, Engine, Profile};
+///
+/// // Two threads of the CPU and no GPU. Without these settings: every ready device that is worth using.
+/// let engine = Engine::builder().gpu(false).threads(Some(2)).profile(Profile::Interactive).build()?;
+/// for device in engine.devices() {
+///     println!("{device}"); // cpu (AMD EPYC 9454): ready
+///     assert_eq!(device.state, DeviceState::Ready);
+/// }
+///
+/// // A device that is asked for by name and is not there is an error, never a silent fallback.
+/// let refused = Engine::builder().gpu(false).devices(vec!["no such device".to_owned()]).build();
+/// assert!(refused.is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct EngineBuilder {
     names: Vec<String>,

@@ -1,5 +1,6 @@
 //! How each device stands, and who did how much.
 
+use std::fmt;
 use std::time::Instant;
 
 use cityseal_device::{DeviceInfo, Tuned};
@@ -75,7 +76,16 @@ impl DeviceState {
     }
 }
 
-/// A device and how it stands.
+impl fmt::Display for DeviceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason() {
+            None => f.write_str(self.name()),
+            Some(reason) => write!(f, "{} ({reason})", self.name()),
+        }
+    }
+}
+
+/// A device and its state.
 #[derive(Clone, Debug)]
 pub struct DeviceStatus {
     /// What it is.
@@ -126,6 +136,12 @@ impl DeviceStatus {
     }
 }
 
+impl fmt::Display for DeviceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.info.id, self.info.name, self.state)
+    }
+}
+
 /// What one device did for one job or one chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceShare {
@@ -139,4 +155,27 @@ pub struct DeviceShare {
     pub headers: u64,
     /// The device's state at the end: `ready`, `quarantined`, …
     pub state: String,
+}
+
+impl fmt::Display for DeviceShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, kernel, hashes, headers, state } = self;
+        write!(f, "{name} ({kernel}, {state}): {hashes} hashes, {headers} headers")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_shown_with_its_reason() {
+        let hung = DeviceState::Hung { reason: "no answer for 4 s".to_owned() };
+        assert_eq!(hung.to_string(), "hung (no answer for 4 s)");
+        let left_out = DeviceState::LeftOut { reason: LeftOutReason::NotSelected };
+        assert_eq!(
+            (left_out.to_string().as_str(), DeviceState::Ready.to_string().as_str()),
+            ("not-selected (not selected)", "ready")
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong at the engine's door, and who is to blame.
 
+use std::fmt;
+
 use cityseal_chain::HistoryError;
 
 /// Who must act on an error. Exit codes and gRPC status are each one exhaustive match on it.
@@ -15,6 +17,18 @@ pub enum Blame {
     Disk,
     /// CitySeal itself.
     Ours,
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Input => "input",
+            Self::Peer => "peer",
+            Self::Device => "device",
+            Self::Disk => "disk",
+            Self::Ours => "CitySeal",
+        })
+    }
 }
 
 /// Why no engine could be built.

@@ -1,5 +1,6 @@
 //! A seal job as its owner sees it: what is asked for, and the handle on it while it runs.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -86,6 +87,14 @@ pub struct JobSnapshot {
     pub rate_hz: f64,
 }
 
+impl fmt::Display for JobSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.done { "ended" } else { "running" };
+        let Self { hashes, volume, seals, rate_hz, .. } = self;
+        write!(f, "{state}; {hashes} of {volume} hashes, {seals} seals, {rate_hz:.0} hashes/s")
+    }
+}
+
 /// Called when a job has moved on; must return soon and must not call back into the job.
 pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
@@ -135,7 +144,27 @@ impl JobCell {
     }
 }
 
-/// A handle on a job. Clones speak of the same job; dropping them all does not end it.
+/// A handle on a job. Clones refer to the same job; dropping them all does not end it.
+///
+/// ```
+/// use cityseal_engine::chain::{Network, Parameters, SealTemplate, Target};
+/// use cityseal_engine::{Engine, SealJob, SealOutcome};
+///
+/// let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
+/// let genesis = *Parameters::of(Network::Regtest).genesis();
+/// // A target of 1, which no hash meets, so that the job searches its 2^32 nonces until it is cancelled.
+/// let mut lowest = [0; 32];
+/// lowest[0] = 1;
+/// let target = Target::from_wire(&lowest).ok_or("a target is above zero")?;
+/// let handle = engine.submit(SealJob::new(SealTemplate::builder(genesis).target(target).build()?));
+/// println!("{handle}"); // job 1: running; 0 of 4294967296 hashes, 0 seals, 0 hashes/s
+///
+/// handle.cancel("the operator");
+/// let report = handle.wait(None).ok_or("a wait without a limit ends with the job")?;
+/// assert_eq!(report.outcome, SealOutcome::Cancelled { by: "the operator".to_owned() });
+/// assert!(handle.snapshot().done);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct JobHandle {
     id: u64,
@@ -143,8 +172,14 @@ pub struct JobHandle {
     control: Control,
 }
 
-impl std::fmt::Debug for JobHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for JobHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "job {}: {}", self.id, self.snapshot())
+    }
+}
+
+impl fmt::Debug for JobHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JobHandle").field("id", &self.id).field("snapshot", &self.snapshot()).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! How a search ended, with everything needed to believe it.
 
+use std::fmt;
+
 use cityseal_chain::Seal;
 
 use crate::DeviceShare;
@@ -40,6 +42,16 @@ impl SealOutcome {
             Self::Expired => "expired",
             Self::Superseded { .. } => "superseded",
             Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+impl fmt::Display for SealOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled { by } | Self::Superseded { by } => write!(f, "{} by {by}", self.name()),
+            Self::Failed { reason } => write!(f, "{}: {reason}", self.name()),
+            Self::Sealed | Self::Exhausted | Self::Expired => f.write_str(self.name()),
         }
     }
 }
@@ -88,6 +100,16 @@ pub struct CoverageSpan {
     pub device: String,
 }
 
+impl fmt::Display for CoverageSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(extranonce) = self.extranonce {
+            write!(f, "extranonce {extranonce}, ")?;
+        }
+        let Self { version, time, nonce_first, nonce_last, device, .. } = self;
+        write!(f, "version {version:08x}, time {time}, nonces {nonce_first}..={nonce_last} on {device}")
+    }
+}
+
 /// How a seal job ended: its seals, what was searched, and by whom.
 #[derive(Clone, Debug)]
 pub struct SealReport {
@@ -101,4 +123,40 @@ pub struct SealReport {
     pub coverage: Vec<CoverageSpan>,
     /// What each device did.
     pub devices: Vec<DeviceShare>,
+}
+
+impl fmt::Display for SealReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {} seals in {} hashes", self.outcome, self.seals.len(), self.hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_shown_by_its_json_name_and_what_it_carries() {
+        let by = || "a caller".to_owned();
+        let shown = [
+            (SealOutcome::Sealed, "sealed"),
+            (SealOutcome::Exhausted, "exhausted"),
+            (SealOutcome::Cancelled { by: by() }, "cancelled by a caller"),
+            (SealOutcome::Expired, "expired"),
+            (SealOutcome::Superseded { by: by() }, "superseded by a caller"),
+            (SealOutcome::Failed { reason: SealFailure::ShutDown }, "failed: the engine was shut down"),
+        ];
+        for (outcome, text) in shown {
+            assert_eq!(outcome.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_span_names_its_extranonce_only_where_the_template_has_one() {
+        let (device, version) = ("cpu".to_owned(), 0x2000_0000);
+        let span = CoverageSpan { extranonce: None, version, time: 7, nonce_first: 0, nonce_last: 9, device };
+        assert_eq!(span.to_string(), "version 20000000, time 7, nonces 0..=9 on cpu");
+        let rolled = CoverageSpan { extranonce: Some(3), ..span };
+        assert_eq!(rolled.to_string(), "extranonce 3, version 20000000, time 7, nonces 0..=9 on cpu");
+    }
 }

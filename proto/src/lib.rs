@@ -4,6 +4,7 @@
 //! It does no I/O and holds no policy. It trusts nothing that comes from the wire: each conversion from a message checks every
 //! field and names the one that is wrong ([`FieldError`]). In messages all 32-byte fields are in wire order.
 
+mod display;
 pub mod field;
 mod template;
 mod verdict;

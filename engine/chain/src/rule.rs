@@ -250,6 +250,13 @@ pub struct NotChecked {
     pub why: Unjudged,
 }
 
+impl fmt::Display for NotChecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, from, to, why } = self;
+        write!(f, "{rule} not judged at heights {from} to {to}: {}", why.as_str())
+    }
+}
+
 impl NotChecked {
     /// The range that is written like this; `None` for a rule or a reason that there is not.
     pub fn named(rule: &str, from: u64, to: u64, why: &str) -> Option<Self> {

@@ -4,6 +4,7 @@
 //! hashes the whole header on the plain path and compares all 256 bits.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use crate::{BlockHash, BlockHeader, SealTemplate, Target};
 
@@ -87,6 +88,20 @@ impl Seal {
     /// Where in the space it was found.
     pub const fn found_at(&self) -> &Candidate {
         &self.found_at
+    }
+}
+
+impl fmt::Display for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} (version {:08x}, time {}, nonce {}",
+            self.hash, self.header.version, self.header.time, self.header.nonce
+        )?;
+        match self.extranonce {
+            Some(extranonce) => write!(f, ", extranonce {extranonce})"),
+            None => f.write_str(")"),
+        }
     }
 }
 

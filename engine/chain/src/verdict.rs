@@ -23,6 +23,13 @@ pub struct Tip {
     pub chain_work: ChainWork,
 }
 
+impl fmt::Display for Tip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { height, hash, chain_work } = self;
+        write!(f, "height {height}, hash {hash}, chain work {chain_work}")
+    }
+}
+
 /// Why a chain was not seen to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]

@@ -1,0 +1,204 @@
+//! The service's address as a person writes it, checked before the first attempt to connect.
+//!
+//! What is wrong in the text itself does not get better with time, so it is refused at once. Whether a name resolves and a
+//! service answers there is for the connection to find out.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The longest host name, in bytes (RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text).
+const HOST_BYTES_MAX: usize = 253;
+
+/// What is wrong with a service's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressProblem {
+    /// Nothing but spaces.
+    #[error("it is empty")]
+    Empty,
+    /// TLS was asked for.
+    #[error("https is not supported yet: the service listens on loopback, without TLS; use http:// or no scheme")]
+    Tls,
+    /// A scheme other than `http`.
+    #[error("this scheme is not supported; use http:// or no scheme")]
+    Scheme,
+    /// A user name or password before the host.
+    #[error("a user name before the host is not supported")]
+    User,
+    /// A path, query or fragment after the port.
+    #[error("nothing may follow the port: gRPC has no path")]
+    Path,
+    /// Nothing before the port.
+    #[error("the host is missing before the port")]
+    NoHost,
+    /// A host that is neither a name nor an IP address.
+    #[error("the host is neither a name nor an IP address")]
+    Host,
+    /// An IPv6 address without brackets: where it ends and the port begins cannot be seen.
+    #[error("an IPv6 address needs brackets, as in [::1]:50051")]
+    Brackets,
+    /// No port after the host.
+    #[error("the port is missing; `cityseal serve` listens on 50051 by default")]
+    NoPort,
+    /// A port that is no number from 1 to 65535.
+    #[error("the port must be a number from 1 to 65535")]
+    Port,
+}
+
+/// The URI of a service: `http://host:port`. Spaces around it are ignored, and a bare `host:port` gets the scheme.
+///
+/// # Errors
+/// [`AddressProblem`].
+pub(crate) fn uri_of(text: &str) -> Result<String, AddressProblem> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(AddressProblem::Empty);
+    }
+    let authority = without_scheme(text)?;
+    // A slash alone after the port is how browsers write an address.
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    if authority.contains(['/', '?', '#', '\\']) {
+        return Err(AddressProblem::Path);
+    }
+    if authority.contains('@') {
+        return Err(AddressProblem::User);
+    }
+    let (host, port) = split_port(authority)?;
+    check_host(host)?;
+    Ok(format!("http://{host}:{}", port_of(port)?))
+}
+
+fn without_scheme(text: &str) -> Result<&str, AddressProblem> {
+    let Some((scheme, authority)) = text.split_once("://") else { return Ok(text) };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => Ok(authority),
+        "https" => Err(AddressProblem::Tls),
+        _ => Err(AddressProblem::Scheme),
+    }
+}
+
+/// The host, with the brackets of an IPv6 address, and the digits after the colon.
+fn split_port(authority: &str) -> Result<(&str, &str), AddressProblem> {
+    if let Some(after_bracket) = authority.strip_prefix('[') {
+        let (inner, rest) = after_bracket.split_once(']').ok_or(AddressProblem::Brackets)?;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => port,
+            None if rest.is_empty() => return Err(AddressProblem::NoPort),
+            None => return Err(AddressProblem::Host),
+        };
+        return Ok((&authority[..inner.len() + 2], port));
+    }
+    let (host, port) = authority.rsplit_once(':').ok_or(AddressProblem::NoPort)?;
+    if host.contains(':') {
+        return Err(AddressProblem::Brackets);
+    }
+    Ok((host, port))
+}
+
+fn check_host(host: &str) -> Result<(), AddressProblem> {
+    if host.is_empty() {
+        return Err(AddressProblem::NoHost);
+    }
+    let is_right = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => is_name(host) || host.parse::<Ipv4Addr>().is_ok(),
+    };
+    if is_right { Ok(()) } else { Err(AddressProblem::Host) }
+}
+
+/// Whether it is a host name: labels of ASCII letters, digits, hyphens and (as container networks have them) underscores, the
+/// last of which is no number, which only IPv4 addresses end with. One dot may end it.
+fn is_name(host: &str) -> bool {
+    let labels = host.strip_suffix('.').unwrap_or(host);
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let last = labels.rsplit('.').next().unwrap_or(labels);
+    host.len() <= HOST_BYTES_MAX && labels.split('.').all(is_label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn port_of(text: &str) -> Result<u16, AddressProblem> {
+    if text.is_empty() {
+        return Err(AddressProblem::NoPort);
+    }
+    // `parse` alone would take a plus sign.
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| is_digits && *port > 0).ok_or(AddressProblem::Port)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_bare_host_and_port_gets_the_scheme() {
+        let same = [
+            ("127.0.0.1:50051", "http://127.0.0.1:50051"),
+            ("localhost:50051", "http://localhost:50051"),
+            ("[::1]:50051", "http://[::1]:50051"),
+            ("seal_1.city-net.internal.:1", "http://seal_1.city-net.internal.:1"),
+            ("http://127.0.0.1:65535", "http://127.0.0.1:65535"),
+            ("  http://127.0.0.1:50051/\n", "http://127.0.0.1:50051"),
+            ("HTTP://localhost:050051", "http://localhost:50051"),
+        ];
+        for (text, uri) in same {
+            assert_eq!(uri_of(text).as_deref(), Ok(uri), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_address_has_its_own_words() {
+        use AddressProblem as P;
+        let wrong = [
+            ("", P::Empty),
+            (" \t\n", P::Empty),
+            ("https://127.0.0.1:50051", P::Tls),
+            ("HTTPS://127.0.0.1:50051", P::Tls),
+            ("grpc://127.0.0.1:50051", P::Scheme),
+            ("dns:///localhost:50051", P::Scheme),
+            ("unix:///run/cityseal.sock", P::Scheme),
+            ("://localhost:1", P::Scheme),
+            ("user:word@localhost:1", P::User),
+            ("localhost:50051/v1", P::Path),
+            ("http://localhost:50051?x", P::Path),
+            (":50051", P::NoHost),
+            ("http://:50051", P::NoHost),
+            ("256.0.0.1:50051", P::Host),
+            ("127.0.0.1.5:50051", P::Host),
+            ("a b:50051", P::Host),
+            ("a..b:50051", P::Host),
+            ("[::1%lo]:50051", P::Host),
+            ("[127.0.0.1]:50051", P::Host),
+            ("[::1]50051", P::Host),
+            ("bücher.example:50051", P::Host),
+            ("::1:50051", P::Brackets),
+            ("::1", P::Brackets),
+            ("[::1:50051", P::Brackets),
+            ("localhost", P::NoPort),
+            ("[::1]", P::NoPort),
+            ("localhost:", P::NoPort),
+            ("localhost:0", P::Port),
+            ("localhost:70000", P::Port),
+            ("localhost:+80", P::Port),
+            ("localhost:-1", P::Port),
+            ("localhost:grpc", P::Port),
+            ("localhost:50051 50052", P::Port),
+        ];
+        for (text, problem) in wrong {
+            assert_eq!(uri_of(text), Err(problem), "'{text}'");
+        }
+        let of_len = |len: usize| format!("{}:1", "a".repeat(len));
+        assert!(uri_of(&of_len(HOST_BYTES_MAX)).is_ok());
+        assert_eq!(uri_of(&of_len(HOST_BYTES_MAX + 1)), Err(P::Host));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_accepted_is_a_uri(text in "\\PC{0,24}|[a-z0-9.:/\\[\\]@ ]{0,24}") {
+            if let Ok(uri) = uri_of(&text) {
+                prop_assert!(tonic::transport::Endpoint::from_shared(uri).is_ok());
+            }
+        }
+    }
+}
