@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use cityseal_device::known_answers::{self, Case};
 use cityseal_device::{Backend, CpuBackend, DeviceKind, Opener};
-use cityseal_gpu::shader::Variant;
 use cityseal_hash::HashKernel;
 
 use crate::driver::AfterFailure;
 use crate::fitting::{Fitting, fit};
+use crate::gpu::{self, Variant};
 use crate::memory;
 use crate::select::{Chosen, Found, GpuOptions, LeftOut, LeftOutReason, Selection};
 use crate::shell::Member;
@@ -190,7 +190,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Whether to look for GPUs at all. Default true.
+    /// Whether to look for GPUs at all. Default true. Without the feature `gpu` none is found, and a note says so.
     #[must_use]
     pub fn gpu(mut self, gpu: bool) -> Self {
         self.no_gpu = !gpu;
@@ -198,7 +198,7 @@ impl EngineBuilder {
     }
 
     /// A file in which is kept what was measured of GPUs when they were opened, so that it need not be measured again. It may
-    /// be deleted at any time. `None` (the default): they are measured each time.
+    /// be deleted at any time. `None` (the default): they are measured each time. Without the feature `gpu` nothing is kept.
     #[must_use]
     pub fn device_memory(mut self, file: Option<PathBuf>) -> Self {
         self.memory = file;
@@ -306,9 +306,9 @@ impl EngineBuilder {
 }
 
 impl Engine {
-    /// The names of the shaders' variants, of which a GPU runs the fastest that is right.
+    /// The names of the shader variants, of which a GPU runs the fastest that is right. Empty without the feature `gpu`.
     pub fn shader_variants() -> impl Iterator<Item = &'static str> {
-        Variant::ALL.into_iter().map(Variant::name)
+        gpu::variant_names()
     }
 }
 
@@ -331,10 +331,10 @@ fn canary() -> Arc<Case> {
 
 fn choose_kernel(name: Option<&str>) -> Result<HashKernel, BuildError> {
     let Some(name) = name else { return Ok(HashKernel::detect()) };
-    HashKernel::by_name(name).map_err(|error| BuildError::UnknownKernel {
-        name: name.to_owned(),
-        reason: error.to_string(),
-        known: cpu_kernels(),
+    HashKernel::by_name(name).map_err(|error| {
+        let is_shader = !gpu::IS_BUILT && name.starts_with(gpu::VARIANT_PREFIX);
+        let reason = if is_shader { format!("it is for GPUs, and {}", gpu::NOT_BUILT) } else { error.to_string() };
+        BuildError::UnknownKernel { name: name.to_owned(), reason, known: cpu_kernels() }
     })
 }
 

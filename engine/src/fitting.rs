@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cityseal_device::{CpuBackend, DeviceInfo, DeviceKind, Opener, Tuning};
-use cityseal_gpu::Remembered;
 use cityseal_hash::HashKernel;
 
 use crate::DeviceStatus;
 use crate::crossover::{Cost, Costs, Crossover, WorkKind};
 use crate::driver::Worth;
+use crate::gpu::{self, Remembered};
 use crate::measure::{Questions, measure};
 use crate::memory::{self, Kept};
 use crate::select::{Chosen, LeftOut, LeftOutReason};
@@ -31,7 +31,7 @@ impl Fitting {
     /// What is known of a device that has just been opened, with what the file remembers of it.
     pub(crate) fn new(opener: &dyn Opener, chosen: Chosen, file: Option<&Path>) -> Self {
         let info = opener.info();
-        let memory = file.filter(|_| info.kind == DeviceKind::Gpu).map(Path::to_owned);
+        let memory = file.filter(|_| gpu::IS_BUILT && info.kind == DeviceKind::Gpu).map(Path::to_owned);
         let costs = memory.as_deref().and_then(|file| remembered(file, info)).unwrap_or_default();
         let fitting = Self { chosen, tuning: opener.tuning(), memory, costs, cpu: None };
         fitting.keep(info);

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use cityseal_device::Tuned;
-use cityseal_gpu::Remembered;
 
 use crate::crossover::{Cost, Costs};
+use crate::gpu::Remembered;
 
 /// Most devices that are kept; the oldest go first.
 const DEVICES_MAX: usize = 64;

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use cityseal_device::{CPU_DEVICE_ID, CpuOpener, DeviceInfo, DeviceKind, OpenError, Opener};
-use cityseal_gpu::shader::Variant;
-use cityseal_gpu::{DiscoverOptions, Discovered, DiscoveredState, Remembered, VariantChoice};
 use cityseal_hash::HashKernel;
 
+use crate::gpu::{self, DiscoverOptions, Discovered, DiscoveredState, Remembered, Variant, VariantChoice};
 use crate::{BuildError, memory};
 
 /// A device that is not used.
@@ -94,13 +93,21 @@ impl From<OpenError> for LeftOutReason {
     }
 }
 
-impl From<cityseal_gpu::LeftOutReason> for LeftOutReason {
-    fn from(reason: cityseal_gpu::LeftOutReason) -> Self {
+#[cfg(feature = "gpu")]
+impl From<gpu::LeftOutReason> for LeftOutReason {
+    fn from(reason: gpu::LeftOutReason) -> Self {
         match reason {
-            cityseal_gpu::LeftOutReason::DuplicateOf { kept } => Self::Duplicate { of: kept },
-            cityseal_gpu::LeftOutReason::Software => Self::Software,
-            other @ (cityseal_gpu::LeftOutReason::Unfit(_) | _) => Self::Unfit { reason: other.to_string() },
+            gpu::LeftOutReason::DuplicateOf { kept } => Self::Duplicate { of: kept },
+            gpu::LeftOutReason::Software => Self::Software,
+            other @ (gpu::LeftOutReason::Unfit(_) | _) => Self::Unfit { reason: other.to_string() },
         }
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+impl From<gpu::LeftOutReason> for LeftOutReason {
+    fn from(reason: gpu::LeftOutReason) -> Self {
+        match reason {}
     }
 }
 
@@ -164,6 +171,8 @@ pub(crate) struct Found {
     added: usize,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
+    /// GPUs were wanted, and this build has no back end for them.
+    lacks_gpu_support: bool,
 }
 
 impl Found {
@@ -171,7 +180,7 @@ impl Found {
         let count = added.len();
         let mut openers: Vec<Box<dyn Opener>> = vec![Box::new(CpuOpener::new(kernel))];
         openers.extend(added);
-        Self { openers, added: count, left_out: Vec::new(), notes: Vec::new() }
+        Self { openers, added: count, left_out: Vec::new(), notes: Vec::new(), lacks_gpu_support: false }
     }
 
     pub(crate) fn look_for_gpus(&mut self, options: GpuOptions, file: Option<&Path>) {
@@ -180,7 +189,8 @@ impl Found {
         let remembered: Vec<Remembered> = kept.into_iter().map(|kept| kept.remembered).collect();
         let variant = variant.map_or(VariantChoice::Auto, VariantChoice::Given);
         let options = DiscoverOptions { allow_software, dispatch_time, variant, remembered: &remembered };
-        let discovery = cityseal_gpu::discover(options);
+        let discovery = gpu::discover(options);
+        self.lacks_gpu_support = !gpu::IS_BUILT;
         self.notes.extend(discovery.note.map(|note| note.to_string()));
         for Discovered { info, state } in discovery.devices {
             match state {
@@ -242,6 +252,10 @@ impl Found {
         let name = name.to_owned();
         if !reasons.is_empty() {
             return BuildError::NotReady { name, reason: reasons.join("; ") };
+        }
+        if self.lacks_gpu_support {
+            let reason = format!("no device that was found has this name, and {}", gpu::NOT_BUILT);
+            return BuildError::NotReady { name, reason };
         }
         if name.eq_ignore_ascii_case("gpu") {
             return BuildError::NotReady { name, reason: "no GPU was found".to_owned() };

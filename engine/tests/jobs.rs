@@ -130,6 +130,7 @@ fn names_that_fit_nothing_and_settings_that_make_no_sense_are_refused() {
     assert_eq!(threads.to_string(), "threads: expected 1 to 4096, found 0");
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn the_name_of_a_shader_s_variant_is_meant_for_gpus_and_leaves_the_cpu_its_best_kernel() {
     let best = engine(1).devices()[0].info.kernel.clone();
@@ -143,4 +144,34 @@ fn the_name_of_a_shader_s_variant_is_meant_for_gpus_and_leaves_the_cpu_its_best_
     assert!(nowhere.to_string().contains("no GPU is chosen"), "{nowhere}");
     let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-of-nobody".to_owned())).build().unwrap_err();
     assert!(unknown.to_string().contains("kernel 'wgsl-of-nobody' cannot be used"), "{unknown}");
+}
+
+#[cfg(not(feature = "gpu"))]
+mod without_the_feature_gpu {
+    use super::*;
+
+    const REASON: &str = "built without GPU support";
+
+    #[test]
+    fn the_cpu_works_and_a_note_says_that_there_is_no_gpu_support() {
+        let engine = Engine::builder().threads(Some(1)).build().unwrap();
+        assert_eq!(engine.devices().iter().map(|device| device.info.id.as_str()).collect::<Vec<_>>(), ["cpu"]);
+        assert!(engine.notes().iter().any(|note| note.contains(REASON)), "{:?}", engine.notes());
+        assert_eq!(Engine::shader_variants().count(), 0);
+    }
+
+    #[test]
+    fn a_gpu_asked_for_by_name_is_refused_with_the_reason() {
+        for name in ["gpu", "software", "GeForce RTX 4090", "10de:2684"] {
+            let refused = Engine::builder().devices(vec![name.to_owned()]).build().unwrap_err();
+            assert!(matches!(refused, BuildError::NotReady { .. }), "{refused}");
+            assert!(refused.to_string().contains(REASON) && refused.to_string().contains("`gpu`"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_shader_variant_asked_for_is_refused_with_the_reason() {
+        let refused = Engine::builder().kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
+        assert!(refused.to_string().contains(REASON), "{refused}");
+    }
 }

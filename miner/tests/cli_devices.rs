@@ -6,7 +6,7 @@ mod common;
 #[expect(dead_code, reason = "only what says that a test was skipped is used here")]
 mod skip;
 
-use common::cityseal;
+use common::{Run, cityseal, command};
 use serde_json::json;
 
 #[test]
@@ -45,4 +45,22 @@ fn devices_says_of_software_what_it_allows_why_it_is_left_out_and_how_it_is_tune
     assert_eq!(cpu["state"], "not-selected", "{cpu}");
     let named = named(&software).unwrap();
     assert!(named["state"] == "ready" && named["tuning"]["crossover"].is_null(), "named, it always works: {named}");
+}
+
+/// OpenGL's libraries print to stderr by themselves where there is no display: they are not in the default build.
+#[cfg(not(feature = "gl"))]
+#[test]
+fn without_a_runtime_directory_only_our_own_words_reach_stderr() {
+    let run: Run = command(&["devices", "--allow-software"]).env_remove("XDG_RUNTIME_DIR").output().unwrap().into();
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.lines().all(|line| line.starts_with("note: ")), "{run:?}");
+}
+
+#[cfg(not(feature = "gpu"))]
+#[test]
+fn a_build_without_gpu_support_says_so_and_refuses_a_gpu_by_name() {
+    let run = cityseal(&["devices"]);
+    assert!(run.code == 0 && run.stdout.contains("built without GPU support"), "{run:?}");
+    cityseal(&["devices", "--device", "gpu"]).refused(&["gpu", "built without GPU support"]);
+    cityseal(&["devices", "--kernel", "wgsl-loaded-or"]).refused(&["wgsl-loaded-or", "built without GPU support"]);
 }

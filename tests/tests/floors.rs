@@ -26,3 +26,21 @@ fn no_source_breaks_a_wall() {
     let found: Vec<String> = files.iter().flat_map(walls::objections).collect();
     assert_eq!(found, [""; 0]);
 }
+
+#[test]
+fn only_a_build_with_the_feature_gpu_compiles_wgpu_and_only_one_with_gl_compiles_opengl() {
+    let compiles = |package: &str, features: &[&str], library: &str| {
+        let crates = tree::crates_in_build_of(package, features);
+        assert!(crates.len() > 3 && crates[0] == package, "{package}: {crates:?}");
+        crates.iter().any(|name| name == library)
+    };
+    for library in ["cityseal-gpu", "wgpu", "naga"] {
+        for package in ["cityseal-engine", "cityseal"] {
+            assert!(compiles(package, &[], library), "{package} {library}");
+            assert!(!compiles(package, &["--no-default-features"], library), "{package} {library}");
+        }
+        assert!(!compiles("cityseal-client", &[], library), "{library}");
+    }
+    assert!(!compiles("cityseal", &[], "khronos-egl"));
+    assert!(compiles("cityseal", &["--features", "gl"], "khronos-egl"));
+}

@@ -10,11 +10,13 @@ use crate::{figures, isa, readme, test};
 /// A named check.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     ("format", format),
     ("clippy", clippy),
     ("documents", documents),
     ("floors and style", floors),
+    ("tests in other sets of features", other_features),
+    ("embedding, outside the workspace", embed),
     ("benches, once each", benches),
     ("fuzz targets", fuzz),
     ("instructions of the shaders", isa::run_in_ci),
@@ -51,11 +53,44 @@ fn failure_of((name, check): &Step) -> Option<Failure> {
 
 fn format() -> Outcome {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
-    run(&mut cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))
+    run(&mut cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
+    run(&mut cargo(["fmt", "--manifest-path", "examples/embed/Cargo.toml", "--all", "--check"]))
 }
 
+/// The sets of cargo features that are checked: the default, none, all.
+const FEATURE_SETS: [&[&str]; 3] = [&[], &["--no-default-features"], &["--all-features"]];
+
 fn clippy() -> Outcome {
-    run(&mut cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+    for features in FEATURE_SETS {
+        let mut command = cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--locked"]);
+        run(command.args(features).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// Tests that features change: the engine's choice of devices, and what `cityseal devices` prints. The whole workspace is
+/// selected, so that the crates below are those of the other steps; the tests with the default features come last of all.
+fn other_features() -> Outcome {
+    for features in FEATURE_SETS.iter().filter(|features| !features.is_empty()) {
+        let mut command = cargo(["test", "--quiet", "--workspace", "--locked"]);
+        run(command.args(*features).args(["--test", "jobs", "--test", "trees", "--test", "cli_devices"]))?;
+    }
+    Ok(())
+}
+
+/// Builds and runs the programs of `examples/embed` as a user of the crates does: outside the workspace, at opt-level 0. The
+/// artifacts are in a folder of the workspace's own.
+fn embed() -> Outcome {
+    let target_dir = target_dir();
+    let in_embed = |words: &[&str]| {
+        let mut command = cargo(words);
+        command.args(["--quiet", "--locked", "--manifest-path", "examples/embed/Cargo.toml"]);
+        command.arg("--target-dir").arg(&target_dir);
+        command
+    };
+    run(&mut in_embed(&["test", "-p", "embed-engine", "--no-default-features"]))?;
+    run(&mut in_embed(&["test"]))?;
+    run(&mut in_embed(&["run", "-p", "embed-engine"]))
 }
 
 fn documents() -> Outcome {

@@ -134,11 +134,11 @@ pub(crate) fn find_adapter(id: &str) -> Option<Adapter> {
     adapters.into_iter().nth(at)
 }
 
-/// All adapters, the best API first. OpenGL is looked at only where nothing else finds a GPU: otherwise it would load one
-/// more driver to find duplicates.
+/// All adapters, the best API first. OpenGL, where the feature `gl` builds it, is looked at only if nothing else finds a GPU:
+/// otherwise it would load one more driver to find duplicates.
 fn adapters() -> Vec<Adapter> {
     let mut adapters = adapters_of(Backends::VULKAN | Backends::METAL | Backends::DX12);
-    if adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
+    if cfg!(feature = "gl") && adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
         adapters.extend(adapters_of(Backends::GL));
     }
     adapters.sort_by_key(|adapter| Identity::of(&adapter.get_info()).rank);

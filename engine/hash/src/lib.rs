@@ -22,6 +22,12 @@
 //!     assert_eq!(cityseal_hash::double_sha256(&whole)[31], 0);
 //! }
 //! ```
+//!
+//! # Unoptimised builds
+//! In an optimised build a kernel is one function of straight-line code: everything below an entry is `inline(always)`. At
+//! opt-level 0 that would give each intrinsic's operands places of their own in one frame of several megabytes, more than a
+//! thread's stack. There the build script sets `cfg(unoptimised)`, nothing is inlined, and the deepest stack is 116 KiB
+//! (AVX-512). The code is the same, and so are the answers.
 #![allow(unsafe_code, reason = "SIMD kernels: intrinsics need it, and no other product crate may have it")]
 #![allow(
     clippy::inline_always,

@@ -28,6 +28,16 @@ use crate::{
     VerifyRequestError, trees,
 };
 
+/// The stack of each of the engine's threads, whatever `RUST_MIN_STACK` says. At opt-level 0, where frames are largest, a kernel
+/// takes 116 KiB (AVX-512; tests hold 256 KiB) and the judges of headers and blocks less; the rest is room for a graphics driver,
+/// which runs on the worker of its device.
+const THREAD_STACK_BYTES: usize = 2 << 20;
+
+/// A thread of the engine, not started yet.
+fn thread(name: String) -> std::thread::Builder {
+    std::thread::Builder::new().name(name).stack_size(THREAD_STACK_BYTES)
+}
+
 /// A device that is open, with one opened back end per worker.
 pub(crate) struct Member {
     pub(crate) workers: Vec<(Box<dyn Opener>, Box<dyn Backend>)>,

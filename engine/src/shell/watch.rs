@@ -2,7 +2,7 @@
 //! for work need not. It sleeps for as long as there is nothing to watch.
 
 use std::sync::PoisonError;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
@@ -13,7 +13,7 @@ use super::Control;
 const OVERSLEPT: Duration = Duration::from_millis(250);
 
 pub(super) fn spawn(control: Control, alive: Sender<()>) -> std::io::Result<JoinHandle<()>> {
-    Builder::new().name("cityseal-watch".to_owned()).spawn(move || {
+    super::thread("cityseal-watch".to_owned()).spawn(move || {
         watch(&control);
         drop(alive);
     })

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cityseal_device::{Backend, Completed, DeviceError, DeviceKind, Opener, Report, Ticket, TreeRoot};
@@ -46,7 +46,7 @@ pub(super) fn spawn(
     let kernel = Some(&opener.info().kernel).filter(|_| opener.info().kind == DeviceKind::Cpu);
     let own = kernel.and_then(|name| HashKernel::by_name(name).ok()).unwrap_or(judge);
     let mut worker = Worker { control, number, opener, judge, own };
-    Builder::new().name(name).spawn(move || {
+    super::thread(name).spawn(move || {
         worker.run(backend);
         // With its opener, which holds the driver: who waits for the end of the crew may end the process then.
         drop(worker);

@@ -35,6 +35,21 @@ pub fn cargo_metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
+/// The names of all crates that a build of this crate compiles for this platform, by `cargo tree`.
+///
+/// # Panics
+/// If cargo cannot be run.
+pub fn crates_in_build_of(package: &str, features: &[&str]) -> Vec<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let words = ["tree", "--offline", "--edges", "normal,build", "--prefix", "none", "--package"];
+    let mut command = Command::new(cargo);
+    let output = command.args(words).arg(package).args(features).current_dir(workspace_root()).output();
+    let output = output.expect("cargo can be started");
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
 /// Every Rust file of every crate of the workspace.
 ///
 /// # Panics

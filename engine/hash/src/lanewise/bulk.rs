@@ -24,7 +24,7 @@ const PREFETCHED_GROUPS: usize = 2;
 ///
 /// # Panics
 /// If `rows` is not `R::LEN` bytes for each digest.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
     assert_eq!(rows.len(), R::LEN * digests.len(), "{} bytes a message", R::LEN);
     let mut ragged_rows = CacheAligned([0; LANES_MAX * HEADER_LEN]);
@@ -59,7 +59,7 @@ pub(crate) struct HeaderRow;
 impl Row for HeaderRow {
     const LEN: usize = HEADER_LEN;
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
         let midstate = compress_from_iv::<L, Full>(block(rows, Self::LEN), &[0; 64]);
         let tail = four_words(L::load_columns(rows, Self::LEN, 64));
@@ -73,7 +73,7 @@ pub(crate) struct NodeRow;
 impl Row for NodeRow {
     const LEN: usize = NODE_LEN;
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
         let state = compress_from_iv::<L, Full>(block(rows, Self::LEN), &[0; 64]);
         hash_of_digest(compress::<L, Padded<0>>(
@@ -90,7 +90,7 @@ pub(crate) struct PrefixedNodeRow;
 impl Row for PrefixedNodeRow {
     const LEN: usize = NODE_LEN;
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
         let mut words = block::<L>(rows, Self::LEN);
         let mut carried = L::splat(u32::from(RFC6962_NODE_PREFIX) << 24);
@@ -107,7 +107,7 @@ impl Row for PrefixedNodeRow {
 }
 
 /// The first 64 bytes of each row as words.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 fn block<L: Lanes>(rows: &[u8], row_len: usize) -> Window<L> {
     let [a, b, c, d] = L::load_columns(rows, row_len, 0);
     let [e, f, g, h] = L::load_columns(rows, row_len, 16);
@@ -117,7 +117,7 @@ fn block<L: Lanes>(rows: &[u8], row_len: usize) -> Window<L> {
 }
 
 /// SHA-256 of a digest.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(super) fn hash_of_digest<L: Lanes>(digest: [L; 8]) -> [L; 8] {
     compress_from_iv::<L, Padded<8>>(eight_words(digest), const { &Padded::<8>::sums(DIGEST_BITS) })
 }

@@ -66,7 +66,7 @@ impl<'a> Cut<'a> {
     }
 
     /// A block by its index; anything where the message has no such block.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn block(&self, index: usize) -> &Block {
         match self.body.get(index.wrapping_sub(self.heads)) {
             Some(block) => block,

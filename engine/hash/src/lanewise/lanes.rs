@@ -5,7 +5,7 @@ use super::cut::Block;
 
 /// A vector of 32-bit words: each operation works on every lane alone, modulo 2^32.
 ///
-/// Every method is `#[inline(always)]` in every instance: the algorithm above must end as straight-line code inside one
+/// Every method is `#[cfg_attr(not(unoptimised), inline(always))]` in every instance: the algorithm above must end as straight-line code inside one
 /// entry function that carries the target features.
 pub(crate) trait Lanes: Copy {
     /// Number of lanes: a power of two, at most [`LANES_MAX`].
@@ -37,7 +37,7 @@ pub(crate) trait Lanes: Copy {
     fn store(self, words: &mut [u32; LANES_MAX]);
 
     /// Asks for bytes that will be read soon. It changes no answer.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn prefetch(_bytes: &[u8]) {}
 
     /// Reads four big-endian words at `offset` of each of `COUNT` rows that lie `stride` bytes apart: word `i` of row `r`
@@ -65,25 +65,25 @@ pub(crate) trait Lanes: Copy {
 pub(crate) const LANES_MAX: usize = 32;
 
 /// `Σ0` of FIPS 180-4, section 4.1.2.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn big_sigma0<L: Lanes>(x: L) -> L {
     x.rotr::<2, 30>().xor3(x.rotr::<13, 19>(), x.rotr::<22, 10>())
 }
 
 /// `Σ1` of FIPS 180-4, section 4.1.2.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn big_sigma1<L: Lanes>(x: L) -> L {
     x.rotr::<6, 26>().xor3(x.rotr::<11, 21>(), x.rotr::<25, 7>())
 }
 
 /// `σ0` of FIPS 180-4, section 4.1.2.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn small_sigma0<L: Lanes>(x: L) -> L {
     x.rotr::<7, 25>().xor3(x.rotr::<18, 14>(), x.shr::<3>())
 }
 
 /// `σ1` of FIPS 180-4, section 4.1.2.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn small_sigma1<L: Lanes>(x: L) -> L {
     x.rotr::<17, 15>().xor3(x.rotr::<19, 13>(), x.shr::<10>())
 }

@@ -114,13 +114,13 @@ const fn has_known_term<S: Shape>(t: usize) -> bool {
 pub(crate) type Window<L> = [L; 16];
 
 /// A window that begins with four varying words.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn four_words<L: Lanes>([a, b, c, d]: [L; 4]) -> Window<L> {
     eight_words([a, b, c, d, L::splat(0), L::splat(0), L::splat(0), L::splat(0)])
 }
 
 /// A window that begins with eight varying words. It is written out: a loop over vectors would be memory to the compiler.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<L> {
     let zero = L::splat(0);
     [a, b, c, d, e, f, g, h, zero, zero, zero, zero, zero, zero, zero, zero]
@@ -129,7 +129,7 @@ pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<
 /// Computes word `T` (16 or above, varying) from those before it (FIPS 180-4, section 6.2.2, step 1).
 ///
 /// The oldest terms are added first: `σ1` of the word before the last comes late, and nothing should wait on it.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known_sums: &[u32; 64]) -> L {
     let mut sum = Sum::new();
     if const { varies::<S>(back(T, 16)) } {
@@ -159,12 +159,12 @@ pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known
 struct Sum<L>(Option<L>);
 
 impl<L: Lanes> Sum<L> {
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn new() -> Self {
         Self(None)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn plus(self, term: L) -> Self {
         match self.0 {
             Some(sum) => Self(Some(sum.add(term))),
@@ -172,7 +172,7 @@ impl<L: Lanes> Sum<L> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn value(self) -> L {
         match self.0 {
             Some(sum) => sum,

@@ -18,51 +18,51 @@ pub(crate) struct State<L> {
 }
 
 impl<L: Lanes> State<L> {
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn new([a, b, c, d, e, f, g, h]: [L; 8]) -> Self {
         Self { a, b, c, d, e, f, g, h }
     }
 
     /// `T1` of the standard; `kw` is the round's constant plus its message word.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn t1(&self, kw: L) -> L {
         self.h.add(kw).add(self.e.choose(self.f, self.g)).add(big_sigma1(self.e))
     }
 
     /// `T2` of the standard.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn t2(&self) -> L {
         self.a.majority(self.b, self.c).add(big_sigma0(self.a))
     }
 
     /// The variables after a round that made `a` and `e`.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn shifted(&self, a: L, e: L) -> Self {
         Self { a, b: self.a, c: self.b, d: self.c, e, f: self.e, g: self.f, h: self.g }
     }
 
     /// One round.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn round(&self, kw: L) -> Self {
         let t1 = self.t1(kw);
         self.shifted(t1.add(self.t2()), t1.add(self.d))
     }
 
     /// One round of which only `e` will be read: the new `a` is not made, the older ones move on.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn round_e_only(&self, kw: L) -> Self {
         self.shifted(self.a, self.next_e(kw))
     }
 
     /// `e` after one more round.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn next_e(&self, kw: L) -> L {
         self.t1(kw).add(self.d)
     }
 
     /// Round 63 and the feed-forward of a chaining value that is the same in every lane: its constants absorb two of the
     /// feed-forward's additions, and one is saved.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn last_round(&self, word: L, chaining: &[u32; 8]) -> [L; 8] {
         let t1 = self.t1(word);
         [
@@ -78,7 +78,7 @@ impl<L: Lanes> State<L> {
     }
 
     /// Adds the chaining value after the last round.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn feed_forward(&self, chaining: [L; 8]) -> [L; 8] {
         let [a, b, c, d, e, f, g, h] = chaining;
         [
@@ -129,7 +129,7 @@ impl KnownStart {
 
     /// The four rounds, eight additions fewer than four plain ones. `words` are the message words of the last three; those
     /// that the constants hold already are `None`.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn rounds<L: Lanes>(&self, first: L, words: [Option<L>; 3]) -> State<L> {
         let [older_a, oldest_a] = [L::splat(self.older_a[0]), L::splat(self.older_a[1])];
         let [older_e, oldest_e] = [L::splat(self.older_e[0]), L::splat(self.older_e[1])];
@@ -142,7 +142,7 @@ impl KnownStart {
     }
 
     /// A round in which `d` and `h` are known.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn next<L: Lanes, const I: usize>(&self, [a, b, c]: [L; 3], [e, f, g]: [L; 3], word: Option<L>) -> (L, L) {
         let choice = match word {
             Some(word) => e.choose(f, g).add(word),
@@ -173,7 +173,7 @@ pub(crate) const fn known_round(state: &[u32; 8], kw: u32) -> [u32; 8] {
 const IV_START: KnownStart = KnownStart::new(&IV, [K[0], K[1], K[2], K[3]]);
 
 /// Computes word `T` if it varies and is not the block's own, and gives the round's constant plus its word.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(window: &mut Window<L>, sums: &[u32; 64]) -> L {
     if const { !varies::<S>(T) } {
         return L::splat(K[T].wrapping_add(sums[T]));
@@ -185,7 +185,7 @@ pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(window: &mut Window<
 }
 
 /// Compresses one block onto `chaining`. `window` holds the block's varying words, `sums` are its known ones.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
     let mut state = State::new(chaining);
     each_round!(T in 0..=63 => {
@@ -196,7 +196,7 @@ pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut window: Window<
 }
 
 /// Compresses one block, whose first four words vary, onto the initial hash value.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn compress_from_iv<L: Lanes, S: Shape>(mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
     let mut state = rounds_from_iv(&window);
     each_round!(T in 4..=62 => {
@@ -207,7 +207,7 @@ pub(crate) fn compress_from_iv<L: Lanes, S: Shape>(mut window: Window<L>, sums: 
 }
 
 /// The first four rounds from the initial hash value, of a message whose first four words vary.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn rounds_from_iv<L: Lanes>([first, second, third, fourth, ..]: &Window<L>) -> State<L> {
     IV_START.rounds(*first, [Some(*second), Some(*third), Some(*fourth)])
 }

@@ -97,7 +97,7 @@ const fn zero_mask(top_word_max: u32) -> u32 {
 /// A core waits for the result of each round before it can begin the next. So the second hash of one unit is computed
 /// abreast with the first hash of the unit after it: two chains of rounds, in no more code than one. At the ends of the
 /// range one of the two is a hash of nothing, whose result nobody reads.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut HitBuffer) {
     let search = FoldedSearch::new(input);
     let lane_numbers = L::lane_numbers_in_top_byte();
@@ -138,7 +138,7 @@ struct Unit {
 
 impl Unit {
     /// The same group under the next midstate, or the next group of the range.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn next(self, midstates: usize, lanes: u32, last: u32) -> Option<Self> {
         let midstate = self.midstate + 1;
         if usize::from(midstate) < midstates {
@@ -161,13 +161,13 @@ struct Schedule<L> {
 const FIRST_ALIKE: usize = 34;
 
 impl<L: Lanes> Schedule<L> {
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn new() -> Self {
         Self { kw: [L::splat(0); 64], words: [L::splat(0); 64] }
     }
 
     /// Expands it from the nonces: done once for all midstates.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn fill(&mut self, nonce_words: L, sums: &[u32; 64]) {
         let zero = L::splat(0);
         let mut window: Window<L> = four_words([zero, zero, zero, nonce_words]);
@@ -187,13 +187,13 @@ impl<L: Lanes> Schedule<L> {
     }
 
     /// Word `t`, all of whose terms vary; `before` is word `t` - 2.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn next(&self, t: usize, before: L) -> L {
         let [word16, word15, word7] = [16, 15, 7].map(|distance| self.words[t - distance]);
         word16.add(small_sigma0(word15)).add(word7).add(small_sigma1(before))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn set(&mut self, t: usize, word: L) {
         self.words[t] = word;
         self.kw[t] = word.add(L::splat(K[t]));
@@ -202,7 +202,7 @@ impl<L: Lanes> Schedule<L> {
 
 /// The digest of one unit's headers, and, round by round beside it, the last word of the double hash of the unit before,
 /// whose `digest` is given: as the state holds it (the top word with its bytes reversed).
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 fn two_hashes<L: Lanes>(
     nonce_words: L,
     start: &Start,
@@ -237,7 +237,7 @@ const fn abreast(t: usize) -> usize {
 }
 
 /// A round's constant plus its word, in a header's second block.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 fn header_kw<L: Lanes, const T: usize>(schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
     if const { varies::<NonceBlock>(T) } { schedule.kw[T] } else { L::splat(K[T].wrapping_add(sums[T])) }
 }

@@ -14,7 +14,7 @@ pub(crate) struct States<L>([L; 8]);
 
 impl<L: Lanes> States<L> {
     /// The initial hash value in every lane.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn new() -> Self {
         Self(IV.map(L::splat))
     }
@@ -23,7 +23,7 @@ impl<L: Lanes> States<L> {
     ///
     /// # Panics
     /// If there are fewer blocks than lanes.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn compress(&mut self, blocks: &[&Block]) {
         let [a, b, c, d] = L::load_block_columns(blocks, 0);
         let [e, f, g, h] = L::load_block_columns(blocks, 16);
@@ -36,7 +36,7 @@ impl<L: Lanes> States<L> {
     ///
     /// # Panics
     /// If there are fewer digests than lanes.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn store(&self, digests: &mut [[u8; 32]]) {
         let [a, b, c, d, e, f, g, h] = self.0;
         L::store_columns([a, b, c, d], digests, 0);
@@ -44,7 +44,7 @@ impl<L: Lanes> States<L> {
     }
 
     /// Puts the initial hash value into the lanes whose bits are set.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn restart(&mut self, lanes: u32) {
         for (words, initial) in self.0.iter_mut().zip(IV) {
             *words = words.with(lanes, initial);
@@ -55,7 +55,7 @@ impl<L: Lanes> States<L> {
     ///
     /// # Panics
     /// If there are not as many digests as lanes.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn hash_digests(digests: &mut [[u8; 32]]) {
         let bytes = digests.as_flattened();
         let [a, b, c, d] = L::load_columns(bytes, 32, 0);

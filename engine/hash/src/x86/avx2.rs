@@ -40,55 +40,55 @@ macro_rules! on_avx2 {
 impl Lanes for Ymm {
     const COUNT: usize = COUNT;
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn splat(word: u32) -> Self {
         on_avx2!(Self(_mm256_set1_epi32(word.cast_signed())))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn lane_numbers_in_top_byte() -> Self {
         on_avx2!(Self(_mm256_slli_epi32::<24>(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn add(self, other: Self) -> Self {
         on_avx2!(Self(_mm256_add_epi32(self.0, other.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn rotr<const R: i32, const L: i32>(self) -> Self {
         on_avx2!(Self(_mm256_or_si256(_mm256_srli_epi32::<R>(self.0), _mm256_slli_epi32::<L>(self.0))))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn shr<const N: i32>(self) -> Self {
         on_avx2!(Self(_mm256_srli_epi32::<N>(self.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn shl<const N: i32>(self) -> Self {
         on_avx2!(Self(_mm256_slli_epi32::<N>(self.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn xor3(self, second: Self, third: Self) -> Self {
         on_avx2!(Self(_mm256_xor_si256(_mm256_xor_si256(self.0, second.0), third.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn choose(self, on_one: Self, on_zero: Self) -> Self {
         let differing = on_avx2!(_mm256_xor_si256(on_one.0, on_zero.0));
         on_avx2!(Self(_mm256_xor_si256(on_zero.0, _mm256_and_si256(self.0, differing))))
     }
 
     /// One round's `self ^ second` is the next one's `second ^ third`: the compiler computes it once.
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn majority(self, second: Self, third: Self) -> Self {
         let (newer, older) = on_avx2!((_mm256_xor_si256(self.0, second.0), _mm256_xor_si256(second.0, third.0)));
         on_avx2!(Self(_mm256_xor_si256(second.0, _mm256_and_si256(newer, older))))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn with(self, lanes: u32, word: u32) -> Self {
         let bits = on_avx2!(_mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128));
         on_avx2!({
@@ -97,7 +97,7 @@ impl Lanes for Ymm {
         })
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn some_lane_is_zero_under(self, mask: u32) -> bool {
         on_avx2!({
             let masked = _mm256_and_si256(self.0, _mm256_set1_epi32(mask.cast_signed()));
@@ -105,32 +105,32 @@ impl Lanes for Ymm {
         })
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn store(self, words: &mut [u32; LANES_MAX]) {
         // SAFETY: as above for the instruction; `words` has room for more than 8 words, and the store needs no alignment.
         unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast::<__m256i>(), self.0) }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn prefetch(bytes: &[u8]) {
         super::prefetch(bytes);
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4] {
         assert!(stride * (COUNT - 1) + offset + 16 <= rows.len(), "rows end before the last word");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of all 8 rows inside `rows`.
         unsafe { load_transposed(|row| rows.as_ptr().add(stride * row + offset)) }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn load_block_columns(blocks: &[&Block], offset: usize) -> [Self; 4] {
         assert!(blocks.len() >= COUNT && offset + 16 <= BLOCK_LEN, "fewer blocks than lanes");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 8 blocks inside them.
         unsafe { load_transposed(|row| blocks.get_unchecked(row).as_ptr().add(offset)) }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 8 digests inside `digests`.

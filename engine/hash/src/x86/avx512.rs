@@ -46,89 +46,89 @@ macro_rules! on_avx512 {
 impl Lanes for Zmm {
     const COUNT: usize = COUNT;
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn splat(word: u32) -> Self {
         on_avx512!(Self(_mm512_set1_epi32(word.cast_signed())))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn lane_numbers_in_top_byte() -> Self {
         on_avx512!(Self(_mm512_slli_epi32::<24>(_mm512_setr_epi32(
             0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
         ))))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn add(self, other: Self) -> Self {
         on_avx512!(Self(_mm512_add_epi32(self.0, other.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn rotr<const R: i32, const L: i32>(self) -> Self {
         on_avx512!(Self(_mm512_ror_epi32::<R>(self.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn shr<const N: i32>(self) -> Self {
         on_avx512!(Self(_mm512_srlv_epi32(self.0, _mm512_set1_epi32(N))))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn shl<const N: i32>(self) -> Self {
         on_avx512!(Self(_mm512_sllv_epi32(self.0, _mm512_set1_epi32(N))))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn xor3(self, second: Self, third: Self) -> Self {
         on_avx512!(Self(_mm512_ternarylogic_epi32::<XOR3>(self.0, second.0, third.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn choose(self, on_one: Self, on_zero: Self) -> Self {
         on_avx512!(Self(_mm512_ternarylogic_epi32::<CHOOSE>(self.0, on_one.0, on_zero.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn majority(self, second: Self, third: Self) -> Self {
         on_avx512!(Self(_mm512_ternarylogic_epi32::<MAJORITY>(self.0, second.0, third.0)))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn with(self, lanes: u32, word: u32) -> Self {
         on_avx512!(Self(_mm512_mask_set1_epi32(self.0, lanes as __mmask16, word.cast_signed())))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn some_lane_is_zero_under(self, mask: u32) -> bool {
         on_avx512!(_mm512_testn_epi32_mask(self.0, _mm512_set1_epi32(mask.cast_signed())) != 0)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn store(self, words: &mut [u32; LANES_MAX]) {
         // SAFETY: as above for the instruction; `words` has room for more than 16 words, and the store needs no alignment.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn prefetch(bytes: &[u8]) {
         super::prefetch(bytes);
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4] {
         assert!(stride * (COUNT - 1) + offset + 16 <= rows.len(), "rows end before the last word");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of all 16 rows inside `rows`.
         unsafe { load_transposed(|row| rows.as_ptr().add(stride * row + offset)) }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn load_block_columns(blocks: &[&Block], offset: usize) -> [Self; 4] {
         assert!(blocks.len() >= COUNT && offset + 16 <= BLOCK_LEN, "fewer blocks than lanes");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 16 blocks inside them.
         unsafe { load_transposed(|row| blocks.get_unchecked(row).as_ptr().add(offset)) }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(unoptimised), inline(always))]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
         // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 16 digests inside `digests`.

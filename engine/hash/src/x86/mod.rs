@@ -12,7 +12,7 @@ use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 const CACHE_LINE: usize = 64;
 
 /// Asks for every cache line of `bytes`.
-#[inline(always)]
+#[cfg_attr(not(unoptimised), inline(always))]
 fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(CACHE_LINE) {
         // SAFETY: SSE, which has this instruction, is part of x86-64; it reads nothing that the program could see.

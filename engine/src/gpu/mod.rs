@@ -1,0 +1,40 @@
+//! The items of the GPU back end that the engine uses. Without the feature `gpu` the same names exist and no GPU is ever found.
+
+#[cfg(not(feature = "gpu"))]
+mod absent;
+
+#[cfg(not(feature = "gpu"))]
+pub(crate) use absent::{
+    DiscoverOptions, Discovered, DiscoveredState, LeftOutReason, Remembered, Variant, VariantChoice, discover,
+    variant_names,
+};
+#[cfg(feature = "gpu")]
+pub(crate) use cityseal_gpu::{
+    DiscoverOptions, Discovered, DiscoveredState, LeftOutReason, Remembered, VariantChoice, discover, shader::Variant,
+};
+
+/// Whether this build can use GPUs at all.
+pub(crate) const IS_BUILT: bool = cfg!(feature = "gpu");
+
+/// Why there is no GPU in a build without the back end, and what to do.
+pub(crate) const NOT_BUILT: &str = "this program was built without GPU support: build cityseal-engine with its cargo feature `gpu`, which is on by default";
+
+/// How the names of all shader variants begin.
+pub(crate) const VARIANT_PREFIX: &str = "wgsl-";
+
+/// The names of the shader variants in this build.
+#[cfg(feature = "gpu")]
+pub(crate) fn variant_names() -> impl Iterator<Item = &'static str> {
+    Variant::ALL.into_iter().map(Variant::name)
+}
+
+#[cfg(all(test, feature = "gpu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shader_variant_has_the_prefix() {
+        assert!(variant_names().count() > 1);
+        assert!(variant_names().all(|name| name.starts_with(VARIANT_PREFIX)));
+    }
+}
