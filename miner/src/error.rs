@@ -61,7 +61,9 @@ pub(crate) enum CommandError {
         known: String,
     },
     /// A challenge for a network that is no signet.
-    #[error("--signet-challenge is for --network signet, found --network {network}; a TOML file has its own `signet_challenge`")]
+    #[error(
+        "--signet-challenge is for --network signet, found --network {network}; a TOML file has its own `signet_challenge`"
+    )]
     ChallengeWithoutSignet {
         /// The network asked for.
         network: String,

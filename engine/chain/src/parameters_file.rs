@@ -35,7 +35,7 @@
 use crate::difficulty::{Asert, Difficulty};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
-use crate::hex;
+use crate::hex::{self, HexError};
 use crate::parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 use crate::parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 use crate::target::{CompactTarget, Target};
@@ -209,7 +209,8 @@ impl ParametersFile {
         };
         let difficulty = difficulty_of(&kind, at, &flags, &asert, &genesis, pow_limit)?;
         let name = self.name.into_inner();
-        let plain = Parameters::new(name, genesis, pow_limit, difficulty, future_limit_s, versions, merkle, body, false);
+        let plain =
+            Parameters::new(name, genesis, pow_limit, difficulty, future_limit_s, versions, merkle, body, false);
         Ok(match challenge {
             Some(challenge) => plain.with_signet_challenge(challenge),
             None => plain,

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cityseal_chain::{
-    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, decode_signet_challenge, hex,
+    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, decode_signet_challenge,
+    hex,
 };
 use cityseal_engine::Profile;
 

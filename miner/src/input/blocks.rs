@@ -24,7 +24,14 @@ pub struct FramedBlocks {
 
 impl Default for FramedBlocks {
     fn default() -> Self {
-        Self { held: [0; FRAME_LEN + HEADER_LEN], len: 0, skip: 0, offset: 0, block: 0, network: FrameNetwork::default() }
+        Self {
+            held: [0; FRAME_LEN + HEADER_LEN],
+            len: 0,
+            skip: 0,
+            offset: 0,
+            block: 0,
+            network: FrameNetwork::default(),
+        }
     }
 }
 

@@ -84,11 +84,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// Reads the frame at `offset`, in a file of `network`; where that is open, the first frame decides it.
-    pub(super) fn read(
-        bytes: [u8; FRAME_LEN],
-        offset: u64,
-        network: &mut FrameNetwork,
-    ) -> Result<Self, DecodeError> {
+    pub(super) fn read(bytes: [u8; FRAME_LEN], offset: u64, network: &mut FrameNetwork) -> Result<Self, DecodeError> {
         let [a, b, c, d, length @ ..] = bytes;
         network.take([a, b, c, d], offset)?;
         match u32::from_le_bytes(length) {

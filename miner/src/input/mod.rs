@@ -20,8 +20,8 @@ mod source;
 pub use blocks::FramedBlocks;
 pub use cut::{BlockCutter, BlockSink, Cut, TakeBlock};
 pub use detect::{Format, SNIFF_BYTES, detect, detect_for};
-pub use frame::FrameNetwork;
 pub use forks::{BestBlocks, BlockSet, Damage, PlaceInSet};
+pub use frame::FrameNetwork;
 pub use hex_lines::HexLines;
 pub use packed::PackedHeaders;
 pub use places::{PlaceLog, PlaceOfHeader};
@@ -278,13 +278,7 @@ impl Decoder {
 /// The magic of each built-in network, with its name.
 pub const MAGICS: [([u8; 4], &str); 5] = {
     let [a, b, c, d, e] = Network::ALL;
-    [
-        (a.magic(), a.name()),
-        (b.magic(), b.name()),
-        (c.magic(), c.name()),
-        (d.magic(), d.name()),
-        (e.magic(), e.name()),
-    ]
+    [(a.magic(), a.name()), (b.magic(), b.name()), (c.magic(), c.name()), (d.magic(), d.name()), (e.magic(), e.name())]
 };
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
 use super::cut::leading_zeros;
-use super::open::{Source, is_stdin, name, open, sizes};
 use super::frame::{FRAME_LEN, Frame, FrameNetwork};
+use super::open::{Source, is_stdin, name, open, sizes};
 use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
 
 /// Bytes of one read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.

@@ -260,7 +260,8 @@ fn a_signet_challenge_gives_the_magic_and_is_refused_where_it_is_no_script() {
     assert_ne!(city.digest(), plain.digest());
 
     for bad in [String::new(), "5".to_owned(), "5x".to_owned(), "51".repeat(10_001)] {
-        let (line, key, fault) = refused(&self::city(&format!("difficulty = \"fixed\"\nsignet_challenge = \"{bad}\"\n")));
+        let (line, key, fault) =
+            refused(&self::city(&format!("difficulty = \"fixed\"\nsignet_challenge = \"{bad}\"\n")));
         assert_eq!((line, key), (5, "signet_challenge"), "{fault}");
     }
 }

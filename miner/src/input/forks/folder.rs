@@ -14,8 +14,8 @@ use cityseal_chain::header_tree::Root;
 use cityseal_engine::BlockPlace;
 use cityseal_hash::HashKernel;
 
-use super::super::{DecodeError, FrameNetwork};
 use super::super::source::InputError;
+use super::super::{DecodeError, FrameNetwork};
 use super::files::Writing;
 use super::key::Key;
 use super::scan::{Scan, Scanned};
@@ -71,12 +71,7 @@ fn missing(files: &[(u64, PathBuf)]) -> Vec<String> {
 }
 
 /// Goes through framed files, several at once. Where the last one `grows`, its end may cut a block.
-pub(super) fn scan_all(
-    paths: &[PathBuf],
-    key: Key,
-    network: FrameNetwork,
-    grows: bool,
-) -> Result<Found, InputError> {
+pub(super) fn scan_all(paths: &[PathBuf], key: Key, network: FrameNetwork, grows: bool) -> Result<Found, InputError> {
     let network = first_network(paths, key, network)?;
     let scanned = in_parallel(paths, |path| scan(path, key, network))?;
     let mut found = Found::default();

@@ -248,6 +248,7 @@ impl Window<'_> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::MAGICS;
     use super::*;
 
     struct InMemory(Vec<u8>);
@@ -262,7 +263,7 @@ mod tests {
 
     fn scan(bytes: &[u8], key: Key) -> Scanned {
         let file = InMemory(bytes.to_vec());
-        Scan::new(&file, bytes.len() as u64, key, None).run().unwrap()
+        Scan::new(&file, bytes.len() as u64, key, FrameNetwork::default()).run().unwrap()
     }
 
     fn framed(len: u32) -> Vec<u8> {
