@@ -61,6 +61,14 @@ pub(crate) enum CommandError {
         /// The names there are.
         known: String,
     },
+    /// A challenge for a network that is no signet.
+    #[error(
+        "--signet-challenge is for --network signet, found --network {network}; a TOML file has its own `signet_challenge`"
+    )]
+    ChallengeWithoutSignet {
+        /// The network asked for.
+        network: String,
+    },
     /// A file can not be read.
     #[error("{}: {source}", path.display())]
     ReadFile {
@@ -306,6 +314,7 @@ impl CommandError {
             | Self::Context(_)
             | Self::ContextTooLong { .. }
             | Self::UnknownNetwork { .. }
+            | Self::ChallengeWithoutSignet { .. }
             | Self::ReadFile { .. }
             | Self::Output(_)
             | Self::RulesDiffer { .. }

@@ -46,6 +46,7 @@ pub use judge::judge;
 pub use network::{Network, UnknownNetwork};
 pub use parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
+pub use parameters_file::{SIGNET_CHALLENGE_BYTES_MAX, decode_signet_challenge};
 pub use rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 pub use rule_set::RuleSet;
 pub use summary::{Bodies, Commitments, Summary, content_digest};

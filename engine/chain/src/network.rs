@@ -47,6 +47,17 @@ impl Network {
             Self::Regtest => "regtest",
         }
     }
+
+    /// The four bytes before each block in this network's files and messages (Bitcoin Core: `pchMessageStart`).
+    pub const fn magic(self) -> [u8; 4] {
+        match self {
+            Self::Mainnet => [0xf9, 0xbe, 0xb4, 0xd9],
+            Self::Testnet3 => [0x0b, 0x11, 0x09, 0x07],
+            Self::Testnet4 => [0x1c, 0x16, 0x3f, 0x28],
+            Self::Signet => [0x0a, 0x03, 0xcf, 0x40],
+            Self::Regtest => [0xfa, 0xbf, 0xb5, 0xda],
+        }
+    }
 }
 
 impl fmt::Display for Network {
@@ -79,6 +90,7 @@ impl Parameters {
             body_of(network),
             network == Network::Signet,
         )
+        .with_magic(network.magic())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex;
 use crate::target::{CompactTarget, Target};
-use cityseal_hash::sha256;
+use cityseal_hash::{double_sha256, sha256};
 use std::fmt::Write;
 
 /// How far a header's time may run ahead of now unless a city says otherwise: two hours (Bitcoin Core:
@@ -86,6 +86,8 @@ pub struct Parameters {
     merkle: MerkleKind,
     body: BodyRules,
     block_signature: bool,
+    magic: Option<[u8; 4]>,
+    signet_challenge: Option<Vec<u8>>,
 }
 
 impl Parameters {
@@ -115,7 +117,29 @@ impl Parameters {
             merkle,
             body,
             block_signature,
+            magic: None,
+            signet_challenge: None,
         }
+    }
+
+    /// The same parameters with the magic of a built-in network.
+    pub(crate) fn with_magic(mut self, magic: [u8; 4]) -> Self {
+        self.magic = Some(magic);
+        self
+    }
+
+    /// The parameters of a custom signet: blocks are signed for `challenge` (a script, BIP325), and the magic follows from it.
+    ///
+    /// The challenge of the default signet changes nothing. Every other one is part of [`Self::canonical_text`].
+    #[must_use]
+    pub fn with_signet_challenge(mut self, challenge: Vec<u8>) -> Self {
+        let magic = signet_magic(&challenge);
+        self.block_signature = true;
+        if self.magic != Some(magic) {
+            self.magic = Some(magic);
+            self.signet_challenge = Some(challenge);
+        }
+        self
     }
 
     /// The network's or the city's name.
@@ -173,6 +197,16 @@ impl Parameters {
         self.block_signature
     }
 
+    /// The four bytes before each block in files; `None` for custom network parameters that name no signet challenge.
+    pub const fn magic(&self) -> Option<[u8; 4]> {
+        self.magic
+    }
+
+    /// The challenge of a custom signet.
+    pub fn signet_challenge(&self) -> Option<&[u8]> {
+        self.signet_challenge.as_deref()
+    }
+
     /// The version rule that holds at `height`, if there is one.
     pub fn version_rule_at(&self, height: u64) -> Option<VersionRule> {
         self.versions.iter().rev().find(|rule| rule.from_height <= height).copied()
@@ -193,7 +227,8 @@ impl Parameters {
     /// `cityseal-parameters=2` (the version of this text), `name`, `genesis` (160 hex), `pow_limit` (64 hex),
     /// `difficulty` (`fixed`, `bitcoin-2016` with its two flags, or `asert` with its five numbers), `future_limit_s`,
     /// one `version=MIN@HEIGHT` for each rule by ascending height, `merkle`, `coinbase_height_from`, `median_time_from` and
-    /// `witness_from` (a height, or `never`), `block_signature` (`none` or `bip325`).
+    /// `witness_from` (a height, or `never`), `block_signature` (`none`, `bip325`, or for a custom signet `bip325` with a
+    /// space and the challenge in hex).
     pub fn canonical_text(&self) -> String {
         let mut text = format!(
             "cityseal-parameters=2\nname={}\ngenesis={}\npow_limit={}\ndifficulty={}\nfuture_limit_s={}\n",
@@ -218,9 +253,30 @@ impl Parameters {
             let _ = writeln!(text, "{key}={}", from.map_or_else(|| "never".to_owned(), |from| from.to_string()));
         }
         let signature = if self.block_signature { "bip325" } else { "none" };
-        let _ = writeln!(text, "block_signature={signature}");
+        let challenge = self.signet_challenge.as_ref().map(|challenge| format!(" {}", hex::encode(challenge)));
+        let _ = writeln!(text, "block_signature={signature}{}", challenge.unwrap_or_default());
         text
     }
+}
+
+/// The magic of a signet: the first four bytes of the double SHA-256 of its challenge with its length as a compact size before
+/// it (BIP325).
+fn signet_magic(challenge: &[u8]) -> [u8; 4] {
+    let mut serialized = Vec::with_capacity(challenge.len() + 5);
+    match challenge.len() {
+        len @ 0..=0xfc => serialized.push(len as u8),
+        len @ 0xfd..=0xffff => {
+            serialized.push(0xfd);
+            serialized.extend_from_slice(&(len as u16).to_le_bytes());
+        }
+        len => {
+            serialized.push(0xfe);
+            serialized.extend_from_slice(&(len as u32).to_le_bytes());
+        }
+    }
+    serialized.extend_from_slice(challenge);
+    let [a, b, c, d, ..] = double_sha256(&serialized);
+    [a, b, c, d]
 }
 
 fn canonical_difficulty(difficulty: &Difficulty) -> String {
@@ -261,6 +317,22 @@ mod tests {
         let mainnet = Parameters::of(Network::Mainnet);
         assert_eq!(mainnet.canonical_text(), expected);
         assert_eq!(mainnet.digest(), hex::encode(&sha256(expected.as_bytes())));
+    }
+
+    #[test]
+    fn the_magic_of_a_signet_follows_from_its_challenge() {
+        // Bitcoin Core, kernel/chainparams.cpp: the challenge of the default signet, and its message start.
+        let default = "512103ad5e0edad18cb1f0fc0d28a3d4f1f3e445640337489abb10404f2d1e086be430210359ef5021964fe22d6f8e05b2463c9540\
+                       ce96883fe3b278760f048f5189f2e6c452ae";
+        let signet = Parameters::of(Network::Signet);
+        assert_eq!(signet.clone().with_signet_challenge(hex::decode(default).unwrap()), signet);
+
+        let custom = signet.clone().with_signet_challenge(vec![0x51]);
+        assert_eq!(custom.magic(), Some([0x54, 0xd2, 0x6f, 0xbd]));
+        assert_eq!((custom.genesis(), custom.has_block_signature()), (signet.genesis(), true));
+        assert!(custom.canonical_text().ends_with("\nblock_signature=bip325 51\n"));
+        let long = |len| signet.clone().with_signet_challenge(vec![0x51; len]).magic();
+        assert!(long(0xfc) != long(0xfd) && long(0xfd) != long(0x1_0000));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! pow_limit = "207fffff"            # 8 hex digits (compact) or 64 (full)
 //! future_limit_s = 7200             # optional, two hours
 //! merkle = "bitcoin"                # optional; or "rfc6962-sha256"
+//! signet_challenge = "51"           # optional, hex: blocks are signed for this script (BIP325), and files have its magic
 //! difficulty = "fixed"              # or "bitcoin-2016", or the table below
 //!
 //! [difficulty]
@@ -34,7 +35,7 @@
 use crate::difficulty::{Asert, Difficulty};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
-use crate::hex;
+use crate::hex::{self, HexError};
 use crate::parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
 use crate::parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 use crate::target::{CompactTarget, Target};
@@ -43,6 +44,9 @@ use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserial
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
+
+/// Longest challenge of a signet: Bitcoin's limit of a script, `MAX_SCRIPT_SIZE`.
+pub const SIGNET_CHALLENGE_BYTES_MAX: usize = 10_000;
 
 impl Parameters {
     /// Reads and checks a city's parameters.
@@ -86,6 +90,7 @@ struct ParametersFile {
     difficulty: Spanned<DifficultyFile>,
     future_limit_s: Option<Spanned<i64>>,
     merkle: Option<Spanned<String>>,
+    signet_challenge: Option<Spanned<String>>,
     #[serde(default)]
     version: Vec<VersionFile>,
     #[serde(default)]
@@ -186,6 +191,7 @@ impl ParametersFile {
             Some(limit) => within("future_limit_s", limit, 0, i64::from(u32::MAX))? as u64,
             None => FUTURE_LIMIT_S,
         };
+        let challenge = self.signet_challenge.as_ref().map(challenge_of).transpose()?;
         let at = self.difficulty.span();
         let flat = AsertFile {
             spacing_s: self.spacing_s,
@@ -203,7 +209,12 @@ impl ParametersFile {
         };
         let difficulty = difficulty_of(&kind, at, &flags, &asert, &genesis, pow_limit)?;
         let name = self.name.into_inner();
-        Ok(Parameters::new(name, genesis, pow_limit, difficulty, future_limit_s, versions, merkle, body, false))
+        let plain =
+            Parameters::new(name, genesis, pow_limit, difficulty, future_limit_s, versions, merkle, body, false);
+        Ok(match challenge {
+            Some(challenge) => plain.with_signet_challenge(challenge),
+            None => plain,
+        })
     }
 }
 
@@ -304,6 +315,25 @@ fn genesis_of(text: &Spanned<String>, limit: Target, versions: &[VersionRule]) -
             Err(refuse(ValueFault::Version { min: rule.min, found: header.version }))
         }
         _ => Ok(header),
+    }
+}
+
+fn challenge_of(text: &Spanned<String>) -> Result<Vec<u8>, Refused> {
+    decode_signet_challenge(text.get_ref()).map_err(|error| refused("signet_challenge", text.span(), error))
+}
+
+/// Reads the challenge of a signet: the hex digits of a script of 1 to [`SIGNET_CHALLENGE_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// [`HexError`] for a bad digit, an odd number of them, none, or too many.
+pub fn decode_signet_challenge(text: &str) -> Result<Vec<u8>, HexError> {
+    let challenge = hex::decode(text)?;
+    match challenge.len() {
+        0 => Err(HexError::Length { expected_digits: 2, found_digits: 0 }),
+        len if len > SIGNET_CHALLENGE_BYTES_MAX => {
+            Err(HexError::Length { expected_digits: 2 * SIGNET_CHALLENGE_BYTES_MAX, found_digits: text.len() })
+        }
+        _ => Ok(challenge),
     }
 }
 

@@ -341,6 +341,10 @@ pub struct VerifyArgs {
     /// mainnet, testnet3, testnet4, signet, regtest, or the TOML file of a city's parameters.
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "mainnet")]
     pub network: String,
+    /// The challenge of a custom signet (hex of a script, BIP325): its block files have a magic of their own. With
+    /// --network signet.
+    #[arg(long, value_name = "HEX", value_parser = values::signet_challenge)]
+    pub signet_challenge: Option<values::SignetChallenge>,
     /// The height of the first header given.
     #[arg(long, value_name = "H", default_value_t = 0)]
     pub start_height: u64,

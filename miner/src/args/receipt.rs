@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values;
+
 const KEY_EXAMPLES: &str = "\
 Examples:
   cityseal key new --out auditor.key --label \"Audit office\" > auditor.pub
@@ -105,6 +107,9 @@ pub struct ReceiptVerifyArgs {
     /// Want a receipt by the rules of this network: mainnet, testnet3, testnet4, signet, regtest, or a city's TOML file.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub network: Option<String>,
+    /// The challenge of a custom signet (hex of a script, BIP325). With --network signet.
+    #[arg(long, value_name = "HEX", requires = "network", value_parser = values::signet_challenge)]
+    pub signet_challenge: Option<values::SignetChallenge>,
 }
 
 /// Options of `receipt show`.

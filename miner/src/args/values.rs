@@ -5,7 +5,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cityseal_chain::{BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, hex};
+use cityseal_chain::{
+    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, decode_signet_challenge,
+    hex,
+};
 use cityseal_engine::Profile;
 
 /// Most worker threads that `--threads` may ask for: far above any machine, low enough that a typing error is noticed.
@@ -106,6 +109,18 @@ pub fn version_mask(text: &str) -> Result<u32, ValueError> {
 /// [`ValueError::Target`] for a bad digit, another length, a compact target that does not decode, or a target of zero.
 pub fn target(text: &str) -> Result<Target, ValueError> {
     Ok(Target::from_threshold_hex(text)?)
+}
+
+/// The challenge of a custom signet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignetChallenge(pub Vec<u8>);
+
+/// Reads the challenge of a signet: the hex digits of a script.
+///
+/// # Errors
+/// [`ValueError::Hex`] for a bad digit, an odd number of them, none, or too many.
+pub fn signet_challenge(text: &str) -> Result<SignetChallenge, ValueError> {
+    Ok(SignetChallenge(decode_signet_challenge(text)?))
 }
 
 /// Reads chain work: 64 hex digits, most significant first; leading zeros may be left out.
@@ -275,6 +290,12 @@ mod tests {
         assert_eq!(chain_work("7e"), chain_work(&format!("{:0>64}", "7e")));
         assert!(chain_work(&"f".repeat(64)).is_ok() && chain_work(&"f".repeat(65)).is_err());
         assert!(chain_work("").is_err() && chain_work("0x1").is_err());
+    }
+
+    #[test]
+    fn a_signet_challenge_is_the_digits_of_a_script() {
+        assert_eq!(signet_challenge("51aC"), Ok(SignetChallenge(vec![0x51, 0xac])));
+        assert!(signet_challenge("").is_err() && signet_challenge("5").is_err() && signet_challenge("0x51").is_err());
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(crate) fn run(context: &Context, args: &ReceiptArgs) -> Result<Ending, Comma
 
 fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, CommandError> {
     let trusted = args.key.iter().map(|key| trusted_key(key)).collect::<Result<Vec<_>, _>>()?;
-    let network = args.network.as_deref().map(parameters).transpose()?;
+    let challenge = args.signet_challenge.as_ref();
+    let network = args.network.as_deref().map(|name| parameters(name, challenge)).transpose()?;
     let answer = match read(&args.file)? {
         Ok(receipt) => judge(&receipt, &trusted, network, args)?,
         Err(reason) => refused(&reason),

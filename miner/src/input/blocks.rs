@@ -4,7 +4,7 @@
 
 use cityseal_hash::HEADER_LEN;
 
-use super::frame::{FRAME_LEN, Frame};
+use super::frame::{FRAME_LEN, Frame, FrameNetwork};
 use super::{DecodeError, HeaderSink, Place};
 
 /// Decoder of framed blocks.
@@ -19,16 +19,28 @@ pub struct FramedBlocks {
     offset: u64,
     /// Where the block that is being read begins.
     block: u64,
-    network: Option<&'static str>,
+    network: FrameNetwork,
 }
 
 impl Default for FramedBlocks {
     fn default() -> Self {
-        Self { held: [0; FRAME_LEN + HEADER_LEN], len: 0, skip: 0, offset: 0, block: 0, network: None }
+        Self {
+            held: [0; FRAME_LEN + HEADER_LEN],
+            len: 0,
+            skip: 0,
+            offset: 0,
+            block: 0,
+            network: FrameNetwork::default(),
+        }
     }
 }
 
 impl FramedBlocks {
+    /// Takes frames of this network alone.
+    pub(super) const fn expect(&mut self, network: FrameNetwork) {
+        self.network = network;
+    }
+
     pub(super) fn push(&mut self, mut bytes: &[u8], sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
         while !bytes.is_empty() {
             let used = if self.skip > 0 { self.skip_body(bytes) } else { self.collect(bytes, sink)? };

@@ -2,7 +2,7 @@
 //!
 //! It never refuses: what looks like nothing else is taken for packed headers, and judged as such.
 
-use super::{BLOCK_BYTES_MAX, MAGICS};
+use super::{BLOCK_BYTES_MAX, FrameNetwork, MAGICS};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,13 @@ pub const SNIFF_BYTES: usize = 256;
 
 /// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
 pub fn detect(first: &[u8]) -> Format {
+    detect_for(FrameNetwork::default(), first)
+}
+
+/// The same for a file whose frames may have a magic of the network's own.
+pub fn detect_for(network: FrameNetwork, first: &[u8]) -> Format {
     let first = &first[..first.len().min(SNIFF_BYTES)];
-    if has_frame(first) {
+    if has_frame(network, first) {
         Format::FramedBlocks
     } else if is_hex_text(first) {
         if has_long_line(first) { Format::HexBlocks } else { Format::Hex }
@@ -86,11 +91,12 @@ fn has_long_line(first: &[u8]) -> bool {
 
 /// A frame whose magic has at most one byte that is not a known one's, and a length that a block can have. A packed header has
 /// a version there, which is none of these.
-fn has_frame(first: &[u8]) -> bool {
+fn has_frame(network: FrameNetwork, first: &[u8]) -> bool {
     let Some((magic, rest)) = first.split_first_chunk::<4>() else { return false };
     let len = rest.first_chunk().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
     let differ = |known: &[u8; 4]| known.iter().zip(magic).filter(|(known, found)| known != found).count();
-    MAGICS.iter().any(|(known, _)| match differ(known) {
+    let magics = network.magics().chain(MAGICS.map(|(known, _)| known));
+    magics.into_iter().any(|known| match differ(&known) {
         0 => true,
         1 => (80..=BLOCK_BYTES_MAX).contains(&len),
         _ => false,

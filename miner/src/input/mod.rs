@@ -19,13 +19,16 @@ mod source;
 
 pub use blocks::FramedBlocks;
 pub use cut::{BlockCutter, BlockSink, Cut, TakeBlock};
-pub use detect::{Format, SNIFF_BYTES, detect};
+pub use detect::{Format, SNIFF_BYTES, detect, detect_for};
 pub use forks::{BestBlocks, BlockSet, Damage, PlaceInSet};
+pub use frame::FrameNetwork;
 pub use hex_lines::HexLines;
 pub use packed::PackedHeaders;
 pub use places::{PlaceLog, PlaceOfHeader};
 pub use raw_block::{BLOCK_BYTES_MAX, RawBlocks};
 pub use source::{ChainInput, ChainSink, InputError};
+
+use cityseal_chain::Network;
 
 /// Where the first of a run of headers stands in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +108,16 @@ pub enum DecodeError {
         expected: Option<&'static str>,
         /// The bytes found.
         found: [u8; 4],
+    },
+    /// The first frame is of another network than the one asked for.
+    #[error("offset {offset}: a block of {found}, and --network is {expected}: use --network {found}")]
+    OtherNetwork {
+        /// Where the frame begins.
+        offset: u64,
+        /// The network asked for.
+        expected: &'static str,
+        /// The network of the frame.
+        found: &'static str,
     },
     /// A frame of another network than the first one's.
     #[error("offset {offset}: a block of {found} in a file of {expected}")]
@@ -223,6 +236,15 @@ impl Decoder {
         }
     }
 
+    /// The same decoder for files whose frames must be of this network.
+    #[must_use]
+    pub fn of_network(mut self, network: FrameNetwork) -> Self {
+        if let Self::Framed(blocks) = &mut self {
+            blocks.expect(network);
+        }
+        self
+    }
+
     /// Decodes the next bytes of the file.
     ///
     /// # Errors
@@ -253,14 +275,11 @@ impl Decoder {
     }
 }
 
-/// The four bytes before each block of a network's files and messages (Bitcoin Core: `pchMessageStart`).
-pub const MAGICS: [([u8; 4], &str); 5] = [
-    ([0xf9, 0xbe, 0xb4, 0xd9], "mainnet"),
-    ([0x0b, 0x11, 0x09, 0x07], "testnet3"),
-    ([0x1c, 0x16, 0x3f, 0x28], "testnet4"),
-    ([0x0a, 0x03, 0xcf, 0x40], "signet"),
-    ([0xfa, 0xbf, 0xb5, 0xda], "regtest"),
-];
+/// The magic of each built-in network, with its name.
+pub const MAGICS: [([u8; 4], &str); 5] = {
+    let [a, b, c, d, e] = Network::ALL;
+    [(a.magic(), a.name()), (b.magic(), b.name()), (c.magic(), c.name()), (d.magic(), d.name()), (e.magic(), e.name())]
+};
 
 #[cfg(test)]
 pub(crate) mod tests {

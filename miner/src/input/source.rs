@@ -8,6 +8,8 @@ use std::sync::Arc;
 use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
+use super::cut::leading_zeros;
+use super::frame::{FRAME_LEN, Frame, FrameNetwork};
 use super::open::{Source, is_stdin, name, open, sizes};
 use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
 
@@ -117,6 +119,8 @@ pub enum InputError {
 pub struct ChainInput {
     pub(super) paths: Vec<PathBuf>,
     pub(super) format: Format,
+    /// The network that frames must be of.
+    pub(super) network: FrameNetwork,
     pub(super) first: Source,
     /// What was read of the first file to tell its format.
     pub(super) head: Vec<u8>,
@@ -148,7 +152,7 @@ impl ChainInput {
             offset: 0,
             source,
         })?;
-        Ok(Self { format: format(&head), paths, first, head, bytes_total })
+        Ok(Self { format: format(&head), network: FrameNetwork::default(), paths, first, head, bytes_total })
     }
 
     /// Opens the input and tells its format by its first bytes.
@@ -157,6 +161,22 @@ impl ChainInput {
     /// As [`Self::open`].
     pub fn detect(paths: Vec<PathBuf>) -> Result<Self, InputError> {
         Self::open(paths, detect)
+    }
+
+    /// The same input, whose frames must be of this network.
+    ///
+    /// # Errors
+    /// [`InputError::Decode`] where the first frame is of another known network.
+    pub fn of_network(mut self, network: FrameNetwork) -> Result<Self, InputError> {
+        self.network = network;
+        let zeros = leading_zeros(&self.head);
+        if self.format == Format::FramedBlocks
+            && let Some(frame) = self.head[zeros..].first_chunk::<FRAME_LEN>()
+            && let Err(source @ DecodeError::OtherNetwork { .. }) = Frame::read(*frame, zeros as u64, &mut { network })
+        {
+            return Err(InputError::Decode { path: self.paths[0].clone(), source });
+        }
+        Ok(self)
     }
 
     /// How the input is written.
@@ -175,7 +195,7 @@ impl ChainInput {
     /// [`InputError`] at the first place where the input is not what it should be; all headers before it have gone
     /// to the sink.
     pub fn read(self, sink: &mut dyn ChainSink) -> Result<(), InputError> {
-        let Self { paths, format, first, head, .. } = self;
+        let Self { paths, format, network, first, head, .. } = self;
         let mut base = 0;
         let mut opened = Some((first, head));
         for (file, path) in paths.iter().enumerate() {
@@ -183,7 +203,7 @@ impl ChainInput {
                 Some(first) => first,
                 None => (open(path)?, Vec::new()),
             };
-            let place = FilePlace { path, file, base };
+            let place = FilePlace { path, file, base, network };
             match place.feed(stream, head, format, sink)? {
                 ControlFlow::Continue(bytes) => base += bytes,
                 ControlFlow::Break(()) => break,
@@ -199,6 +219,7 @@ struct FilePlace<'a> {
     file: usize,
     /// Bytes of the files before it.
     base: u64,
+    network: FrameNetwork,
 }
 
 impl FilePlace<'_> {
@@ -211,7 +232,7 @@ impl FilePlace<'_> {
         sink: &mut dyn ChainSink,
     ) -> Result<ControlFlow<(), u64>, InputError> {
         let refuse = |source| InputError::Decode { path: self.path.into(), source };
-        let mut decoder = Decoder::of(format);
+        let mut decoder = Decoder::of(format).of_network(self.network);
         let mut tagged = Tagged { file: self.file, base: self.base, sink, flow: ControlFlow::Continue(()) };
         let mut offset = 0;
         loop {

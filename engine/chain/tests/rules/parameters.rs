@@ -249,3 +249,19 @@ proptest! {
         let _ = Parameters::from_toml(&changed.into_iter().collect::<String>());
     }
 }
+
+#[test]
+fn a_signet_challenge_gives_the_magic_and_is_refused_where_it_is_no_script() {
+    let city = read("difficulty = \"fixed\"\nsignet_challenge = \"51\"\n");
+    assert_eq!((city.magic(), city.signet_challenge()), (Some([0x54, 0xd2, 0x6f, 0xbd]), Some(&[0x51][..])));
+    assert!(city.has_block_signature());
+    let plain = read("difficulty = \"fixed\"");
+    assert_eq!((plain.magic(), plain.signet_challenge()), (None, None));
+    assert_ne!(city.digest(), plain.digest());
+
+    for bad in [String::new(), "5".to_owned(), "5x".to_owned(), "51".repeat(10_001)] {
+        let (line, key, fault) =
+            refused(&self::city(&format!("difficulty = \"fixed\"\nsignet_challenge = \"{bad}\"\n")));
+        assert_eq!((line, key), (5, "signet_challenge"), "{fault}");
+    }
+}

@@ -29,7 +29,12 @@ pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
             if let Some(folder) = files.iter().find(|path| path.is_dir()) {
                 return Err(CommandError::FolderAmongFiles { path: PathBuf::from(folder) });
             }
-            BlockSet::of_files(files.to_vec(), |head| super::format_of(args, head), run.parameters, root)?
+            BlockSet::of_files(
+                files.to_vec(),
+                |head| super::format_of(args, run.parameters, head),
+                run.parameters,
+                root,
+            )?
         }
     };
     Ok(set)

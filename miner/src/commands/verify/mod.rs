@@ -22,10 +22,11 @@ use self::answer::Told;
 use self::checkpoint::Saver;
 use self::feed::{Course, Fed, Feed};
 use super::say_unless_json;
+use crate::args::values::SignetChallenge;
 use crate::args::{FormatArg, VerifyArgs};
 use crate::error::CommandError;
 use crate::exit::Ending;
-use crate::input::{BlockSink, ChainInput, ChainSink, Format, InputError, Place, PlaceLog, detect};
+use crate::input::{BlockSink, ChainInput, ChainSink, Format, FrameNetwork, InputError, Place, PlaceLog, detect_for};
 use crate::json::{FaultRow, ForksRow};
 use crate::output::Output;
 use crate::part::{Chain, ItemKind, Part, Shares, rules_of};
@@ -40,7 +41,7 @@ const PARAMETERS_BYTES_MAX: u64 = 1024 * 1024;
 
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, CommandError> {
     outputs::check(args)?;
-    let parameters = parameters(&args.network)?;
+    let parameters = parameters(&args.network, args.signet_challenge.as_ref())?;
     if args.join {
         return join::run(context, args, &parameters);
     }
@@ -57,7 +58,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Comman
         run.items = if set.has_bodies() { ItemKind::Blocks } else { ItemKind::Headers };
         return forks::run(&run, &context.engine(&settings)?, &set);
     }
-    let input = open(args)?;
+    let input = open(args, &parameters)?;
     run.items = items_of(input.format());
     let course = run.course()?;
     let engine = context.engine(&settings)?;
@@ -119,7 +120,7 @@ impl Run<'_> {
     /// Which items are judged: all, those of a share, or those behind a checkpoint.
     fn course(&self) -> Result<Course, CommandError> {
         if let Some(shard) = self.args.shard {
-            let count = u128::from(count(self.args)?);
+            let count = u128::from(count(self.args, self.parameters)?);
             let until = |share: u64| (count * u128::from(share) / u128::from(shard.of)) as u64;
             let (skip, end) = (until(shard.index - 1), until(shard.index));
             // The last share also meets what is wrong behind the last item.
@@ -275,14 +276,14 @@ const fn items_of(format: Format) -> ItemKind {
 }
 
 /// How many items the input has.
-fn count(args: &VerifyArgs) -> Result<u64, CommandError> {
+fn count(args: &VerifyArgs, parameters: &Parameters) -> Result<u64, CommandError> {
     // What can be read only once is not counted first.
     let is_stream = |path: &Path| path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file());
     if args.files.iter().any(|path| is_stream(path)) {
         return Err(CommandError::ShardOfStdin);
     }
     let mut counted = Counted(0);
-    let input = open(args)?;
+    let input = open(args, parameters)?;
     let read = if input.format().has_bodies() { input.read_blocks(&mut counted) } else { input.read(&mut counted) };
     // A cut or a mistake is told by the last share.
     match read {
@@ -300,8 +301,14 @@ impl ChainSink for Counted {
     }
 }
 
-/// The parameters of a known network, or of a city's TOML file.
-pub(crate) fn parameters(name: &str) -> Result<Parameters, CommandError> {
+/// The parameters of a known network, of a custom signet, or of a TOML file.
+pub(crate) fn parameters(name: &str, challenge: Option<&SignetChallenge>) -> Result<Parameters, CommandError> {
+    if let Some(SignetChallenge(challenge)) = challenge {
+        if name != Network::Signet.name() {
+            return Err(CommandError::ChallengeWithoutSignet { network: name.into() });
+        }
+        return Ok(Parameters::of(Network::Signet).with_signet_challenge(challenge.clone()));
+    }
     if let Some(network) = Network::ALL.into_iter().find(|network| network.name() == name) {
         return Ok(Parameters::of(network));
     }
@@ -315,12 +322,14 @@ pub(crate) fn parameters(name: &str) -> Result<Parameters, CommandError> {
     Parameters::from_toml(&text).map_err(|source| CommandError::Parameters { path: path.into(), source })
 }
 
-fn open(args: &VerifyArgs) -> Result<ChainInput, CommandError> {
-    Ok(ChainInput::open(args.files.clone(), |head| format_of(args, head))?)
+fn open(args: &VerifyArgs, parameters: &Parameters) -> Result<ChainInput, CommandError> {
+    let input = ChainInput::open(args.files.clone(), |head| format_of(args, parameters, head))?;
+    Ok(input.of_network(FrameNetwork::of(parameters))?)
 }
 
 /// How the input is written whose first bytes these are.
-fn format_of(args: &VerifyArgs, head: &[u8]) -> Format {
+fn format_of(args: &VerifyArgs, parameters: &Parameters, head: &[u8]) -> Format {
+    let detect = |head| detect_for(FrameNetwork::of(parameters), head);
     match args.format {
         FormatArg::Auto => detect(head),
         FormatArg::Headers => Format::Headers,
@@ -363,14 +372,14 @@ mod tests {
 
     #[test]
     fn an_unknown_network_is_refused_with_the_names_there_are() {
-        let said = parameters("mainet").unwrap_err().to_string();
+        let said = parameters("mainet", None).unwrap_err().to_string();
         assert!(said.contains("`mainet`") && said.contains("mainnet, testnet3"), "{said}");
-        assert_eq!(parameters("regtest").unwrap().name(), "regtest");
+        assert_eq!(parameters("regtest", None).unwrap().name(), "regtest");
     }
 
     #[test]
     fn a_city_file_that_is_not_there_is_named() {
-        let error = parameters("nowhere/city.toml").unwrap_err();
+        let error = parameters("nowhere/city.toml", None).unwrap_err();
         assert!(matches!(error, CommandError::ReadFile { source, .. } if source.kind() == io::ErrorKind::NotFound));
     }
 }

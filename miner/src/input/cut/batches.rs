@@ -32,7 +32,7 @@ impl ChainInput {
     /// [`InputError`] at the first place where the input is not what it should be; all blocks before it have gone to the
     /// sink.
     pub fn read_blocks(self, sink: &mut dyn BlockSink) -> Result<(), InputError> {
-        let Self { paths, format, first, head, .. } = self;
+        let Self { paths, format, network, first, head, .. } = self;
         let mut batches = Batches::new(sink);
         let mut opened = Some((first, head));
         for (file, path) in paths.iter().enumerate() {
@@ -42,6 +42,7 @@ impl ChainInput {
             };
             batches.file = file;
             let cutter = BlockCutter::of(format).ok_or_else(|| InputError::NoBlocks { path: path.clone() })?;
+            let cutter = cutter.of_network(network);
             let cut = cut_file(path, source, &head, cutter, &mut batches);
             // What stands before a mistake goes on before it is told.
             let flow = batches.flush();

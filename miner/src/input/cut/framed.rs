@@ -1,7 +1,7 @@
 //! Blocks with magic and length before each, and zeros between them where Bitcoin Core reserved room.
 
 use super::super::DecodeError;
-use super::super::frame::{FRAME_LEN, Frame};
+use super::super::frame::{FRAME_LEN, Frame, FrameNetwork};
 use super::held::Held;
 use super::{Cut, Cutting, TakeBlock};
 use std::ops::ControlFlow;
@@ -9,10 +9,14 @@ use std::ops::ControlFlow;
 /// Where it stands: nothing but the network is kept, a frame is read again when its block is whole.
 #[derive(Debug, Default)]
 pub(super) struct Framed {
-    network: Option<&'static str>,
+    network: FrameNetwork,
 }
 
 impl Framed {
+    pub(super) const fn of(network: FrameNetwork) -> Self {
+        Self { network }
+    }
+
     pub(super) fn cut(&mut self, held: &mut Held, sink: &mut dyn TakeBlock) -> Cutting {
         loop {
             held.pass(leading_zeros(held.rest()));

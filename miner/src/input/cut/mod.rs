@@ -16,9 +16,10 @@ use std::ops::ControlFlow;
 
 pub use batches::BlockSink;
 pub(super) use batches::{BATCH_BYTES, cut_file};
+pub(super) use framed::leading_zeros;
 pub(super) use hex::decode_onto;
 
-use super::{DecodeError, Format};
+use super::{DecodeError, Format, FrameNetwork};
 use framed::Framed;
 use held::Held;
 use hex::HexBlocks;
@@ -71,6 +72,15 @@ impl BlockCutter {
             Format::Headers | Format::Hex => return None,
         };
         Some(Self { held: Held::default(), kind })
+    }
+
+    /// The same cutter for files whose frames must be of this network.
+    #[must_use]
+    pub fn of_network(mut self, network: FrameNetwork) -> Self {
+        if let Kind::Framed(framed) = &mut self.kind {
+            *framed = Framed::of(network);
+        }
+        self
     }
 
     /// Takes the next bytes of the file.

@@ -14,8 +14,8 @@ use cityseal_chain::header_tree::Root;
 use cityseal_engine::BlockPlace;
 use cityseal_hash::HashKernel;
 
-use super::super::DecodeError;
 use super::super::source::InputError;
+use super::super::{DecodeError, FrameNetwork};
 use super::files::Writing;
 use super::key::Key;
 use super::scan::{Scan, Scanned};
@@ -34,7 +34,7 @@ impl BlockSet {
         let files = block_files(folder)?;
         let notes = missing(&files);
         let paths: Vec<PathBuf> = files.into_iter().map(|(_, path)| path).collect();
-        let mut found = scan_all(&paths, key, true)?;
+        let mut found = scan_all(&paths, key, FrameNetwork::of(parameters), true)?;
         found.notes.splice(0..0, notes);
         Ok(found.into_set(parameters, root, paths, Some(Writing::Bytes(key))))
     }
@@ -71,8 +71,8 @@ fn missing(files: &[(u64, PathBuf)]) -> Vec<String> {
 }
 
 /// Goes through framed files, several at once. Where the last one `grows`, its end may cut a block.
-pub(super) fn scan_all(paths: &[PathBuf], key: Key, grows: bool) -> Result<Found, InputError> {
-    let network = first_network(paths, key)?;
+pub(super) fn scan_all(paths: &[PathBuf], key: Key, network: FrameNetwork, grows: bool) -> Result<Found, InputError> {
+    let network = first_network(paths, key, network)?;
     let scanned = in_parallel(paths, |path| scan(path, key, network))?;
     let mut found = Found::default();
     found.reserve(scanned.iter().map(|file| file.hashes.len()).sum());
@@ -86,16 +86,19 @@ pub(super) fn scan_all(paths: &[PathBuf], key: Key, grows: bool) -> Result<Found
     Ok(found)
 }
 
-/// The network of the first file that begins with a frame: the other files must be of it too.
-fn first_network(paths: &[PathBuf], key: Key) -> Result<Option<&'static str>, InputError> {
+/// The network of the first file that begins with a frame: the other files must be of it too. Where the caller asked for a
+/// network, a first frame of another known one is an error.
+fn first_network(paths: &[PathBuf], key: Key, asked: FrameNetwork) -> Result<FrameNetwork, InputError> {
     for path in paths {
         let (file, size) = open(path)?;
-        let network = Scan::new(&file, size, key, None).network();
-        if let Some(network) = network.map_err(|source| InputError::Read { path: path.clone(), offset: 0, source })? {
-            return Ok(Some(network));
+        let first = Scan::new(&file, size, key, asked).first_frame();
+        let first = first.map_err(|source| InputError::Read { path: path.clone(), offset: 0, source })?;
+        let network = first.map_err(|source| InputError::Decode { path: path.clone(), source })?;
+        if network.is_settled() {
+            return Ok(network);
         }
     }
-    Ok(None)
+    Ok(asked)
 }
 
 fn open(path: &Path) -> Result<(File, u64), InputError> {
@@ -115,7 +118,7 @@ struct ScannedFile {
     size: u64,
 }
 
-fn scan(path: &Path, key: Key, network: Option<&'static str>) -> Result<ScannedFile, InputError> {
+fn scan(path: &Path, key: Key, network: FrameNetwork) -> Result<ScannedFile, InputError> {
     let (file, size) = open(path)?;
     let scanned = Scan::new(&file, size, key, network).run();
     let scanned = scanned.map_err(|source| InputError::Read { path: path.into(), offset: 0, source })?;

@@ -11,7 +11,7 @@ use cityseal_hash::{HEADER_LEN, HashKernel};
 use super::super::cut::{BlockCutter, Cut, TakeBlock, cut_file};
 use super::super::open::open;
 use super::super::source::{ChainInput, ChainSink, InputError};
-use super::super::{Format, Place};
+use super::super::{Format, FrameNetwork, Place};
 use super::files::Writing;
 use super::folder::scan_all;
 use super::key::Key;
@@ -42,7 +42,9 @@ impl BlockSet {
         let input = ChainInput::open(paths.clone(), format)?;
         let bytes = Writing::Bytes(Key::default());
         let (found, writing) = match input.format() {
-            Format::FramedBlocks => (scan_all(&paths, Key::default(), false)?, Some(bytes)),
+            Format::FramedBlocks => {
+                (scan_all(&paths, Key::default(), FrameNetwork::of(parameters), false)?, Some(bytes))
+            }
             Format::RawBlocks => (blocks_of(&paths, Format::RawBlocks)?, Some(bytes)),
             text @ (Format::HexBlocks | Format::JsonBlock) => (blocks_of(&paths, text)?, Some(Writing::Digits)),
             Format::Headers | Format::Hex => (headers_of(&paths, input.format())?, None),

@@ -9,8 +9,8 @@ use cityseal_chain::body::{Extent, block_extent};
 use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
-use super::super::frame::{FRAME_LEN, Frame};
-use super::super::{DecodeError, MAGICS};
+use super::super::DecodeError;
+use super::super::frame::{FRAME_LEN, Frame, FrameNetwork};
 use super::key::{KEY_LEN, Key};
 
 /// Bytes of a read among small blocks.
@@ -49,11 +49,11 @@ enum Found {
 
 pub(super) struct Scan<'a> {
     window: Window<'a>,
-    network: Option<&'static str>,
+    network: FrameNetwork,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(file: &'a dyn ReadAt, len: u64, key: Key, network: Option<&'static str>) -> Self {
+    pub(super) fn new(file: &'a dyn ReadAt, len: u64, key: Key, network: FrameNetwork) -> Self {
         Self { window: Window { file, len, key, bytes: Vec::new(), begin: 0, ahead: LONG_READ }, network }
     }
 
@@ -85,14 +85,17 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The network of the file's first frame, where one stands right at its beginning.
-    pub(super) fn network(mut self) -> io::Result<Option<&'static str>> {
+    /// The network after the frame at the very beginning of the file.
+    pub(super) fn first_frame(mut self) -> io::Result<Result<FrameNetwork, DecodeError>> {
         if self.window.len >= FRAME_LEN as u64 {
             let frame = self.window.frame(0)?;
-            // A first frame that is none is told when the file is gone through.
-            let _judged = Frame::read(frame, 0, &mut self.network);
+            let read = Frame::read(frame, 0, &mut self.network);
+            if let Err(other @ DecodeError::OtherNetwork { .. }) = read {
+                return Ok(Err(other));
+            }
+            // Any other bad frame is reported when the file is scanned.
         }
-        Ok(self.network)
+        Ok(Ok(self.network))
     }
 
     /// Passes reserved room from `at` on and says what comes then.
@@ -148,9 +151,8 @@ impl<'a> Scan<'a> {
         let head = &tail[..tail.len().min(4)];
         let (first, mut found) = (tail[0], [0; 4]);
         found[..head.len()].copy_from_slice(head);
-        let expected = self.network;
-        if MAGICS.iter().any(|(magic, name)| expected.is_none_or(|network| network == *name) && magic.starts_with(head))
-        {
+        let expected = self.network.name();
+        if self.network.magics().any(|magic| magic.starts_with(head)) {
             return Ok(Some(Found::Cut(None)));
         }
         let may_be_room = self.window.is_room(at, first);
@@ -162,7 +164,8 @@ impl<'a> Scan<'a> {
         self.window.ahead = LONG_READ;
         while at + FRAME_LEN as u64 <= self.window.len {
             let bytes = self.window.some_at(at)?;
-            let is_known = |bytes: &[u8]| MAGICS.iter().any(|(magic, _)| bytes == magic);
+            let network = self.network;
+            let is_known = |bytes: &[u8]| network.magics().any(|magic| bytes == magic);
             let Some(found) = bytes.windows(4).position(is_known) else {
                 at += bytes.len() as u64 - 3;
                 continue;
@@ -245,6 +248,7 @@ impl Window<'_> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::MAGICS;
     use super::*;
 
     struct InMemory(Vec<u8>);
@@ -259,7 +263,7 @@ mod tests {
 
     fn scan(bytes: &[u8], key: Key) -> Scanned {
         let file = InMemory(bytes.to_vec());
-        Scan::new(&file, bytes.len() as u64, key, None).run().unwrap()
+        Scan::new(&file, bytes.len() as u64, key, FrameNetwork::default()).run().unwrap()
     }
 
     fn framed(len: u32) -> Vec<u8> {
