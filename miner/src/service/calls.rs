@@ -154,7 +154,7 @@ impl OpenCall {
             (Some(_), Some(reason)) => reason,
             (Some(_), None) => noted.outcome.unwrap_or("ok"),
         };
-        let error = refusal.map(Status::message);
+        let error = refusal.map(|status| cut(status.message(), ECHO_BYTES_MAX));
         let (tenant, network, detail) = (noted.tenant.as_deref(), noted.network.as_deref(), noted.detail.as_deref());
         let (request_id, job_id) = (noted.request_id.as_deref(), noted.job_id.as_deref());
         let (duration_ms, left_out) = (took.as_millis() as u64, (left_out > 0).then_some(left_out));

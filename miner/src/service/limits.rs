@@ -121,8 +121,9 @@ pub const STATUS_BYTES_MAX: usize = 8 * KIB;
 /// From a call's head to its answer's: a call with one request message must have sent it by then. 1 MiB in 60 s are 17 KB/s.
 pub const ANSWER_DEADLINE_MAX: Duration = Duration::from_mins(1);
 
-/// Lines of the log about calls: so many at once, and then so many each second. 20 lines of about 250 bytes are 5 KB/s, 432 MB
-/// a day, whatever callers do. Those left out are counted in the next line.
+/// Lines of the log about calls: so many at once, and then so many each second. 20 lines of 250 bytes are 5 KB/s, 432 MB a day,
+/// whatever callers do; at worst a line has five texts of [`ECHO_BYTES_MAX`], each escaped to six times its length: 8 KB, 160 KB/s.
+/// Those left out are counted in the next line.
 pub const LOG_LINES_BURST: u32 = 200;
 /// See [`LOG_LINES_BURST`].
 pub const LOG_LINES_PER_SECOND: u32 = 20;
