@@ -68,7 +68,7 @@ async fn each_call_and_each_job_has_one_line_with_who_called_for_whom_and_what_c
     let fault = line_with(&log, &[&verify[..], &["outcome=\"fault\""]].concat());
     assert!(fault.contains("7 headers passed; R0") && fault.contains("at height 7"), "{fault}");
     let refused = line_with(&log, &["VerifyService/VerifyChain", "outcome=\"INVALID_FIELD\""]);
-    assert!(refused.contains("begin.parameters_toml: line 1"), "{refused}");
+    assert!(refused.contains("begin.parameters_toml: line 2: key with no value"), "{refused}");
     assert_eq!(lines_with(&log, &["SealService/GetJob", "outcome=\"JOB_NOT_FOUND\""]).len(), 1, "{log}");
 }
 
