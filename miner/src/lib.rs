@@ -19,6 +19,7 @@ mod json;
 mod output;
 pub mod part;
 mod priority;
+mod quiet_drivers;
 mod receipts;
 pub mod service;
 mod signals;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => return usage(&refusal, &Output::of_process(false, environment.no_color)),
     };
+    quiet_drivers::restart_without_noise();
     let context = Context {
         output: Output::of_process(cli.global.json, environment.no_color),
         environment,
