@@ -45,12 +45,13 @@ fn is_unseen(character: char) -> bool {
 pub(crate) fn escape_line(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        push(&mut escaped, character);
+        push_escaped(&mut escaped, character);
     }
     escaped
 }
 
-fn push(text: &mut String, character: char) {
+/// Adds a character, escaped where [`escape_line`] escapes it.
+pub(crate) fn push_escaped(text: &mut String, character: char) {
     if is_unseen(character) {
         // `escape_default` writes `\n` and its like, and code points in hex.
         text.extend(character.escape_default());
@@ -72,7 +73,7 @@ pub(crate) fn escape_text(text: &str) -> String {
         if character == '\n' {
             escaped.push('\n');
         } else {
-            push(&mut escaped, character);
+            push_escaped(&mut escaped, character);
         }
         rest = &rest[character.len_utf8()..];
     }

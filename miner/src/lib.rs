@@ -37,8 +37,11 @@ use error::CommandError;
 use exit::Ending;
 use output::{LogWriter, Output, escape_line};
 
-/// What is logged unless told otherwise.
+/// The log filter of commands that end by themselves.
 const LOG_DEFAULT: &str = "warn";
+
+/// The log filter of `serve`: calls, jobs and devices of ours, and only warnings of the libraries below.
+const LOG_DEFAULT_SERVE: &str = "warn,cityseal=info";
 
 /// Runs the command line of this process to its end and gives its exit code: 0 yes, 1 a clear no, 2 anything else.
 pub fn main() -> ExitCode {
@@ -53,7 +56,8 @@ pub fn main() -> ExitCode {
         environment,
         global: cli.global.clone(),
     };
-    let prepared = context.start_log().and_then(|()| priority::lower(cli.global.nice));
+    let log_default = if matches!(cli.command, Command::Serve(_)) { LOG_DEFAULT_SERVE } else { LOG_DEFAULT };
+    let prepared = context.start_log(log_default).and_then(|()| priority::lower(cli.global.nice));
     let ending = prepared.and_then(|()| run(&context, &cli.command));
     ending
         .unwrap_or_else(|error| {
@@ -110,13 +114,15 @@ impl Context {
         Ok(engine)
     }
 
-    fn start_log(&self) -> Result<(), CommandError> {
-        let filter = self.global.log.as_deref().or(self.environment.log.as_deref()).unwrap_or(LOG_DEFAULT);
+    /// `default`: the filter where neither `--log` nor the environment has one.
+    fn start_log(&self, default: &str) -> Result<(), CommandError> {
+        let filter = self.global.log.as_deref().or(self.environment.log.as_deref()).unwrap_or(default);
         let parsed = EnvFilter::try_new(filter)
             .map_err(|error| CommandError::LogFilter { filter: filter.into(), message: error.to_string() })?;
         let subscriber = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(|| LogWriter);
         // A second start in one process (tests) keeps the first log.
-        let _kept = subscriber.with_ansi(false).try_init();
+        // Where stderr is closed a line is lost; the library's own complaint about that would end the thread.
+        let _kept = subscriber.with_ansi(false).log_internal_errors(false).try_init();
         Ok(())
     }
 }

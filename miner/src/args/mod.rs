@@ -63,7 +63,7 @@ pub struct GlobalArgs {
     /// Take defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Log to stderr by this filter, such as `info` or `cityseal=debug`.
+    /// Log to stderr by this filter, such as `info` or `cityseal=debug` (default: `warn`; `serve`: `warn,cityseal=info`).
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
     /// Let other programs go first: from 0, as usual, to 19, only where nobody else wants the CPU.

@@ -9,7 +9,9 @@ use cityseal_proto::field::{self, HEADER_LEN};
 use cityseal_proto::v1::verify_begin::Parameters as Choice;
 use cityseal_proto::{FieldError, FieldProblem, v1};
 
+use super::echo::shown;
 use super::keys::{Keys, TokenError};
+use super::limits::ECHO_BYTES_MAX;
 use super::refusal::Refusal;
 use crate::part::{Chain, ItemKind, Misfit, Part, RulesDiffer, Shares, rules_of};
 
@@ -124,8 +126,7 @@ pub(super) const fn bytes_of(items: ItemKind, state: &RunState) -> u64 {
 fn parameters_of(begin: &v1::VerifyBegin) -> Result<Parameters, FieldError> {
     match &begin.parameters {
         Some(Choice::Network(name)) => {
-            // What an attacker sends is not sent back at length.
-            let unknown = || FieldProblem::Unknown { expected: NETWORKS, found: name.chars().take(64).collect() };
+            let unknown = || FieldProblem::Unknown { expected: NETWORKS, found: shown(name, ECHO_BYTES_MAX) };
             let network: Network = name.parse().map_err(|_| FieldError::new("begin.network", unknown()))?;
             Ok(Parameters::of(network))
         }

@@ -23,6 +23,8 @@ const PREFACE_LEN: usize = 24 + 9;
 /// What calls may know of the connection that they came over.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionInfo {
+    /// The address at its other end.
+    pub(crate) peer: SocketAddr,
     /// One permit per upload that this connection may still open.
     pub(crate) uploads: Arc<Semaphore>,
 }
@@ -94,14 +96,20 @@ pub(crate) struct GuardedStream<S> {
 }
 
 impl<S> GuardedStream<S> {
-    pub(crate) fn new(socket: S, admission: Admission, preface_max: Duration, mut cut: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        socket: S,
+        peer: SocketAddr,
+        admission: Admission,
+        preface_max: Duration,
+        mut cut: watch::Receiver<bool>,
+    ) -> Self {
         let cut = async move {
             // A dropped sender means that the service is gone: the connection is cut then too.
             drop(cut.wait_for(|cut| *cut).await);
         };
         Self {
             socket,
-            info: ConnectionInfo { uploads: Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX)) },
+            info: ConnectionInfo { peer, uploads: Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX)) },
             preface_left: PREFACE_LEN,
             preface_deadline: Box::pin(tokio::time::sleep(preface_max)),
             cut: Box::pin(cut),
@@ -185,7 +193,7 @@ mod tests {
         let (client, server) = duplex(256);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap() };
-        (client, GuardedStream::new(server, admission, Duration::from_secs(5), cut))
+        (client, GuardedStream::new(server, SocketAddr::new(LOCALHOST, 1), admission, Duration::from_secs(5), cut))
     }
 
     #[test]

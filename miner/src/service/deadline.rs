@@ -4,14 +4,20 @@
 
 use std::time::Duration;
 
+use tonic::codegen::http::{HeaderMap, HeaderValue};
 use tonic::metadata::MetadataMap;
 
 use super::limits::STREAM_DEADLINE_MAX;
 
 /// How long a streaming call may take: what its client says, at most the service's maximum.
 pub(crate) fn deadline_of(metadata: &MetadataMap) -> Duration {
-    let said = metadata.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
-    said.unwrap_or(STREAM_DEADLINE_MAX).min(STREAM_DEADLINE_MAX)
+    deadline_in(metadata.as_ref(), STREAM_DEADLINE_MAX)
+}
+
+/// How long the answer of a call may take to begin: what its client says, at most `max`.
+pub(crate) fn deadline_in(headers: &HeaderMap<HeaderValue>, max: Duration) -> Duration {
+    let said = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
+    said.unwrap_or(max).min(max)
 }
 
 /// `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2: at most eight digits and one letter.
@@ -51,6 +57,17 @@ mod tests {
         for (text, seconds) in all {
             assert_eq!(of(text), Duration::from_secs_f64(seconds), "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_must_begin_by_the_client_s_deadline_or_the_limit_where_that_is_sooner() {
+        let of = |timeout: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", timeout.parse().unwrap());
+            deadline_in(&headers, Duration::from_mins(1))
+        };
+        assert_eq!((of("2S"), of("2M")), (Duration::from_secs(2), Duration::from_mins(1)));
+        assert_eq!(deadline_in(&HeaderMap::new(), Duration::from_mins(1)), Duration::from_mins(1));
     }
 
     #[test]

@@ -103,6 +103,30 @@ pub const PAGE_JOBS_MAX: usize = 256;
 /// Length of a request id, of a tenant's name and of a canceller's name, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 
+/// One text of a caller (a network's name, a job's id) inside the message of a status, in bytes: twice [`NAME_BYTES_MAX`], so
+/// that every name that is taken is shown whole, quotes and a few escapes included.
+pub const ECHO_BYTES_MAX: usize = 256;
+
+/// The message of a status in bytes; each description in its details has the same limit. Clients refuse an answer whose headers
+/// or trailers pass 8 KiB (the default of gRPC's C core, and so of Python, C++, Ruby and PHP), each counted with its name and
+/// 32 bytes. `grpc-message` is percent-encoded, up to 3 bytes for one. `grpc-status-details-bin` is base64, 4 bytes for 3, of the
+/// message, a description that repeats it, at most three texts of [`ECHO_BYTES_MAX`] (a field's path or a resource's name, and
+/// two numbers or ids beside the reason), and at most 400 bytes of names and type URLs:
+/// 3 x 1,024 + 4/3 x (2 x 1,024 + 3 x 256 + 400) = 7,361 bytes. With 512 bytes for the other headers and for names: 7,873.
+pub const STATUS_TEXT_BYTES_MAX: usize = 1024;
+
+/// What clients take of headers or trailers; see [`STATUS_TEXT_BYTES_MAX`].
+pub const STATUS_BYTES_MAX: usize = 8 * KIB;
+
+/// From a call's head to its answer's: a call with one request message must have sent it by then. 1 MiB in 60 s are 17 KB/s.
+pub const ANSWER_DEADLINE_MAX: Duration = Duration::from_mins(1);
+
+/// Lines of the log about calls: so many at once, and then so many each second. 20 lines of about 250 bytes are 5 KB/s, 432 MB
+/// a day, whatever callers do. Those left out are counted in the next line.
+pub const LOG_LINES_BURST: u32 = 200;
+/// See [`LOG_LINES_BURST`].
+pub const LOG_LINES_PER_SECOND: u32 = 20;
+
 /// Seals of one result: 4,096 x 130 B = 533 KB.
 pub const SEALS_MAX: usize = 4096;
 

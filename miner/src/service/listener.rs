@@ -3,17 +3,19 @@
 //! It does not speak HTTP/2. It ends when its receiver is dropped, which is how the server stops accepting.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::connection::{Admission, GuardedStream, Seats};
 use super::limits::{
     ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, PREFACE_DEADLINE,
 };
+use super::log_budget::LogBudget;
 
 /// Accepted sockets that wait for the server to take them.
 const WAITING_MAX: usize = 16;
@@ -21,7 +23,11 @@ const WAITING_MAX: usize = 16;
 pub(crate) type Accepted = io::Result<GuardedStream<TcpStream>>;
 
 /// Starts to accept. `cut` turns true when every connection is to end at once.
-pub(crate) fn accept(listener: TcpListener, cut: watch::Receiver<bool>) -> mpsc::Receiver<Accepted> {
+pub(crate) fn accept(
+    listener: TcpListener,
+    cut: watch::Receiver<bool>,
+    budget: Arc<LogBudget>,
+) -> mpsc::Receiver<Accepted> {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let acceptor = Acceptor {
         listener,
@@ -29,6 +35,7 @@ pub(crate) fn accept(listener: TcpListener, cut: watch::Receiver<bool>) -> mpsc:
         seats: Seats::new(CONNECTIONS_PER_ADDRESS_MAX),
         cut,
         pause: ACCEPT_PAUSE_FIRST,
+        budget,
     };
     tokio::spawn(acceptor.run(sender));
     receiver
@@ -40,6 +47,7 @@ struct Acceptor {
     seats: Seats,
     cut: watch::Receiver<bool>,
     pause: Duration,
+    budget: Arc<LogBudget>,
 }
 
 impl Acceptor {
@@ -63,7 +71,7 @@ impl Acceptor {
         match self.listener.accept().await {
             Ok((socket, peer)) => {
                 self.pause = ACCEPT_PAUSE_FIRST;
-                self.admit(socket, peer.ip(), permit)
+                self.admit(socket, peer, permit)
             }
             Err(error) => {
                 self.rest(&error).await;
@@ -75,18 +83,22 @@ impl Acceptor {
     fn admit(
         &self,
         socket: TcpStream,
-        address: std::net::IpAddr,
+        peer: SocketAddr,
         permit: OwnedSemaphorePermit,
     ) -> Option<GuardedStream<TcpStream>> {
-        let Some(seat) = self.seats.take(address) else {
-            debug!(%address, "connection refused: the address has as many as one may have");
+        let Some(seat) = self.seats.take(peer.ip()) else {
+            if let Some(left_out) = self.budget.take(Instant::now()) {
+                info!(%peer, max = CONNECTIONS_PER_ADDRESS_MAX, left_out, "connection refused: too many of this address");
+            }
             return None;
         };
         if let Err(error) = socket.set_nodelay(true) {
-            debug!(%address, %error, "connection lost before it was taken");
+            debug!(%peer, %error, "connection lost before it was taken");
             return None;
         }
-        Some(GuardedStream::new(socket, Admission { _permit: permit, _seat: seat }, PREFACE_DEADLINE, self.cut.clone()))
+        debug!(%peer, "connection accepted");
+        let admission = Admission { _permit: permit, _seat: seat };
+        Some(GuardedStream::new(socket, peer, admission, PREFACE_DEADLINE, self.cut.clone()))
     }
 
     /// A connection that its client gave up costs no pause; anything else is a want of resources that

@@ -5,16 +5,21 @@
 
 mod begin;
 mod block_chunk;
+mod call_note;
+mod calls;
 mod connection;
 mod deadline;
 mod device_service;
 mod drain;
+mod echo;
 mod error;
+mod foreign;
 mod jobs;
 mod judge;
 mod keys;
 pub mod limits;
 mod listener;
+mod log_budget;
 mod refusal;
 mod seal_service;
 mod upload;
@@ -24,9 +29,9 @@ mod verify_service;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cityseal_engine::{DeviceState, Engine};
+use cityseal_engine::{DeviceState, DeviceStatus, Engine};
 use cityseal_proto::FILE_DESCRIPTOR_SET;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
@@ -42,15 +47,18 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
+use self::calls::Calls;
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
 use self::jobs::{JobBook, SHUTDOWN};
 use self::keys::Keys;
 use self::limits::{
-    CONNECTION_WINDOW_BYTES, DRAIN_MAX, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, JOB_EVENTS_MAX, KEEPALIVE_INTERVAL,
-    KEEPALIVE_TIMEOUT, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, UPLOAD_MESSAGE_BYTES_MAX,
+    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, DRAIN_MAX, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, JOB_EVENTS_MAX,
+    JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_BYTES_MAX,
+    STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
 };
+use self::log_budget::LogBudget;
 use self::seal_service::Sealing;
 use self::verify_service::Verification;
 
@@ -142,13 +150,20 @@ impl Service {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (cord, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
-        let incoming = ReceiverStream::new(listener::accept(self.listener, cut));
-        let serving = server().serve_with_incoming_shutdown(self.routes.prepare(), incoming, async {
+        let budget = Arc::new(LogBudget::new(Instant::now()));
+        let incoming = ReceiverStream::new(listener::accept(self.listener, cut, Arc::clone(&budget)));
+        let calls = Calls::new(self.routes.prepare(), budget);
+        let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
         });
         let mut serving = std::pin::pin!(serving);
-        info!(address = %self.address, epoch = self.book.epoch(), "serving");
+        self.book.engine().devices().iter().for_each(log_device);
+        info!(
+            address = %self.address, epoch = self.book.epoch(), connections_max = CONNECTIONS_MAX,
+            uploads_max = UPLOADS_MAX, jobs_max = JOBS_RUNNING_MAX, jobs_per_tenant_max = JOBS_RUNNING_PER_TENANT_MAX,
+            "serving"
+        );
         tokio::select! {
             ended = &mut serving => return Err(stopped_by_itself(ended)),
             () = shutdown => {}
@@ -166,6 +181,12 @@ impl Service {
         self.book.cancel_all(SHUTDOWN);
         Ok(())
     }
+}
+
+fn log_device(status: &DeviceStatus) {
+    let DeviceStatus { info, state, workers, .. } = status;
+    let (kernel, reason) = (info.kernel.as_str(), state.reason());
+    info!(device = info.id, name = info.name, state = state.name(), reason, kernel, workers, "device");
 }
 
 fn stopped_by_itself(ended: Result<(), tonic::transport::Error>) -> ServeError {

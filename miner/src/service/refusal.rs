@@ -9,7 +9,8 @@ use cityseal_proto::{ERROR_DOMAIN, FieldError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::limits::RETRY_DELAY;
+use super::echo::shown;
+use super::limits::{ECHO_BYTES_MAX, RETRY_DELAY, STATUS_TEXT_BYTES_MAX};
 
 /// Why a call is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +46,8 @@ pub(crate) enum Refusal {
     UploadIdle { idle_s: u64 },
     #[error("the deadline of the call passed")]
     Deadline,
+    #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
+    NotGrpc { found: String },
     #[error("the service is shutting down")]
     Draining,
     #[error("a part of the service failed; the call can be made again")]
@@ -69,6 +72,7 @@ impl Refusal {
             Self::NoReceipt { .. } => "NO_RECEIPT",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline => "DEADLINE_PASSED",
+            Self::NotGrpc { .. } => "NOT_GRPC",
             Self::Draining => "DRAINING",
             Self::Broken => "INTERNAL",
         }
@@ -80,7 +84,8 @@ impl Refusal {
             | Self::UploadOrder { .. }
             | Self::Chunk { .. }
             | Self::ResumeToken { .. }
-            | Self::RulesDiffer { .. } => Code::InvalidArgument,
+            | Self::RulesDiffer { .. }
+            | Self::NotGrpc { .. } => Code::InvalidArgument,
             Self::RequestIdReused { .. } => Code::AlreadyExists,
             Self::JobNotFound { .. } => Code::NotFound,
             Self::StaleGeneration { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => Code::FailedPrecondition,
@@ -115,51 +120,52 @@ impl Refusal {
             | Self::NoReceipt { .. }
             | Self::UploadIdle { .. }
             | Self::Deadline
+            | Self::NotGrpc { .. }
             | Self::Draining
             | Self::Broken => Vec::new(),
         };
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), name(&value))).collect()
     }
 
     /// The details that a person or a library expects beside the reason.
     fn add_details(&self, details: &mut ErrorDetails) {
         match self {
             Self::Field(error) => {
-                details.add_bad_request_violation(&error.path, error.problem.to_string());
+                details.add_bad_request_violation(name(&error.path), text(&error.problem));
             }
             Self::Chunk { chunk_index, problem, .. } => {
                 let path = format!("chunk[{chunk_index}].{}", problem.path);
-                details.add_bad_request_violation(path, problem.problem.to_string());
+                details.add_bad_request_violation(name(&path), text(&problem.problem));
             }
             Self::ResumeToken { problem } => {
-                details.add_bad_request_violation("begin.resume_token", problem);
+                details.add_bad_request_violation("begin.resume_token", text(problem));
             }
             Self::RulesDiffer { .. } => {
-                details.add_bad_request_violation("begin.resume_token", self.to_string());
+                details.add_bad_request_violation("begin.resume_token", text(self));
             }
             Self::NoReceiptKey | Self::NoReceipt { .. } => {
-                details.add_precondition_failure_violation(self.reason(), "receipt", self.to_string());
+                details.add_precondition_failure_violation(self.reason(), "receipt", text(self));
             }
             Self::UploadOrder { problem, .. } => {
                 details.add_bad_request_violation("part", *problem);
             }
             Self::Quota { subject, .. } => {
-                details.add_quota_failure_violation(subject, self.to_string());
+                details.add_quota_failure_violation(name(subject), text(self));
                 details.set_retry_info(Some(RETRY_DELAY));
             }
             Self::StaleGeneration { job_id, .. } => {
-                details.add_precondition_failure_violation(self.reason(), job_id, self.to_string());
+                details.add_precondition_failure_violation(self.reason(), name(job_id), text(self));
             }
             Self::RequestIdReused { request_id, .. } => {
-                details.set_resource_info("request_id", request_id, "", self.to_string());
+                details.set_resource_info("request_id", name(request_id), "", text(self));
             }
             Self::JobNotFound { job_id, .. } | Self::SeqOutOfRange { job_id, .. } => {
-                details.set_resource_info("job", job_id, "", self.to_string());
+                details.set_resource_info("job", name(job_id), "", text(self));
             }
             Self::Draining => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            Self::UploadIdle { .. } | Self::Deadline | Self::Broken => {}
+            Self::UploadIdle { .. } | Self::Deadline | Self::NotGrpc { .. } | Self::Broken => {}
         }
     }
 }
@@ -168,25 +174,18 @@ impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let mut details = ErrorDetails::with_error_info(refusal.reason(), ERROR_DOMAIN, refusal.metadata());
         refusal.add_details(&mut details);
-        Self::with_error_details(refusal.code(), refusal.to_string(), details)
+        Self::with_error_details(refusal.code(), text(&refusal), details)
     }
 }
 
-/// A status that tonic made of an upload's message (too large, unreadable, call cancelled), with the details that ours have.
-pub(crate) fn with_reason(status: Status) -> Status {
-    if !status.details().is_empty() {
-        return status;
-    }
-    let code = status.code();
-    let reason = if matches!(code, Code::OutOfRange | Code::ResourceExhausted) {
-        "MESSAGE_TOO_LARGE"
-    } else if code == Code::Cancelled {
-        "CALL_CANCELLED"
-    } else {
-        "UNREADABLE_MESSAGE"
-    };
-    let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
-    Status::with_error_details(status.code(), status.message(), details)
+/// A message or a description, within what clients take.
+fn text(words: &impl ToString) -> String {
+    shown(&words.to_string(), STATUS_TEXT_BYTES_MAX)
+}
+
+/// A path, a name or a value beside the reason, within what clients take.
+fn name(words: &str) -> String {
+    shown(words, ECHO_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -194,6 +193,7 @@ mod tests {
     use cityseal_proto::FieldProblem;
 
     use super::*;
+    use crate::service::limits::STATUS_BYTES_MAX;
 
     fn one_of_each() -> Vec<Refusal> {
         let field = FieldError::new("priority", FieldProblem::TooLarge { expected_max: 255, found: 256 });
@@ -213,6 +213,7 @@ mod tests {
             Refusal::NoReceipt { problem: "no date".into() },
             Refusal::UploadIdle { idle_s: 60 },
             Refusal::Deadline,
+            Refusal::NotGrpc { found: "GET".into() },
             Refusal::Draining,
             Refusal::Broken,
         ]
@@ -243,11 +244,35 @@ mod tests {
         assert_eq!(violations[0].field, "template.header");
     }
 
+    /// Every text of a caller is as long as a message may be, and of characters that grow the most on the wire.
+    fn one_of_each_at_its_worst() -> Vec<Refusal> {
+        let long = || "\u{20ac}\u{1b}".repeat(1 << 18);
+        let unknown = FieldProblem::Unknown { expected: "a word", found: long() };
+        vec![
+            Refusal::Field(FieldError::new(long(), unknown.clone())),
+            Refusal::RequestIdReused { request_id: long(), job_id: long() },
+            Refusal::JobNotFound { job_id: long(), epoch: u64::MAX },
+            Refusal::StaleGeneration { job_id: long(), expected_min: u64::MAX, found: u64::MAX },
+            Refusal::Quota { subject: long(), what: "running jobs", max: usize::MAX },
+            Refusal::SeqOutOfRange { job_id: long(), from_seq: u64::MAX, oldest: u64::MAX, latest: u64::MAX },
+            Refusal::Chunk { chunk_index: u64::MAX, offset: u64::MAX, problem: FieldError::new(long(), unknown) },
+            Refusal::ResumeToken { problem: long() },
+            Refusal::NoReceipt { problem: long() },
+            Refusal::NotGrpc { found: long() },
+        ]
+    }
+
     #[test]
-    fn a_status_without_details_gets_a_reason_and_one_with_details_is_left_alone() {
-        let bare = with_reason(Status::out_of_range("too large"));
-        assert_eq!(bare.get_details_error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
-        let rich = with_reason(Status::from(Refusal::Draining));
-        assert_eq!(rich.get_details_error_info().unwrap().reason, "DRAINING");
+    fn whatever_a_caller_sends_a_status_stays_within_what_clients_take() {
+        for refusal in one_of_each_at_its_worst() {
+            let status = Status::from(refusal.clone());
+            let response = status.clone().into_http::<()>();
+            // As RFC 9113 section 6.5.2 counts: 32 bytes for each, beside its name and value. ":status" and "date" come with them.
+            let bytes: usize =
+                response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(bytes + 42 + 65 <= STATUS_BYTES_MAX, "{bytes} bytes for {}", refusal.reason());
+            assert!(status.message().contains("bytes)"), "what was cut is named: {}", status.message());
+            assert!(!status.message().contains('\u{1b}'), "{}", status.message());
+        }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::call_note::{CallNote, peer_of};
 use super::deadline::deadline_of;
 use super::drain::Drain;
 use super::jobs::{JobBook, JobRecord, JobRequest, name};
@@ -42,6 +43,14 @@ impl Sealing {
         if self.drain.has_begun() { Err(Refusal::Draining) } else { Ok(()) }
     }
 
+    /// The job of that id, with what the log says of it.
+    fn find(&self, job_id: &str, note: &CallNote) -> Result<Arc<JobRecord>, Refusal> {
+        note.job_id(job_id);
+        let record = self.book.find(job_id)?;
+        note.tenant(&record.request.tenant);
+        Ok(record)
+    }
+
     fn watcher(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         let full = || Refusal::Quota { subject: "service".to_owned(), what: "watchers", max: WATCHERS_MAX };
         Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| full())
@@ -56,22 +65,29 @@ impl SealService for Sealing {
         &self,
         request: Request<v1::SubmitSealRequest>,
     ) -> Result<Response<v1::SubmitSealResponse>, Status> {
+        let (note, peer) = (CallNote::of(request.extensions()), peer_of(request.extensions()));
+        let message = request.into_inner();
+        note.tenant(&message.tenant);
+        note.request_id(&message.request_id);
         self.check_open()?;
-        let request = JobRequest::try_from(request.into_inner()).map_err(Refusal::from)?;
-        let (record, replayed) = self.book.submit(request)?;
+        let request = JobRequest::try_from(message).map_err(Refusal::from)?;
+        let (record, replayed) = self.book.submit(request, peer)?;
+        note.job_id(&record.id);
+        note.outcome(if replayed { "replayed" } else { "accepted" });
         Ok(Response::new(v1::SubmitSealResponse { job: Some(record.job()), replayed }))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {
-        let (job, result) = self.book.find(&request.into_inner().job_id)?.now();
+        let note = CallNote::of(request.extensions());
+        let (job, result) = self.find(&request.into_inner().job_id, &note)?.now();
         Ok(Response::new(v1::GetJobResponse { job: Some(job), result: result.map(Arc::unwrap_or_clone) }))
     }
 
     async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
         self.check_open()?;
-        let deadline = deadline_of(request.metadata());
+        let (note, deadline) = (CallNote::of(request.extensions()), deadline_of(request.metadata()));
         let v1::WatchJobRequest { job_id, from_seq } = request.into_inner();
-        let record = self.book.find(&job_id)?;
+        let record = self.find(&job_id, &note)?;
         // Asked once here, so that the refusal is the call's answer and not its stream's.
         events_since(&record, from_seq)?;
         let permit = self.watcher()?;
@@ -88,15 +104,20 @@ impl SealService for Sealing {
         &self,
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::CancelJobResponse>, Status> {
+        let note = CallNote::of(request.extensions());
         let v1::CancelJobRequest { job_id, cancelled_by } = request.into_inner();
+        note.detail(&cancelled_by);
         name("cancelled_by", &cancelled_by).map_err(Refusal::from)?;
-        let record = self.book.find(&job_id)?;
+        let record = self.find(&job_id, &note)?;
         record.handle.cancel(if cancelled_by.is_empty() { CANCELLED_BY_DEFAULT } else { &cancelled_by });
         Ok(Response::new(v1::CancelJobResponse { job: Some(record.job()) }))
     }
 
     async fn list_jobs(&self, request: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
-        let (jobs, next_page_token) = self.book.list(&request.into_inner())?;
+        let note = CallNote::of(request.extensions());
+        let message = request.into_inner();
+        note.tenant(message.tenant.as_deref().unwrap_or_default());
+        let (jobs, next_page_token) = self.book.list(&message)?;
         Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token, epoch: self.book.epoch() }))
     }
 }

@@ -73,6 +73,11 @@ impl Upload {
         Ok(upload)
     }
 
+    /// The name of the chain's rules, for the log.
+    pub(super) fn network(&self) -> &str {
+        self.begun.parameters.name()
+    }
+
     /// Takes one more message in; waits, without a thread, while the verifier has no room.
     pub(crate) async fn take(&mut self, message: v1::VerifyChainRequest) -> Result<Step, Refusal> {
         let index = self.messages;

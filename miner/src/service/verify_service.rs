@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cityseal_chain::Verdict;
 use cityseal_engine::{Engine, Finish};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_response::Part;
@@ -13,16 +14,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use tracing::{debug, info};
 
+use super::call_note::CallNote;
 use super::connection::ConnectionInfo;
 use super::deadline::deadline_of;
 use super::drain::Drain;
+use super::foreign::explained;
 use super::keys::Keys;
 use super::limits::{
     PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_IDLE_MAX, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
 };
-use super::refusal::{Refusal, with_reason};
+use super::refusal::Refusal;
 use super::upload::{Conclusion, Step, Upload};
 use super::verdict;
 
@@ -76,7 +78,8 @@ impl VerifyService for Verification {
         let deadline = deadline_of(request.metadata());
         let (answers, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
         let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
-        let call = Call { engine, keys, messages: request.into_inner(), answers, told: Told::default() };
+        let note = CallNote::of(request.extensions());
+        let call = Call { engine, keys, messages: request.into_inner(), answers, told: Told::default(), note };
         tokio::spawn(async move {
             call.run(deadline).await;
             drop(admitted);
@@ -91,6 +94,7 @@ struct Call {
     messages: Streaming<v1::VerifyChainRequest>,
     answers: mpsc::Sender<Answer>,
     told: Told,
+    note: CallNote,
 }
 
 /// What was told of the progress last.
@@ -116,16 +120,19 @@ impl Call {
             () = answers.closed() => return,
         };
         let answer = ended.and_then(|conclusion| self.answer(&conclusion));
-        if let Err(status) = &answer {
-            debug!(%status, "upload refused");
-        }
         // A caller that has gone needs no answer.
         drop(self.answers.send(answer).await);
     }
 
     fn answer(&self, conclusion: &Conclusion) -> Answer {
-        let report = &conclusion.report;
-        info!(verdict = report.verdict.name(), count = report.count, seconds = report.seconds, "chain judged");
+        let Conclusion { items, report, .. } = conclusion;
+        self.note.outcome(report.verdict.name());
+        let passed = format!("{} {} passed", report.count, items.as_str());
+        self.note.detail(&match &report.verdict {
+            Verdict::Valid => passed,
+            Verdict::Fault(fault) => format!("{passed}; {fault}"),
+            Verdict::Incomplete(cut) => format!("{passed}; {cut}"),
+        });
         let verdict = verdict::to_wire(conclusion, &self.keys)?;
         Ok(v1::VerifyChainResponse { part: Some(Part::Verdict(verdict)) })
     }
@@ -133,10 +140,11 @@ impl Call {
     async fn judge(&mut self) -> Result<Conclusion, Status> {
         let expected = Refusal::UploadOrder { message_index: 0, problem: "expected Begin" };
         let first = match timeout(UPLOAD_IDLE_MAX, self.messages.message()).await {
-            Ok(message) => message.map_err(with_reason)?.ok_or(expected)?,
+            Ok(message) => message.map_err(unreadable)?.ok_or(expected)?,
             Err(_) => return Err(idle().into()),
         };
         let mut upload = Upload::begin(&self.engine, &self.keys, first)?;
+        self.note.network(upload.network());
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut idle_at = Instant::now() + UPLOAD_IDLE_MAX;
@@ -167,7 +175,7 @@ impl Call {
     /// The next message; `None` where the upload ended, which a cancelled call and a broken connection may look like too.
     async fn next(&mut self, idle_at: Instant) -> Result<Option<v1::VerifyChainRequest>, Status> {
         match timeout_at(idle_at, self.messages.message()).await {
-            Ok(message) => message.map_err(with_reason),
+            Ok(message) => message.map_err(unreadable),
             Err(_) => Err(idle().into()),
         }
     }
@@ -193,6 +201,11 @@ impl Call {
             }
         }
     }
+}
+
+/// A message that tonic could not read.
+fn unreadable(status: Status) -> Status {
+    explained(status, "/cityseal.v1.VerifyService/VerifyChain")
 }
 
 const fn idle() -> Refusal {

@@ -2,18 +2,22 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+use cityseal_proto::v1;
+use cityseal_proto::v1::verify_begin::Parameters;
+use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_receipt::{ItemKind, SecretKey};
 use cityseal_testkit::data::mainnet_start;
+use prost::Message;
 
 use crate::skip::{data, example, python, skip};
 use crate::support::Folder;
 
 /// `cityseal serve` as a process of its own; killed when the test ends.
-struct Serve {
+pub(crate) struct Serve {
     process: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Serve {
@@ -22,10 +26,16 @@ impl Serve {
     }
 
     fn start_with(arguments: &[&str]) -> Self {
+        Self::start_logging_to(arguments, Stdio::null())
+    }
+
+    /// Starts with its stderr, and so its log, in a file or a pipe of the test's.
+    pub(crate) fn start_logging_to(arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--json"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--json"])
             .args(arguments)
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -35,10 +45,17 @@ impl Serve {
     }
 
     /// Ends the service as an operator does, and gives its exit code.
-    fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let signalled = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(signalled.success());
         self.process.wait().unwrap().code()
+    }
+}
+
+impl Serve {
+    /// The reading end of its stderr; dropped, it closes it.
+    pub(crate) fn take_stderr(&mut self) -> ChildStderr {
+        self.process.stderr.take().unwrap()
     }
 }
 
@@ -183,4 +200,45 @@ fn python_ends_with_2_where_there_is_no_service_file_or_whole_header() {
     let this_file = run_example("127.0.0.1:1", &["--headers", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
     assert_eq!(this_file.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&this_file.stderr).contains("expected whole headers of 80 bytes"));
+}
+
+/// What Python's gRPC library makes of a refusal of this one message.
+fn refused(serve: &Serve, method: &str, kind: &str, message: &impl Message) -> String {
+    let folder = Folder::new();
+    let file = folder.file("message", &message.encode_to_vec());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/service_suite/refused.py");
+    stdout_of(&Command::new(python()).arg(script).args([&serve.address, method, kind]).arg(file).output().unwrap())
+}
+
+#[test]
+fn python_gets_the_service_s_own_status_whatever_it_sent() {
+    if !can_run("python_gets_the_service_s_own_status_whatever_it_sent") {
+        return;
+    }
+    let (serve, verify) = (Serve::start(), "/cityseal.v1.VerifyService/VerifyChain");
+    let begin = |parameters| v1::VerifyChainRequest {
+        part: Some(Part::Begin(v1::VerifyBegin { parameters: Some(parameters), ..Default::default() })),
+    };
+    // One byte on the wire, two, and three: percent-encoded they become one, six and nine.
+    for letter in ["x", "ß", "€"] {
+        for bytes in [10_000, 1_000_000, 4_000_000] {
+            let name = letter.repeat(bytes / letter.len());
+            let toml = begin(Parameters::ParametersToml(format!("\"{name}\" = 1\n")));
+            let told = refused(&serve, verify, "stream", &toml);
+            assert!(
+                told.starts_with("INVALID_ARGUMENT True ") && told.contains("begin.parameters_toml: line 1"),
+                "{told}"
+            );
+            let told = refused(&serve, verify, "stream", &begin(Parameters::Network(name)));
+            assert!(told.starts_with("INVALID_ARGUMENT True ") && told.contains("or regtest"), "{told}");
+        }
+    }
+    let tenant = v1::SubmitSealRequest { request_id: "r".into(), tenant: "€".repeat(300_000), ..Default::default() };
+    let told = refused(&serve, "/cityseal.v1.SealService/SubmitSeal", "unary", &tenant);
+    assert!(told.starts_with("INVALID_ARGUMENT True ") && told.contains("INVALID_FIELD"), "{told}");
+    let large = v1::GetJobRequest { job_id: "x".repeat(2 << 20) };
+    let told = refused(&serve, "/cityseal.v1.SealService/GetJob", "unary", &large);
+    assert!(told.starts_with("OUT_OF_RANGE True ") && told.contains("MESSAGE_TOO_LARGE"), "{told}");
+    let told = refused(&serve, "/cityseal.v1.SealService/Mint", "unary", &large);
+    assert!(told.starts_with("UNIMPLEMENTED True ") && told.contains("UNKNOWN_METHOD"), "{told}");
 }

@@ -7,10 +7,11 @@ mod record;
 mod request;
 mod shelf;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cityseal_engine::Engine;
+use cityseal_engine::{Engine, SealReport};
 use cityseal_proto::{FieldError, v1};
 use tokio::sync::Notify;
 use tracing::info;
@@ -20,7 +21,9 @@ pub(crate) use record::{JobRecord, saturated, share_to_wire};
 pub(crate) use request::{JobRequest, name};
 
 use self::shelf::Shelf;
-use super::limits::{PAGE_JOBS_MAX, PROGRESS_INTERVAL};
+use super::echo::shown;
+use super::limits::{ECHO_BYTES_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
+use super::log_budget::LogBudget;
 use super::refusal::Refusal;
 
 /// The reason that jobs end with when the service does.
@@ -33,13 +36,20 @@ pub(crate) struct JobBook {
     epoch: u64,
     events_max: usize,
     shelf: Mutex<Shelf>,
+    /// For the lines about jobs' ends.
+    budget: LogBudget,
 }
 
 impl JobBook {
     /// An empty book with an epoch of its own: the nanoseconds since 1970, so that a later start has a greater one.
     pub(crate) fn new(engine: Engine, events_max: usize) -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { engine, epoch: saturated(since_1970.as_nanos()), events_max, shelf: Mutex::default() }
+        let (epoch, budget) = (saturated(since_1970.as_nanos()), LogBudget::new(Instant::now()));
+        Self { engine, epoch, events_max, shelf: Mutex::default(), budget }
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(crate) const fn epoch(&self) -> u64 {
@@ -47,7 +57,12 @@ impl JobBook {
     }
 
     /// Starts a job, or finds the one that the same request started before (`true`).
-    pub(crate) fn submit(self: &Arc<Self>, request: JobRequest) -> Result<(Arc<JobRecord>, bool), Refusal> {
+    /// `peer` is who asks for it, for the log.
+    pub(crate) fn submit(
+        self: &Arc<Self>,
+        request: JobRequest,
+        peer: Option<SocketAddr>,
+    ) -> Result<(Arc<JobRecord>, bool), Refusal> {
         let mut shelf = self.lock();
         if let Some(before) = shelf.find_request(&request.tenant, &request.request_id) {
             return replayed(before, &request);
@@ -60,7 +75,7 @@ impl JobBook {
             old.handle.supersede(&record.id);
         }
         drop(shelf);
-        tokio::spawn(follow(Arc::clone(self), Arc::clone(&record)));
+        tokio::spawn(follow(Arc::clone(self), Arc::clone(&record), peer));
         Ok((record, false))
     }
 
@@ -96,13 +111,26 @@ impl JobBook {
         let handle = self.engine.submit(request.to_job(Instant::now()));
         let record = Arc::new(JobRecord::new(shelf.next_number(), self.epoch, request, handle, self.events_max));
         shelf.insert(Arc::clone(&record));
+        record
+    }
+
+    fn log_end(&self, record: &JobRecord, report: &SealReport, peer: Option<SocketAddr>, took: Duration) {
+        let Some(left_out) = self.budget.take(Instant::now()) else { return };
+        let request = &record.request;
+        let tenant = (!request.tenant.is_empty()).then_some(request.tenant.as_str());
         info!(
             job_id = record.id,
-            tenant = record.request.tenant,
-            generation = record.request.generation,
-            "job accepted"
+            peer = peer.map(tracing::field::display),
+            tenant,
+            request_id = request.request_id,
+            generation = request.generation,
+            outcome = report.outcome.to_string(),
+            seals = report.seals.len(),
+            hashes = saturated(report.hashes),
+            duration_ms = took.as_millis() as u64,
+            left_out = (left_out > 0).then_some(left_out),
+            "job ended"
         );
-        record
     }
 
     fn superseded(&self, shelf: &Shelf, request: &JobRequest) -> Result<Option<Arc<JobRecord>>, Refusal> {
@@ -123,8 +151,7 @@ impl JobBook {
     }
 
     fn not_found(&self, job_id: &str) -> Refusal {
-        let shown: String = job_id.chars().take(super::limits::NAME_BYTES_MAX).collect();
-        Refusal::JobNotFound { job_id: shown, epoch: self.epoch }
+        Refusal::JobNotFound { job_id: shown(job_id, ECHO_BYTES_MAX), epoch: self.epoch }
     }
 
     /// The number in an id of this epoch.
@@ -156,7 +183,8 @@ fn replayed(before: Arc<JobRecord>, request: &JobRequest) -> Result<(Arc<JobReco
 }
 
 /// Turns the engine's word about a job into events, to the job's end.
-async fn follow(book: Arc<JobBook>, record: Arc<JobRecord>) {
+async fn follow(book: Arc<JobBook>, record: Arc<JobRecord>, peer: Option<SocketAddr>) {
+    let began = Instant::now();
     let woken = Arc::new(Notify::new());
     let wake = Arc::clone(&woken);
     record.handle.on_change(Arc::new(move || wake.notify_one()));
@@ -166,7 +194,7 @@ async fn follow(book: Arc<JobBook>, record: Arc<JobRecord>) {
         if let Some(report) = record.handle.report() {
             let size = record.ended(&report);
             book.lock().ended(record.number, size);
-            info!(job_id = record.id, outcome = report.outcome.name(), seals = report.seals.len(), "job ended");
+            book.log_end(&record, &report, peer, began.elapsed());
             return;
         }
         // What comes too soon is left out: the next event tells the same and more.

@@ -1,0 +1,77 @@
+//! How many lines about calls the log takes, so that no caller can flood it: a burst, then so many each second.
+//!
+//! It writes nothing. The time is an argument.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::limits::{LOG_LINES_BURST, LOG_LINES_PER_SECOND};
+
+/// A bucket of lines that fills up with time.
+#[derive(Debug)]
+pub(crate) struct LogBudget(Mutex<Bucket>);
+
+#[derive(Debug)]
+struct Bucket {
+    lines: f64,
+    filled_at: Instant,
+    left_out: u64,
+}
+
+impl LogBudget {
+    /// A full one.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self(Mutex::new(Bucket { lines: LOG_LINES_BURST.into(), filled_at: now, left_out: 0 }))
+    }
+
+    /// Takes one line. `Some`: it may be written, and so many were left out since the one before. `None`: it is left out.
+    pub(crate) fn take(&self, now: Instant) -> Option<u64> {
+        // A poisoned lock is entered all the same: the worst is a line too many.
+        let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = now.saturating_duration_since(bucket.filled_at).as_secs_f64();
+        bucket.lines = (bucket.lines + since * f64::from(LOG_LINES_PER_SECOND)).min(LOG_LINES_BURST.into());
+        bucket.filled_at = bucket.filled_at.max(now);
+        if bucket.lines < 1.0 {
+            bucket.left_out += 1;
+            return None;
+        }
+        bucket.lines -= 1.0;
+        Some(std::mem::take(&mut bucket.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn taken(budget: &LogBudget, tries: u32, now: Instant) -> u32 {
+        (0..tries).filter(|_| budget.take(now).is_some()).count() as u32
+    }
+
+    #[test]
+    fn a_burst_is_written_and_then_as_many_each_second_as_the_limit() {
+        let now = Instant::now();
+        let budget = LogBudget::new(now);
+        assert_eq!(taken(&budget, 10 * LOG_LINES_BURST, now), LOG_LINES_BURST);
+        assert_eq!(taken(&budget, 1000, now + Duration::from_secs(1)), LOG_LINES_PER_SECOND);
+        assert_eq!(taken(&budget, 1000, now + Duration::from_secs(3)), 2 * LOG_LINES_PER_SECOND);
+    }
+
+    #[test]
+    fn the_line_after_a_gap_has_the_count_of_those_left_out() {
+        let now = Instant::now();
+        let budget = LogBudget::new(now);
+        assert_eq!(taken(&budget, LOG_LINES_BURST + 7, now), LOG_LINES_BURST);
+        let later = now + Duration::from_secs(1);
+        assert_eq!((budget.take(later), budget.take(later)), (Some(7), Some(0)));
+    }
+
+    #[test]
+    fn a_rest_fills_no_more_than_one_burst() {
+        let now = Instant::now();
+        let budget = LogBudget::new(now);
+        assert_eq!(taken(&budget, 10_000, now + Duration::from_hours(1)), LOG_LINES_BURST);
+    }
+}

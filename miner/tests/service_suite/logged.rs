@@ -1,0 +1,104 @@
+//! The log of `cityseal serve`: what an operator reads of each call and job, and what no caller can write into it.
+
+use std::fs::File;
+use std::process::Stdio;
+
+use cityseal_chain::Network;
+use cityseal_client::{
+    ChainParameters, Client, ClientError, ClientOptions, RetryPolicy, SealOutcome, SealRequest, VerdictKind,
+    VerifyRequest,
+};
+
+use crate::binary::Serve;
+use crate::support::{Folder, chain, easy};
+
+async fn connect(serve: &Serve) -> Client {
+    let once = RetryPolicy { give_up_after: std::time::Duration::ZERO, ..RetryPolicy::default() };
+    Client::connect(ClientOptions::new(&serve.address).retry(once)).await.unwrap()
+}
+
+/// The lines that hold all of these.
+fn lines_with<'a>(log: &'a str, words: &[&str]) -> Vec<&'a str> {
+    log.lines().filter(|line| words.iter().all(|word| line.contains(word))).collect()
+}
+
+/// The one line that holds all of these.
+fn line_with<'a>(log: &'a str, words: &[&str]) -> &'a str {
+    let [line] = lines_with(log, words)[..] else { panic!("expected one line with {words:?} in\n{log}") };
+    line
+}
+
+/// Some of everything, and the log of it.
+async fn log_of(arguments: &[&str], tenant: &str) -> String {
+    let folder = Folder::new();
+    let file = folder.path("log");
+    let serve = Serve::start_logging_to(arguments, File::create(&file).unwrap());
+    let client = connect(&serve).await;
+    let request = SealRequest::new(easy(1, 64)).request_id("deed-1").tenant(tenant);
+    assert_eq!(client.seal(&request).await.unwrap().outcome, SealOutcome::Sealed);
+    let regtest = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
+    assert_eq!(client.verify_bytes(&regtest, chain(10).into()).await.unwrap().verdict, VerdictKind::Valid);
+    let mut broken = chain(10);
+    broken[7 * 80 + 4] ^= 1;
+    let broken = client.verify_bytes(&regtest, broken.into()).await.unwrap();
+    assert!(matches!(broken.verdict, VerdictKind::Fault(_)), "{broken}");
+    let nonsense = VerifyRequest::new(ChainParameters::Toml("fake = \"\u{1b}[2J\nINFO serving\"".to_owned()));
+    assert!(client.verify_bytes(&nonsense, chain(1).into()).await.is_err());
+    let lost = client.job("no\nsuch\u{1b}[31mjob").await.unwrap_err();
+    assert!(matches!(&lost, ClientError::Refused { reason, .. } if reason == "JOB_NOT_FOUND"), "{lost}");
+    drop(client);
+    assert_eq!(serve.terminate(), Some(0));
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_call_and_each_job_has_one_line_with_who_called_for_whom_and_what_came_of_it() {
+    let log = log_of(&[], "land-registry").await;
+    assert!(line_with(&log, &["INFO", "serving"]).contains("jobs_max=256"), "{log}");
+    assert!(line_with(&log, &["INFO", " device ", "device=\"cpu\""]).contains("state=\"ready\""), "{log}");
+    let submit = ["call ended", "cityseal.v1.SealService/SubmitSeal", "peer=127.0.0.1:", "tenant=\"land-registry\""];
+    let submit = line_with(&log, &submit);
+    let words = ["INFO", "request_id=\"deed-1\"", "job_id=\"", "outcome=\"accepted\"", "duration_ms="];
+    assert!(words.iter().all(|word| submit.contains(word)), "{submit}");
+    let ended = line_with(&log, &["job ended", "peer=127.0.0.1:", "tenant=\"land-registry\"", "request_id=\"deed-1\""]);
+    assert!(ended.contains("outcome=\"sealed\"") && ended.contains("seals=") && ended.contains("hashes="), "{ended}");
+    let verify = ["call ended", "VerifyService/VerifyChain", "peer=127.0.0.1:", "network=\"regtest\""];
+    let valid = line_with(&log, &[&verify[..], &["outcome=\"valid\""]].concat());
+    assert!(valid.contains("10 headers passed"), "{valid}");
+    let fault = line_with(&log, &[&verify[..], &["outcome=\"fault\""]].concat());
+    assert!(fault.contains("7 headers passed; R06") && fault.contains("at height 7"), "{fault}");
+    let refused = line_with(&log, &["VerifyService/VerifyChain", "outcome=\"INVALID_FIELD\""]);
+    assert!(refused.contains("begin.parameters_toml: line 1"), "{refused}");
+    assert_eq!(lines_with(&log, &["SealService/GetJob", "outcome=\"JOB_NOT_FOUND\""]).len(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_caller_writes_a_line_or_a_control_character_into_the_log() {
+    let log = log_of(&[], "a\nINFO cityseal: serving\u{1b}[31m\u{202e}").await;
+    assert!(!log.contains(['\u{1b}', '\u{202e}', '\r']), "{log}");
+    // Each line is one of ours: a note, or a time.
+    let is_ours = |line: &&str| line.starts_with("20") || line.contains("listening") || line.contains("goodbye");
+    let strangers: Vec<&str> = log.lines().filter(|line| !is_ours(line) && !line.contains("SIGTERM")).collect();
+    assert!(!strangers.iter().any(|line| line.contains("INFO")), "{strangers:?}");
+    assert_eq!(lines_with(&log, &["serving", "jobs_max"]).len(), 1, "{log}");
+    assert!(line_with(&log, &["job ended"]).contains("tenant=\"a\\nINFO"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_wants_warnings_only_gets_no_line_of_calls() {
+    let log = log_of(&["--log", "warn"], "land-registry").await;
+    assert!(!log.contains("call ended") && !log.contains("job ended"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_stderr_was_closed_goes_on_serving() {
+    let mut serve = Serve::start_logging_to(&[], Stdio::piped());
+    drop(serve.take_stderr());
+    let client = connect(&serve).await;
+    for salt in 0..3 {
+        let answer = client.seal(&SealRequest::new(easy(salt, 64))).await.unwrap();
+        assert_eq!(answer.outcome, SealOutcome::Sealed);
+    }
+    drop(client);
+    assert_eq!(serve.terminate(), Some(0));
+}
