@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn finds_commands_and_their_output_only_in_console_blocks() {
-        let text = "a\n```console\n$ one\nout\n\n$ two\n```\n$ not this\n```text\n$ nor this\n```\n```console\n$ three\n```";
+        let text =
+            "a\n```console\n$ one\nout\n\n$ two\n```\n$ not this\n```text\n$ nor this\n```\n```console\n$ three\n```";
         let found = blocks_in(text).unwrap();
         let commands: Vec<Vec<&str>> = found.iter().map(|b| b.iter().map(|e| e.command.as_str()).collect()).collect();
         assert_eq!(commands, [vec!["one", "two"], vec!["three"]]);
@@ -233,7 +234,8 @@ mod tests {
 
     #[test]
     fn a_command_ends_with_the_exit_code_that_its_line_states_or_with_0() {
-        let found = blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
+        let found =
+            blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
         let found: Vec<(&str, i32, usize)> =
             found[0].iter().map(|e| (e.command.as_str(), e.code, e.output.len())).collect();
         assert_eq!(found, [("one", 1, 0), ("two \\\n  --long", 2, 1)]);

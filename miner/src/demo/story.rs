@@ -142,7 +142,10 @@ impl<'a> Story<'a> {
     pub(super) fn end(&self, kept: Option<&KeptRow>, took: Duration) -> String {
         let word = self.context.output.paint(Paint::Good, "All answers were right");
         let next = kept.map_or_else(
-            || "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, to try the commands on.".into(),
+            || {
+                "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, to try the commands on."
+                    .into()
+            },
             |kept| {
                 let (folder, files) = (&kept.folder, kept.files.len());
                 format!("{folder} has {files} files. {folder}/README.txt lists them, and commands to try.")
