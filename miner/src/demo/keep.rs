@@ -1,9 +1,8 @@
 //! `demo --keep DIR`: the chain, its forgeries, the keys and the receipt as files, with a list of commands to try on them.
 //!
-//! Each file is written whole under another name and then renamed. If one cannot be written, those before it are removed.
+//! No file is ever there in part. If one cannot be written, those before it are removed.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use cityseal_receipt::{Receipt, SecretKey};
@@ -11,7 +10,7 @@ use cityseal_receipt::{Receipt, SecretKey};
 use super::records::Chain;
 use crate::city::City;
 use crate::error::CommandError;
-use crate::files::write_secret;
+use crate::files::{write_output, write_secret};
 use crate::json::KeptRow;
 
 /// The file that lists the others.
@@ -99,7 +98,7 @@ impl KeepFolder {
         ];
         for (written, (name, bytes)) in files.iter().enumerate() {
             let path = self.path.join(name);
-            let result = if *name == SECRET_KEY { write_secret(&path, bytes) } else { write_renamed(&path, bytes) };
+            let result = if *name == SECRET_KEY { write_secret(&path, bytes) } else { write_output(&path, bytes) };
             if let Err(source) = result {
                 for (name, _) in &files[..written] {
                     // The first error is the one to report.
@@ -112,18 +111,4 @@ impl KeepFolder {
         let names = files.iter().map(|(name, _)| *name).collect();
         Ok(KeptRow { folder: self.path.display().to_string(), files: names })
     }
-}
-
-/// Writes a file under another name, and renames it when it is on the disk.
-fn write_renamed(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    let partial = PathBuf::from(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&partial)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The first error is the one to report.
-        let _left_behind = fs::remove_file(&partial);
-    }
-    written
 }
