@@ -90,7 +90,7 @@ pub enum Command {
     Key(KeyArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
-    /// Show the whole at work on a small chain of city blocks.
+    /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
     Demo(DemoArgs),
     /// Make each device fail on purpose, and show that the answers stay right.
     Drill(DrillArgs),
@@ -135,9 +135,23 @@ pub struct SelftestArgs {
     pub engine: EngineArgs,
 }
 
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  cityseal demo
+  cityseal demo --keep city
+
+With --keep the folder has: headers.bin, blocks.dat, city.toml (the chain and its rules), forged-blocks.dat,
+forged-headers.bin, chain.receipt, auditor.pub, auditor.key (made new each time), and README.txt with commands to try.
+
+Exit codes: 0 every answer was right, 2 anything else.";
+
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
 pub struct DemoArgs {
+    /// Keep the chain, its rules, two forgeries, the receipt and its keys in DIR: a new or an empty folder.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
     /// Which devices work, and how.
     #[command(flatten)]
     pub engine: EngineArgs,
