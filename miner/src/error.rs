@@ -1,5 +1,7 @@
 //! Why a command gave no answer. Every message names the place; all of them end in exit code 2.
 
+mod words;
+
 use std::io;
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@
 //! `version` and `bits` are 8 digits; numbers that can pass 2^53 are decimal strings, all others integers.
 
 mod devices;
+mod error;
 mod receipt;
 pub(crate) mod verify;
 
@@ -15,6 +16,8 @@ pub(crate) use verify::{
     BodiesRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow, UnsoundRow,
     VerifyAnswer,
 };
+
+pub(crate) use error::{ErrorAnswer, ErrorRow};
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};

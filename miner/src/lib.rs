@@ -35,6 +35,7 @@ use args::{Cli, Command, EngineArgs, GlobalArgs};
 use config::{Environment, Settings};
 use error::CommandError;
 use exit::Ending;
+use json::{ErrorAnswer, ErrorRow};
 use output::{LogWriter, Output, escape_line};
 
 /// The log filter of commands that end by themselves.
@@ -62,6 +63,10 @@ pub fn main() -> ExitCode {
     ending
         .unwrap_or_else(|error| {
             context.output.error(&error);
+            if let Some(hint) = error.hint().filter(|_| !cli.global.json) {
+                context.output.note(format_args!("hint: {hint}"));
+            }
+            context.output.no_answer(&error.answer());
             Ending::from(&error)
         })
         .into()
@@ -72,11 +77,32 @@ fn usage(refusal: &clap::Error, output: &Output) -> ExitCode {
     // A refusal repeats what was given, so it is made again of arguments that are escaped.
     let escaped = std::env::args_os().map(|argument| escape_line(&argument.to_string_lossy()));
     let is_refusal = refusal.use_stderr();
-    match if is_refusal { Cli::try_parse_from(escaped).err() } else { None } {
+    let refused = if is_refusal { Cli::try_parse_from(escaped).err() } else { None };
+    match &refused {
         Some(escaped) => output.usage(&escaped.render(), is_refusal, true),
         None => output.usage(&refusal.render(), is_refusal, !is_refusal),
     }
+    if is_refusal && wants_json() {
+        Output::of_process(true, true).no_answer(&usage_error(refused.as_ref().unwrap_or(refusal)));
+    }
     if is_refusal { Ending::Neither } else { Ending::Yes }.into()
+}
+
+/// Whether `--json` is on a command line that could not be read.
+fn wants_json() -> bool {
+    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    options.any(|argument| argument == "--json")
+}
+
+/// A wrong command line as `--json` reports it: what is wrong, and what the parser says besides.
+fn usage_error(refusal: &clap::Error) -> ErrorAnswer {
+    let text = refusal.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    let more: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let hint = Some(more.join(" ")).filter(|hint| !hint.is_empty());
+    ErrorAnswer { error: ErrorRow { reason: "usage", message, place: None, hint } }
 }
 
 fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {

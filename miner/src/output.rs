@@ -8,12 +8,16 @@
 use std::error::Error;
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use crate::escape::escape_line;
 use crate::escape::{COLOR, COLOR_CODE_END, COLOR_END, escape_json, escape_text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+
+use crate::json::ErrorAnswer;
 
 /// How often a progress bar is drawn.
 const REDRAWS_PER_SECOND: u8 = 8;
@@ -46,6 +50,8 @@ impl Paint {
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     json: bool,
+    /// An answer was printed.
+    has_answered: Arc<AtomicBool>,
     color_stdout: bool,
     color_stderr: bool,
 }
@@ -55,6 +61,7 @@ impl Output {
     pub(crate) fn of_process(json: bool, no_color: bool) -> Self {
         Self {
             json,
+            has_answered: Arc::default(),
             color_stdout: !no_color && io::stdout().is_terminal(),
             color_stderr: !no_color && io::stderr().is_terminal(),
         }
@@ -70,6 +77,7 @@ impl Output {
     /// # Errors
     /// What the system said about stdout; a closed pipe is none.
     pub(crate) fn answer<T: Serialize>(&self, answer: &T, human: impl FnOnce(&Self) -> String) -> io::Result<()> {
+        self.has_answered.store(true, Ordering::Relaxed);
         if !self.json {
             return self.text(&human(self));
         }
@@ -109,6 +117,14 @@ impl Output {
         } else {
             write_all(&mut io::stdout().lock(), text.as_bytes())
         };
+    }
+
+    /// Prints why there is no answer, where answers are wanted as JSON and none was printed.
+    pub(crate) fn no_answer(&self, error: &ErrorAnswer) {
+        if self.json && !self.has_answered.load(Ordering::Relaxed) {
+            // Where stdout is closed nobody wanted to know.
+            let _closed = self.answer(error, |_| String::new());
+        }
     }
 
     /// Colours a word that goes to stdout.

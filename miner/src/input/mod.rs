@@ -11,10 +11,12 @@ mod detect;
 mod forks;
 mod frame;
 mod hex_lines;
+mod looks;
 mod open;
 mod packed;
 mod places;
 mod raw_block;
+mod recognise;
 mod source;
 
 pub use blocks::FramedBlocks;
@@ -23,9 +25,11 @@ pub use detect::{Format, SNIFF_BYTES, detect, detect_for};
 pub use forks::{BestBlocks, BlockSet, Damage, PlaceInSet};
 pub use frame::FrameNetwork;
 pub use hex_lines::HexLines;
+pub use looks::{LOOK_BYTES, Looks, Opening};
 pub use packed::PackedHeaders;
 pub use places::{PlaceLog, PlaceOfHeader};
 pub use raw_block::{BLOCK_BYTES_MAX, RawBlocks};
+pub use recognise::{FirstRecords, RECORDS, Recogniser, Watched};
 pub use source::{ChainInput, ChainSink, InputError};
 
 use cityseal_chain::Network;
@@ -37,6 +41,8 @@ pub enum Place {
     Packed,
     /// On this line of a hex file, counted from 1; each following header of the run stands on the next line.
     Line(u64),
+    /// On this line of a hex file, counted from 1, with all other headers of the run.
+    OneLine(u64),
     /// At this byte of a file of blocks; the run is this one header.
     Byte(u64),
 }
@@ -93,8 +99,8 @@ pub enum DecodeError {
         /// Digits found.
         found: usize,
     },
-    /// A line with too many digits.
-    #[error("line {line}, column 161: more than the 160 digits of a header")]
+    /// A line with too many digits, which are not headers that link either.
+    #[error("line {line}: more than the 160 digits of a header, and not headers that follow each other")]
     LongLine {
         /// The line, counted from 1.
         line: u64,
@@ -202,6 +208,31 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Where in the file: a line, with the column where that is known, or a byte.
+    pub fn place(&self) -> Option<String> {
+        Some(match self {
+            Self::CutHeader { offset, .. }
+            | Self::CutBlock { offset }
+            | Self::Magic { offset, .. }
+            | Self::OtherNetwork { offset, .. }
+            | Self::MixedNetworks { offset, .. }
+            | Self::SmallBlock { offset, .. }
+            | Self::LargeFrame { offset, .. }
+            | Self::LongFrame { offset, .. }
+            | Self::LargeBlock { offset, .. }
+            | Self::TransactionFlag { offset, .. } => format!("byte {offset}"),
+            Self::Digit { line, column, .. } | Self::ShortLine { line, column, .. } => {
+                format!("line {line}, column {column}")
+            }
+            Self::CutLine { line, .. }
+            | Self::LongLine { line }
+            | Self::OddLine { line, .. }
+            | Self::LargeLine { line }
+            | Self::CutBlockLine { line, .. } => format!("line {line}"),
+            Self::Json { .. } => return None,
+        })
+    }
+
     /// The input only ends too early: all that came before was well formed.
     pub const fn is_cut(&self) -> bool {
         matches!(
@@ -300,7 +331,7 @@ pub(crate) mod tests {
             for at in 0..packed.len() as u64 / 80 {
                 self.places.push(match place {
                     Place::Line(line) => Place::Line(line + at),
-                    Place::Packed | Place::Byte(_) => place,
+                    Place::Packed | Place::OneLine(_) | Place::Byte(_) => place,
                 });
             }
             self.headers.extend_from_slice(packed);

@@ -11,10 +11,15 @@ use cityseal_hash::HEADER_LEN;
 use super::cut::leading_zeros;
 use super::frame::{FRAME_LEN, Frame, FrameNetwork};
 use super::open::{Source, is_stdin, name, open, sizes};
-use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
+use super::{
+    DecodeError, Decoder, FirstRecords, Format, HeaderSink, Looks, Opening, Place, Recogniser, detect, detect_for,
+};
 
 /// Bytes of one read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.
 const READ_BYTES: usize = 13_107 * HEADER_LEN;
+
+/// Bytes of every later file that are looked at before it is read: whole headers, so that none is cut (819 × 80 = 65,520).
+const NEXT_HEAD_BYTES: usize = 819 * HEADER_LEN;
 
 /// Takes the headers of a chain, and may ask to stop.
 pub trait ChainSink {
@@ -78,6 +83,26 @@ pub enum InputError {
         /// What is wrong, with its place.
         source: DecodeError,
     },
+    /// Nothing in the file is a header.
+    #[error("{}: not recognised as a chain of headers or blocks: {looks}{}", name(path), bracketed(why.as_deref()))]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        looks: Looks,
+        /// Why no record could be read, where none could.
+        why: Option<String>,
+    },
+    /// A later file is written in another way than the first.
+    #[error("{}: it holds {}, and the first file holds {}: the files of one chain must be written alike", name(path), found.name(), expected.name())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format of the first file.
+        expected: Format,
+        /// The format of this one.
+        found: Format,
+    },
     /// Blocks are wanted of an input that holds headers only.
     #[error("{}: headers only, without the blocks' transactions", name(path))]
     NoBlocks {
@@ -115,6 +140,22 @@ pub enum InputError {
     StdinTwice,
 }
 
+impl InputError {
+    /// What is wrong in the bytes, where that is all.
+    pub const fn decode_error(&self) -> Option<&DecodeError> {
+        if let Self::Decode { source, .. } = self { Some(source) } else { None }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<String> {
+        if let Self::Unrecognised { looks, .. } = self { Some(looks.hint.clone()) } else { None }
+    }
+}
+
+fn bracketed(words: Option<&str>) -> String {
+    words.map(|words| format!(" ({words})")).unwrap_or_default()
+}
+
 /// Several files as one chain, in one format.
 pub struct ChainInput {
     pub(super) paths: Vec<PathBuf>,
@@ -124,6 +165,8 @@ pub struct ChainInput {
     pub(super) first: Source,
     /// What was read of the first file to tell its format.
     pub(super) head: Vec<u8>,
+    /// What every later file must show, where the format was detected.
+    pub(super) guard: Option<Recogniser>,
     bytes_total: Option<u64>,
 }
 
@@ -152,7 +195,15 @@ impl ChainInput {
             offset: 0,
             source,
         })?;
-        Ok(Self { format: format(&head), network: FrameNetwork::default(), paths, first, head, bytes_total })
+        Ok(Self {
+            format: format(&head),
+            network: FrameNetwork::default(),
+            paths,
+            first,
+            head,
+            guard: None,
+            bytes_total,
+        })
     }
 
     /// Opens the input and tells its format by its first bytes.
@@ -179,6 +230,18 @@ impl ChainInput {
         Ok(self)
     }
 
+    /// The same input, whose later files must be written like the first and begin with headers too.
+    #[must_use]
+    pub fn guarded(mut self, guard: Recogniser) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// The beginning of the first file.
+    pub fn opening(&self) -> Opening {
+        Opening::new(&self.paths[0], &self.head, self.network)
+    }
+
     /// How the input is written.
     pub const fn format(&self) -> Format {
         self.format
@@ -195,13 +258,13 @@ impl ChainInput {
     /// [`InputError`] at the first place where the input is not what it should be; all headers before it have gone
     /// to the sink.
     pub fn read(self, sink: &mut dyn ChainSink) -> Result<(), InputError> {
-        let Self { paths, format, network, first, head, .. } = self;
+        let Self { paths, format, network, first, head, guard, .. } = self;
         let mut base = 0;
         let mut opened = Some((first, head));
         for (file, path) in paths.iter().enumerate() {
             let (stream, head) = match opened.take() {
                 Some(first) => first,
-                None => (open(path)?, Vec::new()),
+                None => open_next(path, format, network, guard.as_ref())?,
             };
             let place = FilePlace { path, file, base, network };
             match place.feed(stream, head, format, sink)? {
@@ -211,6 +274,34 @@ impl ChainInput {
         }
         Ok(())
     }
+}
+
+/// Opens a later file, and looks at its beginning where the formats are detected.
+pub(super) fn open_next(
+    path: &Path,
+    expected: Format,
+    network: FrameNetwork,
+    guard: Option<&Recogniser>,
+) -> Result<(Source, Vec<u8>), InputError> {
+    let mut source = open(path)?;
+    let Some(guard) = guard else { return Ok((source, Vec::new())) };
+    let head = read_up_to(&mut *source.reader, NEXT_HEAD_BYTES, &mut Vec::new());
+    let head = head.map_err(|source| InputError::Read { path: path.into(), offset: 0, source })?;
+    if head.is_empty() {
+        return Ok((source, head));
+    }
+    let found = detect_for(network, &head);
+    let mut first = FirstRecords::default();
+    // What is wrong in the file is reported when it is read.
+    let read = Decoder::of(found).of_network(network).push(&head, &mut first);
+    let holds_headers = matches!(found, Format::HexBlocks | Format::JsonBlock) || guard.is_chain(&first);
+    if !holds_headers {
+        return Err(Opening::new(path, &head, network).refuse(read.err().map(|error| error.to_string())));
+    }
+    if found != expected {
+        return Err(InputError::OtherFormat { path: path.into(), expected, found });
+    }
+    Ok((source, head))
 }
 
 /// One file in the row of all.
@@ -334,7 +425,7 @@ impl HeaderSink for Tagged<'_> {
     fn take(&mut self, packed: &[u8], place: Place) {
         let place = match place {
             Place::Byte(byte) => Place::Byte(self.base + byte),
-            other @ (Place::Packed | Place::Line(_)) => other,
+            other @ (Place::Packed | Place::Line(_) | Place::OneLine(_)) => other,
         };
         if self.flow.is_continue() {
             self.flow = self.sink.take(packed, self.file, place);

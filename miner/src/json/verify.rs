@@ -18,6 +18,12 @@ pub(crate) struct VerifyAnswer {
     /// The first rule broken by the lowest header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<FaultRow>,
+    /// What the input looks like, where it is not recognised as a chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+    /// What to try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
     /// Why the input is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,

@@ -36,6 +36,8 @@ pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
         tip: report.tip.as_ref().map(tip_row),
         fault: told.fault,
         reason: told.reason.filter(|_| !is_fault && !is_empty_shard),
+        message: None,
+        hint: None,
         checked: checked_rules(told.parameters.merkle(), told.items),
         not_checked: report.not_checked.iter().map(NotCheckedRow::of).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
@@ -67,6 +69,8 @@ pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
         tip: part.tip().as_ref().map(tip_row),
         fault,
         reason,
+        message: None,
+        hint: None,
         checked: checked_rules(parameters.merkle(), part.chain.items),
         not_checked: part.summary.not_checked.iter().map(NotCheckedRow::of).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
@@ -124,11 +128,12 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
     let word = output.paint(paint, &answer.verdict.to_uppercase());
     let head = match (&answer.fault, &answer.reason, &answer.shard) {
         (Some(fault), _, _) => fault_lines(&word, fault, file),
-        (None, Some(reason), _) => format!("{word}: {}\n", escape_line(reason)),
+        (None, Some(reason), _) => format!("{word}: {}\n", escape_line(answer.message.as_ref().unwrap_or(reason))),
         (None, None, Some(shard)) => shard_line(output, shard, answer.count),
         (None, None, None) => format!("{word}\n"),
     };
-    let mut parts = vec![head, passed_line(answer)];
+    let hint = answer.hint.as_ref().map(|hint| format!("  hint: {}\n", escape_line(hint))).unwrap_or_default();
+    let mut parts = vec![head, hint, passed_line(answer)];
     match &answer.shard {
         None => parts.extend(answer.tip.as_ref().map(tip_lines)),
         Some(shard) => {

@@ -13,7 +13,7 @@ use super::feed::{Course, Fed, Feed};
 use super::{Run, Story};
 use crate::error::CommandError;
 use crate::exit::Ending;
-use crate::input::{BlockSet, ChainSink, Place};
+use crate::input::{BlockSet, ChainSink, FrameNetwork, Opening, Place};
 use crate::json::{FaultRow, ForksRow, StaleRow, UnconnectedRow, UnsoundRow};
 use crate::part::ItemKind;
 
@@ -69,7 +69,9 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
         fault = Some(answer::fault_row(found, place.offset, place.line));
     }
     let unconnected = unconnected(set, run.request.state()?.history.parent().map(|parent| parent.hash()));
-    let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), ..Story::default() };
+    let first = set.first_records();
+    let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
+    let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Story::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
     match (&report.verdict, unsound_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {

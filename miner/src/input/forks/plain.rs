@@ -95,8 +95,10 @@ impl ChainSink for Noting {
             let offset = self.blocks_bytes;
             let place_of = BlockPlace { file: self.file, len: HEADER_LEN as u32, at: offset - self.base, offset };
             self.found.places.push(place_of);
-            if let Place::Line(line) = place {
-                self.found.lines.push(line + header);
+            match place {
+                Place::Line(line) => self.found.lines.push(line + header),
+                Place::OneLine(line) => self.found.lines.push(line),
+                Place::Packed | Place::Byte(_) => {}
             }
             self.blocks_bytes += HEADER_LEN as u64;
         }

@@ -7,6 +7,7 @@ use cityseal_chain::header_tree::HeaderTree;
 use cityseal_engine::{BlockPlace, ReadBlocks, UnreadBlocks};
 use cityseal_hash::HEADER_LEN;
 
+use super::super::FirstRecords;
 use super::super::cut::BATCH_BYTES;
 use super::Damage;
 use super::files::BlockFiles;
@@ -68,6 +69,18 @@ impl BlockSet {
     /// What is worth telling, and no damage.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// The first records of the files, by which a chain is recognised.
+    pub fn first_records(&self) -> FirstRecords {
+        let mut first = FirstRecords::default();
+        first.note(&self.headers);
+        first
+    }
+
+    /// The first of the files.
+    pub fn first_file(&self) -> &Path {
+        &self.files.paths()[0]
     }
 
     /// The 80 bytes of a header.
