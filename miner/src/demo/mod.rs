@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandE
     let started = Instant::now();
     let settings = context.settings(&args.engine)?;
     let runtime = runtime(DEMO_THREADS).map_err(CommandError::System)?;
-    let engine = context.engine(&settings)?;
+    let engine = context.engine_with_notes(&settings)?;
     let city = ledger::found(&engine)?;
     let mut answer = runtime.block_on(play(context, engine, &city))?;
     answer.seconds = started.elapsed().as_secs_f64();
