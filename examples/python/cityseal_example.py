@@ -157,7 +157,7 @@ def seal_a_block(service):
 
 def cancel_a_job(service):
     # No hash is as low as 1, so this job would run until its deadline.
-    template = service.message("SealTemplate", header=REGTEST_GENESIS, version_mask=0xFFFFFFFF)
+    template = service.message("SealTemplate", header=REGTEST_GENESIS, version_mask=0x1FFFE000)
     job_id = submit(service, template, target=(1).to_bytes(32, "little"))
     cancel = service.message("CancelJobRequest", job_id=job_id, cancelled_by="the Python example")
     service.call("SealService", "CancelJob")(cancel, timeout=CALL_TIMEOUT_S)

@@ -16,6 +16,7 @@ mod exit;
 mod files;
 pub mod input;
 mod json;
+mod odds;
 mod output;
 pub mod part;
 mod priority;
@@ -133,8 +134,14 @@ impl Context {
         Ok(Settings::of(engine, &self.global, &self.environment)?)
     }
 
-    /// Builds the engine, and says on stderr what its user should know.
+    /// Builds the engine for one question. Its notes are not printed: the answer names the devices that worked.
+    #[expect(clippy::unused_self, reason = "a command builds its engine through its context")]
     fn engine(&self, settings: &Settings) -> Result<Engine, CommandError> {
+        Ok(builder(settings).build()?)
+    }
+
+    /// Builds the engine for a longer run, and prints on stderr what its user should know, such as that no GPU is ready.
+    fn engine_with_notes(&self, settings: &Settings) -> Result<Engine, CommandError> {
         let engine = builder(settings).build()?;
         engine.notes().iter().for_each(|note| self.output.note(note));
         Ok(engine)

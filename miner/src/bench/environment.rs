@@ -12,7 +12,7 @@ pub(crate) const COMMIT: &str = env!("CITYSEAL_COMMIT");
 pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
     let cpu_info = cpu_info();
     BenchEnvironment {
-        cpu: field(&cpu_info, "model name").unwrap_or(std::env::consts::ARCH).to_owned(),
+        cpu: model(&cpu_info).unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         clock_hz: field(&cpu_info, "cpu MHz").and_then(|mhz| mhz.parse::<f64>().ok()).map(|mhz| (mhz * 1e6) as u64),
         driver,
         commit: COMMIT.to_owned(),
@@ -21,7 +21,16 @@ pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
     }
 }
 
-/// What Linux says of the processor; empty elsewhere.
+/// The model of this machine's CPU, where the system names it.
+pub(crate) fn cpu_model() -> Option<String> {
+    model(&cpu_info())
+}
+
+fn model(cpu_info: &str) -> Option<String> {
+    field(cpu_info, "model name").map(str::to_owned)
+}
+
+/// What Linux reports about the processor; empty elsewhere.
 pub(super) fn cpu_info() -> String {
     fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
 }

@@ -99,7 +99,7 @@ struct Scene {
 fn play(context: &Context, args: &DemoArgs) -> Result<(DemoAnswer, Scene), CommandError> {
     let settings = context.settings(&args.engine)?;
     let runtime = runtime(DEMO_THREADS).map_err(CommandError::System)?;
-    let engine = context.engine(&settings)?;
+    let engine = context.engine_with_notes(&settings)?;
     let city = ledger::found(&engine)?;
     let seed = Zeroizing::new(random_seed()?);
     let key = Arc::new(SecretKey::from_seed(&seed, Some(LABEL.to_owned())).map_err(DemoError::from)?);
