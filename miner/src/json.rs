@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use verify::{
-    BodiesRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow, UnsoundRow,
-    VerifyAnswer,
+    BodiesRow, DamagedCopyRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow,
+    UnsoundRow, VerifyAnswer,
 };
 
 pub(crate) use error::{ErrorAnswer, ErrorRow};

@@ -120,7 +120,10 @@ impl CommandError {
 
 fn input_reason(error: &InputError) -> &'static str {
     match error {
-        InputError::Open { .. } | InputError::Read { .. } | InputError::Thread { .. } => "cannot-read",
+        InputError::Open { .. }
+        | InputError::Read { .. }
+        | InputError::Blocks { .. }
+        | InputError::Thread { .. } => "cannot-read",
         InputError::Decode { source: DecodeError::OtherNetwork { .. }, .. } => "other-network",
         InputError::Decode { source, .. } if source.is_cut() => "cut",
         InputError::Decode { .. } => "bad-input",
@@ -146,8 +149,9 @@ fn input_place(error: &InputError) -> Option<String> {
         | InputError::NoBlocks { path }
         | InputError::NotRegular { path }
         | InputError::XorKey { path, .. }
-        | InputError::NoBlockFiles { path } => Some(shown(path)),
-        InputError::Thread { .. } | InputError::StdinTwice => None,
+        | InputError::NoBlockFiles { path, .. } => Some(shown(path)),
+        // What the system said of a block names the file.
+        InputError::Blocks { .. } | InputError::Thread { .. } | InputError::StdinTwice => None,
     }
 }
 

@@ -22,7 +22,7 @@ mod source;
 pub use blocks::FramedBlocks;
 pub use cut::{BlockCutter, BlockSink, Cut, TakeBlock};
 pub use detect::{Format, SNIFF_BYTES, detect, detect_for};
-pub use forks::{BestBlocks, BlockSet, Damage, PlaceInSet};
+pub use forks::{BestBlocks, BlockSet, Damage, DamagedCopy, Hidden, PlaceInSet};
 pub use frame::FrameNetwork;
 pub use hex_lines::HexLines;
 pub use looks::{LOOK_BYTES, Looks, Opening};
@@ -159,6 +159,28 @@ pub enum DecodeError {
         /// The length that the frame tells.
         found: u32,
     },
+    /// A frame with a wrong length before a block that is whole.
+    #[error("offset {offset}: the frame gives its block {found} bytes, the block has {real}")]
+    WrongLength {
+        /// Where the frame begins.
+        offset: u64,
+        /// The length in the frame.
+        found: u32,
+        /// Where the block really ends, counted from its header; where its body is damaged, where the next frame begins.
+        real: u32,
+    },
+    /// Bytes that look like a frame, and no block behind them.
+    #[error("offset {offset}: a frame without a block behind it")]
+    NoBlock {
+        /// Where the frame begins.
+        offset: u64,
+    },
+    /// A block without a frame whose end cannot be found, so that nothing behind it can be read.
+    #[error("offset {offset}: the end of this block cannot be found")]
+    NoEnd {
+        /// Where the block begins.
+        offset: u64,
+    },
     /// A file that should be a JSON object with a block.
     #[error("not a JSON object with a `block` in hex: {message}")]
     Json {
@@ -219,6 +241,9 @@ impl DecodeError {
             | Self::SmallBlock { offset, .. }
             | Self::LargeFrame { offset, .. }
             | Self::LongFrame { offset, .. }
+            | Self::WrongLength { offset, .. }
+            | Self::NoBlock { offset }
+            | Self::NoEnd { offset }
             | Self::LargeBlock { offset, .. }
             | Self::TransactionFlag { offset, .. } => format!("byte {offset}"),
             Self::Digit { line, column, .. } | Self::ShortLine { line, column, .. } => {
@@ -231,6 +256,11 @@ impl DecodeError {
             | Self::CutBlockLine { line, .. } => format!("line {line}"),
             Self::Json { .. } => return None,
         })
+    }
+
+    /// A frame of the right network has a length that no block can have.
+    pub(crate) const fn is_length(&self) -> bool {
+        matches!(self, Self::SmallBlock { .. } | Self::LargeFrame { .. } | Self::LongFrame { .. })
     }
 
     /// The input only ends too early: all that came before was well formed.

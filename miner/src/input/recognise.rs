@@ -205,6 +205,10 @@ impl<S: BlockSink> BlockSink for Watched<'_, S> {
         let headers = if self.first.is_full() { Vec::new() } else { batch.headers() };
         self.pass(&headers, |inner| inner.take(batch, file, places))
     }
+
+    fn note_stray_frame(&mut self, file: usize, offset: u64) {
+        self.inner.note_stray_frame(file, offset);
+    }
 }
 
 #[cfg(test)]

@@ -124,10 +124,18 @@ pub enum InputError {
         found: usize,
     },
     /// A folder holds no block files.
-    #[error("{}: no block files (blk00000.dat and so on) in this folder", path.display())]
+    #[error("{}: no block files (blk00000.dat and so on) in this folder{}", path.display(), elsewhere(others))]
     NoBlockFiles {
         /// The folder.
         path: PathBuf,
+        /// Folders inside it that hold block files.
+        others: Vec<PathBuf>,
+    },
+    /// A block whose place is known cannot be read.
+    #[error("{source}")]
+    Blocks {
+        /// What the system said, with the file.
+        source: io::Error,
     },
     /// The system gave no thread.
     #[error("the system refused a thread: {source}")]
@@ -154,6 +162,15 @@ impl InputError {
 
 fn bracketed(words: Option<&str>) -> String {
     words.map(|words| format!(" ({words})")).unwrap_or_default()
+}
+
+/// Where block files are, if not in the folder given.
+fn elsewhere(others: &[PathBuf]) -> String {
+    let names: Vec<String> = others.iter().map(|other| other.display().to_string()).collect();
+    if names.is_empty() {
+        return "; of a Bitcoin Core data directory, pass its `blocks/`".into();
+    }
+    format!("; there are some in {}: pass that folder, with the `--network` that it is of", names.join(" and in "))
 }
 
 /// Several files as one chain, in one format.

@@ -5,10 +5,12 @@
 
 mod answer;
 mod checkpoint;
+mod doubts;
 mod feed;
 mod forks;
 mod join;
 mod outputs;
+mod pruned;
 mod recognition;
 
 use std::ops::ControlFlow;
@@ -21,7 +23,7 @@ use cityseal_receipt::SecretKey;
 
 use self::answer::Told;
 use self::checkpoint::Saver;
-use self::feed::{Course, Fed, Feed};
+use self::feed::{Course, Fed, Feed, StrayFrames};
 use super::say_unless_json;
 use crate::args::values::SignetChallenge;
 use crate::args::{FormatArg, VerifyArgs};
@@ -92,6 +94,8 @@ struct Story {
     reason: Option<String>,
     /// What stands beside the best chain.
     forks: Option<ForksRow>,
+    /// What a person should know besides.
+    notes: Vec<String>,
     /// The verdict on the whole input, where it is another one than that on the best chain.
     overruled: Option<&'static str>,
     /// The first records of the input.
@@ -107,6 +111,7 @@ struct Outcome {
     report: VerifyReport,
     places: PlaceLog,
     before: History,
+    stray: StrayFrames,
     mistake: Option<InputError>,
     first: FirstRecords,
     opening: Opening,
@@ -161,12 +166,12 @@ impl Run<'_> {
             ItemKind::Blocks => input.read_blocks(&mut watched),
         };
         let mistake = read.err().filter(|_| !feed.has_all());
-        let Fed { report, places, before } = feed.finish(mistake.is_some())?;
-        Ok(Outcome { report, places, before, mistake, first, opening })
+        let Fed { report, places, before, stray } = feed.finish(mistake.is_some())?;
+        Ok(Outcome { report, places, before, stray, mistake, first, opening })
     }
 
     fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, CommandError> {
-        let Outcome { report, places, before, mistake, first, opening } = outcome;
+        let Outcome { report, places, before, stray, mistake, first, opening } = outcome;
         let reason = match (&report.verdict, &mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Some(mistake.to_string()),
             (Verdict::Incomplete(cut), None) => Some(cut.to_string()),
@@ -175,7 +180,8 @@ impl Run<'_> {
         let (fault, file) = (self.fault_row(&report, &places), self.fault_file(&report, &places));
         let why =
             mistake.as_ref().and_then(InputError::decode_error).filter(|_| first.is_empty()).map(ToString::to_string);
-        let story = Story { fault, file, reason, first, opening: Some(opening), mistake: why, ..Story::default() };
+        let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
+        let story = Story { fault, file, reason, notes, first, opening, mistake: why, ..Story::default() };
         let ending = self.tell(&report, before, story, engine)?;
         match (&report.verdict, mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Err(mistake.into()),
@@ -203,10 +209,11 @@ impl Run<'_> {
             part = self.write_part(report, before, &story);
             receipt = self.write_receipt(report, &story);
         }
-        let Story { fault, file, reason, forks, overruled, .. } = story;
+        let Story { fault, file, reason, forks, notes, overruled, .. } = story;
         let told = Told { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
         let mut answer = answer::of_report(told, report);
         answer.forks = forks;
+        answer.notes = notes;
         answer.verdict = overruled.unwrap_or(answer.verdict);
         answer.hint = hint;
         if let Some(unrecognised) = &unrecognised {

@@ -27,9 +27,14 @@ impl Run<'_> {
         Ok(Some(opening.refuse(story.mistake.clone())))
     }
 
-    /// What to try where the first header is at fault.
+    /// What to try where the first header is at fault, or a later one does not follow the one before it.
     pub(super) fn fault_hint(&self, story: &Story) -> Option<String> {
-        let fault = story.fault.as_ref().filter(|fault| fault.height == self.args.start_height)?;
+        let fault = story.fault.as_ref()?;
+        if fault.height > self.args.start_height {
+            // A node writes blocks in the order in which they come.
+            let may_be_disorder = fault.rule == "R06" && story.forks.is_none();
+            return may_be_disorder.then(|| "out of order, or with several branches? --forks reads both".to_owned());
+        }
         let first = story.first.first()?;
         let (own, name) = (self.parameters.genesis_hash(), self.parameters.name());
         if let Some(network) = Recogniser::foreign_genesis(&first, self.parameters) {

@@ -22,6 +22,9 @@ pub trait BlockSink {
     /// the beginning of the whole input, as the offsets in the batch do; in hex input places are lines, and offsets count
     /// the bytes of the blocks before.
     fn take(&mut self, batch: BlockBatch, file: usize, places: &[Place]) -> ControlFlow<()>;
+
+    /// Learns of a stray frame that was skipped, at this byte of a file (counted from 0).
+    fn note_stray_frame(&mut self, _file: usize, _offset: u64) {}
 }
 
 impl ChainInput {
@@ -123,5 +126,9 @@ impl TakeBlock for Batches<'_> {
         self.places.push(place);
         self.blocks_bytes += cut.block.len() as u64;
         ControlFlow::Continue(())
+    }
+
+    fn note_stray_frame(&mut self, offset: u64) {
+        self.sink.note_stray_frame(self.file, offset);
     }
 }
