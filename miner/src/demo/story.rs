@@ -11,7 +11,7 @@ use crate::Context;
 use crate::city::City;
 use crate::error::CommandError;
 use crate::json::KeptRow;
-use crate::output::{Paint, spoken};
+use crate::output::{Paint, escape_line, spoken};
 
 /// Digits of a hash that are shown: enough to see its zeros and to tell it from others.
 const DIGITS_SHOWN: usize = 16;
@@ -147,7 +147,7 @@ impl<'a> Story<'a> {
                     .into()
             },
             |kept| {
-                let (folder, files) = (&kept.folder, kept.files.len());
+                let (folder, files) = (escape_line(&kept.folder), kept.files.len());
                 format!("{folder} has {files} files. {folder}/README.txt lists them, and commands to try.")
             },
         );
