@@ -7,8 +7,9 @@ use crate::draft::{Draft, Finished, HEADER_BYTES, hash, hex, reversed, target_of
 use crate::mutation::{CoreSays, Effect, Mutation, part};
 use crate::{mutate_bytes, mutate_coinbase, mutate_header, mutate_transactions};
 
-/// How often each single mutation is done; one that makes the largest blocks is done once.
+/// How often each single mutation is done; one that makes the largest blocks is done less often.
 const ROUNDS: usize = 14;
+const HEAVY_ROUNDS: usize = 3;
 const COMBINATIONS: usize = 700;
 const CHAINS_OF_TWO_FAULTS: usize = 200;
 const HEADER_CHAINS: usize = 250;
@@ -83,7 +84,7 @@ pub(crate) fn mutations() -> Vec<Mutation> {
 pub(crate) fn cases(base: &Base, seed: u64) -> impl Iterator<Item = Case> {
     let all = mutations();
     let heavy = all.iter().filter(|one| one.is_heavy).count();
-    let singles = (all.len() - heavy) * ROUNDS + heavy;
+    let singles = (all.len() - heavy) * ROUNDS + heavy * HEAVY_ROUNDS;
     let light: Vec<Mutation> = all.iter().filter(|one| !one.is_heavy).copied().collect();
     let of_header: Vec<Mutation> = all.iter().filter(|one| one.is_of_header()).copied().collect();
     let total = singles + COMBINATIONS + CHAINS_OF_TWO_FAULTS + HEADER_CHAINS + GOOD_CHAINS;
@@ -106,11 +107,11 @@ pub(crate) fn cases(base: &Base, seed: u64) -> impl Iterator<Item = Case> {
 }
 
 fn single(base: &Base, all: &[Mutation], number: usize, random: &mut Random) -> Case {
-    let (round, mutation) = match number.checked_sub(all.len()) {
-        None => (0, all[number]),
+    let (round, mutation) = match number.checked_sub(all.len() * HEAVY_ROUNDS) {
+        None => (number / all.len(), all[number % all.len()]),
         Some(later) => {
             let light: Vec<&Mutation> = all.iter().filter(|one| !one.is_heavy).collect();
-            (1 + later / light.len(), *light[later % light.len()])
+            (HEAVY_ROUNDS + later / light.len(), *light[later % light.len()])
         }
     };
     let mut shape = shape_for(&[mutation], round.is_multiple_of(2), random);
@@ -203,6 +204,9 @@ fn build(base: &Base, shape: &Shape, changes: &[&[Mutation]], random: &mut Rando
     let changed = (!changes.is_empty()).then_some(blocks.len());
     let (mut names, mut all_effects) = (Vec::new(), Vec::new());
     for change in changes {
+        if !has_room(&branch) {
+            break;
+        }
         let mut draft = Draft::next(&branch, random);
         // Changes of the whole body come first, so that what is appended stays.
         let mut ordered = change.to_vec();
@@ -234,12 +238,18 @@ fn build(base: &Base, shape: &Shape, changes: &[&[Mutation]], random: &mut Rando
 }
 
 fn good(branch: &mut Branch<'_>, count: usize, random: &mut Random) -> Vec<Finished> {
-    let mut next = || {
+    let mut blocks = Vec::new();
+    while blocks.len() < count && has_room(branch) {
         let block = Draft::next(branch, random).finish();
         branch.push(&block);
-        block
-    };
-    (0..count).map(|_| next()).collect()
+        blocks.push(block);
+    }
+    blocks
+}
+
+/// Whether a time past the median is not in the future. Low above the genesis block one header can be the median.
+fn has_room(branch: &Branch<'_>) -> bool {
+    u64::from(branch.median()) < branch.now
 }
 
 /// The lowest rule of the lowest block, by construction.

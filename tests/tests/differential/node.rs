@@ -1,6 +1,6 @@
 //! A Bitcoin Core node on regtest, started for one test and spoken to over JSON-RPC.
 
-use std::io::{Read, Write};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -97,10 +97,8 @@ impl Node {
             body.len()
         );
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
-        let answer: Value = serde_json::from_str(body)?;
+        let body = body_of(stream)?;
+        let answer: Value = serde_json::from_slice(&body)?;
         Ok(match answer["error"]["message"].as_str() {
             Some(message) => Err(message.to_owned()),
             None => Ok(answer["result"].clone()),
@@ -122,6 +120,26 @@ impl Drop for Node {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The body of an HTTP answer, whose length its head gives: a node does not always close the connection.
+fn body_of(stream: TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or_default();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(body)
 }
 
 /// RFC 4648, with padding.
