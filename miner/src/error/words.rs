@@ -43,7 +43,7 @@ impl CommandError {
             Self::Key { .. } => "bad-key",
             Self::KeyExists { .. } => "key-exists",
             Self::KeyReadable { .. } => "key-readable",
-            Self::Output(_) => "bad-output",
+            Self::Output(_) | Self::KeepFolder { .. } => "bad-output",
             Self::RulesDiffer { .. } => "rules-differ",
             Self::Receipt { .. } => "not-a-receipt",
             Self::Device { .. } => "device-failed",
@@ -75,6 +75,7 @@ impl CommandError {
             | Self::TemplateFile { path, .. }
             | Self::KeyExists { path }
             | Self::KeyReadable { path, .. }
+            | Self::KeepFolder { path, .. }
             | Self::RulesDiffer { path, .. }
             | Self::Receipt { path, .. }
             | Self::Record { path, .. }
