@@ -121,10 +121,9 @@ impl CommandError {
 
 fn input_reason(error: &InputError) -> &'static str {
     match error {
-        InputError::Open { .. }
-        | InputError::Read { .. }
-        | InputError::Blocks { .. }
-        | InputError::Thread { .. } => "cannot-read",
+        InputError::Open { .. } | InputError::Read { .. } | InputError::Blocks { .. } | InputError::Thread { .. } => {
+            "cannot-read"
+        }
         InputError::Decode { source: DecodeError::OtherNetwork { .. }, .. } => "other-network",
         InputError::Decode { source, .. } if source.is_cut() => "cut",
         InputError::Decode { .. } => "bad-input",

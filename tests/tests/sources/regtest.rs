@@ -160,7 +160,10 @@ pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
 /// The same header with its lowest nonce that does not meet its bits.
 pub(crate) fn idle(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
-    (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..header }).find(|header| !target.is_met_by(&header.hash())).unwrap()
+    (0..=u32::MAX)
+        .map(|nonce| BlockHeader { nonce, ..header })
+        .find(|header| !target.is_met_by(&header.hash()))
+        .unwrap()
 }
 
 pub(crate) fn genesis() -> Vec<u8> {
