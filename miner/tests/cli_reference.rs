@@ -185,6 +185,27 @@ fn unnamed_keys(section: &str, arguments: &[&str]) -> Vec<String> {
     found.into_iter().filter(|key| !is_named(key)).map(|key| format!("{place}: {key}")).collect()
 }
 
+/// The words for programs in the sources of the errors: `"no-receipt"`.
+fn reasons_in(source: &str) -> BTreeSet<String> {
+    let quoted = source.split('"').skip(1).step_by(2);
+    let is_reason = |word: &&str| word.contains('-') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    quoted.filter(is_reason).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_of_an_error_is_listed_and_no_others() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/error/words.rs");
+    let defined = reasons_in(&std::fs::read_to_string(source).unwrap());
+    assert!(defined.len() > 30, "{defined:?}");
+    let sections = sections(&page());
+    let rows = sections["Rules for all commands"].lines().skip_while(|line| !line.starts_with("| about |")).skip(2);
+    let listed: String = rows.take_while(|line| line.starts_with('|')).collect();
+    let mut listed: BTreeSet<String> = listed.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    // These two have no hyphen.
+    assert!(listed.remove("usage") && listed.remove("cut"), "{listed:?}");
+    assert_eq!(listed, defined, "docs/CLI.md (left) and the program (right) differ");
+}
+
 #[test]
 fn every_key_of_an_answer_is_named_in_the_section_of_its_command() {
     let folder = Folder::new();
@@ -208,6 +229,8 @@ fn every_key_of_an_answer_is_named_in_the_section_of_its_command() {
     unnamed.extend(verify(&["--forks", &forged, &blocks]));
     unnamed.extend(verify(&["--shard", "1/2", "--out", &part, &blocks]));
     unnamed.extend(verify(&[&forged]));
+    unnamed.extend(verify(&[&kept("no-such-file")]));
+    unnamed.extend(verify(&[&toml]));
     unnamed.extend(unnamed_keys("cityseal receipt show", &["receipt", "show", &receipt]));
     let spot_check = ["receipt", "verify", &receipt, "--key", &public, "--spot-check", "2", "--source", &blocks];
     unnamed.extend(unnamed_keys("cityseal receipt verify", &spot_check));
