@@ -80,7 +80,7 @@ fn noop_gpu() -> Outcome<String> {
     std::env::var(NOOP_GPU).or_else(|_| isa::noop_gpu())
 }
 
-/// The Bitcoin Core node that the differential test compares with. It is never fetched: whoever has one names it.
+/// The Bitcoin Core node that the differential test compares with. It is never fetched or built here.
 fn bitcoind() -> Outcome<PathBuf> {
     let named = std::env::var_os("CITYSEAL_BITCOIND").map(PathBuf::from);
     let named = named.ok_or_else(|| Failure::new("CITYSEAL_BITCOIND names none"))?;

@@ -1,7 +1,7 @@
 //! The same cases against Bitcoin Core: `submitblock`, proposals, `submitheader`, and the node's folder.
 //!
-//! Where one rule is broken, Bitcoin Core's reason has to stand for it. Where several are, it has an order of its own, and
-//! only that it refuses the block is compared.
+//! Where one rule is broken, Bitcoin Core's reason has to be that of the rule. Where several are, it has an order of its
+//! own, and only that it refuses the block is compared.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -1,7 +1,8 @@
-//! The differential test: regtest blocks and headers, built and changed, judged by CitySeal, by an oracle over the crate
-//! `bitcoin`, by their construction, and by Bitcoin Core where `CITYSEAL_BITCOIND` names a binary.
+//! The differential test: regtest blocks and headers, built and changed, judged by CitySeal, by an oracle over the
+//! crate `bitcoin`, by their construction, and by Bitcoin Core where `CITYSEAL_BITCOIND` names a binary.
 //!
-//! R09 (BIP94) holds on testnet4 only, R41 in cities only; no block of regtest can break them. R28 cannot be the lowest rule.
+//! R09 (BIP94) holds on testnet4 only, R41 in cities only; no block of regtest can break them. R28 cannot be the lowest
+//! rule that is broken.
 
 #![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
 
@@ -96,7 +97,7 @@ fn each_case_is_judged_as_its_construction_and_the_oracle_say() {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "differential: {count} cases, {accepted} accepted, {combined} with several changes, {of_headers} of headers: {lowest:?}"
+        "differential: {count} cases ({accepted} valid, {combined} of several changes, {of_headers} of headers): {lowest:?}"
     );
     assert!(count >= CASES_MIN && accepted >= 300 && combined >= 500 && of_headers >= 200);
     for rule in Rule::all().map(Rule::code).filter(|rule| !NEVER_FIRST.contains(rule)) {

@@ -1,5 +1,5 @@
-//! The oracle: the rules of `docs/RULES.md` for regtest as a plain list, over what the crate `bitcoin` reads from a block's
-//! bytes. It shares no code with the product and none with the builder of the blocks.
+//! The oracle: the rules of `docs/RULES.md` for regtest as a plain list, over what the crate `bitcoin` reads from a
+//! block's bytes. It shares no code with the product and none with the builder of the blocks.
 
 use std::collections::HashSet;
 
