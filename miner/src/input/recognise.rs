@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use cityseal_chain::{BlockHash, BlockHeader, Network, Parameters, Target};
+use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, Difficulty, Network, Parameters, Target};
 use cityseal_engine::{BlockBatch, ReadAt};
 use cityseal_hash::HEADER_LEN;
 
@@ -67,6 +67,8 @@ pub struct Recogniser {
     known: Vec<BlockHash>,
     /// The easiest target of the network, where the network is known.
     limit: Option<Target>,
+    /// The bits of every header, where the difficulty is fixed.
+    fixed: Option<CompactTarget>,
     founded: u32,
     /// The latest time that a header may have.
     until: u64,
@@ -82,6 +84,9 @@ impl Recogniser {
         Self {
             known: genesis.iter().map(BlockHeader::hash).chain(parent).collect(),
             limit: parameters.map(Parameters::pow_limit),
+            fixed: parameters
+                .filter(|parameters| matches!(parameters.difficulty(), Difficulty::Fixed))
+                .map(|parameters| parameters.genesis().bits),
             founded: own.map_or(0, |own| own.time),
             until: now.saturating_add(parameters.map_or(0, Parameters::future_limit_s)),
             genesis,
@@ -104,11 +109,17 @@ impl Recogniser {
         })
     }
 
+    /// Whether one of the first records names another one as its parent.
+    pub fn has_link(&self, first: &FirstRecords) -> bool {
+        let hashes: Vec<BlockHash> = first.headers().map(|header| header.hash()).collect();
+        first.headers().any(|header| hashes.contains(&header.prev_block_hash))
+    }
+
     /// The hash meets the bits, and does so hardly by chance: the target is hard, or the rest of the header is as it should be too.
     fn has_work(&self, header: &BlockHeader, hash: &BlockHash) -> bool {
         let Ok(target) = header.bits.decode() else { return false };
-        target.is_met_by(hash)
-            && (proves_work(target) || self.has_plausible_bits(header) && self.has_good_version(header))
+        let is_expected = self.is_plausible(header) && self.fixed.is_none_or(|bits| bits == header.bits);
+        target.is_met_by(hash) && (proves_work(target) || is_expected)
     }
 
     fn is_plausible(&self, header: &BlockHeader) -> bool {
@@ -150,9 +161,18 @@ fn proves_work(target: Target) -> bool {
     target.to_wire().iter().rev().take(PROVING_BITS / 8).all(|byte| *byte == 0)
 }
 
-/// A header of text alone would be a wonder: its 72 bytes of hash, root and time would have to be.
+/// Characters alone, in UTF-8 that may begin and end within one. A header is that by chance once in 10,000 times at most: 72 of its bytes
+/// are hash, root and time, and none may be a control character.
 fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+    let cut = bytes.iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+    let text = match std::str::from_utf8(&bytes[cut..]) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&bytes[cut..cut + error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && text.chars().all(|found| !found.is_control() || matches!(found, '\n' | '\r' | '\t'))
 }
 
 /// A sink that also keeps the first records of what passes.
@@ -243,7 +263,7 @@ mod tests {
     fn a_header_that_meets_its_bits_is_recognised_wherever_it_is() {
         let mainnet = mainnet();
         let noise =
-            BlockHeader { bits: cityseal_chain::CompactTarget::from_bits(0xffff_ffff), ..implausible(&mainnet[1]) };
+            BlockHeader { bits: CompactTarget::from_bits(0xffff_ffff), ..implausible(&mainnet[1]) };
         let noise = BlockHeader { prev_block_hash: BlockHash::from_wire([7; 32]), ..noise };
         assert!(!recogniser(Network::Regtest).is_chain(&records(&[noise; 16])));
         let mut with_one = vec![noise; 16];
@@ -286,7 +306,7 @@ mod tests {
     fn a_first_record_counts_where_version_bits_and_time_are_plausible_and_no_other_record_does() {
         let plausible = BlockHeader { nonce: 0, prev_block_hash: BlockHash::from_wire([7; 32]), ..mainnet()[1] };
         let mainnet = recogniser(Network::Mainnet);
-        let noise = BlockHeader { bits: cityseal_chain::CompactTarget::from_bits(0), ..plausible };
+        let noise = BlockHeader { bits: CompactTarget::from_bits(0), ..plausible };
         assert!(mainnet.is_chain(&records(&[plausible, noise])));
         assert!(!mainnet.is_chain(&records(&[noise, plausible])));
         let with = |change: fn(&mut BlockHeader)| {
@@ -303,8 +323,8 @@ mod tests {
         assert!(!with(|header| header.time = 1_231_006_504) && !with(|header| header.time = 1_800_007_201));
         assert!(with(|header| header.time = 1_231_006_505) && with(|header| header.time = 1_800_007_200));
         // Above mainnet's limit, and a second way to write a target.
-        assert!(!with(|header| header.bits = cityseal_chain::CompactTarget::from_bits(0x1d01_0000)));
-        assert!(!with(|header| header.bits = cityseal_chain::CompactTarget::from_bits(0x1e00_00ff)));
+        assert!(!with(|header| header.bits = CompactTarget::from_bits(0x1d01_0000)));
+        assert!(!with(|header| header.bits = CompactTarget::from_bits(0x1e00_00ff)));
     }
 
     #[test]
@@ -320,6 +340,28 @@ mod tests {
         let mut first = FirstRecords::default();
         first.note(&lucky);
         assert!(!recogniser(Network::Regtest).is_chain(&first));
+    }
+
+    #[test]
+    fn a_text_may_begin_and_end_within_a_character_and_bytes_of_a_header_are_none() {
+        let text = "Über die Grundbücher der Städte und die Kärntner Märkte, für Bürgerinnen und Bürger";
+        for from in 0..8 {
+            assert!(is_text(&text.as_bytes()[from..from + 72]), "{from}");
+        }
+        assert!(!is_text(&mainnet()[1].to_wire()) && !is_text(&[0xff; 80]) && !is_text(&[0; 80]));
+    }
+
+    #[test]
+    fn at_a_fixed_easy_difficulty_a_header_proves_itself_by_its_work_only_with_the_bits_of_all() {
+        let regtest = *Parameters::of(Network::Regtest).genesis();
+        let noise = BlockHeader { prev_block_hash: BlockHash::from_wire([7; 32]), bits: CompactTarget::from_bits(0), ..regtest };
+        let sealed = |bits| {
+            let header = BlockHeader { bits: CompactTarget::from_bits(bits), time: regtest.time + 1, ..noise };
+            let mut nonces = (0..u32::MAX).map(|nonce| BlockHeader { nonce, ..header });
+            nonces.find(|header| header.bits.decode().unwrap().is_met_by(&header.hash())).unwrap()
+        };
+        let is_chain = |bits| recogniser(Network::Regtest).is_chain(&records(&[noise, sealed(bits)]));
+        assert!(is_chain(0x207f_ffff) && !is_chain(0x207f_fffe) && is_chain(0x1e7f_ffff));
     }
 
     proptest! {

@@ -18,12 +18,16 @@ impl Run<'_> {
         if self.args.format != FormatArg::Auto || story.forks.is_some() && story.first.is_empty() {
             return Ok(None);
         }
-        let parent = self.request.state()?.history.parent().map(|parent| parent.hash());
-        if Recogniser::new(Some(self.parameters), parent, self.now).is_chain(&story.first) {
-            return Ok(None);
-        }
         let first_file = || Opening::of_file(&self.args.files[0], FrameNetwork::of(self.parameters));
         let opening = story.opening.clone().unwrap_or_else(first_file);
+        let parent = self.request.state()?.history.parent().map(|parent| parent.hash());
+        let recogniser = Recogniser::new(Some(self.parameters), parent, self.now);
+        // A first block that is not whole was not read, but its header is there.
+        let first = if story.first.is_empty() { opening.records() } else { story.first.clone() };
+        let is_spaced = opening.is_spaced() && !recogniser.has_link(&first);
+        if recogniser.is_chain(&first) && !is_spaced {
+            return Ok(None);
+        }
         Ok(Some(opening.refuse(story.mistake.clone())))
     }
 

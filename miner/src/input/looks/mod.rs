@@ -12,7 +12,10 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::FrameNetwork;
+use cityseal_chain::hex;
+use cityseal_hash::HEADER_LEN;
+
+use super::{Decoder, FirstRecords, Format, FrameNetwork, detect_for};
 use super::open::is_stdin;
 use super::source::InputError;
 
@@ -66,6 +69,29 @@ impl Opening {
             let _unread = file.take(LOOK_BYTES as u64).read_to_end(&mut bytes);
         }
         Self { path: path.into(), bytes, network }
+    }
+
+    /// The records that these bytes begin with, also where the first block is not whole.
+    pub fn records(&self) -> FirstRecords {
+        let mut first = FirstRecords::default();
+        match detect_for(self.network, &self.bytes) {
+            Format::HexBlocks | Format::JsonBlock => {
+                let runs = self.bytes.split(|byte| !byte.is_ascii_hexdigit());
+                let digits = runs.into_iter().find_map(|run| run.get(..2 * HEADER_LEN));
+                let header = digits.and_then(|digits| hex::decode(std::str::from_utf8(digits).ok()?).ok());
+                header.iter().for_each(|header| first.note(header));
+            }
+            format => {
+                // What is wrong behind them is reported by whoever reads them for their content.
+                let _mistake = Decoder::of(format).of_network(self.network).push(&self.bytes, &mut first);
+            }
+        }
+        first
+    }
+
+    /// Whether these are packed headers with something between them, so that the first is read and no other.
+    pub fn is_spaced(&self) -> bool {
+        detect_for(self.network, &self.bytes) == Format::Headers && records::is_spaced(&self.bytes)
     }
 
     /// The error that says that there is no chain in it.

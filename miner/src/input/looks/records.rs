@@ -88,15 +88,25 @@ fn under_unknown_key(opening: &Opening) -> Option<Looks> {
 pub(super) fn shifted(opening: &Opening) -> Option<Looks> {
     let bytes = opening.bytes.as_slice();
     for begin in 0..BEGINS_MAX {
-        let header = bytes.get(begin..)?.first_chunk::<HEADER_LEN>()?;
-        let hash = BlockHeader::from_wire(header).hash().to_wire();
-        let end = begin + HEADER_LEN;
-        let after = &bytes[end..bytes.len().min(end + BETWEEN_MAX + 36)];
-        // The hash is in the next header behind its version.
-        let Some(between) = after.windows(32).skip(4).position(|found| found == hash) else { continue };
-        return Some(looks_shifted(opening, begin, between));
+        if let Some(between) = next_after(bytes.get(begin..)?) {
+            return Some(looks_shifted(opening, begin, between));
+        }
     }
     None
+}
+
+/// Whether the header at the very beginning is followed by another one, but not at once.
+pub(super) fn is_spaced(bytes: &[u8]) -> bool {
+    next_after(bytes).is_some_and(|between| between > 0)
+}
+
+/// The bytes between the header that these begin with and the next one, which names it as its parent.
+fn next_after(bytes: &[u8]) -> Option<usize> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
+    let hash = BlockHeader::from_wire(header).hash().to_wire();
+    let near = &rest[..rest.len().min(BETWEEN_MAX + 36)];
+    // The hash is in the next header behind its version.
+    near.windows(32).skip(4).position(|found| found == hash)
 }
 
 fn looks_shifted(opening: &Opening, begin: usize, between: usize) -> Looks {
