@@ -343,7 +343,7 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   cityseal verify headers.bin                                  Bitcoin's main chain from its genesis
   cityseal verify part.bin --start-height 822528 --context before.bin
-  grep -v '^#' headers.hex | cityseal verify - --network testnet3 --start-height 1
+  gunzip -c headers.hex.gz | cityseal verify - --network testnet3 --start-height 1
   cityseal verify city.bin --network city.toml --json
 
 Exit codes: 0 valid, 1 a fault (the first one, exactly), 2 incomplete or bad input.";

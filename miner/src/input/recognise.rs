@@ -262,8 +262,7 @@ mod tests {
     #[test]
     fn a_header_that_meets_its_bits_is_recognised_wherever_it_is() {
         let mainnet = mainnet();
-        let noise =
-            BlockHeader { bits: CompactTarget::from_bits(0xffff_ffff), ..implausible(&mainnet[1]) };
+        let noise = BlockHeader { bits: CompactTarget::from_bits(0xffff_ffff), ..implausible(&mainnet[1]) };
         let noise = BlockHeader { prev_block_hash: BlockHash::from_wire([7; 32]), ..noise };
         assert!(!recogniser(Network::Regtest).is_chain(&records(&[noise; 16])));
         let mut with_one = vec![noise; 16];
@@ -354,7 +353,11 @@ mod tests {
     #[test]
     fn at_a_fixed_easy_difficulty_a_header_proves_itself_by_its_work_only_with_the_bits_of_all() {
         let regtest = *Parameters::of(Network::Regtest).genesis();
-        let noise = BlockHeader { prev_block_hash: BlockHash::from_wire([7; 32]), bits: CompactTarget::from_bits(0), ..regtest };
+        let noise = BlockHeader {
+            prev_block_hash: BlockHash::from_wire([7; 32]),
+            bits: CompactTarget::from_bits(0),
+            ..regtest
+        };
         let sealed = |bits| {
             let header = BlockHeader { bits: CompactTarget::from_bits(bits), time: regtest.time + 1, ..noise };
             let mut nonces = (0..u32::MAX).map(|nonce| BlockHeader { nonce, ..header });

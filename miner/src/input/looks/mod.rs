@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use cityseal_chain::hex;
 use cityseal_hash::HEADER_LEN;
 
-use super::{Decoder, FirstRecords, Format, FrameNetwork, detect_for};
 use super::open::is_stdin;
 use super::source::InputError;
+use super::{Decoder, FirstRecords, Format, FrameNetwork, detect_for};
 
 /// Bytes of the input that are looked at: more than any head of a known kind, and two difficulty periods' worth of links.
 pub const LOOK_BYTES: usize = 64 * 1024;
