@@ -47,6 +47,12 @@ impl FirstRecords {
         self.0.as_chunks::<HEADER_LEN>().0.iter().map(BlockHeader::from_wire)
     }
 
+    /// Whether one of them names another one as its parent.
+    pub fn has_link(&self) -> bool {
+        let hashes: Vec<BlockHash> = self.headers().map(|header| header.hash()).collect();
+        self.headers().any(|header| hashes.contains(&header.prev_block_hash))
+    }
+
     /// The first one.
     pub fn first(&self) -> Option<BlockHeader> {
         self.headers().next()
@@ -107,12 +113,6 @@ impl Recogniser {
                 || self.has_work(header, hash)
                 || at == 0 && (self.is_plausible(header) || self.is_damaged_genesis(header))
         })
-    }
-
-    /// Whether one of the first records names another one as its parent.
-    pub fn has_link(&self, first: &FirstRecords) -> bool {
-        let hashes: Vec<BlockHash> = first.headers().map(|header| header.hash()).collect();
-        first.headers().any(|header| hashes.contains(&header.prev_block_hash))
     }
 
     /// The hash meets the bits, and does so hardly by chance: the target is hard, or the rest of the header is as it should be too.

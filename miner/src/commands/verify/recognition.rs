@@ -24,7 +24,7 @@ impl Run<'_> {
         let recogniser = Recogniser::new(Some(self.parameters), parent, self.now);
         // A first block that is not whole was not read, but its header is there.
         let first = if story.first.is_empty() { opening.records() } else { story.first.clone() };
-        let is_spaced = opening.is_spaced() && !recogniser.has_link(&first);
+        let is_spaced = opening.is_spaced() && !first.has_link();
         if recogniser.is_chain(&first) && !is_spaced {
             return Ok(None);
         }
