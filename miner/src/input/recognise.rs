@@ -161,8 +161,8 @@ fn proves_work(target: Target) -> bool {
     target.to_wire().iter().rev().take(PROVING_BITS / 8).all(|byte| *byte == 0)
 }
 
-/// Characters alone, in UTF-8 that may begin and end within one. A header is that by chance once in 10,000 times at most: 72 of its bytes
-/// are hash, root and time, and none may be a control character.
+/// Characters alone, in UTF-8 that may begin and end within one. A header is that by chance once in 10,000 times at most: 72 of
+/// its bytes are hash, root and time, and none may be a control character.
 fn is_text(bytes: &[u8]) -> bool {
     let cut = bytes.iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
     let text = match std::str::from_utf8(&bytes[cut..]) {

@@ -76,8 +76,8 @@ impl Opening {
         let mut first = FirstRecords::default();
         match detect_for(self.network, &self.bytes) {
             Format::HexBlocks | Format::JsonBlock => {
-                let runs = self.bytes.split(|byte| !byte.is_ascii_hexdigit());
-                let digits = runs.into_iter().find_map(|run| run.get(..2 * HEADER_LEN));
+                let mut runs = self.bytes.split(|byte| !byte.is_ascii_hexdigit());
+                let digits = runs.find_map(|run| run.get(..2 * HEADER_LEN));
                 let header = digits.and_then(|digits| hex::decode(std::str::from_utf8(digits).ok()?).ok());
                 header.iter().for_each(|header| first.note(header));
             }
