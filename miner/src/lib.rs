@@ -20,6 +20,7 @@ mod odds;
 mod output;
 pub mod part;
 mod priority;
+mod processor;
 mod quiet_drivers;
 mod receipts;
 pub mod service;

@@ -164,7 +164,7 @@ impl<'a> Bench<'a> {
             .then(|| ChainFile::make(args.seconds))
             .transpose()?;
         let is_sweep = args.engine.kernel.as_deref() == Some(ALL_KERNELS);
-        let cpu_info = environment::cpu_info();
+        let cpu_info = crate::processor::cpu_info();
         Ok(Self { args, settings, is_sweep, threads, questions, chain, cpu_info })
     }
 

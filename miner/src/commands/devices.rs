@@ -6,13 +6,13 @@ use cityseal_device::DeviceKind;
 use cityseal_engine::{Crossover, DeviceState, DeviceStatus, LeftOut, Profile, WorkKind};
 
 use crate::args::DevicesArgs;
-use crate::bench::environment;
 use crate::board::memory_bytes;
 use crate::config::Settings;
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::json::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 use crate::output::{Output, Paint, table};
+use crate::processor::{cpu_info, cpu_model};
 use crate::{Context, builder};
 
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, CommandError> {
@@ -51,7 +51,7 @@ fn row(status: &DeviceStatus, settings: &Settings, now: Instant) -> DeviceRow {
         state: status.state.name(),
         why: reason.clone().unwrap_or_else(|| PASSED.to_owned()),
         reason,
-        model: is_cpu.then(environment::cpu_model).flatten(),
+        model: is_cpu.then(|| cpu_model(&cpu_info()).map(str::to_owned)).flatten(),
         threads: is_cpu.then(|| threads(status, settings)),
         duplicate_of: duplicate_of(&status.state),
         until_s: until_s(&status.state, now),
