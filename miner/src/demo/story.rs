@@ -151,7 +151,7 @@ impl<'a> Story<'a> {
                 format!("{folder} has {files} files. {folder}/README.txt lists them, and commands to try.")
             },
         );
-        format!("\n{word} ({}). {next}", spoken(took))
+        format!("\n{word} ({}).\n{next}", spoken(took))
     }
 }
 
