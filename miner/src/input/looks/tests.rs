@@ -1,3 +1,5 @@
+//! Each kind of input that is not a chain, by what is said of it.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! Files and streams, whole and cut, with a sink that takes and one that reads.
+
 use std::fs;
 
 use super::*;
