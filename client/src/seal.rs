@@ -34,7 +34,7 @@ const RESUBMITS_MAX: u32 = 8;
 ///     .request_id("land-registry-814302") // submitted again, it finds the same job
 ///     .tenant("land-registry")
 ///     .deadline(Duration::from_mins(10));
-/// assert_eq!(request.template().header(), &genesis);
+/// assert_eq!(request.template().header().time, genesis.time);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use crate::driver::AfterFailure;
 use crate::fitting::{Fitting, fit};
 use crate::gpu::{self, Variant};
 use crate::memory;
-use crate::select::{Chosen, Found, GpuOptions, LeftOut, LeftOutReason, Selection};
+use crate::select::{Chosen, Found, GpuOptions, LeftOut, LeftOutReason, NO_GPU_READY, Selection};
 use crate::shell::Member;
 use crate::{BuildError, Engine, Profile};
 
@@ -160,15 +160,16 @@ impl std::fmt::Debug for EngineBuilder {
 
 impl EngineBuilder {
     /// The devices to use: `cpu`, `gpu`, `software`, `all`, an id, a PCI address or vendor:device, or a part of a name,
-    /// whatever its case. Such a device always works. Empty (the default) or `auto`: every device that is ready, each for what
-    /// it is worth using for beside the CPU.
+    /// whatever its case. A device selected by name is always used, whatever its speed; a software adapter must be allowed
+    /// too ([`Self::allow_software`]). Empty (the default) or `auto`: every device that is ready, each for the work at which
+    /// it beats the CPU.
     #[must_use]
     pub fn devices(mut self, names: Vec<String>) -> Self {
         self.names = names;
         self
     }
 
-    /// Lets software adapters (lavapipe) count as devices.
+    /// Lets software adapters (lavapipe) count as devices. Default false: one that is named is then refused.
     #[must_use]
     pub fn allow_software(mut self, allow_software: bool) -> Self {
         self.allow_software = allow_software;
@@ -250,6 +251,7 @@ impl EngineBuilder {
                 allow_software: self.allow_software,
                 dispatch_time: self.profile.unwrap_or_default().dispatch_time(),
                 variant,
+                is_expected: variant.is_some() || self.kernel.is_none(),
             };
             found.look_for_gpus(options, self.memory.as_deref());
         }
@@ -278,11 +280,13 @@ impl EngineBuilder {
         let (policy, memory) = (self.policy_of_profile(), self.memory.clone().filter(|_| !is_given));
         let selection = self.select()?;
         let (threads, kernel) = (selection.threads, selection.kernel);
-        let mut left_out = selection.left_out;
+        let (mut left_out, mut notes) = (selection.left_out, selection.notes);
         let mut members = Vec::new();
+        let mut has_gpu = false;
         for (mut opener, chosen) in selection.devices.into_iter().zip(selection.chosen) {
             match open_and_test(&mut *opener) {
                 Ok(backend) => {
+                    has_gpu |= opener.info().kind != DeviceKind::Cpu;
                     let fitting = Fitting::new(&*opener, chosen, memory.as_deref());
                     members.push(Member::new(opener, backend, fitting));
                 }
@@ -293,6 +297,9 @@ impl EngineBuilder {
                 Err(reason) => left_out.push(LeftOut { info: opener.info().clone(), reason }),
             }
         }
+        if selection.expects_gpu && !has_gpu && notes.is_empty() {
+            notes.push(NO_GPU_READY.to_owned());
+        }
         left_out.extend(fit(&mut members, threads, kernel));
         if let Some(file) = &memory {
             let failed = left_out.iter().filter(|left| left.reason.is_failure() && left.info.kind == DeviceKind::Gpu);
@@ -301,7 +308,7 @@ impl EngineBuilder {
         for member in &mut members {
             member.add_cpu_workers(threads, kernel);
         }
-        Engine::start(policy, canary(), members, left_out, selection.notes)
+        Engine::start(policy, canary(), members, left_out, notes)
     }
 }
 

@@ -56,7 +56,8 @@
 //! - `gpu` (default): GPUs through wgpu (Vulkan, Metal, DX12). Without it neither wgpu nor naga is compiled, the API stays the same,
 //!   no GPU is found, [`Engine::notes`] says so, and asking for one by name is a [`BuildError`].
 //! - `gl`: OpenGL too, for GPUs that have no other driver. Off by default, since its libraries print to stderr on machines without
-//!   a display.
+//!   a display. Mesa's Vulkan layer does the same where `XDG_RUNTIME_DIR` is not set; start your program with `NODEVICE_SELECT=1`
+//!   then, as the binary `cityseal` does by itself.
 
 mod builder;
 mod crossover;

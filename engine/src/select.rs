@@ -22,11 +22,12 @@ pub struct LeftOut {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeftOutReason {
-    /// Software that imitates a GPU.
-    #[error("a software adapter: right, but slower than the CPU itself; used only when asked for")]
+    /// Software that imitates a GPU. The message names the flag of the command line; a library user calls
+    /// [`EngineBuilder::allow_software`](crate::EngineBuilder::allow_software).
+    #[error("a software adapter, slower than the CPU itself: used only with --allow-software")]
     Software,
     /// The same device is used through another API or driver.
-    #[error("the same device as {of}, which is used")]
+    #[error("the same device as {of}, seen through another API or driver")]
     Duplicate {
         /// Id of the one that is used.
         of: String,
@@ -50,7 +51,7 @@ pub enum LeftOutReason {
         reason: String,
     },
     /// Others were asked for.
-    #[error("not selected")]
+    #[error("not selected: other devices were named")]
     NotSelected,
 }
 
@@ -123,7 +124,13 @@ pub(crate) struct GpuOptions {
     pub(crate) dispatch_time: Duration,
     /// The variant of the shaders, where one was asked for.
     pub(crate) variant: Option<Variant>,
+    /// Whether the caller should be informed where no GPU is ready: not where it asked for a CPU kernel.
+    pub(crate) is_expected: bool,
 }
+
+/// What a person should know where a GPU could have worked and none does.
+pub(crate) const NO_GPU_READY: &str =
+    "no GPU is ready, so the CPU does all the work (`cityseal devices` shows why for each device)";
 
 /// How a device came to be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +149,7 @@ pub struct Selection {
     pub devices: Vec<Box<dyn Opener>>,
     /// Every other device that was found.
     pub left_out: Vec<LeftOut>,
-    /// What a person should be told once.
+    /// What a person should know, such as that no GPU is ready although one could have been used.
     pub notes: Vec<String>,
     /// Threads of the CPU.
     pub threads: usize,
@@ -150,6 +157,8 @@ pub struct Selection {
     pub kernel: HashKernel,
     /// How each of `devices` came to be chosen.
     pub(crate) chosen: Vec<Chosen>,
+    /// Whether a GPU would have been used if one were ready: no device and no CPU kernel was named.
+    pub(crate) expects_gpu: bool,
 }
 
 impl std::fmt::Debug for Selection {
@@ -170,7 +179,9 @@ pub(crate) struct Found {
     /// How many of the openers, after the CPU's, are the caller's own.
     added: usize,
     left_out: Vec<LeftOut>,
-    notes: Vec<String>,
+    expects_gpu: bool,
+    /// Why the search for GPUs found nothing at all.
+    no_adapter: Option<String>,
     /// GPUs were wanted, and this build has no back end for them.
     lacks_gpu_support: bool,
 }
@@ -180,18 +191,20 @@ impl Found {
         let count = added.len();
         let mut openers: Vec<Box<dyn Opener>> = vec![Box::new(CpuOpener::new(kernel))];
         openers.extend(added);
-        Self { openers, added: count, left_out: Vec::new(), notes: Vec::new(), lacks_gpu_support: false }
+        let left_out = Vec::new();
+        Self { openers, added: count, left_out, expects_gpu: false, no_adapter: None, lacks_gpu_support: false }
     }
 
     pub(crate) fn look_for_gpus(&mut self, options: GpuOptions, file: Option<&Path>) {
-        let GpuOptions { allow_software, dispatch_time, variant } = options;
+        let GpuOptions { allow_software, dispatch_time, variant, is_expected } = options;
         let kept = file.map(memory::load).unwrap_or_default();
         let remembered: Vec<Remembered> = kept.into_iter().map(|kept| kept.remembered).collect();
         let variant = variant.map_or(VariantChoice::Auto, VariantChoice::Given);
         let options = DiscoverOptions { allow_software, dispatch_time, variant, remembered: &remembered };
         let discovery = gpu::discover(options);
         self.lacks_gpu_support = !gpu::IS_BUILT;
-        self.notes.extend(discovery.note.map(|note| note.to_string()));
+        self.expects_gpu = is_expected;
+        self.no_adapter = discovery.note.map(|note| note.to_string());
         for Discovered { info, state } in discovery.devices {
             match state {
                 DiscoveredState::Ready(opener) => self.openers.push(opener),
@@ -217,12 +230,13 @@ impl Found {
                 self.left_out.push(LeftOut { info, reason: LeftOutReason::NotSelected });
             }
         }
-        let is_named = chosen.contains(&Chosen::ByName);
-        if !is_named && devices.iter().all(|opener| opener.info().kind == DeviceKind::Cpu) {
-            let why = "no GPU is ready, so the CPU does all the work (`cityseal devices` says why)";
-            self.notes.push(why.to_owned());
+        let expects_gpu = self.expects_gpu && !chosen.contains(&Chosen::ByName);
+        let mut notes = Vec::new();
+        if expects_gpu && devices.iter().all(|opener| opener.info().kind == DeviceKind::Cpu) {
+            let no_adapter = self.no_adapter.map(|why| format!("no GPU is ready, so the CPU does all the work: {why}"));
+            notes.push(no_adapter.unwrap_or_else(|| NO_GPU_READY.to_owned()));
         }
-        Ok(Selection { devices, left_out: self.left_out, notes: self.notes, threads, kernel, chosen })
+        Ok(Selection { devices, left_out: self.left_out, notes, threads, kernel, chosen, expects_gpu })
     }
 
     /// How each opener was chosen, where it was. A name wins over `auto`.
@@ -243,12 +257,13 @@ impl Found {
     }
 
     fn refusal(&self, name: &str) -> BuildError {
-        let reasons: Vec<String> = self
-            .left_out
-            .iter()
-            .filter(|left| fits(name, &left.info))
-            .map(|left| format!("{}: {}", left.info.name, left.reason))
-            .collect();
+        let fitting = || self.left_out.iter().filter(|left| fits(name, &left.info));
+        // Where the first of two duplicates is left out too, its own reason is the one to act on.
+        let is_duplicate = |left: &LeftOut| {
+            left.reason.duplicate_of().is_some_and(|kept| fitting().any(|other| other.info.id == kept))
+        };
+        let acted_on = fitting().filter(|left| !is_duplicate(left));
+        let reasons: Vec<String> = acted_on.map(|left| format!("{}: {}", left.info.name, left.reason)).collect();
         let name = name.to_owned();
         if !reasons.is_empty() {
             return BuildError::NotReady { name, reason: reasons.join("; ") };
@@ -275,9 +290,14 @@ fn fits(name: &str, info: &DeviceInfo) -> bool {
         CPU_DEVICE_ID => info.kind == DeviceKind::Cpu,
         "gpu" => info.kind != DeviceKind::Cpu,
         "software" => info.kind == DeviceKind::Software,
+        LAVAPIPE => info.kind == DeviceKind::Software && info.name.to_lowercase().contains(LLVMPIPE),
         part => info.id.to_lowercase() == part || info.name.to_lowercase().contains(part) || fits_pci(part, info),
     }
 }
+
+/// What people call Mesa's software Vulkan, and what its adapter calls itself.
+const LAVAPIPE: &str = "lavapipe";
+const LLVMPIPE: &str = "llvmpipe";
 
 /// Whether a name is a PCI address (`0000:01:00.0`, or without the domain where that is 0) or vendor:device (`10de:2684`).
 fn fits_pci(name: &str, info: &DeviceInfo) -> bool {
@@ -340,6 +360,47 @@ mod tests {
     fn a_name_that_fits_nothing_is_refused_beside_auto_too() {
         assert!(matches!(choose(&["auto", "warp-drive"]), Err(BuildError::UnknownDevice { .. })));
         assert!(matches!(choose(&["software"]), Err(BuildError::UnknownDevice { .. })));
+    }
+
+    /// The CPU, and a software adapter that is left out, seen through two APIs.
+    fn found_with_software() -> Found {
+        let mut found = Found::new(HashKernel::portable(), Vec::new());
+        for (id, reason) in [
+            ("vulkan-10005-0000", LeftOutReason::Software),
+            ("gl-10005-0000", LeftOutReason::Duplicate { of: "vulkan-10005-0000".into() }),
+        ] {
+            let mut info = FakeOpener::new(id).info().clone();
+            (info.name, info.kind) = ("llvmpipe (LLVM 15.0.6, 256 bits)".into(), DeviceKind::Software);
+            found.left_out.push(LeftOut { info, reason });
+        }
+        found
+    }
+
+    #[test]
+    fn software_that_is_named_without_being_allowed_is_refused_with_the_flag_that_allows_it() {
+        for name in ["llvmpipe", "lavapipe", "LavaPipe", "LLVM", "Software", "gpu", "vulkan-10005-0000"] {
+            let refused = found_with_software().choose(&[name.to_owned()], 1, HashKernel::portable()).unwrap_err();
+            let message = refused.to_string();
+            assert!(matches!(refused, BuildError::NotReady { .. }), "{name}: {message}");
+            assert!(message.contains("--allow-software") && message.contains(name), "{message}");
+            assert!(!message.contains("same device"), "the other API is no reason of its own: {message}");
+        }
+    }
+
+    #[test]
+    fn a_missing_gpu_is_noted_once_and_only_where_one_would_have_been_used() {
+        let notes = |is_expected, no_adapter: Option<&str>, names: &[&str]| {
+            let mut found = found_with_software();
+            (found.expects_gpu, found.no_adapter) = (is_expected, no_adapter.map(str::to_owned));
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            found.choose(&names, 1, HashKernel::portable()).unwrap().notes
+        };
+        assert_eq!(notes(true, None, &[]), [NO_GPU_READY]);
+        assert_eq!(notes(true, None, &["auto"]), [NO_GPU_READY]);
+        let [note] = &notes(true, Some("no adapter"), &[])[..] else { panic!("one note") };
+        assert!(note.starts_with("no GPU is ready") && note.ends_with(": no adapter"), "{note}");
+        assert_eq!(notes(true, None, &["cpu"]), [""; 0], "the CPU was named");
+        assert_eq!(notes(false, None, &[]), [""; 0], "no GPU was looked for, or a CPU kernel was named");
     }
 
     #[test]

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""A CitySeal service seen from Python.
+"""Uses a CitySeal service from Python.
 
-Against a running `cityseal serve` it lists the services by reflection, asks for their health, submits a job and watches it to its seal,
-cancels another one, streams a chain of headers or of whole blocks and gets VALID, breaks a stream off and goes on with it by
-its resume token, cuts a stream and gets INCOMPLETE. The seal is hashed again here: the service is not believed.
+Against a running `cityseal serve` it lists the services by reflection, checks their health, submits a job and watches it until it is
+sealed, cancels another job, streams a chain of headers or whole blocks and expects VALID, interrupts an upload and resumes it with its
+token, and cuts an upload and expects INCOMPLETE. It hashes the seal again itself and does not trust the service.
 
-No generated files are needed: the messages are built from what the service's reflection says of them.
+No generated files are needed: the messages are built from the service's reflection.
 
-    python3 cityseal_example.py 127.0.0.1:50051 [--headers FILE | --blocks FILE] [--network NAME] [--start-height H]
-                                                [--receipt FILE]
+    python3 cityseal_example.py 127.0.0.1:50051 [--headers FILE | --blocks FILE] [--network NAME | FILE.toml]
+                                                [--start-height H] [--receipt FILE]
 
 --headers: packed headers of 80 bytes. --blocks: whole blocks, framed as in Bitcoin Core's block files or one after another.
-Without either a short regtest chain is sealed here first. --receipt: where the service's signed receipt is saved.
-Exit codes: 0 everything came out as it should, 1 an answer was not the right one, 2 anything else.
+Without either, a short regtest chain is sealed here first. --receipt: where to save the service's signed receipt.
+Exit codes: 0 every answer was right, 1 an answer was wrong, 2 anything else.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 HEADER_LEN = 80
-# The service judges so many headers at once: of a shorter stream it has nothing to go on from.
+# The service judges this many headers at once; a shorter stream has no place to resume from.
 HEADERS_AT_ONCE = 4096
 # Larger chunks are no faster. A block may be larger: it has a message of its own then.
 CHUNK_BYTES = 1 << 20
@@ -156,8 +156,8 @@ def seal_a_block(service):
 
 
 def cancel_a_job(service):
-    # No hash is as low as 1: this job would run until its deadline.
-    template = service.message("SealTemplate", header=REGTEST_GENESIS, version_mask=0xFFFFFFFF)
+    # No hash is as low as 1, so this job would run until its deadline.
+    template = service.message("SealTemplate", header=REGTEST_GENESIS, version_mask=0x1FFFE000)
     job_id = submit(service, template, target=(1).to_bytes(32, "little"))
     cancel = service.message("CancelJobRequest", job_id=job_id, cancelled_by="the Python example")
     service.call("SealService", "CancelJob")(cancel, timeout=CALL_TIMEOUT_S)
@@ -167,13 +167,13 @@ def cancel_a_job(service):
 
 
 class Chain:
-    """Headers or whole blocks, and what the first message of an upload says of them."""
+    """Headers or whole blocks, and the fields of the first message of an upload."""
 
     def __init__(self, kind, items, **begin):
         self.kind, self.items, self.begin = kind, items, begin
 
     def messages(self, service, start=0, end=None, is_closed=True, **begin):
-        """An upload of some of the items; without its closing message where it is to look cut."""
+        """An upload of some of the items. Without its closing message it looks cut."""
 
         def message(**part):
             return service.message("VerifyChainRequest", **part)
@@ -188,7 +188,7 @@ class Chain:
 
 
 def chunks(items):
-    """Whole items, about a megabyte at a time: none is split over two messages."""
+    """Whole items, about a megabyte at a time. No item is split over two messages."""
     chunk, size = [], 0
     for item in items:
         if chunk and size + len(item) > CHUNK_BYTES:
@@ -237,8 +237,8 @@ def verify_a_chain(service, name, chain, receipt_path):
         print("  receipt saved to", receipt_path)
 
 
-def go_on_with_a_chain(service, name, chain):
-    """Breaks a call off when a resume token has come, and sends what is left in another one."""
+def resume_a_chain(service, name, chain):
+    """Interrupts a call when a resume token has come, and sends the rest in another call."""
     stop, half = threading.Event(), (len(chain.items) + 1) // 2
     if chain.kind == "headers" and half < HEADERS_AT_ONCE or half == len(chain.items):
         return
@@ -255,7 +255,7 @@ def go_on_with_a_chain(service, name, chain):
     done = progress.validated_through + 1 - chain.begin.get("start_height", 0)
     expect(sum(map(len, chain.items[:done])) == progress.validated_bytes, "the token's place is not between two items")
     verdict, kind = verdict_of(service, chain.messages(service, start=done, resume_token=progress.resume_token))
-    print(f"went on with {len(chain.items) - done} {chain.kind} of {name} after {done}: {kind}")
+    print(f"resumed {name} after {done} {chain.kind}, with {len(chain.items) - done} more: {kind}")
     expect_valid(chain, verdict, kind)
 
 
@@ -269,7 +269,7 @@ def seal_own_chain():
     """A regtest chain from its genesis, sealed here."""
     packed = bytearray(REGTEST_GENESIS)
     for height in range(1, OWN_CHAIN_HEADERS):
-        # Version 4 stands after every buried height; blocks come ten minutes apart.
+        # Version 4 is valid at every height; blocks are ten minutes apart.
         time, bits = struct.unpack_from("<II", packed, len(packed) - 12)
         start = struct.pack("<i", 4) + double_sha256(bytes(packed[-HEADER_LEN:])) + height.to_bytes(32, "little")
         nonce = 0
@@ -288,7 +288,7 @@ MAGICS = {bytes.fromhex(magic) for magic in ("f9beb4d9", "0b110907", "1c163f28",
 
 
 def split_framed(data):
-    """Blocks with a magic and their length before each; zeros between them are room that was reserved."""
+    """Blocks with a magic and a length before each. Zeros between them are reserved space."""
     blocks, at = [], 0
     while at < len(data):
         if data[at] == 0:
@@ -303,7 +303,7 @@ def split_framed(data):
 
 
 def split_raw(data):
-    """Blocks one after another: their own counts and lengths tell where each ends."""
+    """Blocks one after another. Their counts and lengths give the end of each."""
     blocks, at = [], 0
     while at < len(data):
         end = block_end(data, at)
@@ -355,7 +355,12 @@ def compact_size(data, at):
 
 def chain_of(arguments):
     """The name of the network, and the chain."""
-    begin = {"network": arguments.network, "start_height": arguments.start_height}
+    begin = {"start_height": arguments.start_height}
+    if arguments.network.endswith(".toml"):
+        with open(arguments.network, encoding="utf-8") as file:
+            begin["parameters_toml"] = file.read()
+    else:
+        begin["network"] = arguments.network
     if arguments.headers is None and arguments.blocks is None:
         print(f"no file given: sealing {OWN_CHAIN_HEADERS} blocks of regtest here")
         return "regtest", Chain("headers", split_headers(seal_own_chain()), network="regtest")
@@ -383,18 +388,18 @@ def run(arguments):
         seal_a_block(service)
         cancel_a_job(service)
         verify_a_chain(service, name, chain, arguments.receipt)
-        go_on_with_a_chain(service, name, chain)
+        resume_a_chain(service, name, chain)
         cut_a_stream(service, chain)
-    print("everything came out as it should")
+    print("every answer was right")
 
 
 def main():
-    parser = argparse.ArgumentParser(description="A CitySeal service seen from Python.")
+    parser = argparse.ArgumentParser(description="Uses a CitySeal service from Python.")
     parser.add_argument("address", help="where the service listens, e.g. 127.0.0.1:50051")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--headers", help="a file of packed headers")
     source.add_argument("--blocks", help="a file of whole blocks, framed or one after another")
-    parser.add_argument("--network", default="mainnet", help="the network of the file (default: mainnet)")
+    parser.add_argument("--network", default="mainnet", help="the network of the file, or a city's TOML file (default: mainnet)")
     parser.add_argument("--start-height", type=int, default=0, help="the height of its first header or block")
     parser.add_argument("--receipt", help="save the service's signed receipt to this file")
     arguments = parser.parse_args()

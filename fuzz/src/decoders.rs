@@ -77,7 +77,7 @@ impl HeaderSink for Heard {
         for (at, header) in packed.chunks(80).enumerate() {
             let place = match place {
                 Place::Line(line) => Place::Line(line + at as u64),
-                Place::Packed | Place::Byte(_) => place,
+                Place::Packed | Place::OneLine(_) | Place::Byte(_) => place,
             };
             self.headers.push((header.to_vec(), place));
         }

@@ -1,5 +1,5 @@
-//! A city founded on the spot: its genesis header, and the parameters that name it. For the demonstration
-//! and for measurements, whose chains must not depend on the world outside.
+//! A city founded on the spot: its genesis header, and the parameters that name it. The demonstration and the
+//! benchmarks use it, so that their chains depend on nothing outside.
 
 use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot, Parameters};
 
@@ -16,22 +16,30 @@ pub(crate) struct City {
 }
 
 impl City {
-    /// The city of a genesis header that was sealed; all of its blocks have the same difficulty.
+    /// The city of a sealed genesis header; all of its blocks have the same difficulty.
     ///
     /// # Panics
-    /// If the header does not meet its own bits: a broken promise of the caller.
+    /// If the header does not meet its own bits. All callers seal it first.
     pub(crate) fn of(name: &str, genesis: BlockHeader) -> Self {
         let bits = genesis.bits.to_bits();
         let toml = format!(
             "name = \"{name}\"\ngenesis = \"{}\"\npow_limit = \"{bits:08x}\"\ndifficulty = \"fixed\"\n",
             genesis.to_hex()
         );
+        Self::from_toml(genesis, toml)
+    }
+
+    /// The city of a sealed genesis header with these parameters.
+    ///
+    /// # Panics
+    /// If the text is not the parameters of a city founded on that header. All callers write it from constants.
+    pub(crate) fn from_toml(genesis: BlockHeader, toml: String) -> Self {
         let parameters = Parameters::from_toml(&toml).expect("a sealed genesis header and constants");
         Self { genesis, toml, parameters }
     }
 }
 
-/// A genesis header that is still to be sealed.
+/// A genesis header without a seal.
 pub(crate) const fn genesis(bits: u32, records: MerkleRoot, time: u32) -> BlockHeader {
     BlockHeader {
         version: 1,
@@ -43,10 +51,10 @@ pub(crate) const fn genesis(bits: u32, records: MerkleRoot, time: u32) -> BlockH
     }
 }
 
-/// The header with the lowest nonce that meets its own bits; where no nonce does, its time moves on.
+/// The header with the lowest nonce that meets its own bits; if no nonce does, the time is raised by a second.
 ///
 /// # Panics
-/// If the bits encode no target: all callers pass constants.
+/// If the bits encode no target. All callers pass constants.
 pub(crate) fn sealed(mut header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().expect("a constant that encodes a target");
     loop {

@@ -1,5 +1,7 @@
 //! Why a command gave no answer. Every message names the place; all of them end in exit code 2.
 
+mod words;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -293,7 +295,15 @@ pub(crate) enum CommandError {
     /// A call to the service failed, or its answer was refused.
     #[error(transparent)]
     Client(Box<ClientError>),
-    /// The demonstration did not come out as told.
+    /// `demo --keep` has no empty folder to write to.
+    #[error("--keep {}: expected a new or an empty folder, found {found}; choose another path", path.display())]
+    KeepFolder {
+        /// The path given.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// A step of the demonstration had another result than it must have.
     #[error(transparent)]
     Demo(#[from] DemoError),
     /// The answer could not be written.
@@ -336,6 +346,7 @@ impl CommandError {
             | Self::Template(_)
             | Self::Key { .. }
             | Self::KeyExists { .. }
+            | Self::KeepFolder { .. }
             | Self::Receipt { .. }
             | Self::NothingToMeasure { .. }
             | Self::NoBatches { .. }

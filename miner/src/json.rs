@@ -4,6 +4,7 @@
 //! `version` and `bits` are 8 digits; numbers that can pass 2^53 are decimal strings, all others integers.
 
 mod devices;
+mod error;
 mod receipt;
 pub(crate) mod verify;
 
@@ -12,9 +13,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use verify::{
-    BodiesRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow, UnsoundRow,
-    VerifyAnswer,
+    BodiesRow, DamagedCopyRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow,
+    UnsoundRow, VerifyAnswer,
 };
+
+pub(crate) use error::{ErrorAnswer, ErrorRow};
 
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
@@ -314,19 +317,31 @@ pub(crate) struct ServeAnswer {
     pub(crate) listening: String,
 }
 
-/// What `demo` came to.
+/// The answer of `demo`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct DemoAnswer {
     /// Blocks sealed on top of the genesis block.
     pub(crate) blocks_sealed: u64,
     /// Hash of the last one, 64 digits.
     pub(crate) tip: String,
-    /// The height of the fault that was found in the forged chain.
+    /// The height of the fault in the forged headers.
     pub(crate) fault_height: u64,
     /// Its rule, such as `R05`.
     pub(crate) fault_rule: String,
-    /// How long all of it took.
+    /// The folder and files of `--keep`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kept: Option<KeptRow>,
+    /// How long the demonstration took.
     pub(crate) seconds: f64,
+}
+
+/// What `demo --keep` wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct KeptRow {
+    /// The folder as it was given.
+    pub(crate) folder: String,
+    /// The names of its files.
+    pub(crate) files: Vec<&'static str>,
 }
 
 /// The answer of `drill`.

@@ -16,9 +16,12 @@ mod exit;
 mod files;
 pub mod input;
 mod json;
+mod odds;
 mod output;
 pub mod part;
 mod priority;
+mod processor;
+mod quiet_drivers;
 mod receipts;
 pub mod service;
 mod signals;
@@ -34,6 +37,7 @@ use args::{Cli, Command, EngineArgs, GlobalArgs};
 use config::{Environment, Settings};
 use error::CommandError;
 use exit::Ending;
+use json::{ErrorAnswer, ErrorRow};
 use output::{LogWriter, Output, escape_line};
 
 /// The log filter of commands that end by themselves.
@@ -49,6 +53,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(refusal) => return usage(&refusal, &Output::of_process(false, environment.no_color)),
     };
+    quiet_drivers::restart_without_noise();
     let context = Context {
         output: Output::of_process(cli.global.json, environment.no_color),
         environment,
@@ -60,6 +65,10 @@ pub fn main() -> ExitCode {
     ending
         .unwrap_or_else(|error| {
             context.output.error(&error);
+            if let Some(hint) = error.hint().filter(|_| !cli.global.json) {
+                context.output.note(format_args!("hint: {hint}"));
+            }
+            context.output.no_answer(&error.answer());
             Ending::from(&error)
         })
         .into()
@@ -70,11 +79,32 @@ fn usage(refusal: &clap::Error, output: &Output) -> ExitCode {
     // A refusal repeats what was given, so it is made again of arguments that are escaped.
     let escaped = std::env::args_os().map(|argument| escape_line(&argument.to_string_lossy()));
     let is_refusal = refusal.use_stderr();
-    match if is_refusal { Cli::try_parse_from(escaped).err() } else { None } {
+    let refused = if is_refusal { Cli::try_parse_from(escaped).err() } else { None };
+    match &refused {
         Some(escaped) => output.usage(&escaped.render(), is_refusal, true),
         None => output.usage(&refusal.render(), is_refusal, !is_refusal),
     }
+    if is_refusal && wants_json() {
+        Output::of_process(true, true).no_answer(&usage_error(refused.as_ref().unwrap_or(refusal)));
+    }
     if is_refusal { Ending::Neither } else { Ending::Yes }.into()
+}
+
+/// Whether `--json` is on a command line that could not be read.
+fn wants_json() -> bool {
+    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    options.any(|argument| argument == "--json")
+}
+
+/// A wrong command line as `--json` reports it: what is wrong, and what the parser says besides.
+fn usage_error(refusal: &clap::Error) -> ErrorAnswer {
+    let text = refusal.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).to_owned();
+    let more: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let hint = Some(more.join(" ")).filter(|hint| !hint.is_empty());
+    ErrorAnswer { error: ErrorRow { reason: "usage", message, place: None, hint } }
 }
 
 fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
@@ -105,8 +135,14 @@ impl Context {
         Ok(Settings::of(engine, &self.global, &self.environment)?)
     }
 
-    /// Builds the engine, and says on stderr what its user should know.
+    /// Builds the engine for one question. Its notes are not printed: the answer names the devices that worked.
+    #[expect(clippy::unused_self, reason = "a command builds its engine through its context")]
     fn engine(&self, settings: &Settings) -> Result<Engine, CommandError> {
+        Ok(builder(settings).build()?)
+    }
+
+    /// Builds the engine for a longer run, and prints on stderr what its user should know, such as that no GPU is ready.
+    fn engine_with_notes(&self, settings: &Settings) -> Result<Engine, CommandError> {
         let engine = builder(settings).build()?;
         engine.notes().iter().for_each(|note| self.output.note(note));
         Ok(engine)

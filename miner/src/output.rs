@@ -5,9 +5,14 @@
 //! A reader that closes the pipe early (`cityseal … | head`) is no error: the rest of the answer is dropped, and the
 //! exit code stays what the answer was.
 
+mod columns;
+mod words;
+
 use std::error::Error;
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) use crate::escape::escape_line;
@@ -15,8 +20,18 @@ use crate::escape::{COLOR, COLOR_CODE_END, COLOR_END, escape_json, escape_text};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::json::ErrorAnswer;
+pub(crate) use columns::{Column, head_line, line, table};
+pub(crate) use words::{chance_words, count_words, percent_words, si, spoken, time_words};
+
 /// How often a progress bar is drawn.
 const REDRAWS_PER_SECOND: u8 = 8;
+
+/// How often a bar is drawn whose task reports nothing for seconds: the time shown must not stand still.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Steps of a bar that shows a share: tenths of a percent, so that no number of hashes is too large for it.
+const SHARE_STEPS: u64 = 1_000;
 
 /// How a word is coloured where colour is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +61,8 @@ impl Paint {
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     json: bool,
+    /// An answer was printed.
+    has_answered: Arc<AtomicBool>,
     color_stdout: bool,
     color_stderr: bool,
 }
@@ -55,6 +72,7 @@ impl Output {
     pub(crate) fn of_process(json: bool, no_color: bool) -> Self {
         Self {
             json,
+            has_answered: Arc::default(),
             color_stdout: !no_color && io::stdout().is_terminal(),
             color_stderr: !no_color && io::stderr().is_terminal(),
         }
@@ -70,6 +88,7 @@ impl Output {
     /// # Errors
     /// What the system said about stdout; a closed pipe is none.
     pub(crate) fn answer<T: Serialize>(&self, answer: &T, human: impl FnOnce(&Self) -> String) -> io::Result<()> {
+        self.has_answered.store(true, Ordering::Relaxed);
         if !self.json {
             return self.text(&human(self));
         }
@@ -111,6 +130,14 @@ impl Output {
         };
     }
 
+    /// Prints why there is no answer, where answers are wanted as JSON and none was printed.
+    pub(crate) fn no_answer(&self, error: &ErrorAnswer) {
+        if self.json && !self.has_answered.load(Ordering::Relaxed) {
+            // Where stdout is closed nobody wanted to know.
+            let _closed = self.answer(error, |_| String::new());
+        }
+    }
+
     /// Colours a word that goes to stdout.
     pub(crate) fn paint(&self, paint: Paint, word: &str) -> String {
         wrap(self.color_stdout, paint, word)
@@ -120,6 +147,21 @@ impl Output {
     #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
     pub(crate) fn progress(&self, total: Option<u64>, what: &'static str) -> Progress {
         Progress::new(total, what)
+    }
+
+    /// A bar on stderr that shows the share of a task that is done, with two lines of words; silent where stderr is no
+    /// terminal.
+    #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
+    pub(crate) fn share(&self) -> Progress {
+        Progress::with_shape(Some(SHARE_STEPS), "{spinner} [{bar:16}] {prefix}\n  {msg}")
+    }
+
+    /// A line on stderr that names the step that is running, with the time since the first; silent where stderr is no terminal.
+    #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
+    pub(crate) fn steps(&self) -> Progress {
+        let progress = Progress::with_shape(None, "{spinner} {msg}  {elapsed} elapsed");
+        progress.0.enable_steady_tick(TICK);
+        progress
     }
 
     #[expect(clippy::unused_self, reason = "whoever speaks needs an `Output` in hand")]
@@ -177,15 +219,22 @@ pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     fn new(total: Option<u64>, what: &'static str) -> Self {
+        let progress = Self::with_shape(
+            total,
+            match total {
+                Some(_) => "{spinner} {human_pos} of {human_len} {prefix}  {wide_bar}  {msg}  {eta}",
+                None => "{spinner} {human_pos} {prefix}  {msg}  {elapsed}",
+            },
+        );
+        progress.0.set_prefix(what);
+        progress
+    }
+
+    fn with_shape(total: Option<u64>, shape: &str) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND);
         let bar = ProgressBar::with_draw_target(total, target);
-        let shape = match total {
-            Some(_) => "{spinner} {human_pos} of {human_len} {prefix}  {wide_bar}  {msg}  {eta}",
-            None => "{spinner} {human_pos} {prefix}  {msg}  {elapsed}",
-        };
         let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
-        bar.set_prefix(what);
         Self(bar)
     }
 
@@ -199,47 +248,32 @@ impl Progress {
             self.0.set_message(format!("{}/s", si(rate_hz)));
         }
     }
+
+    /// Shows how much is done, 0 to 1, and words about it; the words are made only where somebody sees them.
+    pub(crate) fn show(&self, share: f64, words: impl FnOnce() -> [String; 2]) {
+        if !self.0.is_hidden() {
+            let [first, second] = words();
+            self.0.set_prefix(first);
+            self.0.set_message(second);
+            self.0.set_position((share * SHARE_STEPS as f64) as u64);
+        }
+    }
+
+    /// Names the step that is running.
+    pub(crate) fn name(&self, step: String) {
+        self.0.set_message(step);
+    }
+
+    /// Prints something while the bar is off the screen.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-/// A number with its SI prefix and three or four digits: `38.0 M`.
-pub(crate) fn si(value: f64) -> String {
-    let steps = [(1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, " ")];
-    let (unit, prefix) = steps.into_iter().find(|(unit, _)| value >= *unit).unwrap_or((1.0, " "));
-    let scaled = value / unit;
-    let digits = if scaled < 10.0 { 2 } else { usize::from(scaled < 100.0) };
-    format!("{scaled:.digits$}{prefix}")
-}
-
-/// A duration for people: `1.2 s`, `35 ms`.
-pub(crate) fn spoken(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds >= 1.0 { format!("{seconds:.2} s") } else { format!("{:.1} ms", seconds * 1e3) }
-}
-
-/// Columns under headings, each as wide as its widest cell; numbers are right-aligned by the caller's choice.
-pub(crate) fn table(heads: &[&str], right: &[usize], rows: &[Vec<String>]) -> String {
-    let width = |at: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
-        cells.chain([heads[at].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).enumerate().map(|(at, (cell, width))| {
-            if right.contains(&at) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
-    };
-    let mut text = line(&mut heads.iter().copied());
-    for row in rows {
-        text += &line(&mut row.iter().map(String::as_str));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -261,17 +295,6 @@ mod tests {
     fn a_closed_pipe_is_no_error_and_a_full_disk_is_one() {
         assert!(write_all(&mut Closed(io::ErrorKind::BrokenPipe), b"answer").is_ok());
         assert!(write_all(&mut Closed(io::ErrorKind::StorageFull), b"answer").is_err());
-    }
-
-    #[test]
-    fn a_rate_is_shown_with_its_prefix() {
-        assert_eq!([si(0.0), si(999.0), si(38_000_000.0), si(1234.0)], ["0.00 ", "999 ", "38.0 M", "1.23 k"]);
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["a".to_owned(), "10".to_owned()], vec!["long".to_owned(), "9".to_owned()]];
-        assert_eq!(table(&["name", "n"], &[1], &rows), "name   n\na     10\nlong   9\n");
     }
 
     #[test]

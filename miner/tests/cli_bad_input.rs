@@ -38,6 +38,32 @@ fn a_header_whose_bits_are_no_target_is_refused_unless_a_target_is_given() {
 }
 
 #[test]
+fn a_mask_that_rolls_the_top_bits_of_the_version_is_refused_on_the_command_line_and_in_a_file() {
+    let folder = Folder::new();
+    for mask in ["20000000", "40000000", "80000000", "3fffe000"] {
+        let run = cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--version-mask", mask]);
+        run.refused(&["--version-mask", mask, "bits 29 to 31", "1fffe000 (BIP320)"]);
+        let file = folder.file("job.json", format!(r#"{{"header":"{GENESIS}","version_mask":"{mask}"}}"#));
+        let run = cityseal(&["seal", "--device", "cpu", "--template", &file]);
+        run.refused(&["job.json", "version_mask", mask, "bits 29 to 31"]);
+    }
+    for mask in ["00000000", "1fffffff"] {
+        let run = cityseal(&[
+            "seal",
+            "--device",
+            "cpu",
+            "--header",
+            GENESIS,
+            "--version-mask",
+            mask,
+            "--target",
+            &"f".repeat(64),
+        ]);
+        assert_eq!(run.code, 0, "an old version may roll all other bits: {run:?}");
+    }
+}
+
+#[test]
 fn a_time_window_past_the_end_of_time_is_refused() {
     cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--time-window", "4294967295"])
         .refused(&["time window"]);

@@ -37,6 +37,21 @@ fn every_mode_measures_with_right_answers_beside_its_yardsticks() {
 }
 
 #[test]
+fn text_says_how_many_rows_there_are_and_numbers_each_of_them() {
+    let run = cityseal(&["bench", "--device", "cpu", "--mode", "headers", "--seconds", "0.5", "--sweep", "1,2"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.starts_with("2 rows, about 1 s\n"), "{run:?}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(lines[0].starts_with("row     device  kernel") && lines.len() == 4, "{run:?}");
+    for (line, row) in lines[1..3].iter().zip(["1 of 2  cpu", "2 of 2  cpu"]) {
+        assert!(line.starts_with(row) && line.contains("right"), "{line}");
+        assert_eq!(lines[0].find("answers"), line.find("right"), "{run:?}");
+    }
+    let json = bench(&["--mode", "headers"]);
+    assert_eq!(json.stderr, "", "JSON goes alone: {json:?}");
+}
+
+#[test]
 fn all_kernels_have_a_row_each() {
     let run = bench(&["--mode", "headers", "--kernel", "all"]);
     assert_eq!(run.code, 0, "{run:?}");
@@ -163,16 +178,21 @@ fn report_makes_one_page_and_the_plots_that_are_asked_for() {
     let folder = Folder::new();
     record(&folder, "2026-11-22-0123abc.json", "avx2", 100.0);
     record(&folder, "2026-11-22-0123abd.json", "sha-ni", 50.0);
+    record(&folder, "2026-11-22-0123abe.json", "portable", 20.0);
     let (records, page) = (folder.path().to_str().unwrap().to_owned(), folder.path().join("out/page.html"));
     let plots = folder.path().join("plots");
     let arguments = ["bench", "report", &records, "--out", page.to_str().unwrap(), "--svg", plots.to_str().unwrap()];
     let run = cityseal(&[&arguments[..], &["--json"]].concat());
-    assert_eq!((run.code, &run.json()["rows"]), (0, &json!(2)), "{run:?}");
+    assert_eq!((run.code, &run.json()["rows"]), (0, &json!(3)), "{run:?}");
     let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.starts_with("<!DOCTYPE html>") && html.contains("AMD EPYC") && html.contains("sha-ni"), "{html}");
     for name in ["amd-epyc-rate-search.svg", "amd-epyc-ratios.svg"] {
         assert!(std::fs::read_to_string(plots.join(name)).unwrap().starts_with("<svg"), "{name}");
     }
+    std::fs::remove_file(folder.path().join("2026-11-22-0123abe.json")).unwrap();
+    let few = cityseal(&[&arguments[..], &["--json"]].concat());
+    assert_eq!((few.code, &few.json()["plots"]), (0, &json!([])), "two figures are a table: {few:?}");
+    assert!(std::fs::read_to_string(&page).unwrap().contains("avx2, 1 thread"), "each names its threads");
     let nothing = folder.path().join("out");
     let arguments = ["bench", "report", nothing.to_str().unwrap(), "--out", page.to_str().unwrap()];
     cityseal(&arguments).refused(&["no record"]);

@@ -6,7 +6,7 @@ mod common;
 #[expect(dead_code, reason = "only what says that a test was skipped is used here")]
 mod skip;
 
-use common::{Run, cityseal, command};
+use common::{GENESIS, Run, cityseal, command};
 use serde_json::json;
 
 #[test]
@@ -18,6 +18,9 @@ fn devices_tells_of_each_adapter_its_state_or_the_reason() {
     let cpu = devices.iter().find(|device| device["kind"] == "cpu").unwrap();
     assert_eq!((&cpu["id"], &cpu["state"]), (&json!("cpu"), &json!("ready")));
     assert!(devices.iter().all(|device| device["state"] == "ready" || device["reason"].is_string()), "{answer}");
+    assert!(devices.iter().all(|device| !device["why"].as_str().unwrap().is_empty()), "{answer}");
+    assert!(cpu["threads"].as_u64().unwrap() >= 1 && cpu["reason"].is_null(), "{cpu}");
+    assert!(devices.iter().all(|device| device["kind"] == "cpu" || device["threads"].is_null()), "{answer}");
     assert!(cpu["tuning"].is_null() && cpu["limits"].is_null(), "{cpu}");
 }
 
@@ -47,11 +50,17 @@ fn devices_says_of_software_what_it_allows_why_it_is_left_out_and_how_it_is_tune
     assert!(named["state"] == "ready" && named["tuning"]["crossover"].is_null(), "named, it always works: {named}");
 }
 
-/// OpenGL's libraries print to stderr by themselves where there is no display: they are not in the default build.
+/// Drivers print to stderr by themselves where there is no display: OpenGL's libraries are not in the default build, and Mesa's
+/// Vulkan layer is turned off.
 #[cfg(not(feature = "gl"))]
 #[test]
 fn without_a_runtime_directory_only_our_own_words_reach_stderr() {
-    let run: Run = command(&["devices", "--allow-software"]).env_remove("XDG_RUNTIME_DIR").output().unwrap().into();
+    let run: Run = command(&["devices", "--allow-software"])
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("NODEVICE_SELECT")
+        .output()
+        .unwrap()
+        .into();
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.lines().all(|line| line.starts_with("note: ")), "{run:?}");
 }
@@ -63,4 +72,72 @@ fn a_build_without_gpu_support_says_so_and_refuses_a_gpu_by_name() {
     assert!(run.code == 0 && run.stdout.contains("built without GPU support"), "{run:?}");
     cityseal(&["devices", "--device", "gpu"]).refused(&["gpu", "built without GPU support"]);
     cityseal(&["devices", "--kernel", "wgsl-loaded-or"]).refused(&["wgsl-loaded-or", "built without GPU support"]);
+}
+
+/// What a run prints where no GPU is ready.
+const NO_GPU: &str = "no GPU is ready";
+
+#[test]
+fn a_missing_gpu_is_no_news_for_a_question_that_the_cpu_answers() {
+    let ones = "f".repeat(64);
+    for arguments in [
+        &["seal", "--header", GENESIS, "--nonces", "0..=0", "--target", &ones][..],
+        &["verify", "-"],
+        &["selftest"],
+        &["selftest", "--json"],
+    ] {
+        let run = cityseal(arguments);
+        assert!(!run.stderr.contains(NO_GPU), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_missing_gpu_is_noted_once_where_devices_are_the_subject_and_one_could_have_been_used() {
+    let has_gpu = cityseal(&["devices", "--json"]).json()["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|device| device["kind"] == "gpu" && device["state"] == "ready");
+    let notes = |arguments: &[&str]| {
+        let run = cityseal(arguments);
+        assert_eq!(run.code, 0, "{run:?}");
+        (run.stdout + &run.stderr).matches(NO_GPU).count()
+    };
+    let expected = usize::from(!has_gpu);
+    assert_eq!(notes(&["devices"]), expected);
+    assert_eq!(notes(&["devices", "--json"]), expected);
+    assert_eq!(notes(&["bench", "--seconds", "0.01"]), expected);
+    for only_cpu in [&["--device", "cpu"][..], &["--kernel", "portable"]] {
+        assert_eq!(notes(&[&["devices"][..], only_cpu].concat()), 0, "{only_cpu:?}");
+        assert_eq!(notes(&[&["bench", "--seconds", "0.01"][..], only_cpu].concat()), 0, "{only_cpu:?}");
+    }
+}
+
+#[test]
+fn software_that_is_named_needs_the_flag_that_allows_it_in_every_command() {
+    let answer = cityseal(&["devices", "--json"]).json();
+    let devices = answer["devices"].as_array().unwrap();
+    let Some(software) = devices.iter().find(|device| device["state"] == "software") else {
+        skip::skip("software_that_is_named", "lavapipe", "no software adapter was found");
+        return;
+    };
+    let id = software["id"].as_str().unwrap();
+    let is_mesa = software["name"].as_str().unwrap().contains("llvmpipe");
+    let mesa = ["llvmpipe", "lavapipe", "LLVM", "LLVMpipe"];
+    for name in mesa.into_iter().filter(|_| is_mesa).chain(["software", id]) {
+        cityseal(&["selftest", "--device", name]).refused(&["--allow-software", name]);
+    }
+    for command in [
+        &["seal", "--header", GENESIS][..],
+        &["verify", "-"],
+        &["bench"],
+        &["drill"],
+        &["devices"],
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["demo"],
+    ] {
+        cityseal(&[command, &["--device", "software"]].concat()).refused(&["--allow-software"]);
+    }
+    let allowed = cityseal(&["selftest", "--allow-software", "--device", "software", "--json"]);
+    assert_eq!(allowed.code, 0, "{allowed:?}");
 }

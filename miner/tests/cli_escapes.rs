@@ -95,6 +95,13 @@ fn the_file_of_a_fault_and_of_damage_is_shown_in_the_answer() {
 }
 
 #[test]
+fn the_folder_of_a_demonstration_is_shown() {
+    let folder = Folder::new();
+    let kept = folder.path().join(NAME);
+    shows(&cityseal(&["demo", "--device", "cpu", "--keep", kept.to_str().unwrap()]), 0);
+}
+
+#[test]
 fn a_receipt_of_a_stranger_and_values_of_a_configuration_are_shown() {
     let folder = Folder::new();
     let receipt = folder.file("r.json", format!("{{\"format\":{}}}", serde_json::to_string(NAME).unwrap()));

@@ -132,6 +132,7 @@ fn refused(error: &TemplateError) -> FieldError {
         TemplateError::TimeWindow { .. } => "template.time_window_s",
         TemplateError::Bits { .. } => "template.header",
         TemplateError::BranchTooLong { .. } => "template.coinbase.merkle_branch",
+        TemplateError::VersionMask(_) => "template.version_mask",
         TemplateError::Space(_) | _ => "template",
     };
     FieldError::new(path, FieldProblem::Refused(error.to_string()))

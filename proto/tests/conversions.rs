@@ -5,7 +5,7 @@
 use cityseal_chain::body::{EncodingFault, EncodingKind};
 use cityseal_chain::{
     BlockHash, BlockHeader, ChainWork, CoinbaseParts, CompactTarget, ExtranonceSpan, Fault, FaultValue, MerkleRoot,
-    NonceSpan, Rule, ScriptHead, Seal, SealTemplate, Target, Tip, Wording,
+    NonceSpan, RollingVersion, Rule, ScriptHead, Seal, SealTemplate, Target, Tip, Wording,
 };
 use cityseal_proto::{ClaimedSeal, fault_from_wire, template_from_request, template_to_wire, tip_from_wire, v1};
 use proptest::collection::vec;
@@ -36,7 +36,7 @@ prop_compose! {
 
 prop_compose! {
     fn templates()(
-        header in headers(), mask in any::<u32>(), window in 0..1000_u32, ends in any::<(u32, u32)>(),
+        header in headers(), mask in 0..=RollingVersion::MASK_MAX, window in 0..1000_u32, ends in any::<(u32, u32)>(),
         coinbase in proptest::option::of((coinbases(), vec(any::<[u8; 32]>(), 0..4))), target in 1..=255_u8,
     ) -> SealTemplate {
         let nonces = NonceSpan::new(ends.0.min(ends.1), ends.0.max(ends.1)).unwrap();
@@ -83,6 +83,9 @@ fn each_field_that_is_wrong_is_named() {
         t.time_window_s = 1;
     };
     assert_eq!(refused_path(|r| template(r, &past_the_end)), "template.time_window_s");
+    for mask in [0x2000_0000, 0x4000_0000, 0x8000_0000] {
+        assert_eq!(refused_path(|r| template(r, &|t| t.version_mask = mask)), "template.version_mask");
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ const STEPS: [Step; 12] = [
     ("instructions of the shaders", isa::run_in_ci),
     ("dependencies", dependencies),
     ("figures of the README", figures::check),
-    ("examples of the README", readme::run),
+    ("examples of the documents", readme::run),
 ];
 
 /// Runs all steps, then the tests.

@@ -1,6 +1,6 @@
 //! Project chores. `cargo xtask test` runs every test and counts aloud what was skipped; `cargo xtask ci` is what
-//! `.ci/run` calls; `cargo xtask isa` counts the shaders' instructions; `cargo xtask readme` runs the README's examples and
-//! checks its figures. It builds nothing by itself and trusts the exit codes of the tools that it starts.
+//! `.ci/run` calls; `cargo xtask isa` counts the shaders' instructions; `cargo xtask readme` runs the examples of the
+//! documents and checks the README's figures. It builds nothing by itself and trusts the exit codes of the tools that it starts.
 
 mod ci;
 mod figures;
@@ -10,6 +10,7 @@ mod python;
 mod readme;
 mod require;
 mod say;
+mod session;
 mod shell;
 mod summary;
 mod test;
@@ -25,7 +26,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   isa [--all]   count the shaders' instructions with real compilers against budgets; --all asks all compilers,
                 --report writes the counts to bench-results/isa too
   ci            every check that a change must pass; ends with the tests
-  readme        compare the figures of README.md with bench-results/, run its commands and compare what they print
+  readme        compare the figures of README.md with bench-results/, run the commands of README.md and docs/, and
+                compare output and exit codes with what the documents show
   readme --write    write the figures of bench-results/ into README.md";
 
 fn main() -> ExitCode {

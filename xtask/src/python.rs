@@ -26,6 +26,17 @@ impl Python {
         }
     }
 
+    /// Writes a program `python` into a folder, which starts this interpreter with its packages.
+    pub(crate) fn write_launcher(&self, folder: &Path) -> Outcome {
+        let packages = self.packages.as_deref().unwrap_or(Path::new("")).display();
+        let script = format!("#!/bin/sh\nPYTHONPATH='{packages}' exec '{}' \"$@\"\n", self.interpreter.display());
+        let launcher = folder.join("python");
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&launcher, script))
+            .map_err(|e| Failure::new(format!("{}: {e}", launcher.display())))?;
+        run(program("chmod", ["+x"]).arg(&launcher))
+    }
+
     fn imports(&self) -> bool {
         let mut check = program(&self.interpreter, ["-c", IMPORTS]);
         if let Some(packages) = &self.packages {

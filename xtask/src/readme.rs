@@ -1,87 +1,192 @@
-//! Runs the commands of README.md and compares what they print with what the README shows.
+//! Runs the commands of README.md and of `docs/`, and compares what they print, and their exit codes, with what the
+//! documents show.
 //!
-//! A block fenced as `console` holds commands (lines that begin with `$ `) and their output. The comparison is loose,
-//! since rates, times and devices differ between machines: every number counts as equal to every other, a line
-//! `...` stands for any number of lines. Blocks with other fences are not run.
+//! A block fenced as `console` holds commands (lines that begin with `$ `) and their output. All blocks of a document run in
+//! order in one new folder, in one shell. `cityseal` is the release build. A command ends with exit code 0 unless its line
+//! ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ between machines: every
+//! number counts as equal to every other (but not the numbers of rules), and a line `...` matches any lines. Blocks with other
+//! fences are not run.
 
-use std::process::Command;
+use std::path::{Path, PathBuf};
 
+use crate::python::{self, Python};
 use crate::say::say;
+use crate::session::{Ran, Session};
 use crate::shell::{self, Failure, Outcome, cargo, run as run_command};
 
-/// Commands that would start this very chore again, or change the machine.
-const NOT_RUN: [&str; 3] = ["cargo xtask", "git clone", "cd "];
+/// The only commands that are shown and not run, each with the reason.
+const NOT_RUN: [(&str, &str); 5] = [
+    ("git clone ", "it fetches what is here"),
+    ("cargo install ", "it changes the machine"),
+    ("cargo xtask ", "it would start this check again"),
+    ("python3 -m venv ", "the folder `venv` is made by this check"),
+    ("venv/bin/pip ", "the packages are installed by this check"),
+];
 
-/// One command with the output that the README shows.
+/// A block with such a command needs Python and the packages of the example.
+const PYTHON: &str = "venv/bin/python ";
+
+/// States the exit code of a command, at the end of its line.
+const EXIT_CODE: &str = "# exit code ";
+
+/// One command with its output and exit code as the document shows them.
 #[derive(Debug, PartialEq, Eq)]
 struct Example {
     command: String,
+    code: i32,
     output: Vec<String>,
 }
 
+/// The examples between two fences.
+type Block = Vec<Example>;
+
 pub(crate) fn run() -> Outcome {
-    let path = shell::workspace_root().join("README.md");
-    let text = std::fs::read_to_string(&path).map_err(|e| Failure::new(format!("{}: {e}", path.display())))?;
-    let examples: Vec<Example> = examples_in(&text).into_iter().filter(Example::is_run).collect();
-    if examples.is_empty() {
-        return Err(Failure::new("README.md shows no command that can be run"));
-    }
     run_command(&mut cargo(["build", "--quiet", "--release", "--locked"]))?;
-    examples.iter().try_for_each(Example::check)
+    let mut skipped = Vec::new();
+    for document in documents()? {
+        let path = shell::workspace_root().join(&document);
+        let text = std::fs::read_to_string(&path).map_err(|e| Failure::new(format!("{}: {e}", path.display())))?;
+        let blocks = blocks_in(&text).map_err(|why| Failure::new(format!("{}: {why}", document.display())))?;
+        if blocks.is_empty() {
+            if document == Path::new("README.md") {
+                return Err(Failure::new("README.md shows no command that can be run"));
+            }
+            continue;
+        }
+        say(format_args!("-- {}", document.display()));
+        let why = run_document(&document, &blocks)?;
+        skipped.extend(why.map(|why| format!("{}: {why}", document.display())));
+    }
+    if skipped.is_empty() { Ok(()) } else { Err(Failure::skip(skipped.join("; "))) }
+}
+
+/// README.md, then the documents of `docs/` by name.
+fn documents() -> Outcome<Vec<PathBuf>> {
+    let docs = shell::workspace_root().join("docs");
+    let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", docs.display()));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&docs).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
+            found.push(Path::new("docs").join(name));
+        }
+    }
+    found.sort();
+    Ok([vec![PathBuf::from("README.md")], found].concat())
+}
+
+/// Runs all blocks of a document; gives the reason if some were skipped.
+fn run_document(document: &Path, blocks: &[Block]) -> Outcome<Option<String>> {
+    let name = document.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    let mut session = Session::start(&name, &[shell::target_dir().join("release")])?;
+    let mut skipped = None;
+    for block in blocks {
+        if needs_python(block)
+            && let Err(why) = offer_python(&session)
+        {
+            say(format_args!("SKIPPED: {} commands that need Python: {why}", block.len()));
+            skipped = Some(why.to_string());
+            continue;
+        }
+        for example in block {
+            example.check(&mut session)?;
+        }
+    }
+    Ok(skipped)
+}
+
+fn needs_python(block: &Block) -> bool {
+    block.iter().any(|example| example.command.starts_with(PYTHON))
+}
+
+/// Lets the commands find an interpreter with the packages at `venv/bin/python`.
+fn offer_python(session: &Session) -> Outcome {
+    let python: Python = python::ensure()?;
+    python.write_launcher(&session.work().join("venv/bin"))
 }
 
 impl Example {
-    fn is_run(&self) -> bool {
-        !NOT_RUN.iter().any(|start| self.command.starts_with(start))
-    }
-
-    /// Output on stderr is for people and not compared; the shell's exit code is not either, since a session may show a
-    /// command that says no.
-    fn check(&self) -> Outcome {
-        say(format_args!("$ {}", self.command));
-        let output = self.shell().output().map_err(|e| Failure::new(format!("bash: {e}")))?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let found: Vec<&str> = printed.lines().collect();
-        let shown: Vec<&str> = self.output.iter().map(String::as_str).collect();
-        if is_alike(&shown, &found) {
+    fn check(&self, session: &mut Session) -> Outcome {
+        if let Some((_, why)) = NOT_RUN.iter().find(|(start, _)| self.command.starts_with(start)) {
+            say(format_args!("$ {}   (not run: {why})", self.command));
             return Ok(());
         }
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        Err(Failure::new(format!("`{}` printed\n{printed}{complaint}in place of\n{}", self.command, shown.join("\n"))))
+        say(format_args!("$ {}", self.command));
+        let Ran { stdout, code } = session.run(&self.in_folder())?;
+        let found: Vec<&str> = stdout.lines().collect();
+        let shown: Vec<&str> = self.output.iter().map(String::as_str).collect();
+        let complaint = if code != self.code {
+            format!("ended with exit code {code}, the document states {}; it printed", self.code)
+        } else if !is_alike(&shown, &found) {
+            "printed".to_owned()
+        } else {
+            return Ok(());
+        };
+        let (shown, said) = (shown.join("\n"), session.complaints());
+        Err(Failure::new(format!(
+            "`{}` {complaint}\n{stdout}\nand the document shows\n{shown}\nstderr of the session:\n{said}",
+            self.command
+        )))
     }
 
-    /// The command in a shell whose `cityseal` is the one just built.
-    fn shell(&self) -> Command {
-        let built = shell::target_dir().join("release");
-        let path = std::env::var("PATH").unwrap_or_default();
-        let mut command = shell::program("bash", ["-o", "pipefail", "-c", &self.command]);
-        command.env("PATH", format!("{}:{path}", built.display()));
-        command
-    }
-}
-
-fn examples_in(text: &str) -> Vec<Example> {
-    let mut examples = Vec::new();
-    let mut inside = false;
-    for line in text.lines() {
-        if let Some(fence) = line.strip_prefix("```") {
-            inside = !inside && fence == "console";
-        } else if inside {
-            read_line(line, &mut examples);
+    /// The command for the session's folder: cargo runs in the repository.
+    fn in_folder(&self) -> String {
+        let root = shell::workspace_root();
+        if self.command.starts_with("cargo ") {
+            format!("(cd '{}' && {})", root.display(), self.command)
+        } else {
+            self.command.clone()
         }
     }
-    examples
 }
 
-fn read_line(line: &str, examples: &mut Vec<Example>) {
+fn blocks_in(text: &str) -> Result<Vec<Block>, String> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut inside = None;
+    for line in text.lines() {
+        if let Some(fence) = line.strip_prefix("```") {
+            inside = match inside {
+                None => Some(fence == "console"),
+                Some(_) => None,
+            };
+            if inside == Some(true) {
+                blocks.push(Vec::new());
+            }
+        } else if inside == Some(true)
+            && let Some(block) = blocks.last_mut()
+        {
+            read_line(line, block)?;
+        }
+    }
+    Ok(blocks)
+}
+
+fn read_line(line: &str, block: &mut Block) -> Result<(), String> {
     if let Some(command) = line.strip_prefix("$ ") {
-        examples.push(Example { command: command.to_owned(), output: Vec::new() });
-    } else if let Some(example) = examples.last_mut() {
+        let (command, code) = command_and_code(command)?;
+        block.push(Example { command, code, output: Vec::new() });
+        return Ok(());
+    }
+    let Some(example) = block.last_mut() else {
+        return Err(format!("a console block begins with `{line}`, which is not a command: expected `$ COMMAND`"));
+    };
+    if example.output.is_empty() && example.command.ends_with('\\') {
+        let (more, code) = command_and_code(line.strip_prefix("> ").unwrap_or(line))?;
+        example.command = format!("{}\n{more}", example.command);
+        example.code = code;
+    } else {
         example.output.push(line.to_owned());
     }
+    Ok(())
 }
 
-/// Whether two outputs are equal but for numbers; `...` in the shown one stands for any lines.
+fn command_and_code(line: &str) -> Result<(String, i32), String> {
+    let Some((command, code)) = line.rsplit_once(EXIT_CODE) else { return Ok((line.trim_end().to_owned(), 0)) };
+    let code = code.trim().parse().map_err(|_| format!("`{line}`: expected a number after `{EXIT_CODE}`"))?;
+    Ok((command.trim_end().to_owned(), code))
+}
+
+/// Whether two outputs are equal but for numbers; `...` in the shown one matches any lines.
 fn is_alike(shown: &[&str], found: &[&str]) -> bool {
     match (shown.split_first(), found.split_first()) {
         (None, None) => true,
@@ -104,7 +209,13 @@ fn word_shape(word: &str) -> String {
 
 fn part_shape(part: &str) -> String {
     let body = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-    if body.bytes().any(|b| b.is_ascii_digit()) { format!("#{}", &part[body.len()..]) } else { part.to_owned() }
+    let is_number = body.bytes().any(|b| b.is_ascii_digit()) && !is_rule(body);
+    if is_number { format!("#{}", &part[body.len()..]) } else { part.to_owned() }
+}
+
+/// `R05`: which rule is broken is the point of an example, and no machine has another one.
+fn is_rule(word: &str) -> bool {
+    word.len() == 3 && word.starts_with('R') && word[1..].bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -113,23 +224,49 @@ mod tests {
 
     #[test]
     fn finds_commands_and_their_output_only_in_console_blocks() {
-        let text = "a\n```console\n$ one\nout\n\n$ two\n```\n$ not this\n```text\n$ nor this\n```\n";
-        let found = examples_in(text);
-        let commands: Vec<&str> = found.iter().map(|e| e.command.as_str()).collect();
-        assert_eq!(commands, ["one", "two"]);
-        assert_eq!(found[0].output, ["out", ""]);
+        let text =
+            "a\n```console\n$ one\nout\n\n$ two\n```\n$ not this\n```text\n$ nor this\n```\n```console\n$ three\n```";
+        let found = blocks_in(text).unwrap();
+        let commands: Vec<Vec<&str>> = found.iter().map(|b| b.iter().map(|e| e.command.as_str()).collect()).collect();
+        assert_eq!(commands, [vec!["one", "two"], vec!["three"]]);
+        assert_eq!(found[0][0].output, ["out", ""]);
     }
 
     #[test]
-    fn numbers_are_alike_and_words_are_not() {
+    fn a_command_ends_with_the_exit_code_that_its_line_states_or_with_0() {
+        let found =
+            blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
+        let found: Vec<(&str, i32, usize)> =
+            found[0].iter().map(|e| (e.command.as_str(), e.code, e.output.len())).collect();
+        assert_eq!(found, [("one", 1, 0), ("two \\\n  --long", 2, 1)]);
+        assert!(blocks_in("```console\n$ one # exit code x\n```").unwrap_err().contains("number"));
+        assert!(blocks_in("```console\nout\n```").unwrap_err().contains("`out`"));
+    }
+
+    #[test]
+    fn a_wrong_exit_code_and_a_missing_command_fail_and_what_is_not_run_does_not() {
+        let mut session = Session::start("readme-test", &[]).unwrap();
+        let mut check = |command: &str, code| {
+            let example = Example { command: command.into(), code, output: vec!["...".into()] };
+            example.check(&mut session)
+        };
+        assert!(check("(exit 1)", 1).is_ok() && check("true", 0).is_ok());
+        assert!(check("(exit 1)", 0).unwrap_err().to_string().contains("exit code 1"));
+        assert!(check("no-such-command-of-cityseal", 0).unwrap_err().to_string().contains("not found"));
+        assert!(check("cargo install --locked --path miner", 0).is_ok());
+    }
+
+    #[test]
+    fn numbers_are_alike_and_words_and_rules_are_not() {
         assert!(is_alike(&["found 12.5 MH/s, nonce 0x1f"], &["found  7 MH/s, nonce 0xabc1"]));
         assert!(!is_alike(&["valid: 3 headers"], &["fault: 3 headers"]));
+        assert!(!is_alike(&["FAULT: rule R05 at 2"], &["FAULT: rule R21 at 2"]));
         assert!(!is_alike(&["one"], &["one", "two"]));
         assert!(!is_alike(&["one", "two"], &["one"]));
     }
 
     #[test]
-    fn three_dots_stand_for_any_lines() {
+    fn three_dots_match_any_lines() {
         assert!(is_alike(&["a", "...", "z"], &["a", "b", "c", "z"]));
         assert!(is_alike(&["..."], &[]));
         assert!(!is_alike(&["...", "z"], &["a", "b"]));

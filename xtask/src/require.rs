@@ -9,7 +9,7 @@ use crate::shell::{self, Failure, Outcome};
 use crate::{isa, lavapipe, python};
 
 /// Names that `CITYSEAL_REQUIRE` may hold, comma-separated.
-const NAMES: [&str; 4] = ["data", "lavapipe", "python", "noop-gpu"];
+const NAMES: [&str; 5] = ["data", "lavapipe", "python", "noop-gpu", "bitcoind"];
 
 /// Tells the tests how the no-op GPU is seen.
 const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
@@ -29,6 +29,7 @@ impl Resources {
         note("lavapipe", lavapipe::ensure(), &mut missing);
         let python = note("python", python::ensure(), &mut missing);
         let noop_gpu = note("noop-gpu", noop_gpu(), &mut missing);
+        note("bitcoind", bitcoind(), &mut missing);
         Self { python, noop_gpu, missing }
     }
 
@@ -79,6 +80,13 @@ fn noop_gpu() -> Outcome<String> {
     std::env::var(NOOP_GPU).or_else(|_| isa::noop_gpu())
 }
 
+/// The Bitcoin Core node that the differential test compares with. It is never fetched or built here.
+fn bitcoind() -> Outcome<PathBuf> {
+    let named = std::env::var_os("CITYSEAL_BITCOIND").map(PathBuf::from);
+    let named = named.ok_or_else(|| Failure::new("CITYSEAL_BITCOIND names none"))?;
+    if named.is_file() { Ok(named) } else { Err(Failure::new(format!("no file {}", named.display()))) }
+}
+
 /// Real chains for the tests, where the tests themselves look for them.
 fn data_dir() -> Outcome<PathBuf> {
     let root = shell::workspace_root();
@@ -108,6 +116,9 @@ mod tests {
     #[test]
     fn refuses_a_demand_that_nobody_knows() {
         let refused = without_lavapipe().refuse_missing("lavapip").unwrap_err();
-        assert_eq!(refused.to_string(), "CITYSEAL_REQUIRE names \"lavapip\"; known: data, lavapipe, python, noop-gpu");
+        assert_eq!(
+            refused.to_string(),
+            "CITYSEAL_REQUIRE names \"lavapip\"; known: data, lavapipe, python, noop-gpu, bitcoind"
+        );
     }
 }

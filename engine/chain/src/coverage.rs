@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_search_by_one_device_costs_one_entry_once_its_rows_are_done() {
         let times = TimeSpan::new(1, 50).unwrap();
-        let space = SearchSpace::new(None, RollingVersion::new(0, 0x1fffe000), times, NonceSpan::ALL).unwrap();
+        let space = SearchSpace::new(None, RollingVersion::new(0, 0x1fffe000).unwrap(), times, NonceSpan::ALL).unwrap();
         let (mut book, mut coverage) = (LeaseBook::new(space), Coverage::new(space));
         for _ in 0..50 * 16 {
             let lease = book.lend(u64::MAX, 8).unwrap();
@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_kept_volume_is_the_sum_over_the_entries() {
-        let space = SearchSpace::new(None, RollingVersion::new(0, 0xf), TimeSpan::single(1), NonceSpan::ALL).unwrap();
+        let space =
+            SearchSpace::new(None, RollingVersion::new(0, 0xf).unwrap(), TimeSpan::single(1), NonceSpan::ALL).unwrap();
         let (mut book, mut coverage) = (LeaseBook::new(space), Coverage::new(space));
         for turn in 0..40 {
             let lease = book.lend(1 << 29, 1 + turn % 8).unwrap();

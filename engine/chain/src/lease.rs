@@ -306,7 +306,7 @@ mod tests {
         fn keeps_at_most_eight_open_regions_whatever_the_borrowers(
             orders in prop::collection::vec((1u64..5000, 0usize..10), 1..400),
         ) {
-            let versions = RollingVersion::new(0, 0xff0);
+            let versions = RollingVersion::new(0, 0xff0).unwrap();
             let space = SearchSpace::new(None, versions, TimeSpan::single(0), NonceSpan::new(0, 999).unwrap()).unwrap();
             let mut book = LeaseBook::new(space);
             for (hashes, versions_max) in orders {
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn what_came_back_in_crumbs_is_one_region_again() {
         let nonces = NonceSpan::new(0, 99).unwrap();
-        let space = SearchSpace::new(None, RollingVersion::new(1, 0), TimeSpan::single(0), nonces).unwrap();
+        let space = SearchSpace::new(None, RollingVersion::fixed(1), TimeSpan::single(0), nonces).unwrap();
         let mut book = LeaseBook::new(space);
         let mut crumbs: Vec<Lease> = std::iter::from_fn(|| book.lend(7, 8)).collect();
         assert_eq!(crumbs.len(), 15);

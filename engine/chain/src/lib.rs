@@ -70,7 +70,7 @@ pub use coinbase::{CoinbaseError, CoinbaseParts};
 pub use coverage::{Coverage, CoverageEntry, CoverageError, CoverageGap, DeviceTag};
 pub use lease::{Lease, LeaseBook};
 pub use region::Region;
-pub use rolling_version::{RollingVersion, VersionRun};
+pub use rolling_version::{RollingVersion, VersionMaskError, VersionRun};
 pub use seal::{Candidate, CandidateRefused, Seal};
 pub use space::{SearchSpace, SpaceTooLarge, Stretch};
 pub use span::{ExtranonceSpan, NonceSpan, Span, SpanBackwards, TimeSpan};

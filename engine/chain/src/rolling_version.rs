@@ -2,6 +2,9 @@
 //!
 //! Bits are free where the mask has a one (BIP320: `0x1fffe000`, BIP323: `0x1fffffe0`). Version number `i` of a
 //! search is the base with its free bits replaced by the bits of `i`, lowest first.
+//!
+//! Bits 29 to 31 are never free: BIP9 reads them as the kind of the version (`001`: the other bits are signals), so
+//! rolling them would change what the version means. Any other bit may roll, on headers of old versions too.
 
 use cityseal_hash::MIDSTATES_MAX;
 
@@ -12,10 +15,44 @@ pub struct RollingVersion {
     mask: u32,
 }
 
+/// A mask of version bits touches the top bits, which may not roll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error(
+    "version mask {mask:08x} rolls bits 29 to 31: expected a mask within {:08x}, usually 1fffe000 (BIP320). In BIP9 \
+     versions the top bits 001 mark the other bits as signals, so rolling them changes the meaning of the version",
+    RollingVersion::MASK_MAX
+)]
+pub struct VersionMaskError {
+    /// The mask given.
+    pub mask: u32,
+}
+
 impl RollingVersion {
-    /// The versions that agree with `version` in every bit outside `mask`.
-    pub const fn new(version: i32, mask: u32) -> Self {
-        Self { base: version as u32 & !mask, mask }
+    /// Every bit that may roll: all but bits 29 to 31, the top bits of BIP9.
+    pub const MASK_MAX: u32 = 0x1fff_ffff;
+
+    /// The versions that agree with `version` in every bit outside `mask`. An empty mask leaves the version fixed.
+    ///
+    /// # Errors
+    /// [`VersionMaskError`] where the mask has a bit outside [`Self::MASK_MAX`].
+    pub const fn new(version: i32, mask: u32) -> Result<Self, VersionMaskError> {
+        match Self::check_mask(mask) {
+            Ok(()) => Ok(Self { base: version as u32 & !mask, mask }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The one version `version`.
+    pub const fn fixed(version: i32) -> Self {
+        Self { base: version as u32, mask: 0 }
+    }
+
+    /// Checks a mask without a version, for readers that know the field in which it is.
+    ///
+    /// # Errors
+    /// [`VersionMaskError`] where the mask has a bit outside [`Self::MASK_MAX`].
+    pub const fn check_mask(mask: u32) -> Result<(), VersionMaskError> {
+        if mask & !Self::MASK_MAX == 0 { Ok(()) } else { Err(VersionMaskError { mask }) }
     }
 
     /// The mask: one bits may roll.
@@ -23,7 +60,7 @@ impl RollingVersion {
         self.mask
     }
 
-    /// How many versions there are: 1 (empty mask) to 2^32.
+    /// How many versions there are: 1 (empty mask) to 2^29.
     pub const fn count(self) -> u64 {
         1 << self.mask.count_ones()
     }
@@ -139,35 +176,52 @@ mod tests {
 
     #[test]
     fn an_empty_mask_leaves_one_version_unchanged() {
-        let fixed = RollingVersion::new(-7, 0);
+        let fixed = RollingVersion::new(-7, 0).unwrap();
+        assert_eq!(fixed, RollingVersion::fixed(-7));
         assert_eq!((fixed.count(), fixed.at(0)), (1, -7));
         assert_eq!((fixed.index_of(-7), fixed.index_of(-8)), (Some(0), None));
     }
 
     #[test]
     fn rolls_the_bits_of_bip320_and_bip323_in_ascending_order() {
-        let bip320 = RollingVersion::new(0x3fff_ffff, BIP320);
+        let bip320 = RollingVersion::new(0x3fff_ffff, BIP320).unwrap();
         assert_eq!(bip320.count(), 1 << 16);
         assert_eq!(bip320.at(0), 0x2000_1fff);
         assert_eq!(bip320.at(1), 0x2000_3fff);
         assert_eq!(bip320.at(0xffff), 0x3fff_ffff);
-        let bip323 = RollingVersion::new(0x2000_0000, BIP323);
+        let bip323 = RollingVersion::new(0x2000_0000, BIP323).unwrap();
         assert_eq!(bip323.count(), 1 << 24);
         assert_eq!((bip323.at(1), bip323.at(0xff_ffff)), (0x2000_0020, 0x3fff_ffe0));
     }
 
     #[test]
-    fn the_full_mask_has_all_versions_the_negative_ones_last() {
-        let all = RollingVersion::new(0x1234_5678, u32::MAX);
-        assert_eq!(all.count(), 1 << 32);
-        assert_eq!((all.at(0), all.at(0x7fff_ffff), all.at(u32::MAX)), (0, i32::MAX, -1));
-        assert_eq!(all.index_of(-1), Some(u32::MAX));
+    fn the_largest_mask_rolls_29_bits_and_keeps_the_top_bits_of_any_version() {
+        for (version, top) in [(1, 0), (0x2000_0000, 0x2000_0000), (-1, 0xe000_0000)] {
+            let all = RollingVersion::new(version, RollingVersion::MASK_MAX).unwrap();
+            assert_eq!(all.count(), 1 << 29);
+            assert_eq!((all.at(0) as u32, all.at((1 << 29) - 1) as u32), (top, top | 0x1fff_ffff));
+            assert_eq!(all.index_of((top | 0x1fff_ffff) as i32), Some((1 << 29) - 1));
+        }
+    }
+
+    #[test]
+    fn refuses_a_mask_with_any_of_the_top_three_bits_and_names_the_usual_mask() {
+        for mask in [0x2000_0000, 0x4000_0000, 0x8000_0000, 0x3fff_e000, u32::MAX] {
+            assert_eq!(RollingVersion::new(0x2000_0000, mask), Err(VersionMaskError { mask }), "{mask:08x}");
+            let message = VersionMaskError { mask }.to_string();
+            for word in [&format!("{mask:08x}"), "bits 29 to 31", "1fffffff", "1fffe000 (BIP320)"] {
+                assert!(message.contains(word), "{word}: {message}");
+            }
+        }
+        for mask in [0, 1, BIP320, BIP323, RollingVersion::MASK_MAX] {
+            assert!(RollingVersion::new(1, mask).is_ok(), "{mask:08x}");
+        }
     }
 
     #[test]
     #[should_panic(expected = "version index 65536 of 65536 versions")]
     fn refuses_an_index_just_past_the_last_version() {
-        RollingVersion::new(0, BIP320).at(1 << 16);
+        RollingVersion::new(0, BIP320).unwrap().at(1 << 16);
     }
 
     #[test]
@@ -184,8 +238,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_index_of_a_version_is_the_inverse_of_the_version_at_an_index(base: i32, mask: u32, seed: u32) {
-            let rolling = RollingVersion::new(base, mask);
+        fn the_index_of_a_version_is_the_inverse_of_the_version_at_an_index(
+            base: i32, mask in 0..=RollingVersion::MASK_MAX, seed: u32,
+        ) {
+            let rolling = RollingVersion::new(base, mask).unwrap();
             let index = (u64::from(seed) % rolling.count()) as u32;
             let version = rolling.at(index);
             prop_assert_eq!(version as u32 & !mask, base as u32 & !mask);
@@ -193,8 +249,10 @@ mod tests {
         }
 
         #[test]
-        fn versions_ascend_with_their_index_as_unsigned_numbers(base: i32, mask in 1u32.., seed: u32) {
-            let rolling = RollingVersion::new(base, mask);
+        fn versions_ascend_with_their_index_as_unsigned_numbers(
+            base: i32, mask in 1..=RollingVersion::MASK_MAX, seed: u32,
+        ) {
+            let rolling = RollingVersion::new(base, mask).unwrap();
             let index = (u64::from(seed) % (rolling.count() - 1)) as u32;
             prop_assert!((rolling.at(index) as u32) < rolling.at(index + 1) as u32);
         }

@@ -9,7 +9,7 @@ use crate::merkle::{self, Node};
 use crate::space::SpaceTooLarge;
 use crate::{
     BlockHeader, Candidate, CoinbaseParts, CompactFault, CompactTarget, MerkleRoot, NonceSpan, Region, RollingVersion,
-    SearchSpace, Target, TimeSpan, VersionRun,
+    SearchSpace, Target, TimeSpan, VersionMaskError, VersionRun,
 };
 
 /// A header that may be sealed, with all that may roll: nonce, version bits, time, extranonce.
@@ -56,6 +56,9 @@ pub enum TemplateError {
         /// Hashes of the branch.
         found: usize,
     },
+    /// The mask would roll the top bits of the version.
+    #[error(transparent)]
+    VersionMask(#[from] VersionMaskError),
     /// The space can not be counted.
     #[error(transparent)]
     Space(#[from] SpaceTooLarge),
@@ -80,7 +83,7 @@ impl SealTemplateBuilder {
         Self { nonces, ..self }
     }
 
-    /// The bits of the version that may roll (BIP320: `0x1fffe000`); none unless said otherwise.
+    /// The bits of the version that may roll (BIP320: `0x1fffe000`), within [`RollingVersion::MASK_MAX`]. Default none.
     pub fn version_mask(self, version_mask: u32) -> Self {
         Self { version_mask, ..self }
     }
@@ -104,12 +107,12 @@ impl SealTemplateBuilder {
     /// Checks the parts and makes a template of them.
     ///
     /// # Errors
-    /// [`TemplateError`], the first of: time window, bits, branch, size of the space.
+    /// [`TemplateError`], the first of: time window, bits, branch, version mask, size of the space.
     pub fn build(self) -> Result<SealTemplate, TemplateError> {
         let times = self.times()?;
         let target = self.threshold()?;
         self.check_branch()?;
-        let versions = RollingVersion::new(self.header.version, self.version_mask);
+        let versions = RollingVersion::new(self.header.version, self.version_mask)?;
         let extranonces = self.coinbase.as_ref().map(CoinbaseParts::extranonces);
         let space = SearchSpace::new(extranonces, versions, times, self.nonces)?;
         let Self { header, coinbase, merkle_branch, .. } = self;

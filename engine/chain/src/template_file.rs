@@ -25,8 +25,8 @@ use crate::hex::{self, HexError};
 use crate::merkle::Node;
 use crate::span::SpanBackwards;
 use crate::{
-    BlockHash, BlockHeader, CompactTarget, ExtranonceSpan, HeaderHexError, MerkleRoot, NonceSpan, SealTemplate,
-    SealTemplateBuilder, Target, ThresholdHexError,
+    BlockHash, BlockHeader, CompactTarget, ExtranonceSpan, HeaderHexError, MerkleRoot, NonceSpan, RollingVersion,
+    SealTemplate, SealTemplateBuilder, Target, ThresholdHexError, VersionMaskError,
 };
 
 /// Why a text is no template. Each message names the field.
@@ -70,6 +70,12 @@ pub enum TemplateFileError {
     Header {
         /// What is wrong with it.
         fault: HeaderHexError,
+    },
+    /// The mask would roll the top bits of the version.
+    #[error("template field version_mask: {fault}")]
+    VersionMask {
+        /// What is wrong with it.
+        fault: VersionMaskError,
     },
     /// The target is none.
     #[error("template field target: {fault}")]
@@ -152,6 +158,7 @@ impl TemplateShape {
     fn builder(&self) -> Result<SealTemplateBuilder, TemplateFileError> {
         let mut builder = SealTemplate::builder(self.block_header()?);
         if let Some(mask) = read_u32_hex("version_mask", self.version_mask.as_ref())? {
+            RollingVersion::check_mask(mask).map_err(|fault| TemplateFileError::VersionMask { fault })?;
             builder = builder.version_mask(mask);
         }
         if let Some(window_s) = read_u32("time_window", self.time_window.as_ref())? {

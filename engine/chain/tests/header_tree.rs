@@ -1,11 +1,12 @@
-//! The tree of headers: equal to a slow twin on random trees in random orders, and right at its edges.
+//! The tree of headers: equal to a reference implementation on random trees in random orders, and right at its edges.
 //!
 //! Hashes are arguments of the tree, so these headers need no sealing: each carries its number in its nonce, and a hash that
 //! is made from it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use cityseal_chain::header_tree::{Fork, HeaderTree, Root, StaleBranch, Unsound};
+use cityseal_chain::header_tree::{Fork, HeaderTree, NEVER, Root, StaleBranch, Unsound};
 use cityseal_chain::{BlockHash, BlockHeader, ChainWork, CompactTarget, Network, Parameters, Rule};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -49,9 +50,18 @@ fn child(number: u32, parent: [u8; 32], bits: u32) -> Made {
     Made { header, hash: hash_of(number) }
 }
 
+fn packed(set: &[Made]) -> (Vec<u8>, Vec<[u8; 32]>) {
+    (set.iter().flat_map(|made| made.header.to_wire()).collect(), set.iter().map(|made| made.hash).collect())
+}
+
 fn tree_on(root: Root, set: &[Made]) -> HeaderTree {
-    let packed: Vec<u8> = set.iter().flat_map(|made| made.header.to_wire()).collect();
-    HeaderTree::build(&regtest(), root, &packed, set.iter().map(|made| made.hash).collect())
+    let (headers, hashes) = packed(set);
+    HeaderTree::build(&regtest(), root, &headers, hashes)
+}
+
+fn tree_by_arrival(root: Root, set: &[Made], arrivals: &[u32]) -> HeaderTree {
+    let (headers, hashes) = packed(set);
+    HeaderTree::build_by_arrival(&regtest(), root, &headers, hashes, arrivals)
 }
 
 fn tree(set: &[Made]) -> HeaderTree {
@@ -72,11 +82,13 @@ fn work_of(bits: u32) -> ChainWork {
 }
 
 /// What the tree must say, found by walking down from every header anew.
-struct Slow<'a> {
+struct Reference<'a> {
     set: &'a [Made],
     /// The first of each hash.
     first: BTreeMap<[u8; 32], usize>,
     root: Root,
+    /// When the block of each became whole.
+    arrivals: Vec<u32>,
 }
 
 /// The way down from one header: itself first, and what the lowest one names as its parent.
@@ -85,13 +97,13 @@ struct Way {
     below: [u8; 32],
 }
 
-impl<'a> Slow<'a> {
-    fn new(set: &'a [Made], root: Root) -> Self {
+impl<'a> Reference<'a> {
+    fn new(set: &'a [Made], root: Root, arrivals: Vec<u32>) -> Self {
         let mut first = BTreeMap::new();
         for (at, made) in set.iter().enumerate() {
             first.entry(made.hash).or_insert(at);
         }
-        Self { set, first, root }
+        Self { set, first, root, arrivals }
     }
 
     fn is_duplicate(&self, at: usize) -> bool {
@@ -141,12 +153,18 @@ impl<'a> Slow<'a> {
         works.fold(ChainWork::ZERO, ChainWork::saturating_add)
     }
 
+    /// Of tips with equal work the least is the best: by the arrival that made its way whole, by the blocks from that one up,
+    /// and by the arrivals on its way from the lowest up.
+    fn connected(&self, way: &Way) -> ((u32, usize), usize, Vec<(u32, usize)>) {
+        let arrivals: Vec<(u32, usize)> = way.indices.iter().rev().map(|at| (self.arrivals[*at], *at)).collect();
+        (arrivals.iter().copied().max().expect("a way has a header"), arrivals.len(), arrivals)
+    }
+
     /// All ways that connect, and the best of them.
     fn ways(&self) -> (BTreeMap<usize, Way>, Vec<usize>) {
         let ways = (0..self.set.len()).filter(|at| self.stands(*at)).filter_map(|at| Some((at, self.way(at)?)));
         let mut ways: BTreeMap<usize, Way> = ways.filter(|(_, way)| self.connects(way)).collect();
-        // The first of the greatest: `max_by` gives the last one.
-        let best = ways.iter().rev().max_by(|one, other| self.work(one.1).cmp(&self.work(other.1)));
+        let best = ways.iter().min_by_key(|(_, way)| (Reverse(self.work(way)), self.connected(way)));
         let best: Vec<usize> = best.map_or(Vec::new(), |(_, way)| way.indices.iter().rev().copied().collect());
         if matches!(self.root, Root::Heaviest { .. }) {
             ways.retain(|_, way| way.indices.last() == best.first());
@@ -159,11 +177,12 @@ fn indices(numbers: &[u32]) -> Vec<usize> {
     numbers.iter().map(|number| *number as usize).collect()
 }
 
-fn assert_equals_the_twin(set: &[Made], root: Root) {
-    let (tree, slow) = (tree_on(root, set), Slow::new(set, root));
-    let (ways, best) = slow.ways();
+fn assert_equals_the_reference(set: &[Made], root: Root, arrivals: Option<Vec<u32>>) {
+    let tree = arrivals.as_ref().map_or_else(|| tree_on(root, set), |ranks| tree_by_arrival(root, set, ranks));
+    let reference = Reference::new(set, root, arrivals.unwrap_or_else(|| (0..set.len() as u32).collect()));
+    let (ways, best) = reference.ways();
     assert_eq!(indices(tree.best()), best);
-    assert_eq!(tree.work(), best.last().map_or(ChainWork::ZERO, |tip| slow.work(&ways[tip])));
+    assert_eq!(tree.work(), best.last().map_or(ChainWork::ZERO, |tip| reference.work(&ways[tip])));
     let first_height = match root {
         Root::Genesis => 0,
         Root::Above { height, .. } => height + 1,
@@ -175,23 +194,26 @@ fn assert_equals_the_twin(set: &[Made], root: Root) {
     }
     let of = |wanted: &dyn Fn(usize) -> bool| (0..set.len()).filter(|at| wanted(*at)).collect::<Vec<_>>();
     let listed = |list: Vec<u32>| indices(&list);
-    let unconnected = of(&|at| slow.stands(at) && !ways.contains_key(&at));
+    let unconnected = of(&|at| reference.stands(at) && !ways.contains_key(&at));
     assert_eq!(listed(tree.unconnected().iter().map(|loose| loose.index).collect()), unconnected);
-    let unsound = of(&|at| !slow.is_duplicate(at) && !slow.is_sound(at));
+    let unsound = of(&|at| !reference.is_duplicate(at) && !reference.is_sound(at));
     assert_eq!(listed(tree.unsound().iter().map(|unsound| unsound.index).collect()), unsound);
-    assert_eq!(listed(tree.duplicates().iter().map(|again| again.index).collect()), of(&|at| slow.is_duplicate(at)));
+    assert_eq!(
+        listed(tree.duplicates().iter().map(|again| again.index).collect()),
+        of(&|at| reference.is_duplicate(at))
+    );
     assert_eq!(tree.stale_blocks() as usize, ways.len() - best.len());
-    assert_stale_branches(&tree, &slow, &ways, &best);
+    assert_stale_branches(&tree, &reference, &ways, &best);
 }
 
-fn assert_stale_branches(tree: &HeaderTree, slow: &Slow<'_>, ways: &BTreeMap<usize, Way>, best: &[usize]) {
+fn assert_stale_branches(tree: &HeaderTree, reference: &Reference<'_>, ways: &BTreeMap<usize, Way>, best: &[usize]) {
     let is_a_parent = |at: usize| ways.values().any(|way| way.indices.get(1) == Some(&at));
     let tips: Vec<usize> = ways.keys().copied().filter(|at| !is_a_parent(*at) && best.last() != Some(at)).collect();
     assert_eq!(indices(&tree.stale().iter().map(|branch| branch.tip).collect::<Vec<_>>()), tips);
     for branch in tree.stale() {
         let way = &ways[&(branch.tip as usize)];
         let off: Vec<usize> = way.indices.iter().copied().take_while(|at| !best.contains(at)).collect();
-        assert_eq!((branch.blocks, branch.tip_work), (off.len() as u64, slow.work(way)));
+        assert_eq!((branch.blocks, branch.tip_work), (off.len() as u64, reference.work(way)));
         assert_eq!(branch.fork.height + branch.blocks, branch.tip_height);
         let there = tree.tip().and_then(|tip| tree.reorganisation(branch.tip, tip)).expect("both are connected");
         assert_eq!((there.fork, indices(&there.disconnect)), (branch.fork, off.clone()));
@@ -228,8 +250,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn any_tree_in_any_order_equals_the_slow_twin(
+    fn any_tree_in_any_order_of_arrival_equals_the_reference(
         set in any_set(), root in 0..3, mut keys in proptest::collection::vec(any::<u64>(), 41), without_genesis: bool,
+        // Few ranks, so that many are equal; the highest ones are blocks that never became whole.
+        ranks in proptest::option::of(proptest::collection::vec(0_u32..30, 41)),
     ) {
         let mut ordered: Vec<(u64, Made)> = keys.drain(..set.len()).zip(set).collect();
         if without_genesis {
@@ -242,7 +266,9 @@ proptest! {
             1 => Root::Above { hash: BlockHash::from_wire(hash_of(900)), height: 41 },
             _ => Root::Heaviest { height: 7 },
         };
-        assert_equals_the_twin(&set, root);
+        let never = |rank: &u32| if *rank > 26 { NEVER } else { *rank };
+        let arrivals = ranks.map(|ranks| ranks.iter().map(never).take(set.len()).collect());
+        assert_equals_the_reference(&set, root, arrivals);
     }
 }
 
@@ -251,6 +277,32 @@ fn of_two_tips_with_equal_work_the_one_that_was_given_first_is_the_best() {
     let [one, other] = [child(1, genesis().hash, EASY), child(2, genesis().hash, EASY)];
     assert_eq!(tree(&[genesis(), one, other]).best(), [0, 1]);
     assert_eq!(tree(&[other, one, genesis()]).best(), [2, 0]);
+}
+
+#[test]
+fn of_two_branches_with_equal_work_the_one_that_became_whole_first_is_the_best() {
+    let [one, other] = [chain(1, genesis().hash, 2), chain(11, genesis().hash, 2)];
+    // The second branch's tip comes last, but the first branch waits for its first block even longer.
+    assert_eq!(tree(&[genesis(), one[1], other[0], other[1], one[0]]).best(), [0, 2, 3]);
+    assert_eq!(tree(&[genesis(), other[1], one[0], one[1], other[0]]).best(), [0, 2, 3]);
+    // Both wait for the block below them: then the order of the blocks on it counts, not that of the tips.
+    let trunk = child(30, genesis().hash, EASY);
+    let [one, other] = [chain(1, trunk.hash, 2), chain(11, trunk.hash, 2)];
+    assert_eq!(tree(&[genesis(), one[1], other[0], other[1], one[0], trunk]).best(), [0, 5, 2, 3]);
+}
+
+#[test]
+fn a_block_that_became_whole_later_than_it_was_given_or_never_moves_its_branch_back() {
+    let [one, other] = [chain(1, genesis().hash, 2), chain(11, genesis().hash, 2)];
+    let set = [genesis(), one[0], one[1], other[0], other[1]];
+    let best = |arrivals: [u32; 5]| tree_by_arrival(Root::Genesis, &set, &arrivals).best().to_vec();
+    assert_eq!(best([0, 1, 2, 3, 4]), [0, 1, 2]);
+    assert_eq!(best([0, 5, 2, 3, 4]), [0, 3, 4]);
+    assert_eq!(best([0, 1, NEVER, 3, 4]), [0, 3, 4]);
+    // More work wins all the same.
+    let longer = [&set[..], &[child(3, one[1].hash, EASY)]].concat();
+    let tree = tree_by_arrival(Root::Genesis, &longer, &[0, 1, NEVER, 3, 4, 5]);
+    assert_eq!(tree.best(), [0, 1, 2, 5]);
 }
 
 #[test]

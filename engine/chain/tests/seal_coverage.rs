@@ -16,7 +16,8 @@ const GPU: DeviceTag = DeviceTag(1);
 fn space() -> SearchSpace {
     let extranonces = Some(ExtranonceSpan::new(5, 6).unwrap());
     let times = TimeSpan::new(1000, 1001).unwrap();
-    SearchSpace::new(extranonces, RollingVersion::new(1, 0xf000), times, NonceSpan::new(0, 99).unwrap()).unwrap()
+    SearchSpace::new(extranonces, RollingVersion::new(1, 0xf000).unwrap(), times, NonceSpan::new(0, 99).unwrap())
+        .unwrap()
 }
 
 fn region(versions: (u32, u8), time: u32, nonces: (u32, u32)) -> Region {
@@ -152,7 +153,7 @@ fn what_a_device_searched_is_struck_out_lent_again_and_complete_once_another_sea
 
 #[test]
 fn without_a_coinbase_no_entry_names_an_extranonce() {
-    let space = SearchSpace::new(None, RollingVersion::new(-1, 0), TimeSpan::single(3), NonceSpan::ALL).unwrap();
+    let space = SearchSpace::new(None, RollingVersion::fixed(-1), TimeSpan::single(3), NonceSpan::ALL).unwrap();
     let mut coverage = Coverage::new(space);
     let whole = Region { extranonce: 0, versions: VersionRun::single(0), time: 3, nonces: NonceSpan::ALL };
     coverage.record(&whole, CPU).unwrap();

@@ -12,7 +12,7 @@ fn small_space(extranonces: u64, mask: u32, times: u32, nonces: u32) -> SearchSp
     let extranonces = ExtranonceSpan::new(7, 6 + extranonces).unwrap();
     let times = TimeSpan::new(1000, 999 + times).unwrap();
     let nonces = NonceSpan::new(u32::MAX - (nonces - 1), u32::MAX).unwrap();
-    SearchSpace::new(Some(extranonces), RollingVersion::new(4, mask), times, nonces).unwrap()
+    SearchSpace::new(Some(extranonces), RollingVersion::new(4, mask).unwrap(), times, nonces).unwrap()
 }
 
 fn points(region: &Region) -> impl Iterator<Item = Candidate> {
@@ -155,7 +155,7 @@ fn groups_all_versions_that_there_are_where_they_are_fewer_than_eight() {
 
 #[test]
 fn lends_the_first_and_the_last_nonce_of_the_whole_32_bits() {
-    let space = SearchSpace::new(None, RollingVersion::new(1, 0), TimeSpan::single(0), NonceSpan::ALL).unwrap();
+    let space = SearchSpace::new(None, RollingVersion::fixed(1), TimeSpan::single(0), NonceSpan::ALL).unwrap();
     let mut book = LeaseBook::new(space);
     let most = book.lend(u64::from(u32::MAX), 1).unwrap();
     assert_eq!((most.nonces().first(), most.nonces().last()), (0, u32::MAX - 1));

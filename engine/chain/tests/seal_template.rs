@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use cityseal_chain::{
     BlockHeader, Candidate, CandidateRefused, CoinbaseParts, CompactFault, CompactTarget, ExtranonceSpan, LeaseBook,
-    NonceSpan, Seal, SealTemplate, Target, TemplateError, merkle,
+    NonceSpan, RollingVersion, Seal, SealTemplate, Target, TemplateError, VersionMaskError, merkle,
 };
 use cityseal_hash::{HashKernel, HitBuffer, Midstate};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn rolling_template() -> SealTemplate {
     let coinbase = coinbase.with_extranonces(ExtranonceSpan::new(0xfffe, 0x1_0000).unwrap()).unwrap();
     SealTemplate::builder(genesis())
         .coinbase(coinbase, vec![[7; 32], [8; 32]])
-        .version_mask(0x2000_0010)
+        .version_mask(0x1000_0010)
         .time_window_s(1)
         .nonces(nonces(u32::MAX - 8, u32::MAX))
         .target(easy())
@@ -116,6 +116,18 @@ fn accepts_a_branch_of_32_hashes_and_refuses_33() {
     };
     assert_eq!(with_branch(32).unwrap().merkle_branch().len(), 32);
     assert_eq!(with_branch(33), Err(TemplateError::BranchTooLong { expected_max: 32, found: 33 }));
+}
+
+#[test]
+fn refuses_a_mask_that_rolls_the_top_bits_and_accepts_all_bits_below_them_on_any_version() {
+    for version in [1, 4, 0x2000_0000] {
+        let build = |mask| SealTemplate::builder(BlockHeader { version, ..genesis() }).version_mask(mask).build();
+        for mask in [0x2000_0000, 0x4000_0000, 0x8000_0000, u32::MAX] {
+            assert_eq!(build(mask), Err(TemplateError::VersionMask(VersionMaskError { mask })), "{mask:08x}");
+        }
+        assert_eq!(build(0x1fff_ffff).unwrap().space().versions().count(), 1 << 29);
+        assert_eq!(build(0).unwrap().space().versions(), RollingVersion::fixed(version));
+    }
 }
 
 #[test]
@@ -211,7 +223,7 @@ proptest! {
 
     #[test]
     fn midstates_and_tail_are_those_of_the_header_at_each_point(
-        version: i32, mask: u32, seed: u32, time in 0u32..1 << 31, later in 0u32..1000, nonce: u32,
+        version: i32, mask in 0..=RollingVersion::MASK_MAX, seed: u32, time in 0u32..1 << 31, later in 0u32..1000, nonce: u32,
         prefix: Vec<u8>, extranonce: u32, branch in prop::collection::vec(prop::array::uniform32(any::<u8>()), 0..4),
     ) {
         let header = BlockHeader { version, time, ..genesis() };

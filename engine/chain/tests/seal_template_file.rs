@@ -112,6 +112,7 @@ fn names_the_field_and_what_was_expected() {
         ("time", json!(1.5), "time: expected a whole number from 0 to 4294967295, found 1.5"),
         ("time_window", json!(-1), "time_window: expected a whole number from 0 to 4294967295, found -1"),
         ("version_mask", json!("1fffe0000"), "version_mask: expected 8 hex digits"),
+        ("version_mask", json!("3fffe000"), "version_mask: version mask 3fffe000 rolls bits 29 to 31: expected"),
         ("prev_block_hash", json!("00"), "prev_block_hash: expected 64 hex digits"),
         ("merkle_root", json!(long), "merkle_root: expected 64 hex digits"),
         ("target", json!(5), "target: expected 8 or 64 hex digits, found 5"),

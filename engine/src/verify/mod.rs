@@ -87,6 +87,11 @@ impl VerifyRequest {
         self
     }
 
+    /// The trusted headers before the first one, as they were given.
+    pub fn trusted(&self) -> &[u8] {
+        &self.context
+    }
+
     /// The chain work up to the header before the first one.
     #[must_use]
     pub fn start_work(mut self, start_work: ChainWork) -> Self {

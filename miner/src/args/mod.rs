@@ -20,27 +20,27 @@ pub use receipt::{
     SPOT_CHECK_MAX,
 };
 
-const ABOUT: &str = "Seals blocks and revalidates chains, on GPUs and CPUs, with the CPU as the judge.";
+const ABOUT: &str = "Seals blocks and checks chains of blocks, on GPUs and CPUs. The CPU rechecks what a GPU reports.";
 
 const EXAMPLES: &str = "\
 Examples:
-  cityseal demo                                      see all of it at work, in a few seconds
-  cityseal devices                                   which devices there are, and in what state
-  cityseal seal --header HEX --nonces 0..=99999999   search a nonce for a header
+  cityseal demo                                      see everything at work, in a few seconds
+  cityseal devices                                   list the devices and their states
+  cityseal seal --header HEX --nonces 0..=99999999   search for the nonce of a header
   cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
-  cityseal receipt verify receipt.json --key K       check what somebody else verified and signed
-  cityseal bench                                     measure this machine, with the answers checked
-  cityseal drill                                     make its devices fail on purpose: do the answers stay right?
+  cityseal receipt verify receipt.json --key K       check what another party verified and signed
+  cityseal bench                                     measure this machine; every answer is checked
+  cityseal drill                                     inject faults into each device and check that the answers stay right
   cityseal serve                                     offer sealing and verification over gRPC
 
 Exit codes:
   0 yes (sealed, valid, right)
   1 a clear no (exhausted, fault, wrong answer)
   2 anything else
-Answers go to stdout, words for people to stderr.
+Answers go to stdout; notes, progress and errors go to stderr.
 
 Environment: CITYSEAL_CONFIG (a TOML file of defaults), CITYSEAL_KERNEL, CITYSEAL_LOG, NO_COLOR.
-Flags win over the environment, the environment over the file.";
+Flags override the environment, and the environment overrides the file.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -60,13 +60,13 @@ pub struct GlobalArgs {
     /// Print the answer as JSON on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Take defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen).
+    /// Read defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Log to stderr by this filter, such as `info` or `cityseal=debug` (default: `warn`; `serve`: `warn,cityseal=info`).
+    /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`: `warn,cityseal=info`).
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
-    /// Let other programs go first: from 0, as usual, to 19, only where nobody else wants the CPU.
+    /// Scheduling niceness, 0 (default) to 19 (idle).
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u8).range(..=19))]
     pub nice: Option<u8>,
 }
@@ -74,25 +74,25 @@ pub struct GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List every device with its state, or the reason why it is left out.
+    /// List every device with its state and the reason for it.
     Devices(DevicesArgs),
-    /// Ask every kernel and device questions with known answers.
+    /// Run the known-answer tests on every kernel and device.
     Selftest(SelftestArgs),
-    /// Measure how fast this machine hashes, with every answer checked.
+    /// Measure how fast this machine hashes; every answer is checked.
     Bench(BenchArgs),
-    /// Search the nonce (and version, time, extranonce) that makes a header meet its target.
+    /// Search for the nonce (and version, time, extranonce) with which a header meets its target.
     Seal(Box<SealArgs>),
     /// Check a chain of headers: work, links, difficulty, times, versions.
     Verify(Box<VerifyArgs>),
-    /// Check what others verified and signed.
+    /// Check or show a signed receipt of a verification.
     Receipt(ReceiptArgs),
-    /// Make the key with which receipts are signed.
+    /// Create or show the key that signs receipts.
     Key(KeyArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
-    /// Show the whole at work on a small chain of city blocks.
+    /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
     Demo(DemoArgs),
-    /// Make each device fail on purpose, and show that the answers stay right.
+    /// Inject faults into each device, and check that the answers stay right.
     Drill(DrillArgs),
 }
 
@@ -100,21 +100,21 @@ pub enum Command {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Devices")]
 pub struct EngineArgs {
-    /// Use this device: auto, cpu, gpu, software, all, an id, a PCI address or vendor:device, or a part of a name; may be
-    /// given several times. With auto, the default, a device gets only work at which it is worth using.
+    /// Use this device: auto, cpu, gpu, software, all, an id, a PCI address or vendor:device, or a part of a name. Repeat the
+    /// flag for several devices. With auto, the default, a device gets only work at which it beats the CPU.
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
-    /// Let software implementations of a GPU (llvmpipe) count as devices.
+    /// Allow software adapters, which imitate a GPU on the CPU (llvmpipe).
     #[arg(long)]
     pub allow_software: bool,
-    /// Let a dispatch of a GPU take 5 ms (interactive), 20 ms (balanced) or 100 ms (throughput) (default: balanced).
+    /// Duration of one GPU dispatch: 5 ms (interactive), 20 ms (balanced) or 100 ms (throughput) (default: balanced).
     #[arg(long, value_name = "NAME", value_parser = values::profile)]
     pub profile: Option<Profile>,
-    /// Hash on the CPU with this kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU runs); or on GPUs
-    /// with this variant of the shaders, such as wgsl-loaded-or (default: the fastest that is right).
+    /// CPU kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU can run); or variant of the GPU shaders,
+    /// such as wgsl-loaded-or (default: the fastest that passes its self-test).
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
-    /// Work with this many CPU threads (default: all).
+    /// Number of CPU threads (default: all).
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub threads: Option<usize>,
 }
@@ -135,9 +135,23 @@ pub struct SelftestArgs {
     pub engine: EngineArgs,
 }
 
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  cityseal demo
+  cityseal demo --keep city
+
+With --keep the folder has: headers.bin, blocks.dat, city.toml (the chain and its rules), forged-blocks.dat,
+forged-headers.bin, chain.receipt, auditor.pub, auditor.key (made new each time), and README.txt with commands to try.
+
+Exit codes: 0 every answer was right, 2 anything else.";
+
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
 pub struct DemoArgs {
+    /// Keep the chain, its rules, two forgeries, the receipt and its keys in DIR: a new or an empty folder.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
     /// Which devices work, and how.
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -145,14 +159,14 @@ pub struct DemoArgs {
 
 const DRILL_EXAMPLES: &str = "\
 Examples:
-  cityseal drill                                     every ready device, and the CPU as if it were one
+  cityseal drill                                     every ready device; the CPU is treated as an untrusted device
   cityseal drill --device \"GeForce RTX 4090\" --json
   cityseal drill --device llvmpipe --allow-software
 
-Into each device are injected, one after the other: a loss, a hang, a driver that never returns, false hits,
-missed hits, zeros, and in a chain wrong hashes. The device is real and runs its batches; only its answers are spoiled. Each answer is compared with what the CPU
-alone says, and the nonces searched are looked through for gaps. *Taken over after* is the time from the fault until a
-thread of the CPU began with what the device had been asked.
+Each device gets these faults, one after the other: a loss, a hang, a driver that never returns, false hits, missed
+hits, zeros, and wrong hashes in a chain. The device is real and runs its batches; only its answers are changed. Each
+result is compared with that of the CPU alone, and the searched nonces are checked for gaps. \"Taken over after\" is the
+time from the fault until a CPU thread started the work that the device had.
 
 Exit codes: 0 every answer was right, 1 one was wrong, 2 anything else.";
 
@@ -176,11 +190,11 @@ pub enum BenchMode {
     Headers,
     /// Hashes of packed Merkle nodes.
     Merkle,
-    /// A whole chain from a file, all rules on.
+    /// A whole chain from a file, with all rules.
     Verify,
-    /// A whole chain streamed to the gRPC service over loopback, all rules on.
+    /// A whole chain streamed to the gRPC service over loopback, with all rules.
     Service,
-    /// Waits instead of rates: first hit, cancel, round trip of the smallest batch.
+    /// Latencies instead of rates: first hit, cancel, round trip of the smallest batch.
     Latency,
 }
 
@@ -190,35 +204,35 @@ Examples:
   cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a row
   cityseal bench --sweep all                   a row for 1, 2, 4, … and all threads
   cityseal bench --mode headers --by-batch     header hashing by the size of its batches
-  cityseal bench --mode latency                how long one waits for a hit, a cancel, a round trip
+  cityseal bench --mode latency                latency of a hit, a cancel and a round trip
   cityseal bench --device gpu --json           the GPUs, as JSON
-  cityseal bench --record bench-results        keep the figures with their machine and commit
-  cityseal bench compare before after          better, same or worse beyond noise, row by row
+  cityseal bench --record bench-results        save the figures with their machine and commit
+  cityseal bench compare before after          compare two records: better, same or worse beyond noise
   cityseal bench report bench-results --out bench.html
 
-Each figure is the median of several repeats and stands beside a plain loop of the sha2 crate that ran
-in between them on as many threads. A wrong answer is exit code 1.";
+Each figure is the median of several laps. The baseline, a plain loop of the sha2 crate on the same number
+of threads, runs between the laps. A row is printed as soon as it is measured. A wrong answer is exit code 1.";
 
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
-    /// What to do with figures that were recorded; without it the machine is measured.
+    /// Work with recorded figures instead of measuring.
     #[command(subcommand)]
     pub action: Option<BenchAction>,
     /// What to measure.
     #[arg(long, value_enum, default_value = "search")]
     pub mode: BenchMode,
-    /// Measure for about this many seconds a row, over all repeats.
+    /// Measure each row for about this many seconds.
     #[arg(long, value_name = "S", default_value = "3", value_parser = values::seconds)]
     pub seconds: Duration,
-    /// Write the figures to DIR/DEVICE/DATE-COMMIT.json.
+    /// Save the figures to DIR/DEVICE/DATE-COMMIT.json.
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
-    /// Measure once for each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
+    /// Measure with each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
     #[arg(long, value_name = "LIST", value_parser = values::sweep, conflicts_with = "threads")]
     pub sweep: Option<values::Sweep>,
-    /// Measure the rate by the size of the batches too.
+    /// Also measure the rate for each batch size.
     #[arg(long)]
     pub by_batch: bool,
     /// Which devices work, and how (`--kernel all`: every kernel of this CPU, every variant of a GPU's shaders).
@@ -229,15 +243,15 @@ pub struct BenchArgs {
 /// What can be done with recorded figures.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchAction {
-    /// Say of each row in both whether it got better, stayed the same or got worse beyond noise.
+    /// Compare the rows that two records have in common: better, same or worse beyond noise.
     Compare(CompareArgs),
-    /// Make one page to look at, with plots and tables, that needs no network and no scripts.
+    /// Write an HTML page with plots and tables; it needs no network and no scripts.
     Report(ReportArgs),
 }
 
 const COMPARE_HELP: &str = "\
 A row is a device with its kernel, mode and number of threads. Its noise is the spread of its laps, (max - min) / median,
-on the noisier of the two sides, and 2 % at least; a median is better or worse where it differs by more than that factor.
+on the noisier of the two sides, and at least 2 %. A median is better or worse if it differs by more than that factor.
 
 Exit codes: 0 nothing is worse, 1 a row is worse or its answers were wrong, 2 no comparison (unreadable, nothing in common).";
 
@@ -245,10 +259,10 @@ Exit codes: 0 nothing is worse, 1 a row is worse or its answers were wrong, 2 no
 #[derive(Clone, Debug, Args)]
 #[command(after_help = COMPARE_HELP)]
 pub struct CompareArgs {
-    /// The figures before: a record, or a folder of records (the newest figure of each row counts).
+    /// The figures before: a record, or a folder of records (the newest figure of each row is used).
     #[arg(value_name = "A")]
     pub before: PathBuf,
-    /// The figures after: the same.
+    /// The figures after: likewise.
     #[arg(value_name = "B")]
     pub after: PathBuf,
 }
@@ -256,13 +270,13 @@ pub struct CompareArgs {
 /// Options of `bench report`.
 #[derive(Clone, Debug, Args)]
 pub struct ReportArgs {
-    /// A record, or a folder of records (the newest figure of each row counts).
+    /// A record, or a folder of records (the newest figure of each row is used).
     #[arg(value_name = "DIR")]
     pub records: PathBuf,
     /// Write the page to this file.
     #[arg(long, value_name = "FILE.html")]
     pub out: PathBuf,
-    /// Write each plot into this folder too.
+    /// Also write each plot as an SVG file into this folder.
     #[arg(long, value_name = "DIR")]
     pub svg: Option<PathBuf>,
 }
@@ -274,6 +288,9 @@ Examples:
   cityseal seal --header HEX --version-mask 1fffe000 --time-window 600
   cityseal seal --template job.json
 
+On a terminal, progress shows the percentage searched, the time to the end of the space at the current rate, and how
+likely the rest of the space holds a seal.
+
 Exit codes: 0 sealed, 1 exhausted (the whole space was searched), 2 anything else.";
 
 /// Options of `seal`.
@@ -283,25 +300,25 @@ pub struct SealArgs {
     /// The header to seal: 160 hex digits in wire order; its nonce is ignored.
     #[arg(long, value_name = "HEX", value_parser = values::header, required_unless_present = "template")]
     pub header: Option<BlockHeader>,
-    /// A JSON file with the header and all that may roll (extranonce included).
+    /// A JSON file with the header and everything that may roll, the extranonce included.
     #[arg(long, value_name = "FILE", conflicts_with = "header")]
     pub template: Option<PathBuf>,
     /// Search these nonces, both ends included, for each version, time and extranonce (default: all 2^32).
     #[arg(long, value_name = "A..=B", value_parser = values::nonces, allow_hyphen_values = true)]
     pub nonces: Option<NonceSpan>,
-    /// Roll the version bits of this mask: 8 hex digits, such as 1fffe000.
+    /// Roll the version bits of this mask: 8 hex digits, usually 1fffe000 (BIP320). Bits 29 to 31 cannot roll.
     #[arg(long, value_name = "MASK", value_parser = values::version_mask)]
     pub version_mask: Option<u32>,
-    /// Roll the time up to this many seconds past the header's.
+    /// Roll the time up to this many seconds after the header's.
     #[arg(long, value_name = "S")]
     pub time_window: Option<u32>,
-    /// Search for this target instead of the header's own: 8 hex digits compact, or 64 whole.
+    /// Search for this target instead of the header's own: 8 hex digits (compact), or 64 (the full number).
     #[arg(long, value_name = "T", value_parser = values::target)]
     pub target: Option<Target>,
-    /// Search the whole space and give every hit, in order.
+    /// Search the whole space and return every hit, in order.
     #[arg(long)]
     pub all: bool,
-    /// With --all: stop with exit code 2 where there are more hits than this.
+    /// With --all: stop with exit code 2 if there are more hits than this.
     #[arg(long, value_name = "N", default_value = "65536", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_seals: u32,
     /// Which devices work, and how.
@@ -312,11 +329,11 @@ pub struct SealArgs {
 /// How the input of `verify` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
-    /// Find out from the first bytes.
+    /// Detect the format from the first bytes.
     Auto,
     /// Packed headers, 80 bytes each.
     Headers,
-    /// A header a line, 160 hex digits each.
+    /// One header per line, 160 hex digits each.
     Hex,
     /// Whole blocks: framed as in blk*.dat, or one after the other.
     Blocks,
@@ -326,7 +343,7 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   cityseal verify headers.bin                                  Bitcoin's main chain from its genesis
   cityseal verify part.bin --start-height 822528 --context before.bin
-  grep -v '^#' headers.hex | cityseal verify - --network testnet3 --start-height 1
+  gunzip -c headers.hex.gz | cityseal verify - --network testnet3 --start-height 1
   cityseal verify city.bin --network city.toml --json
 
 Exit codes: 0 valid, 1 a fault (the first one, exactly), 2 incomplete or bad input.";
@@ -345,31 +362,31 @@ pub struct VerifyArgs {
     /// --network signet.
     #[arg(long, value_name = "HEX", value_parser = values::signet_challenge)]
     pub signet_challenge: Option<values::SignetChallenge>,
-    /// The height of the first header given.
+    /// Height of the first header given.
     #[arg(long, value_name = "H", default_value_t = 0)]
     pub start_height: u64,
     /// Trusted headers just before the first one, so that retargets and median times can be judged.
     #[arg(long, value_name = "FILE")]
     pub context: Option<PathBuf>,
-    /// The chain work of all headers before the first one given: hex.
+    /// Chain work of all headers before the first one given, in hex.
     #[arg(long, value_name = "HEX", value_parser = values::chain_work)]
     pub start_work: Option<ChainWork>,
-    /// Judge future times by this clock, in seconds since 1970 (default: the machine's).
+    /// Judge future times by this clock, as Unix time (default: this machine's clock).
     #[arg(long, value_name = "UNIX")]
     pub now: Option<u64>,
-    /// How the input is written.
+    /// Format of the input.
     #[arg(long, value_enum, default_value = "auto")]
     pub format: FormatArg,
-    /// The input stands in any order and may fork: judge the chain with the most work, and list the rest.
+    /// Accept input in any order and with forks: judge the chain with the most work, and list the rest.
     #[arg(long, conflicts_with_all = ["shard", "join", "checkpoint"])]
     pub forks: bool,
-    /// Verify only shard I of N equal shards, and write what it proves to --out.
+    /// Judge only shard I of N, and write the result to --out.
     #[arg(long, value_name = "I/N", value_parser = values::shard, requires = "out")]
     pub shard: Option<values::Shard>,
-    /// Write what is proved to this file, for --join. A device or FIFO is written through.
+    /// Write the result of the shard to this file, for --join. A device or FIFO is written through.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Treat the inputs as shard results and merge them, in any order, into one verdict.
+    /// Treat the inputs as shard results and merge them into one verdict.
     #[arg(long, conflicts_with_all = ["shard", "checkpoint", "receipt", "context", "start_work"])]
     pub join: bool,
     /// Save progress to FILE every few seconds; resume from it if it exists. It must be a regular file.
@@ -381,7 +398,7 @@ pub struct VerifyArgs {
     /// The secret key that signs the receipt (see `cityseal key new`).
     #[arg(long, value_name = "FILE", requires = "receipt")]
     pub key: Option<PathBuf>,
-    /// Tell how busy each stage was.
+    /// Report how busy each stage was.
     #[arg(long)]
     pub stats: bool,
     /// Which devices work, and how.
@@ -392,10 +409,10 @@ pub struct VerifyArgs {
 /// Options of `serve`.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
-    /// Listen on this loopback address; port 0 takes a free one (default: 127.0.0.1:50051).
+    /// Listen on this loopback address; port 0 picks a free port (default: 127.0.0.1:50051).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
-    /// Sign receipts with the secret key in FILE (made by `cityseal key new`); without one no receipts are given.
+    /// Sign receipts with the secret key in FILE (from `cityseal key new`); without a key the service issues no receipts.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Which devices work, and how.

@@ -11,8 +11,8 @@ Examples:
   cityseal key new --out auditor.key --label \"Audit office\" > auditor.pub
   cityseal key show auditor.key
 
-The file of the secret key is readable by its owner alone, and is never overwritten. Anybody who has it signs in your name, so one
-that others may read is refused: run `chmod 600 FILE`.
+Only the owner may read the file of the secret key: one that others can read is refused (run `chmod 600 FILE`). It is never
+overwritten. Anyone who has it can sign in your name.
 
 Exit codes: 0 done, 2 anything else.";
 
@@ -28,7 +28,7 @@ pub struct KeyArgs {
 /// What can be done with keys.
 #[derive(Clone, Debug, Subcommand)]
 pub enum KeyAction {
-    /// Make a key from the system's random numbers, and print its public half.
+    /// Create a key from the system's random numbers, and print its public half.
     New(KeyNewArgs),
     /// Print the public half of a key.
     Show(KeyShowArgs),
@@ -37,10 +37,10 @@ pub enum KeyAction {
 /// Options of `key new`.
 #[derive(Clone, Debug, Args)]
 pub struct KeyNewArgs {
-    /// Write the secret key to this file, which must not be there yet.
+    /// Write the secret key to this file, which must not exist.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Say in every receipt that this key is of: a text of at most 256 bytes.
+    /// Name of the signer in every receipt of this key: at most 256 bytes.
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
 }
@@ -64,7 +64,7 @@ pub struct ReceiptArgs {
 /// What can be done with receipts.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ReceiptAction {
-    /// Check the signature of a receipt, and hold parts of it against the chain.
+    /// Check the signature of a receipt, and compare parts of it with the chain.
     Verify(ReceiptVerifyArgs),
     /// Print the text that was signed.
     Show(ReceiptShowArgs),
@@ -75,8 +75,8 @@ Examples:
   cityseal receipt verify receipt.json --key auditor.pub
   cityseal receipt verify receipt.json --key auditor.pub --spot-check 20 --source headers.bin
 
-A spot check chooses items with the system's random numbers and reads those parts of the source alone: that they are the
-headers that were signed, that each meets its target and that they follow each other.
+A spot check picks random items and reads only those parts of the source. It checks that they are the headers that were
+signed, that each meets its target, and that they follow each other.
 
 Without --key the answer is SIGNED, SIGNER NOT TRUSTED: anybody can sign anything with a key of their own.
 
@@ -84,7 +84,7 @@ Exit codes: 0 signed by a trusted key, and the spot check is right
             1 a clear no: changed, forged, signed by a stranger, another network's parameters, another chain
             2 anything else: no key given, no receipt, a source that cannot be read, no items to spot-check.";
 
-/// Most items of one spot check: far more than tell anything new, few enough to list.
+/// Most items of one spot check: more add little evidence, and so many can still be listed.
 pub const SPOT_CHECK_MAX: u64 = 65_536;
 
 /// Options of `receipt verify`.
@@ -94,17 +94,17 @@ pub struct ReceiptVerifyArgs {
     /// The receipt.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Trust this public key, or the one in this file; may be given several times.
+    /// Trust this public key, or the one in this file. Repeat the flag for several keys.
     #[arg(long, value_name = "PUBKEY|FILE")]
     pub key: Vec<String>,
-    /// Hold this many random items against the source.
+    /// Compare this many random items with the source.
     #[arg(long, value_name = "N", requires = "source", value_parser = clap::value_parser!(u64).range(1..=SPOT_CHECK_MAX))]
     pub spot_check: Option<u64>,
-    /// The chain that the receipt is about, from its first item on, in any format that `verify` reads; - is stdin. Or a node's
-    /// folder of blocks, of which the best chain counts.
+    /// The chain that the receipt covers, starting with its first item, in any format that `verify` reads; - is stdin. Or a
+    /// node's folder of blocks, of which the best chain is used.
     #[arg(long, value_name = "FILE|FOLDER", num_args = 1.., requires = "spot_check")]
     pub source: Vec<PathBuf>,
-    /// Want a receipt by the rules of this network: mainnet, testnet3, testnet4, signet, regtest, or a city's TOML file.
+    /// Require a receipt by the rules of this network: mainnet, testnet3, testnet4, signet, regtest, or a city's TOML file.
     #[arg(long, value_name = "NAME|FILE.toml")]
     pub network: Option<String>,
     /// The challenge of a custom signet (hex of a script, BIP325). With --network signet.

@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use cityseal_chain::{
-    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, Target, ThresholdHexError, decode_signet_challenge,
-    hex,
+    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, RollingVersion, Target, ThresholdHexError,
+    VersionMaskError, decode_signet_challenge, hex,
 };
 use cityseal_engine::Profile;
 
-/// Most worker threads that `--threads` may ask for: far above any machine, low enough that a typing error is noticed.
+/// Most worker threads of `--threads`: far above any machine, and low enough that a typing error is noticed.
 pub const THREADS_MAX: usize = 1024;
 
 /// Most seconds that one measurement of `bench` may last: an hour.
@@ -25,10 +25,10 @@ const DIGITS_256: usize = 64;
 #[non_exhaustive]
 pub enum ValueError {
     /// Not of the form `A..=B`.
-    #[error("not a range of nonces: wanted A..=B (both ends belong to it), such as 0..=4294967295")]
+    #[error("not a range of nonces: expected A..=B (both ends included), such as 0..=4294967295")]
     NotARange,
     /// `A..B`, which would leave out its end.
-    #[error("write {first}..={last}: both ends of a range belong to it")]
+    #[error("write {first}..={last}: a range includes both of its ends")]
     HalfOpenRange {
         /// The text before the dots.
         first: String,
@@ -54,6 +54,9 @@ pub enum ValueError {
     /// Not a header.
     #[error(transparent)]
     Header(#[from] HeaderHexError),
+    /// A mask of version bits that may not all roll.
+    #[error(transparent)]
+    VersionMask(#[from] VersionMaskError),
     /// Not a target above zero.
     #[error(transparent)]
     Target(#[from] ThresholdHexError),
@@ -95,12 +98,15 @@ pub fn header(text: &str) -> Result<BlockHeader, ValueError> {
     Ok(BlockHeader::from_hex(text)?)
 }
 
-/// Reads a mask of version bits: 8 hex digits, numeric.
+/// Reads a mask of version bits: 8 hex digits, numeric, without bits 29 to 31.
 ///
 /// # Errors
-/// [`ValueError::Hex`] with the length found, or the place of the bad digit.
+/// [`ValueError::Hex`] with the length found, or the place of the bad digit; [`ValueError::VersionMask`] where one of the
+/// top three bits is set.
 pub fn version_mask(text: &str) -> Result<u32, ValueError> {
-    Ok(hex::decode_u32(text)?)
+    let mask = hex::decode_u32(text)?;
+    RollingVersion::check_mask(mask)?;
+    Ok(mask)
 }
 
 /// Reads a target: 8 hex digits are compact, 64 are the whole number.
@@ -211,16 +217,16 @@ pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
     })
 }
 
-/// One of some equal shares of an input.
+/// One of N parts of an input that are judged apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which one, from 1 on.
+    /// Which one, counted from 1.
     pub index: u64,
     /// How many there are.
     pub of: u64,
 }
 
-/// Most shares that an input is divided into.
+/// Most shards of one input: far more than machines that anyone has, and low enough that a typing error is noticed.
 pub const SHARDS_MAX: u64 = 1 << 20;
 
 /// Reads `3/7`.
@@ -283,6 +289,14 @@ mod tests {
         assert!(matches!(version_mask("1fffe00"), Err(ValueError::Hex(HexError::Length { found_digits: 7, .. }))));
         assert!(matches!(version_mask("1fffe0000"), Err(ValueError::Hex(HexError::Length { found_digits: 9, .. }))));
         assert!(matches!(version_mask("+fffe000"), Err(ValueError::Hex(HexError::Digit { position: 1, .. }))));
+    }
+
+    #[test]
+    fn a_mask_may_roll_any_bit_below_the_top_three_or_none() {
+        assert_eq!((version_mask("1fffffff"), version_mask("00000000")), (Ok(0x1fff_ffff), Ok(0)));
+        for text in ["20000000", "40000000", "80000000", "ffffffff"] {
+            assert!(matches!(version_mask(text), Err(ValueError::VersionMask(_))), "{text}");
+        }
     }
 
     #[test]

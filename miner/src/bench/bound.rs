@@ -80,7 +80,7 @@ fn operations(mode: BenchMode) -> Option<f64> {
 
 impl Ports {
     fn are_of(&self, cpu_info: &str) -> bool {
-        let field = |name| super::environment::field(cpu_info, name);
+        let field = |name| crate::processor::field(cpu_info, name);
         let number = |name| field(name).and_then(|text| text.parse::<u32>().ok());
         field("vendor_id") == Some(self.vendor)
             && number("cpu family") == Some(self.family)

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use crate::json::BenchEnvironment;
+use crate::processor::{cpu_info, cpu_model, field};
 use crate::unix_now;
 
 /// The commit that this program was built from, as the build script found it.
@@ -12,24 +13,13 @@ pub(crate) const COMMIT: &str = env!("CITYSEAL_COMMIT");
 pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
     let cpu_info = cpu_info();
     BenchEnvironment {
-        cpu: field(&cpu_info, "model name").unwrap_or(std::env::consts::ARCH).to_owned(),
+        cpu: cpu_model(&cpu_info).unwrap_or(std::env::consts::ARCH).to_owned(),
         clock_hz: field(&cpu_info, "cpu MHz").and_then(|mhz| mhz.parse::<f64>().ok()).map(|mhz| (mhz * 1e6) as u64),
         driver,
         commit: COMMIT.to_owned(),
         os: os(),
         measured_at: Some(moment(Duration::from_secs(unix_now()))),
     }
-}
-
-/// What Linux says of the processor; empty elsewhere.
-pub(super) fn cpu_info() -> String {
-    fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
-}
-
-/// The first value of that name.
-pub(super) fn field<'a>(cpu_info: &'a str, name: &str) -> Option<&'a str> {
-    let line = cpu_info.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name);
-    line.map(|(_, value)| value.trim())
 }
 
 fn os() -> String {
@@ -75,13 +65,6 @@ mod tests {
         assert_eq!(date(Duration::from_secs(86_399)), "1970-01-01");
         assert_eq!(moment(Duration::from_secs(86_399)), "1970-01-01T23:59:59Z");
         assert_eq!(moment(Duration::from_hours(24)), "1970-01-02T00:00:00Z");
-    }
-
-    #[test]
-    fn a_field_of_the_processor_is_found_by_its_name() {
-        let text = "processor\t: 0\nmodel name\t: AMD EPYC\ncpu MHz\t\t: 2400.5\n";
-        assert_eq!(field(text, "model name"), Some("AMD EPYC"));
-        assert_eq!(field(text, "bogomips"), None);
     }
 
     #[test]

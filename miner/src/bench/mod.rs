@@ -1,8 +1,9 @@
 //! `cityseal bench`: how fast each kernel and device works here, beside a plain loop of the `sha2` crate, with every
 //! answer checked while it is measured.
 //!
-//! A figure is the median of several laps. Between two laps of a contestant each of its yardsticks runs one, on as many
-//! threads, so that whatever else the machine does meanwhile hits them alike; a ratio is the median over such pairs.
+//! A row is printed as soon as it is measured. A figure is the median of several laps. Between two laps of a contestant
+//! each of its yardsticks runs one, on as many threads, so that whatever else the machine does meanwhile hits them alike; a
+//! ratio is the median over such pairs.
 //!
 //! Figures are kept as records (`record`), read again (`records`), compared (`compare`) and shown on a page (`report`).
 
@@ -41,6 +42,7 @@ use device::DeviceRunner;
 use gauges::Gauges;
 use question::Questions;
 use race::{Contestant, Figures, race};
+use show::{Live, Plan, RowAt};
 use stream::StreamRunner;
 use yardstick::Yardstick;
 
@@ -97,8 +99,9 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
         openers = with_all_variants(openers, &settings)?;
     }
     let driver = openers.iter().find_map(|opener| opener.info().driver.clone());
-    let bench = Bench::new(context, args, &settings, threads)?;
-    let (rows, latencies) = bench.measure(openers)?;
+    let bench = Bench::new(args, &settings, threads)?;
+    let plan = bench.plan(&openers);
+    let (rows, latencies) = bench.measure(openers, &mut Live::new(&context.output, plan))?;
     if rows.is_empty() && latencies.is_empty() {
         return Err(CommandError::NothingToMeasure { mode: args.mode.name() });
     }
@@ -106,9 +109,21 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     if let Some(folder) = &args.record {
         record::write(folder, &answer, &context.output)?;
     }
-    context.output.answer(&answer, |output| show::human(output, &answer)).map_err(CommandError::Stdout)?;
+    context.output.answer(&answer, |_| show::rest(&answer)).map_err(CommandError::Stdout)?;
     let mut answers = answer.rows.iter().map(|row| &row.answers).chain(answer.latencies.iter().map(|row| &row.answers));
     Ok(Ending::of_right(answers.all(|answers| answers == "right")))
+}
+
+/// Follows a measurement row by row.
+trait Watcher {
+    /// A row is about to be measured.
+    fn begins(&mut self, at: RowAt);
+    /// A row of rates is measured.
+    fn rate(&mut self, at: RowAt, row: &BenchRow) -> Result<(), CommandError>;
+    /// A row of waits is measured.
+    fn latency(&mut self, at: RowAt, row: &LatencyRow) -> Result<(), CommandError>;
+    /// A row has no figures, since the device cannot run the mode.
+    fn cannot_run(&mut self, at: RowAt, device: &str);
 }
 
 /// Each GPU among them once for each variant of the shaders.
@@ -128,7 +143,6 @@ fn with_all_variants(
 
 /// One run of `bench`: what all of its rows share.
 struct Bench<'a> {
-    context: &'a Context,
     args: &'a BenchArgs,
     settings: &'a Settings,
     /// All kernels and variants are measured, each in turn.
@@ -141,12 +155,7 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(
-        context: &'a Context,
-        args: &'a BenchArgs,
-        settings: &'a Settings,
-        threads: Vec<usize>,
-    ) -> Result<Self, CommandError> {
+    fn new(args: &'a BenchArgs, settings: &'a Settings, threads: Vec<usize>) -> Result<Self, CommandError> {
         let questions = Questions::of(args.mode);
         if args.by_batch && questions.sizes().is_empty() {
             return Err(CommandError::NoBatches { mode: args.mode.name() });
@@ -155,21 +164,45 @@ impl<'a> Bench<'a> {
             .then(|| ChainFile::make(args.seconds))
             .transpose()?;
         let is_sweep = args.engine.kernel.as_deref() == Some(ALL_KERNELS);
-        let cpu_info = environment::cpu_info();
-        Ok(Self { context, args, settings, is_sweep, threads, questions, chain, cpu_info })
+        let cpu_info = crate::processor::cpu_info();
+        Ok(Self { args, settings, is_sweep, threads, questions, chain, cpu_info })
     }
 
-    fn measure(&self, openers: Vec<Box<dyn Opener>>) -> Result<(Vec<BenchRow>, Vec<LatencyRow>), CommandError> {
-        let _spinner = self.context.output.progress(None, "rows measured");
+    /// Every row that will be measured, and how long each takes: its laps fill the seconds asked for, once more where the
+    /// rates by batch are measured too.
+    fn plan(&self, openers: &[Box<dyn Opener>]) -> Plan {
+        let mut rows = Vec::new();
+        for opener in openers {
+            let info = opener.info();
+            rows.extend(self.threads_of(info).iter().map(|threads| (info.clone(), *threads)));
+        }
+        let per_row = self.args.seconds * if self.args.by_batch { 2 } else { 1 };
+        Plan { mode: self.args.mode, rows, per_row: (self.args.mode != BenchMode::Latency).then_some(per_row) }
+    }
+
+    fn measure(
+        &self,
+        openers: Vec<Box<dyn Opener>>,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(Vec<BenchRow>, Vec<LatencyRow>), CommandError> {
+        let of = self.plan(&openers).rows.len();
         let (mut rows, mut latencies) = (Vec::new(), Vec::new());
+        let mut number = 0;
         for mut opener in openers {
             for threads in self.threads_of(opener.info()) {
-                let threads = *threads;
+                number += 1;
+                let (threads, at) = (*threads, RowAt { number, of });
+                watcher.begins(at);
                 if self.args.mode == BenchMode::Latency {
                     let engine = builder(&self.engine_settings(opener.info(), threads)).build()?;
-                    latencies.push(latency::row(&mut *opener, &engine, threads)?);
+                    let row = latency::row(&mut *opener, &engine, threads)?;
+                    watcher.latency(at, &row)?;
+                    latencies.push(row);
+                } else if let Some(row) = self.row(&mut *opener, threads)? {
+                    watcher.rate(at, &row)?;
+                    rows.push(row);
                 } else {
-                    rows.extend(self.row(&mut *opener, threads)?);
+                    watcher.cannot_run(at, &opener.info().name);
                 }
             }
         }
@@ -193,10 +226,7 @@ impl<'a> Bench<'a> {
                 self.rate(&info, threads, &mut ChainRunner::new(chain, &settings)?).map(Some)
             };
         }
-        let Some(mut runner) = DeviceRunner::open(opener, &self.questions, threads)? else {
-            self.context.output.note(format_args!("{} can not run --mode {}", info.name, self.args.mode.name()));
-            return Ok(None);
-        };
+        let Some(mut runner) = DeviceRunner::open(opener, &self.questions, threads)? else { return Ok(None) };
         let mut row = self.rate(&info, threads, &mut runner)?;
         row.batch_items = Some(runner.batch_items());
         if self.args.by_batch {
@@ -263,4 +293,72 @@ fn bench_row(info: &DeviceInfo, mode: BenchMode, threads: usize, figures: Figure
 fn set_answers(row: &mut BenchRow, wrong: Option<String>) {
     row.answers = if wrong.is_none() { "right" } else { "wrong" }.into();
     row.reason = wrong;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use cityseal_device::{Backend, CpuOpener, OpenError};
+    use cityseal_hash::HashKernel;
+
+    use super::*;
+
+    /// What happened, in order.
+    type Events = Arc<Mutex<Vec<String>>>;
+
+    fn note(events: &Events, event: impl Into<String>) {
+        events.lock().unwrap().push(event.into());
+    }
+
+    /// The CPU's portable kernel, which notes when it is opened to be measured.
+    struct Noting(CpuOpener, &'static str, Events);
+
+    impl Opener for Noting {
+        fn info(&self) -> &DeviceInfo {
+            self.0.info()
+        }
+        fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
+            note(&self.2, format!("open {}", self.1));
+            self.0.open()
+        }
+    }
+
+    struct Recorder(Events);
+
+    impl Watcher for Recorder {
+        fn begins(&mut self, at: RowAt) {
+            note(&self.0, format!("row {at}"));
+        }
+        fn rate(&mut self, at: RowAt, row: &BenchRow) -> Result<(), CommandError> {
+            note(&self.0, format!("{at} {} {}", row.kernel, row.answers));
+            Ok(())
+        }
+        fn latency(&mut self, at: RowAt, _: &LatencyRow) -> Result<(), CommandError> {
+            note(&self.0, format!("{at} latency"));
+            Ok(())
+        }
+        fn cannot_run(&mut self, at: RowAt, device: &str) {
+            note(&self.0, format!("{at} {device} cannot run"));
+        }
+    }
+
+    #[test]
+    fn each_row_is_handed_over_before_the_next_one_begins() {
+        let line = "cityseal bench --mode headers --seconds 0.01 --device cpu";
+        let cli = <crate::args::Cli as clap::Parser>::try_parse_from(line.split(' ')).unwrap();
+        let crate::args::Command::Bench(args) = &cli.command else { panic!("bench was asked for") };
+        let settings = Settings::of(&args.engine, &cli.global, &crate::config::Environment::default()).unwrap();
+        let bench = Bench::new(args, &settings, vec![1]).unwrap();
+        let events = Events::default();
+        let opener =
+            |name| Box::new(Noting(CpuOpener::new(HashKernel::portable()), name, events.clone())) as Box<dyn Opener>;
+        let openers = vec![opener("a"), opener("b")];
+        assert_eq!(bench.plan(&openers).words(), "2 rows, under 1 s");
+        let (rows, _) = bench.measure(openers, &mut Recorder(events.clone())).unwrap();
+        assert_eq!(rows.len(), 2);
+        let expected =
+            ["row 1 of 2", "open a", "1 of 2 portable right", "row 2 of 2", "open b", "2 of 2 portable right"];
+        assert_eq!(*events.lock().unwrap(), expected);
+    }
 }

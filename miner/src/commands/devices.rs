@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
+use cityseal_device::DeviceKind;
 use cityseal_engine::{Crossover, DeviceState, DeviceStatus, LeftOut, Profile, WorkKind};
 
 use crate::args::DevicesArgs;
 use crate::board::memory_bytes;
+use crate::config::Settings;
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::json::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 use crate::output::{Output, Paint, table};
+use crate::processor::{cpu_info, cpu_model};
 use crate::{Context, builder};
 
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, CommandError> {
@@ -17,14 +20,19 @@ pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, Comma
     // Every adapter is listed, whichever were asked for.
     let engine = builder(&settings).gpu(true).build()?;
     let now = Instant::now();
-    let rows = engine.devices().iter().map(|device| row(device, settings.profile, now)).collect();
+    let rows = engine.devices().iter().map(|device| row(device, &settings, now)).collect();
     let answer = DevicesAnswer { devices: rows, notes: engine.notes().to_vec() };
     context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
     Ok(Ending::Yes)
 }
 
-fn row(status: &DeviceStatus, profile: Profile, now: Instant) -> DeviceRow {
+/// What `devices` says of a device that is used.
+const PASSED: &str = "passed its self-test";
+
+fn row(status: &DeviceStatus, settings: &Settings, now: Instant) -> DeviceRow {
     let info = &status.info;
+    let is_cpu = info.kind == DeviceKind::Cpu;
+    let reason = status.state.reason();
     DeviceRow {
         id: info.id.clone(),
         name: info.name.clone(),
@@ -41,10 +49,13 @@ fn row(status: &DeviceStatus, profile: Profile, now: Instant) -> DeviceRow {
         }),
         kernel: info.kernel.clone(),
         state: status.state.name(),
-        reason: status.state.reason(),
+        why: reason.clone().unwrap_or_else(|| PASSED.to_owned()),
+        reason,
+        model: is_cpu.then(|| cpu_model(&cpu_info()).map(str::to_owned)).flatten(),
+        threads: is_cpu.then(|| threads(status, settings)),
         duplicate_of: duplicate_of(&status.state),
         until_s: until_s(&status.state, now),
-        tuning: tuning(status, profile),
+        tuning: tuning(status, settings.profile),
         rate_hz: status.rate_hz,
         health: status.false_negative_rate().map(|false_negative_rate| HealthRow {
             canaries: status.canaries,
@@ -53,6 +64,12 @@ fn row(status: &DeviceStatus, profile: Profile, now: Instant) -> DeviceRow {
             strikes: status.strikes,
         }),
     }
+}
+
+/// The threads that drive the CPU; where it is not selected, those that would.
+fn threads(status: &DeviceStatus, settings: &Settings) -> usize {
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    if status.workers > 0 { status.workers } else { settings.threads.unwrap_or_else(all) }
 }
 
 /// Id of the device that is used in its place.
@@ -110,22 +127,29 @@ fn human(output: &Output, answer: &DevicesAnswer) -> String {
     let cells = |row: &DeviceRow| {
         vec![
             row.id.clone(),
-            row.name.clone(),
+            name(row),
             row.kind.into(),
             row.kernel.clone(),
             row.state.into(),
             row.rate_hz.map(|rate| format!("{:.1} MH/s", rate / 1e6)).unwrap_or_default(),
-            row.reason.clone().unwrap_or_default(),
+            row.why.clone(),
         ]
     };
     let rows: Vec<_> = answer.devices.iter().map(cells).collect();
     let note = |note: &String| format!("{} {note}\n", output.paint(Paint::Doubtful, "note:"));
     let notes: Vec<_> = answer.notes.iter().map(note).collect();
     let uses: String = answer.devices.iter().filter_map(use_line).collect();
-    table(&["id", "name", "kind", "kernel", "state", "search", ""], &[], &rows) + &uses + &notes.concat()
+    table(&["id", "name", "kind", "kernel", "state", "search", "why"], &[5], &rows) + &uses + &notes.concat()
 }
 
-/// From which size on a device is used beside the CPU, where that was measured.
+/// The name for people: of the CPU its model and threads.
+fn name(row: &DeviceRow) -> String {
+    let Some(threads) = row.threads else { return row.name.clone() };
+    let model = row.model.as_ref().unwrap_or(&row.name);
+    format!("{model}, {threads} {}", if threads == 1 { "thread" } else { "threads" })
+}
+
+/// The batch sizes from which a device beats the CPU, where they were measured.
 fn use_line(row: &DeviceRow) -> Option<String> {
     let crossover = row.tuning.as_ref()?.crossover?;
     let from = |items: Option<u64>| items.map_or_else(|| "never".to_owned(), |items| format!("from {items}"));
@@ -140,6 +164,35 @@ mod tests {
     use cityseal_engine::LeftOutReason;
 
     use super::*;
+
+    fn settings(threads: Option<usize>) -> Settings {
+        let engine = crate::args::EngineArgs { threads, ..Default::default() };
+        let cli = <crate::args::Cli as clap::Parser>::try_parse_from(["cityseal", "devices"]).unwrap();
+        Settings::of(&engine, &cli.global, &crate::config::Environment::default()).unwrap()
+    }
+
+    fn answer_of(rows: Vec<DeviceRow>) -> String {
+        human(&Output::of_process(false, true), &DevicesAnswer { devices: rows, notes: Vec::new() })
+    }
+
+    #[test]
+    fn the_cpu_has_its_model_and_threads_and_every_device_a_reason_for_its_state() {
+        let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(2)).build().unwrap();
+        let mut used = row(&engine.devices()[0], &settings(None), Instant::now());
+        assert_eq!((used.threads, used.why.as_str(), &used.reason), (Some(2), PASSED, &None));
+        used.model = Some("AMD EPYC".into());
+        let text = answer_of(vec![used]);
+        assert!(text.contains("AMD EPYC, 2 threads") && text.contains(PASSED), "{text}");
+        assert!(text.lines().next().is_some_and(|heads| heads.ends_with("why")), "{text}");
+
+        let mut unused = engine.devices()[0].clone();
+        (unused.workers, unused.state) = (0, DeviceState::LeftOut { reason: LeftOutReason::NotSelected });
+        let mut unused = row(&unused, &settings(Some(7)), Instant::now());
+        assert_eq!((unused.threads, unused.why.as_str()), (Some(7), "not selected: other devices were named"));
+        assert_eq!(unused.reason.as_ref(), Some(&unused.why), "the key that scripts know stays");
+        (unused.model, unused.threads) = (None, Some(1));
+        assert_eq!(name(&unused), "cpu, 1 thread");
+    }
 
     #[test]
     fn a_quarantine_tells_the_seconds_that_are_left_and_other_states_do_not() {
@@ -163,7 +216,7 @@ mod tests {
     fn people_are_told_from_which_size_on_a_device_is_used() {
         let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
         let cpu = &engine.devices()[0];
-        let mut row = row(cpu, Profile::Balanced, Instant::now());
+        let mut row = row(cpu, &settings(None), Instant::now());
         assert_eq!((row.tuning.clone(), use_line(&row)), (None, None));
         let crossover = CrossoverRow { search: Some(20_000), headers: None, nodes: Some(7) };
         row.tuning = Some(TuningRow { profile: "balanced", dispatch_nonces: None, crossover: Some(crossover) });

@@ -1,8 +1,8 @@
-//! `cityseal drill`: faults on purpose, one after the other, into each chosen device of this machine while it works on a job
-//! or a chain whose answer is known. Shows whether the answer stays right, and how soon other hands take over.
+//! `cityseal drill`: injects faults into each chosen device, one after the other, while it works on a job or a chain whose
+//! answer is known. Reports whether the answer stays right, and how soon other workers take over.
 //!
-//! The devices are real and so are their batches; only their answers are spoiled on the way ([`cityseal_device::inject`]).
-//! The other hands are threads of the CPU. A machine without a GPU drills its CPU, posing as a device whose word is not taken.
+//! The devices are real and so are their batches; only their answers are changed on the way ([`cityseal_device::inject`]).
+//! The other workers are threads of the CPU. On a machine without a GPU the CPU itself is drilled as an untrusted device.
 
 use std::time::{Duration, Instant};
 
@@ -72,12 +72,13 @@ pub(crate) fn run(context: &Context, args: &DrillArgs) -> Result<Ending, Command
     let settings = context.settings(&args.engine)?;
     let selection = builder(&settings).select()?;
     let subjects: Vec<Subject> = selection.devices.iter().map(|opener| Subject::of(&**opener)).collect();
+    let (bar, of) = (context.output.steps(), subjects.len() * DRILLS.len());
+    bar.name("the CPU alone answers first".to_owned());
     let ground = Ground::prepare(settings, selection.threads, selection.kernel)?;
-    let bar = context.output.progress(Some((subjects.len() * DRILLS.len()) as u64), "drills");
     let mut rows = Vec::new();
     for subject in &subjects {
         for drill in &DRILLS {
-            bar.at(rows.len() as u64, None);
+            bar.name(format!("row {} of {of}: {}, {}", rows.len() + 1, subject.name, drill.name));
             rows.push(ground.row(subject, drill)?);
         }
     }
@@ -251,8 +252,8 @@ fn human(output: &Output, answer: &DrillAnswer) -> String {
     let rows: Vec<_> = answer.rows.iter().map(cells).collect();
     let heads = ["device", "fault", "injected", "answer", "taken over after", "job took", "device is now"];
     let hang = shown(answer.hang_after_ms);
-    let told = format!("A hang is noticed after {hang}; - means that nobody had to be asked again.\n");
-    table(&heads, &[2], &rows) + &told
+    let foot = format!("A hang is noticed after {hang}; - means that no work had to be repeated.\n");
+    table(&heads, &[2], &rows) + &foot
 }
 
 #[cfg(test)]

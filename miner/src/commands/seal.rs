@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{Seal, SealTemplate, SealTemplateBuilder};
-use cityseal_engine::{CoverageSpan, JobHandle, SealJob, SealOutcome, SealReport};
+use cityseal_engine::{CoverageSpan, JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
 
 use super::{Work, grouped, share_lines, share_rows};
 use crate::Context;
@@ -12,7 +12,8 @@ use crate::args::SealArgs;
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::json::{CoverageRow, SealAnswer, SealRow};
-use crate::output::{Output, Paint, si, spoken};
+use crate::odds::{Odds, seconds_for};
+use crate::output::{Output, Paint, chance_words, count_words, percent_words, si, spoken, time_words};
 use crate::signals::{StopSignals, runtime};
 
 /// How often the progress bar moves.
@@ -29,14 +30,18 @@ pub(crate) fn run(context: &Context, args: &SealArgs) -> Result<Ending, CommandE
     let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CommandError::System)?;
     let engine = context.engine(&settings)?;
     let started = Instant::now();
+    let space = Space { volume: template.space().volume(), odds: Odds::of(template.target()), is_all: args.all };
     let job = engine.submit(SealJob::new(template).all(args.all).seals_max(args.max_seals as usize));
     let stopped = job.clone();
     runtime.spawn(async move { stopped.cancel(stop.asked().await) });
     tracing::info!(job = job.id(), "searching");
-    let report = watch(context, &job);
+    let report = watch(context, &job, space);
     runtime.shutdown_background();
     let answer = answer(&report);
-    context.output.answer(&answer, |output| human(output, &answer, started.elapsed())).map_err(CommandError::Stdout)?;
+    context
+        .output
+        .answer(&answer, |output| human(output, &answer, space, started.elapsed()))
+        .map_err(CommandError::Stdout)?;
     if let SealOutcome::Failed { reason } = &report.outcome {
         context.output.error(reason);
     }
@@ -70,15 +75,65 @@ fn template_file(path: &Path) -> Result<SealTemplateBuilder, CommandError> {
     SealTemplateBuilder::from_json(&text).map_err(|source| CommandError::TemplateFile { path: path.into(), source })
 }
 
-fn watch(context: &Context, job: &JobHandle) -> SealReport {
-    let volume = u64::try_from(job.snapshot().volume).ok();
-    let bar = context.output.progress(volume, "hashes");
+/// What is searched, and how likely it holds a seal.
+#[derive(Clone, Copy, Debug)]
+struct Space {
+    volume: u128,
+    odds: Odds,
+    /// The whole space is searched, whatever is found.
+    is_all: bool,
+}
+
+fn watch(context: &Context, job: &JobHandle, space: Space) -> SealReport {
+    let bar = context.output.share();
     loop {
         if let Some(report) = job.wait(Some(TICK)) {
             return report;
         }
         let now = job.snapshot();
-        bar.at(u64::try_from(now.hashes).unwrap_or(u64::MAX), Some(now.rate_hz));
+        bar.show(now.hashes as f64 / space.volume as f64, || space.progress(&now));
+    }
+}
+
+impl Space {
+    /// Two lines for a terminal: how far the search is, and what to expect of the rest.
+    fn progress(self, now: &JobSnapshot) -> [String; 2] {
+        let left = self.volume.saturating_sub(now.hashes);
+        let done = percent_words(now.hashes, self.volume);
+        let volume = count_words(self.volume as f64);
+        let left_words = seconds_for(left as f64, now.rate_hz)
+            .map_or_else(|| "time left unknown".into(), |seconds| format!("{} left", time_words(seconds)));
+        let first = format!("{done} of {volume} hashes, {}hash/s, {left_words}", si(now.rate_hz));
+        let mean = self.odds.hashes_per_seal();
+        let mean_time = seconds_for(mean, now.rate_hz).map(|seconds| format!(", {}", time_words(seconds)));
+        let mean = format!("one seal in {} hashes{} on average", count_words(mean), mean_time.unwrap_or_default());
+        let expected = if self.is_all {
+            let seals = self.odds.expected_seals(left);
+            let seals = if seals < 10.0 { format!("{seals:.1}") } else { count_words(seals) };
+            format!("{} seals found, about {seals} in the rest", now.seals)
+        } else {
+            format!("a seal in the rest: {}", chance_words(self.odds.of_a_seal(left)))
+        };
+        [first, format!("{expected}; {mean}")]
+    }
+
+    /// What the odds say of a search that found nothing: `None` where there is a seal or nothing to say.
+    fn afterwards(self, outcome: &str, seals: usize, hashes: u128) -> Option<String> {
+        let mean = format!("at this target one hash in {} is a seal", count_words(self.odds.hashes_per_seal()));
+        match outcome {
+            _ if seals > 0 => None,
+            "exhausted" => {
+                let none = chance_words(self.odds.of_none(self.volume));
+                Some(format!("a space of this size holds no seal with a probability of {none}: {mean}"))
+            }
+            "cancelled" | "expired" | "superseded" => {
+                let left = self.volume.saturating_sub(hashes);
+                let rest = chance_words(self.odds.of_a_seal(left));
+                let left = grouped(&left.to_string());
+                Some(format!("the rest, {left} hashes, holds a seal with a probability of {rest}: {mean}"))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -125,7 +180,7 @@ fn coverage_row(span: &CoverageSpan) -> CoverageRow {
     }
 }
 
-fn human(output: &Output, answer: &SealAnswer, took: Duration) -> String {
+fn human(output: &Output, answer: &SealAnswer, space: Space, took: Duration) -> String {
     let paint = match answer.outcome {
         "sealed" => Paint::Good,
         "exhausted" => Paint::Bad,
@@ -136,6 +191,9 @@ fn human(output: &Output, answer: &SealAnswer, took: Duration) -> String {
     let hashes = grouped(&answer.hashes);
     let mut parts = vec![format!("{word} after {hashes} hashes in {} ({}hash/s)\n", spoken(took), si(rate))];
     parts.extend(answer.reason.as_ref().map(|reason| format!("  {reason}\n")));
+    let hashes = answer.hashes.parse().unwrap_or(0);
+    let afterwards = space.afterwards(answer.outcome, answer.seals.len(), hashes);
+    parts.extend(afterwards.map(|words| format!("  {words}\n")));
     parts.extend(answer.seals.iter().map(seal_lines));
     parts.push(share_lines(&answer.devices, "hashes"));
     parts.concat()
@@ -145,4 +203,55 @@ fn seal_lines(seal: &SealRow) -> String {
     let extranonce = seal.extranonce.as_ref().map(|value| format!("  extranonce {value}")).unwrap_or_default();
     let SealRow { header, hash, version, time, nonce, .. } = seal;
     format!("  nonce {nonce}  version {version}  time {time}{extranonce}\n  hash   {hash}\n  header {header}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use cityseal_chain::{CompactTarget, Target};
+
+    use super::*;
+
+    /// All nonces of one header, at Bitcoin's first target.
+    fn space(is_all: bool) -> Space {
+        let target = CompactTarget::from_bits(0x1d00_ffff).decode().unwrap();
+        Space { volume: 1 << 32, odds: Odds::of(target), is_all }
+    }
+
+    fn after(hashes: u128, rate_hz: f64) -> JobSnapshot {
+        JobSnapshot { hashes, rate_hz, volume: 1 << 32, ..JobSnapshot::default() }
+    }
+
+    #[test]
+    fn progress_shows_share_rate_time_left_odds_and_the_mean() {
+        let [first, second] = space(false).progress(&after(1 << 30, 40e6));
+        assert_eq!(first, "25.0 % of 4.29 G hashes, 40.0 Mhash/s, 1 min 21 s left");
+        assert_eq!(second, "a seal in the rest: 53 %; one seal in 4.30 G hashes, 1 min 47 s on average");
+        let [_, second] = space(true).progress(&JobSnapshot { seals: 2, ..after(1 << 31, 40e6) });
+        assert!(second.starts_with("2 seals found, about 0.5 in the rest"), "{second}");
+    }
+
+    #[test]
+    fn progress_without_a_rate_names_no_time_and_a_target_that_nothing_meets_is_one_in_very_many() {
+        let hardest = Space { odds: Odds::of(Target::ONE), ..space(false) };
+        let [first, second] = hardest.progress(&after(0, 0.0));
+        assert_eq!(first, "0.0 % of 4.29 G hashes, 0.00 hash/s, time left unknown");
+        assert_eq!(second, "a seal in the rest: 1 in 10^67; one seal in 10^76 hashes on average");
+        let [_, second] = Space { odds: Odds::of(Target::MAX), ..space(false) }.progress(&after(1, 1.0));
+        assert_eq!(second, "a seal in the rest: over 99.99 %; one seal in 1 hashes, 1 s on average");
+        let [_, second] = space(false).progress(&after(1 << 32, 1e6));
+        assert!(second.starts_with("a seal in the rest: 0 %"), "{second}");
+    }
+
+    #[test]
+    fn a_search_that_found_nothing_says_how_likely_that_was() {
+        let exhausted = space(false).afterwards("exhausted", 0, 1 << 32).unwrap();
+        let expected = "a space of this size holds no seal with a probability of 37 %: at this target one hash in 4.30 G \
+                        is a seal";
+        assert_eq!(exhausted, expected);
+        let cancelled = space(false).afterwards("cancelled", 0, 1 << 31).unwrap();
+        assert!(cancelled.starts_with("the rest, 2,147,483,648 hashes, holds a seal with a probability of 39 %"));
+        assert_eq!(space(false).afterwards("sealed", 1, 7), None);
+        assert_eq!(space(true).afterwards("cancelled", 3, 7), None, "what was found is there to see");
+        assert_eq!(space(false).afterwards("failed", 0, 7), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! `cityseal selftest`: puts the known-answer questions to every kernel of this CPU and to every chosen device.
+//! `cityseal selftest`: runs the known-answer tests on every kernel of this CPU and on every chosen device.
 
 use cityseal_device::{CpuOpener, DeviceKind, Opener, known_answers};
 use cityseal_engine::Selection;
@@ -17,7 +17,15 @@ pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, Comm
     let only_named = settings.kernel.is_some();
     let selection = builder(&settings).select()?;
     let left_out = selection.left_out.iter().map(left_out_row).collect();
-    let rows: Vec<_> = openers(selection, only_named).into_iter().map(|mut opener| ask(&mut *opener)).collect();
+    let openers = openers(selection, only_named);
+    let (bar, of) = (context.output.steps(), openers.len());
+    let mut rows = Vec::new();
+    for mut opener in openers {
+        let info = opener.info();
+        bar.name(format!("row {} of {of}: {} {}", rows.len() + 1, info.name, info.kernel));
+        rows.push(ask(&mut *opener));
+    }
+    drop(bar);
     let right = !rows.is_empty() && rows.iter().all(|row| row.answers == "right");
     let answer = SelftestAnswer { rows, left_out };
     context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;

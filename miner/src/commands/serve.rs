@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, Command
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CommandError::System)?;
     let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CommandError::System)?;
-    let engine = context.engine(&settings)?;
+    let engine = context.engine_with_notes(&settings)?;
     runtime.block_on(serve(context, options, engine, &mut stop))?;
     context.output.note("drained; goodbye");
     Ok(Ending::Yes)

@@ -1,169 +1,170 @@
-//! The city of the demonstration: its records, its blocks, and what must come out of each step.
+//! The steps of the demonstration: found a city, seal its blocks, check them, forge a record. Each step knows the result
+//! that it must have.
 
 use std::time::Instant;
 
-use cityseal_chain::merkle;
-use cityseal_chain::{BlockHeader, Fault, MerkleRoot, Rule, SealTemplate, Target, Tip};
-use cityseal_client::{ChainParameters, Client, SealRequest, VerdictKind, VerifyRequest};
-use cityseal_engine::{Engine, SealJob};
-use cityseal_hash::{HEADER_LEN, double_sha256};
+use cityseal_chain::{BlockHeader, Fault, NonceSpan, Rule, Seal, SealTemplate, Tip};
+use cityseal_client::{ChainParameters, Client, SealOutcome as ClientOutcome, SealRequest, VerdictKind, VerifyRequest};
+use cityseal_engine::{Engine, SealJob, SealOutcome};
+use cityseal_receipt::{PublicKey, Receipt};
 
 use super::DemoError;
+use super::records::{Body, CITY_NAME, Chain, FORGED_HEIGHT, RECORDS};
 use super::story::Story;
 use crate::city::{City, genesis};
 use crate::error::CommandError;
+use crate::unix_now;
 
 /// About two million tries a block: a moment on two cores, and too many to guess.
 const BITS: u32 = 0x1e07_ffff;
 
-/// When the city was founded, and how far apart its blocks are, in seconds.
-const FOUNDED: u32 = 1_767_225_600;
+/// When the city was founded: 2025-01-01 00:00 UTC, before any clock that runs this.
+const FOUNDED: u32 = 1_735_689_600;
+/// Seconds from one block to the next.
 const SPACING_S: u32 = 600;
 
-/// The record of the genesis block.
-const FOUNDING_RECORD: &str = "charter: the city of Riverside keeps its ledger from this day";
+/// Nonces of one search: as many as a seal takes on average. The searches go through the nonces in order, and the lowest
+/// seal of the first search that has one is taken; so the chain is the same on every machine.
+const NONCES_PER_SEARCH: u32 = 1 << 21;
 
-/// The records of each further block.
-const BLOCKS: [&[&str]; 4] = [
-    &[
-        "land title 1187: Mill Lane 4 passes from A. Okafor to R. Lind",
-        "vote 12-3: the bridge is to be repaired, 214 for, 38 against",
-        "energy trade: roof 77 sells 3.2 kWh to the school at 0.11",
-    ],
-    &[
-        "aid voucher 5521: 40 meals for the shelter in Dock Street",
-        "land title 1188: Orchard Row 9 passes from the city to the library",
-    ],
-    &[
-        "vote 12-4: market day moves to Saturday, 301 for, 120 against",
-        "energy trade: wind share 4 sells 18 kWh to the hospital at 0.09",
-        "birth certificate 902: issued to the parents, digest only",
-        "aid voucher 5522: insulation for Mill Lane 4",
-    ],
-    &["water reading, quarter 3: 18,204 m3, seal of the works attached"],
-];
-
-/// The block whose records somebody rewrites.
-const FORGED_HEIGHT: usize = 2;
-
-/// Where in a header the Merkle root begins.
-const ROOT_AT: usize = 36;
-
-/// Founds the city: its first block is sealed by the engine itself, before there is a service to ask.
+/// Founds the city. The engine seals its first block directly; no service is running yet.
 pub(super) fn found(engine: &Engine) -> Result<City, CommandError> {
-    let template = SealTemplate::builder(genesis(BITS, root_of(&[FOUNDING_RECORD]), FOUNDED)).build()?;
-    let report = engine.seal(SealJob::new(template));
-    match report.seals.first() {
-        Some(seal) => Ok(City::of("Riverside", *seal.header())),
-        None => Err(unexpected("founding the city", "a seal", format!("{:?}", report.outcome)).into()),
+    let header = genesis(BITS, Body::founding().root(), FOUNDED);
+    for nonces in searches() {
+        let template = SealTemplate::builder(header).nonces(nonces?).build()?;
+        let report = engine.seal(SealJob::new(template).all(true));
+        match (report.seals.first(), &report.outcome) {
+            (Some(seal), _) => return Ok(City::from_toml(*seal.header(), toml(seal.header()))),
+            (None, SealOutcome::Exhausted) => {}
+            (None, outcome) => return Err(unexpected("founding the city", "a seal", format!("{outcome:?}")).into()),
+        }
     }
+    Err(unexpected("founding the city", "a seal", "none among all 2^32 nonces".into()).into())
 }
 
-fn root_of(records: &[&str]) -> MerkleRoot {
-    let leaves: Vec<[u8; 32]> = records.iter().map(|record| double_sha256(record.as_bytes())).collect();
-    merkle::root(&leaves).expect("the records differ, so no leaf is doubled")
+/// The city's parameters, with the comments that somebody who founds a city needs.
+fn toml(genesis: &BlockHeader) -> String {
+    format!(
+        "# The rules of the city's chain. Every verdict and every receipt names the digest of these values.\n\
+         name = \"{CITY_NAME}\"\n\
+         # The first header of the chain, 160 hex digits.\n\
+         genesis = \"{}\"\n\
+         # The easiest target that a block may have, and with a fixed difficulty the target of all blocks.\n\
+         pow_limit = \"{BITS:08x}\"\n\
+         difficulty = \"fixed\"\n\
+         # How a header commits to the transactions of its block.\n\
+         merkle = \"bitcoin\"\n\n\
+         [body]\n\
+         # Each coinbase transaction begins with the height of its block (BIP34).\n\
+         coinbase_height_from = 0\n",
+        genesis.to_hex()
+    )
 }
 
-/// Has every block sealed, each on top of the one before; gives the packed headers, genesis included.
-pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) -> Result<Vec<u8>, CommandError> {
+/// All nonces in order, cut for one search each.
+fn searches() -> impl Iterator<Item = Result<NonceSpan, DemoError>> {
+    (0..=u32::MAX / NONCES_PER_SEARCH).map(|search| {
+        let first = search * NONCES_PER_SEARCH;
+        let span = NonceSpan::new(first, first + (NONCES_PER_SEARCH - 1));
+        span.map_err(|backwards| unexpected("choosing nonces", "a range", backwards.to_string()))
+    })
+}
+
+/// Has every block sealed, each on top of the one before; gives the whole chain, genesis included.
+pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) -> Result<Chain, CommandError> {
     story.sealing()?;
-    let mut last = city.genesis;
-    let mut chain = last.to_wire().to_vec();
-    for (height, records) in (1..).zip(BLOCKS) {
-        last = seal(client, &last, height, records, story).await?;
-        chain.extend_from_slice(&last.to_wire());
+    let mut chain = Chain::of_genesis(city.genesis);
+    for (height, records) in (1..).zip(RECORDS) {
+        let body = Body::at(height);
+        let parent = chain.last();
+        let header = BlockHeader {
+            prev_block_hash: parent.hash(),
+            merkle_root: body.root(),
+            time: parent.time + SPACING_S,
+            nonce: 0,
+            ..*parent
+        };
+        let started = Instant::now();
+        let (seal, hashes) = seal(client, header).await?;
+        story.sealed(height, records, &seal, (hashes, started.elapsed()))?;
+        chain.push(*seal.header(), body);
     }
     Ok(chain)
 }
 
-async fn seal(
-    client: &Client,
-    parent: &BlockHeader,
-    height: u64,
-    records: &[&str],
-    story: &Story<'_>,
-) -> Result<BlockHeader, CommandError> {
-    let root = root_of(records);
-    let header = BlockHeader {
-        prev_block_hash: parent.hash(),
-        merkle_root: root,
-        time: parent.time + SPACING_S,
-        nonce: 0,
-        ..*parent
-    };
-    let template = SealTemplate::builder(header).time_window_s(SPACING_S / 2).build()?;
-    let started = Instant::now();
-    let answer = client.seal(&SealRequest::new(template).tenant("riverside")).await.map_err(DemoError::from)?;
-    let Some(seal) = answer.seals.first() else {
-        return Err(unexpected("sealing a block", "a seal", format!("{:?}", answer.outcome)).into());
-    };
-    story.sealed(height, records, root, seal, (answer.hashes, started.elapsed()))?;
-    Ok(*seal.header())
+/// The seal with the lowest nonce, and how many hashes were computed to find it.
+async fn seal(client: &Client, header: BlockHeader) -> Result<(Seal, u64), CommandError> {
+    let mut hashes = 0;
+    for nonces in searches() {
+        let template = SealTemplate::builder(header).nonces(nonces?).build()?;
+        let request = SealRequest::new(template).tenant("riverside").search_all(0);
+        let answer = client.seal(&request).await.map_err(DemoError::from)?;
+        hashes += answer.hashes;
+        match (answer.seals.into_iter().next(), answer.outcome) {
+            (Some(seal), _) => return Ok((seal, hashes)),
+            (None, ClientOutcome::Exhausted) => {}
+            (None, outcome) => return Err(unexpected("sealing a block", "a seal", format!("{outcome:?}")).into()),
+        }
+    }
+    Err(unexpected("sealing a block", "a seal", "none among all 2^32 nonces".into()).into())
 }
 
-/// Streams the chain back and expects it to be valid up to its last block.
+/// Streams the blocks back, and expects them to be valid up to the last one, with a receipt signed by this key.
 pub(super) async fn expect_valid(
     client: &Client,
     city: &City,
-    chain: &[u8],
+    chain: &Chain,
+    signer: PublicKey,
     story: &Story<'_>,
-) -> Result<Tip, CommandError> {
-    let headers = (chain.len() / HEADER_LEN) as u64;
-    let answer = client.verify_bytes(&request(city), chain.to_vec().into()).await.map_err(DemoError::from)?;
-    match (&answer.verdict, answer.tip) {
-        (VerdictKind::Valid, Some(tip)) if tip.height + 1 == headers => {
-            story.valid(&tip, headers)?;
-            Ok(tip)
+) -> Result<(Tip, Receipt), CommandError> {
+    let request = request(city, chain).blocks().receipt(vec![signer]);
+    let answer = client.verify_bytes(&request, chain.blocks().into()).await.map_err(DemoError::from)?;
+    match (&answer.verdict, answer.tip, answer.receipt) {
+        (VerdictKind::Valid, Some(tip), Some(receipt)) if tip.height + 1 == chain.len() as u64 => {
+            story.valid(&tip, chain.len())?;
+            story.receipt(&receipt)?;
+            Ok((tip, receipt))
         }
-        (verdict, _) => Err(unexpected("checking the chain", "valid to its last block", format!("{verdict:?}")).into()),
+        (verdict, _, receipt) => {
+            let found = format!("{verdict:?}, {} receipt", if receipt.is_some() { "a" } else { "no" });
+            Err(unexpected("checking the chain", "valid to its last block, and a receipt", found).into())
+        }
     }
 }
 
-/// Flips one byte of a block's Merkle root and expects that very block to be found at fault.
-pub(super) async fn expect_fault(
+/// Rewrites one record, first alone and then with the Merkle root that fits, and expects both forgeries to be found.
+/// Gives the fault of the second one.
+pub(super) async fn expect_faults(
     client: &Client,
     city: &City,
-    mut chain: Vec<u8>,
+    chain: &Chain,
     story: &Story<'_>,
 ) -> Result<Fault, CommandError> {
-    let (byte, before) = forge(&mut chain, city.parameters.pow_limit());
-    let after = chain[byte];
-    let answer = client.verify_bytes(&request(city), chain.into()).await.map_err(DemoError::from)?;
-    let offset = (FORGED_HEIGHT * HEADER_LEN) as u64;
-    match answer.verdict {
-        VerdictKind::Fault(fault)
-            if (fault.height, fault.rule, fault.offset) == (FORGED_HEIGHT as u64, Rule::ProofOfWork, offset) =>
-        {
-            story.fault(byte, before, after, &fault)?;
-            Ok(fault)
-        }
+    story.forging()?;
+    let record = chain.with_forged_record();
+    let answer = client.verify_bytes(&request(city, &record).blocks(), record.blocks().into()).await;
+    let fault = expect_fault(answer.map_err(DemoError::from)?.verdict, Rule::MerkleRoot)?;
+    story.forged_record(&fault)?;
+    let root = chain.with_forged_root();
+    let answer = client.verify_bytes(&request(city, &root), root.headers().into()).await;
+    let fault = expect_fault(answer.map_err(DemoError::from)?.verdict, Rule::ProofOfWork)?;
+    story.forged_root(&fault)?;
+    Ok(fault)
+}
+
+fn expect_fault(verdict: VerdictKind, rule: Rule) -> Result<Fault, DemoError> {
+    match verdict {
+        VerdictKind::Fault(fault) if fault.height == FORGED_HEIGHT as u64 && fault.rule == rule => Ok(fault),
         verdict @ (VerdictKind::Valid | VerdictKind::Fault(_) | VerdictKind::Incomplete { .. }) => {
-            let expected = format!("R05 at height {FORGED_HEIGHT}");
-            Err(unexpected("checking the forged chain", &expected, format!("{verdict:?}")).into())
+            let expected = format!("{} at height {FORGED_HEIGHT}", rule.code());
+            Err(unexpected("checking the forged chain", &expected, format!("{verdict:?}")))
         }
     }
 }
 
-/// Changes one byte of the root, to a value with which the old nonce does not happen to fit; gives its place and old value.
-fn forge(chain: &mut [u8], target: Target) -> (usize, u8) {
-    let header_at = FORGED_HEIGHT * HEADER_LEN;
-    let byte = header_at + ROOT_AT;
-    let before = chain[byte];
-    let misses = |chain: &[u8]| {
-        let header = chain[header_at..].first_chunk().map(BlockHeader::from_wire);
-        header.is_some_and(|header| !target.is_met_by(&header.hash()))
-    };
-    for flip in 1..=u8::MAX {
-        chain[byte] = before ^ flip;
-        if misses(chain) {
-            break;
-        }
-    }
-    (byte, before)
-}
-
-fn request(city: &City) -> VerifyRequest {
-    let now_s = u64::from(FOUNDED) + (BLOCKS.len() as u64 + 1) * u64::from(SPACING_S);
+/// Judges by the machine's clock, or by the last block's time where the clock is behind it.
+fn request(city: &City, chain: &Chain) -> VerifyRequest {
+    let now_s = unix_now().max(u64::from(chain.last().time));
     VerifyRequest::new(ChainParameters::Toml(city.toml.clone())).now_s(now_s)
 }
 
@@ -176,23 +177,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forged_byte_lies_in_the_root_of_its_block_and_breaks_its_work() {
-        let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
-        let city = found(&engine).unwrap();
-        let mut chain = city.genesis.to_wire().repeat(FORGED_HEIGHT + 1);
-        let whole = chain.clone();
-        let (byte, before) = forge(&mut chain, city.parameters.pow_limit());
-        assert_eq!((byte, before), (2 * 80 + 36, whole[byte]));
-        assert_eq!(chain.iter().zip(&whole).filter(|(new, old)| new != old).count(), 1);
-        let forged = BlockHeader::from_wire(chain[160..].first_chunk().unwrap());
-        assert!(!city.parameters.pow_limit().is_met_by(&forged.hash()));
-    }
-
-    #[test]
-    fn every_block_has_a_root_of_its_own() {
-        let mut roots: Vec<_> = BLOCKS.iter().map(|records| root_of(records).to_display_hex()).collect();
-        roots.sort();
-        roots.dedup();
-        assert_eq!(roots.len(), BLOCKS.len());
+    fn the_searches_cover_every_nonce_once_and_in_order() {
+        let spans: Vec<NonceSpan> = searches().collect::<Result<_, _>>().unwrap();
+        assert_eq!((spans[0].first(), spans[spans.len() - 1].last()), (0, u32::MAX));
+        assert!(spans.windows(2).all(|pair| pair[0].last() + 1 == pair[1].first()));
     }
 }

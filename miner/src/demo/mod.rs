@@ -1,51 +1,65 @@
-//! `cityseal demo`: the whole at work on a small chain of city blocks, told in words that a newcomer understands.
+//! `cityseal demo`: everything at work on a small chain of city blocks, explained to a newcomer.
 //!
-//! Nothing is staged: the service listens on a loopback port, the node speaks to it through the client crate, every
-//! seal is searched, and the verdicts are the engine's. It succeeds only if everything comes out as told.
+//! Nothing is staged: the service listens on a loopback port, the client crate connects to it, every seal is searched, and
+//! the verdicts are the engine's. The command succeeds only if every answer is the expected one. Without `--keep` it leaves
+//! nothing behind.
 
+mod keep;
 mod ledger;
+mod records;
 mod story;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use cityseal_chain::Rule;
 use cityseal_client::{Client, ClientError, ClientOptions};
 use cityseal_engine::{DeviceState, Engine};
+use cityseal_receipt::{Receipt, SecretKey};
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
 use crate::Context;
 use crate::args::DemoArgs;
 use crate::city::City;
+use crate::commands::key::random_seed;
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::json::DemoAnswer;
-use crate::output::{Paint, spoken};
 use crate::service::{Service, ServiceOptions};
 use crate::signals::runtime;
 
+use keep::KeepFolder;
+use records::Chain;
 use story::Story;
 
-/// Threads for the service and the node together.
+/// Threads for the service and the client together.
 const DEMO_THREADS: usize = 2;
 
-/// Why the demonstration did not come out as told.
+/// How the city's auditor calls itself in its receipts.
+const LABEL: &str = "Riverside audit office";
+
+/// Why the demonstration failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum DemoError {
-    /// The node's call failed, or the client refused what the service said.
-    #[error("the node: {0}")]
+    /// A call failed, or the client refused the service's answer.
+    #[error("the client: {0}")]
     Client(#[from] Box<ClientError>),
-    /// A step had another result than it should.
+    /// A step had another result than it must have.
     #[error("{step}: expected {expected}, found {found}")]
     Unexpected {
         /// The step.
         step: &'static str,
-        /// What it should give.
+        /// What it must give.
         expected: String,
         /// What it gave.
         found: String,
     },
+    /// The audit office has no key.
+    #[error("the audit office's key: {0}")]
+    Key(#[from] cityseal_receipt::KeyError),
 }
 
 impl From<ClientError> for DemoError {
@@ -55,56 +69,90 @@ impl From<ClientError> for DemoError {
 }
 
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandError> {
+    // The folder is checked before the work begins.
+    let folder = args.keep.as_deref().map(KeepFolder::open).transpose()?;
     let started = Instant::now();
-    let settings = context.settings(&args.engine)?;
-    let runtime = runtime(DEMO_THREADS).map_err(CommandError::System)?;
-    let engine = context.engine(&settings)?;
-    let city = ledger::found(&engine)?;
-    let mut answer = runtime.block_on(play(context, engine, &city))?;
-    answer.seconds = started.elapsed().as_secs_f64();
-    let farewell = |output: &crate::output::Output| {
-        format!(
-            "\n{} in {}. Next: `cityseal verify --help`, `cityseal seal --help`, `cityseal serve`.",
-            output.paint(Paint::Good, "Everything came out as told,"),
-            spoken(started.elapsed())
-        )
+    let played = play(context, args);
+    let (mut answer, scene) = match played {
+        Ok(played) => played,
+        Err(error) => {
+            folder.into_iter().for_each(KeepFolder::abandon);
+            return Err(error);
+        }
     };
-    context.output.answer(&answer, farewell).map_err(CommandError::Stdout)?;
+    let kept = folder.map(|folder| folder.write(&scene.city, &scene.chain, &scene.key, &scene.receipt)).transpose()?;
+    answer.kept = kept;
+    answer.seconds = started.elapsed().as_secs_f64();
+    let end = |_: &crate::output::Output| Story::new(context).end(answer.kept.as_ref(), started.elapsed());
+    context.output.answer(&answer, end).map_err(CommandError::Stdout)?;
     Ok(Ending::Yes)
 }
 
-async fn play(context: &Context, engine: Engine, city: &City) -> Result<DemoAnswer, CommandError> {
+/// What the demonstration made.
+struct Scene {
+    city: City,
+    chain: Chain,
+    key: Arc<SecretKey>,
+    receipt: Receipt,
+}
+
+fn play(context: &Context, args: &DemoArgs) -> Result<(DemoAnswer, Scene), CommandError> {
+    let settings = context.settings(&args.engine)?;
+    let runtime = runtime(DEMO_THREADS).map_err(CommandError::System)?;
+    let engine = context.engine_with_notes(&settings)?;
+    let city = ledger::found(&engine)?;
+    let seed = Zeroizing::new(random_seed()?);
+    let key = Arc::new(SecretKey::from_seed(&seed, Some(LABEL.to_owned())).map_err(DemoError::from)?);
+    runtime.block_on(serve_and_tell(context, engine, city, key))
+}
+
+/// Runs the service beside its client, and stops it at the end.
+async fn serve_and_tell(
+    context: &Context,
+    engine: Engine,
+    city: City,
+    key: Arc<SecretKey>,
+) -> Result<(DemoAnswer, Scene), CommandError> {
     let workers = workers(&engine);
-    let service = Service::bind(ServiceOptions::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), engine).await?;
+    let options = ServiceOptions::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).signer(Arc::clone(&key));
+    let service = Service::bind(options, engine).await?;
     let address = service.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(service.run(async {
-        // The sender sends or is dropped; either way the service is done.
+        // The sender sends or is dropped; both mean that the service is no longer needed.
         let _done = stopped.await;
     }));
-    let told = tell(&Story::new(context), city, address, &workers).await;
+    let story = Story::new(context);
+    story.service(address, &workers)?;
+    let answer = tell(&story, city, key, address).await;
     let _already_stopped = stop.send(());
     serving.await.map_err(|error| CommandError::System(error.into()))??;
-    told
+    answer
 }
 
-async fn tell(story: &Story<'_>, city: &City, address: SocketAddr, workers: &str) -> Result<DemoAnswer, CommandError> {
-    story.service(address, workers)?;
+async fn tell(
+    story: &Story<'_>,
+    city: City,
+    key: Arc<SecretKey>,
+    address: SocketAddr,
+) -> Result<(DemoAnswer, Scene), CommandError> {
     let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await.map_err(DemoError::from)?;
-    story.city(city)?;
-    let chain = ledger::seal_all(&client, city, story).await?;
-    let tip = ledger::expect_valid(&client, city, &chain, story).await?;
-    let fault = ledger::expect_fault(&client, city, chain, story).await?;
-    Ok(DemoAnswer {
+    story.city(&city)?;
+    let chain = ledger::seal_all(&client, &city, story).await?;
+    let (tip, receipt) = ledger::expect_valid(&client, &city, &chain, key.public_key(), story).await?;
+    let fault = ledger::expect_faults(&client, &city, &chain, story).await?;
+    let answer = DemoAnswer {
         blocks_sealed: tip.height,
         tip: tip.hash.to_display_hex(),
         fault_height: fault.height,
         fault_rule: Rule::code(fault.rule).into(),
+        kept: None,
         seconds: 0.0,
-    })
+    };
+    Ok((answer, Scene { city, chain, key, receipt }))
 }
 
-/// The devices that work, in words.
+/// The devices that are ready, in words.
 fn workers(engine: &Engine) -> String {
     let devices = engine.devices();
     let ready = devices.iter().filter(|device| device.state == DeviceState::Ready);

@@ -1,16 +1,22 @@
-//! What the demonstration says; nothing is decided here.
+//! What the demonstration prints. It decides nothing.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cityseal_chain::{BlockHash, Fault, MerkleRoot, Seal, Target, Tip};
+use cityseal_chain::{BlockHash, Fault, Seal, Target, Tip};
+use cityseal_receipt::Receipt;
 
+use super::records::{FORGED_HEIGHT, FORGED_RECORD, HONEST_RECORD};
 use crate::Context;
 use crate::city::City;
 use crate::error::CommandError;
-use crate::output::{Paint, spoken};
+use crate::json::KeptRow;
+use crate::output::{Paint, escape_line, spoken};
 
-/// Speaks on stdout, or not at all where JSON is wanted.
+/// Digits of a hash that are shown: enough to see its zeros and to tell it from others.
+const DIGITS_SHOWN: usize = 16;
+
+/// Prints to stdout; prints nothing with `--json`.
 pub(super) struct Story<'a> {
     context: &'a Context,
 }
@@ -34,10 +40,10 @@ impl<'a> Story<'a> {
     pub(super) fn service(&self, address: SocketAddr, workers: &str) -> Result<(), CommandError> {
         let title = self.step(1, "The service");
         self.say(&format!(
-            "A city keeps its ledger as a chain of blocks. Whoever wants to change an old record would have to redo\n\
-             the work of its block and of every block after it. CitySeal does that work, and checks it.\n\n\
-             {title}\n   `cityseal serve` is running at {address}; the hashing is done by {workers}.\n   \
-             A node of the city connects to it as any program would."
+            "A city keeps its public records in a chain of blocks. To change an old record, somebody would have to\n\
+             repeat the proof of work of its block and of every later block. CitySeal finds proof of work, and checks it.\n\n\
+             {title}\n   `cityseal serve` runs at {address}. It hashes on {workers}.\n   \
+             A client connects to it, as a node of the city would."
         ))
     }
 
@@ -45,8 +51,8 @@ impl<'a> Story<'a> {
         let title = self.step(2, "The city");
         let tries = expected_tries(city.parameters.pow_limit());
         self.say(&format!(
-            "\n{title}\n   {} is founded on its first block, {}.\n   \
-             Its rule: a block's hash must be so small that finding one takes about {} tries.",
+            "\n{title}\n   The first block of {} is {}\n   \
+             The rule for all blocks: the hash must be so small that it takes about {} tries to find one.",
             city.parameters.name(),
             short(city.genesis.hash()),
             spoken_count(tries)
@@ -56,55 +62,96 @@ impl<'a> Story<'a> {
     pub(super) fn sealing(&self) -> Result<(), CommandError> {
         let title = self.step(3, "Sealing");
         self.say(&format!(
-            "\n{title}\n   Each block commits to its records through one number, their Merkle root. The node asks the service\n   \
-             for a nonce that makes the block's hash small enough, and hashes it again itself before it believes it."
+            "\n{title}\n   Each record is a transaction. A block's header holds one number that depends on all of them, the Merkle\n   \
+             root. The client asks the service for a nonce that makes the header's hash small enough, and hashes the\n   \
+             answer again itself."
         ))
     }
 
     pub(super) fn sealed(
         &self,
-        height: u64,
+        height: usize,
         records: &[&str],
-        root: MerkleRoot,
         seal: &Seal,
         work: (u64, Duration),
     ) -> Result<(), CommandError> {
         let (hashes, took) = work;
         let records = records.iter().map(|record| format!("        {record}\n")).collect::<Vec<_>>().concat();
+        let header = seal.header();
         self.say(&format!(
             "   block {height}\n{records}      root {}…  nonce {}  hash {}  ({} tries in {})",
-            &root.to_display_hex()[..12],
-            seal.header().nonce,
+            &header.merkle_root.to_display_hex()[..12],
+            header.nonce,
             short(seal.hash()),
             spoken_count(hashes as f64),
             spoken(took)
         ))
     }
 
-    pub(super) fn valid(&self, tip: &Tip, headers: u64) -> Result<(), CommandError> {
+    pub(super) fn valid(&self, tip: &Tip, blocks: usize) -> Result<(), CommandError> {
         let title = self.step(4, "Checking");
         let word = self.context.output.paint(Paint::Good, "VALID");
         self.say(&format!(
-            "\n{title}\n   The node streams all {headers} blocks' headers back for revalidation: work, links, difficulty, times.\n   \
-             {word} up to block {}, {}.",
+            "\n{title}\n   The client streams all {blocks} blocks back. The service checks proof of work, links, difficulty, times and records.\n   \
+             {word} up to block {}: {}",
             tip.height,
             short(tip.hash)
         ))
     }
 
-    pub(super) fn fault(&self, byte: usize, before: u8, after: u8, fault: &Fault) -> Result<(), CommandError> {
-        let title = self.step(5, "Forging");
-        let word = self.context.output.paint(Paint::Bad, "FAULT");
+    pub(super) fn receipt(&self, receipt: &Receipt) -> Result<(), CommandError> {
+        let label = receipt.statement().parts().signer.label.as_deref().unwrap_or_default();
         self.say(&format!(
-            "\n{title}\n   Now somebody rewrites a record of block {}: one byte of the chain (byte {byte}) turns from {before:02x} to {after:02x}.\n   \
-             {word} at block {}: rule {} ({}) is broken.\n      its hash would have to be at most {}…\n      and is                     {}…",
-            fault.height,
+            "   The service signs this verdict as \"{label}\". Anybody who has the public key {}…\n   \
+             can check the receipt without this machine.",
+            &receipt.public_key().to_string()[..DIGITS_SHOWN]
+        ))
+    }
+
+    pub(super) fn forging(&self) -> Result<(), CommandError> {
+        let title = self.step(5, "Forging");
+        self.say(&format!(
+            "\n{title}\n   Somebody rewrites a record in block {FORGED_HEIGHT}:\n      - {HONEST_RECORD}\n      + {FORGED_RECORD}"
+        ))
+    }
+
+    pub(super) fn forged_record(&self, fault: &Fault) -> Result<(), CommandError> {
+        self.say(&format!(
+            "   {} at block {}: rule {} ({}). The records no longer fit the Merkle root in the header.",
+            self.context.output.paint(Paint::Bad, "FAULT"),
             fault.height,
             fault.rule.code(),
             fault.rule.name(),
-            &fault.expected.to_string()[..16],
-            &fault.found.to_string()[..16]
         ))
+    }
+
+    pub(super) fn forged_root(&self, fault: &Fault) -> Result<(), CommandError> {
+        self.say(&format!(
+            "   The forger corrects the Merkle root too. Now the header has another hash, and the old nonce is useless:\n   \
+             {} at block {}: rule {} ({}).\n      hash must be at most {}…\n      hash is              {}…",
+            self.context.output.paint(Paint::Bad, "FAULT"),
+            fault.height,
+            fault.rule.code(),
+            fault.rule.name(),
+            &fault.expected.to_string()[..DIGITS_SHOWN],
+            &fault.found.to_string()[..DIGITS_SHOWN]
+        ))
+    }
+
+    /// The last lines; `kept` is the folder of `--keep`.
+    pub(super) fn end(&self, kept: Option<&KeptRow>, took: Duration) -> String {
+        let word = self.context.output.paint(Paint::Good, "All answers were right");
+        let next = kept.map_or_else(
+            || {
+                "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, to try the commands on."
+                    .into()
+            },
+            |kept| {
+                let (folder, files) = (escape_line(&kept.folder), kept.files.len());
+                format!("{folder} has {files} files. {folder}/README.txt lists them, and commands to try.")
+            },
+        );
+        format!("\n{word} ({}).\n{next}", spoken(took))
     }
 }
 
@@ -113,15 +160,15 @@ fn spoken_count(count: f64) -> String {
     if count >= 1e6 { format!("{:.1} million", count / 1e6) } else { format!("{:.0} thousand", (count / 1e3).max(1.0)) }
 }
 
-/// How many hashes it takes to meet a target, on average: 2^256 over the number of hashes that do.
+/// The average number of hashes that it takes to meet a target: 2^256 divided by the number of hashes that do.
 fn expected_tries(target: Target) -> f64 {
     let numeric = target.to_wire().iter().rev().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
     2.0_f64.powi(256) / (numeric + 1.0)
 }
 
-/// The first digits of a hash: enough to see its zeros and to tell it from others.
+/// The first digits of a hash.
 fn short(hash: BlockHash) -> String {
-    format!("{}…", &hash.to_display_hex()[..16])
+    format!("{}…", &hash.to_display_hex()[..DIGITS_SHOWN])
 }
 
 #[cfg(test)]

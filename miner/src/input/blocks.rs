@@ -4,15 +4,17 @@
 
 use cityseal_hash::HEADER_LEN;
 
-use super::frame::{FRAME_LEN, Frame, FrameNetwork};
+use super::frame::{FRAME_LEN, Frame, FrameNetwork, STRAY_BYTES, StrayFrame};
 use super::{DecodeError, HeaderSink, Place};
 
 /// Decoder of framed blocks.
 #[derive(Debug)]
 pub struct FramedBlocks {
     /// Frame and header of the block that is being read.
-    held: [u8; FRAME_LEN + HEADER_LEN],
+    held: [u8; STRAY_BYTES],
     len: usize,
+    /// What is wrong with the length in the frame, unless the frame turns out to be stray.
+    wrong_length: Option<DecodeError>,
     /// Bytes of the body that are still to come.
     skip: u64,
     /// Bytes of the file so far.
@@ -25,8 +27,9 @@ pub struct FramedBlocks {
 impl Default for FramedBlocks {
     fn default() -> Self {
         Self {
-            held: [0; FRAME_LEN + HEADER_LEN],
+            held: [0; STRAY_BYTES],
             len: 0,
+            wrong_length: None,
             skip: 0,
             offset: 0,
             block: 0,
@@ -37,7 +40,7 @@ impl Default for FramedBlocks {
 
 impl FramedBlocks {
     /// Takes frames of this network alone.
-    pub(super) const fn expect(&mut self, network: FrameNetwork) {
+    pub(super) fn expect(&mut self, network: FrameNetwork) {
         self.network = network;
     }
 
@@ -64,36 +67,59 @@ impl FramedBlocks {
             }
             self.block = self.offset;
         }
-        // A frame is judged as soon as it is whole, so that an error does not depend on how the bytes arrive.
         let wanted = if self.len < FRAME_LEN { FRAME_LEN } else { self.held.len() };
         let used = bytes.len().min(wanted - self.len);
         self.held[self.len..self.len + used].copy_from_slice(&bytes[..used]);
         self.len += used;
         match self.len {
             FRAME_LEN => self.judge_frame()?,
-            len if len == self.held.len() => self.give(sink),
+            len if len == self.held.len() => self.take_header(sink)?,
             _ => {}
         }
         Ok(used)
     }
 
+    /// A wrong magic is refused at once; a wrong length only when the frame is known not to be stray.
     fn judge_frame(&mut self) -> Result<(), DecodeError> {
         let [a, b, c, d, e, f, g, h, ..] = self.held;
-        Frame::read([a, b, c, d, e, f, g, h], self.block, &mut self.network).map(|_| ())
+        self.wrong_length = None;
+        match Frame::read([a, b, c, d, e, f, g, h], self.block, &mut self.network) {
+            Ok(_) => Ok(()),
+            Err(length @ (DecodeError::SmallBlock { .. } | DecodeError::LargeFrame { .. })) => {
+                self.wrong_length = Some(length);
+                Ok(())
+            }
+            Err(magic) => Err(magic),
+        }
     }
 
     const fn length(&self) -> u32 {
         u32::from_le_bytes([self.held[4], self.held[5], self.held[6], self.held[7]])
     }
 
-    fn give(&mut self, sink: &mut dyn HeaderSink) {
+    /// Frame and header are there.
+    fn take_header(&mut self, sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
+        if StrayFrame::of(&self.held) == StrayFrame::Yes {
+            self.held.copy_within(FRAME_LEN.., 0);
+            self.len -= FRAME_LEN;
+            self.block += FRAME_LEN as u64;
+            return self.judge_frame();
+        }
+        if let Some(wrong) = self.wrong_length.take() {
+            return Err(wrong);
+        }
         self.skip = u64::from(self.length()) - HEADER_LEN as u64;
         self.len = 0;
         sink.take(&self.held[FRAME_LEN..], Place::Byte(self.block + FRAME_LEN as u64));
+        Ok(())
     }
 
-    pub(super) const fn end(&self) -> Result<(), DecodeError> {
-        if self.len == 0 && self.skip == 0 { Ok(()) } else { Err(DecodeError::CutBlock { offset: self.block }) }
+    pub(super) fn end(&self) -> Result<(), DecodeError> {
+        match &self.wrong_length {
+            Some(wrong) => Err(wrong.clone()),
+            None if self.len == 0 && self.skip == 0 => Ok(()),
+            None => Err(DecodeError::CutBlock { offset: self.block }),
+        }
     }
 }
 
@@ -115,6 +141,20 @@ mod tests {
         assert_eq!(result, Ok(()));
         assert_eq!(collected.headers, [[1; 80], [2; 80]].concat());
         assert_eq!(collected.places, [Place::Byte(8), Place::Byte(288 + 13 + 8)]);
+    }
+
+    #[test]
+    fn a_stray_frame_before_a_frame_is_skipped_however_wrong_its_length_is() {
+        for length in [0, 79, 80, 90, 500, u32::MAX] {
+            let stray = [MAINNET, length.to_le_bytes()].concat();
+            let file = [framed(MAINNET, 1, 10), stray, framed(MAINNET, 2, 10)].concat();
+            for split in [0, 100, 110, 120, file.len() - 1] {
+                let (collected, result) = decode(Format::FramedBlocks, &[&file[..split], &file[split..]]);
+                assert_eq!(result, Ok(()), "{length}");
+                assert_eq!(collected.headers, [[1; 80], [2; 80]].concat());
+                assert_eq!(collected.places, [Place::Byte(8), Place::Byte(98 + 8 + 8)]);
+            }
+        }
     }
 
     #[test]

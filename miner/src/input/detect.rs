@@ -1,7 +1,11 @@
 //! Finds out from the first bytes how a file is written.
 //!
-//! It never refuses: what looks like nothing else is taken for packed headers, and judged as such.
+//! It never refuses: what looks like nothing else is taken for packed headers. Whether there is a chain in it at all is
+//! decided by its first records ([`super::Recogniser`]).
 
+use cityseal_hash::HEADER_LEN;
+
+use super::hex_lines::{BYTE_ORDER_MARK, has_link, is_separator};
 use super::{BLOCK_BYTES_MAX, FrameNetwork, MAGICS};
 
 /// How a file is written.
@@ -30,6 +34,18 @@ impl Format {
         }
     }
 
+    /// What a file of this format holds, in words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Headers => "packed headers",
+            Self::Hex => "headers in hex",
+            Self::HexBlocks => "blocks in hex",
+            Self::JsonBlock => "a block in JSON",
+            Self::FramedBlocks => "blocks with frames",
+            Self::RawBlocks => "blocks without frames",
+        }
+    }
+
     /// Bytes of the file that one header takes, where that is the same for all.
     pub const fn bytes_per_header(self) -> Option<u64> {
         match self {
@@ -40,9 +56,12 @@ impl Format {
     }
 }
 
-/// How many bytes [`detect`] wants to see, where the file has them: a header, a count, and a coinbase's outpoint
-/// (80 + 9 + 4 + 2 + 9 + 36 = 140), or a line of a header's 160 digits behind some empty ones.
-pub const SNIFF_BYTES: usize = 256;
+/// How many bytes [`detect`] looks at, where the file has them: the 16 headers that show whether a line without breaks is headers
+/// (2,560 digits), behind comments and blank lines.
+pub const SNIFF_BYTES: usize = 16 * 1024;
+
+/// Digits in a row with which hex text begins.
+const HEX_DIGITS_MIN: usize = 16;
 
 /// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
 pub fn detect(first: &[u8]) -> Format {
@@ -54,8 +73,9 @@ pub fn detect_for(network: FrameNetwork, first: &[u8]) -> Format {
     let first = &first[..first.len().min(SNIFF_BYTES)];
     if has_frame(network, first) {
         Format::FramedBlocks
-    } else if is_hex_text(first) {
-        if has_long_line(first) { Format::HexBlocks } else { Format::Hex }
+    } else if let Some(digits) = hex_digits(first) {
+        // A line longer than a header's is a block, unless it is headers that link.
+        if digits.len() > 2 * HEADER_LEN && !has_link(digits) { Format::HexBlocks } else { Format::Hex }
     } else if is_object(first) {
         Format::JsonBlock
     } else if has_coinbase(first) {
@@ -65,28 +85,30 @@ pub fn detect_for(network: FrameNetwork, first: &[u8]) -> Format {
     }
 }
 
-/// Text that begins like lines of hex. A wrong character later in a line is still a mistake in a hex file, and is
-/// named as such: so the first sixteen bytes decide. A packed header has its version there and the end of a hash,
-/// whose bytes are text with probability (22/256)^12.
-fn is_hex_text(first: &[u8]) -> bool {
-    let head = &first[..first.len().min(16)];
-    let digit_or_break = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'\r' | b'\n');
-    !head.is_empty() && head.iter().all(digit_or_break)
+/// The first digits of hex text, as many as follow each other: behind a byte order mark, separators, comments and `0x`. A wrong
+/// character later in a line is still a mistake in a hex file, and is named as such: so sixteen digits decide. A packed
+/// header has its version there and the end of a hash, whose bytes are digits with probability (22/256)^12.
+fn hex_digits(first: &[u8]) -> Option<&[u8]> {
+    let mut text = first.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(first);
+    loop {
+        text = &text[text.iter().take_while(|byte| is_separator(**byte)).count()..];
+        let Some(comment) = text.strip_prefix(b"#") else { break };
+        text = &comment[comment.iter().position(|byte| *byte == b'\n')?..];
+    }
+    let text = text.strip_prefix(b"0x").or(text.strip_prefix(b"0X")).unwrap_or(text);
+    let digits = &text[..text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count()];
+    // A file that is shorter than that is digits to its end.
+    let is_all = !digits.is_empty() && text[digits.len()..].iter().all(|byte| is_separator(*byte));
+    (digits.len() >= HEX_DIGITS_MIN || is_all && first.len() < SNIFF_BYTES).then_some(digits)
 }
 
 /// The beginning of a JSON object, in text alone.
 fn is_object(first: &[u8]) -> bool {
+    let first = first.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(first);
     let head = &first[..first.len().min(16)];
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     let inside = head.trim_ascii_start().strip_prefix(b"{");
     head.iter().all(is_text) && inside.is_some_and(|inside| inside.trim_ascii_start().starts_with(b"\""))
-}
-
-/// The first line that is not empty has more digits than a header.
-fn has_long_line(first: &[u8]) -> bool {
-    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-    let mut lines = first.split(is_break);
-    lines.find(|line| !line.is_empty()).is_some_and(|line| line.len() > 160)
 }
 
 /// A frame whose magic has at most one byte that is not a known one's, and a length that a block can have. A packed header has
@@ -113,12 +135,17 @@ fn has_coinbase(first: &[u8]) -> bool {
         index.copy_from_slice(&[0xff; 4]);
         inputs
     };
-    // Behind a count in each of its forms, a version, and perhaps the two bytes that say that there are witnesses.
-    let places = [1, 3, 5, 9].into_iter().flat_map(|count_len| [80 + count_len + 4, 80 + count_len + 6]);
-    places.into_iter().filter_map(|at| first.get(at..)?.first_chunk::<37>()).any(|found| {
+    let places = coinbase_zeros().map(|at| at - 1);
+    places.filter_map(|at| first.get(at..)?.first_chunk::<37>()).any(|found| {
         let differ = found.iter().zip(INPUTS).filter(|(found, wanted)| **found != *wanted).count();
         differ <= 1
     })
+}
+
+/// Where in a block the 32 zeros of the coinbase's input may be: behind the header, a count in each of its forms, a version, perhaps
+/// the two bytes that announce witnesses, and the count of inputs.
+pub(super) fn coinbase_zeros() -> impl Iterator<Item = usize> {
+    [1, 3, 5, 9].into_iter().flat_map(|count_len| [80 + count_len + 4 + 1, 80 + count_len + 6 + 1])
 }
 
 #[cfg(test)]
@@ -147,7 +174,32 @@ mod tests {
         assert_eq!(detect(line(160).as_bytes()), Format::Hex);
         assert_eq!(detect(format!("{}\n{}", line(160), line(400)).as_bytes()), Format::Hex);
         assert_eq!(detect(line(162).as_bytes()), Format::HexBlocks);
-        assert_eq!(detect(format!("{}x", line(160)).as_bytes()), Format::HexBlocks);
+        assert_eq!(detect(format!("{}x", line(160)).as_bytes()), Format::Hex);
+    }
+
+    #[test]
+    fn what_stands_before_the_digits_does_not_hide_that_it_is_hex() {
+        let digits = "01".repeat(80);
+        for before in ["\u{feff}", "0x", "  ", "\t", "\"", "[\"", "[\n  \"0x", "# headers 0 to 9\n#\n\n", "'"] {
+            assert_eq!(detect(format!("{before}{digits}").as_bytes()), Format::Hex, "{before:?}");
+        }
+        for text in
+            ["# a comment alone", "#", "[{\"hash\": \"0100\"}]", "0 0100000000000000000000", "xyz", "\u{feff}", "0x"]
+        {
+            assert_eq!(detect(text.as_bytes()), Format::Headers, "{text:?}");
+        }
+        assert_eq!(detect("\u{feff}{\"block\": \"01\"}".as_bytes()), Format::JsonBlock);
+    }
+
+    #[test]
+    fn a_line_of_several_headers_is_told_from_a_block_by_their_links() {
+        let first = [7_u8; 80];
+        let mut second = [8; 80];
+        second[4..36].copy_from_slice(&cityseal_hash::double_sha256(&first));
+        let hex = |headers: &[[u8; 80]]| cityseal_chain::hex::encode(&headers.concat());
+        assert_eq!(detect(hex(&[first, second]).as_bytes()), Format::Hex);
+        assert_eq!(detect(hex(&[[9; 80], first, second]).as_bytes()), Format::Hex);
+        assert_eq!(detect(hex(&[second, first]).as_bytes()), Format::HexBlocks);
     }
 
     #[test]

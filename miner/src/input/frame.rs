@@ -1,6 +1,9 @@
 //! The eight bytes before a block in a block file: the network's magic and the block's length, little-endian.
+//!
+//! Bitcoin Core 0.10 to 23 could leave eight stray bytes, magic and length of a block that was there before, in front of the
+//! frame of a block that it wrote after `-reindex`. [`StrayFrame`] recognises them.
 
-use cityseal_chain::{Network, Parameters};
+use cityseal_chain::{BlockHeader, Network, Parameters};
 use cityseal_hash::HEADER_LEN;
 
 use super::{BLOCK_BYTES_MAX, DecodeError, MAGICS};
@@ -87,12 +90,61 @@ impl Frame {
     pub(super) fn read(bytes: [u8; FRAME_LEN], offset: u64, network: &mut FrameNetwork) -> Result<Self, DecodeError> {
         let [a, b, c, d, length @ ..] = bytes;
         network.take([a, b, c, d], offset)?;
-        match u32::from_le_bytes(length) {
-            small if (small as usize) < HEADER_LEN => Err(DecodeError::SmallBlock { offset, found: small }),
-            large if u64::from(large) > BLOCK_BYTES_MAX => Err(DecodeError::LargeFrame { offset, found: large }),
-            len => Ok(Self { len }),
+        let len = u32::from_le_bytes(length);
+        length_fault(len, offset).map_or(Ok(Self { len }), Err)
+    }
+}
+
+/// Why no block has such a length.
+fn length_fault(len: u32, offset: u64) -> Option<DecodeError> {
+    match len {
+        small if (small as usize) < HEADER_LEN => Some(DecodeError::SmallBlock { offset, found: small }),
+        large if u64::from(large) > BLOCK_BYTES_MAX => Some(DecodeError::LargeFrame { offset, found: large }),
+        _ => None,
+    }
+}
+
+/// What follows a frame that may be stray.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StrayFrame {
+    /// A frame where a header should be: the frame before it is stray.
+    Yes,
+    /// No frame, or a header with proof of work whose version happens to look like a magic.
+    No,
+    /// More bytes are needed to tell.
+    Unknown,
+}
+
+/// Bytes from a frame on that decide whether it is stray: the frame itself, and a header behind it.
+pub(super) const STRAY_BYTES: usize = FRAME_LEN + HEADER_LEN;
+
+impl StrayFrame {
+    /// Looks at the bytes from a frame on. The magic of a network is no version of a block that was ever mined, so a second
+    /// frame right behind the first one shows that the first is stray; proof of work is checked all the same.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let Some((frame, behind)) = bytes.split_first_chunk::<FRAME_LEN>() else { return Self::Unknown };
+        let magic = &frame[..4];
+        let known = behind.len().min(4);
+        if behind[..known] != magic[..known] {
+            return Self::No;
+        }
+        let Some(inner) = behind.first_chunk::<FRAME_LEN>() else { return Self::Unknown };
+        let length = u32::from_le_bytes([inner[4], inner[5], inner[6], inner[7]]);
+        if length_fault(length, 0).is_some() {
+            return Self::No;
+        }
+        match behind.first_chunk::<HEADER_LEN>() {
+            Some(header) if has_work(header) => Self::No,
+            Some(_) => Self::Yes,
+            None => Self::Unknown,
         }
     }
+}
+
+/// Whether the hash of a header meets the target of its own bits.
+pub(super) fn has_work(header: &[u8; HEADER_LEN]) -> bool {
+    let header = BlockHeader::from_wire(header);
+    header.bits.decode().is_ok_and(|target| target.is_met_by(&header.hash()))
 }
 
 #[cfg(test)]
@@ -149,5 +201,41 @@ mod tests {
         let asked = FrameNetwork::of(&Parameters::of(Network::Signet).with_signet_challenge(vec![0x51]));
         let error = Frame::read(frame(Network::Signet.magic(), 80), 0, &mut asked.clone()).unwrap_err();
         assert!(matches!(error, DecodeError::OtherNetwork { found: "signet", .. }), "{error}");
+    }
+
+    #[test]
+    fn a_frame_with_another_frame_in_the_place_of_a_header_is_stray() {
+        let inner = [&frame(MAGICS[0].0, 215)[..], &[7; 80]].concat();
+        let stray = |outer: u32| [&frame(MAGICS[0].0, outer)[..], &inner].concat();
+        for outer in [0, 79, 80, 215, 4_000_000, u32::MAX] {
+            assert_eq!(StrayFrame::of(&stray(outer)), StrayFrame::Yes, "{outer}");
+        }
+        for end in 0..STRAY_BYTES {
+            assert_eq!(StrayFrame::of(&stray(100)[..end]), StrayFrame::Unknown, "{end}");
+        }
+        let other_network = [&frame(MAGICS[1].0, 100)[..], &inner].concat();
+        assert_eq!(StrayFrame::of(&other_network), StrayFrame::No);
+        let no_length = [&frame(MAGICS[0].0, 100)[..], &frame(MAGICS[0].0, 79), &[7; 80]].concat();
+        assert_eq!(StrayFrame::of(&no_length), StrayFrame::No);
+    }
+
+    #[test]
+    fn a_header_with_work_whose_version_looks_like_a_magic_is_a_block() {
+        let parameters = Parameters::of(Network::Regtest);
+        let magic = MAGICS[4].0;
+        // The second half of the frame is the beginning of the parent's hash: a length of 80 bytes.
+        let mut header = *parameters.genesis();
+        header.version = i32::from_le_bytes(magic);
+        let mut parent = [0; 32];
+        parent[..4].copy_from_slice(&80_u32.to_le_bytes());
+        header.prev_block_hash = cityseal_chain::BlockHash::from_wire(parent);
+        while !has_work(&header.to_wire()) {
+            header.nonce += 1;
+        }
+        let bytes = [&frame(magic, 80)[..], &header.to_wire()].concat();
+        assert_eq!(StrayFrame::of(&bytes), StrayFrame::No);
+        header.bits = cityseal_chain::CompactTarget::from_bits(0x1d00_ffff);
+        let bytes = [&frame(magic, 80)[..], &header.to_wire()].concat();
+        assert_eq!(StrayFrame::of(&bytes), StrayFrame::Yes);
     }
 }

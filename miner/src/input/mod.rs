@@ -11,21 +11,25 @@ mod detect;
 mod forks;
 mod frame;
 mod hex_lines;
+mod looks;
 mod open;
 mod packed;
 mod places;
 mod raw_block;
+mod recognise;
 mod source;
 
 pub use blocks::FramedBlocks;
 pub use cut::{BlockCutter, BlockSink, Cut, TakeBlock};
 pub use detect::{Format, SNIFF_BYTES, detect, detect_for};
-pub use forks::{BestBlocks, BlockSet, Damage, PlaceInSet};
+pub use forks::{BestBlocks, BlockSet, Damage, DamagedCopy, Hidden, PlaceInSet};
 pub use frame::FrameNetwork;
 pub use hex_lines::HexLines;
+pub use looks::{LOOK_BYTES, Looks, Opening};
 pub use packed::PackedHeaders;
 pub use places::{PlaceLog, PlaceOfHeader};
 pub use raw_block::{BLOCK_BYTES_MAX, RawBlocks};
+pub use recognise::{FirstRecords, RECORDS, Recogniser, Watched};
 pub use source::{ChainInput, ChainSink, InputError};
 
 use cityseal_chain::Network;
@@ -37,6 +41,8 @@ pub enum Place {
     Packed,
     /// On this line of a hex file, counted from 1; each following header of the run stands on the next line.
     Line(u64),
+    /// On this line of a hex file, counted from 1, with all other headers of the run.
+    OneLine(u64),
     /// At this byte of a file of blocks; the run is this one header.
     Byte(u64),
 }
@@ -93,8 +99,8 @@ pub enum DecodeError {
         /// Digits found.
         found: usize,
     },
-    /// A line with too many digits.
-    #[error("line {line}, column 161: more than the 160 digits of a header")]
+    /// A line with too many digits, which are not headers that link either.
+    #[error("line {line}: more than the 160 digits of a header, and not headers that follow each other")]
     LongLine {
         /// The line, counted from 1.
         line: u64,
@@ -153,6 +159,28 @@ pub enum DecodeError {
         /// The length that the frame tells.
         found: u32,
     },
+    /// A frame with a wrong length before a block that is whole.
+    #[error("offset {offset}: the frame gives its block {found} bytes, the block has {real}")]
+    WrongLength {
+        /// Where the frame begins.
+        offset: u64,
+        /// The length in the frame.
+        found: u32,
+        /// Where the block really ends, counted from its header; where its body is damaged, where the next frame begins.
+        real: u32,
+    },
+    /// Bytes that look like a frame, and no block behind them.
+    #[error("offset {offset}: a frame without a block behind it")]
+    NoBlock {
+        /// Where the frame begins.
+        offset: u64,
+    },
+    /// A block without a frame whose end cannot be found, so that nothing behind it can be read.
+    #[error("offset {offset}: the end of this block cannot be found")]
+    NoEnd {
+        /// Where the block begins.
+        offset: u64,
+    },
     /// A file that should be a JSON object with a block.
     #[error("not a JSON object with a `block` in hex: {message}")]
     Json {
@@ -202,6 +230,39 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Where in the file: a line, with the column where that is known, or a byte.
+    pub fn place(&self) -> Option<String> {
+        Some(match self {
+            Self::CutHeader { offset, .. }
+            | Self::CutBlock { offset }
+            | Self::Magic { offset, .. }
+            | Self::OtherNetwork { offset, .. }
+            | Self::MixedNetworks { offset, .. }
+            | Self::SmallBlock { offset, .. }
+            | Self::LargeFrame { offset, .. }
+            | Self::LongFrame { offset, .. }
+            | Self::WrongLength { offset, .. }
+            | Self::NoBlock { offset }
+            | Self::NoEnd { offset }
+            | Self::LargeBlock { offset, .. }
+            | Self::TransactionFlag { offset, .. } => format!("byte {offset}"),
+            Self::Digit { line, column, .. } | Self::ShortLine { line, column, .. } => {
+                format!("line {line}, column {column}")
+            }
+            Self::CutLine { line, .. }
+            | Self::LongLine { line }
+            | Self::OddLine { line, .. }
+            | Self::LargeLine { line }
+            | Self::CutBlockLine { line, .. } => format!("line {line}"),
+            Self::Json { .. } => return None,
+        })
+    }
+
+    /// A frame of the right network has a length that no block can have.
+    pub(crate) const fn is_length(&self) -> bool {
+        matches!(self, Self::SmallBlock { .. } | Self::LargeFrame { .. } | Self::LongFrame { .. })
+    }
+
     /// The input only ends too early: all that came before was well formed.
     pub const fn is_cut(&self) -> bool {
         matches!(
@@ -300,7 +361,7 @@ pub(crate) mod tests {
             for at in 0..packed.len() as u64 / 80 {
                 self.places.push(match place {
                     Place::Line(line) => Place::Line(line + at),
-                    Place::Packed | Place::Byte(_) => place,
+                    Place::Packed | Place::OneLine(_) | Place::Byte(_) => place,
                 });
             }
             self.headers.extend_from_slice(packed);

@@ -27,6 +27,7 @@ impl Run {
         let (line, byte) = match self.place {
             Place::Packed => (None, None),
             Place::Line(line) => (Some(line + (index - self.first)), None),
+            Place::OneLine(line) => (Some(line), None),
             Place::Byte(byte) => (None, Some(byte)),
         };
         PlaceOfHeader { file: self.file, line, byte }
@@ -36,8 +37,10 @@ impl Run {
     fn continues(self, index: u64, file: usize, place: Place) -> bool {
         let expected = self.at(index);
         match place {
-            Place::Packed => self.place == Place::Packed && self.file == file,
-            Place::Line(line) => expected == PlaceOfHeader { file, line: Some(line), byte: None },
+            Place::Packed | Place::OneLine(_) => self.place == place && self.file == file,
+            Place::Line(line) => {
+                matches!(self.place, Place::Line(_)) && expected == PlaceOfHeader { file, line: Some(line), byte: None }
+            }
             Place::Byte(_) => false,
         }
     }

@@ -11,10 +11,15 @@ use cityseal_hash::HEADER_LEN;
 use super::cut::leading_zeros;
 use super::frame::{FRAME_LEN, Frame, FrameNetwork};
 use super::open::{Source, is_stdin, name, open, sizes};
-use super::{DecodeError, Decoder, Format, HeaderSink, Place, detect};
+use super::{
+    DecodeError, Decoder, FirstRecords, Format, HeaderSink, Looks, Opening, Place, Recogniser, detect, detect_for,
+};
 
 /// Bytes of one read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.
 const READ_BYTES: usize = 13_107 * HEADER_LEN;
+
+/// Bytes of every later file that are looked at before it is read: whole headers, so that none is cut (819 × 80 = 65,520).
+const NEXT_HEAD_BYTES: usize = 819 * HEADER_LEN;
 
 /// Takes the headers of a chain, and may ask to stop.
 pub trait ChainSink {
@@ -78,6 +83,26 @@ pub enum InputError {
         /// What is wrong, with its place.
         source: DecodeError,
     },
+    /// Nothing in the file is a header.
+    #[error("{}: not recognised as a chain of headers or blocks: {looks}{}", name(path), bracketed(why.as_deref()))]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        looks: Looks,
+        /// Why no record could be read, where none could.
+        why: Option<String>,
+    },
+    /// A later file is written in another way than the first.
+    #[error("{}: it holds {}, and the first file holds {}: the files of one chain must be written alike", name(path), found.name(), expected.name())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format of the first file.
+        expected: Format,
+        /// The format of this one.
+        found: Format,
+    },
     /// Blocks are wanted of an input that holds headers only.
     #[error("{}: headers only, without the blocks' transactions", name(path))]
     NoBlocks {
@@ -99,10 +124,18 @@ pub enum InputError {
         found: usize,
     },
     /// A folder holds no block files.
-    #[error("{}: no block files (blk00000.dat and so on) in this folder", path.display())]
+    #[error("{}: no block files (blk00000.dat and so on) in this folder{}", path.display(), elsewhere(others))]
     NoBlockFiles {
         /// The folder.
         path: PathBuf,
+        /// Folders inside it that hold block files.
+        others: Vec<PathBuf>,
+    },
+    /// A block whose place is known cannot be read.
+    #[error("{source}")]
+    Blocks {
+        /// What the system said, with the file.
+        source: io::Error,
     },
     /// The system gave no thread.
     #[error("the system refused a thread: {source}")]
@@ -115,6 +148,31 @@ pub enum InputError {
     StdinTwice,
 }
 
+impl InputError {
+    /// What is wrong in the bytes, where that is all.
+    pub const fn decode_error(&self) -> Option<&DecodeError> {
+        if let Self::Decode { source, .. } = self { Some(source) } else { None }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> Option<String> {
+        if let Self::Unrecognised { looks, .. } = self { Some(looks.hint.clone()) } else { None }
+    }
+}
+
+fn bracketed(words: Option<&str>) -> String {
+    words.map(|words| format!(" ({words})")).unwrap_or_default()
+}
+
+/// Where block files are, if not in the folder given.
+fn elsewhere(others: &[PathBuf]) -> String {
+    let names: Vec<String> = others.iter().map(|other| other.display().to_string()).collect();
+    if names.is_empty() {
+        return "; of a Bitcoin Core data directory, pass its `blocks/`".into();
+    }
+    format!("; there are some in {}: pass that folder, with the `--network` that it is of", names.join(" and in "))
+}
+
 /// Several files as one chain, in one format.
 pub struct ChainInput {
     pub(super) paths: Vec<PathBuf>,
@@ -124,6 +182,8 @@ pub struct ChainInput {
     pub(super) first: Source,
     /// What was read of the first file to tell its format.
     pub(super) head: Vec<u8>,
+    /// What every later file must show, where the format was detected.
+    pub(super) guard: Option<Recogniser>,
     bytes_total: Option<u64>,
 }
 
@@ -152,7 +212,15 @@ impl ChainInput {
             offset: 0,
             source,
         })?;
-        Ok(Self { format: format(&head), network: FrameNetwork::default(), paths, first, head, bytes_total })
+        Ok(Self {
+            format: format(&head),
+            network: FrameNetwork::default(),
+            paths,
+            first,
+            head,
+            guard: None,
+            bytes_total,
+        })
     }
 
     /// Opens the input and tells its format by its first bytes.
@@ -179,6 +247,18 @@ impl ChainInput {
         Ok(self)
     }
 
+    /// The same input, whose later files must be written like the first and begin with headers too.
+    #[must_use]
+    pub fn guarded(mut self, guard: Recogniser) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
+    /// The beginning of the first file.
+    pub fn opening(&self) -> Opening {
+        Opening::new(&self.paths[0], &self.head, self.network)
+    }
+
     /// How the input is written.
     pub const fn format(&self) -> Format {
         self.format
@@ -195,13 +275,13 @@ impl ChainInput {
     /// [`InputError`] at the first place where the input is not what it should be; all headers before it have gone
     /// to the sink.
     pub fn read(self, sink: &mut dyn ChainSink) -> Result<(), InputError> {
-        let Self { paths, format, network, first, head, .. } = self;
+        let Self { paths, format, network, first, head, guard, .. } = self;
         let mut base = 0;
         let mut opened = Some((first, head));
         for (file, path) in paths.iter().enumerate() {
             let (stream, head) = match opened.take() {
                 Some(first) => first,
-                None => (open(path)?, Vec::new()),
+                None => open_next(path, format, network, guard.as_ref())?,
             };
             let place = FilePlace { path, file, base, network };
             match place.feed(stream, head, format, sink)? {
@@ -211,6 +291,34 @@ impl ChainInput {
         }
         Ok(())
     }
+}
+
+/// Opens a later file, and looks at its beginning where the formats are detected.
+pub(super) fn open_next(
+    path: &Path,
+    expected: Format,
+    network: FrameNetwork,
+    guard: Option<&Recogniser>,
+) -> Result<(Source, Vec<u8>), InputError> {
+    let mut source = open(path)?;
+    let Some(guard) = guard else { return Ok((source, Vec::new())) };
+    let head = read_up_to(&mut *source.reader, NEXT_HEAD_BYTES, &mut Vec::new());
+    let head = head.map_err(|source| InputError::Read { path: path.into(), offset: 0, source })?;
+    if head.is_empty() {
+        return Ok((source, head));
+    }
+    let found = detect_for(network, &head);
+    let mut first = FirstRecords::default();
+    // What is wrong in the file is reported when it is read.
+    let read = Decoder::of(found).of_network(network).push(&head, &mut first);
+    let holds_headers = matches!(found, Format::HexBlocks | Format::JsonBlock) || guard.is_chain(&first);
+    if !holds_headers {
+        return Err(Opening::new(path, &head, network).refuse(read.err().map(|error| error.to_string())));
+    }
+    if found != expected {
+        return Err(InputError::OtherFormat { path: path.into(), expected, found });
+    }
+    Ok((source, head))
 }
 
 /// One file in the row of all.
@@ -334,7 +442,7 @@ impl HeaderSink for Tagged<'_> {
     fn take(&mut self, packed: &[u8], place: Place) {
         let place = match place {
             Place::Byte(byte) => Place::Byte(self.base + byte),
-            other @ (Place::Packed | Place::Line(_)) => other,
+            other @ (Place::Packed | Place::Line(_) | Place::OneLine(_)) => other,
         };
         if self.flow.is_continue() {
             self.flow = self.sink.take(packed, self.file, place);
@@ -352,146 +460,4 @@ fn read_up_to(stream: &mut dyn Read, bytes: usize, reuse: &mut Vec<u8>) -> io::R
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Taken {
-        headers: usize,
-        stop_after: Option<usize>,
-        places: Vec<(usize, Place)>,
-    }
-
-    impl ChainSink for Taken {
-        fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()> {
-            self.headers += packed.len() / 80;
-            self.places.push((file, place));
-            match self.stop_after {
-                Some(enough) if self.headers >= enough => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("cityseal-source-{}-{name}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
-            let path = self.0.join(name);
-            fs::write(&path, bytes).unwrap();
-            path
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _gone = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn several_files_are_one_chain_and_each_ends_with_a_whole_header() {
-        let folder = Folder::new("several");
-        let paths = vec![folder.file("a", &[1; 160]), folder.file("b", &[2; 80])];
-        let mut taken = Taken::default();
-        let input = ChainInput::detect(paths.clone()).unwrap();
-        assert_eq!((input.format(), input.headers_expected()), (Format::Headers, Some(3)));
-        input.read(&mut taken).unwrap();
-        assert_eq!(taken.places, [(0, Place::Packed), (1, Place::Packed)]);
-
-        let cut = vec![folder.file("a", &[1; 159]), paths[1].clone()];
-        let error = ChainInput::detect(cut).unwrap().read(&mut taken).unwrap_err();
-        assert!(error.to_string().ends_with("a: cut in mid-header: 79 of 80 bytes at offset 80"), "{error}");
-    }
-
-    #[test]
-    fn a_missing_file_is_named_before_any_header_is_read() {
-        let folder = Folder::new("missing");
-        let paths = vec![folder.file("a", &[1; 80]), folder.0.join("nowhere.bin")];
-        let said = ChainInput::detect(paths).unwrap_err().to_string();
-        assert!(said.contains("nowhere.bin"), "{said}");
-    }
-
-    #[test]
-    fn a_folder_is_no_input() {
-        let folder = Folder::new("folder");
-        assert!(matches!(ChainInput::detect(vec![folder.0.clone()]), Err(InputError::Open { .. })));
-    }
-
-    #[test]
-    fn reading_stops_when_the_sink_has_had_enough() {
-        let folder = Folder::new("stop");
-        let paths = vec![folder.file("a", &vec![1; 3 * READ_BYTES])];
-        let mut taken = Taken { stop_after: Some(1), ..Taken::default() };
-        ChainInput::detect(paths).unwrap().read(&mut taken).unwrap();
-        assert_eq!(taken.headers, READ_BYTES / 80);
-    }
-
-    /// Reads by itself, in small pieces.
-    #[derive(Default)]
-    struct Reading {
-        bytes: Vec<u8>,
-        stop_after: Option<usize>,
-    }
-
-    impl ChainSink for Reading {
-        fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
-            self.bytes.extend_from_slice(packed);
-            ControlFlow::Continue(())
-        }
-
-        fn read(&mut self, source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
-            let mut piece = [0; 77];
-            Some(source.read(&mut piece).map(|len| {
-                self.bytes.extend_from_slice(&piece[..len]);
-                match self.stop_after {
-                    Some(enough) if self.bytes.len() >= enough => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(len),
-                }
-            }))
-        }
-    }
-
-    #[test]
-    fn a_sink_that_reads_by_itself_gets_every_byte_once_and_cuts_are_named_alike() {
-        let folder = Folder::new("reading");
-        let bytes: Vec<u8> = (0..2 * READ_BYTES + 160).map(|at| (at / 80) as u8).collect();
-        let long = folder.file("long", &bytes);
-        let short = folder.file("short", &bytes[..160]);
-        let mut sink = Reading::default();
-        ChainInput::detect(vec![long.clone(), short.clone()]).unwrap().read(&mut sink).unwrap();
-        assert!(sink.bytes == [&bytes[..], &bytes[..160]].concat());
-
-        let cut = folder.file("cut", &bytes[..160 + 79]);
-        let error = ChainInput::detect(vec![short, cut]).unwrap().read(&mut Reading::default()).unwrap_err();
-        assert!(error.to_string().ends_with("cut: cut in mid-header: 79 of 80 bytes at offset 160"), "{error}");
-
-        let mut sink = Reading { stop_after: Some(READ_BYTES + 100), ..Reading::default() };
-        ChainInput::detect(vec![long]).unwrap().read(&mut sink).unwrap();
-        assert_eq!(sink.bytes.len(), READ_BYTES + 154);
-    }
-
-    #[test]
-    fn a_place_inside_blocks_counts_over_all_files() {
-        let folder = Folder::new("blocks");
-        let block = [&[0xf9, 0xbe, 0xb4, 0xd9, 90, 0, 0, 0][..], &[1; 90]].concat();
-        let paths = vec![folder.file("a", &block), folder.file("b", &block)];
-        let mut taken = Taken::default();
-        ChainInput::detect(paths).unwrap().read(&mut taken).unwrap();
-        assert_eq!(taken.places, [(0, Place::Byte(8)), (1, Place::Byte(98 + 8))]);
-    }
-
-    #[test]
-    fn stdin_can_be_named_only_once() {
-        let twice = vec![PathBuf::from("-"), PathBuf::from("-")];
-        assert!(matches!(ChainInput::detect(twice), Err(InputError::StdinTwice)));
-    }
-}
+mod tests;

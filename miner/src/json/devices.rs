@@ -42,6 +42,14 @@ pub(crate) struct DeviceRow {
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// Why it is in that state: the reason, or that it passed its self-test.
+    pub(crate) why: String,
+    /// The model of the CPU, where the system names it; absent for other devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// Threads of the CPU that work, or would work; absent for other devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) threads: Option<usize>,
     /// The id of the device that is used in place of this duplicate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) duplicate_of: Option<String>,

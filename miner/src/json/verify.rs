@@ -18,6 +18,12 @@ pub(crate) struct VerifyAnswer {
     /// The first rule broken by the lowest header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<FaultRow>,
+    /// What the input looks like, where it is not recognised as a chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+    /// What to try.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
     /// Why the input is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -33,6 +39,9 @@ pub(crate) struct VerifyAnswer {
     /// What stands beside the best chain, where the input may fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) forks: Option<ForksRow>,
+    /// What a person should know of the input and no verdict depends on, such as stray bytes between blocks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
     /// Digest of the network's parameters.
     pub(crate) parameters: String,
     /// Who did how much.
@@ -105,8 +114,25 @@ pub(crate) struct ForksRow {
     pub(crate) duplicates: u64,
     /// Places at which a file is not what it should be.
     pub(crate) damage: Vec<String>,
+    /// Copies of blocks of the best chain whose body does not fit the header, and in place of which another copy is used.
+    pub(crate) damaged_copies: Vec<DamagedCopyRow>,
+    /// How many of those there are; no more than some are listed.
+    pub(crate) damaged_copies_count: u64,
     /// What a person should know, such as a last block that was not written to its end.
     pub(crate) notes: Vec<String>,
+}
+
+/// A copy of a block that is damaged and not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct DamagedCopyRow {
+    /// The file.
+    pub(crate) file: String,
+    /// Where its header begins in that file, in bytes.
+    pub(crate) offset: u64,
+    /// The height of the block.
+    pub(crate) height: u64,
+    /// The number of the rule that the copy breaks.
+    pub(crate) rule: String,
 }
 
 /// A branch that left the best chain.

@@ -302,7 +302,7 @@ impl Part {
         differs("the digest of the rules", &mine.rules, &other.rules)?;
         differs("the start height", &mine.start_height, &other.start_height)?;
         differs("the start work", &mine.start_work.to_display_hex(), &other.start_work.to_display_hex())?;
-        differs("the time for rule R10", &mine.now, &other.now)
+        differs("the time for rule R10 (give all shards the same --now)", &mine.now, &other.now)
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn easy(salt: u32, nonces: u32) -> SealTemplate {
 /// A template that no hash meets, over more hashes than anybody can do.
 pub(crate) fn endless(salt: u32) -> SealTemplate {
     let header = BlockHeader { time: salt, ..regtest_genesis() };
-    SealTemplate::builder(header).version_mask(u32::MAX).target(hardest()).build().unwrap()
+    SealTemplate::builder(header).version_mask(0x1fff_ffff).target(hardest()).build().unwrap()
 }
 
 pub(crate) fn hardest() -> Target {

@@ -20,6 +20,8 @@ pub enum Resource {
     Python,
     /// A command prefix (`CITYSEAL_NOOP_GPU`) under which a GPU is seen that accepts work and does nothing.
     NoopGpu,
+    /// A `bitcoind` of Bitcoin Core (`CITYSEAL_BITCOIND`).
+    Bitcoind,
 }
 
 impl Resource {
@@ -31,6 +33,7 @@ impl Resource {
             Self::Lavapipe => "lavapipe",
             Self::Python => "python",
             Self::NoopGpu => "noop-gpu",
+            Self::Bitcoind => "bitcoind",
         }
     }
 }

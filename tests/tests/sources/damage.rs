@@ -60,7 +60,7 @@ fn garbage_between_frames_is_named_and_no_block_is_lost() {
     assert!(damage.path.ends_with("blk00000.dat"));
     assert_eq!(damage.what, DecodeError::Magic { offset, expected: Some("regtest"), found: *b"what" });
     assert_eq!(damage.resumed_at, Some(offset + 13));
-    assert!(damage.to_string().ends_with(&format!("; read on at byte {}", offset + 13)), "{damage}");
+    assert!(damage.to_string().ends_with(&format!("; reading resumed at byte {}", offset + 13)), "{damage}");
     assert!(best_blocks(&set) == blocks);
 }
 

@@ -94,6 +94,7 @@ fn a_key_of_another_length_and_a_folder_without_block_files_are_refused() {
     let folder = Folder::new();
     let open = || BlockSet::of_folder(folder.path(), &regtest(), Root::Genesis).unwrap_err();
     assert!(matches!(open(), InputError::NoBlockFiles { .. }));
+    folder.write("blk00000.dat", []);
     folder.write("xor.dat", [1; 9]);
     assert!(matches!(open(), InputError::XorKey { found: 9, .. }));
 }

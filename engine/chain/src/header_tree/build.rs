@@ -11,20 +11,77 @@ use crate::target::CompactTarget;
 use crate::work::ChainWork;
 
 impl HeaderTree {
-    /// Puts packed headers, 80 bytes for each hash, together on this root.
+    /// Builds the tree of packed headers, 80 bytes for each hash, on this root. Headers arrive in the order given.
     ///
     /// # Panics
-    /// If `headers` is not 80 bytes for each hash, or there are 2^32 - 1 or more: whoever hashed them keeps both in step.
+    /// If `headers` is not 80 bytes for each hash, or there are 2^32 - 1 or more: the caller keeps both in step.
     pub fn build(parameters: &Parameters, root: Root, headers: &[u8], hashes: Vec<[u8; 32]>) -> Self {
+        Self::build_in_order(parameters, root, headers, hashes, None)
+    }
+
+    /// Builds the tree of headers whose blocks became whole in another order than the one given. `arrivals` has a rank for
+    /// each header: the lowest arrived first, [`NEVER`] stands for a block that never became whole, and equal ranks keep the
+    /// order given. Only a choice between tips of equal work depends on it.
+    ///
+    /// # Panics
+    /// As [`Self::build`], and if there is not one rank for each header.
+    pub fn build_by_arrival(
+        parameters: &Parameters,
+        root: Root,
+        headers: &[u8],
+        hashes: Vec<[u8; 32]>,
+        arrivals: &[u32],
+    ) -> Self {
+        assert_eq!(arrivals.len(), hashes.len(), "there is one rank for each header");
+        Self::build_in_order(parameters, root, headers, hashes, Some(arrivals))
+    }
+
+    fn build_in_order(
+        parameters: &Parameters,
+        root: Root,
+        headers: &[u8],
+        hashes: Vec<[u8; 32]>,
+        arrivals: Option<&[u32]>,
+    ) -> Self {
         let (headers, rest) = headers.as_chunks::<HEADER_LEN>();
         assert!(rest.is_empty() && headers.len() == hashes.len(), "there is one hash for each 80 bytes");
         assert!(headers.len() < NONE as usize, "headers are numbered in 32 bits");
+        let arrivals = Arrivals::new(headers.len() as u32, arrivals);
         let mut build = Build::new(headers, hashes);
         build.judge(parameters, headers);
-        build.link(headers);
+        build.link(headers, &arrivals);
         let firsts = build.firsts(parameters, root, headers);
-        build.grow(matches!(root, Root::Heaviest { .. }), &firsts);
+        build.connect(&firsts, &arrivals);
+        build.choose_tip(matches!(root, Root::Heaviest { .. }));
         build.conclude(parameters, root, headers)
+    }
+}
+
+/// The order in which the blocks of the headers became whole.
+struct Arrivals<'a> {
+    /// All numbers in that order; none where it is the order given.
+    order: Option<Vec<u32>>,
+    ranks: Option<&'a [u32]>,
+    count: u32,
+}
+
+impl<'a> Arrivals<'a> {
+    fn new(count: u32, ranks: Option<&'a [u32]>) -> Self {
+        let order = ranks.map(|ranks| {
+            let mut order: Vec<u32> = (0..count).collect();
+            order.sort_by_key(|index| ranks[*index as usize]);
+            order
+        });
+        Self { order, ranks, count }
+    }
+
+    fn nth(&self, at: u32) -> u32 {
+        self.order.as_ref().map_or(at, |order| order[at as usize])
+    }
+
+    fn is_before(&self, one: u32, other: u32) -> bool {
+        let key = |index: u32| (self.ranks.map_or(0, |ranks| ranks[index as usize]), index);
+        key(one) < key(other)
     }
 }
 
@@ -39,7 +96,7 @@ struct Build {
     work: Vec<ChainWork>,
     parents: Vec<u32>,
     children: Children,
-    /// The connected headers, parents before children.
+    /// The connected headers in the order in which they were connected: parents before children.
     order: Vec<u32>,
     tip: Option<u32>,
 }
@@ -98,13 +155,13 @@ impl Build {
     }
 
     /// Finds the parent of each header, and makes it a child where both may stand.
-    fn link(&mut self, headers: &[[u8; HEADER_LEN]]) {
-        // The last child added is the first of its list: from the end on, the lists stand in the order given.
-        for (at, header) in headers.iter().enumerate().rev() {
-            let Some(parent) = self.index.find(&prev_of(header), &self.hashes) else { continue };
-            self.parents[at] = parent;
-            if self.stands[at] && self.stands[parent as usize] {
-                self.children.add(parent, at as u32);
+    fn link(&mut self, headers: &[[u8; HEADER_LEN]], arrivals: &Arrivals<'_>) {
+        // The last child added is the first of its list: added from the last arrival on, the lists are in order of arrival.
+        for at in (0..arrivals.count).rev().map(|at| arrivals.nth(at)) {
+            let Some(parent) = self.index.find(&prev_of(&headers[at as usize]), &self.hashes) else { continue };
+            self.parents[at as usize] = parent;
+            if self.stands[at as usize] && self.stands[parent as usize] {
+                self.children.add(parent, at);
             }
         }
     }
@@ -126,49 +183,54 @@ impl Build {
         }
     }
 
-    /// Connects what stands on the firsts, all of them together or only the one that carries the most work.
-    fn grow(&mut self, only_heaviest: bool, firsts: &[u32]) {
+    /// Connects headers in the order in which a node would: a block whose way down to a first one is whole is connected
+    /// when it arrives, and with it, breadth first, those above it that arrived before and waited for it.
+    fn connect(&mut self, firsts: &[u32], arrivals: &Arrivals<'_>) {
+        let mut is_open = vec![false; self.hashes.len()];
         for first in firsts {
-            self.parents[*first as usize] = NONE;
-        }
-        let groups: Vec<&[u32]> = if only_heaviest { firsts.chunks(1).collect() } else { vec![firsts] };
-        let mut best = 0..0;
-        for group in groups {
-            let from = self.order.len();
-            let tip = self.grow_on(group);
-            if self.tip.is_none_or(|best| tip.is_some_and(|tip| self.is_better(tip, best))) {
-                self.tip = tip;
-                best = from..self.order.len();
-            }
-        }
-        self.order.truncate(best.end);
-        self.order.drain(..best.start);
-    }
-
-    /// Connects what stands on these; tells the tip with the most work.
-    fn grow_on(&mut self, firsts: &[u32]) -> Option<u32> {
-        let mut at = self.order.len();
-        let mut tip = firsts.first().copied();
-        self.order.extend_from_slice(firsts);
-        while let Some(&parent) = self.order.get(at) {
-            if tip.is_some_and(|tip| self.is_better(parent, tip)) {
-                tip = Some(parent);
-            }
-            let work = self.work[parent as usize];
             // A first one stands on nothing here, whatever it names.
-            for child in self.children.of(parent).filter(|child| self.parents[*child as usize] == parent) {
-                let own = self.work[child as usize];
-                self.work[child as usize] = work.saturating_add(own);
-                self.order.push(child);
-            }
-            at += 1;
+            self.parents[*first as usize] = NONE;
+            is_open[*first as usize] = true;
         }
-        tip
+        for event in (0..arrivals.count).map(|at| arrivals.nth(at)) {
+            if !std::mem::take(&mut is_open[event as usize]) {
+                continue;
+            }
+            let mut at = self.order.len();
+            self.order.push(event);
+            while let Some(&parent) = self.order.get(at) {
+                let work = self.work[parent as usize];
+                for child in self.children.of(parent).filter(|child| self.parents[*child as usize] == parent) {
+                    let own = self.work[child as usize];
+                    self.work[child as usize] = work.saturating_add(own);
+                    if arrivals.is_before(child, event) {
+                        self.order.push(child);
+                    } else {
+                        is_open[child as usize] = true;
+                    }
+                }
+                at += 1;
+            }
+        }
     }
 
-    fn is_better(&self, one: u32, other: u32) -> bool {
-        let (work, other_work) = (self.work[one as usize], self.work[other as usize]);
-        work > other_work || (work == other_work && one < other)
+    /// The tip with the most work, of equal ones the one that was connected first; where only the piece of the chain that it is
+    /// on counts, the other pieces are not connected.
+    fn choose_tip(&mut self, only_its_piece: bool) {
+        let mut tip: Option<u32> = None;
+        for index in &self.order {
+            if tip.is_none_or(|tip| self.work[*index as usize] > self.work[tip as usize]) {
+                tip = Some(*index);
+            }
+        }
+        self.tip = tip;
+        let (Some(tip), true) = (tip, only_its_piece) else { return };
+        let mut firsts = vec![NONE; self.hashes.len()];
+        for index in &self.order {
+            let parent = self.parents[*index as usize];
+            firsts[*index as usize] = if parent == NONE { *index } else { firsts[parent as usize] };
+        }
+        self.order.retain(|index| firsts[*index as usize] == firsts[tip as usize]);
     }
 
     fn conclude(mut self, parameters: &Parameters, root: Root, headers: &[[u8; HEADER_LEN]]) -> HeaderTree {

@@ -4,8 +4,9 @@
 //! nothing is built on it, so that work which was not done moves no tip. The other rules are for whoever judges the best
 //! chain. The hashes are arguments, as everywhere on this floor; the tree believes that they are those of the headers.
 //!
-//! It keeps 44 bytes a header: the hash, the parent, the depth, its place in the best chain. While it is built it takes about 60 more, and the 80 of
-//! the header itself are the caller's. Nothing recurses, and each step is linear in the headers.
+//! It keeps 44 bytes a header: the hash, the parent, the depth, its place in the best chain. While it is built it takes about
+//! 60 more, and the 80 of the header itself are the caller's. Nothing recurses. Each step is linear in the headers, but for
+//! the sorting of arrivals where those are given.
 
 mod build;
 mod hash_index;
@@ -17,6 +18,9 @@ use crate::work::ChainWork;
 
 /// Number of a header that is none, as parent and as depth.
 const NONE: u32 = u32::MAX;
+
+/// The rank of a block that never became whole, for [`HeaderTree::build_by_arrival`].
+pub const NEVER: u32 = u32::MAX;
 
 /// What the best chain must stand on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +132,12 @@ pub struct HeaderTree {
 }
 
 impl HeaderTree {
-    /// The chain with the most work, from the root up; empty where the root has nothing. Of tips with equal work it ends at
-    /// the one that was given first, as Bitcoin Core stays with the one that it saw first.
+    /// The chain with the most work, from the root up; empty where the root has nothing.
+    ///
+    /// Of tips with equal work it ends at the one that was connected first. A block is connected when the last block on its
+    /// way down to the root has arrived; of those that one arrival connects, breadth first, and among the children of one
+    /// parent in the order in which they arrived (Bitcoin Core: `CBlockIndex::nSequenceId`, `ReceivedBlockTransactions`,
+    /// `CBlockIndexWorkComparator`).
     pub fn best(&self) -> &[u32] {
         &self.best
     }
@@ -190,6 +198,12 @@ impl HeaderTree {
     /// The height of a header; none where it is not connected, or there is no such header.
     pub fn height(&self, index: u32) -> Option<u64> {
         self.depth(index).map(|depth| self.first_height.saturating_add(u64::from(depth)))
+    }
+
+    /// The parent of a connected header; none at the root, and where the header is not connected.
+    pub fn parent(&self, index: u32) -> Option<u32> {
+        self.depth(index)?;
+        Some(self.parents[index as usize]).filter(|parent| *parent != NONE)
     }
 
     fn depth(&self, index: u32) -> Option<u32> {

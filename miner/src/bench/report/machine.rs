@@ -32,6 +32,9 @@ pub(super) struct Machine {
     pub(super) waits: Vec<Wait>,
 }
 
+/// With fewer points than this a table says more than a plot.
+const POINTS_MIN: usize = 3;
+
 /// One plot with its words.
 #[derive(Debug)]
 pub(super) struct Plot {
@@ -39,7 +42,26 @@ pub(super) struct Plot {
     pub(super) slug: String,
     pub(super) title: String,
     pub(super) caption: String,
-    pub(super) svg: String,
+    pub(super) picture: Picture,
+}
+
+/// What a reader looks at.
+#[derive(Debug)]
+pub(super) enum Picture {
+    /// A drawing.
+    Svg(String),
+    /// The figures themselves, where there are fewer than [`POINTS_MIN`].
+    Table { heads: Vec<String>, rows: Vec<Vec<String>> },
+}
+
+impl Plot {
+    /// The drawing, where it is one.
+    pub(super) fn svg(&self) -> Option<&str> {
+        match &self.picture {
+            Picture::Svg(svg) => Some(svg),
+            Picture::Table { .. } => None,
+        }
+    }
 }
 
 /// The machines, by name.
@@ -77,7 +99,7 @@ impl Machine {
         self.figures.iter().map(|figure| &figure.row)
     }
 
-    /// Every plot that the figures are enough for.
+    /// Everything that the figures have to show: drawings, and tables where there are few figures.
     pub(super) fn plots(&self) -> Result<Vec<Plot>, PlotError> {
         let mut drawn = self.rates()?;
         drawn.extend(self.ratios()?);
@@ -125,7 +147,7 @@ impl Machine {
         let bar = |(color, row): (usize, &BenchRow)| {
             let value = *row.versus.get(YARDSTICK)?;
             let said = format!("{value:.2} ×");
-            Some(Bar { label: format!("{} {}", row.mode, short(row)), value, ends: None, beside: None, said, color })
+            Some(Bar { label: format!("{} {}", row.mode, label(row)), value, ends: None, beside: None, said, color })
         };
         let mut bars: Vec<Bar> = rows.filter_map(bar).collect();
         if bars.is_empty() {
@@ -136,7 +158,7 @@ impl Machine {
             slug: "ratios".into(),
             title: "How many times a plain sha2 loop".into(),
             caption: "Each ratio is the median over laps that ran in turn with the loop's.".into(),
-            svg: plots::bars(&bars, Some((1.0, "the loop itself")))?,
+            picture: bar_picture(&bars, Some((1.0, "the loop itself")))?,
         }))
     }
 
@@ -163,7 +185,7 @@ impl Machine {
             slug: "scaling".into(),
             title: "Scaling by threads".into(),
             caption: "The rate of so many threads over the rate of one.".into(),
-            svg: plots::lines(&lines, &axes)?,
+            picture: line_picture(&lines, &axes)?,
         }))
     }
 
@@ -178,14 +200,17 @@ impl Machine {
             let line = |row: &&BenchRow| Line { label: label(row), points: points(row), is_ideal: false };
             let mut lines: Vec<Line> = swept.iter().map(line).collect();
             lines.sort_by(|a, b| a.label.cmp(&b.label));
-            let power = |x: f64| format!("{}", x.exp2().round() as u64);
+            let power = |x: f64| {
+                let is_whole = (x - x.round()).abs() < 1e-6;
+                if is_whole { format!("{}", x.exp2().round() as u64) } else { String::new() }
+            };
             let axes =
                 Axes { x: "items of one batch", y: &unit, x_word: &power, y_word: &|y| si(y).trim_end().to_owned() };
             drawn.push(Plot {
                 slug: format!("by-batch-{mode}"),
                 title: format!("{mode}: rate by batch size"),
                 caption: "Medians. Beyond a core's caches a batch waits for memory.".into(),
-                svg: plots::lines(&lines, &axes)?,
+                picture: line_picture(&lines, &axes)?,
             });
         }
         Ok(drawn)
@@ -204,9 +229,42 @@ fn bar(row: &BenchRow, label: String) -> Bar {
 }
 
 fn rate_plot(slug: &str, title: String, bars: &[Bar]) -> Result<Plot, PlotError> {
-    let caption = "Median with lowest and highest lap; grey: a plain loop of the sha2 crate over whole headers, on as many \
-                   threads, in the same run.";
-    Ok(Plot { slug: slug.into(), title, caption: caption.into(), svg: plots::bars(bars, None)? })
+    let caption = "Median with lowest and highest lap. Baseline (grey in a plot): a plain loop of the sha2 crate over whole \
+                   headers, on as many threads, in the same run.";
+    Ok(Plot { slug: slug.into(), title, caption: caption.into(), picture: bar_picture(bars, None)? })
+}
+
+/// The bars, or a table of what they would show.
+fn bar_picture(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<Picture, PlotError> {
+    if bars.len() >= POINTS_MIN {
+        return plots::bars(bars, mark).map(Picture::Svg);
+    }
+    let has_ends = bars.iter().any(|bar| bar.ends.is_some());
+    let has_loop = bars.iter().any(|bar| bar.beside.is_some());
+    let mut heads = vec![String::new(), "median".to_owned()];
+    heads.extend(has_ends.then(|| "lowest to highest".to_owned()));
+    heads.extend(has_loop.then(|| "baseline".to_owned()));
+    let short = |value: f64| si(value).trim_end().to_owned();
+    let row = |bar: &Bar| {
+        let mut cells = vec![bar.label.clone(), bar.said.clone()];
+        let ends = bar.ends.map(|(low, high)| format!("{} to {}", short(low), short(high)));
+        cells.extend(has_ends.then(|| ends.unwrap_or_default()));
+        cells.extend(has_loop.then(|| bar.beside.map(short).unwrap_or_default()));
+        cells
+    };
+    Ok(Picture::Table { heads, rows: bars.iter().map(row).collect() })
+}
+
+/// The lines, or a table of their points where none of those measured has enough of them.
+fn line_picture(lines: &[Line], axes: &Axes<'_>) -> Result<Picture, PlotError> {
+    let measured = || lines.iter().filter(|line| !line.is_ideal);
+    if measured().any(|line| line.points.len() >= POINTS_MIN) {
+        return plots::lines(lines, axes).map(Picture::Svg);
+    }
+    let heads = ["", axes.x, axes.y].map(str::to_owned).to_vec();
+    let cells = |label: &str, (x, y): &(f64, f64)| vec![label.to_owned(), (axes.x_word)(*x), (axes.y_word)(*y)];
+    let rows = measured().flat_map(|line| line.points.iter().map(|point| cells(&line.label, point)));
+    Ok(Picture::Table { heads, rows: rows.collect() })
 }
 
 /// The same work on another number of threads, or on the same.
@@ -214,17 +272,14 @@ fn is_kin(a: &BenchRow, b: &BenchRow) -> bool {
     (&a.device, &a.kernel, &a.mode) == (&b.device, &b.kernel, &b.mode)
 }
 
-/// Kernel and threads of the CPU; the device's first word and its kernel otherwise.
+/// What a bar or a line is of, with its threads: `avx2, 1 thread`; of another device its name too, without what its driver
+/// adds in brackets: `llvmpipe wgsl-loaded-or, 2 threads`.
 fn label(row: &BenchRow) -> String {
     let threads = if row.threads == 1 { "thread" } else { "threads" };
-    if row.device == CPU { format!("{}, {} {threads}", row.kernel, row.threads) } else { short(row) }
-}
-
-fn short(row: &BenchRow) -> String {
-    if row.device == CPU {
-        return row.kernel.clone();
-    }
-    row.device.split_whitespace().next().unwrap_or(&row.device).to_owned()
+    let kernel = &row.kernel;
+    let name = row.device.split(" (").next().unwrap_or(&row.device);
+    let what = if row.device == CPU { kernel.clone() } else { format!("{name} {kernel}") };
+    format!("{what}, {} {threads}", row.threads)
 }
 
 #[cfg(test)]
@@ -243,6 +298,52 @@ mod tests {
     fn slugs(figures: Vec<Figure>) -> Vec<String> {
         let machines = machines(Newest { figures, waits: Vec::new() });
         machines.iter().flat_map(|machine| machine.plots().unwrap()).map(|plot| plot.slug).collect()
+    }
+
+    fn pictures(figures: Vec<Figure>) -> Vec<Plot> {
+        let machines = machines(Newest { figures, waits: Vec::new() });
+        machines.iter().flat_map(|machine| machine.plots().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_bar_names_its_threads_and_its_device_where_that_is_not_the_cpu() {
+        let mut gpu = figure("x", "search", 16, 9e9);
+        gpu.row.device = "NVIDIA GeForce RTX 4090 (driver 550)".into();
+        gpu.row.kernel = "wgsl-loaded-or".into();
+        let mut other = figure("x", "search", 1, 1e6);
+        other.row.kernel = "portable".into();
+        let drawn = pictures(vec![figure("x", "search", 2, 2e6), other, gpu]);
+        let labels = ["avx2, 2 threads", "portable, 1 thread", "NVIDIA GeForce RTX 4090 wgsl-loaded-or, 16 threads"];
+        for (slug, prefix) in [("rate-search", ""), ("ratios", "search ")] {
+            let svg = drawn.iter().find(|plot| plot.slug == slug).and_then(Plot::svg).unwrap();
+            for label in labels {
+                let shown = plots::shortened(&format!("{prefix}{label}"));
+                assert!(shown.ends_with(label.rsplit(", ").next().unwrap()) && svg.contains(&shown), "{shown}: {svg}");
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_than_three_points_are_a_table_and_three_are_a_plot() {
+        let of_threads = |counts: &[usize]| {
+            let figures = counts.iter().map(|threads| figure("x", "headers", *threads, 1e6 * *threads as f64));
+            pictures(figures.collect())
+        };
+        for plot in of_threads(&[1, 2]) {
+            let Picture::Table { heads, rows } = &plot.picture else { panic!("{} is drawn", plot.slug) };
+            assert!(rows.iter().all(|row| row.len() == heads.len()) && !rows.is_empty(), "{plot:?}");
+        }
+        let two = of_threads(&[1, 2]);
+        let scaling = two.iter().find(|plot| plot.slug == "scaling").unwrap();
+        let Picture::Table { heads, rows } = &scaling.picture else { panic!("a plot") };
+        assert_eq!(heads[..], ["", "threads", "times one thread"]);
+        assert_eq!(rows[..], [["headers avx2", "1", "1.0"], ["headers avx2", "2", "2.0"]], "the ideal is not measured");
+        let rates = two.iter().find(|plot| plot.slug == "rates").unwrap();
+        let Picture::Table { heads, rows } = &rates.picture else { panic!("a plot") };
+        assert_eq!(heads[..], ["", "median", "lowest to highest", "baseline"]);
+        assert_eq!(rows[0], ["headers avx2, 1 thread", "1.00 Mhash/s", "1.00 M to 1.00 M", "222 k"]);
+        let three = of_threads(&[1, 2, 4]);
+        assert!(three.iter().find(|plot| plot.slug == "scaling").and_then(Plot::svg).is_some());
     }
 
     #[test]

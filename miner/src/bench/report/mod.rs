@@ -28,8 +28,10 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Ending, Comman
     let mut plots = Vec::new();
     if let Some(folder) = &args.svg {
         for (machine, plot) in drawn.iter().flat_map(|(machine, plots)| plots.iter().map(move |plot| (machine, plot))) {
+            // Too few figures for a plot are a table on the page.
+            let Some(svg) = plot.svg() else { continue };
             let path = folder.join(format!("{}-{}.svg", slug(&machine.name), plot.slug));
-            save(&path, &plot.svg)?;
+            save(&path, svg)?;
             plots.push(path.display().to_string());
         }
     }

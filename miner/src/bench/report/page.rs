@@ -1,7 +1,7 @@
 //! The page itself: HTML with its style and plots inside.
 
 use super::super::records::{Figure, Wait};
-use super::machine::{Machine, Plot};
+use super::machine::{Machine, Picture, Plot};
 use crate::json::{BenchEnvironment, BenchRow, Spread};
 use crate::output::si;
 
@@ -36,11 +36,27 @@ fn section(machine: &Machine, plots: &[Plot]) -> String {
 
 fn figure(plot: &Plot) -> String {
     let title = escaped(&plot.title);
+    let picture = match &plot.picture {
+        Picture::Svg(svg) => svg.clone(),
+        Picture::Table { heads, rows } => few(heads, rows),
+    };
     format!(
-        "<figure role=\"group\" aria-label=\"{title}\"><h4>{title}</h4><figcaption>{}</figcaption>\n{}</figure>\n",
+        "<figure role=\"group\" aria-label=\"{title}\"><h4>{title}</h4><figcaption>{}</figcaption>\n{picture}</figure>\n",
         escaped(&plot.caption),
-        plot.svg
     )
+}
+
+/// A small table in place of a plot: the first column has the words, the others numbers.
+fn few(heads: &[String], rows: &[Vec<String>]) -> String {
+    let line = |tag: &str, cells: &[String]| {
+        let cell = |(at, text): (usize, &String)| {
+            let class = if at > 0 { " class=\"n\"" } else { "" };
+            format!("<{tag}{class}>{}</{tag}>", escaped(text))
+        };
+        format!("<tr>{}</tr>\n", cells.iter().enumerate().map(cell).collect::<String>())
+    };
+    let body: String = rows.iter().map(|row| line("td", row)).collect();
+    format!("<table class=\"few\">\n{}{body}</table>\n", line("th", heads))
 }
 
 /// What a reader wants to know first.
@@ -163,18 +179,22 @@ fn table(title: &str, columns: &[Column], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let cell = |tag: &str, text: &str, (_, is_number): &Column| {
+    // On a narrow screen each row is a list, in which a cell shows the heading of its column.
+    let cell = |tag: &str, text: &str, (head, is_number): &Column| {
         let class = if *is_number { " class=\"n\"" } else { "" };
-        format!("<{tag}{class}>{text}</{tag}>")
+        let label = if tag == "td" { format!(" data-label=\"{head}\"") } else { String::new() };
+        format!("<{tag}{class}{label}><div>{text}</div></{tag}>")
     };
-    let heads: Vec<String> = columns.iter().map(|column| cell("th", column.0, column)).collect();
+    let heads: String = columns.iter().map(|column| cell("th", column.0, column)).collect();
     let line = |cells: &Vec<String>| {
-        let cells: Vec<String> = cells.iter().zip(columns).map(|(text, column)| cell("td", text, column)).collect();
-        format!("<tr>{}</tr>\n", cells.concat())
+        let cells: String = cells.iter().zip(columns).map(|(text, column)| cell("td", text, column)).collect();
+        format!("<tr>{cells}</tr>\n")
     };
-    let lines: Vec<String> = rows.iter().map(line).collect();
-    let (heads, lines) = (heads.concat(), lines.concat());
-    format!("<h3>{title}</h3>\n<div class=\"scroll\"><table>\n<tr>{heads}</tr>\n{lines}</table></div>\n")
+    let lines: String = rows.iter().map(line).collect();
+    format!(
+        "<h3>{title}</h3>\n<div class=\"scroll\"><table class=\"wide\">\n<thead><tr>{heads}</tr></thead>\n<tbody>\n\
+         {lines}</tbody></table></div>\n"
+    )
 }
 
 /// Text of a record as HTML shows it.
@@ -197,6 +217,7 @@ mod tests {
     use super::*;
     use crate::json::LatencyRow;
 
+    /// Three kernels in the mode `search`: enough for plots.
     fn newest() -> Newest {
         let environment = answer(Vec::new()).environment;
         let figure = |kernel: &str, median: f64| Figure {
@@ -217,7 +238,7 @@ mod tests {
             reason: None,
         };
         let waits = vec![Wait { row, environment: environment.clone() }];
-        Newest { figures: vec![figure("avx2", 2e6), figure("portable", 1e6)], waits }
+        Newest { figures: vec![figure("avx2", 2e6), figure("sha-ni", 1.5e6), figure("portable", 1e6)], waits }
     }
 
     fn page_of(newest: Newest) -> String {
@@ -234,6 +255,23 @@ mod tests {
             assert!(page.contains(word), "{word}");
         }
         assert!(page.contains("energy each") && page.contains("unknown"));
+    }
+
+    #[test]
+    fn two_figures_are_a_table_in_the_place_of_a_plot() {
+        let mut newest = newest();
+        newest.figures.truncate(2);
+        let page = page_of(newest);
+        assert_eq!(page.matches("<svg").count(), 0);
+        assert_eq!(page.matches("<table class=\"few\">").count(), 2, "rates and ratios");
+        assert!(page.contains("<td>avx2, 2 threads</td><td class=\"n\">2.00 Mhash/s</td>"), "{page}");
+    }
+
+    #[test]
+    fn a_cell_carries_its_heading_for_narrow_screens() {
+        let page = page_of(newest());
+        assert!(page.contains("<td data-label=\"kernel\"><div>avx2</div></td>"), "{page}");
+        assert!(page.contains("max-width: 640px") && page.contains("attr(data-label)"));
     }
 
     #[test]

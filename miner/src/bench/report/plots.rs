@@ -11,8 +11,9 @@ pub(super) type PlotError = DrawingAreaErrorKind<io::Error>;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Width of every plot, in pixels of its own; the page scales it.
-const WIDTH: u32 = 560;
+/// Width of every plot, in its own pixels. On a screen of 400 pixels the page leaves 360 for a plot, so that the letters have
+/// their full size there; a wider page scales it up.
+const WIDTH: u32 = 360;
 
 /// Colours of the light theme; the page's style sheet names them again for the dark one.
 const INK: RGBColor = RGBColor(0x1F, 0x24, 0x30);
@@ -51,35 +52,45 @@ pub(super) struct Bar {
     pub(super) color: usize,
 }
 
-/// Place for the words at the ends of bars.
-const SAID_PX: i32 = 125;
-const BAR_ROW: i32 = 38;
+/// Left end of the bars.
+const ZERO_PX: i32 = 6;
+/// Place for the words at the ends of bars: 15 letters and a gap.
+const SAID_PX: i32 = 115;
+/// A bar with its label above it.
+const BAR_ROW: i32 = 52;
 const BAR_PAD: i32 = 10;
+
+/// Letters of the longest label: more do not fit on the plot.
+const LABEL_MAX: usize = (WIDTH as usize - 2 * ZERO_PX as usize) / LETTER_PX as usize;
 
 /// Bars below each other on one scale from 0; `mark` draws a line across them at a value with a name.
 pub(super) fn bars(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<String, PlotError> {
     let longest = bars.iter().flat_map(|bar| [Some(bar.value), bar.ends.map(|ends| ends.1), bar.beside]).flatten();
-    let label = bars.iter().map(|bar| bar.label.chars().count()).max().unwrap_or(0);
-    let zero = 20 + LETTER_PX * label as i32;
-    let scale = f64::from(WIDTH as i32 - zero - SAID_PX) / longest.fold(f64::MIN_POSITIVE, f64::max);
-    let x = |value: f64| zero + (value * scale).round() as i32;
+    let scale = f64::from(WIDTH as i32 - ZERO_PX - SAID_PX) / longest.fold(f64::MIN_POSITIVE, f64::max);
+    let x = |value: f64| ZERO_PX + (value * scale).round() as i32;
     let foot = if mark.is_some() { 20 } else { 0 };
     let height = BAR_ROW * bars.len() as i32 + 2 * BAR_PAD;
     draw(height + foot, |area| {
-        area.draw(&PathElement::new([(zero, BAR_PAD), (zero, height - BAR_PAD)], GRID.stroke_width(1)))?;
+        area.draw(&PathElement::new([(ZERO_PX, BAR_PAD), (ZERO_PX, height - BAR_PAD)], GRID.stroke_width(1)))?;
         for (row, bar) in bars.iter().enumerate() {
             one_bar(area, bar, BAR_PAD + BAR_ROW * row as i32, x)?;
         }
         let Some((value, name)) = mark else { return Ok(()) };
-        area.draw(&PathElement::new([(x(value), BAR_PAD), (x(value), height)], MUTED.stroke_width(1)))?;
-        text(area, name, (x(value), height + 8), HPos::Center, MUTED)
+        // Across the bars alone: a whole line would run through the labels.
+        for row in 0..bars.len() as i32 {
+            let top = BAR_PAD + BAR_ROW * row;
+            area.draw(&PathElement::new([(x(value), top + 17), (x(value), top + 47)], MUTED.stroke_width(1)))?;
+        }
+        // The name stays on the plot where the line is near its left end.
+        let half = LETTER_PX * name.chars().count() as i32 / 2;
+        text(area, name, (x(value).max(ZERO_PX + half), height + 8), HPos::Center, MUTED)
     })
 }
 
 fn one_bar(area: &Area<'_>, bar: &Bar, top: i32, x: impl Fn(f64) -> i32) -> Result<(), PlotError> {
-    let middle = top + 11;
-    let thick = [(x(0.0), top + 2), (x(bar.value), top + 20)];
-    text(area, &bar.label, (x(0.0) - 10, middle), HPos::Right, INK)?;
+    let middle = top + 28;
+    let thick = [(x(0.0), top + 19), (x(bar.value), top + 37)];
+    text(area, &shortened(&bar.label), (x(0.0), top + 9), HPos::Left, INK)?;
     area.draw(&Rectangle::new(thick, SERIES[bar.color % SERIES.len()].filled()))?;
     let mut end = bar.value;
     if let Some((low, high)) = bar.ends {
@@ -90,9 +101,19 @@ fn one_bar(area: &Area<'_>, bar: &Bar, top: i32, x: impl Fn(f64) -> i32) -> Resu
         end = end.max(high);
     }
     if let Some(beside) = bar.beside {
-        area.draw(&Rectangle::new([(x(0.0), top + 22), (x(beside), top + 28)], YARDSTICK.filled()))?;
+        area.draw(&Rectangle::new([(x(0.0), top + 39), (x(beside), top + 45)], YARDSTICK.filled()))?;
     }
     text(area, &bar.said, (x(end) + 10, middle), HPos::Left, INK)
+}
+
+/// A label that fits on the plot. Its end, which names the threads, is kept.
+pub(super) fn shortened(label: &str) -> String {
+    let letters: Vec<char> = label.chars().collect();
+    if letters.len() <= LABEL_MAX {
+        return label.to_owned();
+    }
+    let (head, tail) = (LABEL_MAX / 3, LABEL_MAX - LABEL_MAX / 3 - 1);
+    letters[..head].iter().chain(&['…']).chain(&letters[letters.len() - tail..]).collect()
 }
 
 /// One line.
@@ -115,7 +136,11 @@ pub(super) struct Axes<'a> {
     pub(super) y_word: &'a dyn Fn(f64) -> String,
 }
 
-const LINES_HEIGHT: i32 = 330;
+const LINES_HEIGHT: i32 = 280;
+
+/// Most words at the axes of lines: more would touch each other.
+const X_WORDS: usize = 6;
+const Y_WORDS: usize = 6;
 const LEGEND_ROW: i32 = 22;
 
 /// Lines in one frame, their names above it.
@@ -156,11 +181,13 @@ fn frame(area: &Area<'_>, lines: &[Line], colors: &[RGBColor], axes: &Axes<'_>) 
         points().fold((f64::MAX, f64::MIN), |(low, high), point| (low.min(point.0), high.max(point.0)));
     let y_max = points().map(|point| point.1).fold(f64::MIN_POSITIVE, f64::max);
     let mut builder = ChartBuilder::on(area);
-    builder.margin(10).margin_right(24).x_label_area_size(44).y_label_area_size(74);
+    builder.margin(6).margin_right(24).x_label_area_size(44).y_label_area_size(62);
     let mut chart = builder.build_cartesian_2d(x_min..x_max.max(x_min + 1.0), 0.0..y_max * 1.06)?;
     let words = |color: RGBColor| (FONT, FONT_PX).into_font().color(&color);
     chart
         .configure_mesh()
+        .x_labels(X_WORDS)
+        .y_labels(Y_WORDS)
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(GRID)
@@ -210,10 +237,20 @@ mod tests {
         for word in ["fast", "slow &amp; &lt;old&gt;", "40 a second", "yardstick"] {
             assert!(svg.contains(word), "{word}: {svg}");
         }
-        // The colour of both bars; the longest end, 44, has all that labels of 12 letters and the words at the ends leave.
+        // The colour of both bars; the longest end, 44, has all that the words at the ends leave: 360 - 6 - 115.
         let widths: Vec<&str> = svg.lines().filter(|line| line.contains("#65A30D")).collect();
         assert_eq!(widths.len(), 2, "{svg}");
-        assert!(widths[0].contains("width=\"301\"") && widths[1].contains("width=\"75\""), "{widths:?}");
+        assert!(widths[0].contains("width=\"217\"") && widths[1].contains("width=\"54\""), "{widths:?}");
+    }
+
+    #[test]
+    fn a_label_that_is_too_long_keeps_its_beginning_and_the_threads_at_its_end() {
+        let long = format!("NVIDIA {} wgsl-loaded-or, 16 threads", "GeForce ".repeat(9));
+        let short = shortened(&long);
+        assert!(short.chars().count() == LABEL_MAX && short.contains('…'), "{short}");
+        assert!(short.starts_with("NVIDIA GeForce") && short.ends_with("wgsl-loaded-or, 16 threads"), "{short}");
+        assert_eq!(shortened("avx2, 1 thread"), "avx2, 1 thread");
+        assert!(LETTER_PX * LABEL_MAX as i32 <= WIDTH as i32);
     }
 
     #[test]

@@ -17,7 +17,11 @@ use cityseal_hash::HEADER_LEN;
 use cityseal_receipt::{Statement, pick};
 
 use crate::error::CommandError;
-use crate::input::{BlockSet, BlockSink, ChainInput, ChainSink, Format, Place};
+use crate::input::{
+    BlockSet, BlockSink, ChainInput, ChainSink, FirstRecords, Format, FrameNetwork, Place, Recogniser, Watched,
+    detect_for,
+};
+use crate::unix_now;
 
 /// What a spot check came to.
 #[derive(Debug)]
@@ -97,13 +101,23 @@ impl<'a> Reading<'a> {
             let wanting = || CommandError::FolderWithoutNetwork { path: folder.clone() };
             return self.read_folder(folder, parameters.ok_or_else(wanting)?);
         }
-        let input = ChainInput::detect(source.to_vec())?;
-        match input.format() {
-            Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks => input.read(self)?,
+        let recogniser = Recogniser::new(parameters, Some(self.statement.parts().parent), unix_now());
+        let network = parameters.map(FrameNetwork::of).unwrap_or_default();
+        let input = ChainInput::open(source.to_vec(), |head| detect_for(network, head))?;
+        let input = input.of_network(network)?.guarded(recogniser.clone());
+        let (opening, mut first) = (input.opening(), FirstRecords::default());
+        let mut watched = Watched::new(self, &mut first);
+        let read = match input.format() {
+            Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks => input.read(&mut watched),
             // Their headers are not to be had without the rest.
-            Format::HexBlocks | Format::JsonBlock => input.read_blocks(self)?,
+            Format::HexBlocks | Format::JsonBlock => input.read_blocks(&mut watched),
+        };
+        // A source that is no chain is bad input, and not a chain that differs.
+        let has_opened_all = self.wrong.is_none() && self.wanted.is_empty();
+        if !has_opened_all && !recogniser.is_chain(&first) {
+            return Err(opening.refuse(read.err().map(|error| error.to_string())).into());
         }
-        Ok(())
+        Ok(read?)
     }
 
     fn read_folder(&mut self, folder: &Path, parameters: &Parameters) -> Result<(), CommandError> {

@@ -8,9 +8,14 @@ use cityseal_receipt::OUT_OF_SCOPE;
 
 use super::super::{Work, grouped, share_lines, share_rows};
 use crate::args::values::Shard;
-use crate::json::{BodiesRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer};
+use crate::json::{
+    BodiesRow, DamagedCopyRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer,
+};
 use crate::output::{Output, Paint, escape_line, si, spoken};
 use crate::part::{Conclusion, ItemKind, Part, checked_rules};
+
+/// Damaged copies that are listed one by one for people; JSON has more of them.
+const DAMAGED_COPIES_MAX: usize = 16;
 
 /// What an answer is made of besides a report.
 pub(super) struct Told<'a> {
@@ -36,11 +41,14 @@ pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
         tip: report.tip.as_ref().map(tip_row),
         fault: told.fault,
         reason: told.reason.filter(|_| !is_fault && !is_empty_shard),
+        message: None,
+        hint: None,
         checked: checked_rules(told.parameters.merkle(), told.items),
         not_checked: report.not_checked.iter().map(NotCheckedRow::of).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
         bodies: (told.items == ItemKind::Blocks).then(|| BodiesRow::of(&report.state.summary.bodies)),
         forks: None,
+        notes: Vec::new(),
         parameters: report.parameters.clone(),
         devices: share_rows(&report.devices, Work::Headers),
         shard: told.shard.map(|Shard { index, of }| ShardRow {
@@ -67,11 +75,14 @@ pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
         tip: part.tip().as_ref().map(tip_row),
         fault,
         reason,
+        message: None,
+        hint: None,
         checked: checked_rules(parameters.merkle(), part.chain.items),
         not_checked: part.summary.not_checked.iter().map(NotCheckedRow::of).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
         bodies: (part.chain.items == ItemKind::Blocks).then(|| BodiesRow::of(&part.summary.bodies)),
         forks: None,
+        notes: Vec::new(),
         parameters: part.chain.parameters.clone(),
         devices: Vec::new(),
         shard: None,
@@ -124,11 +135,12 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
     let word = output.paint(paint, &answer.verdict.to_uppercase());
     let head = match (&answer.fault, &answer.reason, &answer.shard) {
         (Some(fault), _, _) => fault_lines(&word, fault, file),
-        (None, Some(reason), _) => format!("{word}: {}\n", escape_line(reason)),
+        (None, Some(reason), _) => format!("{word}: {}\n", escape_line(answer.message.as_ref().unwrap_or(reason))),
         (None, None, Some(shard)) => shard_line(output, shard, answer.count),
         (None, None, None) => format!("{word}\n"),
     };
-    let mut parts = vec![head, passed_line(answer)];
+    let hint = answer.hint.as_ref().map(|hint| format!("  hint: {}\n", escape_line(hint))).unwrap_or_default();
+    let mut parts = vec![head, hint, passed_line(answer)];
     match &answer.shard {
         None => parts.extend(answer.tip.as_ref().map(tip_lines)),
         Some(shard) => {
@@ -146,6 +158,7 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
     parts.extend(answer.not_checked.iter().map(not_checked_line));
     parts.push(share_lines(&answer.devices, if answer.bodies.is_some() { "blocks" } else { "headers" }));
     parts.extend(answer.forks.as_ref().map(forks_lines));
+    parts.extend(answer.notes.iter().map(|note| format!("  note: {}\n", escape_line(note))));
     parts.extend(answer.stages.iter().flatten().map(stage_line));
     parts.concat()
 }
@@ -210,7 +223,7 @@ fn forks_lines(forks: &ForksRow) -> String {
     let mut lines: Vec<String> = forks.stale.iter().map(stale).collect();
     lines.extend(forks.unconnected.iter().map(|row| {
         format!(
-            "  not connected: {} at byte {} of {}, its parent {} is not there\n",
+            "  not connected: {} at byte {} of {}, its parent {} is not in the input\n",
             row.hash,
             row.at,
             escape_line(&row.file),
@@ -219,9 +232,20 @@ fn forks_lines(forks: &ForksRow) -> String {
     }));
     lines.extend(forks.unsound.iter().map(|row| {
         let file = escape_line(&row.file);
-        format!("  not sound: {} at byte {} of {file} breaks {}\n", row.hash, row.at, row.rule)
+        format!("  invalid: {} at byte {} of {file} breaks {}\n", row.hash, row.at, row.rule)
     }));
     lines.extend(forks.damage.iter().map(|damage| format!("  damage: {}\n", escape_line(damage))));
+    lines.extend(forks.damaged_copies.iter().take(DAMAGED_COPIES_MAX).map(|row| {
+        let DamagedCopyRow { file, offset, height, rule } = row;
+        let file = escape_line(file);
+        format!(
+            "  damaged copy: of the block at height {height}, at byte {offset} of {file}, breaks {rule}; not used\n"
+        )
+    }));
+    let more = forks.damaged_copies_count.saturating_sub(DAMAGED_COPIES_MAX as u64);
+    if more > 0 {
+        lines.push(format!("  damaged copies that are not listed here: {more}\n"));
+    }
     lines.extend(forks.notes.iter().map(|note| format!("  note: {}\n", escape_line(note))));
     lines.concat()
 }

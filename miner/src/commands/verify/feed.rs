@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -91,6 +92,7 @@ pub(super) struct Feed<'a> {
     judge: Option<Judge>,
     start_height: u64,
     pub(super) places: PlaceLog,
+    stray: StrayFrames,
     progress: Bar,
     started: Instant,
     /// When the verifier had taken the last blocks, and reading went on.
@@ -106,6 +108,34 @@ pub(super) struct Fed {
     pub(super) places: PlaceLog,
     /// What the first judged item came after.
     pub(super) before: History,
+    /// Stray frames that were skipped.
+    pub(super) stray: StrayFrames,
+}
+
+/// Stray frames in a stream of blocks: the first ones, and how many there are.
+#[derive(Debug, Default)]
+pub(super) struct StrayFrames {
+    listed: Vec<(usize, u64)>,
+    count: u64,
+}
+
+/// Stray frames that are listed one by one.
+const STRAY_LISTED_MAX: usize = 16;
+
+impl StrayFrames {
+    /// A note for each that is listed, and one for the rest.
+    pub(super) fn notes(&self, files: &[PathBuf]) -> Vec<String> {
+        let note = |(file, offset): &(usize, u64)| {
+            let name = files.get(*file).map_or("input".into(), |path| path.display().to_string());
+            format!("{name}: the 8 bytes at byte {offset} are a stray frame before a block's own; skipped")
+        };
+        let mut notes: Vec<String> = self.listed.iter().map(note).collect();
+        let more = self.count - self.listed.len() as u64;
+        if more > 0 {
+            notes.push(format!("{more} more stray frames were skipped"));
+        }
+        notes
+    }
 }
 
 impl<'a> Feed<'a> {
@@ -131,6 +161,7 @@ impl<'a> Feed<'a> {
             judge: None,
             start_height: history.next_height(),
             places: PlaceLog::default(),
+            stray: StrayFrames::default(),
             progress,
             started: Instant::now(),
             reading_since: Instant::now(),
@@ -173,7 +204,7 @@ impl<'a> Feed<'a> {
         if let Some(saver) = &mut self.saver {
             saver.save(&report.state);
         }
-        Ok(Fed { report, places: self.places, before })
+        Ok(Fed { report, places: self.places, before, stray: self.stray })
     }
 
     /// All that is passed over has passed: the judge goes on behind it.
@@ -317,5 +348,12 @@ impl BlockSink for Feed<'_> {
         }
         self.reading_since = Instant::now();
         self.look_around()
+    }
+
+    fn note_stray_frame(&mut self, file: usize, offset: u64) {
+        self.stray.count += 1;
+        if self.stray.listed.len() < STRAY_LISTED_MAX {
+            self.stray.listed.push((file, offset));
+        }
     }
 }

@@ -1,24 +1,28 @@
-//! `cityseal verify` of an input that stands in any order and may fork: the best chain is judged, the rest is listed.
+//! `cityseal verify` of an input in any order that may fork: the best chain is judged, the rest is listed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use cityseal_chain::header_tree::{HeaderTree, Root, StaleBranch, Unconnected, Unsound};
 use cityseal_chain::{BlockHash, BlockHeader, Cut, Tip, Verdict};
 use cityseal_engine::Engine;
+use cityseal_hash::HEADER_LEN;
 
 use super::answer::{self, tip_row};
 use super::feed::{Course, Fed, Feed};
-use super::{Run, Story};
+use super::{Run, Story, doubts, pruned};
 use crate::error::CommandError;
 use crate::exit::Ending;
-use crate::input::{BlockSet, ChainSink, Place};
-use crate::json::{FaultRow, ForksRow, StaleRow, UnconnectedRow, UnsoundRow};
+use crate::input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Place};
+use crate::json::{DamagedCopyRow, FaultRow, ForksRow, StaleRow, UnconnectedRow, UnsoundRow};
 use crate::part::ItemKind;
 
 /// Headers of a kind that are listed one by one.
 const LISTED_MAX: usize = 16;
+
+/// Damaged copies that JSON lists one by one: about 150 bytes each.
+const DAMAGED_COPIES_MAX: usize = 1000;
 
 /// The files of an input that may fork, as one set.
 pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
@@ -68,8 +72,10 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
         file = Some(place.path.display().to_string());
         fault = Some(answer::fault_row(found, place.offset, place.line));
     }
-    let unconnected = unconnected(set, run.request.state()?.history.parent().map(|parent| parent.hash()));
-    let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), ..Story::default() };
+    let unconnected = unconnected(set, &trusted(run)?);
+    let first = set.first_records();
+    let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
+    let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Story::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
     match (&report.verdict, unsound_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {
@@ -77,11 +83,14 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
             (story.fault, story.file) = (Some(row), Some(place));
         }
         (Verdict::Valid, None) => {
-            story.reason = missing(set, &unconnected);
+            story.reason = doubts::doubt(run.parameters, set, &unconnected);
             story.overruled = story.reason.as_ref().map(|_| "incomplete");
         }
+        (Verdict::Incomplete(_), None) if is_empty && !set.tree().is_empty() => {
+            story.reason = Some(pruned::no_first_block(run, set)?);
+        }
         (Verdict::Incomplete(cut), None) => {
-            story.reason = Some(missing(set, &unconnected).unwrap_or_else(|| cut.to_string()));
+            story.reason = Some(doubts::doubt(run.parameters, set, &unconnected).unwrap_or_else(|| cut.to_string()));
         }
         (Verdict::Fault(_), None) => {}
     }
@@ -123,52 +132,43 @@ fn unsound_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
     Some((answer::fault_row(&fault, place.offset, place.line), place.path.display().to_string()))
 }
 
-/// Headers that are not connected, but for those of the part of the chain on which the first one stands, which is trusted.
-fn unconnected(set: &BlockSet, below: Option<BlockHash>) -> Vec<Unconnected> {
+/// The hashes of the headers below the first one, which are trusted.
+fn trusted(run: &Run<'_>) -> Result<HashSet<BlockHash>, CommandError> {
+    let (headers, _) = run.request.trusted().as_chunks::<HEADER_LEN>();
+    let parent = run.request.state()?.history.parent();
+    let all = headers.iter().map(BlockHeader::from_wire).chain(parent);
+    Ok(all.map(|header| header.hash()).collect())
+}
+
+/// Headers that are not connected, but for those of pieces that hold a trusted header or are built on one: what is below the
+/// first header, or branches off there, does not matter.
+fn unconnected(set: &BlockSet, trusted: &HashSet<BlockHash>) -> Vec<Unconnected> {
     let tree = set.tree();
     let parents: HashMap<u32, Option<u32>> =
         tree.unconnected().iter().map(|unconnected| (unconnected.index, unconnected.parent)).collect();
-    let mut tops: HashMap<u32, u32> = HashMap::new();
-    let mut top = |index: u32| {
+    let mut bottoms: HashMap<u32, u32> = HashMap::new();
+    let mut bottom = |index: u32| {
         let mut way = vec![index];
         let mut at = index;
-        while !tops.contains_key(&at)
+        while !bottoms.contains_key(&at)
             && let Some(parent) = parents.get(&at).copied().flatten()
         {
             at = parent;
             way.push(at);
         }
-        let found = tops.get(&at).copied().unwrap_or(at);
-        tops.extend(way.into_iter().map(|index| (index, found)));
+        let found = bottoms.get(&at).copied().unwrap_or(at);
+        bottoms.extend(way.into_iter().map(|index| (index, found)));
         found
     };
-    let all = || tree.unconnected().iter();
-    let trusted = all().find(|unconnected| Some(tree.hash(unconnected.index)) == below);
-    let trusted = trusted.map(|unconnected| top(unconnected.index));
-    all().filter(|unconnected| Some(top(unconnected.index)) != trusted).copied().collect()
-}
-
-/// Why the set is not whole: damaged files, headers whose parent is not there or who break a rule of their own out of reach.
-fn missing(set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
-    let tree = set.tree();
-    if let Some(damage) = set.damage().first() {
-        return Some(format!("{damage} ({} such places)", set.damage().len()));
-    }
-    let of = |index: u32, what: &str| {
-        let place = set.place(index);
-        format!("{} {what}: {} at byte {}", tree.hash(index), place.path.display(), place.at)
-    };
-    if let Some(unsound) = tree.unsound().iter().find(|unsound| unsound.height.is_none()) {
-        return Some(of(unsound.index, &format!("breaks {} and hangs in the air", unsound.rule)));
-    }
-    let unconnected = unconnected.first()?;
-    let parent = parent_of(set, unconnected.index);
-    Some(of(unconnected.index, &format!("does not connect, its parent {parent} is not there")))
+    let all: Vec<(Unconnected, u32)> = tree.unconnected().iter().map(|loose| (*loose, bottom(loose.index))).collect();
+    let is_trusted = |index: u32| trusted.contains(&tree.hash(index)) || trusted.contains(&parent_of(set, index));
+    let trusted: HashSet<u32> =
+        all.iter().filter(|(loose, _)| is_trusted(loose.index)).map(|(_, bottom)| *bottom).collect();
+    all.into_iter().filter(|(_, bottom)| !trusted.contains(bottom)).map(|(loose, _)| loose).collect()
 }
 
 fn parent_of(set: &BlockSet, index: u32) -> BlockHash {
-    let header = set.header(index).first_chunk().map(BlockHeader::from_wire);
-    header.map_or(BlockHash::ZERO, |header| header.prev_block_hash)
+    doubts::header_of(set, index).prev_block_hash
 }
 
 fn forks(set: &BlockSet, unconnected: &[Unconnected]) -> ForksRow {
@@ -187,7 +187,18 @@ fn forks(set: &BlockSet, unconnected: &[Unconnected]) -> ForksRow {
         unsound: tree.unsound().iter().take(LISTED_MAX).map(|unsound| unsound_row(set, unsound)).collect(),
         duplicates: tree.duplicates().len() as u64,
         damage: set.damage().iter().map(ToString::to_string).collect(),
+        damaged_copies: set.damaged_copies().iter().take(DAMAGED_COPIES_MAX).map(damaged_copy_row).collect(),
+        damaged_copies_count: set.damaged_copies().len() as u64,
         notes: set.notes().to_vec(),
+    }
+}
+
+fn damaged_copy_row(copy: &DamagedCopy) -> DamagedCopyRow {
+    DamagedCopyRow {
+        file: copy.path.display().to_string(),
+        offset: copy.at,
+        height: copy.height,
+        rule: copy.rule.code().to_owned(),
     }
 }
 

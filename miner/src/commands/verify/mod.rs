@@ -5,10 +5,13 @@
 
 mod answer;
 mod checkpoint;
+mod doubts;
 mod feed;
 mod forks;
 mod join;
 mod outputs;
+mod pruned;
+mod recognition;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -20,13 +23,16 @@ use cityseal_receipt::SecretKey;
 
 use self::answer::Told;
 use self::checkpoint::Saver;
-use self::feed::{Course, Fed, Feed};
+use self::feed::{Course, Fed, Feed, StrayFrames};
 use super::say_unless_json;
 use crate::args::values::SignetChallenge;
 use crate::args::{FormatArg, VerifyArgs};
 use crate::error::CommandError;
 use crate::exit::Ending;
-use crate::input::{BlockSink, ChainInput, ChainSink, Format, FrameNetwork, InputError, Place, PlaceLog, detect_for};
+use crate::input::{
+    BlockSink, ChainInput, ChainSink, FirstRecords, Format, FrameNetwork, InputError, Opening, Place, PlaceLog,
+    Recogniser, Watched, detect_for,
+};
 use crate::json::{FaultRow, ForksRow};
 use crate::output::Output;
 use crate::part::{Chain, ItemKind, Part, Shares, rules_of};
@@ -88,8 +94,16 @@ struct Story {
     reason: Option<String>,
     /// What stands beside the best chain.
     forks: Option<ForksRow>,
+    /// What a person should know besides.
+    notes: Vec<String>,
     /// The verdict on the whole input, where it is another one than that on the best chain.
     overruled: Option<&'static str>,
+    /// The first records of the input.
+    first: FirstRecords,
+    /// The beginning of its first file.
+    opening: Option<Opening>,
+    /// Why no record could be read, where none could.
+    mistake: Option<String>,
 }
 
 /// What became of the input.
@@ -97,7 +111,10 @@ struct Outcome {
     report: VerifyReport,
     places: PlaceLog,
     before: History,
+    stray: StrayFrames,
     mistake: Option<InputError>,
+    first: FirstRecords,
+    opening: Opening,
 }
 
 impl Run<'_> {
@@ -142,24 +159,29 @@ impl Run<'_> {
         let unit = if self.items == ItemKind::Blocks { "blocks" } else { "headers" };
         let progress = self.context.output.progress(input.headers_expected(), unit);
         let mut feed = Feed::new(engine, self.parameters, self.request.clone(), course, progress, saver.transpose()?)?;
+        let (opening, mut first) = (input.opening(), FirstRecords::default());
+        let mut watched = Watched::new(&mut feed, &mut first);
         let read = match self.items {
-            ItemKind::Headers => input.read(&mut feed),
-            ItemKind::Blocks => input.read_blocks(&mut feed),
+            ItemKind::Headers => input.read(&mut watched),
+            ItemKind::Blocks => input.read_blocks(&mut watched),
         };
         let mistake = read.err().filter(|_| !feed.has_all());
-        let Fed { report, places, before } = feed.finish(mistake.is_some())?;
-        Ok(Outcome { report, places, before, mistake })
+        let Fed { report, places, before, stray } = feed.finish(mistake.is_some())?;
+        Ok(Outcome { report, places, before, stray, mistake, first, opening })
     }
 
     fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, CommandError> {
-        let Outcome { report, places, before, mistake } = outcome;
+        let Outcome { report, places, before, stray, mistake, first, opening } = outcome;
         let reason = match (&report.verdict, &mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Some(mistake.to_string()),
             (Verdict::Incomplete(cut), None) => Some(cut.to_string()),
             (Verdict::Valid | Verdict::Fault(_), _) => None,
         };
         let (fault, file) = (self.fault_row(&report, &places), self.fault_file(&report, &places));
-        let story = Story { fault, file, reason, ..Story::default() };
+        let why =
+            mistake.as_ref().and_then(InputError::decode_error).filter(|_| first.is_empty()).map(ToString::to_string);
+        let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
+        let story = Story { fault, file, reason, notes, first, opening, mistake: why, ..Story::default() };
         let ending = self.tell(&report, before, story, engine)?;
         match (&report.verdict, mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Err(mistake.into()),
@@ -179,13 +201,24 @@ impl Run<'_> {
         story: Story,
         engine: &Engine,
     ) -> Result<Ending, CommandError> {
-        let part = self.write_part(report, before, &story);
-        let receipt = self.write_receipt(report, &story);
-        let Story { fault, file, reason, forks, overruled } = story;
+        let unrecognised = self.unrecognised(&story)?;
+        let hint = self.fault_hint(&story);
+        // What is no chain is neither signed nor passed on.
+        let (mut part, mut receipt) = (Ok(()), Ok(()));
+        if unrecognised.is_none() {
+            part = self.write_part(report, before, &story);
+            receipt = self.write_receipt(report, &story);
+        }
+        let Story { fault, file, reason, forks, notes, overruled, .. } = story;
         let told = Told { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
         let mut answer = answer::of_report(told, report);
         answer.forks = forks;
+        answer.notes = notes;
         answer.verdict = overruled.unwrap_or(answer.verdict);
+        answer.hint = hint;
+        if let Some(unrecognised) = &unrecognised {
+            recognition::refuse(&mut answer, unrecognised);
+        }
         if self.args.stats {
             let workers = engine.devices().iter().map(|device| device.workers).sum();
             answer.stages = Some(answer::stage_rows(&report.stages, report.seconds, workers));
@@ -194,6 +227,9 @@ impl Run<'_> {
         self.context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
         // A verdict is worth more than the file that could not be written, so it is printed before that is reported.
         part.and(receipt)?;
+        if let Some(unrecognised) = unrecognised {
+            return Err(unrecognised.into());
+        }
         Ok(match answer.verdict {
             "fault" => Ending::No,
             "incomplete" if overruled.is_some() => Ending::Neither,
@@ -257,7 +293,8 @@ impl BlockSink for Counted {
 }
 
 fn request(args: &VerifyArgs, parameters: &Parameters) -> Result<VerifyRequest, CommandError> {
-    let trusted = args.context.as_deref().map_or(Ok(Vec::new()), context_headers)?;
+    let read = |path: &Path| context_headers(path, parameters, now(args));
+    let trusted = args.context.as_deref().map_or(Ok(Vec::new()), read)?;
     Ok(VerifyRequest::new(parameters.clone())
         .start_height(args.start_height)
         .context(trusted)
@@ -324,7 +361,11 @@ pub(crate) fn parameters(name: &str, challenge: Option<&SignetChallenge>) -> Res
 
 fn open(args: &VerifyArgs, parameters: &Parameters) -> Result<ChainInput, CommandError> {
     let input = ChainInput::open(args.files.clone(), |head| format_of(args, parameters, head))?;
-    Ok(input.of_network(FrameNetwork::of(parameters))?)
+    let input = input.of_network(FrameNetwork::of(parameters))?;
+    Ok(match args.format {
+        FormatArg::Auto => input.guarded(Recogniser::new(Some(parameters), None, now(args))),
+        FormatArg::Headers | FormatArg::Hex | FormatArg::Blocks => input,
+    })
 }
 
 /// How the input is written whose first bytes these are.
@@ -344,10 +385,13 @@ fn format_of(args: &VerifyArgs, parameters: &Parameters, head: &[u8]) -> Format 
     }
 }
 
-fn context_headers(path: &Path) -> Result<Vec<u8>, CommandError> {
+fn context_headers(path: &Path, parameters: &Parameters, now: u64) -> Result<Vec<u8>, CommandError> {
     let mut kept = Kept(Vec::new());
     let input = ChainInput::detect(vec![path.into()]).map_err(CommandError::Context)?;
-    input.read(&mut kept).map_err(CommandError::Context)?;
+    let opening = input.opening();
+    let read = input.read(&mut kept);
+    let recogniser = Recogniser::new(Some(parameters), None, now);
+    recognition::recognised(&recogniser, &kept.0, &opening, read).map_err(CommandError::Context)?;
     let found = kept.0.len() / HEADER_LEN;
     if found > CONTEXT_HEADERS_MAX {
         return Err(CommandError::ContextTooLong { max: CONTEXT_HEADERS_MAX, found });

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use cityseal_engine::BlockBatch;
 
-use super::super::open::{Source, open};
-use super::super::source::InputError;
+use super::super::open::Source;
+use super::super::source::{InputError, open_next};
 use super::super::{ChainInput, Place};
 use super::{BlockCutter, Cut, TakeBlock};
 
@@ -22,6 +22,9 @@ pub trait BlockSink {
     /// the beginning of the whole input, as the offsets in the batch do; in hex input places are lines, and offsets count
     /// the bytes of the blocks before.
     fn take(&mut self, batch: BlockBatch, file: usize, places: &[Place]) -> ControlFlow<()>;
+
+    /// Learns of a stray frame that was skipped, at this byte of a file (counted from 0).
+    fn note_stray_frame(&mut self, _file: usize, _offset: u64) {}
 }
 
 impl ChainInput {
@@ -32,13 +35,13 @@ impl ChainInput {
     /// [`InputError`] at the first place where the input is not what it should be; all blocks before it have gone to the
     /// sink.
     pub fn read_blocks(self, sink: &mut dyn BlockSink) -> Result<(), InputError> {
-        let Self { paths, format, network, first, head, .. } = self;
+        let Self { paths, format, network, first, head, guard, .. } = self;
         let mut batches = Batches::new(sink);
         let mut opened = Some((first, head));
         for (file, path) in paths.iter().enumerate() {
             let (source, head) = match opened.take() {
                 Some(first) => first,
-                None => (open(path)?, Vec::new()),
+                None => open_next(path, format, network, guard.as_ref())?,
             };
             batches.file = file;
             let cutter = BlockCutter::of(format).ok_or_else(|| InputError::NoBlocks { path: path.clone() })?;
@@ -123,5 +126,9 @@ impl TakeBlock for Batches<'_> {
         self.places.push(place);
         self.blocks_bytes += cut.block.len() as u64;
         ControlFlow::Continue(())
+    }
+
+    fn note_stray_frame(&mut self, offset: u64) {
+        self.sink.note_stray_frame(self.file, offset);
     }
 }

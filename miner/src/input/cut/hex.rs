@@ -1,10 +1,10 @@
-//! A block a line, in hex. Blank lines and CRLF are tolerated, nothing else is.
+//! A block a line, in hex. What is around the digits is skipped as for lines of headers ([`trimmed`]).
 
 use std::ops::ControlFlow;
 
 use cityseal_hash::HEADER_LEN;
 
-use super::super::hex_lines::{NO_DIGIT, VALUES, bad_digit};
+use super::super::hex_lines::{NO_DIGIT, VALUES, bad_digit, trimmed};
 use super::super::{BLOCK_BYTES_MAX, DecodeError};
 use super::held::Held;
 use super::raw::is_cut;
@@ -12,6 +12,9 @@ use super::{Cut, Cutting, TakeBlock};
 
 /// Most digits of a line.
 const DIGITS_MAX: usize = 2 * BLOCK_BYTES_MAX as usize;
+
+/// Most characters around the digits of a line: a mark, `0x`, quotes, a bracket, a comma, and some spaces.
+const AROUND_MAX: usize = 64;
 
 /// Cutter of lines.
 #[derive(Debug)]
@@ -41,8 +44,7 @@ impl HexBlocks {
             self.line += 1;
             self.searched = 0;
         }
-        // A carriage return may still be of the line's end.
-        if self.searched > DIGITS_MAX + 1 {
+        if self.searched > DIGITS_MAX + AROUND_MAX {
             return Err(DecodeError::LargeLine { line: self.line });
         }
         Ok(ControlFlow::Continue(()))
@@ -55,23 +57,23 @@ impl HexBlocks {
     }
 
     fn take(&mut self, line: &[u8], at: u64, sink: &mut dyn TakeBlock) -> Cutting {
-        let digits = line.strip_suffix(b"\r").unwrap_or(line);
+        let (digits, begin) = trimmed(line);
         if digits.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        self.decode(digits)?;
+        self.decode(digits, begin)?;
         if digits.len() < 2 * HEADER_LEN {
             let (line, found) = (self.line, digits.len());
-            return Err(DecodeError::ShortLine { line, column: found + 1, found });
+            return Err(DecodeError::ShortLine { line, column: begin + found + 1, found });
         }
         if !digits.len().is_multiple_of(2) {
             return Err(DecodeError::OddLine { line: self.line, found: digits.len() });
         }
-        Ok(sink.take(Cut { block: &self.block, at, line: Some(self.line) }))
+        Ok(sink.take(Cut { block: &self.block, at: at + begin as u64, line: Some(self.line) }))
     }
 
-    /// Decodes pairs of digits; the odd one at the end only has to be one.
-    fn decode(&mut self, digits: &[u8]) -> Result<(), DecodeError> {
+    /// Decodes pairs of digits behind `begin` characters of their line; the odd one at the end only has to be one.
+    fn decode(&mut self, digits: &[u8], begin: usize) -> Result<(), DecodeError> {
         if digits.len() > DIGITS_MAX {
             return Err(DecodeError::LargeLine { line: self.line });
         }
@@ -83,17 +85,17 @@ impl HexBlocks {
             return Ok(());
         }
         let bad = digits.iter().position(|digit| VALUES[usize::from(*digit)] == NO_DIGIT).unwrap_or_default();
-        Err(bad_digit(self.line, bad + 1, digits[bad]))
+        Err(bad_digit(self.line, begin + bad + 1, digits[bad]))
     }
 
     /// A last line may do without its end, if its block is whole.
     pub(super) fn end(&mut self, held: &Held, sink: &mut dyn TakeBlock) -> Cutting {
         let line = held.rest();
-        let digits = line.strip_suffix(b"\r").unwrap_or(line);
+        let (digits, begin) = trimmed(line);
         if digits.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        self.decode(digits)?;
+        self.decode(digits, begin)?;
         let found = digits.len();
         if found < 2 * HEADER_LEN {
             return Err(DecodeError::CutLine { line: self.line, found });

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use cityseal_hash::HEADER_LEN;
 use serde::Deserialize;
 
-use super::super::hex_lines::{NO_DIGIT, VALUES, bad_digit};
+use super::super::hex_lines::{BYTE_ORDER_MARK, NO_DIGIT, VALUES, bad_digit};
 use super::super::{BLOCK_BYTES_MAX, DecodeError};
 use super::held::Held;
 use super::hex::decode_onto;
@@ -33,6 +33,7 @@ impl JsonBlock {
 
     pub(super) fn end(held: &Held, sink: &mut dyn TakeBlock) -> Cutting {
         let text = held.rest();
+        let text = text.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(text);
         let object: Object<'_> = serde_json::from_slice(text).map_err(|error| match error.classify() {
             serde_json::error::Category::Eof => DecodeError::CutBlock { offset: 0 },
             serde_json::error::Category::Io
@@ -41,11 +42,12 @@ impl JsonBlock {
         })?;
         let digits = object.block.as_bytes();
         let at = digits.as_ptr() as usize - text.as_ptr() as usize;
+        let mark = held.rest().len() - text.len();
         let mut lines = text[..at].split(|byte| *byte == b'\n');
         let column = lines.next_back().map_or(0, <[u8]>::len);
         let line = 1 + lines.count() as u64;
         let block = decoded(digits, line, column)?;
-        Ok(sink.take(Cut { block: &block, at: at as u64, line: Some(line) }))
+        Ok(sink.take(Cut { block: &block, at: (mark + at) as u64, line: Some(line) }))
     }
 }
 

@@ -41,6 +41,10 @@ pub struct Cut<'a> {
 pub trait TakeBlock {
     /// Takes the next block; `Break` where no more are wanted.
     fn take(&mut self, cut: Cut<'_>) -> ControlFlow<()>;
+
+    /// Learns of a stray frame, eight bytes of magic and length before a block's own frame, at this byte of the file. It is
+    /// skipped.
+    fn note_stray_frame(&mut self, _offset: u64) {}
 }
 
 /// What cutting came to: `Break` where no more blocks are wanted, or none can follow.
@@ -113,7 +117,7 @@ impl BlockCutter {
     /// [`DecodeError`] where it ended too early.
     pub fn end(&mut self, sink: &mut dyn TakeBlock) -> Result<ControlFlow<()>, DecodeError> {
         match &mut self.kind {
-            Kind::Framed(_) => Framed::end(&self.held),
+            Kind::Framed(framed) => framed.end(&mut self.held, sink),
             Kind::Raw(raw) => raw.end(&self.held, sink),
             Kind::Hex(lines) => lines.end(&self.held, sink),
             Kind::Json => JsonBlock::end(&self.held, sink),

@@ -10,6 +10,7 @@ use cityseal_engine::{BlockPlace, ReadAt, ReadBlocks};
 
 use super::super::cut::decode_onto;
 use super::super::hex_lines::NO_DIGIT;
+use super::super::source::InputError;
 use super::key::Key;
 
 /// Files that are kept open: a chain moves on through its files, and a block of another one now and then is opened again.
@@ -43,6 +44,16 @@ impl BlockFiles {
 
     pub(super) fn paths(&self) -> &[PathBuf] {
         &self.paths
+    }
+
+    /// Reads one block into an empty buffer.
+    pub(super) fn read_one(&self, place: &BlockPlace, room: &mut Vec<u8>) -> Result<(), InputError> {
+        room.clear();
+        let read = match self.writing {
+            Writing::Bytes(key) => self.read_run(std::slice::from_ref(place), key, room),
+            Writing::Digits => self.read_digits(place, room),
+        };
+        read.map_err(|source| InputError::Blocks { source })
     }
 
     /// The file of that number, opened if need be.

@@ -1,7 +1,8 @@
 //! The folder of a Bitcoin Core node: `blk00000.dat` and so on, under the key of `xor.dat`, in the order of their numbers.
 //!
 //! Everything else in it is left alone: `rev*.dat` are for undoing blocks, the index is the node's own. A node appends to its
-//! last file: a block that the end of that one cuts is normal and told as a note; anywhere else it is damage.
+//! last file: a block that the end of that one cuts is normal and is a note; anywhere else it is damage. Of a node's data
+//! directory the folder of the network's blocks is read.
 
 use std::fs::{self, File};
 use std::num::NonZero;
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use cityseal_chain::Parameters;
 use cityseal_chain::header_tree::Root;
+use cityseal_chain::{Network, Parameters};
 use cityseal_engine::BlockPlace;
 use cityseal_hash::HashKernel;
 
@@ -18,7 +19,7 @@ use super::super::source::InputError;
 use super::super::{DecodeError, FrameNetwork};
 use super::files::Writing;
 use super::key::Key;
-use super::scan::{Scan, Scanned};
+use super::scan::{Flaw, Scan, Scanned};
 use super::{BlockSet, Found};
 
 /// Most threads that go through files: each wants a disk's head, or a part of its queue.
@@ -30,17 +31,41 @@ impl BlockSet {
     /// # Errors
     /// [`InputError`] where the folder holds no block files, or one of them cannot be read.
     pub fn of_folder(folder: &Path, parameters: &Parameters, root: Root) -> Result<Self, InputError> {
-        let key = Key::of_folder(folder)?;
-        let files = block_files(folder)?;
-        let notes = missing(&files);
+        let (folder, mut notes) = folder_of_blocks(folder, parameters)?;
+        let key = Key::of_folder(&folder)?;
+        let files = block_files(&folder)?;
+        notes.extend(missing(&files));
         let paths: Vec<PathBuf> = files.into_iter().map(|(_, path)| path).collect();
         let mut found = scan_all(&paths, key, FrameNetwork::of(parameters), true)?;
         found.notes.splice(0..0, notes);
-        Ok(found.into_set(parameters, root, paths, Some(Writing::Bytes(key))))
+        found.into_set(parameters, root, paths, Some(Writing::Bytes(key)))
     }
 }
 
-/// The block files by their numbers.
+/// The folder that holds the block files: the one given or, of a node's data directory, the one of the network.
+fn folder_of_blocks(folder: &Path, parameters: &Parameters) -> Result<(PathBuf, Vec<String>), InputError> {
+    let has_blocks = |folder: &Path| block_files(folder).is_ok_and(|files| !files.is_empty());
+    if !block_files(folder)?.is_empty() {
+        return Ok((folder.into(), Vec::new()));
+    }
+    let known = Network::ALL.map(Network::name).into_iter().filter(|name| *name != Network::Mainnet.name());
+    let of_networks: Vec<(&str, PathBuf)> =
+        known.map(|name| (name, folder.join(name).join("blocks"))).filter(|(_, folder)| has_blocks(folder)).collect();
+    let of_mainnet = Some(folder.join("blocks")).filter(|folder| has_blocks(folder));
+    let of_network = of_networks.iter().find(|(name, _)| *name == parameters.name()).map(|(_, folder)| folder.clone());
+    match of_network.or(of_mainnet) {
+        Some(found) => {
+            let note = format!("{}: no block files in it, its {} is read", folder.display(), found.display());
+            Ok((found, vec![note]))
+        }
+        None => Err(InputError::NoBlockFiles {
+            path: folder.into(),
+            others: of_networks.into_iter().map(|(_, folder)| folder).collect(),
+        }),
+    }
+}
+
+/// The block files of a folder by their numbers.
 fn block_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, InputError> {
     let refuse = |source| InputError::Open { path: folder.into(), source };
     let mut files = Vec::new();
@@ -51,9 +76,6 @@ fn block_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, InputError> {
         }
     }
     files.sort_unstable();
-    if files.is_empty() {
-        return Err(InputError::NoBlockFiles { path: folder.into() });
-    }
     Ok(files)
 }
 
@@ -70,7 +92,7 @@ fn missing(files: &[(u64, PathBuf)]) -> Vec<String> {
     gaps.map(|pair| format!("no block files with numbers {} to {}", pair[0].0 + 1, pair[1].0 - 1)).collect()
 }
 
-/// Goes through framed files, several at once. Where the last one `grows`, its end may cut a block.
+/// Reads framed files, several at once. Where the last one `grows`, its end may cut a block.
 pub(super) fn scan_all(paths: &[PathBuf], key: Key, network: FrameNetwork, grows: bool) -> Result<Found, InputError> {
     let network = first_network(paths, key, network)?;
     let scanned = in_parallel(paths, |path| scan(path, key, network))?;
@@ -127,19 +149,19 @@ fn scan(path: &Path, key: Key, network: FrameNetwork) -> Result<ScannedFile, Inp
     Ok(ScannedFile { scanned, hashes, size })
 }
 
-/// Does the same for each path, on several threads; the answers stand in the order of the paths.
-fn in_parallel<T: Send>(
-    paths: &[PathBuf],
-    work: impl Fn(&Path) -> Result<T, InputError> + Sync,
+/// Does the same for each item, on several threads; the answers are in the order of the items.
+pub(super) fn in_parallel<I: Sync, T: Send>(
+    items: &[I],
+    work: impl Fn(&I) -> Result<T, InputError> + Sync,
 ) -> Result<Vec<T>, InputError> {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(paths.len());
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(THREADS_MAX).min(items.len());
     let next = AtomicUsize::new(0);
     let worker = || {
         let mut done = Vec::new();
-        while let Some((number, path)) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, paths.get(at)?)))
+        while let Some((number, item)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, items.get(at)?)))
         {
-            done.push((number, work(path)));
+            done.push((number, work(item)));
         }
         done
     };
@@ -164,14 +186,26 @@ impl Found {
         self.hashes.extend_from_slice(&hashes);
         let place = |(at, len): (u64, u32)| BlockPlace { file: number, len, at, offset: base + at };
         self.places.extend(scanned.blocks.into_iter().map(place));
-        scanned.damage.into_iter().for_each(|(what, next)| self.damage(path, what, next));
+        for Flaw { what, resumed_at, hidden } in scanned.flaws {
+            self.damage(path, what, resumed_at, hidden);
+        }
+        self.hides_unlisted |= scanned.hides_unlisted;
+        let path_name = path.display();
         match scanned.cut {
-            Some(offset) if may_be_cut => {
-                self.notes
-                    .push(format!("{}: its end cuts the block at byte {offset}, as a node leaves it", path.display()));
+            Some((offset, _)) if may_be_cut => {
+                self.notes.push(format!("{path_name}: its end cuts the block at byte {offset}, as a node leaves it"));
             }
-            Some(offset) => self.damage(path, DecodeError::CutBlock { offset }, None),
+            Some((offset, hidden)) => self.damage(path, DecodeError::CutBlock { offset }, None, hidden),
             None => {}
+        }
+        if scanned.flaws_unlisted > 0 {
+            self.notes.push(format!("{path_name}: {} more damaged places are not listed", scanned.flaws_unlisted));
+        }
+        let stray =
+            |at| format!("{path_name}: the 8 bytes at byte {at} are a stray frame before a block's own; skipped");
+        self.notes.extend(scanned.stray.into_iter().map(stray));
+        if scanned.stray_unlisted > 0 {
+            self.notes.push(format!("{path_name}: {} more stray frames are not listed", scanned.stray_unlisted));
         }
     }
 }

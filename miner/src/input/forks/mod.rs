@@ -1,16 +1,21 @@
 //! Blocks or headers in any order, with all their forks: the folder of a Bitcoin Core node, or files.
 //!
-//! All of it is gone through once for the headers, which are put together to a tree ([`HeaderTree`]); the blocks of the best
-//! chain are read a second time, in order, by whoever verifies them. So memory holds what is known of each header (about 150
-//! bytes of it), and no body. What is damaged is told with its file and byte, and passed over.
+//! The input is read once for the headers, which are put together to a tree ([`HeaderTree`]); the blocks of the best chain are
+//! read a second time, in order, by the workers that verify them. So memory holds what is known of each header (about 150
+//! bytes), and no body. Damage is reported with its file and byte, and skipped. Of a block that is given more than once, the
+//! first copy whose body fits its header is used ([`copies`]).
 
+mod copies;
 mod files;
 mod folder;
 mod key;
+mod mend;
 mod plain;
 mod scan;
 mod set;
+mod window;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -19,27 +24,31 @@ use cityseal_chain::header_tree::{HeaderTree, Root};
 use cityseal_engine::BlockPlace;
 use cityseal_hash::{HEADER_LEN, HashKernel};
 
-use super::DecodeError;
+use super::{DecodeError, InputError};
+pub use copies::DamagedCopy;
 use files::{BlockFiles, Writing};
+pub use scan::Hidden;
 pub use set::{BestBlocks, BlockSet, PlaceInSet};
 
-/// A place where a file is not what it should be, and what that hides.
+/// A place where a file is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
     /// What is wrong, with its place.
     pub what: DecodeError,
-    /// The byte of the file at which reading went on; none where nothing more was taken from it.
+    /// The byte of the file at which reading resumed; none where nothing more was found in it.
     pub resumed_at: Option<u64>,
+    /// What it may hide.
+    pub hidden: Hidden,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; ", self.path.display(), self.what)?;
         match self.resumed_at {
-            Some(byte) => write!(f, "read on at byte {byte}"),
-            None => write!(f, "nothing behind it was taken"),
+            Some(byte) => write!(f, "reading resumed at byte {byte}"),
+            None => write!(f, "no block was found behind it"),
         }
     }
 }
@@ -54,6 +63,8 @@ struct Found {
     /// The line of each, in hex input.
     lines: Vec<u64>,
     damage: Vec<Damage>,
+    /// Whether damage that is not listed one by one may hide a block.
+    hides_unlisted: bool,
     notes: Vec<String>,
 }
 
@@ -72,21 +83,35 @@ impl Found {
         kernel.hash_headers(&self.headers[known * HEADER_LEN..], &mut self.hashes[known..]);
     }
 
-    fn damage(&mut self, path: &Path, what: DecodeError, resumed_at: Option<u64>) {
-        self.damage.push(Damage { path: path.into(), what, resumed_at });
+    fn damage(&mut self, path: &Path, what: DecodeError, resumed_at: Option<u64>, hidden: Hidden) {
+        self.damage.push(Damage { path: path.into(), what, resumed_at, hidden });
     }
 
-    fn into_set(self, parameters: &Parameters, root: Root, paths: Vec<PathBuf>, writing: Option<Writing>) -> BlockSet {
+    /// Builds the tree of all headers and chooses a copy of each block.
+    fn into_set(
+        self,
+        parameters: &Parameters,
+        root: Root,
+        paths: Vec<PathBuf>,
+        writing: Option<Writing>,
+    ) -> Result<BlockSet, InputError> {
         let tree = HeaderTree::build(parameters, root, &self.headers, self.hashes);
-        BlockSet {
+        let mut set = BlockSet {
             tree,
             headers: self.headers,
             places: self.places,
             lines: self.lines,
             files: BlockFiles::new(paths, writing.unwrap_or(Writing::Digits)).into(),
             has_bodies: writing.is_some(),
+            copies: HashMap::new(),
+            damaged_copies: Vec::new(),
             damage: self.damage,
+            hides_unlisted: self.hides_unlisted,
             notes: self.notes,
+        };
+        if set.has_bodies {
+            set.choose_copies(parameters, root)?;
         }
+        Ok(set)
     }
 }

@@ -1,21 +1,24 @@
 //! Files that hold blocks or headers in any order, however they are written.
 
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use cityseal_chain::Parameters;
 use cityseal_chain::header_tree::Root;
-use cityseal_engine::BlockPlace;
-use cityseal_hash::{HEADER_LEN, HashKernel};
+use cityseal_engine::{BlockPlace, ReadAt};
+use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::super::cut::{BlockCutter, Cut, TakeBlock, cut_file};
+use super::super::frame::has_work;
 use super::super::open::open;
 use super::super::source::{ChainInput, ChainSink, InputError};
-use super::super::{Format, FrameNetwork, Place};
+use super::super::{BLOCK_BYTES_MAX, DecodeError, Format, FrameNetwork, Place};
 use super::files::Writing;
 use super::folder::scan_all;
 use super::key::Key;
-use super::{BlockSet, Found};
+use super::{BlockSet, Found, Hidden};
 
 /// Headers that are hashed together: 320 KiB.
 const HASHED_HEADERS: usize = 4096;
@@ -49,7 +52,7 @@ impl BlockSet {
             text @ (Format::HexBlocks | Format::JsonBlock) => (blocks_of(&paths, text)?, Some(Writing::Digits)),
             Format::Headers | Format::Hex => (headers_of(&paths, input.format())?, None),
         };
-        Ok(found.into_set(parameters, root, paths, writing))
+        found.into_set(parameters, root, paths, writing)
     }
 }
 
@@ -60,13 +63,43 @@ struct Noting {
     file: u32,
     /// Bytes of the files before this one.
     base: u64,
+    /// Where in this file reading began.
+    shift: u64,
     /// Bytes of all blocks so far.
     blocks_bytes: u64,
 }
 
 impl Noting {
     fn new() -> Self {
-        Self { found: Found::default(), kernel: HashKernel::detect(), file: 0, base: 0, blocks_bytes: 0 }
+        Self { found: Found::default(), kernel: HashKernel::detect(), file: 0, base: 0, shift: 0, blocks_bytes: 0 }
+    }
+
+    /// Cuts the last block, whose end is not known and which took the bytes behind it, at the next header in them. Gives where
+    /// that header is in the file.
+    fn header_behind_last(&mut self, path: &Path, size: u64) -> Result<Option<u64>, InputError> {
+        let Some(last) = self.found.places.last_mut() else { return Ok(None) };
+        let (at, len) = (last.at, last.len);
+        let next = next_header(&read_part(path, at, u64::from(len))?);
+        if let Some(next) = next {
+            last.len = next as u32;
+        }
+        let resumed_at = next.map(|next| at + next as u64);
+        // A block that took all the rest of its file hides nothing that is not searched.
+        let is_searched = next.is_some() || at + u64::from(len) >= size;
+        let hidden = if is_searched { Hidden::Nothing } else { Hidden::Unknown };
+        self.found.damage(path, DecodeError::NoEnd { offset: at }, resumed_at, hidden);
+        Ok(resumed_at)
+    }
+
+    /// Where the next header is behind a block at `at` whose counts want more bytes than the file has: a block that is only cut
+    /// has none behind it.
+    fn header_behind_cut(&mut self, path: &Path, at: u64, size: u64) -> Result<Option<u64>, InputError> {
+        let bytes = read_part(path, at, (size - at).min(BLOCK_BYTES_MAX))?;
+        let (Some(next), Some(header)) = (next_header(&bytes), bytes.first_chunk().copied()) else { return Ok(None) };
+        let resumed_at = Some(at + next as u64);
+        let hidden = if has_work(&header) { Hidden::Block { at, header } } else { Hidden::Nothing };
+        self.found.damage(path, DecodeError::NoEnd { offset: at }, resumed_at, hidden);
+        Ok(resumed_at)
     }
 
     fn hash_many(&mut self) {
@@ -79,9 +112,10 @@ impl Noting {
 impl TakeBlock for Noting {
     fn take(&mut self, cut: Cut<'_>) -> ControlFlow<()> {
         self.found.headers.extend_from_slice(&cut.block[..HEADER_LEN]);
-        let offset = if cut.line.is_some() { self.blocks_bytes } else { self.base + cut.at };
+        let at = self.shift + cut.at;
+        let offset = if cut.line.is_some() { self.blocks_bytes } else { self.base + at };
         self.blocks_bytes += cut.block.len() as u64;
-        self.found.places.push(BlockPlace { file: self.file, len: cut.block.len() as u32, at: cut.at, offset });
+        self.found.places.push(BlockPlace { file: self.file, len: cut.block.len() as u32, at, offset });
         self.found.lines.extend(cut.line);
         self.hash_many();
         ControlFlow::Continue(())
@@ -95,8 +129,10 @@ impl ChainSink for Noting {
             let offset = self.blocks_bytes;
             let place_of = BlockPlace { file: self.file, len: HEADER_LEN as u32, at: offset - self.base, offset };
             self.found.places.push(place_of);
-            if let Place::Line(line) = place {
-                self.found.lines.push(line + header);
+            match place {
+                Place::Line(line) => self.found.lines.push(line + header),
+                Place::OneLine(line) => self.found.lines.push(line),
+                Place::Packed | Place::Byte(_) => {}
             }
             self.blocks_bytes += HEADER_LEN as u64;
         }
@@ -110,15 +146,60 @@ fn blocks_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
     let mut noting = Noting::new();
     for (number, path) in (0..).zip(paths) {
         noting.file = number;
-        let source = open(path)?;
-        let size = source.file.as_ref().map_or(0, |file| file.len);
-        let cutter = BlockCutter::of(format).ok_or_else(|| InputError::NoBlocks { path: path.clone() })?;
-        let cut = cut_file(path, source, &[], cutter, &mut noting).map(|_| ());
-        noting.found.take_mistake(path, cut)?;
+        noting.shift = 0;
+        let mut size = 0;
+        // Behind a block without an end reading resumes at the next header that can be found.
+        loop {
+            let source = open(path)?;
+            if let Some(file) = &source.file {
+                size = file.len;
+                let sought = file.cursor.as_ref().seek(SeekFrom::Start(noting.shift));
+                sought.map_err(|source| InputError::Read { path: path.clone(), offset: noting.shift, source })?;
+            }
+            let cutter = BlockCutter::of(format).ok_or_else(|| InputError::NoBlocks { path: path.clone() })?;
+            let next = match cut_file(path, source, &[], cutter, &mut noting) {
+                Ok((ControlFlow::Break(()), _)) => noting.header_behind_last(path, size)?,
+                Ok((ControlFlow::Continue(()), _)) => None,
+                Err(InputError::Decode { source: DecodeError::CutBlock { offset }, .. }) => {
+                    let offset = noting.shift + offset;
+                    let next = noting.header_behind_cut(path, offset, size)?;
+                    if next.is_none() {
+                        noting.found.damage(path, DecodeError::CutBlock { offset }, None, Hidden::Unknown);
+                    }
+                    next
+                }
+                mistake => {
+                    noting.found.take_mistake(path, mistake.map(|_| ()))?;
+                    None
+                }
+            };
+            match next {
+                Some(next) => noting.shift = next,
+                None => break,
+            }
+        }
         noting.base += size;
     }
     noting.found.hash(noting.kernel);
     Ok(noting.found)
+}
+
+fn read_part(path: &Path, at: u64, len: u64) -> Result<Vec<u8>, InputError> {
+    let mut bytes = vec![0; len as usize];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, at));
+    read.map_err(|source| InputError::Read { path: path.into(), offset: at, source })?;
+    Ok(bytes)
+}
+
+/// Where the next header begins in the bytes of a block without an end: one with proof of work that names this block as its
+/// parent, or has its target.
+fn next_header(bytes: &[u8]) -> Option<usize> {
+    let first: &[u8; HEADER_LEN] = bytes.first_chunk()?;
+    let (hash, bits) = (double_sha256(first), &first[72..76]);
+    let is_next = |header: &[u8; HEADER_LEN]| (header[72..76] == *bits || header[4..36] == hash) && has_work(header);
+    let mut windows = bytes[HEADER_LEN..].windows(HEADER_LEN);
+    let found = windows.position(|window| window.first_chunk().is_some_and(is_next))?;
+    Some(HEADER_LEN + found)
 }
 
 fn headers_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
@@ -136,7 +217,7 @@ impl Found {
     /// A mistake in the bytes is damage; that they cannot be read is an error.
     fn take_mistake(&mut self, path: &Path, read: Result<(), InputError>) -> Result<(), InputError> {
         match read {
-            Err(InputError::Decode { source, .. }) => self.damage(path, source, None),
+            Err(InputError::Decode { source, .. }) => self.damage(path, source, None, Hidden::Unknown),
             read => read?,
         }
         Ok(())

@@ -1,7 +1,8 @@
 //! Finds the blocks of one file of framed blocks, and what in it is neither a block nor reserved room.
 //!
 //! Only frames and headers are looked at: behind large blocks it reads a little at a time, among small ones it reads on. Where
-//! no frame stands that should, it says so and goes on at the next one that could be.
+//! a frame should be and is not, it searches for the next one. The block before such a place is looked at again, because a
+//! wrong length or a frame that is no frame leads there too (see [`super::mend`]).
 
 use std::io;
 
@@ -10,20 +11,47 @@ use cityseal_engine::ReadAt;
 use cityseal_hash::HEADER_LEN;
 
 use super::super::DecodeError;
-use super::super::frame::{FRAME_LEN, Frame, FrameNetwork};
-use super::key::{KEY_LEN, Key};
+use super::super::frame::{FRAME_LEN, Frame, FrameNetwork, STRAY_BYTES, StrayFrame, has_work};
+use super::key::Key;
+use super::window::{LONG_READ, Window};
 
-/// Bytes of a read among small blocks.
-const LONG_READ: usize = 1024 * 1024;
-
-/// Bytes of a read behind a large block: a frame and a header, and the page that they stand in.
+/// Bytes of a read behind a large block: a frame and a header, and the page that they are in.
 const SHORT_READ: usize = 4096;
 
 /// A block is large from here on: its body is more to read than a read costs.
 const LARGE_BLOCK: u32 = 64 * 1024;
 
-/// Most places of one file that are told: one with more of them is not worth reading on.
-const DAMAGE_MAX: usize = 1000;
+/// Damaged places and stray frames of one file that are listed one by one, about 200 bytes each; the others are counted.
+pub(super) const LISTED_MAX: usize = 1000;
+
+/// How often the blocks around damaged places of one file are looked at again. Each time costs up to 6 MB of reading (two
+/// windows of 1 MB and the 4 MB of the largest block), so a file that was made to be slow costs 6 GB at most.
+pub(super) const MENDS_MAX: u32 = 1000;
+
+/// What damage may hide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// No block.
+    Nothing,
+    /// The block of this header, which has proof of work.
+    Block {
+        /// Where the header begins in its file, in bytes.
+        at: u64,
+        /// The header.
+        header: [u8; HEADER_LEN],
+    },
+    /// Anything.
+    Unknown,
+}
+
+/// A place where a file is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flaw {
+    pub(super) what: DecodeError,
+    /// Where reading resumed; none where nothing more was found.
+    pub(super) resumed_at: Option<u64>,
+    pub(super) hidden: Hidden,
+}
 
 /// What one file holds.
 #[derive(Debug, Default)]
@@ -32,57 +60,103 @@ pub(super) struct Scanned {
     pub(super) headers: Vec<u8>,
     /// Where each block begins, and its length.
     pub(super) blocks: Vec<(u64, u32)>,
-    /// What is wrong with the file, and where reading went on.
-    pub(super) damage: Vec<(DecodeError, Option<u64>)>,
-    /// Where the block begins that the end of the file cuts.
-    pub(super) cut: Option<u64>,
+    /// What is wrong with the file.
+    pub(super) flaws: Vec<Flaw>,
+    /// How many more places are wrong, and whether one of them may hide a block.
+    pub(super) flaws_unlisted: u64,
+    pub(super) hides_unlisted: bool,
+    /// Where stray frames begin.
+    pub(super) stray: Vec<u64>,
+    /// How many more there are.
+    pub(super) stray_unlisted: u64,
+    /// Where the block begins that the end of the file cuts, and what that hides.
+    pub(super) cut: Option<(u64, Hidden)>,
 }
 
-/// What stands at a place.
+impl Scanned {
+    pub(super) fn flaw(&mut self, what: DecodeError, resumed_at: Option<u64>, hidden: Hidden) {
+        if self.flaws.len() < LISTED_MAX {
+            self.flaws.push(Flaw { what, resumed_at, hidden });
+        } else {
+            self.flaws_unlisted += 1;
+            self.hides_unlisted |= hidden != Hidden::Nothing;
+        }
+    }
+
+    fn stray_frame(&mut self, at: u64) {
+        if self.stray.len() < LISTED_MAX {
+            self.stray.push(at);
+        } else {
+            self.stray_unlisted += 1;
+        }
+    }
+}
+
+/// What is found at a place.
 enum Found {
     Nothing,
     Block(Frame),
+    /// A frame that is followed by the frame of a block.
+    Stray,
     /// A block that the end of the file cuts; or only its frame says so.
     Cut(Option<DecodeError>),
     Damage(DecodeError),
 }
 
 pub(super) struct Scan<'a> {
-    window: Window<'a>,
-    network: FrameNetwork,
+    pub(super) window: Window<'a>,
+    pub(super) network: FrameNetwork,
+    /// How many damaged places are still looked at again.
+    pub(super) mends_left: u32,
+    /// The last search for a frame: from where, and what it found.
+    searched: Option<(u64, Option<u64>)>,
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(file: &'a dyn ReadAt, len: u64, key: Key, network: FrameNetwork) -> Self {
-        Self { window: Window { file, len, key, bytes: Vec::new(), begin: 0, ahead: LONG_READ }, network }
+        Self { window: Window::new(file, len, key), network, mends_left: MENDS_MAX, searched: None }
     }
 
-    /// Goes through the file once.
+    /// Reads the file once.
     pub(super) fn run(mut self) -> io::Result<Scanned> {
         let mut scanned = Scanned::default();
         let mut at = 0;
+        // Whether the last block's length is all that leads to where the next one is looked for.
+        let mut is_last_open = false;
         loop {
             match self.look(&mut at)? {
                 Found::Nothing => return Ok(scanned),
                 Found::Block(frame) => {
-                    let begin = at + FRAME_LEN as u64;
-                    scanned.headers.extend_from_slice(self.window.at(begin, HEADER_LEN)?);
-                    scanned.blocks.push((begin, frame.len));
-                    self.window.ahead = if frame.len < LARGE_BLOCK { LONG_READ } else { SHORT_READ };
-                    at = begin + u64::from(frame.len);
+                    at = self.take(&mut scanned, at, frame.len)?;
+                    is_last_open = true;
+                }
+                Found::Stray => {
+                    scanned.stray_frame(at);
+                    at += FRAME_LEN as u64;
                 }
                 Found::Cut(None) => {
-                    scanned.cut = Some(at);
+                    scanned.cut = Some((at, self.hidden_by_cut(at)?));
                     return Ok(scanned);
                 }
                 Found::Damage(what) | Found::Cut(Some(what)) => {
-                    let is_hopeless = scanned.damage.len() + 1 == DAMAGE_MAX;
-                    let next = if is_hopeless { None } else { self.next_frame(at + 1)? };
-                    scanned.damage.push((what, next));
-                    at = next.unwrap_or(self.window.len);
+                    let doubted = if is_last_open { self.doubt_last(&mut scanned, at)? } else { None };
+                    at = match doubted {
+                        Some(next) => next,
+                        None => self.skip_damage(&mut scanned, at, what)?,
+                    };
+                    is_last_open = false;
                 }
             }
         }
+    }
+
+    /// Takes the block behind the frame at `at`; gives where it ends.
+    pub(super) fn take(&mut self, scanned: &mut Scanned, at: u64, len: u32) -> io::Result<u64> {
+        let begin = at + FRAME_LEN as u64;
+        scanned.headers.extend_from_slice(self.window.at(begin, HEADER_LEN)?);
+        scanned.blocks.push((begin, len));
+        self.window.ahead = if len < LARGE_BLOCK { LONG_READ } else { SHORT_READ };
+        Ok(begin + u64::from(len))
     }
 
     /// The network after the frame at the very beginning of the file.
@@ -98,7 +172,7 @@ impl<'a> Scan<'a> {
         Ok(Ok(self.network))
     }
 
-    /// Passes reserved room from `at` on and says what comes then.
+    /// Skips reserved room from `at` on and says what comes then.
     fn look(&mut self, at: &mut u64) -> io::Result<Found> {
         while *at < self.window.len {
             if self.window.len - *at < FRAME_LEN as u64 {
@@ -116,13 +190,18 @@ impl<'a> Scan<'a> {
                 *at += room;
                 continue;
             }
-            match Frame::read(frame, *at, &mut self.network) {
+            let read = Frame::read(frame, *at, &mut self.network);
+            match read {
+                Err(DecodeError::Magic { .. }) if self.window.is_room(*at, frame[0]) => *at += 1,
+                Err(what) if !what.is_length() => return Ok(Found::Damage(what)),
+                _ if StrayFrame::of(self.window.up_to(*at, STRAY_BYTES)?) == StrayFrame::Yes => {
+                    return Ok(Found::Stray);
+                }
+                Err(what) => return Ok(Found::Damage(what)),
                 Ok(frame) if *at + FRAME_LEN as u64 + u64::from(frame.len) > self.window.len => {
                     return Ok(Found::Cut(self.doubt_cut(*at, frame)?));
                 }
                 Ok(frame) => return Ok(Found::Block(frame)),
-                Err(DecodeError::Magic { .. }) if self.window.is_room(*at, frame[0]) => *at += 1,
-                Err(what) => return Ok(Found::Damage(what)),
             }
         }
         Ok(Found::Nothing)
@@ -159,8 +238,20 @@ impl<'a> Scan<'a> {
         Ok((!may_be_room).then_some(Found::Damage(DecodeError::Magic { offset: at, expected, found })))
     }
 
-    /// The next place from `at` on where a frame stands whose block lies in the file.
-    fn next_frame(&mut self, mut at: u64) -> io::Result<Option<u64>> {
+    /// The next place from `at` on where a frame is whose block lies in the file and looks like one.
+    pub(super) fn next_frame(&mut self, at: u64) -> io::Result<Option<u64>> {
+        if let Some((from, found)) = self.searched
+            && from <= at
+            && found.is_none_or(|found| at <= found)
+        {
+            return Ok(found);
+        }
+        let found = self.search_frame(at)?;
+        self.searched = Some((at, found));
+        Ok(found)
+    }
+
+    fn search_frame(&mut self, mut at: u64) -> io::Result<Option<u64>> {
         self.window.ahead = LONG_READ;
         while at + FRAME_LEN as u64 <= self.window.len {
             let bytes = self.window.some_at(at)?;
@@ -175,155 +266,42 @@ impl<'a> Scan<'a> {
                 break;
             }
             let mut network = self.network;
-            let frame = Frame::read(self.window.frame(at)?, at, &mut network);
-            if frame.is_ok_and(|frame| at + FRAME_LEN as u64 + u64::from(frame.len) <= self.window.len) {
+            if let Ok(frame) = Frame::read(self.window.frame(at)?, at, &mut network)
+                && self.is_likely(at, frame)?
+            {
                 return Ok(Some(at));
             }
             at += 1;
         }
         Ok(None)
     }
-}
 
-/// A part of the file with its key taken off, moved on as it is asked for.
-struct Window<'a> {
-    file: &'a dyn ReadAt,
-    len: u64,
-    key: Key,
-    bytes: Vec<u8>,
-    begin: u64,
-    /// How much is read at once.
-    ahead: usize,
-}
-
-impl Window<'_> {
-    /// Bytes that the file has.
-    fn at(&mut self, at: u64, len: usize) -> io::Result<&[u8]> {
-        let is_there = at >= self.begin && at + len as u64 <= self.begin + self.bytes.len() as u64;
-        if !is_there {
-            self.move_to(at, len)?;
+    /// Whether a block is behind a frame that was searched for: its header has proof of work, or what follows it is the end,
+    /// room or another frame.
+    fn is_likely(&mut self, at: u64, frame: Frame) -> io::Result<bool> {
+        let begin = at + FRAME_LEN as u64;
+        let end = begin + u64::from(frame.len);
+        if end > self.window.len {
+            return Ok(false);
         }
-        let from = (at - self.begin) as usize;
-        Ok(&self.bytes[from..from + len])
+        if self.header_with_work(begin)?.is_some() {
+            return Ok(true);
+        }
+        if !self.may_mend() {
+            return Ok(false);
+        }
+        let behind = self.window.up_to(end, 4)?;
+        let (behind, first) = (behind.to_vec(), behind.first().copied());
+        let is_frame = self.network.magics().any(|magic| behind == magic);
+        Ok(is_frame || first.is_none_or(|first| self.window.is_room(end, first)))
     }
 
-    fn frame(&mut self, at: u64) -> io::Result<[u8; FRAME_LEN]> {
-        let mut frame = [0; FRAME_LEN];
-        frame.copy_from_slice(self.at(at, FRAME_LEN)?);
-        Ok(frame)
-    }
-
-    /// What there is from `at` on without many reads: at least a frame.
-    fn some_at(&mut self, at: u64) -> io::Result<&[u8]> {
-        self.at(at, FRAME_LEN)?;
-        Ok(&self.bytes[(at - self.begin) as usize..])
-    }
-
-    fn move_to(&mut self, at: u64, len: usize) -> io::Result<()> {
-        let bytes = (self.ahead.max(len) as u64).min(self.len - at) as usize;
-        self.bytes.resize(bytes, 0);
-        self.begin = at;
-        self.file.read_exact_at(&mut self.bytes, at)?;
-        self.key.turn(&mut self.bytes, at);
-        Ok(())
-    }
-
-    /// Whether a byte was never written, or written as zero.
-    fn is_room(&self, at: u64, byte: u8) -> bool {
-        byte == 0 || byte == self.key.at(at)[0]
-    }
-
-    /// How far to go where the eight bytes of a frame are reserved room: on by as many as stand here in a row, but the last
-    /// ones, which the next frame may begin in.
-    fn room_words(&mut self, at: u64, frame: [u8; FRAME_LEN]) -> io::Result<u64> {
-        let words = [[0; KEY_LEN], self.key.at(at)];
-        let Some(room) = words.into_iter().find(|room| *room == frame) else { return Ok(0) };
-        let (there, _) = self.some_at(at)?.as_chunks::<KEY_LEN>();
-        let count = there.iter().take_while(|word| **word == room).count() as u64;
-        Ok((KEY_LEN as u64 * (count - 1)).max(1))
+    /// The header at `begin`, if it has proof of work.
+    pub(super) fn header_with_work(&mut self, begin: u64) -> io::Result<Option<[u8; HEADER_LEN]>> {
+        let header = self.window.up_to(begin, HEADER_LEN)?.first_chunk().copied();
+        Ok(header.filter(has_work))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::super::MAGICS;
-    use super::*;
-
-    struct InMemory(Vec<u8>);
-
-    impl ReadAt for InMemory {
-        fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
-            let there = self.0.get(offset as usize..offset as usize + room.len());
-            room.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
-            Ok(())
-        }
-    }
-
-    fn scan(bytes: &[u8], key: Key) -> Scanned {
-        let file = InMemory(bytes.to_vec());
-        Scan::new(&file, bytes.len() as u64, key, FrameNetwork::default()).run().unwrap()
-    }
-
-    fn framed(len: u32) -> Vec<u8> {
-        [&MAGICS[4].0[..], &len.to_le_bytes(), &vec![0x33; len as usize]].concat()
-    }
-
-    /// Parts of a file: frames, reserved zeros, bytes of magics, anything.
-    fn any_part() -> impl Strategy<Value = Vec<u8>> {
-        prop_oneof![
-            (80_u32..200).prop_map(framed),
-            (65_000_u32..70_000).prop_map(framed),
-            (0_usize..40).prop_map(|zeros| vec![0; zeros]),
-            (0_usize..5).prop_map(|len| MAGICS[4].0[..len.min(4)].to_vec()),
-            proptest::collection::vec(any::<u8>(), 0..20),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn frames_with_any_zeros_between_them_are_all_found(
-            parts in proptest::collection::vec((80_u32..70_000, 0_usize..40), 0..9), key: [u8; KEY_LEN], room in 0_usize..3000,
-        ) {
-            let (mut bytes, mut blocks) = (Vec::new(), Vec::new());
-            for (len, zeros) in parts {
-                // Zeros that were written lie under the key as all the rest does.
-                bytes.resize(bytes.len() + zeros, 0);
-                blocks.push((bytes.len() as u64 + 8, len));
-                bytes.extend(framed(len));
-            }
-            let key = Key::from(key);
-            key.turn(&mut bytes, 0);
-            bytes.resize(bytes.len() + room, 0);
-            let scanned = scan(&bytes, key);
-            prop_assert_eq!(scanned.damage, []);
-            prop_assert_eq!((scanned.blocks, scanned.cut), (blocks, None));
-        }
-
-        #[test]
-        fn any_bytes_are_gone_through_and_blocks_never_overlap(
-            parts in proptest::collection::vec(any_part(), 0..12), key in prop_oneof![Just([0; KEY_LEN]), any::<[u8; KEY_LEN]>()],
-        ) {
-            let mut bytes = parts.concat();
-            let key = Key::from(key);
-            key.turn(&mut bytes, 0);
-            let scanned = scan(&bytes, key);
-            prop_assert_eq!(scanned.headers.len(), 80 * scanned.blocks.len());
-            let mut end = 0;
-            for (at, len) in scanned.blocks {
-                prop_assert!(at >= end + 8);
-                end = at + u64::from(len);
-            }
-            prop_assert!(end <= bytes.len() as u64);
-        }
-    }
-
-    #[test]
-    fn a_file_with_too_much_damage_is_read_no_further() {
-        let part = [&framed(80)[..], b"?"].concat();
-        let scanned = scan(&part.repeat(DAMAGE_MAX + 5), Key::default());
-        assert_eq!((scanned.damage.len(), scanned.blocks.len()), (DAMAGE_MAX, DAMAGE_MAX));
-        assert_eq!(scanned.damage[DAMAGE_MAX - 1].1, None);
-    }
-}
+mod tests;

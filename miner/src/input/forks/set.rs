@@ -1,5 +1,6 @@
 //! A set of blocks whose tree is known: its best chain in order, and where each block stands.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,8 +8,11 @@ use cityseal_chain::header_tree::HeaderTree;
 use cityseal_engine::{BlockPlace, ReadBlocks, UnreadBlocks};
 use cityseal_hash::HEADER_LEN;
 
+use super::super::FirstRecords;
 use super::super::cut::BATCH_BYTES;
+use super::super::source::InputError;
 use super::Damage;
+use super::copies::DamagedCopy;
 use super::files::BlockFiles;
 
 /// Headers that are given together: 80 KiB.
@@ -36,7 +40,11 @@ pub struct BlockSet {
     pub(super) lines: Vec<u64>,
     pub(super) files: Arc<BlockFiles>,
     pub(super) has_bodies: bool,
+    /// For blocks of the best chain that are given more than once, the copy that is used.
+    pub(super) copies: HashMap<u32, u32>,
+    pub(super) damaged_copies: Vec<DamagedCopy>,
     pub(super) damage: Vec<Damage>,
+    pub(super) hides_unlisted: bool,
     pub(super) notes: Vec<String>,
 }
 
@@ -60,14 +68,49 @@ impl BlockSet {
         self.has_bodies
     }
 
-    /// Places at which a file is not what it should be: blocks may be missing because of them.
+    /// Places at which a file is not what it should be.
     pub fn damage(&self) -> &[Damage] {
         &self.damage
     }
 
-    /// What is worth telling, and no damage.
+    /// Whether damage that is not listed may hide blocks: a file has more of it than is listed.
+    pub const fn hides_unlisted(&self) -> bool {
+        self.hides_unlisted
+    }
+
+    /// Copies of blocks of the best chain that do not fit their headers and are not used, by height.
+    pub fn damaged_copies(&self) -> &[DamagedCopy] {
+        &self.damaged_copies
+    }
+
+    /// Reads a block.
+    ///
+    /// # Errors
+    /// [`InputError`] where its file cannot be read.
+    ///
+    /// # Panics
+    /// If there is no block of that number.
+    pub fn read_block(&self, index: u32) -> Result<Vec<u8>, InputError> {
+        let mut block = Vec::new();
+        self.files.read_one(&self.places[index as usize], &mut block)?;
+        Ok(block)
+    }
+
+    /// What is worth reporting, and no damage.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// The first records of the files, by which a chain is recognised.
+    pub fn first_records(&self) -> FirstRecords {
+        let mut first = FirstRecords::default();
+        first.note(&self.headers);
+        first
+    }
+
+    /// The first of the files.
+    pub fn first_file(&self) -> &Path {
+        &self.files.paths()[0]
     }
 
     /// The 80 bytes of a header.
@@ -79,13 +122,14 @@ impl BlockSet {
         &self.headers[from..from + HEADER_LEN]
     }
 
-    /// Where a block stands.
+    /// Where a block is; of a block of the best chain the copy that is used.
     ///
     /// # Panics
     /// If there is no block of that number.
     pub fn place(&self, index: u32) -> PlaceInSet<'_> {
-        let BlockPlace { file, at, offset, .. } = self.places[index as usize];
-        let line = self.lines.get(index as usize).copied();
+        let index = self.used(index) as usize;
+        let BlockPlace { file, at, offset, .. } = self.places[index];
+        let line = self.lines.get(index).copied();
         PlaceInSet { path: &self.files.paths()[file as usize], at, line, offset }
     }
 
@@ -97,6 +141,11 @@ impl BlockSet {
     /// The headers of the best chain from the root up, packed.
     pub fn best_headers(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         self.tree.best().chunks(RUN_HEADERS).map(|run| self.packed(run))
+    }
+
+    /// The number of the copy that is used of a block.
+    fn used(&self, index: u32) -> u32 {
+        self.copies.get(&index).copied().unwrap_or(index)
     }
 
     fn packed(&self, run: &[u32]) -> Vec<u8> {
@@ -118,7 +167,7 @@ impl Iterator for BestBlocks<'_> {
 
     fn next(&mut self) -> Option<UnreadBlocks> {
         let rest = &self.set.tree.best()[self.from..];
-        let place = |index: &u32| self.set.places[*index as usize];
+        let place = |index: &u32| self.set.places[self.set.used(*index) as usize];
         let mut bytes = 0;
         let fits = |index: &&u32| {
             bytes += place(index).len as usize;

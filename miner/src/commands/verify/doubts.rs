@@ -1,0 +1,137 @@
+//! Whether what is damaged or does not connect in a set of blocks puts its best chain in doubt.
+//!
+//! As in Bitcoin Core's import, junk and old blocks beside the best chain change nothing. The verdict is INCOMPLETE only where
+//! there is reason to think that blocks are missing that would make the best chain longer or another one heavier: a header
+//! that does not connect, or that damage hides, and that can be above the tip. A block above the tip has a time past the
+//! median of the tip and the ten headers below it (R08). And a header that equals one of the best chain in all but its parent
+//! is that one with a wrong bit.
+
+use std::collections::HashSet;
+
+use cityseal_chain::header_tree::{Unconnected, Unsound};
+use cityseal_chain::{BlockHash, BlockHeader, Parameters, Rule};
+use cityseal_hash::HEADER_LEN;
+
+use crate::input::{BlockSet, Damage, Hidden};
+
+/// Headers whose times the median is of (BIP113).
+const MEDIAN_HEADERS: usize = 11;
+
+/// Why the best chain may not be all there is; none where nothing speaks against it.
+pub(super) fn doubt(parameters: &Parameters, set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
+    if let Some(damage) = set.damage().iter().find(|damage| damage.hidden == Hidden::Unknown) {
+        return Some(format!("{damage}; it may hide blocks"));
+    }
+    if set.hides_unlisted() {
+        return Some("one of the damaged places that are not listed may hide a block".into());
+    }
+    let may_extend = MayExtend::new(set);
+    let loose = unconnected.iter().map(|loose| Suspect::unconnected(set, loose));
+    let unsound = set.tree().unsound().iter().filter_map(|unsound| Suspect::unsound(set, unsound));
+    let hidden = set.damage().iter().filter_map(|damage| Suspect::hidden(parameters, damage));
+    let hidden = not_in(set, hidden.collect());
+    let mut suspects: Vec<Suspect> = hidden.into_iter().chain(loose).chain(unsound).collect();
+    suspects.retain(|suspect| may_extend.is_late_enough(&suspect.header));
+    let known = known_but_for_their_parent(set, &suspects);
+    let suspect = suspects.into_iter().find(|suspect| !known.contains(&without_parent(&suspect.header)))?;
+    Some(suspect.why)
+}
+
+/// A header that may be of a block above the tip.
+struct Suspect {
+    header: BlockHeader,
+    why: String,
+}
+
+impl Suspect {
+    fn of(header: BlockHeader, why: impl FnOnce(BlockHash) -> String) -> Self {
+        let why = why(header.hash());
+        Self { header, why }
+    }
+
+    /// A header behind damage, unless its target is none of this network.
+    fn hidden(parameters: &Parameters, damage: &Damage) -> Option<Self> {
+        let Hidden::Block { header, .. } = &damage.hidden else { return None };
+        let header = BlockHeader::from_wire(header);
+        let is_possible = header.bits.decode().is_ok_and(|target| target <= parameters.pow_limit());
+        is_possible.then(|| Self::of(header, |hash| format!("{damage}; it hides the block {hash}")))
+    }
+
+    fn unconnected(set: &BlockSet, loose: &Unconnected) -> Self {
+        let header = header_of(set, loose.index);
+        Self::of(header, |hash| {
+            let place = set.place(loose.index);
+            let (parent, path) = (header.prev_block_hash, place.path.display());
+            format!("{hash} does not connect, its parent {parent} is not in the input: {path} at byte {}", place.at)
+        })
+    }
+
+    /// A header without work is junk, unless all but its hash could be of the next block, with a wrong bit.
+    fn unsound(set: &BlockSet, unsound: &Unsound) -> Option<Self> {
+        let header = header_of(set, unsound.index);
+        let tip = set.tree().tip().map(|tip| header_of(set, tip));
+        let is_like_the_tip = tip.is_none_or(|tip| tip.bits == header.bits);
+        let is_loose = unsound.height.is_none() && unsound.rule == Rule::ProofOfWork && is_like_the_tip;
+        let why = |hash| {
+            let (place, rule) = (set.place(unsound.index), unsound.rule);
+            format!("{hash} breaks {rule} and does not connect: {} at byte {}", place.path.display(), place.at)
+        };
+        is_loose.then(|| Self::of(header, why))
+    }
+}
+
+/// The least that a header above the tip must have.
+struct MayExtend {
+    /// Its time is past this; none where nothing is known.
+    median_time: Option<u32>,
+}
+
+impl MayExtend {
+    fn new(set: &BlockSet) -> Self {
+        let best = set.tree().best();
+        let last = &best[best.len().saturating_sub(MEDIAN_HEADERS)..];
+        let mut times: Vec<u32> = last.iter().map(|index| header_of(set, *index).time).collect();
+        times.sort_unstable();
+        // Of fewer headers than the median is of, the least is surely not past it, but for those from the genesis header on.
+        let is_known = times.len() == MEDIAN_HEADERS || set.tree().first_height() == 0;
+        let at = if is_known { times.len() / 2 } else { 0 };
+        Self { median_time: times.get(at).copied() }
+    }
+
+    fn is_late_enough(&self, header: &BlockHeader) -> bool {
+        self.median_time.is_none_or(|median| header.time > median)
+    }
+}
+
+/// The suspects that are not in the set.
+fn not_in(set: &BlockSet, mut suspects: Vec<Suspect>) -> Vec<Suspect> {
+    let wanted: HashSet<BlockHash> = suspects.iter().map(|suspect| suspect.header.hash()).collect();
+    if wanted.is_empty() {
+        return suspects;
+    }
+    let all = (0..set.tree().len() as u32).map(|index| set.tree().hash(index));
+    let found: HashSet<BlockHash> = all.filter(|hash| wanted.contains(hash)).collect();
+    suspects.retain(|suspect| !found.contains(&suspect.header.hash()));
+    suspects
+}
+
+/// Those of the suspects that equal a header of the best chain in all but their parent, without it.
+fn known_but_for_their_parent(set: &BlockSet, suspects: &[Suspect]) -> HashSet<BlockHeader> {
+    let wanted: HashSet<BlockHeader> = suspects.iter().map(|suspect| without_parent(&suspect.header)).collect();
+    if wanted.is_empty() {
+        return wanted;
+    }
+    let best = set.tree().best().iter().map(|index| without_parent(&header_of(set, *index)));
+    best.filter(|header| wanted.contains(header)).collect()
+}
+
+fn without_parent(header: &BlockHeader) -> BlockHeader {
+    BlockHeader { prev_block_hash: BlockHash::ZERO, ..*header }
+}
+
+/// The header of that number.
+pub(super) fn header_of(set: &BlockSet, index: u32) -> BlockHeader {
+    let mut header = [0; HEADER_LEN];
+    header.copy_from_slice(set.header(index));
+    BlockHeader::from_wire(&header)
+}

@@ -1,0 +1,101 @@
+//! Is the input a chain at all, and if it is a faulty one, does it look like a common mistake?
+
+use cityseal_chain::Network;
+
+use super::{Run, Story};
+use crate::args::FormatArg;
+use crate::error::CommandError;
+use crate::input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
+use crate::json::VerifyAnswer;
+
+/// The reason of an answer about an input that is no chain.
+pub(super) const UNRECOGNISED: &str = "unrecognised-input";
+
+impl Run<'_> {
+    /// Why the input is not a chain, where its format was only detected and none of its first records is a header.
+    pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, CommandError> {
+        // A node's folder without a whole block says by itself what is missing.
+        if self.args.format != FormatArg::Auto || story.forks.is_some() && story.first.is_empty() {
+            return Ok(None);
+        }
+        let first_file = || Opening::of_file(&self.args.files[0], FrameNetwork::of(self.parameters));
+        let opening = story.opening.clone().unwrap_or_else(first_file);
+        let parent = self.request.state()?.history.parent().map(|parent| parent.hash());
+        let recogniser = Recogniser::new(Some(self.parameters), parent, self.now);
+        // A first block that is not whole was not read, but its header is there.
+        let first = if story.first.is_empty() { opening.records() } else { story.first.clone() };
+        let is_spaced = opening.is_spaced() && !first.has_link();
+        if recogniser.is_chain(&first) && !is_spaced {
+            return Ok(None);
+        }
+        Ok(Some(opening.refuse(story.mistake.clone())))
+    }
+
+    /// What to try where the first header is at fault, or a later one does not follow the one before it.
+    pub(super) fn fault_hint(&self, story: &Story) -> Option<String> {
+        let fault = story.fault.as_ref()?;
+        if fault.height > self.args.start_height {
+            // A node writes blocks in the order in which they come.
+            let may_be_disorder = fault.rule == "R06" && story.forks.is_none();
+            return may_be_disorder.then(|| "out of order, or with several branches? --forks reads both".to_owned());
+        }
+        let first = story.first.first()?;
+        let (own, name) = (self.parameters.genesis_hash(), self.parameters.name());
+        if let Some(network) = Recogniser::foreign_genesis(&first, self.parameters) {
+            return Some(format!("the first header is the genesis header of {network}: --network {network}?"));
+        }
+        if fault.height > 0 {
+            let is_genesis = first.hash() == own;
+            return is_genesis
+                .then(|| format!("the first header is the genesis header of {name}: leave out --start-height"));
+        }
+        if first.prev_block_hash == own {
+            return Some(format!("the first header is the one after the genesis header of {name}: --start-height 1?"));
+        }
+        let mut networks = Network::ALL.into_iter();
+        let is_parent =
+            |network: &Network| cityseal_chain::Parameters::of(*network).genesis_hash() == first.prev_block_hash;
+        if let Some(network) = networks.find(is_parent) {
+            return Some(format!("the first header is header 1 of {network}: --network {network} --start-height 1?"));
+        }
+        (fault.rule == "R06").then(|| {
+            format!(
+                "the first header is not the genesis header of {name}: if the chain begins later, give its first height with \
+                 --start-height, and the headers before it with --context"
+            )
+        })
+    }
+}
+
+/// Makes the answer one about an input that is no chain.
+pub(super) fn refuse(answer: &mut VerifyAnswer, unrecognised: &InputError) {
+    answer.verdict = "incomplete";
+    answer.count = 0;
+    answer.tip = None;
+    answer.fault = None;
+    answer.reason = Some(UNRECOGNISED.into());
+    answer.message = Some(unrecognised.to_string());
+    answer.hint = unrecognised.hint();
+}
+
+/// The headers of a file must show that they are some.
+///
+/// # Errors
+/// [`InputError::Unrecognised`], or why the file could not be read.
+pub(super) fn recognised(
+    recogniser: &Recogniser,
+    packed: &[u8],
+    opening: &Opening,
+    read: Result<(), InputError>,
+) -> Result<(), InputError> {
+    let mut first = FirstRecords::default();
+    first.note(packed);
+    match read {
+        Ok(()) if recogniser.is_chain(&first) || first.is_empty() => Ok(()),
+        Ok(()) => Err(opening.refuse(None)),
+        Err(error) => match error.decode_error() {
+            Some(why) if first.is_empty() => Err(opening.refuse(Some(why.to_string()))),
+            _ => Err(error),
+        },
+    }
+}
