@@ -11,7 +11,6 @@ use tonic_types::StatusExt;
 use crate::address::AddressProblem;
 use crate::check::{FalseSeal, FalseVerdict};
 use crate::receipt_check::FalseReceipt;
-use crate::retry::is_of_stranger;
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,14 +54,6 @@ pub enum ClientError {
         /// How long it was tried. Zero: a second attempt was useless, or the policy allows none.
         within: Duration,
         /// What went wrong the last time.
-        reason: String,
-    },
-    /// Something answers at the address, and it does not speak gRPC.
-    #[error(
-        "what answers there does not speak gRPC over plain HTTP/2 ({reason}); does another program, or TLS, listen there?"
-    )]
-    NotGrpc {
-        /// What the connection ended with.
         reason: String,
     },
     /// The service refused the call.
@@ -114,7 +105,6 @@ impl ClientError {
             Self::Refused { code, .. } => blame_of(*code),
             Self::Source(_) => Blame::Disk,
             Self::Unreachable { .. }
-            | Self::NotGrpc { .. }
             | Self::FalseSeal(_)
             | Self::FalseVerdict(_)
             | Self::FalseReceipt(_)
@@ -154,9 +144,6 @@ const fn blame_of(code: Code) -> Blame {
 
 impl From<Status> for ClientError {
     fn from(status: Status) -> Self {
-        if is_of_stranger(&status) {
-            return Self::NotGrpc { reason: status.message().to_owned() };
-        }
         let reason = reason_of(&status).unwrap_or_else(|| status.code().description().to_owned());
         Self::Refused { code: status.code(), reason, message: status.message().to_owned() }
     }

@@ -71,9 +71,6 @@ impl Attempts {
 
 /// Whether a call that ended so may succeed when it is made again: the connection failed, or the service asks for a later call.
 pub(crate) fn is_transient(status: &Status) -> bool {
-    if is_of_stranger(status) {
-        return false;
-    }
     match status.code() {
         Code::Unavailable => true,
         Code::ResourceExhausted => status.get_details_retry_info().is_some(),
@@ -92,17 +89,6 @@ pub(crate) fn is_transient(status: &Status) -> bool {
         | Code::DataLoss
         | Code::Unauthenticated => false,
     }
-}
-
-/// Whether what answered does not speak HTTP/2: a server of HTTP/1 or TLS at the address. This side found its bytes to be no
-/// frames; a connection that merely breaks is an error of I/O.
-pub(crate) fn is_of_stranger(status: &Status) -> bool {
-    std::iter::successors(status.source(), |error| (**error).source())
-        .filter_map(|error| error.downcast_ref::<h2::Error>())
-        .any(|error| {
-            let is_no_frame = matches!(error.reason(), Some(h2::Reason::PROTOCOL_ERROR | h2::Reason::FRAME_SIZE_ERROR));
-            error.is_go_away() && error.is_library() && is_no_frame
-        })
 }
 
 /// The pause that the service asks for.

@@ -12,7 +12,6 @@ use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_server::{SealService, SealServiceServer};
 use cityseal_proto::v1::watch_job_response::Event;
 use prost::bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_stream::{Iter, iter};
@@ -181,36 +180,6 @@ async fn an_address_that_cannot_be_right_is_refused_at_once_with_its_reason() {
         assert!(matches!(error, ClientError::Address { .. }), "{address}: {error}");
         assert!(error.to_string().contains(reason) && error.to_string().contains(address), "{error}");
         assert_eq!(error.blame(), Blame::Input);
-    }
-}
-
-/// An address where every connection is answered with these bytes, and closed.
-async fn stranger(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((mut socket, _)) = listener.accept().await {
-            // The client's preface is read first, so that closing the socket resets nothing.
-            drop(socket.read(&mut [0; 4096]).await);
-            drop(socket.write_all(answer).await);
-            drop(socket.shutdown().await);
-        }
-    });
-    address
-}
-
-#[tokio::test]
-async fn a_server_of_http_1_or_tls_is_named_as_such_at_once() {
-    let http = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-    // A fatal alert of TLS 1.2: unexpected message.
-    let alert = b"\x15\x03\x03\x00\x02\x02\x0a and what may follow it";
-    // A connection that was found dead only when it was used shows as broken, and is made once more.
-    let retry = RetryPolicy { pause_first: Duration::from_millis(1), ..patient() };
-    for answer in [&http[..], &alert[..]] {
-        let client = Client::connect(ClientOptions::new(stranger(answer).await).retry(retry)).await.unwrap();
-        let error = client.devices().await.unwrap_err();
-        assert!(matches!(error, ClientError::NotGrpc { .. }), "{error}");
-        assert!(error.to_string().contains("does not speak gRPC"), "{error}");
     }
 }
 

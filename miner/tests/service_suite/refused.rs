@@ -167,7 +167,7 @@ impl Raw {
     }
 
     async fn answer(self, service: &Running) -> Response<Body> {
-        let mut request = Request::builder().method(self.method).uri(format!("http://x{}", self.path));
+        let mut request = Request::builder().method(self.method).uri(format!("http://localhost{}", self.path));
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
@@ -270,7 +270,7 @@ async fn a_call_whose_request_does_not_come_in_its_time_ends_with_a_reason() {
     let socket = tokio::net::TcpStream::connect(service.address).await.unwrap();
     let (mut caller, connection) = h2::client::handshake(socket).await.unwrap();
     tokio::spawn(connection);
-    let request = Request::builder().method(Method::POST).uri(format!("http://x{GET}"));
+    let request = Request::builder().method(Method::POST).uri(format!("http://localhost{GET}"));
     let request = request.header("content-type", "application/grpc").header("grpc-timeout", "20m").body(()).unwrap();
     // The request's stream stays open, and nothing comes over it.
     let (answer, _open) = caller.send_request(request, false).unwrap();
