@@ -81,7 +81,7 @@ impl Opening {
                 let header = digits.and_then(|digits| hex::decode(std::str::from_utf8(digits).ok()?).ok());
                 header.iter().for_each(|header| first.note(header));
             }
-            format => {
+            format @ (Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks) => {
                 // What is wrong behind them is reported by whoever reads them for their content.
                 let _mistake = Decoder::of(format).of_network(self.network).push(&self.bytes, &mut first);
             }
