@@ -175,7 +175,7 @@ mod tests {
         let left_out = DeviceState::LeftOut { reason: LeftOutReason::NotSelected };
         assert_eq!(
             (left_out.to_string().as_str(), DeviceState::Ready.to_string().as_str()),
-            ("not-selected (not selected)", "ready")
+            ("not-selected (not selected: other devices were named)", "ready")
         );
     }
 }

@@ -290,7 +290,7 @@ fn fits(name: &str, info: &DeviceInfo) -> bool {
         CPU_DEVICE_ID => info.kind == DeviceKind::Cpu,
         "gpu" => info.kind != DeviceKind::Cpu,
         "software" => info.kind == DeviceKind::Software,
-        LAVAPIPE => info.kind == DeviceKind::Software && info.name.to_lowercase().contains(LLVMPIPE),
+        LAVAPIPE if is_llvmpipe(info) => true,
         part => info.id.to_lowercase() == part || info.name.to_lowercase().contains(part) || fits_pci(part, info),
     }
 }
@@ -298,6 +298,10 @@ fn fits(name: &str, info: &DeviceInfo) -> bool {
 /// What people call Mesa's software Vulkan, and what its adapter calls itself.
 const LAVAPIPE: &str = "lavapipe";
 const LLVMPIPE: &str = "llvmpipe";
+
+fn is_llvmpipe(info: &DeviceInfo) -> bool {
+    info.kind == DeviceKind::Software && info.name.to_lowercase().contains(LLVMPIPE)
+}
 
 /// Whether a name is a PCI address (`0000:01:00.0`, or without the domain where that is 0) or vendor:device (`10de:2684`).
 fn fits_pci(name: &str, info: &DeviceInfo) -> bool {

@@ -90,8 +90,9 @@ fn fault_rule(run: &Run) -> Value {
 fn headers_are_read_however_their_hex_is_wrapped() {
     let city = City::new(40);
     let lines = city.lines();
-    let each =
-        |before: &str, after: &str| lines.iter().map(|line| format!("{before}{line}{after}")).collect::<Vec<_>>().concat();
+    let each = |before: &str, after: &str| {
+        lines.iter().map(|line| format!("{before}{line}{after}")).collect::<Vec<_>>().concat()
+    };
     for (name, text) in [
         ("a byte order mark", format!("\u{feff}{}", each("", "\n"))),
         ("0x", each("0x", "\r\n")),
@@ -109,7 +110,10 @@ fn headers_are_read_however_their_hex_is_wrapped() {
     let blocks: Vec<String> = city.headers.iter().map(|header| hex::encode(&block(header))).collect();
     for (name, text) in [
         ("blocks with a byte order mark", format!("\u{feff}{}\r\n", blocks.join("\r\n"))),
-        ("blocks with 0x and spaces", blocks.iter().map(|block| format!("  0x{block}\t\n")).collect::<Vec<_>>().concat()),
+        (
+            "blocks with 0x and spaces",
+            blocks.iter().map(|block| format!("  0x{block}\t\n")).collect::<Vec<_>>().concat(),
+        ),
         ("blocks with comments", format!("# blocks\n\n{}\n#\n", blocks.join("\n"))),
     ] {
         city.is_valid(name, text.as_bytes());
@@ -120,8 +124,10 @@ fn headers_are_read_however_their_hex_is_wrapped() {
 fn what_is_no_chain_is_refused_by_what_it_looks_like_and_is_not_signed() {
     let city = City::new(40);
     let (lines, packed) = (city.lines(), packed(&city.headers));
-    let column: String = lines.iter().enumerate().map(|(height, line)| format!("{height} {line}\n")).collect::<Vec<_>>().concat();
-    let csv: String = lines.iter().enumerate().map(|(height, line)| format!("{height},x,{line}\n")).collect::<Vec<_>>().concat();
+    let column: String =
+        lines.iter().enumerate().map(|(height, line)| format!("{height} {line}\n")).collect::<Vec<_>>().concat();
+    let csv: String =
+        lines.iter().enumerate().map(|(height, line)| format!("{height},x,{line}\n")).collect::<Vec<_>>().concat();
     let spaced: Vec<u8> = packed.chunks(80).flat_map(|header| [header, &[0]].concat()).collect();
     let text = "Call me Ishmael. Some years ago - never mind how long precisely - having little money. ".repeat(30);
     let decoded =
