@@ -6,7 +6,9 @@ mod common;
 #[expect(dead_code, reason = "only what says that a test was skipped is used here")]
 mod skip;
 
-use common::{GENESIS, Run, cityseal, command};
+use common::{GENESIS, cityseal};
+#[cfg(not(feature = "gl"))]
+use common::{Run, command};
 use serde_json::json;
 
 #[test]

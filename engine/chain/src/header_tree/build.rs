@@ -20,8 +20,8 @@ impl HeaderTree {
     }
 
     /// Builds the tree of headers whose blocks became whole in another order than the one given. `arrivals` has a rank for
-    /// each header: the lowest arrived first, [`NEVER`] stands for a block that never became whole, and equal ranks keep the
-    /// order given. Only a choice between tips of equal work depends on it.
+    /// each header: the lowest arrived first, [`NEVER`](super::NEVER) marks a block that never became whole, and equal ranks keep
+    /// the order given. Only a choice between tips of equal work depends on it.
     ///
     /// # Panics
     /// As [`Self::build`], and if there is not one rank for each header.
