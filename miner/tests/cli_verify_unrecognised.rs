@@ -325,6 +325,9 @@ fn a_chain_of_another_network_is_a_fault_with_a_hint() {
     assert_eq!(fault_rule(&run), "R06");
     let hint = run.json()["hint"].as_str().unwrap().to_owned();
     assert!(hint.contains("--start-height") && hint.contains("--context"), "{hint}");
+    let run = cityseal(&["verify", &city.folder.file("city", &bytes), "--device", "cpu", "--json", "--now", NOW]);
+    assert_eq!(fault_rule(&run), "R04", "the target of its headers is above mainnet's limit");
+    assert!(run.json()["hint"].as_str().unwrap().contains("--network FILE.toml"), "{run:?}");
     let (whole, context) = (city.folder.file("whole", &bytes), city.folder.file("context", &bytes[80..400]));
     let run = city.verify(&[&whole, "--start-height", "5", "--context", &context]);
     assert!(run.json()["hint"].as_str().unwrap().contains("leave out --start-height"), "{run:?}");

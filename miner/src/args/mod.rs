@@ -60,7 +60,7 @@ pub struct GlobalArgs {
     /// Print the answer as JSON on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Read defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen).
+    /// Read defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen, key).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`: `warn,cityseal=info`).
@@ -82,7 +82,7 @@ pub enum Command {
     Bench(BenchArgs),
     /// Search for the nonce (and version, time, extranonce) with which a header meets its target.
     Seal(Box<SealArgs>),
-    /// Check a chain of headers: work, links, difficulty, times, versions.
+    /// Check a chain of headers or whole blocks: work, links, difficulty, times, versions, bodies.
     Verify(Box<VerifyArgs>),
     /// Check or show a signed receipt of a verification.
     Receipt(ReceiptArgs),
@@ -333,7 +333,7 @@ pub enum FormatArg {
     Auto,
     /// Packed headers, 80 bytes each.
     Headers,
-    /// One header per line, 160 hex digits each.
+    /// Hex text: headers or whole blocks, one a line.
     Hex,
     /// Whole blocks: framed as in blk*.dat, or one after the other.
     Blocks,

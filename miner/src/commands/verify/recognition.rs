@@ -1,6 +1,6 @@
 //! Is the input a chain at all, and if it is a faulty one, does it look like a common mistake?
 
-use cityseal_chain::Network;
+use cityseal_chain::{BlockHash, Network};
 
 use super::{Run, Story};
 use crate::args::FormatArg;
@@ -57,6 +57,12 @@ impl Run<'_> {
             |network: &Network| cityseal_chain::Parameters::of(*network).genesis_hash() == first.prev_block_hash;
         if let Some(network) = networks.find(is_parent) {
             return Some(format!("the first header is header 1 of {network}: --network {network} --start-height 1?"));
+        }
+        if first.prev_block_hash == BlockHash::ZERO {
+            return Some(format!(
+                "the first header is a genesis header, but not that of {name}: for a city's chain, give its parameters with \
+                 --network FILE.toml"
+            ));
         }
         (fault.rule == "R06").then(|| {
             format!(
