@@ -26,6 +26,7 @@ fn devices_tells_of_each_adapter_its_state_or_the_reason() {
     assert!(cpu["tuning"].is_null() && cpu["limits"].is_null(), "{cpu}");
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn devices_says_of_software_what_it_allows_why_it_is_left_out_and_how_it_is_tuned() {
     let named = |answer: &serde_json::Value| {
@@ -115,6 +116,7 @@ fn a_missing_gpu_is_noted_once_where_devices_are_the_subject_and_one_could_have_
     }
 }
 
+#[cfg(feature = "gpu")]
 #[test]
 fn software_that_is_named_needs_the_flag_that_allows_it_in_every_command() {
     let answer = cityseal(&["devices", "--json"]).json();

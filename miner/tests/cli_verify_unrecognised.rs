@@ -68,6 +68,15 @@ impl City {
         assert!(!Path::new(&receipt).exists(), "{name} was signed");
     }
 
+    /// Exit code 2 and nothing signed, from a file and from stdin.
+    fn gives_no_verdict(&self, name: &str, bytes: &[u8]) {
+        let (file, receipt) = (self.folder.file("input", bytes), self.path("receipt.json"));
+        for run in [self.verify(&[&file, "--receipt", &receipt, "--key", &self.key]), self.verify_stdin(bytes)] {
+            assert_eq!(run.code, 2, "{name}: {run:?}");
+        }
+        assert!(!Path::new(&receipt).exists(), "{name} was signed");
+    }
+
     fn is_valid(&self, name: &str, bytes: &[u8]) {
         let file = self.folder.file("input", bytes);
         for run in [self.verify(&[&file]), self.verify_stdin(bytes)] {
@@ -444,4 +453,25 @@ proptest! {
             prop_assert!(is_plausible || has_link(&bytes) || has_link(&decoded), "{:?}", run);
         }
     }
+}
+
+/// Records that hold a header behind something else, so that now and then one begins at a multiple of 80 bytes.
+#[test]
+fn headers_inside_other_records_are_not_judged_as_a_chain() {
+    let city = City::new(40);
+    for before in [8, 16, 20, 32, 36, 40, 48, 64, 80] {
+        let records: Vec<u8> =
+            city.headers.iter().flat_map(|header| [vec![0xa5; before], header.to_wire().to_vec()].concat()).collect();
+        city.gives_no_verdict(&format!("{before} bytes before each header"), &records);
+    }
+    for behind in [1, 4, 8, 32, 44] {
+        let lines: String = city.lines().iter().map(|line| line.clone() + &"a5".repeat(behind) + "\n").collect();
+        city.gives_no_verdict(&format!("{behind} bytes behind each header, as hex"), lines.as_bytes());
+    }
+    let framed = city.headers.iter().flat_map(|header| {
+        let block = block(header);
+        [&[0xfa, 0xbf, 0xb5, 0xda][..], &(block.len() as u32).to_le_bytes(), &block].concat()
+    });
+    let behind_junk: Vec<u8> = vec![0; 7].into_iter().chain(framed).collect();
+    city.gives_no_verdict("junk before frames", &behind_junk);
 }

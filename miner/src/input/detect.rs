@@ -63,6 +63,10 @@ pub const SNIFF_BYTES: usize = 16 * 1024;
 /// Digits in a row with which hex text begins.
 const HEX_DIGITS_MIN: usize = 16;
 
+/// Digits of the smallest block: a header, a count, and a transaction of 60 bytes, which has one input and one output without
+/// scripts. A shorter line that is longer than a header's is neither.
+const BLOCK_DIGITS_MIN: usize = 2 * (HEADER_LEN + 1 + 60);
+
 /// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
 pub fn detect(first: &[u8]) -> Format {
     detect_for(FrameNetwork::default(), first)
@@ -75,7 +79,7 @@ pub fn detect_for(network: FrameNetwork, first: &[u8]) -> Format {
         Format::FramedBlocks
     } else if let Some(digits) = hex_digits(first) {
         // A line longer than a header's is a block, unless it is headers that link.
-        if digits.len() > 2 * HEADER_LEN && !has_link(digits) { Format::HexBlocks } else { Format::Hex }
+        if digits.len() >= BLOCK_DIGITS_MIN && !has_link(digits) { Format::HexBlocks } else { Format::Hex }
     } else if is_object(first) {
         Format::JsonBlock
     } else if has_coinbase(first) {
@@ -173,7 +177,8 @@ mod tests {
         let line = |digits: usize| format!("\r\n\n{}", "01".repeat(digits / 2));
         assert_eq!(detect(line(160).as_bytes()), Format::Hex);
         assert_eq!(detect(format!("{}\n{}", line(160), line(400)).as_bytes()), Format::Hex);
-        assert_eq!(detect(line(162).as_bytes()), Format::HexBlocks);
+        assert_eq!(detect(line(280).as_bytes()), Format::Hex, "headers with something behind each");
+        assert_eq!(detect(line(282).as_bytes()), Format::HexBlocks);
         assert_eq!(detect(format!("{}x", line(160)).as_bytes()), Format::Hex);
     }
 

@@ -11,6 +11,9 @@ use crate::json::VerifyAnswer;
 /// The reason of an answer about an input that is no chain.
 pub(super) const UNRECOGNISED: &str = "unrecognised-input";
 
+/// Rules that a damaged copy of a block breaks: its header commits to another body.
+const DAMAGED_COPY_RULES: [&str; 6] = ["R20", "R21", "R22", "R37", "R38", "R39"];
+
 impl Run<'_> {
     /// Why the input is not a chain, where its format was only detected and none of its first records is a header.
     pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, CommandError> {
@@ -37,6 +40,12 @@ impl Run<'_> {
         if fault.height > self.args.start_height {
             // A node writes blocks in the order in which they come.
             let may_be_disorder = fault.rule == "R06" && story.forks.is_none();
+            let may_be_copy = DAMAGED_COPY_RULES.contains(&fault.rule.as_str()) && story.forks.is_none();
+            if may_be_copy {
+                return Some(
+                    "a damaged copy of the block? --forks uses a whole one where the files hold it".to_owned(),
+                );
+            }
             return may_be_disorder.then(|| "out of order, or with several branches? --forks reads both".to_owned());
         }
         let first = story.first.first()?;

@@ -2,8 +2,8 @@
 //!
 //! A header commits to its body. So a body that does not fit, by R20 to R22, R37 to R39 or R41, is a damaged copy and says
 //! nothing about the block: Bitcoin Core calls such a block mutated, does not mark its header invalid and takes another copy
-//! when one comes. Here the first copy that fits is used, and the first of all where none fits, for the verifier to name
-//! the rule.
+//! when one comes. Here the first copy that fits is used. Where none fits, it is the one that breaks the lowest rule, for the
+//! verifier to name it: the fault does not depend on the order of the copies.
 //!
 //! Copies are read only where the choice matters: those of blocks of the best chain that are given more than once, and, where
 //! two tips have equal work, all blocks above the fork: the tip wins whose branch became whole first, and a block counts from
@@ -70,7 +70,9 @@ impl BlockSet {
         self.check(parameters, &repeated, &again, &mut checked)?;
         for index in repeated {
             let copies = || copies_of(index, &again);
-            let used = copies().find(|copy| checked.fits(*copy)).unwrap_or(index);
+            let rule = |copy: &u32| checked.0.get(copy).copied().flatten().map(Rule::code);
+            let least_damaged = || copies().min_by_key(rule);
+            let used = copies().find(|copy| checked.fits(*copy)).or_else(least_damaged).unwrap_or(index);
             self.copies.insert(index, used);
             for copy in copies().filter(|copy| *copy != used) {
                 if let Some(Some(rule)) = checked.0.get(&copy) {

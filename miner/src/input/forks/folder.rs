@@ -125,12 +125,13 @@ fn first_network(paths: &[PathBuf], key: Key, asked: FrameNetwork) -> Result<Fra
 
 fn open(path: &Path) -> Result<(File, u64), InputError> {
     let refuse = |source| InputError::Open { path: path.into(), source };
-    let file = File::open(path).map_err(refuse)?;
-    let metadata = file.metadata().map_err(refuse)?;
-    if !metadata.is_file() {
-        return Err(InputError::NotRegular { path: path.into() });
+    // Before it is opened: opening a FIFO waits for a writer.
+    let metadata = fs::metadata(path).map_err(refuse)?;
+    if metadata.is_file() {
+        let file = File::open(path).map_err(refuse)?;
+        return Ok((file, metadata.len()));
     }
-    Ok((file, metadata.len()))
+    Err(InputError::NotRegular { path: path.into() })
 }
 
 /// What one file holds, with the hashes of its headers.

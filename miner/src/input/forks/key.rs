@@ -26,6 +26,10 @@ impl Key {
     /// The key of a folder; without a file of that name there is none.
     pub(super) fn of_folder(folder: &Path) -> Result<Self, InputError> {
         let path = folder.join("xor.dat");
+        // Before it is opened: opening a FIFO waits for a writer.
+        if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(InputError::NotRegular { path });
+        }
         match fs::read(&path) {
             Ok(bytes) => match <[u8; KEY_LEN]>::try_from(bytes.as_slice()) {
                 Ok(key) => Ok(Self(key)),
