@@ -2,7 +2,7 @@
 
 use cityseal_engine::chain::{BlockHeader, Network, Parameters};
 use cityseal_engine::{Engine, VerifyRequest};
-use cityseal_tests::data::{data_bytes, data_bytes_if_any, data_file, mainnet_start};
+use cityseal_tests::data::{data_bytes, data_bytes_if_any, data_dir, data_file, mainnet_start};
 use cityseal_tests::easy_chain::{easy_chain, packed};
 use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;
@@ -65,12 +65,11 @@ fn a_later_part_of_mainnet_ends_with_the_work_of_the_whole(worker: Worker, _test
 }
 on_every_worker!(a_later_part_of_mainnet_ends_with_the_work_of_the_whole);
 
-/// Runs a check on every worker that this machine has: one test, and so one skip, for a file of the folder of real chains.
+/// Runs a check on every worker that this machine has.
 fn on_all(test: &str, check: impl Fn(Worker)) {
     Worker::ALL.into_iter().filter(|worker| worker.is_ready(test)).for_each(check);
 }
 
-#[test]
 fn signet_is_valid_but_for_its_signatures() {
     let test = "signet_is_valid_but_for_its_signatures";
     let Some(file) = data_file(test, "headers/signet_0_2015.bin") else { return };
@@ -82,7 +81,6 @@ fn signet_is_valid_but_for_its_signatures() {
     });
 }
 
-#[test]
 fn an_alternative_mainnet_is_valid_past_a_clamped_retarget() {
     let test = "an_alternative_mainnet_is_valid_past_a_clamped_retarget";
     let Some(file) = data_file(test, "headers/mainnet_alt_0_2016.bin") else { return };
@@ -92,7 +90,6 @@ fn an_alternative_mainnet_is_valid_past_a_clamped_retarget() {
     });
 }
 
-#[test]
 fn testnet_from_stdin_is_valid_through_its_easy_headers() {
     let test = "testnet_from_stdin_is_valid_through_its_easy_headers";
     let Some(bytes) = data_bytes(test, "headers/testnet3_1_546_and_fork.hex") else { return };
@@ -104,6 +101,17 @@ fn testnet_from_stdin_is_valid_through_its_easy_headers() {
     });
 }
 
+/// One test, and so one skip, for the folder of real chains.
+#[test]
+fn chains_of_other_networks_and_late_periods_are_valid_on_every_worker() {
+    if data_dir("chains_of_other_networks_and_late_periods_are_valid_on_every_worker").is_some() {
+        signet_is_valid_but_for_its_signatures();
+        an_alternative_mainnet_is_valid_past_a_clamped_retarget();
+        testnet_from_stdin_is_valid_through_its_easy_headers();
+        two_late_periods_of_mainnet_end_with_the_recorded_work();
+    }
+}
+
 /// The row of the CSV of period edges: (header, chain work).
 fn edge(csv: &str, height: u64) -> (String, String) {
     let row = csv.lines().find(|line| line.starts_with(&format!("{height},"))).expect("the height is an edge");
@@ -111,7 +119,6 @@ fn edge(csv: &str, height: u64) -> (String, String) {
     (cells.next().expect("a header"), cells.next().expect("chain work"))
 }
 
-#[test]
 fn two_late_periods_of_mainnet_end_with_the_recorded_work() {
     let test = "two_late_periods_of_mainnet_end_with_the_recorded_work";
     let Some(file) = data_file(test, "headers/mainnet_822528_826559.bin") else { return };

@@ -6,7 +6,7 @@ use cityseal_chain::{
     BlockHeader, ChainWork, Cut, History, Judgement, Network, Parameters, Rule, Summary, Verdict, judge, twin,
 };
 use cityseal_hash::HashKernel;
-use cityseal_testkit::data::mainnet_start;
+use cityseal_testkit::data::{data_dir, mainnet_start};
 
 const SEGMENT_HEADERS: usize = 1000;
 
@@ -47,7 +47,7 @@ fn the_first_headers_of_mainnet_are_valid() {
     assert_eq!(judgement.not_checked, []);
 }
 
-#[test]
+#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 fn the_first_period_of_signet_is_valid_but_for_its_signatures() {
     let Some(bytes) = data_bytes("signet_0_2015", "headers/signet_0_2015.bin") else { return };
     let signet = Parameters::of(Network::Signet);
@@ -57,7 +57,7 @@ fn the_first_period_of_signet_is_valid_but_for_its_signatures() {
     assert_eq!((left_out.rule, left_out.from, left_out.to), ("BIP325", 0, 2015));
 }
 
-#[test]
+#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 fn the_alternative_mainnet_is_valid_across_its_clamped_retarget() {
     let Some(bytes) = data_bytes("mainnet_alt_0_2016", "headers/mainnet_alt_0_2016.bin") else { return };
     let mainnet = Parameters::of(Network::Mainnet);
@@ -68,7 +68,7 @@ fn the_alternative_mainnet_is_valid_across_its_clamped_retarget() {
     assert_eq!(twin::judge_slowly(&mainnet, 0, &[], &headers, LATE), summary);
 }
 
-#[test]
+#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 fn testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link() {
     let Some(text) = data_bytes("testnet3_1_546", "headers/testnet3_1_546_and_fork.hex") else { return };
     let testnet3 = Parameters::of(Network::Testnet3);
@@ -88,7 +88,7 @@ fn testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link() {
     assert_eq!(broken.fault.map(|fault| (fault.height, fault.rule)), Some((547, Rule::Link)));
 }
 
-#[test]
+#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 fn two_late_periods_of_mainnet_give_the_published_chain_work() {
     let Some(bytes) = data_bytes("mainnet_822528", "headers/mainnet_822528_826559.bin") else { return };
     let Some(edges) = data_bytes("mainnet_822528", "headers/mainnet_period_edges_0_832608.csv") else { return };
@@ -109,6 +109,17 @@ fn two_late_periods_of_mainnet_give_the_published_chain_work() {
     let left_out: Vec<_> = judgement.not_checked.iter().map(|left| (left.rule, left.from, left.to)).collect();
     let expected = [("R06", 822_528, 822_528), ("R07", 822_528, 822_528), ("R08", 822_528, 822_538)];
     assert_eq!(left_out, expected, "the inner retarget at 824544 is judged");
+}
+
+/// One test, and so one skip, for the folder of real chains.
+#[test]
+fn real_chains_of_other_networks_and_late_periods_are_valid() {
+    if data_dir("real_chains_of_other_networks_and_late_periods_are_valid").is_some() {
+        the_first_period_of_signet_is_valid_but_for_its_signatures();
+        the_alternative_mainnet_is_valid_across_its_clamped_retarget();
+        testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link();
+        two_late_periods_of_mainnet_give_the_published_chain_work();
+    }
 }
 
 #[test]
