@@ -8,7 +8,7 @@ use cityseal_device::{DeviceInfo, Opener, Tuned};
 
 use super::NOT_BUILT;
 
-/// A shader variant; there is none.
+/// A shader variant: never constructed in a build without GPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Variant {}
 

@@ -78,7 +78,7 @@ fn names_folder(path: &Path) -> bool {
 }
 
 /// The open descriptor behind a link of procfs. Such a link reads as a path, and yet that path must not be followed: a pipe has
-/// none, and a file must be written through the descriptor, since whoever opened it has it open still.
+/// none, and a file must be written through the descriptor, since the process that opened it still has it open.
 fn descriptor(link: &Path) -> Option<Target> {
     let folder = fs::canonicalize(folder_of(link)).ok()?;
     if !folder.starts_with("/proc") {

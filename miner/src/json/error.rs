@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What `--json` prints where there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorAnswer {
-    /// Why there is none.
+    /// Why the command has no answer.
     pub(crate) error: ErrorRow,
 }
 

@@ -188,7 +188,7 @@ impl Build {
     fn connect(&mut self, firsts: &[u32], arrivals: &Arrivals<'_>) {
         let mut is_open = vec![false; self.hashes.len()];
         for first in firsts {
-            // A first one stands on nothing here, whatever it names.
+            // The first header has no parent here, whatever it names.
             self.parents[*first as usize] = NONE;
             is_open[*first as usize] = true;
         }

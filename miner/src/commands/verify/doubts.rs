@@ -49,7 +49,7 @@ impl Suspect {
         Self { header, why }
     }
 
-    /// A header behind damage, unless its target is none of this network.
+    /// A header behind damage, unless its target is above the limit of this network.
     fn hidden(parameters: &Parameters, damage: &Damage) -> Option<Self> {
         let Hidden::Block { header, .. } = &damage.hidden else { return None };
         let header = BlockHeader::from_wire(header);

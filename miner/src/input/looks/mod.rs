@@ -62,7 +62,7 @@ impl Opening {
         Self { path: path.into(), bytes: bytes[..bytes.len().min(LOOK_BYTES)].to_vec(), network }
     }
 
-    /// The first bytes of a regular file; empty where it cannot be read, which is reported by whoever reads it for its content.
+    /// The first bytes of a regular file; empty where it cannot be read, which is reported when its content is read.
     pub fn of_file(path: &Path, network: FrameNetwork) -> Self {
         let mut bytes = Vec::new();
         if let Ok(file) = File::open(path) {
@@ -82,7 +82,7 @@ impl Opening {
                 header.iter().for_each(|header| first.note(header));
             }
             format @ (Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks) => {
-                // What is wrong behind them is reported by whoever reads them for their content.
+                // What is wrong behind them is reported when their content is read.
                 let _mistake = Decoder::of(format).of_network(self.network).push(&self.bytes, &mut first);
             }
         }
