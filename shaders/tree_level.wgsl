@@ -68,7 +68,7 @@ fn hash_level(@builtin(global_invocation_id) id: vec3<u32>) {
     let right = left + (OF_ONE - made);
     let one = nodes[left];
     let other = nodes[right];
-    let are_twins = TWINS_MUTATE && made == OF_TWO && is_same(one, other);
-    let flaws = flaws_of(left) | flaws_of(right) | select(0u, MUTATED, are_twins);
+    let are_references = REFERENCES_MUTATE && made == OF_TWO && is_same(one, other);
+    let flaws = flaws_of(left) | flaws_of(right) | select(0u, MUTATED, are_references);
     put(node, swap_hash(parent(swap_hash(one), swap_hash(other))), flaws);
 }

@@ -2,7 +2,7 @@
 // list with a repeated tail can have the root of the list without it: two equal neighbours make a tree suspect
 // (CVE-2012-2459).
 
-const TWINS_MUTATE: bool = true;
+const REFERENCES_MUTATE: bool = true;
 
 fn parent(left: Hash, right: Hash) -> Hash {
     return hash_node(left.low, left.high, right.low, right.high);

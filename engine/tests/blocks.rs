@@ -1,4 +1,4 @@
-//! Whole blocks, in groups over any devices: what the slow twins of headers and bodies say, walked block by block.
+//! Whole blocks, in groups over any devices: what the reference implementations of headers and bodies say, walked block by block.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::io;
@@ -10,8 +10,8 @@ use cityseal_device::inject::{Fault as Injected, Injection, Injector, When};
 use cityseal_device::{CpuBackend, CpuOpener, known_answers};
 use cityseal_engine::chain::body::{self, BodyContext};
 use cityseal_engine::chain::{
-    BlockHash, BlockHeader, Cut, Fault, History, MerkleRoot, Network, NotChecked, Parameters, Verdict, merkle, rfc6962,
-    twin,
+    BlockHash, BlockHeader, Cut, Fault, History, MerkleRoot, Network, NotChecked, Parameters, Verdict, merkle,
+    reference, rfc6962,
 };
 use cityseal_engine::hash::{HashKernel, double_sha256};
 use cityseal_engine::{
@@ -111,21 +111,21 @@ fn chain(seed: u64, count: u64) -> Vec<Vec<u8>> {
     blocks
 }
 
-/// What the slow twins say of the blocks from height 1 on: how many passed, the fault, what was left.
-fn by_the_twins(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
+/// What the reference implementations say of the blocks from height 1 on: how many passed, the fault, what was left.
+fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
     let parameters = regtest();
     let headers: Vec<BlockHeader> =
         blocks.iter().map(|block| BlockHeader::from_wire(block.first_chunk().unwrap())).collect();
-    let of_headers = twin::judge_slowly(&parameters, 1, &[], &headers, NOW);
+    let of_headers = reference::judge_slowly(&parameters, 1, &[], &headers, NOW);
     let mut history = History::before(&parameters, 1, &[]).unwrap();
     let (mut offset, mut count) = (0, 0);
     for block in &blocks[..of_headers.count as usize] {
         let context = BodyContext { height: 1 + count, median_time: history.median_time() };
-        if let Some(broken) = body::twin::judge_block(&parameters, &context, block).broken {
+        if let Some(broken) = body::reference::judge_block(&parameters, &context, block).broken {
             let body::BrokenBody { rule, expected, found, transaction } = broken;
             let fault = Fault { height: 1 + count, rule, expected, found, offset, transaction };
             // Of the headers up to this one, which passed.
-            let upto = twin::judge_slowly(&parameters, 1, &[], &headers[..=count as usize], NOW);
+            let upto = reference::judge_slowly(&parameters, 1, &[], &headers[..=count as usize], NOW);
             return (count, Some(fault), upto.not_checked);
         }
         history.advance(&parameters, &block[..80]);
@@ -160,8 +160,8 @@ fn judged(engine: &Engine, blocks: &[Vec<u8>], dice: &mut Dice) -> VerifyReport 
     verifier.finish(None)
 }
 
-fn assert_like_the_twins(report: &VerifyReport, blocks: &[Vec<u8>], what: &str) {
-    let (count, fault, not_checked) = by_the_twins(blocks);
+fn assert_equals_reference(report: &VerifyReport, blocks: &[Vec<u8>], what: &str) {
+    let (count, fault, not_checked) = by_reference(blocks);
     let found = match report.verdict {
         Verdict::Fault(fault) => Some(fault),
         Verdict::Valid => None,
@@ -190,7 +190,7 @@ fn an_honest_chain_passes_in_any_batches_and_counts_its_bodies() {
     let blocks = chain(1, 60);
     for threads in [1, 3] {
         let report = judged(&cpu(threads), &blocks, &mut Dice(threads as u64));
-        assert_like_the_twins(&report, &blocks, "honest");
+        assert_equals_reference(&report, &blocks, "honest");
         let bodies = report.state.summary.bodies;
         assert_eq!(bodies.bytes, blocks.iter().map(|block| block.len() as u64).sum::<u64>());
         assert!(bodies.transactions > 600, "{bodies:?}");
@@ -222,14 +222,14 @@ fn bent(honest: &[Vec<u8>], dice: &mut Dice) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_bent_chain_is_judged_as_the_twins_judge_it() {
+fn every_bent_chain_is_judged_as_the_references_judge_it() {
     let honest = chain(2, 30);
     let (engine, mut dice) = (cpu(2), Dice(3));
     let mut rules = std::collections::BTreeMap::<String, u32>::new();
     for case in 0..600 {
         let blocks = bent(&honest, &mut dice);
         let report = judged(&engine, &blocks, &mut dice);
-        assert_like_the_twins(&report, &blocks, &format!("case {case}"));
+        assert_equals_reference(&report, &blocks, &format!("case {case}"));
         if let Verdict::Fault(fault) = report.verdict {
             *rules.entry(fault.rule.code().to_owned()).or_default() += 1;
         }
@@ -247,7 +247,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
     let check = |engine: &Engine, what: &str| {
         for blocks in &chains {
             let report = judged(engine, blocks, &mut Dice(6));
-            assert_like_the_twins(&report, blocks, what);
+            assert_equals_reference(&report, blocks, what);
         }
     };
     // A device alone, so that it has the trees: one that is honest but for a flipped bit, each time another.
@@ -260,7 +260,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
         match report.verdict {
             // Caught, and nobody else is there to go on.
             Verdict::Incomplete(cut) => assert_eq!(cut, Cut::NoDevice, "seed {seed}"),
-            Verdict::Valid | Verdict::Fault(_) => assert_like_the_twins(&report, &honest, "flips"),
+            Verdict::Valid | Verdict::Fault(_) => assert_equals_reference(&report, &honest, "flips"),
         }
     }
     let start = known_answers::cases(&CpuBackend::new(HashKernel::portable())).len() as u64;
@@ -313,7 +313,7 @@ fn blocks_that_workers_read_are_judged_like_those_that_are_given() {
         let mut verifier = verifier(&engine);
         verifier.push_unread(unread(&shelf, &blocks));
         let report = verifier.finish(None);
-        assert_like_the_twins(&report, &blocks, "unread");
+        assert_equals_reference(&report, &blocks, "unread");
         assert_eq!(shelf.reads.load(Ordering::Relaxed), 1);
     }
 }

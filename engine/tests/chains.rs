@@ -61,11 +61,15 @@ fn every_kernel_segment_size_and_thread_count_gives_one_verdict() {
         if let Some(at) = flip {
             headers[at] ^= 0x40;
         }
-        let twin = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
+        let reference = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
         for kernel in HashKernel::all_available() {
             for (threads, segment) in [(1, 1), (2, 7), (3, 64), (2, 599), (1, 600)] {
                 let other = engine(threads, segment, kernel.name()).verify(request(), &headers[..], |_| {}).unwrap();
-                assert!(same(&twin, &other), "{} {threads} {segment} {flip:?}:\n{twin:?}\n{other:?}", kernel.name());
+                assert!(
+                    same(&reference, &other),
+                    "{} {threads} {segment} {flip:?}:\n{reference:?}\n{other:?}",
+                    kernel.name()
+                );
             }
         }
     }
@@ -342,7 +346,7 @@ proptest! {
         if let Some((at, bit)) = flip {
             headers[at] ^= 1 << bit;
         }
-        let twin = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
+        let reference = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
         let engine = engine(2, 37, "portable");
         let mut verifier = engine.verifier(request()).unwrap();
         let mut rest = &headers[..];
@@ -355,6 +359,6 @@ proptest! {
             rest = later;
         }
         let split = verifier.finish(None);
-        prop_assert!(same(&twin, &split), "{:?}\n{:?}", twin, split);
+        prop_assert!(same(&reference, &split), "{:?}\n{:?}", reference, split);
     }
 }

@@ -206,9 +206,9 @@ fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
     let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
     let mut broken = headers.clone();
     broken[80 * 777 + 40] ^= 1;
-    let twin = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
-    let valid = twin.verify(request(), &headers[..], |_| {}).unwrap();
-    let fault = twin.verify(request(), &broken[..], |_| {}).unwrap();
+    let reference = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
+    let valid = reference.verify(request(), &headers[..], |_| {}).unwrap();
+    let fault = reference.verify(request(), &broken[..], |_| {}).unwrap();
     assert!(matches!(valid.verdict, Verdict::Valid) && valid.count == 1_000, "{valid:?}");
     assert!(matches!(fault.verdict, Verdict::Fault(fault) if fault.height >= 777), "{fault:?}");
     for behaviour in [

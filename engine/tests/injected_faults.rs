@@ -202,8 +202,8 @@ fn chains_get_the_honest_verdict_whatever_is_injected() {
     let mut broken = headers.clone();
     broken[80 * 333 + 40] ^= 1;
     let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
-    let twin = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
-    let [valid, fault] = [&headers, &broken].map(|chain| twin.verify(request(), &chain[..], |_| {}).unwrap());
+    let reference = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let [valid, fault] = [&headers, &broken].map(|chain| reference.verify(request(), &chain[..], |_| {}).unwrap());
     assert!(matches!((&valid.verdict, &fault.verdict), (Verdict::Valid, Verdict::Fault(_))));
     let mut injected_in_all = 0;
     // Who takes a segment is a race: as many rounds as it takes until enough has happened.

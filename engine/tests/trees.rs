@@ -1,4 +1,4 @@
-//! Merkle trees in bulk: the verdicts of a slow twin, whatever the devices do.
+//! Merkle trees in bulk: the verdicts of a reference implementation, whatever the devices do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use cityseal_device::fake::{Behaviour, FakeOpener};
@@ -50,7 +50,7 @@ fn trees(rule: NodeRule) -> (TreesRequest, Vec<TreeVerdict>) {
 }
 
 #[test]
-fn verdicts_are_those_of_the_slow_twin_in_the_order_of_the_trees() {
+fn verdicts_are_those_of_the_reference_in_the_order_of_the_trees() {
     let engine = Engine::builder().gpu(false).build().unwrap();
     for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
         let (request, expected) = trees(rule);

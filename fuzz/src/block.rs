@@ -1,8 +1,8 @@
-//! Any bytes as a block: parser and judge say what the slow twin says, under the header that is there and under one with the
+//! Any bytes as a block: parser and judge say what the reference implementation says, under the header that is there and under one with the
 //! root that fits; and a block's end is found whatever follows it, or cuts it.
 
 use cityseal_chain::body::{
-    BodyContext, BodyJudgement, BodyRoots, Extent, ParsedBlock, block_extent, judge_body, twin,
+    BodyContext, BodyJudgement, BodyRoots, Extent, ParsedBlock, block_extent, judge_body, reference,
 };
 use cityseal_chain::{Network, Parameters};
 
@@ -80,7 +80,7 @@ fn judged(parameters: &Parameters, context: &BodyContext, block: &[u8]) -> BodyJ
         let roots = BodyRoots::of(parameters, context, block, &parsed);
         judge_body(parameters, context, block, &parsed, &roots)
     });
-    assert_eq!(fast, twin::judge_block(parameters, context, block));
+    assert_eq!(fast, reference::judge_block(parameters, context, block));
     fast
 }
 

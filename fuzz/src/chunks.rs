@@ -1,8 +1,8 @@
-//! The engine's verifier, fed in any chunks over several threads: its verdict is that of the sequential twin.
+//! The engine's verifier, fed in any chunks over several threads: its verdict is that of the sequential reference.
 
 use std::sync::LazyLock;
 
-use cityseal_engine::chain::twin::judge_slowly;
+use cityseal_engine::chain::reference::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, Summary, Verdict};
 use cityseal_engine::{Engine, EnginePolicy, Finish, VerifyReport, VerifyRequest};
 

@@ -2,7 +2,7 @@
 
 use cityseal_chain::{BlockHash, BlockHeader, Target};
 
-use crate::twin::{bytes_of_hex, display_hex};
+use crate::reference::{bytes_of_hex, display_hex};
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let genesis = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f61\

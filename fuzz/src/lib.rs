@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets. Each takes any bytes, and compares the product with a twin that is written here in
+//! The bodies of the fuzz targets. Each takes any bytes, and compares the product with a reference that is written here in
 //! the plainest way, or with something that must hold; none only waits for a panic.
 //!
 //! A file under `fuzz_targets/` hands libFuzzer's bytes to one body. `tests/bodies.rs` runs every body on its seeds and
@@ -18,9 +18,9 @@ mod part;
 mod partial_tree;
 mod ranges;
 mod receipt;
+mod reference;
 mod segments;
 mod template;
-mod twin;
 
 /// A fuzz target.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use cityseal_chain::Parameters;
 
-use crate::twin::is_at_most;
+use crate::reference::is_at_most;
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     // The genesis header of regtest: it meets the easiest of targets.

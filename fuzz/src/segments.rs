@@ -1,6 +1,6 @@
-//! Any chain, cut anywhere: the fast judge over its segments, joined, says what the sequential twin says.
+//! Any chain, cut anywhere: the fast judge over its segments, joined, says what the sequential reference says.
 
-use cityseal_chain::twin::judge_slowly;
+use cityseal_chain::reference::judge_slowly;
 use cityseal_chain::{BlockHeader, History, Parameters, Summary, judge};
 use cityseal_hash::double_sha256;
 

@@ -3,7 +3,7 @@
 use cityseal_chain::{Candidate, Seal, SealTemplate, SealTemplateBuilder, VersionRun};
 use cityseal_hash::{HashKernel, HitBuffer, SearchInput};
 
-use crate::twin::is_at_most;
+use crate::reference::is_at_most;
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let header = "01".to_owned() + &"00".repeat(71) + "ffff7f2000000000";

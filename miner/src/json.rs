@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use verify::{
-    BodiesRow, DamagedCopyRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow,
-    UnsoundRow, VerifyAnswer,
+    BodiesRow, DamagedCopyRow, FaultRow, ForksRow, InvalidHeaderRow, NotCheckedRow, ShardRow, StageRow, StaleRow,
+    TipRow, UnconnectedRow, VerifyAnswer,
 };
 
 pub(crate) use error::{ErrorAnswer, ErrorRow};
@@ -140,7 +140,7 @@ pub(crate) struct BenchRow {
     pub(crate) kernel: String,
     /// `search`, …
     pub(crate) mode: String,
-    /// CPU threads: of the device where it is the CPU, and of its yardsticks.
+    /// CPU threads: of the device where it is the CPU, and of its baselines.
     pub(crate) threads: usize,
     /// Median rate.
     pub(crate) median: f64,
@@ -155,7 +155,7 @@ pub(crate) struct BenchRow {
     /// Why the answers are wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// How many times the rate of each yardstick, measured in between on as many threads.
+    /// How many times the rate of each baseline, measured in between on as many threads.
     pub(crate) versus: BTreeMap<String, f64>,
     /// Hashes, headers or nodes of one batch, where the device is given batches of one size.
     #[serde(default, skip_serializing_if = "Option::is_none")]

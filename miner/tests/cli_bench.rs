@@ -11,8 +11,8 @@ fn bench(arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn every_mode_measures_with_right_answers_beside_its_yardsticks() {
-    for (mode, unit, yardsticks) in [
+fn every_mode_measures_with_right_answers_beside_its_baselines() {
+    for (mode, unit, baselines) in [
         ("search", "hash/s", &["sha2_whole_header"][..]),
         ("search-shared", "hash/s", &["sha2_whole_header"]),
         ("headers", "header/s", &["sha2_whole_header"]),
@@ -30,7 +30,7 @@ fn every_mode_measures_with_right_answers_beside_its_yardsticks() {
         assert!(0.0 < rate("min") && rate("min") <= rate("median") && rate("median") <= rate("max"), "{row}");
         let versus = row["versus"].as_object().unwrap();
         // The bound by ports stands there too, on machines whose ports are known.
-        assert_eq!(versus.keys().filter(|name| *name != "port_bound").collect::<Vec<_>>(), yardsticks);
+        assert_eq!(versus.keys().filter(|name| *name != "port_bound").collect::<Vec<_>>(), baselines);
         assert!(versus.values().all(|ratio| ratio.as_f64().unwrap() > 0.0), "{row}");
         assert!(!answer["environment"]["cpu"].as_str().unwrap().is_empty());
     }

@@ -1,14 +1,14 @@
-//! What the tests of the whole share: where the real chains stand, how a test says that it could not run, how the binary
-//! is started and on what, and the checks of the house itself (floors, walls, style). Nothing of the product imports
-//! this crate.
+//! Shared by the tests of the whole: where the real chains are, how a test reports that it could not run, how the binary
+//! is started and on which input, and the checks of the source itself (layers, words, style). No product crate imports
+//! this one.
 
-pub mod block_twin;
+pub mod block_reference;
 pub mod city_chain;
 pub mod core_folder;
 pub mod easy_chain;
 pub mod folder;
-pub mod house;
 pub mod program;
+pub mod source_rules;
 pub mod synthetic;
 pub mod worker;
 

@@ -1,7 +1,7 @@
-//! Every file of the repository looks as the house wants it.
+//! Every file of the repository follows the style rules.
 
-use cityseal_tests::house::style::{self, Exception};
-use cityseal_tests::house::tree;
+use cityseal_tests::source_rules::style::{self, Exception};
+use cityseal_tests::source_rules::tree;
 
 /// Files longer than the limit, with their length; a row may only shrink or go.
 const LONG_FILES: &[Exception] = &[];
@@ -54,7 +54,7 @@ fn no_text_speaks_of_one_machine_or_of_unfinished_work() {
     let files = tree::all_files();
     let texts = files.iter().filter(|(path, _)| is_kind(path, &TEXTS));
     // The check's own source holds the words that it looks for.
-    let judged = texts.filter(|(path, _)| path != "tests/src/house/style.rs");
+    let judged = texts.filter(|(path, _)| path != "tests/src/source_rules/style.rs");
     let found: Vec<String> =
         judged.flat_map(|(path, file)| style::wording_objections(path, &tree::text_of(file))).collect();
     assert_eq!(found, [""; 0]);

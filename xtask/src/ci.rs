@@ -14,7 +14,7 @@ const STEPS: [Step; 12] = [
     ("format", format),
     ("clippy", clippy),
     ("documents", documents),
-    ("floors and style", floors),
+    ("layers and style", layers),
     ("tests in other sets of features", other_features),
     ("embedding, outside the workspace", embed),
     ("benches, once each", benches),
@@ -97,8 +97,8 @@ fn documents() -> Outcome {
     run(cargo(["doc", "--quiet", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-fn floors() -> Outcome {
-    run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "floors", "--test", "style"]))
+fn layers() -> Outcome {
+    run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "layers", "--test", "style"]))
 }
 
 /// In the tests' own profile, so that nothing is compiled twice; without `--bench` criterion runs each body once.

@@ -19,8 +19,8 @@ const CPU: &str = "cpu";
 /// Modes in the order in which a reader meets them.
 const MODES: [&str; 6] = ["search", "search-shared", "headers", "merkle", "verify", "service"];
 
-/// Yardsticks of the last column; the first that a row has counts.
-const YARDSTICKS: [&str; 2] = ["sha2_node", "sha2_whole_header"];
+/// Baselines of the last column; the first that a row has counts.
+const BASELINES: [&str; 2] = ["sha2_node", "sha2_whole_header"];
 
 /// What a row is about, in the order of the table: processor, whether it is another device, device, mode, threads, kernel.
 type Name = (String, bool, String, usize, u64, String);
@@ -120,7 +120,7 @@ fn figures_of(path: &str, record: &Value) -> Outcome<Vec<(Name, Figure)>> {
         }
         let median = row["median"].as_f64().ok_or_else(|| bad(at, "no number `median`"))?;
         // Nodes stand beside a loop over nodes.
-        let ratio = YARDSTICKS.iter().find_map(|yardstick| row["versus"][yardstick].as_f64());
+        let ratio = BASELINES.iter().find_map(|baseline| row["versus"][baseline].as_f64());
         let ratio = ratio.ok_or_else(|| bad(at, "no number `versus.sha2_whole_header`"))?;
         let threads = row["threads"].as_u64().ok_or_else(|| bad(at, "no number `threads`"))?;
         let (device, mode) = (text(&row["device"]), text(&row["mode"]));

@@ -1,12 +1,12 @@
 //! Taking blocks apart and judging their bodies, once the roots are known: what the rules cost a byte. Before anything is
-//! timed the judgement is compared with that of the slow twin. Real blocks are timed where the folder of `CITYSEAL_DATA` is
+//! timed the judgement is compared with that of the reference implementation. Real blocks are timed where the folder of `CITYSEAL_DATA` is
 //! there; otherwise one made here.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 use std::hint::black_box;
 use std::path::Path;
 
-use cityseal_chain::body::{BodyContext, BodyRoots, ParsedBlock, block_extent, judge_body, twin};
+use cityseal_chain::body::{BodyContext, BodyRoots, ParsedBlock, block_extent, judge_body, reference};
 use cityseal_chain::{Network, Parameters};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -56,7 +56,7 @@ fn bodies(criterion: &mut Criterion) {
         let roots = BodyRoots::of(&mainnet, &context, &block, &parsed);
         block[36..68].copy_from_slice(&roots.merkle);
         let judgement = judge_body(&mainnet, &context, &block, &parsed, &roots);
-        assert_eq!(judgement, twin::judge_block(&mainnet, &context, &block));
+        assert_eq!(judgement, reference::judge_block(&mainnet, &context, &block));
         assert_eq!(judgement.broken, None);
         let mut group = criterion.benchmark_group(format!("body/{name}"));
         group.throughput(Throughput::Bytes(block.len() as u64));

@@ -1,10 +1,10 @@
 //! The judge over headers whose hashes are known, for each kind of difficulty: what the rules cost a header. Before
-//! anything is timed its summary is compared with that of its slow twin.
+//! anything is timed its summary is compared with that of its reference implementation.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 use std::hint::black_box;
 
-use cityseal_chain::twin::judge_slowly;
+use cityseal_chain::reference::judge_slowly;
 use cityseal_chain::{BlockHeader, CompactTarget, Difficulty, History, MerkleRoot, Parameters, Summary, judge};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -75,7 +75,7 @@ fn judging(criterion: &mut Criterion) {
         assert_eq!(
             summary,
             judge_slowly(&chain.parameters, 0, &[], &chain.headers, NOW),
-            "{name}: not the twin's summary"
+            "{name}: not the reference's summary"
         );
         group.bench_function(name, |bencher| bencher.iter(|| black_box(&chain).judged()));
     }

@@ -1,7 +1,7 @@
 //! How the required compact target of the next header is computed: Bitcoin's retarget and ASERT.
 //!
 //! Pure arithmetic over numbers that the caller took from earlier headers; which headers those are, and whether they
-//! are known, is decided by `judge.rs` and, slowly, by `twin.rs`.
+//! are known, is decided by `judge.rs` and, slowly, by `reference.rs`.
 
 use crate::target::{CompactTarget, Target};
 use crate::u256::U256;

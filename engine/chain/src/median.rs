@@ -1,6 +1,6 @@
 //! The times of the last eleven headers, and whether the next time is past their median (rule R08).
 //!
-//! The window knows neither heights nor networks. Its slow twin sorts; this one counts.
+//! The window knows neither heights nor networks. Its reference implementation sorts; this one counts.
 
 /// Headers whose times make the median (Bitcoin Core: `nMedianTimeSpan`).
 pub(crate) const MEDIAN_HEADERS: usize = 11;

@@ -52,9 +52,9 @@ pub fn parent(left: &Node, right: &Node) -> Node {
 /// No leaves, or two equal nodes under one parent on any level; the lowest level and there the leftmost pair is named.
 pub fn root(leaves: &[Node]) -> Result<MerkleRoot, MerkleError> {
     let mut level = leaves.to_vec();
-    let mut twins = None;
+    let mut equal = None;
     for height in 0.. {
-        twins = twins.or_else(|| equal_pair(&level).map(|left| (height, left)));
+        equal = equal.or_else(|| equal_pair(&level).map(|left| (height, left)));
         match level.len() {
             0 => return Err(MerkleError::Empty),
             1 => break,
@@ -62,7 +62,7 @@ pub fn root(leaves: &[Node]) -> Result<MerkleRoot, MerkleError> {
         }
     }
     let root = MerkleRoot::from_wire(level[0]);
-    match twins {
+    match equal {
         Some((level, left)) => Err(MerkleError::Duplicated { level, left, root }),
         None => Ok(root),
     }
@@ -120,17 +120,17 @@ impl MerkleBranch {
             return Err(MerkleError::NoSuchLeaf { index: self.index, leaves: places });
         }
         let mut node = *leaf;
-        let mut twins = None;
+        let mut equal = None;
         for (level, sibling) in (0u32..).zip(&self.siblings) {
             let at = self.index.checked_shr(level).unwrap_or(0);
             let is_right = at % 2 == 1;
             if is_right && *sibling == node {
-                twins = twins.or(Some((level, at - 1)));
+                equal = equal.or(Some((level, at - 1)));
             }
             node = if is_right { parent(sibling, &node) } else { parent(&node, sibling) };
         }
         let root = MerkleRoot::from_wire(node);
-        twins.map_or(Ok(root), |(level, left)| Err(MerkleError::Duplicated { level, left, root }))
+        equal.map_or(Ok(root), |(level, left)| Err(MerkleError::Duplicated { level, left, root }))
     }
 }
 

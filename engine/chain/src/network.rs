@@ -1,6 +1,6 @@
 //! The five networks of Bitcoin, by their published constants (Bitcoin Core: `kernel/chainparams.cpp`).
 //!
-//! Only constants stand here; what they mean for a header is in `difficulty.rs`, `judge.rs` and `twin.rs`.
+//! Only constants stand here; what they mean for a header is in `difficulty.rs`, `judge.rs` and `reference.rs`.
 
 use crate::difficulty::Difficulty;
 use crate::parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use cityseal_chain::header_tree::{Fork, HeaderTree, NEVER, Root, StaleBranch, Unsound};
+use cityseal_chain::header_tree::{Fork, HeaderTree, InvalidHeader, NEVER, Root, StaleBranch};
 use cityseal_chain::{BlockHash, BlockHeader, ChainWork, CompactTarget, Network, Parameters, Rule};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -196,8 +196,8 @@ fn assert_equals_the_reference(set: &[Made], root: Root, arrivals: Option<Vec<u3
     let listed = |list: Vec<u32>| indices(&list);
     let unconnected = of(&|at| reference.stands(at) && !ways.contains_key(&at));
     assert_eq!(listed(tree.unconnected().iter().map(|loose| loose.index).collect()), unconnected);
-    let unsound = of(&|at| !reference.is_duplicate(at) && !reference.is_sound(at));
-    assert_eq!(listed(tree.unsound().iter().map(|unsound| unsound.index).collect()), unsound);
+    let invalid = of(&|at| !reference.is_duplicate(at) && !reference.is_sound(at));
+    assert_eq!(listed(tree.invalid_headers().iter().map(|invalid| invalid.index).collect()), invalid);
     assert_eq!(
         listed(tree.duplicates().iter().map(|again| again.index).collect()),
         of(&|at| reference.is_duplicate(at))
@@ -323,26 +323,26 @@ fn work_decides_and_not_length() {
 }
 
 #[test]
-fn an_unsound_header_has_its_height_and_what_stands_on_it_hangs_in_the_air() {
+fn an_invalid_header_has_its_height_and_what_stands_on_it_hangs_in_the_air() {
     let mut set = [&[genesis()][..], &chain(1, genesis().hash, 4)].concat();
     set[2].header.bits = CompactTarget::from_bits(0);
     let tree = tree(&set);
     assert_eq!(tree.best(), [0, 1]);
-    let [Unsound { index: 2, height: Some(2), rule: Rule::TargetZero, .. }] = tree.unsound() else {
-        panic!("{:?}", tree.unsound())
+    let [InvalidHeader { index: 2, height: Some(2), rule: Rule::TargetZero, .. }] = tree.invalid_headers() else {
+        panic!("{:?}", tree.invalid_headers())
     };
     let loose: Vec<_> = tree.unconnected().iter().map(|loose| (loose.index, loose.parent)).collect();
     assert_eq!(loose, [(3, Some(2)), (4, Some(3))]);
 }
 
 #[test]
-fn a_genesis_header_that_misses_its_target_is_unsound_at_height_zero() {
+fn a_genesis_header_that_misses_its_target_is_invalid_at_height_zero() {
     let mut broken = genesis();
     broken.header.nonce ^= 1;
     broken.hash[31] = 0xff;
     let tree = tree(&[broken, child(1, genesis().hash, EASY)]);
-    let [Unsound { index: 0, height: Some(0), rule: Rule::ProofOfWork, .. }] = tree.unsound() else {
-        panic!("{:?}", tree.unsound())
+    let [InvalidHeader { index: 0, height: Some(0), rule: Rule::ProofOfWork, .. }] = tree.invalid_headers() else {
+        panic!("{:?}", tree.invalid_headers())
     };
     assert_eq!((tree.best().len(), tree.tip(), tree.unconnected()[0].parent), (0, None, None));
 }

@@ -197,18 +197,18 @@ proptest! {
     fn any_records_give_the_entries_of_a_plain_map_of_points_sorted_and_disjoint(
         records in prop::collection::vec((any_region(), 0u16..3), 0..40),
     ) {
-        let (mut coverage, mut twin) = (Coverage::new(space()), BTreeMap::<Point, DeviceTag>::new());
+        let (mut coverage, mut reference) = (Coverage::new(space()), BTreeMap::<Point, DeviceTag>::new());
         for (region, device) in records {
             let points = points(region);
-            let is_free = points.iter().all(|point| !twin.contains_key(point));
+            let is_free = points.iter().all(|point| !reference.contains_key(point));
             prop_assert_eq!(coverage.record(&region, DeviceTag(device)).is_ok(), is_free);
             if is_free {
-                twin.extend(points.into_iter().map(|point| (point, DeviceTag(device))));
+                reference.extend(points.into_iter().map(|point| (point, DeviceTag(device))));
             }
         }
         let told: Vec<_> = coverage.entries().flat_map(|entry| entry_points(&space(), &entry)).collect();
-        prop_assert_eq!(told, twin.iter().map(|(&point, &device)| (point, device)).collect::<Vec<_>>());
-        prop_assert_eq!(coverage.volume(), twin.len() as u128);
-        prop_assert_eq!(coverage.is_complete(), twin.len() as u128 == space().volume());
+        prop_assert_eq!(told, reference.iter().map(|(&point, &device)| (point, device)).collect::<Vec<_>>());
+        prop_assert_eq!(coverage.volume(), reference.len() as u128);
+        prop_assert_eq!(coverage.is_complete(), reference.len() as u128 == space().volume());
     }
 }

@@ -156,7 +156,7 @@ fn refuses_the_merkle_root_of_an_extranonce_just_outside() {
 }
 
 /// Every seal of a space, by hashing each of its headers one by one in the order of the contract.
-fn seals_of_the_slow_twin(template: &SealTemplate) -> Vec<Seal> {
+fn seals_of_the_reference(template: &SealTemplate) -> Vec<Seal> {
     let space = template.space();
     let mut seals = Vec::new();
     for extranonce in space.extranonces().map_or(0..=0, |all| all.first()..=all.last()) {
@@ -188,9 +188,9 @@ fn seals_of_kernel(template: &SealTemplate, hashes: u64, versions_max: usize) ->
 }
 
 #[test]
-fn leases_and_a_kernel_find_the_seals_of_the_slow_twin_in_the_order_of_the_space_once_sorted() {
+fn leases_and_a_kernel_find_the_seals_of_the_reference_in_the_order_of_the_space_once_sorted() {
     let template = rolling_template();
-    let expected = seals_of_the_slow_twin(&template);
+    let expected = seals_of_the_reference(&template);
     assert!(expected.is_sorted() && expected.len() > 50, "{} seals", expected.len());
     assert!(expected.iter().any(|seal| seal.header().nonce == u32::MAX));
     for (hashes, versions_max) in [(u64::MAX, 8), (7, 1), (20, 3)] {
@@ -212,7 +212,7 @@ fn with_the_largest_target_every_point_is_a_seal_both_edge_nonces_included() {
 #[test]
 fn seals_are_ordered_by_their_place_in_the_space() {
     let template = rolling_template();
-    let seals = seals_of_the_slow_twin(&template);
+    let seals = seals_of_the_reference(&template);
     let [first, second] = [&seals[0], &seals[1]];
     assert_eq!(first.cmp(second), first.found_at().cmp(second.found_at()));
     assert_eq!(first.cmp(&first.clone()), Ordering::Equal);

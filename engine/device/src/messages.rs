@@ -93,11 +93,13 @@ mod tests {
     #[test]
     fn each_message_is_hashed_by_itself_once_or_twice() {
         let bytes: Vec<u8> = (0..2_500_u32 * 7).map(|i| (i * 31 + i / 251) as u8).collect();
-        for (times, twin) in [(HashTimes::Once, sha256 as fn(&[u8]) -> [u8; 32]), (HashTimes::Twice, double_sha256)] {
+        for (times, reference) in
+            [(HashTimes::Once, sha256 as fn(&[u8]) -> [u8; 32]), (HashTimes::Twice, double_sha256)]
+        {
             let batch = MessagesBatch::new(Arc::new(bytes.clone()), (2_500, 7), times);
             let mut digests = vec![[0; 32]; 2_500];
             hash_all(HashKernel::detect(), &batch, &mut digests);
-            assert!(bytes.chunks(7).map(twin).eq(digests));
+            assert!(bytes.chunks(7).map(reference).eq(digests));
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use cityseal_hash::{HEADER_LEN, HashKernel, HitBuffer, Midstate, NODE_LEN, SearchInput, yardstick};
+use cityseal_hash::{HEADER_LEN, HashKernel, HitBuffer, Midstate, NODE_LEN, SearchInput, baseline};
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
 
 /// Nonces in one search, over all its midstates together.
@@ -30,7 +30,7 @@ fn scan(kernel: HashKernel, midstates: &[Midstate]) -> HitBuffer {
 
 fn plain_scan(nonces: u32) -> HitBuffer {
     let mut hits = HitBuffer::new(4_096);
-    yardstick::sha2_whole_header_scan(&HEADER76, 0, nonces - 1, TOP_WORD_MAX, &mut hits);
+    baseline::sha2_whole_header_scan(&HEADER76, 0, nonces - 1, TOP_WORD_MAX, &mut hits);
     hits
 }
 
@@ -93,13 +93,13 @@ fn bulk(
 }
 
 fn headers(criterion: &mut Criterion) {
-    bulk(criterion, "headers", &messages(HEADER_LEN), &yardstick::sha2_headers, HashKernel::hash_headers);
+    bulk(criterion, "headers", &messages(HEADER_LEN), &baseline::sha2_headers, HashKernel::hash_headers);
 }
 
 fn nodes(criterion: &mut Criterion) {
     let rows = messages(NODE_LEN);
-    bulk(criterion, "nodes", &rows, &yardstick::sha2_nodes, HashKernel::hash_nodes);
-    bulk(criterion, "nodes_rfc6962", &rows, &yardstick::sha2_nodes_rfc6962, HashKernel::hash_nodes_rfc6962);
+    bulk(criterion, "nodes", &rows, &baseline::sha2_nodes, HashKernel::hash_nodes);
+    bulk(criterion, "nodes_rfc6962", &rows, &baseline::sha2_nodes_rfc6962, HashKernel::hash_nodes_rfc6962);
 }
 
 /// Lengths drawn as those of transactions are: most of a few blocks, few of many.
@@ -138,10 +138,10 @@ fn time_each(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, lengths: &[us
     let messages: Vec<&[u8]> = lengths.iter().zip(&ends).map(|(len, end)| &bytes[end - len..*end]).collect();
     group.throughput(Throughput::Bytes(lengths.iter().sum::<usize>() as u64));
     let mut out = vec![[0; 32]; messages.len()];
-    yardstick::sha2_messages(&messages, &mut out);
+    baseline::sha2_messages(&messages, &mut out);
     let expected = out.clone();
     group.bench_function(format!("{name}/sha2"), |bencher| {
-        bencher.iter(|| yardstick::sha2_messages(black_box(&messages), &mut out));
+        bencher.iter(|| baseline::sha2_messages(black_box(&messages), &mut out));
     });
     for kernel in HashKernel::all_available() {
         kernel.hash_each(&messages, &mut out);

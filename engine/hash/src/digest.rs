@@ -1,4 +1,4 @@
-//! Hashes of messages of any length, one at a time, through the `sha2` crate. It is the slow twin of every kernel and
+//! Hashes of messages of any length, one at a time, through the `sha2` crate. It is the reference implementation of every kernel and
 //! serves whoever hashes little; bulk work goes through [`HashKernel`](crate::HashKernel).
 
 use sha2::{Digest, Sha256};

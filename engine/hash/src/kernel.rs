@@ -222,7 +222,7 @@ impl HashKernel {
 
     #[cfg(not(feature = "fault-injection"))]
     #[inline(always)]
-    #[expect(clippy::unused_self, reason = "the twin below, in builds for tests, looks at it")]
+    #[expect(clippy::unused_self, reason = "the reference below, in builds for tests, looks at it")]
     const fn spoil(self, _out: &mut [[u8; 32]]) {}
 }
 

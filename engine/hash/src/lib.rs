@@ -34,6 +34,7 @@
     reason = "kernels must end as straight-line code inside the function with the target features"
 )]
 
+pub mod baseline;
 mod constants;
 mod digest;
 mod error;
@@ -48,7 +49,6 @@ mod portable;
 mod search;
 #[cfg(target_arch = "x86_64")]
 mod x86;
-pub mod yardstick;
 
 pub use digest::{double_sha256, sha256};
 pub use error::KernelError;

@@ -2,7 +2,7 @@
 //! with the `sha2` crate; where the folder of real chains is there, those of another program are used too.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
-use cityseal_hash::{HashKernel, Hit, HitBuffer, Midstate, SearchInput, double_sha256, yardstick};
+use cityseal_hash::{HashKernel, Hit, HitBuffer, Midstate, SearchInput, baseline, double_sha256};
 use cityseal_testkit::data::data_bytes_if_any;
 use cityseal_testkit::shipped::mainnet_headers;
 use serde_json::Value;
@@ -53,7 +53,7 @@ impl Scan {
         let input = SearchInput {
             midstates: &midstates,
             tail: self.header[64..].try_into().unwrap(),
-            top_word_max: yardstick::top_word(&self.hash_max),
+            top_word_max: baseline::top_word(&self.hash_max),
         };
         let mut hits = HitBuffer::new(10_000);
         kernel.scan(&input, self.range.0, self.range.1, &mut hits);

@@ -41,7 +41,7 @@ fn whole_space() -> SealTemplate {
 struct Play {
     driver: Driver,
     now: Instant,
-    twin: CpuBackend,
+    reference: CpuBackend,
 }
 
 const CPU: usize = 0;
@@ -49,15 +49,16 @@ const GPU: usize = 1;
 
 impl Play {
     fn new() -> Self {
-        let twin = CpuBackend::new(HashKernel::portable());
-        let canary = known_answers::cases(&twin).into_iter().find(|case| case.name == known_answers::CANARY).unwrap();
+        let reference = CpuBackend::new(HashKernel::portable());
+        let canary =
+            known_answers::cases(&reference).into_iter().find(|case| case.name == known_answers::CANARY).unwrap();
         let policy = EnginePolicy { batch_hashes_first: 5_000, ..EnginePolicy::default() };
         let mut driver = Driver::new(policy, Arc::new(canary));
-        let cpu = driver.add_device(twin.info().clone());
+        let cpu = driver.add_device(reference.info().clone());
         driver.add_worker(cpu);
         let gpu = driver.add_device(FakeOpener::new("fake").info().clone());
         driver.add_worker(gpu);
-        Self { driver, now: Instant::now(), twin }
+        Self { driver, now: Instant::now(), reference }
     }
 
     fn submit(&mut self, job: SealJob) -> u64 {
@@ -70,8 +71,8 @@ impl Play {
 
     /// Answers as an honest device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
-        self.twin.submit(assignment.work.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
-        let done = self.twin.collect(Duration::ZERO).unwrap().unwrap();
+        self.reference.submit(assignment.work.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
+        let done = self.reference.collect(Duration::ZERO).unwrap().unwrap();
         self.now += Duration::from_millis(1);
         match (assignment.work, done.report) {
             (Work::Search { template, region, batch }, Report::Search(report)) => {

@@ -45,9 +45,9 @@ fn search(template: &SealTemplate, number: u32) -> Search {
         &region,
         u64::from(number),
     ));
-    let mut twin = CpuBackend::new(HashKernel::portable());
-    twin.submit(Batch::Search(batch.clone())).unwrap();
-    let honest = twin.collect(Duration::ZERO).unwrap().unwrap().report;
+    let mut reference = CpuBackend::new(HashKernel::portable());
+    reference.submit(Batch::Search(batch.clone())).unwrap();
+    let honest = reference.collect(Duration::ZERO).unwrap().unwrap().report;
     let seals = judged(template, &region, &batch, honest.clone()).unwrap().seals;
     Search { region, batch, honest, seals }
 }

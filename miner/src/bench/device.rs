@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use cityseal_device::{Backend, Batch, BatchLimits, DeviceError, DeviceKind, Opener};
 
+use super::baseline::Baseline;
 use super::gauges::Gauges;
 use super::question::{Question, Questions};
 use super::race::{Contestant, LAPS, race, together};
-use super::yardstick::Yardstick;
 use crate::error::CommandError;
 use crate::json::BatchRow;
 
@@ -76,7 +76,7 @@ impl DeviceRunner {
             if self.lap(1)? > budget.max(SLOW_BATCH) / LAPS as u32 {
                 break;
             }
-            let figures = race::<Yardstick>(self, &mut [], budget, &mut Gauges::default())?;
+            let figures = race::<Baseline>(self, &mut [], budget, &mut Gauges::default())?;
             let (median, min, max) = (figures.median, figures.min, figures.max);
             rows.push(BatchRow { batch_items: self.question.items, median, min, max });
         }

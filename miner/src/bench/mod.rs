@@ -2,11 +2,12 @@
 //! answer checked while it is measured.
 //!
 //! A row is printed as soon as it is measured. A figure is the median of several laps. Between two laps of a contestant
-//! each of its yardsticks runs one, on as many threads, so that whatever else the machine does meanwhile hits them alike; a
+//! each of its baselines runs one, on as many threads, so that whatever else the machine does meanwhile hits them alike; a
 //! ratio is the median over such pairs.
 //!
 //! Figures are kept as records (`record`), read again (`records`), compared (`compare`) and shown on a page (`report`).
 
+mod baseline;
 mod bound;
 mod chain;
 mod clock;
@@ -23,7 +24,6 @@ mod records;
 mod report;
 mod show;
 mod stream;
-mod yardstick;
 
 use cityseal_device::{DeviceInfo, DeviceKind, Opener};
 use cityseal_engine::Engine;
@@ -37,6 +37,7 @@ use crate::files::check_folder;
 use crate::json::{BenchAnswer, BenchRow, LatencyRow};
 use crate::{Context, builder};
 
+use baseline::Baseline;
 use chain::{ChainFile, ChainRunner};
 use device::DeviceRunner;
 use gauges::Gauges;
@@ -44,7 +45,6 @@ use question::Questions;
 use race::{Contestant, Figures, race};
 use show::{Live, Plan, RowAt};
 use stream::StreamRunner;
-use yardstick::Yardstick;
 
 /// `--kernel` with this name: each kernel of this CPU has its row, and each variant of a GPU's shaders.
 const ALL_KERNELS: &str = "all";
@@ -252,8 +252,8 @@ impl<'a> Bench<'a> {
     ) -> Result<BenchRow, CommandError> {
         let is_cpu = info.kind == DeviceKind::Cpu;
         let mut gauges = if is_cpu { Gauges::of_cpu(threads) } else { Gauges::of_board(info.pci.as_deref()) };
-        let mut yardsticks = Yardstick::of(self.args.mode, threads);
-        let figures = race(contestant, &mut yardsticks, self.args.seconds, &mut gauges)?;
+        let mut baselines = Baseline::of(self.args.mode, threads);
+        let figures = race(contestant, &mut baselines, self.args.seconds, &mut gauges)?;
         let mut row = bench_row(info, self.args.mode, threads, figures);
         row.clock_hz = gauges.clock_hz();
         row.energy = gauges.energy();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cityseal_chain::{BlockHeader, Network, Parameters};
 use cityseal_device::{Batch, BatchLimits, CheckBatch, MerkleBatch, NonceRange, Report, SearchBatch};
-use cityseal_hash::{HEADER_LEN, Hit, HitBuffer, Midstate, NODE_LEN, yardstick};
+use cityseal_hash::{HEADER_LEN, Hit, HitBuffer, Midstate, NODE_LEN, baseline};
 
 use crate::args::BenchMode;
 
@@ -90,13 +90,13 @@ impl Questions {
             Self::Headers => {
                 let items = within(items, limits.check_headers_max)?;
                 let headers = Arc::new(noise(items as usize * HEADER_LEN));
-                let hashes = hashed(&headers, HEADER_LEN, yardstick::sha2_headers);
+                let hashes = hashed(&headers, HEADER_LEN, baseline::sha2_headers);
                 Some(Question { batch: Batch::Check(CheckBatch::new(headers)), items, answer: hashes })
             }
             Self::Nodes => {
                 let items = within(items, limits.merkle_nodes_max)?;
                 let nodes = Arc::new(noise(items as usize * NODE_LEN));
-                let hashes = hashed(&nodes, NODE_LEN, yardstick::sha2_nodes);
+                let hashes = hashed(&nodes, NODE_LEN, baseline::sha2_nodes);
                 Some(Question { batch: Batch::Merkle(MerkleBatch::new(nodes)), items, answer: hashes })
             }
             Self::Chain => None,
@@ -108,9 +108,9 @@ fn within(items: u64, max: usize) -> Option<u64> {
     (items <= ITEMS_MAX && items <= max as u64).then_some(items)
 }
 
-fn hashed(bytes: &[u8], item_len: usize, twin: impl Fn(&[u8], &mut [[u8; 32]])) -> Answer {
+fn hashed(bytes: &[u8], item_len: usize, reference: impl Fn(&[u8], &mut [[u8; 32]])) -> Answer {
     let mut hashes = vec![[0; 32]; bytes.len() / item_len];
-    twin(bytes, &mut hashes);
+    reference(bytes, &mut hashes);
     Answer::Hashes(Arc::new(hashes))
 }
 
@@ -155,7 +155,7 @@ impl Window {
         let mut hits = Vec::new();
         for (index, header) in headers.iter().enumerate() {
             let mut found = HitBuffer::new(nonces as usize);
-            yardstick::sha2_whole_header_scan(header, first, last, TOP_WORD_MAX, &mut found);
+            baseline::sha2_whole_header_scan(header, first, last, TOP_WORD_MAX, &mut found);
             hits.extend(found.into_sorted().into_iter().map(|hit| Hit { midstate: index as u8, ..hit }));
         }
         Self { headers, first, last, hits }
@@ -194,7 +194,7 @@ impl Window {
     fn is_hit(&self, hit: Hit) -> bool {
         let Some(header) = self.headers.get(usize::from(hit.midstate)) else { return false };
         let whole = [&header[..], &hit.nonce.to_le_bytes()].concat();
-        yardstick::top_word(&cityseal_hash::double_sha256(&whole)) <= TOP_WORD_MAX
+        baseline::top_word(&cityseal_hash::double_sha256(&whole)) <= TOP_WORD_MAX
     }
 }
 

@@ -1,4 +1,4 @@
-//! Laps, in turn: the contestant, its yardsticks, the contestant again; and what the laps say.
+//! Laps, in turn: the contestant, its baselines, the contestant again; and what the laps say.
 
 use std::sync::Barrier;
 use std::thread;
@@ -46,27 +46,27 @@ pub(super) struct Figures {
 /// Runs all in turn for about `budget`, warm-up not counted; the gauges are read around the contestant's laps.
 pub(super) fn race<B: Beside>(
     contestant: &mut dyn Contestant,
-    yardsticks: &mut [B],
+    baselines: &mut [B],
     budget: Duration,
     gauges: &mut Gauges,
 ) -> Result<Figures, CommandError> {
-    let lap = budget / (LAPS * (1 + yardsticks.len())) as u32;
+    let lap = budget / (LAPS * (1 + baselines.len())) as u32;
     let tickets = tickets_for(contestant, lap)?;
-    let others = yardsticks.iter_mut().map(|yardstick| tickets_for(yardstick, lap)).collect::<Result<Vec<_>, _>>()?;
+    let others = baselines.iter_mut().map(|baseline| tickets_for(baseline, lap)).collect::<Result<Vec<_>, _>>()?;
     let mut rates = Vec::with_capacity(LAPS);
-    let mut ratios = vec![Vec::with_capacity(LAPS); yardsticks.len()];
+    let mut ratios = vec![Vec::with_capacity(LAPS); baselines.len()];
     for _ in 0..LAPS {
         gauges.before_lap();
         let rate = rate(contestant, tickets)?;
         gauges.after_lap(tickets * contestant.items_per_ticket());
         rates.push(rate);
-        for ((yardstick, tickets), ratios) in yardsticks.iter_mut().zip(&others).zip(&mut ratios) {
-            ratios.push(rate / self::rate(yardstick, *tickets)?);
+        for ((baseline, tickets), ratios) in baselines.iter_mut().zip(&others).zip(&mut ratios) {
+            ratios.push(rate / self::rate(baseline, *tickets)?);
         }
     }
-    let versus = yardsticks.iter().zip(&mut ratios).map(|(yardstick, ratios)| (yardstick.name(), median(ratios)));
+    let versus = baselines.iter().zip(&mut ratios).map(|(baseline, ratios)| (baseline.name(), median(ratios)));
     let versus = versus.collect();
-    let wrong = contestant.wrong().or_else(|| yardsticks.iter().find_map(Contestant::wrong));
+    let wrong = contestant.wrong().or_else(|| baselines.iter().find_map(Contestant::wrong));
     let median = median(&mut rates);
     Ok(Figures { median, min: rates[0], max: rates[LAPS - 1], versus, wrong })
 }

@@ -109,7 +109,7 @@ pub(crate) struct ForksRow {
     /// How many of those there are; no more than some are listed.
     pub(crate) unconnected_count: u64,
     /// Headers that break a rule of their own, so that nothing is built on them.
-    pub(crate) unsound: Vec<UnsoundRow>,
+    pub(crate) unsound: Vec<InvalidHeaderRow>,
     /// Headers or blocks that were given more than once.
     pub(crate) duplicates: u64,
     /// Places at which a file is not what it should be.
@@ -220,7 +220,7 @@ impl NotCheckedRow {
 
 /// A header that breaks a rule of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct UnsoundRow {
+pub(crate) struct InvalidHeaderRow {
     /// Its hash.
     pub(crate) hash: String,
     /// Its height, where its parent is connected.

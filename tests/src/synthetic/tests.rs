@@ -1,7 +1,7 @@
-//! That synthetic chains are what they are said to be: valid by the slow twins, of the size asked for, the same for everybody.
+//! That synthetic chains are what they are said to be: valid by the reference implementations, of the size asked for, the same for everybody.
 
-use cityseal_engine::chain::body::{BodyContext, twin::judge_block};
-use cityseal_engine::chain::twin::judge_slowly;
+use cityseal_engine::chain::body::{BodyContext, reference::judge_block};
+use cityseal_engine::chain::reference::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, MerkleKind, Rule, Unjudged};
 
 use super::block::{Draft, commit, header_of};
@@ -11,7 +11,7 @@ use super::*;
 /// A clock past every chain of these tests.
 const NOW: u64 = 4_000_000_000;
 
-/// What the slow twins say of a chain: its first fault's height and rule.
+/// What the reference implementations say of a chain: its first fault's height and rule.
 fn fault(home: &Home, blocks: &[Vec<u8>]) -> Option<(u64, Rule)> {
     let headers: Vec<BlockHeader> = blocks.iter().map(|block| header_of(block)).collect();
     let summary = judge_slowly(home.parameters(), 0, &[], &headers, NOW);
@@ -31,7 +31,7 @@ fn fault(home: &Home, blocks: &[Vec<u8>]) -> Option<(u64, Rule)> {
 }
 
 #[test]
-fn chains_of_all_sizes_of_blocks_are_valid_by_the_slow_twins_and_of_the_size_asked_for() {
+fn chains_of_all_sizes_of_blocks_are_valid_by_the_reference_implementations_and_of_the_size_asked_for() {
     for (blocks, block_bytes) in
         [(40, BLOCK_BYTES_MIN), (64, 20_000), (12, 300_000), (10, 900_000), (4, 1 << 20), (3, BLOCK_BYTES_MAX)]
     {

@@ -109,7 +109,7 @@ fn the_reorganisation_of_btcd_is_found_with_its_way() {
     let Some(paths) = files.into_iter().collect::<Option<Vec<PathBuf>>>() else { return };
     let mainnet = Parameters::of(Network::Mainnet);
     let set = BlockSet::of_files(paths, detect, &mainnet, Root::Genesis).unwrap();
-    assert!(set.damage().is_empty() && set.tree().unconnected().is_empty() && set.tree().unsound().is_empty());
+    assert!(set.damage().is_empty() && set.tree().unconnected().is_empty() && set.tree().invalid_headers().is_empty());
     assert_eq!(set.tree().best(), [0, 1, 2, 5, 6, 7]);
     assert_eq!(stale(&set), [(4, (2, 2))].into());
     let way = set.tree().reorganisation(4, 7).unwrap();

@@ -282,7 +282,7 @@ fn junk_between_blocks_is_listed_and_changes_no_verdict() {
             let answer = assert_valid(verify_regtest(folder.path(), &[]), &blocks[5]);
             let forks = &answer["forks"];
             let is_listed = forks["damage"].as_array().is_some_and(|damage| !damage.is_empty())
-                || forks["unsound"].as_array().is_some_and(|unsound| !unsound.is_empty());
+                || forks["unsound"].as_array().is_some_and(|invalid| !invalid.is_empty());
             assert!(is_listed, "{answer}");
         }
     }

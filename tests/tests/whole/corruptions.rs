@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cityseal::input::{BlockCutter, Cut, Format, TakeBlock};
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, Rule, Verdict};
 use cityseal_engine::{BlockBatch, Engine, VerifyRequest};
-use cityseal_tests::block_twin::{BlockTwin, Framing, Said};
+use cityseal_tests::block_reference::{BlockReference, Framing, Said};
 use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::synthetic::block::{HEADER_BYTES, header_of};
@@ -74,9 +74,9 @@ static CORRUPTED: LazyLock<Vec<Corruption>> = LazyLock::new(|| {
         let block = SOUND.starts.partition_point(|start| *start <= at) - 1;
         let mask = random.between(1, 255) as u8;
         let (framing, network) = (Framing::Framed, (block > 0).then_some("regtest"));
-        let twin = BlockTwin::new(SOUND.home.parameters(), framing, NOW);
-        let twin = twin.from(block as u64, below(block), SOUND.starts[block] as u64, network);
-        Corruption { at, mask, block, said: twin.walk(&changed(block, at, mask)) }
+        let reference = BlockReference::new(SOUND.home.parameters(), framing, NOW);
+        let reference = reference.from(block as u64, below(block), SOUND.starts[block] as u64, network);
+        Corruption { at, mask, block, said: reference.walk(&changed(block, at, mask)) }
     };
     let mut places = Random::new(!*SEED);
     let mut place = |number: usize| match number % 10 {
@@ -113,7 +113,7 @@ impl TakeBlock for Gathered {
     }
 }
 
-fn names_the_twin_s_fault_for_a_thousand_changed_bytes(worker: Worker, test: &str) {
+fn names_the_reference_fault_for_a_thousand_changed_bytes(worker: Worker, test: &str) {
     let Some(engine) = worker.engine(test) else { return };
     let mut rules = BTreeSet::new();
     for corruption in CORRUPTED.iter() {
@@ -124,7 +124,7 @@ fn names_the_twin_s_fault_for_a_thousand_changed_bytes(worker: Worker, test: &st
         assert!(rules.contains(&rule), "{rule} is met among a thousand: {rules:?}");
     }
 }
-on_every_worker!(names_the_twin_s_fault_for_a_thousand_changed_bytes);
+on_every_worker!(names_the_reference_fault_for_a_thousand_changed_bytes);
 
 fn assert_said(worker: Worker, engine: &Engine, corruption: &Corruption) {
     let Corruption { at, mask, block, said } = corruption;
@@ -165,7 +165,7 @@ fn the_binary_prints_what_the_slow_walk_says_of_a_chain_framed_or_not() {
             let (at, mask) = (random.below(sound.len() as u64) as usize, random.between(1, 255) as u8);
             let mut bytes = sound.clone();
             bytes[at] ^= mask;
-            let said = BlockTwin::new(SOUND.home.parameters(), framing, NOW).walk(&bytes);
+            let said = BlockReference::new(SOUND.home.parameters(), framing, NOW).walk(&bytes);
             let file = folder.write("chain", &bytes);
             let (network, now) = (["--network", "regtest"], NOW.to_string());
             let ended = crate::cityseal()

@@ -1,10 +1,10 @@
-//! A thousand random single-bit flips of a real chain: every worker names the fault that the slow twin names.
+//! A thousand random single-bit flips of a real chain: every worker names the fault that the reference implementation names.
 
 use std::io::Write;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cityseal_engine::chain::twin::judge_slowly;
+use cityseal_engine::chain::reference::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, Fault, Network, Parameters, Verdict};
 use cityseal_engine::{Engine, VerifyRequest};
 use cityseal_tests::data::mainnet_start;
@@ -13,8 +13,8 @@ use cityseal_tests::worker::Worker;
 
 /// Flips that every worker judges.
 const FLIPS: usize = 1_000;
-/// Headers before the flip that the twin is given: a whole difficulty period, so that it misses no history.
-const TWIN_CONTEXT: usize = 2_016 + 11;
+/// Headers before the flip that the reference is given: a whole difficulty period, so that it misses no history.
+const REFERENCE_CONTEXT: usize = 2_016 + 11;
 /// Headers after a flip that a worker is given: its child already breaks the link; the others show that the first
 /// fault is named, not the last.
 const HEADERS_AFTER: usize = 64;
@@ -50,7 +50,7 @@ impl Random {
     }
 }
 
-/// The flips of this run with the twin's faults; made once and used by the tests of all workers.
+/// The flips of this run with the reference's faults; made once and used by the tests of all workers.
 fn flips(chain: &[u8]) -> &'static [Flip] {
     static FLIPPED: LazyLock<std::sync::Mutex<Option<&'static [Flip]>>> = LazyLock::new(Default::default);
     let mut made = FLIPPED.lock().expect("no test panics while it makes the flips");
@@ -64,14 +64,14 @@ fn make_flips(chain: &[u8]) -> Vec<Flip> {
     let headers: Vec<BlockHeader> = records.iter().map(BlockHeader::from_wire).collect();
     let mut random = Random(*SEED);
     let bits = (0..FLIPS).map(|_| random.below(chain.len() * 8));
-    bits.map(|bit| Flip { bit, fault: twin_fault(&parameters, &headers, bit) }).collect()
+    bits.map(|bit| Flip { bit, fault: reference_fault(&parameters, &headers, bit) }).collect()
 }
 
-/// What the sequential twin says of the flipped chain. All before the flipped header is the real chain, which the tests
-/// of whole chains show to be valid; so the twin begins there, with all the history that its rules ask for.
-fn twin_fault(parameters: &Parameters, headers: &[BlockHeader], bit: usize) -> Fault {
+/// What the sequential reference says of the flipped chain. All before the flipped header is the real chain, which the tests
+/// of whole chains show to be valid; so the reference begins there, with all the history that its rules ask for.
+fn reference_fault(parameters: &Parameters, headers: &[BlockHeader], bit: usize) -> Fault {
     let at = bit / 8 / HEADER_BYTES;
-    let context = &headers[at.saturating_sub(TWIN_CONTEXT)..at];
+    let context = &headers[at.saturating_sub(REFERENCE_CONTEXT)..at];
     let mut flipped = vec![flip_header(&headers[at], bit % (8 * HEADER_BYTES))];
     flipped.extend(headers[at + 1..].iter().take(HEADERS_AFTER));
     let summary = judge_slowly(parameters, at as u64, context, &flipped, NOW);
@@ -85,14 +85,14 @@ fn flip_header(header: &BlockHeader, bit: usize) -> BlockHeader {
     BlockHeader::from_wire(&wire)
 }
 
-fn names_the_twin_s_fault_for_a_thousand_flipped_bits(worker: Worker, test: &str) {
+fn names_the_reference_fault_for_a_thousand_flipped_bits(worker: Worker, test: &str) {
     let mut chain = mainnet_start().headers;
     let Some(engine) = worker.engine(test) else { return };
     let flips = flips(&chain);
     let judged = flips.iter().filter(|flip| names_its_fault(worker, &engine, &mut chain, flip)).count();
     assert_eq!(judged, FLIPS);
 }
-on_every_worker!(names_the_twin_s_fault_for_a_thousand_flipped_bits);
+on_every_worker!(names_the_reference_fault_for_a_thousand_flipped_bits);
 
 /// Flips the bit, verifies from genesis, and flips it back.
 fn names_its_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) -> bool {
@@ -119,7 +119,7 @@ fn a_flip_in_the_last_header_is_seen_too() {
     let bit = chain.len() * 8 - 1;
     let parameters = Parameters::of(Network::Mainnet);
     let headers: Vec<BlockHeader> = chain.as_chunks().0.iter().map(BlockHeader::from_wire).collect();
-    let flip = Flip { bit, fault: twin_fault(&parameters, &headers, bit) };
+    let flip = Flip { bit, fault: reference_fault(&parameters, &headers, bit) };
     let mut verifier = engine.verifier(VerifyRequest::new(parameters).now(NOW)).unwrap();
     chain[bit / 8] ^= 0x80;
     verifier.push(&chain);

@@ -111,17 +111,17 @@ impl Opener for ForcedIn {
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
         let inner = self.inner.open()?;
         let spared = known_answers::cases(&*inner).len();
-        let twin = CpuBackend::new(HashKernel::portable());
-        Ok(Box::new(Forced { inner, twin, spared, by_twin: false, worked: Arc::clone(&self.worked) }))
+        let reference = CpuBackend::new(HashKernel::portable());
+        Ok(Box::new(Forced { inner, reference, spared, by_reference: false, worked: Arc::clone(&self.worked) }))
     }
 }
 
 struct Forced {
     inner: Box<dyn Backend>,
-    twin: CpuBackend,
+    reference: CpuBackend,
     /// Questions of the self-test that are still to come; they come one at a time.
     spared: usize,
-    by_twin: bool,
+    by_reference: bool,
     worked: Arc<AtomicU64>,
 }
 
@@ -135,16 +135,16 @@ impl Backend for Forced {
     }
 
     fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
-        self.by_twin = self.spared > 0;
+        self.by_reference = self.spared > 0;
         self.spared = self.spared.saturating_sub(1);
-        if self.by_twin {
-            return self.twin.submit(batch);
+        if self.by_reference {
+            return self.reference.submit(batch);
         }
         self.worked.fetch_add(1, Ordering::SeqCst);
         self.inner.submit(batch)
     }
 
     fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError> {
-        if self.by_twin { self.twin.collect(timeout) } else { self.inner.collect(timeout) }
+        if self.by_reference { self.reference.collect(timeout) } else { self.inner.collect(timeout) }
     }
 }

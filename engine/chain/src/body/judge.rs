@@ -1,4 +1,4 @@
-//! Judges a body that was taken apart and hashed: the fast twin of `twin`.
+//! Judges a body that was taken apart and hashed: the fast reference of `reference`.
 //!
 //! It looks at no byte of the block but the header's root and time: all else was noted on the way past it. It believes
 //! that `parsed` and `roots` are the block's.

@@ -2,7 +2,7 @@
 //!
 //! A body is judged only for a header that passed R01 to R11. [`ParsedBlock`] takes a block apart in one pass,
 //! whoever has hash kernels computes the roots over its transactions ([`BodyRoots::of`] does so on the plain path), and
-//! [`judge_body`] concludes. [`twin`] is the slow, readable copy of all of that. Scripts, signatures and unspent outputs
+//! [`judge_body`] concludes. [`reference`] is the slow, readable copy of all of that. Scripts, signatures and unspent outputs
 //! are not looked at: `docs/RULES.md` says what is out of scope.
 //!
 //! ```
@@ -31,11 +31,11 @@ mod encoding;
 mod judge;
 mod parsed;
 pub(crate) mod reader;
+pub mod reference;
 mod repeats;
 mod roots;
 mod sigops;
 mod span;
-pub mod twin;
 mod walk;
 
 pub use encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};

@@ -263,7 +263,7 @@ impl<'p, 'a> Recorder<'p, 'a> {
         if span.has_witness() {
             found.witness.get_or_insert(at);
         }
-        if repeats::has_twins(self.keys) && found.repeated_input.is_none() {
+        if repeats::sort_and_find_equal(self.keys) && found.repeated_input.is_none() {
             self.findings.repeated_input = self.repeated_input(span).map(|input| (at, input));
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn key_of(prevout: &[u8; 36]) -> u64 {
 
 /// Whether two of the keys are equal. May leave them in another order.
 #[inline]
-pub(super) fn has_twins(keys: &mut [u64]) -> bool {
+pub(super) fn sort_and_find_equal(keys: &mut [u64]) -> bool {
     match keys {
         [] | [_] => false,
         [first, second] => first == second,
@@ -51,13 +51,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn twins_among_keys_are_found_at_every_length(count in 0usize..40, from in any::<u64>(), twins in any::<(u8, u8)>()) {
+        fn equal_keys_are_found_at_every_length(count in 0usize..40, from in any::<u64>(), equal in any::<(u8, u8)>()) {
             let mut keys: Vec<u64> = (0..count as u64).map(|step| from.wrapping_add(step * 77)).collect();
-            prop_assert!(!has_twins(&mut keys));
-            let (left, right) = (usize::from(twins.0) % 40, usize::from(twins.1) % 40);
+            prop_assert!(!sort_and_find_equal(&mut keys));
+            let (left, right) = (usize::from(equal.0) % 40, usize::from(equal.1) % 40);
             if left < count && right < count && left != right {
                 keys[left] = keys[right];
-                prop_assert!(has_twins(&mut keys));
+                prop_assert!(sort_and_find_equal(&mut keys));
             }
         }
     }

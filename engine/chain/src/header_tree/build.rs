@@ -3,7 +3,7 @@
 use cityseal_hash::HEADER_LEN;
 
 use super::hash_index::HashIndex;
-use super::{Duplicate, Fork, HeaderTree, NONE, Root, StaleBranch, Unconnected, Unsound};
+use super::{Duplicate, Fork, HeaderTree, InvalidHeader, NONE, Root, StaleBranch, Unconnected};
 use crate::hash::BlockHash;
 use crate::judge::{Broken, Decoded, check_proof_of_work, decode_bits};
 use crate::parameters::Parameters;
@@ -89,8 +89,8 @@ struct Build {
     hashes: Vec<[u8; 32]>,
     index: HashIndex,
     duplicates: Vec<Duplicate>,
-    unsound: Vec<Unsound>,
-    /// What may be built on: neither a duplicate nor unsound.
+    invalid: Vec<InvalidHeader>,
+    /// What may be built on: neither a duplicate nor invalid.
     stands: Vec<bool>,
     /// The header's own work, and once it is connected that of the whole way up to it.
     work: Vec<ChainWork>,
@@ -127,7 +127,7 @@ impl Build {
             hashes,
             index,
             duplicates: again.into_iter().map(|(index, first)| Duplicate { index, first }).collect(),
-            unsound: Vec::new(),
+            invalid: Vec::new(),
             stands,
             work: vec![ChainWork::ZERO; headers.len()],
             parents: vec![NONE; headers.len()],
@@ -148,7 +148,7 @@ impl Build {
                 Ok(work) => self.work[at] = work,
                 Err((rule, expected, found)) => {
                     self.stands[at] = false;
-                    self.unsound.push(Unsound { index: at as u32, height: None, rule, expected, found });
+                    self.invalid.push(InvalidHeader { index: at as u32, height: None, rule, expected, found });
                 }
             }
         }
@@ -242,7 +242,7 @@ impl Build {
         let depths = self.depths();
         let best = self.best();
         let unconnected = self.unconnected(&depths);
-        self.give_unsound_heights(parameters, root, headers, &depths, first_height);
+        self.set_heights_of_invalid(parameters, root, headers, &depths, first_height);
         let mut tree = HeaderTree {
             work: self.tip.map_or(ChainWork::ZERO, |tip| self.work[tip as usize]),
             stale_blocks: (self.order.len() - best.len()) as u64,
@@ -254,7 +254,7 @@ impl Build {
             best,
             stale: Vec::new(),
             unconnected,
-            unsound: std::mem::take(&mut self.unsound),
+            invalid: std::mem::take(&mut self.invalid),
             duplicates: std::mem::take(&mut self.duplicates),
         };
         tree.stale = self.stale(&tree);
@@ -283,8 +283,8 @@ impl Build {
         loose.map(|at| Unconnected { index: at as u32, parent: parent(at) }).collect()
     }
 
-    /// An unsound header stands above its parent, where that is connected; one without a parent claims to be the genesis.
-    fn give_unsound_heights(
+    /// An invalid header stands above its parent, where that is connected; one without a parent claims to be the genesis.
+    fn set_heights_of_invalid(
         &mut self,
         parameters: &Parameters,
         root: Root,
@@ -297,11 +297,11 @@ impl Build {
             Root::Above { hash, .. } => Some(hash.to_wire()),
             Root::Heaviest { .. } => None,
         };
-        for unsound in &mut self.unsound {
-            let at = unsound.index as usize;
+        for invalid in &mut self.invalid {
+            let at = invalid.index as usize;
             let depth = depths.get(self.parents[at] as usize).copied().filter(|depth| *depth != NONE);
             let on_the_root = below.is_some_and(|below| prev_of(&headers[at]) == below).then_some(first_height);
-            unsound.height = depth.map(|depth| first_height.saturating_add(u64::from(depth) + 1)).or(on_the_root);
+            invalid.height = depth.map(|depth| first_height.saturating_add(u64::from(depth) + 1)).or(on_the_root);
         }
     }
 

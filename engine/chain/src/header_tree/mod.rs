@@ -1,6 +1,6 @@
 //! Headers in any order, put together to a tree: the chain with the most work, what is stale beside it, what hangs in the air.
 //!
-//! Each header is judged here by the rules that need no history (R01 to R05). One that breaks one is *unsound*: it is told and
+//! Each header is judged here by the rules that need no history (R01 to R05). One that breaks one is *invalid*: it is told and
 //! nothing is built on it, so that work which was not done moves no tip. The other rules are for whoever judges the best
 //! chain. The hashes are arguments, as everywhere on this floor; the tree believes that they are those of the headers.
 //!
@@ -43,7 +43,7 @@ pub enum Root {
 
 /// A header that breaks one of R01 to R05; nothing is built on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unsound {
+pub struct InvalidHeader {
     /// Which header, counted from 0.
     pub index: u32,
     /// Its height, where its parent is connected.
@@ -61,7 +61,7 @@ pub struct Unsound {
 pub struct Unconnected {
     /// Which header, counted from 0.
     pub index: u32,
-    /// Its parent, where that is among the headers: another unconnected one, or an unsound one.
+    /// Its parent, where that is among the headers: another unconnected one, or an invalid one.
     pub parent: Option<u32>,
 }
 
@@ -127,7 +127,7 @@ pub struct HeaderTree {
     stale: Vec<StaleBranch>,
     stale_blocks: u64,
     unconnected: Vec<Unconnected>,
-    unsound: Vec<Unsound>,
+    invalid: Vec<InvalidHeader>,
     duplicates: Vec<Duplicate>,
 }
 
@@ -168,8 +168,8 @@ impl HeaderTree {
     }
 
     /// The headers that break one of R01 to R05, in the order given.
-    pub fn unsound(&self) -> &[Unsound] {
-        &self.unsound
+    pub fn invalid_headers(&self) -> &[InvalidHeader] {
+        &self.invalid
     }
 
     /// The headers that were given before, in the order given.

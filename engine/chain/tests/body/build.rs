@@ -1,7 +1,7 @@
 //! Blocks built by the tests themselves, and both judges asked at once.
 
 use cityseal_chain::body::{
-    BodyContext, BodyJudgement, BodyRoots, BrokenBody, ParsedBlock, coinbase_height_script, judge_body, twin,
+    BodyContext, BodyJudgement, BodyRoots, BrokenBody, ParsedBlock, coinbase_height_script, judge_body, reference,
 };
 use cityseal_chain::{BlockHeader, FaultValue, MerkleKind, MerkleRoot, Network, Parameters, Rule, merkle, rfc6962};
 use cityseal_hash::double_sha256;
@@ -206,13 +206,13 @@ pub(crate) fn context(height: u64) -> BodyContext {
     BodyContext { height, median_time: Some(MEDIAN) }
 }
 
-/// What the fast judge says, once the slow twin has said the same.
+/// What the fast judge says, once the reference implementation has said the same.
 pub(crate) fn judged(parameters: &Parameters, context: &BodyContext, block: &[u8]) -> BodyJudgement {
     let fast = ParsedBlock::parse(block).map_or_else(BodyJudgement::from, |parsed| {
         let roots = BodyRoots::of(parameters, context, block, &parsed);
         judge_body(parameters, context, block, &parsed, &roots)
     });
-    assert_eq!(fast, twin::judge_block(parameters, context, block));
+    assert_eq!(fast, reference::judge_block(parameters, context, block));
     fast
 }
 

@@ -1,4 +1,4 @@
-//! The rules of bodies from outside: each one at its edge, the fast judge against its slow twin, and real blocks.
+//! The rules of bodies from outside: each one at its edge, the fast judge against its reference implementation, and real blocks.
 
 mod build;
 #[path = "../common/mod.rs"]
@@ -7,6 +7,6 @@ mod context;
 mod encoding;
 mod extent;
 mod real;
+mod reference;
 mod transactions;
-mod twin;
 mod whole;

@@ -117,14 +117,14 @@ fn r31_names_the_first_repeat_and_looks_at_each_transaction_alone() {
 
 #[test]
 fn r31_tells_outputs_apart_that_differ_in_any_byte() {
-    let twins: Vec<_> = (0..36)
+    let equal: Vec<_> = (0..36)
         .map(|at| {
             let mut other = prevout(7, 0);
             other[at] ^= 0x80;
             other
         })
         .collect();
-    spending(&[&[prevout(7, 0)], &twins[..]].concat()).passes();
+    spending(&[&[prevout(7, 0)], &equal[..]].concat()).passes();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Partial Merkle trees from outside: each refusal at its edge, random trees, a slow twin, and proofs of real blocks.
+//! Partial Merkle trees from outside: each refusal at its edge, random trees, a reference implementation, and proofs of real blocks.
 
 mod build;
 mod edges;

@@ -12,7 +12,7 @@ fn extracted(bytes: &[u8]) -> Option<(BlockHeader, Extracted)> {
     Some((header, tree.extract().ok()?))
 }
 
-/// The slow twin: goes on after a fault with a zero hash, as Bitcoin Core does, and judges at the end.
+/// The reference implementation: goes on after a fault with a zero hash, as Bitcoin Core does, and judges at the end.
 struct Slow<'p> {
     proof: &'p Proof,
     bits: Vec<bool>,
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bent_proof_of_a_random_tree_is_judged_as_the_slow_twin_judges_it(
+    fn a_bent_proof_of_a_random_tree_is_judged_as_the_reference_judges_it(
         matches in proptest::collection::vec(any::<bool>(), 1..=40), count in 0_u32..48, flag in any::<prop::sample::Index>(),
         bend in 0..3,
     ) {
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8192))]
 
     #[test]
-    fn any_parts_are_judged_as_the_slow_twin_judges_them(proof in any_parts()) {
+    fn any_parts_are_judged_as_the_reference_judges_them(proof in any_parts()) {
         let expected = Slow::judged(&proof).map(|extracted| (proof.header, extracted));
         prop_assert_eq!(extracted(&proof.to_bytes()), expected);
     }

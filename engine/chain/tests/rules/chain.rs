@@ -2,7 +2,7 @@
 
 use cityseal_chain::{
     BlockHash, BlockHeader, CompactTarget, Fault, FaultValue, History, MerkleRoot, Parameters, Rule, Summary, judge,
-    twin,
+    reference,
 };
 use cityseal_hash::double_sha256;
 
@@ -137,7 +137,7 @@ pub(crate) fn hashes_of(packed: &[u8]) -> Vec<[u8; 32]> {
     packed.chunks_exact(80).map(double_sha256).collect()
 }
 
-/// The summary by the fast judge, once the slow twin has said the same.
+/// The summary by the fast judge, once the reference implementation has said the same.
 pub(crate) fn summary_by_both(
     parameters: &Parameters,
     start_height: u64,
@@ -148,6 +148,6 @@ pub(crate) fn summary_by_both(
     let history = History::before(parameters, start_height, &packed(context)).expect("the tests' own context fits");
     let bytes = packed(headers);
     let fast = judge(parameters, &history, &bytes, &hashes_of(&bytes), now, 0);
-    assert_eq!(fast, twin::judge_slowly(parameters, start_height, context, headers, now));
+    assert_eq!(fast, reference::judge_slowly(parameters, start_height, context, headers, now));
     fast
 }

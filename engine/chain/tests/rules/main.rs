@@ -1,4 +1,4 @@
-//! The rules from outside: each one at its edge, the fast judge against its slow twin, real chains, published vectors,
+//! The rules from outside: each one at its edge, the fast judge against its reference implementation, real chains, published vectors,
 //! and the parameters of a city.
 
 mod chain;
@@ -10,6 +10,6 @@ mod ordinary;
 mod parameters;
 mod published;
 mod real;
+mod reference;
 mod splits;
-mod twin;
 mod vectors;

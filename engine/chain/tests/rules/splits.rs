@@ -1,9 +1,9 @@
-//! A hundred thousand random chains, corruptions, splits and orders of joining: always what the sequential twin says, and
+//! A hundred thousand random chains, corruptions, splits and orders of joining: always what the sequential reference says, and
 //! commitments that are those of the headers that passed.
 
 use crate::chain::{hashes_of, packed};
-use crate::twin::{Bend, CHAINS, bent};
-use cityseal_chain::twin::judge_slowly;
+use crate::reference::{Bend, CHAINS, bent};
+use cityseal_chain::reference::judge_slowly;
 use cityseal_chain::{
     BlockHeader, Commitments, History, PERIOD_HEADERS, Parameters, Summary, TreeOutline, judge, rfc6962,
 };
@@ -75,7 +75,7 @@ fn any_bend(dice: &mut Dice, length: usize) -> (usize, Bend) {
 }
 
 #[test]
-fn a_hundred_thousand_splits_orders_and_corruptions_equal_the_sequential_twin() {
+fn a_hundred_thousand_splits_orders_and_corruptions_equal_the_sequential_reference() {
     let (mut dice, kernel) = (Dice(20_261_125), HashKernel::detect());
     let (mut faults, mut whole) = (0, 0);
     for case in 0..CASES {

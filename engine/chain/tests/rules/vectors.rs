@@ -130,7 +130,7 @@ fn the_midstate_of_mainnet_block_171874_leads_every_kernel_to_its_nonce_alone() 
     let midstate = Midstate(std::array::from_fn(|at| u32::from_be_bytes(words[at])));
     let nonce = u32::from_le_bytes(hex::decode_array(NONCE_171874).unwrap());
     let block_hash = BlockHash::from_display_hex(HASH_171874).unwrap().to_wire();
-    assert_eq!(cityseal_hash::yardstick::top_word(&block_hash), 0);
+    assert_eq!(cityseal_hash::baseline::top_word(&block_hash), 0);
     let tail = hex::decode_array(TAIL_171874).unwrap();
     let input = SearchInput { midstates: &[midstate], tail, top_word_max: 0 };
     for kernel in HashKernel::all_available() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
-use super::{Case, GENESIS, patterned, twin_answer};
+use super::{Case, GENESIS, patterned, reference_answer};
 use crate::{Batch, CheckBatch, HeaderBits, Report};
 
 /// The header of Bitcoin's second block.
@@ -70,7 +70,7 @@ fn fact(name: &'static str, headers: &[u8]) -> Case {
 
 fn case(name: &'static str, headers: &[u8]) -> Case {
     let batch = Batch::Check(CheckBatch::bits(Arc::new(headers.to_vec())));
-    Case { name, expected: twin_answer(&batch), batch }
+    Case { name, expected: reference_answer(&batch), batch }
 }
 
 /// Headers that follow each other, but for some; the compact targets begin with that of the given index.
@@ -105,9 +105,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_twin_knows_the_facts() {
+    fn the_reference_knows_the_facts() {
         for case in cases().into_iter().take(2) {
-            assert_eq!(twin_answer(&case.batch), case.expected, "{}", case.name);
+            assert_eq!(reference_answer(&case.batch), case.expected, "{}", case.name);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Case, patterned, twin_answer};
+use super::{Case, patterned, reference_answer};
 use crate::{Batch, HashTimes, MessagesBatch, Report};
 
 /// The SHA-256 of nothing.
@@ -45,7 +45,7 @@ fn patterned_messages(count: usize, len: usize) -> Vec<u8> {
 
 fn case(name: &'static str, messages: Vec<u8>, size: (usize, usize), times: HashTimes) -> Case {
     let batch = Batch::Messages(MessagesBatch::new(Arc::new(messages), size, times));
-    Case { name, expected: twin_answer(&batch), batch }
+    Case { name, expected: reference_answer(&batch), batch }
 }
 
 #[cfg(test)]
@@ -53,9 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_twin_knows_the_hashes_of_nothing_and_of_abc() {
+    fn the_reference_knows_the_hashes_of_nothing_and_of_abc() {
         for case in cases().into_iter().take(2) {
-            assert_eq!(twin_answer(&case.batch), case.expected, "{}", case.name);
+            assert_eq!(reference_answer(&case.batch), case.expected, "{}", case.name);
         }
     }
 }

@@ -177,7 +177,7 @@ fn planted_cases() -> [Case; 5] {
         let Batch::Search(search) = case.batch else { unreachable!("a search case holds a search") };
         let planted = Planted { at, top_word: told(top_word_of(&search, at)) };
         let batch = Batch::Search(search.with_planted(planted));
-        Case { name, expected: twin_answer(&batch), batch }
+        Case { name, expected: reference_answer(&batch), batch }
     };
     let at = |midstate, nonce| Hit { midstate, nonce };
     [
@@ -195,7 +195,7 @@ fn top_word_of(search: &SearchBatch, at: Hit) -> u32 {
     let nonce = NonceRange::new(at.nonce, at.nonce).expect("a range of one nonce");
     let is_within = |bound| {
         let own = SearchBatch::new(vec![midstate], search.tail, nonce, bound, 1);
-        twin_answer(&Batch::Search(own)) != Report::Search(SearchReport::default())
+        reference_answer(&Batch::Search(own)) != Report::Search(SearchReport::default())
     };
     let (mut low, mut high) = (0, u32::MAX);
     while low < high {
@@ -226,7 +226,7 @@ fn search_case(
     tail.copy_from_slice(&GENESIS[64..76]);
     let range = NonceRange::new(first, last).expect("the cases' ranges are not empty");
     let batch = Batch::Search(SearchBatch::new(states, tail, range, top_word_max, hits_max));
-    Case { name, expected: twin_answer(&batch), batch }
+    Case { name, expected: reference_answer(&batch), batch }
 }
 
 /// The midstate of the genesis header with its version rolled; index 0 leaves it as it is.
@@ -240,11 +240,11 @@ fn rolled_midstate(index: usize) -> Midstate {
 fn hash_cases() -> Vec<Case> {
     let check = |name, count| {
         let batch = Batch::Check(CheckBatch::new(Arc::new(patterned(count, HEADER_LEN))));
-        Case { name, expected: twin_answer(&batch), batch }
+        Case { name, expected: reference_answer(&batch), batch }
     };
     let merkle = |name, count, rule| {
         let batch = Batch::Merkle(MerkleBatch::with_rule(Arc::new(patterned(count, NODE_LEN)), rule));
-        Case { name, expected: twin_answer(&batch), batch }
+        Case { name, expected: reference_answer(&batch), batch }
     };
     vec![
         check("one header", 1),
@@ -265,9 +265,9 @@ fn patterned(count: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
-fn twin_answer(batch: &Batch) -> Report {
-    let mut twin = CpuBackend::new(HashKernel::portable());
-    let answer = twin.submit(batch.clone()).and_then(|_| twin.collect(Duration::ZERO));
+fn reference_answer(batch: &Batch) -> Report {
+    let mut reference = CpuBackend::new(HashKernel::portable());
+    let answer = reference.submit(batch.clone()).and_then(|_| reference.collect(Duration::ZERO));
     answer.ok().flatten().expect("the portable kernel answers every batch").report
 }
 
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn the_genesis_cases_agree_with_the_portable_kernel() {
         for case in search_cases().iter().take(3) {
-            assert_eq!(twin_answer(&case.batch), case.expected, "{}", case.name);
+            assert_eq!(reference_answer(&case.batch), case.expected, "{}", case.name);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Case, patterned, twin_answer};
+use super::{Case, patterned, reference_answer};
 use crate::{Batch, NodeRule, Report, TreeRoot, TreesBatch};
 
 /// The four transactions of Bitcoin's block 100,000, in wire order.
@@ -73,7 +73,7 @@ fn mutated(name: &'static str, rule: NodeRule) -> Case {
 
 fn case(name: &'static str, leaves: Vec<u8>, sizes: &[u32], rule: NodeRule) -> Case {
     let batch = Batch::Trees(TreesBatch::new(Arc::new(leaves), Arc::new(sizes.to_vec()), rule));
-    Case { name, expected: twin_answer(&batch), batch }
+    Case { name, expected: reference_answer(&batch), batch }
 }
 
 #[cfg(test)]
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_twin_knows_the_tree_of_block_100000() {
-        assert_eq!(twin_answer(&block_100000().batch), block_100000().expected);
+    fn the_reference_knows_the_tree_of_block_100000() {
+        assert_eq!(reference_answer(&block_100000().batch), block_100000().expected);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, Row};
 use super::cut::Block;
 use super::lanes::{LANES_MAX, Lanes};
 use super::search;
-use crate::{BLOCK_LEN, HitBuffer, Midstate, SearchInput, yardstick};
+use crate::{BLOCK_LEN, HitBuffer, Midstate, SearchInput, baseline};
 
 /// How many of each operation this thread has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -204,7 +204,7 @@ fn plain_words_give_the_hits_of_whole_headers() {
     let input = SearchInput { midstates: &midstates, tail: tail[..12].try_into().unwrap(), top_word_max: u32::MAX / 3 };
     let (mut hits, mut expected) = (HitBuffer::new(100), HitBuffer::new(100));
     search::scan::<Counted>(&input, 90, 190, &mut hits);
-    yardstick::sha2_whole_header_scan(HEADER.first_chunk().unwrap(), 90, 190, input.top_word_max, &mut expected);
+    baseline::sha2_whole_header_scan(HEADER.first_chunk().unwrap(), 90, 190, input.top_word_max, &mut expected);
     assert!(!expected.as_slice().is_empty());
     assert_eq!(hits, expected);
 }

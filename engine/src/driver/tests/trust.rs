@@ -29,8 +29,8 @@ fn a_report_without_what_was_planted_is_a_miss_whatever_else_it_says() {
     play.submit(SealJob::new(template(easy_target())).all(true));
     let assignment = play.take(GPU).unwrap();
     let Work::Search { template, region, batch } = assignment.work else { panic!() };
-    play.twin.submit(Batch::Search(batch.clone())).unwrap();
-    let Report::Search(honest) = play.twin.collect(Duration::ZERO).unwrap().unwrap().report else { panic!() };
+    play.reference.submit(Batch::Search(batch.clone())).unwrap();
+    let Report::Search(honest) = play.reference.collect(Duration::ZERO).unwrap().unwrap().report else { panic!() };
     assert!(!honest.hits.is_empty() && judge_search(&template, &region, &batch, honest.clone()).is_ok());
     let nonce = batch.planted().unwrap().at.nonce;
     for overflow in [false, true] {

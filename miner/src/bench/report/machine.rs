@@ -10,8 +10,8 @@ use crate::output::si;
 /// The device whose rows have threads of their own.
 const CPU: &str = "cpu";
 
-/// The yardstick that every mode has.
-const YARDSTICK: &str = "sha2_whole_header";
+/// The baseline that every mode has.
+const BASELINE: &str = "sha2_whole_header";
 
 /// Modes in the order in which a reader meets them, with what they are.
 pub(super) const MODES: [(&str, &str); 6] = [
@@ -145,7 +145,7 @@ impl Machine {
             .enumerate()
             .flat_map(|(color, (mode, _))| self.least_threads(mode).into_iter().map(move |row| (color, row)));
         let bar = |(color, row): (usize, &BenchRow)| {
-            let value = *row.versus.get(YARDSTICK)?;
+            let value = *row.versus.get(BASELINE)?;
             let said = format!("{value:.2} ×");
             Some(Bar { label: format!("{} {}", row.mode, label(row)), value, ends: None, beside: None, said, color })
         };
@@ -222,7 +222,7 @@ fn bar(row: &BenchRow, label: String) -> Bar {
         label,
         value: row.median,
         ends: Some((row.min, row.max)),
-        beside: row.versus.get(YARDSTICK).map(|ratio| row.median / ratio),
+        beside: row.versus.get(BASELINE).map(|ratio| row.median / ratio),
         said: format!("{}{}", si(row.median), row.unit),
         color: 0,
     }

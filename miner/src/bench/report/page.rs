@@ -17,7 +17,7 @@ pub(super) fn html(machines: &[(&Machine, Vec<Plot>)]) -> String {
          <title>CitySeal: measured on {names}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <h1>CitySeal, measured</h1>\n\
          <p class=\"muted\">Double SHA-256 over block headers and Merkle nodes. Every answer was checked while it was \
-         measured. Each figure is the median of several laps, run in turn with those of its yardsticks, so that whatever \
+         measured. Each figure is the median of several laps, run in turn with those of its baselines, so that whatever \
          else the machine did hit them alike.</p>\n{body}</body>\n</html>\n",
         names = names.join(", "),
     )
@@ -103,7 +103,7 @@ fn rates(figures: &[Figure]) -> String {
         ("mode", false),
         ("threads", true),
         ("median, ends", true),
-        ("yardsticks", false),
+        ("baselines", false),
         ("batch", true),
         ("clock", true),
         ("energy each", true),

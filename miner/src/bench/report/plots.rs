@@ -19,7 +19,7 @@ const WIDTH: u32 = 360;
 const INK: RGBColor = RGBColor(0x1F, 0x24, 0x30);
 const MUTED: RGBColor = RGBColor(0x6B, 0x72, 0x80);
 const GRID: RGBColor = RGBColor(0xE3, 0xE6, 0xEB);
-const YARDSTICK: RGBColor = RGBColor(0xA9, 0xB0, 0xBC);
+const BASELINE: RGBColor = RGBColor(0xA9, 0xB0, 0xBC);
 const SERIES: [RGBColor; 8] = [
     RGBColor(0x25, 0x63, 0xEB),
     RGBColor(0xD9, 0x77, 0x06),
@@ -101,7 +101,7 @@ fn one_bar(area: &Area<'_>, bar: &Bar, top: i32, x: impl Fn(f64) -> i32) -> Resu
         end = end.max(high);
     }
     if let Some(beside) = bar.beside {
-        area.draw(&Rectangle::new([(x(0.0), top + 39), (x(beside), top + 45)], YARDSTICK.filled()))?;
+        area.draw(&Rectangle::new([(x(0.0), top + 39), (x(beside), top + 45)], BASELINE.filled()))?;
     }
     text(area, &bar.said, (x(end) + 10, middle), HPos::Left, INK)
 }
@@ -151,7 +151,7 @@ pub(super) fn lines(lines: &[Line], axes: &Axes<'_>) -> Result<String, PlotError
         let mut colors = SERIES.iter().cycle();
         let colors: Vec<RGBColor> = lines
             .iter()
-            .filter_map(|line| if line.is_ideal { Some(YARDSTICK) } else { colors.next().copied() })
+            .filter_map(|line| if line.is_ideal { Some(BASELINE) } else { colors.next().copied() })
             .collect();
         for ((line, color), (x, y)) in lines.iter().zip(&colors).zip(places) {
             area.draw(&Rectangle::new([(x, y + 6), (x + 16, y + 10)], color.filled()))?;
@@ -233,8 +233,8 @@ mod tests {
 
     #[test]
     fn every_bar_has_its_words_and_a_length_in_proportion() {
-        let svg = bars(&[bar("fast", 40.0), bar("slow & <old>", 10.0)], Some((5.0, "yardstick"))).unwrap();
-        for word in ["fast", "slow &amp; &lt;old&gt;", "40 a second", "yardstick"] {
+        let svg = bars(&[bar("fast", 40.0), bar("slow & <old>", 10.0)], Some((5.0, "baseline"))).unwrap();
+        for word in ["fast", "slow &amp; &lt;old&gt;", "40 a second", "baseline"] {
             assert!(svg.contains(word), "{word}: {svg}");
         }
         // The colour of both bars; the longest end, 44, has all that the words at the ends leave: 360 - 6 - 115.

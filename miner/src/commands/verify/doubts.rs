@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use cityseal_chain::header_tree::{Unconnected, Unsound};
+use cityseal_chain::header_tree::{InvalidHeader, Unconnected};
 use cityseal_chain::{BlockHash, BlockHeader, Parameters, Rule};
 use cityseal_hash::HEADER_LEN;
 
@@ -27,10 +27,10 @@ pub(super) fn doubt(parameters: &Parameters, set: &BlockSet, unconnected: &[Unco
     }
     let may_extend = MayExtend::new(set);
     let loose = unconnected.iter().map(|loose| Suspect::unconnected(set, loose));
-    let unsound = set.tree().unsound().iter().filter_map(|unsound| Suspect::unsound(set, unsound));
+    let invalid = set.tree().invalid_headers().iter().filter_map(|invalid| Suspect::invalid_header(set, invalid));
     let hidden = set.damage().iter().filter_map(|damage| Suspect::hidden(parameters, damage));
     let hidden = not_in(set, hidden.collect());
-    let mut suspects: Vec<Suspect> = hidden.into_iter().chain(loose).chain(unsound).collect();
+    let mut suspects: Vec<Suspect> = hidden.into_iter().chain(loose).chain(invalid).collect();
     suspects.retain(|suspect| may_extend.is_late_enough(&suspect.header));
     let known = known_but_for_their_parent(set, &suspects);
     let suspect = suspects.into_iter().find(|suspect| !known.contains(&without_parent(&suspect.header)))?;
@@ -67,13 +67,13 @@ impl Suspect {
     }
 
     /// A header without work is junk, unless all but its hash could be of the next block, with a wrong bit.
-    fn unsound(set: &BlockSet, unsound: &Unsound) -> Option<Self> {
-        let header = header_of(set, unsound.index);
+    fn invalid_header(set: &BlockSet, invalid: &InvalidHeader) -> Option<Self> {
+        let header = header_of(set, invalid.index);
         let tip = set.tree().tip().map(|tip| header_of(set, tip));
         let is_like_the_tip = tip.is_none_or(|tip| tip.bits == header.bits);
-        let is_loose = unsound.height.is_none() && unsound.rule == Rule::ProofOfWork && is_like_the_tip;
+        let is_loose = invalid.height.is_none() && invalid.rule == Rule::ProofOfWork && is_like_the_tip;
         let why = |hash| {
-            let (place, rule) = (set.place(unsound.index), unsound.rule);
+            let (place, rule) = (set.place(invalid.index), invalid.rule);
             format!("{hash} breaks {rule} and does not connect: {} at byte {}", place.path.display(), place.at)
         };
         is_loose.then(|| Self::of(header, why))

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use cityseal_chain::header_tree::{HeaderTree, Root, StaleBranch, Unconnected, Unsound};
+use cityseal_chain::header_tree::{HeaderTree, InvalidHeader, Root, StaleBranch, Unconnected};
 use cityseal_chain::{BlockHash, BlockHeader, Cut, Tip, Verdict};
 use cityseal_engine::Engine;
 use cityseal_hash::HEADER_LEN;
@@ -15,7 +15,7 @@ use super::{Run, Story, doubts, pruned};
 use crate::error::CommandError;
 use crate::exit::Ending;
 use crate::input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Place};
-use crate::json::{DamagedCopyRow, FaultRow, ForksRow, StaleRow, UnconnectedRow, UnsoundRow};
+use crate::json::{DamagedCopyRow, FaultRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
 use crate::part::ItemKind;
 
 /// Headers of a kind that are listed one by one.
@@ -77,7 +77,7 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
     let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Story::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
-    match (&report.verdict, unsound_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
+    match (&report.verdict, invalid_header_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {
             story.overruled = Some("fault");
             (story.fault, story.file) = (Some(row), Some(place));
@@ -117,17 +117,17 @@ fn while_wanted<T>(all: impl Iterator<Item = T>, mut take: impl FnMut(T) -> Cont
 
 /// The first header that breaks a rule of its own where the best chain ends, and would have made it longer: one that stands
 /// elsewhere changes nothing about the best chain.
-fn unsound_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
+fn invalid_header_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
     let tree = set.tree();
     let next = tree.first_height() + tree.best().len() as u64;
-    let extends = |unsound: &&Unsound| {
-        let parent = parent_of(set, unsound.index);
-        unsound.height == Some(next) && tree.tip().is_none_or(|tip| tree.hash(tip) == parent)
+    let extends = |invalid: &&InvalidHeader| {
+        let parent = parent_of(set, invalid.index);
+        invalid.height == Some(next) && tree.tip().is_none_or(|tip| tree.hash(tip) == parent)
     };
-    let unsound = tree.unsound().iter().find(extends)?;
+    let invalid = tree.invalid_headers().iter().find(extends)?;
     let height = next;
-    let place = set.place(unsound.index);
-    let Unsound { rule, expected, found, .. } = *unsound;
+    let place = set.place(invalid.index);
+    let InvalidHeader { rule, expected, found, .. } = *invalid;
     let fault = cityseal_chain::Fault { height, rule, expected, found, offset: place.offset, transaction: None };
     Some((answer::fault_row(&fault, place.offset, place.line), place.path.display().to_string()))
 }
@@ -184,7 +184,12 @@ fn forks(set: &BlockSet, unconnected: &[Unconnected]) -> ForksRow {
         stale: tree.stale().iter().map(|branch| stale_row(tree, branch)).collect(),
         unconnected: unconnected.take(LISTED_MAX).map(|unconnected| row(unconnected.index)).collect(),
         unconnected_count: count,
-        unsound: tree.unsound().iter().take(LISTED_MAX).map(|unsound| unsound_row(set, unsound)).collect(),
+        unsound: tree
+            .invalid_headers()
+            .iter()
+            .take(LISTED_MAX)
+            .map(|invalid| invalid_header_row(set, invalid))
+            .collect(),
         duplicates: tree.duplicates().len() as u64,
         damage: set.damage().iter().map(ToString::to_string).collect(),
         damaged_copies: set.damaged_copies().iter().take(DAMAGED_COPIES_MAX).map(damaged_copy_row).collect(),
@@ -202,12 +207,12 @@ fn damaged_copy_row(copy: &DamagedCopy) -> DamagedCopyRow {
     }
 }
 
-fn unsound_row(set: &BlockSet, unsound: &Unsound) -> UnsoundRow {
-    let place = set.place(unsound.index);
-    UnsoundRow {
-        hash: set.tree().hash(unsound.index).to_string(),
-        height: unsound.height,
-        rule: unsound.rule.code().to_owned(),
+fn invalid_header_row(set: &BlockSet, invalid: &InvalidHeader) -> InvalidHeaderRow {
+    let place = set.place(invalid.index);
+    InvalidHeaderRow {
+        hash: set.tree().hash(invalid.index).to_string(),
+        height: invalid.height,
+        rule: invalid.rule.code().to_owned(),
         file: place.path.display().to_string(),
         at: place.at,
     }

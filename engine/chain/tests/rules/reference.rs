@@ -1,7 +1,7 @@
-//! The fast judge over any split equals the slow twin over the whole, on honest, bent and broken chains.
+//! The fast judge over any split equals the reference implementation over the whole, on honest, bent and broken chains.
 
 use crate::chain::{Chain, hashes_of, packed, sealed};
-use cityseal_chain::{BlockHeader, CompactTarget, History, PERIOD_HEADERS, Parameters, Summary, judge, twin};
+use cityseal_chain::{BlockHeader, CompactTarget, History, PERIOD_HEADERS, Parameters, Summary, judge, reference};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::sync::LazyLock;
@@ -132,7 +132,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn any_split_of_any_chain_equals_the_slow_twin(
+    fn any_split_of_any_chain_equals_the_reference(
         kind in 0usize..5,
         start in prop_oneof![Just(0u64), Just(1), Just(2), 3u64..4000, Just(PERIOD_HEADERS - 1), Just(PERIOD_HEADERS), 2000u64..2040],
         context in prop_oneof![Just(0u64), 1u64..14, Just(PERIOD_HEADERS), 0u64..5000],
@@ -154,7 +154,7 @@ proptest! {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(headers.len() + 1)).collect();
         cuts.sort_unstable();
         let history = History::before(&chain.parameters, start, &packed(context)).unwrap();
-        let slow = twin::judge_slowly(&chain.parameters, start, context, &headers, now);
+        let slow = reference::judge_slowly(&chain.parameters, start, context, &headers, now);
         prop_assert_eq!(&joined(&chain.parameters, &history, &headers, &[], now), &slow);
         prop_assert_eq!(&joined(&chain.parameters, &history, &headers, &cuts, now), &slow);
     }
@@ -179,7 +179,7 @@ proptest! {
 #[test]
 fn the_chains_of_these_tests_are_honest_and_meet_every_kind_of_bits() {
     for chain in CHAINS.iter() {
-        let summary = twin::judge_slowly(&chain.parameters, 0, &[], &chain.headers, 1 << 33);
+        let summary = reference::judge_slowly(&chain.parameters, 0, &[], &chain.headers, 1 << 33);
         assert_eq!((summary.fault, summary.count), (None, chain.headers.len() as u64));
     }
     let distinct = |chain: &Chain| {

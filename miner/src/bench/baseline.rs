@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use cityseal_hash::{HEADER_LEN, HitBuffer, NODE_LEN, yardstick};
+use cityseal_hash::{HEADER_LEN, HitBuffer, NODE_LEN, baseline};
 
 use super::device::take_ticket;
 use super::question::{TOP_WORD_MAX, around_genesis, header76, noise};
@@ -26,15 +26,15 @@ enum Portion {
     Nodes(Vec<u8>),
 }
 
-/// One yardstick on so many threads.
+/// One baseline on so many threads.
 #[derive(Debug)]
-pub(super) struct Yardstick {
+pub(super) struct Baseline {
     portion: Portion,
     threads: usize,
 }
 
-impl Yardstick {
-    /// The yardsticks of a mode.
+impl Baseline {
+    /// The baselines of a mode.
     pub(super) fn of(mode: BenchMode, threads: usize) -> Vec<Self> {
         let portions = match mode {
             BenchMode::Search | BenchMode::SearchShared => vec![Portion::Nonces(header76(0))],
@@ -55,15 +55,15 @@ impl Portion {
         match self {
             Self::Nonces(header) => {
                 let (first, last) = around_genesis(ITEMS as u64);
-                yardstick::sha2_whole_header_scan(header, first, last, TOP_WORD_MAX, hits);
+                baseline::sha2_whole_header_scan(header, first, last, TOP_WORD_MAX, hits);
             }
-            Self::Headers(headers) => yardstick::sha2_headers(headers, hashes),
-            Self::Nodes(nodes) => yardstick::sha2_nodes(nodes, hashes),
+            Self::Headers(headers) => baseline::sha2_headers(headers, hashes),
+            Self::Nodes(nodes) => baseline::sha2_nodes(nodes, hashes),
         }
     }
 }
 
-impl Contestant for Yardstick {
+impl Contestant for Baseline {
     fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError> {
         let left = AtomicU64::new(tickets);
         let hand = || work(&self.portion, &left);
@@ -95,7 +95,7 @@ fn work(portion: &Portion, left: &AtomicU64) {
     }
 }
 
-impl Beside for Yardstick {
+impl Beside for Baseline {
     fn name(&self) -> &'static str {
         match self.portion {
             Portion::Nonces(_) | Portion::Headers(_) => "sha2_whole_header",
@@ -110,15 +110,15 @@ mod tests {
 
     #[test]
     fn merkle_nodes_stand_beside_whole_headers_and_nodes() {
-        let names = |mode| Yardstick::of(mode, 1).iter().map(Beside::name).collect::<Vec<_>>();
+        let names = |mode| Baseline::of(mode, 1).iter().map(Beside::name).collect::<Vec<_>>();
         assert_eq!(names(BenchMode::Merkle), ["sha2_whole_header", "sha2_node"]);
         assert_eq!(names(BenchMode::Search), ["sha2_whole_header"]);
     }
 
     #[test]
     fn a_lap_on_two_threads_does_all_of_its_portions() {
-        let mut yardstick = Yardstick::of(BenchMode::Merkle, 2).remove(1);
-        assert!(yardstick.lap(3).unwrap() > Duration::ZERO);
-        assert_eq!(yardstick.wrong(), None);
+        let mut baseline = Baseline::of(BenchMode::Merkle, 2).remove(1);
+        assert!(baseline.lap(3).unwrap() > Duration::ZERO);
+        assert_eq!(baseline.wrong(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The files of the repository as the checks of the house see them.
+//! The files of the repository, as the checks of its source see them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

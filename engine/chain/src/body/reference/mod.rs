@@ -1,4 +1,4 @@
-//! The slow, readable twin of a body's judge: transactions that own their parts, and one function for each rule.
+//! The slow, readable reference of a body's judge: transactions that own their parts, and one function for each rule.
 //!
 //! It reads a block into a tree of values, writes every transaction anew for its hash, hashes on the plain path, and looks
 //! at all of it again for each rule. It is the reading copy of `docs/RULES.md` from R20 on and the oracle that the fast judge

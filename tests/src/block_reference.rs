@@ -1,12 +1,12 @@
-//! What must be said of a chain of whole blocks: a slow walk over its bytes, block by block, with the slow twins of both judges.
+//! What must be said of a chain of whole blocks: a slow walk over its bytes, block by block, with the reference implementations of both judges.
 //!
 //! It is the oracle that the product is held against from outside, whatever cuts, batches, kernels and devices it uses. Nothing
-//! of the product's cutting is used: where a block without a frame ends, the twin's reading of it tells.
+//! of the product's cutting is used: where a block without a frame ends, the reference's reading of it tells.
 
 use cityseal::input::DecodeError;
-use cityseal_engine::chain::body::twin::judge_block;
+use cityseal_engine::chain::body::reference::judge_block;
 use cityseal_engine::chain::body::{BLOCK_BYTES_MAX, BodyContext, BrokenBody, EncodingFault, EncodingKind};
-use cityseal_engine::chain::twin::judge_slowly;
+use cityseal_engine::chain::reference::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, PERIOD_HEADERS, Parameters};
 
 use crate::synthetic::FRAME_BYTES;
@@ -57,7 +57,7 @@ impl Said {
 
 /// A walk over a chain's bytes.
 #[derive(Clone, Debug)]
-pub struct BlockTwin<'a> {
+pub struct BlockReference<'a> {
     parameters: &'a Parameters,
     framing: Framing,
     now: u64,
@@ -79,7 +79,7 @@ enum Front {
     End,
 }
 
-impl<'a> BlockTwin<'a> {
+impl<'a> BlockReference<'a> {
     /// A walk from the genesis block on. `now` is in seconds since 1970.
     pub const fn new(parameters: &'a Parameters, framing: Framing, now: u64) -> Self {
         Self { parameters, framing, now, headers: Vec::new(), height: 0, offset: 0, network: None }
@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn said(framing: Framing, bytes: &[u8]) -> Said {
-        BlockTwin::new(Home::regtest().parameters(), framing, NOW).walk(bytes)
+        BlockReference::new(Home::regtest().parameters(), framing, NOW).walk(bytes)
     }
 
     /// Where the header of a block begins.
@@ -331,8 +331,8 @@ mod tests {
         sound[at + 200] ^= 4;
         let headers: Vec<BlockHeader> = (0..3).map(|block| header_of(&sound[start(Framing::Raw, block)..])).collect();
         let home = Home::regtest();
-        let twin = BlockTwin::new(home.parameters(), Framing::Raw, NOW).from(3, &headers, from as u64, None);
-        let (whole, part) = (said(Framing::Raw, &sound), twin.walk(&sound[from..]));
+        let reference = BlockReference::new(home.parameters(), Framing::Raw, NOW).from(3, &headers, from as u64, None);
+        let (whole, part) = (said(Framing::Raw, &sound), reference.walk(&sound[from..]));
         assert_eq!((whole.fault, whole.count), (part.fault, part.count + 3));
         assert!(whole.fault.is_some());
     }

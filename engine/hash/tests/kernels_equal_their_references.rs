@@ -1,9 +1,9 @@
-//! Every kernel that this CPU can run against its slow twin, `sha2` over whole messages: random input under proptest, and
+//! Every kernel that this CPU can run against its reference implementation, `sha2` over whole messages: random input under proptest, and
 //! the edges by hand. What is fast is not asked here.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 use cityseal_hash::{
-    HashKernel, Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, double_sha256, sha256, yardstick,
+    HashKernel, Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, baseline, double_sha256, sha256,
 };
 use proptest::prelude::*;
 
@@ -34,11 +34,11 @@ impl Blocks {
         hits.into_sorted()
     }
 
-    fn twin(&self, (first, last): (u32, u32), top_word_max: u32) -> Vec<Hit> {
+    fn reference(&self, (first, last): (u32, u32), top_word_max: u32) -> Vec<Hit> {
         let mut all = Vec::new();
         for midstate in 0..self.first.len() {
             let mut hits = HitBuffer::new(PLENTY);
-            yardstick::sha2_whole_header_scan(&self.header76(midstate), first, last, top_word_max, &mut hits);
+            baseline::sha2_whole_header_scan(&self.header76(midstate), first, last, top_word_max, &mut hits);
             all.extend(hits.into_sorted().into_iter().map(|hit| Hit { midstate: midstate as u8, ..hit }));
         }
         all
@@ -146,7 +146,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn messages_of_any_lengths_equal_their_twins_in_their_order(spans in spans()) {
+    fn messages_of_any_lengths_equal_their_references_in_their_order(spans in spans()) {
         let bytes = some_bytes();
         let messages: Vec<&[u8]> = spans.iter().map(|(start, len)| &bytes[*start..start + len]).collect();
         assert_same_as_one_by_one(&messages);
@@ -154,7 +154,7 @@ proptest! {
 
     #[test]
     fn every_kernel_finds_what_hashing_whole_headers_finds(blocks in blocks(), range in range(), bound in bound()) {
-        let expected = blocks.twin(range, bound);
+        let expected = blocks.reference(range, bound);
         for kernel in HashKernel::all_available() {
             prop_assert_eq!(&blocks.scan(kernel, range, bound), &expected, "{:?}", kernel);
         }
@@ -163,7 +163,7 @@ proptest! {
     #[test]
     fn a_bound_is_a_hit_and_one_less_is_not(blocks in blocks(), nonce in any::<u32>()) {
         let header: Vec<u8> = blocks.header76(0).into_iter().chain(nonce.to_le_bytes()).collect();
-        let top_word = yardstick::top_word(&double_sha256(&header));
+        let top_word = baseline::top_word(&double_sha256(&header));
         let hit = Hit { midstate: 0, nonce };
         for kernel in HashKernel::all_available() {
             prop_assert!(blocks.scan(kernel, (nonce, nonce), top_word).contains(&hit), "{:?}", kernel);
@@ -175,14 +175,14 @@ proptest! {
 
     #[test]
     fn every_kernel_hashes_headers_like_sha2(headers in prop::collection::vec(array_of::<80>(), 0..70)) {
-        assert_same_digests(headers.as_flattened(), headers.len(), HashKernel::hash_headers, yardstick::sha2_headers);
+        assert_same_digests(headers.as_flattened(), headers.len(), HashKernel::hash_headers, baseline::sha2_headers);
     }
 
     #[test]
     fn every_kernel_hashes_nodes_like_sha2(nodes in prop::collection::vec(array_of::<64>(), 0..70)) {
         let bytes = nodes.as_flattened();
-        assert_same_digests(bytes, nodes.len(), HashKernel::hash_nodes, yardstick::sha2_nodes);
-        assert_same_digests(bytes, nodes.len(), HashKernel::hash_nodes_rfc6962, yardstick::sha2_nodes_rfc6962);
+        assert_same_digests(bytes, nodes.len(), HashKernel::hash_nodes, baseline::sha2_nodes);
+        assert_same_digests(bytes, nodes.len(), HashKernel::hash_nodes_rfc6962, baseline::sha2_nodes_rfc6962);
     }
 }
 
@@ -190,10 +190,10 @@ fn assert_same_digests(
     rows: &[u8],
     count: usize,
     hash: fn(HashKernel, &[u8], &mut [[u8; 32]]),
-    twin: fn(&[u8], &mut [[u8; 32]]),
+    reference: fn(&[u8], &mut [[u8; 32]]),
 ) {
     let mut expected = vec![[0; 32]; count];
-    twin(rows, &mut expected);
+    reference(rows, &mut expected);
     for kernel in HashKernel::all_available() {
         let mut digests = vec![[0xaa; 32]; count];
         hash(kernel, rows, &mut digests);

@@ -1,5 +1,5 @@
 //! What the kernels are measured against: plain loops of the `sha2` crate over whole messages, as a program without this
-//! crate would write them. They are twins too: same arguments, same answers.
+//! crate would write them. They are references too: same arguments, same answers.
 
 use crate::{HEADER_LEN, Hit, HitBuffer, NODE_LEN, double_sha256, sha256};
 

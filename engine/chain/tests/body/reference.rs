@@ -1,4 +1,4 @@
-//! The fast judge and its slow twin say the same of any bytes: random blocks, honest and corrupted, and a small one with
+//! The fast judge and its reference implementation say the same of any bytes: random blocks, honest and corrupted, and a small one with
 //! every byte flipped. What is corrupted gets a header with the right root as well, so that the rules after R21 are met.
 
 use crate::build::{Block, HEIGHT, Input, NO_PREVOUT, TIME, Tx, city, judged, prevout, regtest};

@@ -1,4 +1,4 @@
-//! The slow, readable twin of `judge.rs`: one function for each rule over a plain list of headers.
+//! The slow, readable reference of `judge.rs`: one function for each rule over a plain list of headers.
 //!
 //! It hashes every header on the plain path, looks history up anew for each rule and keeps nothing between headers. It
 //! is the reading copy of `docs/RULES.md` and the oracle that the fast judge, every device and every split is compared

@@ -1,11 +1,11 @@
-//! The floors: which crate of the workspace may import which, and which crates may name which foreign library.
+//! The layers: which crate of the workspace may import which, and which crates may name which foreign library.
 //!
 //! An edge that is not in the tables is refused; a new one is added here, in sight of a reviewer, or not at all.
 
 use serde_json::Value;
 
 /// What a crate may import from the workspace.
-struct Floor {
+struct Layer {
     name: &'static str,
     /// Its height; imports go down, but for the one pair in [`BESIDE`].
     height: u8,
@@ -18,27 +18,27 @@ struct Floor {
 /// What the tests of every crate may import.
 const TESTKIT: &str = "cityseal-testkit";
 
-const FLOORS: &[Floor] = &[
-    Floor { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
-    Floor { name: TESTKIT, height: 0, imports: &[], dev_imports: &[] },
-    Floor { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
-    Floor { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
-    Floor { name: "cityseal-receipt", height: 2, imports: &["cityseal-chain", "cityseal-hash"], dev_imports: &[] },
-    Floor { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
-    Floor { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &[] },
-    Floor {
+const LAYERS: &[Layer] = &[
+    Layer { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
+    Layer { name: TESTKIT, height: 0, imports: &[], dev_imports: &[] },
+    Layer { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
+    Layer { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
+    Layer { name: "cityseal-receipt", height: 2, imports: &["cityseal-chain", "cityseal-hash"], dev_imports: &[] },
+    Layer { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
+    Layer { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &[] },
+    Layer {
         name: "cityseal-engine",
         height: 4,
         imports: &["cityseal-chain", "cityseal-device", "cityseal-gpu", "cityseal-hash"],
         dev_imports: &[],
     },
-    Floor {
+    Layer {
         name: "cityseal-client",
         height: 5,
         imports: &["cityseal-chain", "cityseal-proto", "cityseal-receipt"],
         dev_imports: &[],
     },
-    Floor {
+    Layer {
         name: "cityseal",
         height: 5,
         imports: &[
@@ -52,7 +52,7 @@ const FLOORS: &[Floor] = &[
         ],
         dev_imports: &[],
     },
-    Floor {
+    Layer {
         name: "cityseal-tests",
         height: 6,
         imports: &[
@@ -69,44 +69,44 @@ const FLOORS: &[Floor] = &[
         ],
         dev_imports: &[],
     },
-    Floor { name: "xtask", height: 6, imports: &[], dev_imports: &[] },
-    Floor { name: "isa-probe", height: 6, imports: &["cityseal-gpu"], dev_imports: &[] },
+    Layer { name: "xtask", height: 6, imports: &[], dev_imports: &[] },
+    Layer { name: "isa-probe", height: 6, imports: &["cityseal-gpu"], dev_imports: &[] },
 ];
 
 /// The one edge between neighbours: the binary embeds the client for its demo.
 const BESIDE: (&str, &str) = ("cityseal", "cityseal-client");
 
 /// A family of foreign libraries that only some crates may name.
-struct Wall {
+struct LibraryLimit {
     /// The library, and every other whose name begins with it and a hyphen.
     library: &'static str,
     crates: &'static [&'static str],
     dev_crates: &'static [&'static str],
 }
 
-const WALLS: &[Wall] = &[
-    Wall { library: "wgpu", crates: &["cityseal-gpu"], dev_crates: &[] },
-    Wall { library: "naga", crates: &["cityseal-gpu", "isa-probe"], dev_crates: &[] },
-    Wall { library: "ash", crates: &["isa-probe"], dev_crates: &[] },
-    Wall {
+const LIBRARY_LIMITS: &[LibraryLimit] = &[
+    LibraryLimit { library: "wgpu", crates: &["cityseal-gpu"], dev_crates: &[] },
+    LibraryLimit { library: "naga", crates: &["cityseal-gpu", "isa-probe"], dev_crates: &[] },
+    LibraryLimit { library: "ash", crates: &["isa-probe"], dev_crates: &[] },
+    LibraryLimit {
         library: "tonic",
         crates: &["cityseal-proto", "cityseal-client", "cityseal"],
         dev_crates: &["cityseal-tests"],
     },
-    Wall {
+    LibraryLimit {
         library: "prost",
         crates: &["cityseal-proto", "cityseal-client", "cityseal"],
         dev_crates: &["cityseal-tests"],
     },
-    Wall {
+    LibraryLimit {
         library: "tokio",
         crates: &["cityseal-client", "cityseal"],
         dev_crates: &["cityseal-proto", "cityseal-tests"],
     },
-    Wall { library: "clap", crates: &["cityseal"], dev_crates: &[] },
-    Wall { library: "ed25519", crates: &["cityseal-receipt"], dev_crates: &[] },
-    Wall { library: "getrandom", crates: &["cityseal"], dev_crates: &[] },
-    Wall { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
+    LibraryLimit { library: "clap", crates: &["cityseal"], dev_crates: &[] },
+    LibraryLimit { library: "ed25519", crates: &["cityseal-receipt"], dev_crates: &[] },
+    LibraryLimit { library: "getrandom", crates: &["cityseal"], dev_crates: &[] },
+    LibraryLimit { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
 ];
 
 /// A dependency as `cargo metadata` tells it.
@@ -147,23 +147,23 @@ fn edge_of(from: &str, dependency: &Value) -> Result<Edge, String> {
 
 /// What the tables do not allow, one sentence each.
 pub fn objections(edges: &[Edge]) -> Vec<String> {
-    edges.iter().filter_map(|edge| if edge.is_ours { floor_objection(edge) } else { wall_objection(edge) }).collect()
+    edges.iter().filter_map(|edge| if edge.is_ours { layer_objection(edge) } else { library_objection(edge) }).collect()
 }
 
-fn floor_objection(edge: &Edge) -> Option<String> {
-    let Some(floor) = FLOORS.iter().find(|floor| floor.name == edge.from) else {
-        return Some(format!("{} is a crate without a floor", edge.from));
+fn layer_objection(edge: &Edge) -> Option<String> {
+    let Some(layer) = LAYERS.iter().find(|layer| layer.name == edge.from) else {
+        return Some(format!("{} is a crate without a layer", edge.from));
     };
-    let allowed = floor.imports.contains(&edge.to.as_str());
-    let allowed_in_tests = edge.is_dev && (edge.to == TESTKIT || floor.dev_imports.contains(&edge.to.as_str()));
+    let allowed = layer.imports.contains(&edge.to.as_str());
+    let allowed_in_tests = edge.is_dev && (edge.to == TESTKIT || layer.dev_imports.contains(&edge.to.as_str()));
     let what = if edge.is_dev { "in its tests" } else { "in the product" };
     (!allowed && !allowed_in_tests).then(|| format!("{} may not import {} {what}", edge.from, edge.to))
 }
 
-fn wall_objection(edge: &Edge) -> Option<String> {
-    let wall = WALLS.iter().find(|wall| is_of_family(&edge.to, wall.library))?;
-    let allowed = wall.crates.contains(&edge.from.as_str());
-    let allowed_in_tests = edge.is_dev && wall.dev_crates.contains(&edge.from.as_str());
+fn library_objection(edge: &Edge) -> Option<String> {
+    let limit = LIBRARY_LIMITS.iter().find(|limit| is_of_family(&edge.to, limit.library))?;
+    let allowed = limit.crates.contains(&edge.from.as_str());
+    let allowed_in_tests = edge.is_dev && limit.dev_crates.contains(&edge.from.as_str());
     (!allowed && !allowed_in_tests).then(|| format!("{} may not name {}", edge.from, edge.to))
 }
 
@@ -171,27 +171,27 @@ fn is_of_family(library: &str, family: &str) -> bool {
     library.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Rows of the table of floors that import upwards, or sideways but for `BESIDE`: the table is judged too.
+/// Rows of the table of layers that import upwards, or sideways but for `BESIDE`: the table is judged too.
 pub fn table_objections() -> Vec<String> {
     let pairs =
-        FLOORS.iter().flat_map(|floor| floor.imports.iter().chain(floor.dev_imports).map(move |to| (floor, *to)));
+        LAYERS.iter().flat_map(|layer| layer.imports.iter().chain(layer.dev_imports).map(move |to| (layer, *to)));
     let wrong =
-        pairs.filter(|(floor, to)| (floor.name, *to) != BESIDE && height_of(to).is_none_or(|h| h >= floor.height));
-    wrong.map(|(floor, to)| format!("the table lets {} import {to}, which is not below it", floor.name)).collect()
+        pairs.filter(|(layer, to)| (layer.name, *to) != BESIDE && height_of(to).is_none_or(|h| h >= layer.height));
+    wrong.map(|(layer, to)| format!("the table lets {} import {to}, which is not below it", layer.name)).collect()
 }
 
 fn height_of(name: &str) -> Option<u8> {
-    FLOORS.iter().find(|floor| floor.name == name).map(|floor| floor.height)
+    LAYERS.iter().find(|layer| layer.name == name).map(|layer| layer.height)
 }
 
-/// Crates of the workspace that the table of floors does not know, and rows of the table without a crate.
+/// Crates of the workspace that the table of layers does not know, and rows of the table without a crate.
 pub fn strangers(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
     let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    let unknown = names.iter().filter(|name| !FLOORS.iter().any(|floor| floor.name == **name));
-    let gone = FLOORS.iter().map(|floor| floor.name).filter(|name| !names.contains(name));
-    let unknown = unknown.map(|name| format!("{name} is a crate without a floor"));
-    unknown.chain(gone.map(|name| format!("{name} has a floor and is no crate"))).collect()
+    let unknown = names.iter().filter(|name| !LAYERS.iter().any(|layer| layer.name == **name));
+    let gone = LAYERS.iter().map(|layer| layer.name).filter(|name| !names.contains(name));
+    let unknown = unknown.map(|name| format!("{name} is a crate without a layer"));
+    unknown.chain(gone.map(|name| format!("{name} has a layer and is no crate"))).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn nothing_imports_the_tests_or_the_chores() {
-        let imports = FLOORS.iter().flat_map(|floor| floor.imports.iter().chain(floor.dev_imports));
+        let imports = LAYERS.iter().flat_map(|layer| layer.imports.iter().chain(layer.dev_imports));
         assert!(imports.into_iter().all(|import| height_of(import).is_some_and(|height| height < 6)));
     }
 
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_wgpu_and_tonic_outside_their_walls() {
+    fn refuses_wgpu_and_tonic_outside_their_limits() {
         let edges =
             [edge("cityseal-engine", "wgpu", false, false), edge("cityseal-engine", "tonic-types", true, false)];
         let expected = ["cityseal-engine may not name wgpu", "cityseal-engine may not name tonic-types"];
@@ -242,16 +242,16 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_for_tests_does_not_open_the_product() {
+    fn a_limit_for_tests_does_not_open_the_product() {
         assert_eq!(objections(&[edge("cityseal-proto", "tokio", true, false)]), [""; 0]);
         assert_eq!(objections(&[edge("cityseal-proto", "tokio", false, false)]).len(), 1);
     }
 
     #[test]
-    fn refuses_a_crate_without_a_floor() {
+    fn refuses_a_crate_without_a_layer() {
         let metadata = json!({"packages": [{"name": "cityseal-cellar", "dependencies": []}]});
-        assert_eq!(strangers(&metadata)[0], "cityseal-cellar is a crate without a floor");
-        assert_eq!(strangers(&metadata).len(), 1 + FLOORS.len());
+        assert_eq!(strangers(&metadata)[0], "cityseal-cellar is a crate without a layer");
+        assert_eq!(strangers(&metadata).len(), 1 + LAYERS.len());
     }
 
     #[test]

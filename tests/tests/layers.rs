@@ -1,29 +1,29 @@
-//! The floors and walls of the house hold, as `cargo metadata` and the source tell.
+//! The layering rules hold for `cargo metadata` and the source files.
 
-use cityseal_tests::house::{edges, tree, walls};
+use cityseal_tests::source_rules::{layers, tree, words};
 
 #[test]
-fn every_import_between_crates_is_in_the_table_of_floors() {
-    let edges = edges::edges_of(&tree::cargo_metadata()).unwrap();
+fn every_import_between_crates_is_in_the_table_of_layers() {
+    let edges = layers::edges_of(&tree::cargo_metadata()).unwrap();
     assert!(edges.iter().any(|edge| edge.is_ours), "an empty list of edges proves nothing");
-    assert_eq!(edges::objections(&edges), [""; 0]);
+    assert_eq!(layers::objections(&edges), [""; 0]);
 }
 
 #[test]
-fn the_table_of_floors_goes_down() {
-    assert_eq!(edges::table_objections(), [""; 0]);
+fn the_table_of_layers_goes_down() {
+    assert_eq!(layers::table_objections(), [""; 0]);
 }
 
 #[test]
-fn every_crate_has_a_floor_and_every_floor_a_crate() {
-    assert_eq!(edges::strangers(&tree::cargo_metadata()), [""; 0]);
+fn every_crate_has_a_layer_and_every_layer_a_crate() {
+    assert_eq!(layers::strangers(&tree::cargo_metadata()), [""; 0]);
 }
 
 #[test]
-fn no_source_breaks_a_wall() {
+fn no_source_uses_a_word_outside_its_limits() {
     let files = tree::source_files(&tree::cargo_metadata());
     assert!(files.len() > 20, "{} files prove nothing", files.len());
-    let found: Vec<String> = files.iter().flat_map(walls::objections).collect();
+    let found: Vec<String> = files.iter().flat_map(words::objections).collect();
     assert_eq!(found, [""; 0]);
 }
 

@@ -4,7 +4,7 @@ use super::code::{without_comments_and_literals, without_unit_tests, words};
 use super::tree::SourceFile;
 
 /// Words that only some crates' product code may hold.
-struct Wall {
+struct WordLimit {
     what: &'static str,
     words: &'static [&'static str],
     crates: &'static [&'static str],
@@ -12,33 +12,33 @@ struct Wall {
     covers_tests: bool,
 }
 
-const WALLS: &[Wall] = &[
-    Wall {
+const WORD_LIMITS: &[WordLimit] = &[
+    WordLimit {
         what: "unsafe code stands only in the hash kernels and the probe of compilers",
         words: &["unsafe"],
         crates: &["cityseal-hash", "isa-probe"],
         covers_tests: true,
     },
-    Wall {
+    WordLimit {
         what: "files are opened only in the engine and the binary",
         // Every way to a file leads through a module of this name.
         words: &["fs"],
         crates: &["cityseal-engine", "cityseal", "cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"],
         covers_tests: false,
     },
-    Wall {
+    WordLimit {
         what: "the environment is read only in the binary",
         words: &["env"],
         crates: &["cityseal", "cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"],
         covers_tests: false,
     },
-    Wall {
+    WordLimit {
         what: "the wall clock is read only in the binary",
         words: &["SystemTime", "UNIX_EPOCH"],
         crates: &["cityseal", "cityseal-tests", "xtask", "isa-probe"],
         covers_tests: false,
     },
-    Wall {
+    WordLimit {
         what: "durations are measured only where devices or peers are waited for",
         words: &["Instant"],
         crates: &[
@@ -52,7 +52,7 @@ const WALLS: &[Wall] = &[
         ],
         covers_tests: false,
     },
-    Wall {
+    WordLimit {
         what: "the domain and the kernels start no thread",
         words: &["thread"],
         crates: &[
@@ -69,20 +69,20 @@ const WALLS: &[Wall] = &[
     },
 ];
 
-/// What the walls do not allow in a file, one sentence each.
+/// What the limits do not allow in a file, one sentence each.
 pub fn objections(file: &SourceFile) -> Vec<String> {
     let code = without_comments_and_literals(&file.text);
     let product = without_unit_tests(&code);
-    let walls = WALLS.iter().filter(|wall| !wall.crates.contains(&file.package.as_str()));
-    walls.flat_map(|wall| breaches(file, wall, if wall.covers_tests { &code } else { &product })).collect()
+    let limits = WORD_LIMITS.iter().filter(|limit| !limit.crates.contains(&file.package.as_str()));
+    limits.flat_map(|limit| breaches(file, limit, if limit.covers_tests { &code } else { &product })).collect()
 }
 
-fn breaches(file: &SourceFile, wall: &Wall, code: &str) -> Vec<String> {
-    if file.is_outside_product && !wall.covers_tests {
+fn breaches(file: &SourceFile, limit: &WordLimit, code: &str) -> Vec<String> {
+    if file.is_outside_product && !limit.covers_tests {
         return Vec::new();
     }
-    let found = words(code).filter(|(_, word, next)| wall.words.contains(word) && *next != Some('!'));
-    found.map(|(_, word, _)| format!("{}: `{word}`: {}", file.path, wall.what)).collect()
+    let found = words(code).filter(|(_, word, next)| limit.words.contains(word) && *next != Some('!'));
+    found.map(|(_, word, _)| format!("{}: `{word}`: {}", file.path, limit.what)).collect()
 }
 
 #[cfg(test)]
