@@ -18,14 +18,14 @@ pub use verdict::{fault_from_wire, tip_from_wire};
     clippy::all,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; its documentation stands in the .proto files"
+    reason = "generated code; the .proto files hold its documentation"
 )]
 pub mod v1 {
-    tonic::include_proto!("cityseal.v1");
+    include!("generated/cityseal.v1.rs");
 }
 
 /// The encoded `FileDescriptorSet` of `cityseal.v1`, for server reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cityseal_v1_descriptor.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/cityseal.v1.descriptor.bin");
 
 /// The domain of every `google.rpc.ErrorInfo` that the service sends.
 pub const ERROR_DOMAIN: &str = "cityseal";

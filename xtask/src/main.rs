@@ -26,6 +26,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   isa [--all]   count the shaders' instructions with real compilers against budgets; --all asks all compilers,
                 --report writes the counts to bench-results/isa too
   ci            every check that a change must pass; ends with the tests
+  proto         generate the Rust code of proto/ again from its .proto files (commit the result)
   readme        compare the figures of README.md with bench-results/, run the commands of README.md and docs/, and
                 compare output and exit codes with what the documents show
   readme --write    write the figures of bench-results/ into README.md";
@@ -46,6 +47,9 @@ fn dispatch(words: &[String]) -> Outcome {
         Some((command, rest)) if command == "test" => test::run(rest),
         Some((command, [])) if command == "ci" => ci::run_all(),
         Some((command, rest)) if command == "isa" => isa::run_all(rest),
+        Some((command, [])) if command == "proto" => {
+            shell::run(&mut shell::cargo(["run", "--quiet", "--locked", "-p", "cityseal-proto-codegen"]))
+        }
         Some((command, [])) if command == "readme" => figures::check().and_then(|()| readme::run()),
         Some((command, [flag])) if command == "readme" && flag == "--write" => figures::write(),
         Some((command, [])) if command == "help" || command == "--help" => {
