@@ -3,9 +3,10 @@
 
 use std::time::Instant;
 
+use crate::readme::{self, Build};
 use crate::say::{say, title};
 use crate::shell::{Failure, Outcome, answers, cargo, program, run, target_dir, workspace_root};
-use crate::{figures, isa, readme, test};
+use crate::{figures, isa, test};
 
 /// A named check.
 type Step = (&'static str, fn() -> Outcome);
@@ -22,7 +23,7 @@ const STEPS: [Step; 12] = [
     ("instructions of the shaders", isa::run_in_ci),
     ("dependencies", dependencies),
     ("figures of the README", figures::check),
-    ("examples of the documents", readme::run),
+    ("examples of the documents", examples),
 ];
 
 /// Runs all steps, then the tests.
@@ -118,6 +119,10 @@ fn fuzz() -> Outcome {
     };
     run(in_fuzz(&["clippy", "--all-targets"]).args(["--features", "targets", "--", "-D", "warnings"]))?;
     run(&mut in_fuzz(&["test"]))
+}
+
+fn examples() -> Outcome {
+    readme::run(Build::Dev)
 }
 
 fn dependencies() -> Outcome {

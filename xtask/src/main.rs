@@ -50,7 +50,9 @@ fn dispatch(words: &[String]) -> Outcome {
         Some((command, [])) if command == "proto" => {
             shell::run(&mut shell::cargo(["run", "--quiet", "--locked", "-p", "cityseal-proto-codegen"]))
         }
-        Some((command, [])) if command == "readme" => figures::check().and_then(|()| readme::run()),
+        Some((command, [])) if command == "readme" => {
+            figures::check().and_then(|()| readme::run(readme::Build::Release))
+        }
         Some((command, [flag])) if command == "readme" && flag == "--write" => figures::write(),
         Some((command, [])) if command == "help" || command == "--help" => {
             say(HELP);

@@ -2,7 +2,8 @@
 //! documents show.
 //!
 //! A block fenced as `console` holds commands (lines that begin with `$ `) and their output. All blocks of a document run in
-//! order in one new folder, in one shell. `cityseal` is the release build. A command ends with exit code 0 unless its line
+//! order in one new folder, in one shell. `cityseal` is the release build, or in CI
+//! that of the tests' profile, which is compiled already. A command ends with exit code 0 unless its line
 //! ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ between machines: every
 //! number counts as equal to every other (but not the numbers of rules), and a line `...` matches any lines. Blocks with other
 //! fences are not run.
@@ -29,6 +30,9 @@ const PYTHON: &str = "venv/bin/python ";
 /// States the exit code of a command, at the end of its line.
 const EXIT_CODE: &str = "# exit code ";
 
+/// How the documents start the binary from a clone.
+const CARGO_RUN: &str = "cargo run --release -- ";
+
 /// One command with its output and exit code as the document shows them.
 #[derive(Debug, PartialEq, Eq)]
 struct Example {
@@ -40,8 +44,34 @@ struct Example {
 /// The examples between two fences.
 type Block = Vec<Example>;
 
-pub(crate) fn run() -> Outcome {
-    run_command(&mut cargo(["build", "--quiet", "--release", "--locked"]))?;
+/// The build of `cityseal` that the documents' commands use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// As the documents say it.
+    Release,
+    /// The profile of the tests: its dependencies are compiled already, and the outputs are the same.
+    Dev,
+}
+
+impl Build {
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+
+    fn folder(self) -> PathBuf {
+        shell::target_dir().join(match self {
+            Self::Release => "release",
+            Self::Dev => "debug",
+        })
+    }
+}
+
+/// Runs the examples of all documents.
+pub(crate) fn run(build: Build) -> Outcome {
+    run_command(&mut cargo(["build", "--quiet", "--locked", "--profile", build.profile()]))?;
     let mut skipped = Vec::new();
     for document in documents()? {
         let path = shell::workspace_root().join(&document);
@@ -54,7 +84,7 @@ pub(crate) fn run() -> Outcome {
             continue;
         }
         say(format_args!("-- {}", document.display()));
-        let why = run_document(&document, &blocks)?;
+        let why = run_document(&document, &blocks, build)?;
         skipped.extend(why.map(|why| format!("{}: {why}", document.display())));
     }
     if skipped.is_empty() { Ok(()) } else { Err(Failure::skip(skipped.join("; "))) }
@@ -76,9 +106,9 @@ fn documents() -> Outcome<Vec<PathBuf>> {
 }
 
 /// Runs all blocks of a document; gives the reason if some were skipped.
-fn run_document(document: &Path, blocks: &[Block]) -> Outcome<Option<String>> {
+fn run_document(document: &Path, blocks: &[Block], build: Build) -> Outcome<Option<String>> {
     let name = document.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-    let mut session = Session::start(&name, &[shell::target_dir().join("release")])?;
+    let mut session = Session::start(&name, &[build.folder()])?;
     let mut skipped = None;
     for block in blocks {
         if needs_python(block)
@@ -89,7 +119,7 @@ fn run_document(document: &Path, blocks: &[Block]) -> Outcome<Option<String>> {
             continue;
         }
         for example in block {
-            example.check(&mut session)?;
+            example.check(&mut session, build)?;
         }
     }
     Ok(skipped)
@@ -106,13 +136,13 @@ fn offer_python(session: &Session) -> Outcome {
 }
 
 impl Example {
-    fn check(&self, session: &mut Session) -> Outcome {
+    fn check(&self, session: &mut Session, build: Build) -> Outcome {
         if let Some((_, why)) = NOT_RUN.iter().find(|(start, _)| self.command.starts_with(start)) {
             say(format_args!("$ {}   (not run: {why})", self.command));
             return Ok(());
         }
         say(format_args!("$ {}", self.command));
-        let Ran { stdout, code } = session.run(&self.in_folder())?;
+        let Ran { stdout, code } = session.run(&self.in_folder(build))?;
         let found: Vec<&str> = stdout.lines().collect();
         let shown: Vec<&str> = self.output.iter().map(String::as_str).collect();
         let complaint = if code != self.code {
@@ -129,10 +159,13 @@ impl Example {
         )))
     }
 
-    /// The command for the session's folder: cargo runs in the repository.
-    fn in_folder(&self) -> String {
+    /// The command for the session's folder: cargo runs in the repository, and starts no second build.
+    fn in_folder(&self, build: Build) -> String {
         let root = shell::workspace_root();
-        if self.command.starts_with("cargo ") {
+        let arguments = self.command.strip_prefix(CARGO_RUN);
+        if let (Build::Dev, Some(arguments)) = (build, arguments) {
+            format!("cityseal {arguments}")
+        } else if self.command.starts_with("cargo ") {
             format!("(cd '{}' && {})", root.display(), self.command)
         } else {
             self.command.clone()
@@ -233,6 +266,16 @@ mod tests {
     }
 
     #[test]
+    fn in_ci_a_cargo_run_of_the_release_becomes_the_binary_that_is_built_already() {
+        let command =
+            |text: &str, build| blocks_in(&format!("```console\n$ {text}\n```")).unwrap()[0][0].in_folder(build);
+        assert_eq!(command("cargo run --release -- demo --keep x", Build::Dev), "cityseal demo --keep x");
+        assert!(command("cargo run --release -- demo", Build::Release).ends_with(" && cargo run --release -- demo)"));
+        assert!(command("cargo tree", Build::Dev).ends_with(" && cargo tree)"));
+        assert_eq!(command("cityseal devices", Build::Dev), "cityseal devices");
+    }
+
+    #[test]
     fn a_command_ends_with_the_exit_code_that_its_line_states_or_with_0() {
         let found =
             blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
@@ -248,7 +291,7 @@ mod tests {
         let mut session = Session::start("readme-test", &[]).unwrap();
         let mut check = |command: &str, code| {
             let example = Example { command: command.into(), code, output: vec!["...".into()] };
-            example.check(&mut session)
+            example.check(&mut session, Build::Release)
         };
         assert!(check("(exit 1)", 1).is_ok() && check("true", 0).is_ok());
         assert!(check("(exit 1)", 0).unwrap_err().to_string().contains("exit code 1"));
