@@ -1,0 +1,198 @@
+//! The verdict on a chain: valid, faulty, or not seen to its end.
+//!
+//! It is concluded from one summary over all headers and from how their stream ended. A stream without its proper end
+//! is never valid; a fault before the cut is a fault all the same.
+
+use super::fault::Fault;
+use super::rule::NotChecked;
+use super::summary::Summary;
+use crate::hash::BlockHash;
+use crate::parameters::Parameters;
+use crate::target::ChainWork;
+use std::fmt;
+use thiserror::Error;
+
+/// The last header that passed every judged rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tip {
+    /// Its height.
+    pub height: u64,
+    /// Its hash.
+    pub hash: BlockHash,
+    /// The work of the chain up to and with it, held at 2^256 - 1.
+    pub chain_work: ChainWork,
+}
+
+impl fmt::Display for Tip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { height, hash, chain_work } = self;
+        write!(f, "height {height}, hash {hash}, chain work {chain_work}")
+    }
+}
+
+/// Why a chain was not seen to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum Cut {
+    /// There was no header at all.
+    #[error("the input holds no header")]
+    Empty,
+    /// The input ends within a header.
+    #[error("the input ends {bytes} bytes into the header at byte {offset}")]
+    WithinHeader {
+        /// Where that header begins, in bytes from the first header given.
+        offset: u64,
+        /// How many of its 80 bytes are there.
+        bytes: u64,
+    },
+    /// A stream ended without the message that closes it.
+    #[error("the stream ended without its closing message")]
+    NotFinished,
+    /// The closing message names another number of headers.
+    #[error("the closing message announces {announced} headers, {received} were received")]
+    Count {
+        /// Headers that the sender says it sent.
+        announced: u64,
+        /// Headers that arrived.
+        received: u64,
+    },
+    /// The closing message names another last header.
+    #[error("the closing message names {announced} as the last header, {received} was received")]
+    LastHash {
+        /// Hash of the header that the sender says was its last.
+        announced: BlockHash,
+        /// Hash of the header that arrived last.
+        received: BlockHash,
+    },
+    /// Somebody called it off.
+    #[error("the verification was cancelled")]
+    Cancelled,
+    /// A part of the input could not be read.
+    #[error("the input could not be read at byte {offset}")]
+    Unreadable {
+        /// Where that part begins, in bytes from the first header given.
+        offset: u64,
+    },
+    /// Every device failed, or the engine was shut down.
+    #[error("no device is left to hash the rest")]
+    NoDevice,
+}
+
+/// What is concluded about a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Every header passed every rule that could be judged, and the input came to its proper end.
+    Valid,
+    /// A rule is broken.
+    Fault(Fault),
+    /// What was seen passed, and not all was seen.
+    Incomplete(Cut),
+}
+
+impl Verdict {
+    /// `valid`, `fault` or `incomplete`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Fault(_) => "fault",
+            Self::Incomplete(_) => "incomplete",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid => f.write_str("valid"),
+            Self::Fault(fault) => write!(f, "fault: {fault}"),
+            Self::Incomplete(cut) => write!(f, "incomplete: {cut}"),
+        }
+    }
+}
+
+/// A verdict with all that it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Headers that passed every judged rule.
+    pub count: u64,
+    /// The last one of them; none if none passed.
+    pub tip: Option<Tip>,
+    /// What was not judged.
+    pub not_checked: Vec<NotChecked>,
+    /// The digest of the parameters, 64 hex digits.
+    pub parameters_digest: String,
+}
+
+impl Judgement {
+    /// Concludes from the summary of all headers, the work of the chain below them, and how their input ended.
+    ///
+    /// A fault comes first; no headers at all are [`Cut::Empty`] unless another cut is known.
+    pub fn conclude(parameters: &Parameters, start_work: ChainWork, summary: Summary, ending: Result<(), Cut>) -> Self {
+        let tip = summary.last_height().zip(summary.last_hash).map(|(height, hash)| {
+            let chain_work = start_work.saturating_add(summary.work);
+            Tip { height, hash, chain_work }
+        });
+        let verdict = match (summary.fault, ending) {
+            (Some(fault), _) => Verdict::Fault(fault),
+            (None, Err(cut)) => Verdict::Incomplete(cut),
+            (None, Ok(())) if summary.count == 0 => Verdict::Incomplete(Cut::Empty),
+            (None, Ok(())) => Verdict::Valid,
+        };
+        Self {
+            verdict,
+            count: summary.count,
+            tip,
+            not_checked: summary.not_checked,
+            parameters_digest: parameters.digest(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameters::Network;
+    use crate::rules::fault::FaultValue;
+    use crate::rules::rule::Rule;
+
+    fn conclude(summary: Summary, ending: Result<(), Cut>) -> Judgement {
+        Judgement::conclude(&Parameters::of(Network::Regtest), ChainWork::ZERO, summary, ending)
+    }
+
+    fn one_header() -> Summary {
+        let zero = Some(BlockHash::ZERO);
+        Summary { count: 1, first_prev: zero, last_hash: zero, ..Summary::empty(7) }
+    }
+
+    fn fault() -> Fault {
+        let value = FaultValue::Time(1);
+        Fault { height: 8, rule: Rule::FutureTime, expected: value, found: value, offset: 80, transaction: None }
+    }
+
+    #[test]
+    fn no_header_is_incomplete_and_never_valid() {
+        let judgement = conclude(Summary::empty(0), Ok(()));
+        assert_eq!((judgement.verdict, judgement.count, judgement.tip), (Verdict::Incomplete(Cut::Empty), 0, None));
+    }
+
+    #[test]
+    fn a_fault_before_a_cut_is_a_fault() {
+        let cut = Cut::WithinHeader { offset: 160, bytes: 3 };
+        let broken = Summary { fault: Some(fault()), ..one_header() };
+        assert_eq!(conclude(broken, Err(cut)).verdict, Verdict::Fault(fault()));
+        assert_eq!(conclude(one_header(), Err(cut)).verdict, Verdict::Incomplete(cut));
+    }
+
+    #[test]
+    fn the_tip_is_the_last_header_that_passed_and_counts_the_work_below() {
+        let one = ChainWork::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
+        let summary = Summary { work: one, ..one_header() };
+        let judgement = Judgement::conclude(&Parameters::of(Network::Regtest), one, summary, Ok(()));
+        assert_eq!(judgement.verdict.name(), "valid");
+        let tip = judgement.tip.unwrap();
+        assert_eq!((tip.height, tip.hash), (7, BlockHash::ZERO));
+        assert!(tip.chain_work.to_display_hex().ends_with("02"));
+    }
+}
