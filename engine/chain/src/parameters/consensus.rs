@@ -8,31 +8,12 @@ use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex;
 use crate::target::{CompactTarget, Target};
-use cityseal_hash::{double_sha256, sha256};
+use cityseal_hash::{MerkleKind, double_sha256, sha256};
 use std::fmt::Write;
 
 /// How far a header's time may run ahead of now unless a city says otherwise: two hours (Bitcoin Core:
 /// `MAX_FUTURE_BLOCK_TIME`).
 pub const FUTURE_LIMIT_S: u64 = 2 * 60 * 60;
-
-/// The tree under a header's Merkle root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MerkleKind {
-    /// Bitcoin's tree of double SHA-256, see [`crate::merkle`].
-    Bitcoin,
-    /// The tree of RFC 6962 over single SHA-256, see [`crate::rfc6962`].
-    Rfc6962Sha256,
-}
-
-impl MerkleKind {
-    /// The name in a city's TOML.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bitcoin => "bitcoin",
-            Self::Rfc6962Sha256 => "rfc6962-sha256",
-        }
-    }
-}
 
 /// From `from_height` on, a header's version (signed) is at least `min`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -32,13 +32,14 @@
 //! `difficulty = "asert"` with its numbers as keys of the top level is read alike. A table of kind `bitcoin-2016` may
 //! switch on the rules of Bitcoin's test networks: `min_difficulty = true`, `bip94 = true`.
 
-use super::consensus::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+use super::consensus::{BodyRules, FUTURE_LIMIT_S, Parameters, VersionRule};
 use super::difficulty::{Asert, Difficulty};
 use super::error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex::{self, HexError};
 use crate::target::{CompactTarget, Target};
+use cityseal_hash::MerkleKind;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use std::fmt;

@@ -2,11 +2,12 @@
 //!
 //! Only constants stand here; what they mean for a header is in `difficulty.rs`, `judge.rs` and `reference.rs`.
 
-use super::consensus::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
+use super::consensus::{BodyRules, FUTURE_LIMIT_S, Parameters, VersionRule};
 use super::difficulty::Difficulty;
 use crate::hash::{BlockHash, MerkleRoot};
 use crate::header::BlockHeader;
 use crate::target::{CompactTarget, Target};
+use cityseal_hash::MerkleKind;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
