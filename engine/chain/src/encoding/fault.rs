@@ -1,21 +1,21 @@
-//! Where and how bytes stop being a block.
+//! Encoding faults: where and why bytes are not a block.
 
 use std::fmt;
 
-/// What is wrong with the bytes.
+/// The kind of an encoding fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EncodingKind {
     /// The bytes end inside a field of known length.
     Cut,
-    /// A count, or a length, of more than the bytes that are left can hold.
+    /// A count or length exceeds what the remaining bytes can hold.
     Count,
-    /// A compact size in more bytes than it needs (Bitcoin Core: `ReadCompactSize`).
+    /// A compact size uses more bytes than it needs (Bitcoin Core: `ReadCompactSize`).
     LongSize,
-    /// A flag before the inputs that is not the one of BIP144.
+    /// The flag byte before the inputs is not the one of BIP144.
     Flag,
-    /// The flag of BIP144, and no input has a witness.
+    /// The flag of BIP144 is set, but no input has a witness.
     EmptyWitness,
-    /// Bytes after the last transaction.
+    /// Bytes follow the last transaction.
     Trailing,
     /// The block is longer than [`BLOCK_BYTES_MAX`].
     TooLong,
@@ -26,20 +26,20 @@ impl EncodingKind {
     pub const ALL: [Self; 7] =
         [Self::Cut, Self::Count, Self::LongSize, Self::Flag, Self::EmptyWitness, Self::Trailing, Self::TooLong];
 
-    /// The kind's name on the wire, in words joined by hyphens.
+    /// The kind's name on the wire, hyphenated.
     pub const fn name(self) -> &'static str {
         self.name_and_words().0
     }
 
-    /// The kind of that name.
+    /// Finds a kind by its name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     const fn name_and_words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Cut => ("cut", "a field that the block's end cuts"),
-            Self::Count => ("count", "a count that the rest of the block cannot hold"),
+            Self::Cut => ("cut", "a field that runs past the end of the block"),
+            Self::Count => ("count", "a count that exceeds the rest of the block"),
             Self::LongSize => ("long-size", "a compact size in more bytes than it needs"),
             Self::Flag => ("flag", "an unknown flag before the inputs"),
             Self::EmptyWitness => ("empty-witness", "a witness flag where no input has a witness"),
@@ -52,7 +52,7 @@ impl EncodingKind {
 /// Why bytes are not one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EncodingFault {
-    /// The byte of the block at which the field begins that is wrong.
+    /// Offset within the block of the first byte of the faulty field.
     pub at: u32,
     /// What is wrong with it.
     pub kind: EncodingKind,
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_found_by_its_own_name_alone() {
+    fn every_kind_is_found_by_its_exact_name() {
         for kind in EncodingKind::ALL {
             assert_eq!(EncodingKind::from_name(kind.name()), Some(kind));
         }

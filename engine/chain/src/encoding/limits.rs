@@ -1,12 +1,12 @@
-//! The sizes that bound every block.
+//! Size limits of blocks.
 
-/// The largest block, in bytes with its witnesses. A block weighs at least its bytes, and no more than this is allowed
-/// (Bitcoin Core: `MAX_BLOCK_SERIALIZED_SIZE`), so a larger one breaks R40 in any case and is not read.
+/// Maximum size of a block in bytes, witnesses included (Bitcoin Core: `MAX_BLOCK_SERIALIZED_SIZE`). A block weighs at
+/// least one unit per byte, so a larger one always exceeds [`WEIGHT_MAX`] (R40) and is not parsed.
 pub const BLOCK_BYTES_MAX: usize = 4_000_000;
 
-/// What a body may weigh (BIP141; Bitcoin Core: `MAX_BLOCK_WEIGHT`).
+/// Maximum weight of a block (BIP141; Bitcoin Core: `MAX_BLOCK_WEIGHT`).
 pub const WEIGHT_MAX: u64 = 4_000_000;
 
-/// What one signature check costs that is counted by a script's text, and what a byte weighs that is no witness
-/// (Bitcoin Core: `WITNESS_SCALE_FACTOR`).
+/// Weight of a byte outside the witnesses, and cost of one signature check counted from a script's text (Bitcoin Core:
+/// `WITNESS_SCALE_FACTOR`).
 pub const WITNESS_SCALE: u64 = 4;

@@ -1,8 +1,8 @@
-//! Bitcoin's Merkle tree: root, branch, and the forgery that its odd levels allow.
+//! Bitcoin's Merkle tree: root, branch, and detection of the forgery that its odd levels allow.
 //!
-//! A level of odd length pairs its last node with itself, so a list whose tail is repeated can have the root of the
-//! honest list (CVE-2012-2459). Every root computed here looks for such a pair on every level. Leaves are 32-byte
-//! hashes in wire order; this file does not parse transactions and does not know what the leaves stand for.
+//! A level of odd length pairs its last node with itself, so a list whose tail is repeated can have the same root as
+//! the honest list (CVE-2012-2459). Every root computed here looks for such a pair on every level. Leaves are 32-byte
+//! hashes in wire order; this file does not parse transactions.
 
 use crate::hash::MerkleRoot;
 use cityseal_hash::double_sha256;
@@ -11,29 +11,29 @@ use thiserror::Error;
 /// A node or a leaf: 32 bytes in wire order.
 pub type Node = [u8; 32];
 
-/// Why leaves or a branch have no root that can be trusted.
+/// Why leaves or a branch have no trustworthy root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MerkleError {
-    /// A tree has at least one leaf.
+    /// There is no leaf.
     #[error("a Merkle tree needs at least one leaf")]
     Empty,
-    /// Two neighbours under one parent are equal: the list may be a forgery of a shorter one (CVE-2012-2459).
+    /// Two children of one parent are equal: the list may be forged from a shorter one (CVE-2012-2459).
     #[error("the nodes {left} and {} of level {level} are equal: a duplicated leaf forges root {root}", left + 1)]
     Duplicated {
         /// The level, 0 for the leaves.
         level: u32,
-        /// Index of the left one of the two nodes in its level.
+        /// Index of the left node within its level.
         left: u64,
-        /// The root that the list gives nevertheless.
+        /// The root that the list has nevertheless.
         root: MerkleRoot,
     },
-    /// The tree has no such leaf.
+    /// The index is outside the tree.
     #[error("leaf {index} is outside a tree of {leaves} leaves")]
     NoSuchLeaf {
-        /// The leaf asked for.
+        /// The index given.
         index: u64,
-        /// Leaves, or places for leaves, that there are.
+        /// Number of leaves, or of positions for leaves.
         leaves: u64,
     },
 }
@@ -46,10 +46,11 @@ pub fn parent(left: &Node, right: &Node) -> Node {
     double_sha256(&both)
 }
 
-/// The root over the leaves (Bitcoin Core: `ComputeMerkleRoot`, whose flag `mutated` is an error here).
+/// The root over the leaves (Bitcoin Core: `ComputeMerkleRoot`, whose `mutated` flag is an error here).
 ///
 /// # Errors
-/// No leaves, or two equal nodes under one parent on any level; the lowest level and there the leftmost pair is named.
+/// If there are no leaves, or one parent has two equal children on any level; the error names the lowest level and its
+/// leftmost pair.
 pub fn root(leaves: &[Node]) -> Result<MerkleRoot, MerkleError> {
     let mut level = leaves.to_vec();
     let mut equal = None;
@@ -68,30 +69,30 @@ pub fn root(leaves: &[Node]) -> Result<MerkleRoot, MerkleError> {
     }
 }
 
-/// Where a complete pair of equal nodes stands, by the index of its left one.
+/// Index of the left node of the first complete pair of equal nodes.
 fn equal_pair(level: &[Node]) -> Option<u64> {
     level.as_chunks::<2>().0.iter().position(|[left, right]| left == right).map(|pair| 2 * pair as u64)
 }
 
-/// The level above; a last node without a neighbour is paired with itself.
+/// The level above; an unpaired last node is paired with itself.
 fn parents(level: &[Node]) -> Vec<Node> {
     level.chunks(2).map(|pair| parent(&pair[0], &pair[pair.len() - 1])).collect()
 }
 
-/// The siblings that lead from one leaf to the root.
+/// The siblings on the path from one leaf to the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MerkleBranch {
-    /// Which leaf, counted from 0.
+    /// Index of the leaf, counted from 0.
     pub index: u64,
     /// The sibling on each level, from the leaves up, in wire order.
     pub siblings: Vec<Node>,
 }
 
 impl MerkleBranch {
-    /// The branch of leaf `index`. With index 0 this is what Stratum sends as `merkle_branch`.
+    /// The branch of leaf `index`. For index 0 it is what Stratum sends as `merkle_branch`.
     ///
     /// # Errors
-    /// No leaves, or no leaf of that index.
+    /// If there are no leaves, or none with that index.
     pub fn of_leaf(leaves: &[Node], index: u64) -> Result<Self, MerkleError> {
         let count = leaves.len() as u64;
         if index >= count {
@@ -111,8 +112,8 @@ impl MerkleBranch {
     /// Folds a leaf with its siblings up to the root.
     ///
     /// # Errors
-    /// The index needs more levels than there are siblings, or a right node equals its left sibling, which no honest
-    /// tree has (the honest repeat stands on the right of its original).
+    /// If the index needs more levels than there are siblings, or if a right node equals its left sibling. No honest
+    /// tree has such a node: the honest repetition is to the right of its original.
     pub fn fold(&self, leaf: &Node) -> Result<MerkleRoot, MerkleError> {
         let depth = self.siblings.len() as u32;
         let places = 1u64.checked_shl(depth).unwrap_or(u64::MAX);
@@ -134,7 +135,7 @@ impl MerkleBranch {
     }
 }
 
-/// Folds the leftmost leaf (a coinbase) with its siblings; such a fold has no index that could be wrong.
+/// Folds the leftmost leaf (a coinbase) with its siblings. Such a fold has no index that could be wrong.
 pub fn fold_leftmost(leaf: &Node, siblings: &[Node]) -> MerkleRoot {
     MerkleRoot::from_wire(siblings.iter().fold(*leaf, |node, sibling| parent(&node, sibling)))
 }
@@ -157,7 +158,7 @@ mod tests {
         BlockHash::from_display_hex(display).unwrap().to_wire()
     }
 
-    /// The textbook definition: split at the largest power of two below the count, repeat an odd tail.
+    /// The textbook definition: repeat an odd tail, hash pairs, recurse.
     fn root_by_recursion(leaves: &[Node]) -> Node {
         if let [only] = leaves {
             return *only;
@@ -206,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn names_the_lowest_equal_pair_and_keeps_equal_cousins() {
+    fn names_the_lowest_equal_pair_and_accepts_equal_cousins() {
         let [a, b] = [leaf(1), leaf(2)];
-        assert!(root(&[a, b, b, a]).is_ok(), "equal nodes under different parents are honest");
+        assert!(root(&[a, b, b, a]).is_ok(), "equal nodes under different parents are valid");
         assert!(matches!(root(&[b, a, a, a]), Err(MerkleError::Duplicated { level: 0, left: 2, .. })));
         assert!(matches!(root(&[a, b, a, b]), Err(MerkleError::Duplicated { level: 1, left: 0, .. })));
     }

@@ -1,11 +1,10 @@
-//! Compact ranges: a run of leaves of an RFC 6962 tree, held as the nodes of its maximal aligned subtrees.
+//! Compact ranges: a run of leaves of an RFC 6962 tree, represented by the nodes of its maximal aligned subtrees.
 //!
-//! Leaf `n` of a tree belongs, on level `k`, to the subtree of the leaves that share `n / 2^k`. A run that begins and ends
-//! anywhere is a row of such subtrees, at most two of each level, and two runs that touch join to the row of both. So the
-//! root over a whole chain comes out the same however its headers were split over threads, machines and files.
+//! On level `k`, leaf `n` belongs to the subtree of the leaves that share `n / 2^k`. Any run of leaves is a row of such
+//! subtrees, at most two per level, and two adjacent runs join to the row of both. So the root over a whole chain is
+//! the same however its headers were split over threads, machines and files.
 //!
-//! Where leaves stand is counted from the first leaf of the tree. Which leaves there are, and what they stand for, is
-//! believed.
+//! Leaves are numbered from the first leaf of the tree. The caller is responsible for which leaves it passes.
 
 use super::bitcoin::Node;
 use super::rfc6962;
@@ -15,13 +14,13 @@ use std::fmt::{self, Write};
 use std::str::FromStr;
 use thiserror::Error;
 
-/// No subtree of a tree whose leaves are counted in 64 bits is higher.
+/// The highest level of a subtree: leaves are counted in 64 bits.
 pub(crate) const LEVEL_MAX: u32 = u64::BITS;
 
 /// The nodes of the maximal aligned subtrees over the leaves `first..end` of a tree.
 ///
-/// Joining is associative, and the range of no leaves changes nothing on either side. Written as `first..end`, and for
-/// each node a blank and 64 hex digits.
+/// Joining is associative, and the empty range is its identity. The text form is `first..end`, then a space and 64 hex
+/// digits for each node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompactRange {
     first: u64,
@@ -30,31 +29,31 @@ pub struct CompactRange {
 }
 
 impl CompactRange {
-    /// The range of no leaves, before the one at `first`.
+    /// The empty range before leaf `first`.
     pub const fn empty(first: u64) -> Self {
         Self { first, end: first, nodes: Vec::new() }
     }
 
-    /// The range of these leaf hashes, of which the first one is leaf `first` of the tree.
+    /// The range of these leaf hashes; the first of them is leaf `first` of the tree.
     ///
-    /// Levels are hashed whole, so that the lanes of the kernel are full.
+    /// Hashes whole levels at once, which keeps the kernel's lanes full.
     ///
     /// # Panics
-    /// If there are more leaves than can be counted from `first` on.
+    /// If the index of the last leaf does not fit into 64 bits.
     pub fn of_leaves(first: u64, leaf_hashes: &[Node], kernel: HashKernel) -> Self {
         let nodes = gather(first, leaf_hashes, LEVEL_MAX, kernel);
         Self { first, end: end_of(first, leaf_hashes), nodes }
     }
 
-    /// The range whose nodes are known.
+    /// The range with these nodes.
     pub(crate) const fn of_nodes(first: u64, end: u64, nodes: Vec<Node>) -> Self {
         Self { first, end, nodes }
     }
 
-    /// Joins the range of the leaves that follow directly.
+    /// Joins the range that follows directly.
     ///
     /// # Panics
-    /// If `next` does not begin where this range ends: then our own parts have lost their order.
+    /// If `next` does not begin where this range ends, which is a bug of the caller.
     #[must_use]
     pub fn join(self, next: Self) -> Self {
         assert_eq!(self.end, next.first, "ranges join in the order of their leaves");
@@ -62,17 +61,17 @@ impl CompactRange {
         Self { first, end, nodes: settle(self.into_pieces().chain(next.into_pieces()), LEVEL_MAX) }
     }
 
-    /// The first leaf.
+    /// Index of the first leaf.
     pub const fn first(&self) -> u64 {
         self.first
     }
 
-    /// The leaf behind the last one.
+    /// Index after the last leaf.
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// How many leaves there are.
+    /// Number of leaves.
     pub const fn count(&self) -> u64 {
         self.end - self.first
     }
@@ -82,7 +81,7 @@ impl CompactRange {
         &self.nodes
     }
 
-    /// The root of the tree of these leaves, as [`rfc6962::root`] gives it; none if the first leaves are missing.
+    /// The root of the tree of these leaves, equal to [`rfc6962::root`]; `None` unless the range begins at leaf 0.
     pub fn root(&self) -> Option<Node> {
         (self.first == 0).then(|| root_of_row(&self.nodes))
     }
@@ -92,14 +91,15 @@ impl CompactRange {
     }
 }
 
-/// The root over a row of subtrees whose levels descend from left to right; of no subtree, the hash of the empty string.
+/// The root over a row of subtrees whose levels descend from left to right; for an empty row, the hash of the empty
+/// string.
 pub(crate) fn root_of_row(nodes: &[Node]) -> Node {
     let up = |right: Node, left: &Node| rfc6962::parent(left, &right);
     let folded = nodes.split_last().map(|(last, before)| before.iter().rev().fold(*last, up));
     folded.unwrap_or_else(|| rfc6962::root(&[]))
 }
 
-/// An aligned subtree: 2^level leaves from `start` on, which is a multiple of that.
+/// An aligned subtree: 2^level leaves from `start`, which is a multiple of 2^level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) start: u64,
@@ -107,7 +107,7 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    /// It is the left half of a subtree one level higher.
+    /// Whether it is the left half of a subtree one level up.
     fn is_left(self) -> bool {
         self.start.trailing_zeros() > self.level
     }
@@ -124,12 +124,12 @@ pub(crate) fn pieces(first: u64, end: u64, level_max: u32) -> impl Iterator<Item
     })
 }
 
-/// Where a run of leaves ends.
+/// Index after the last of these leaves.
 pub(crate) fn end_of(first: u64, leaf_hashes: &[Node]) -> u64 {
     first.checked_add(leaf_hashes.len() as u64).expect("leaves are counted in 64 bits")
 }
 
-/// The nodes of the maximal aligned subtrees, no higher than `level_max`, of these leaves.
+/// The nodes of the maximal aligned subtrees of these leaves that are no higher than `level_max`.
 pub(crate) fn gather(first: u64, leaf_hashes: &[Node], level_max: u32, kernel: HashKernel) -> Vec<Node> {
     let mut row = Row::default();
     let (mut level, mut start) = (row.climb(first, leaf_hashes, level_max, kernel), first);
@@ -143,7 +143,7 @@ pub(crate) fn gather(first: u64, leaf_hashes: &[Node], level_max: u32, kernel: H
     row.ordered()
 }
 
-/// What has no neighbour on its level, on the way up: on the left and in the middle in order, on the right in reverse.
+/// The nodes without a sibling, collected level by level: those on the left in order, those on the right in reverse.
 #[derive(Default)]
 struct Row {
     left: Vec<Node>,
@@ -151,7 +151,7 @@ struct Row {
 }
 
 impl Row {
-    /// The level above `nodes`, of which the first one is number `start` of its level; on the last level they all stay.
+    /// The level above `nodes`, whose first node has index `start` in its level. On the last level all nodes are kept.
     fn climb(&mut self, start: u64, nodes: &[Node], levels_left: u32, kernel: HashKernel) -> Vec<Node> {
         if levels_left == 0 {
             self.left.extend(nodes);
@@ -172,7 +172,7 @@ impl Row {
     }
 }
 
-/// Joins neighbours under one parent until there are none, up to `level_max`.
+/// Joins siblings, up to `level_max`, until none are left.
 pub(crate) fn settle(pieces: impl Iterator<Item = (Piece, Node)>, level_max: u32) -> Vec<Node> {
     let mut row: Vec<(Piece, Node)> = Vec::new();
     for (mut piece, mut node) in pieces {
@@ -194,34 +194,34 @@ pub enum RangeTextError {
     /// The leaves are not written as `first..end`.
     #[error("the leaves are not two numbers `first..end`, the second not below the first")]
     Leaves,
-    /// Another number of nodes than these leaves have.
-    #[error("{expected} nodes belong to these leaves, {found} are there")]
+    /// The number of nodes does not fit the leaves.
+    #[error("these leaves have {expected} nodes, found {found}")]
     Nodes {
-        /// Nodes that there should be.
+        /// Nodes of these leaves.
         expected: usize,
-        /// Nodes that there are.
+        /// Nodes in the text.
         found: usize,
     },
     /// A node is not 64 hex digits.
     #[error("node {number}: {source}")]
     Node {
-        /// Which node, counted from 1.
+        /// Position of the node, counted from 1.
         number: usize,
         /// What is wrong with it.
         source: HexError,
     },
-    /// It could be read, and is not written in the one way in which ranges are.
-    #[error("not in its one form: lower-case digits, one blank between parts, no sign, no leading zero")]
+    /// The text can be read but is not in canonical form.
+    #[error("not in canonical form: lower-case digits, one space between parts, no sign, no leading zero")]
     Form,
 }
 
-/// Writes a range.
+/// Writes a range in canonical form.
 pub(crate) fn write_range(f: &mut impl Write, first: u64, end: u64, nodes: &[Node]) -> fmt::Result {
     write!(f, "{first}..{end}")?;
     nodes.iter().try_for_each(|node| write!(f, " {}", hex::encode(node)))
 }
 
-/// Reads a range whose subtrees are no higher than `level_max` of its number of leaves, in its one form.
+/// Reads a range in canonical form; `level_max` gives the highest level of its subtrees from its number of leaves.
 pub(crate) fn read_range(text: &str, level_max: impl Fn(u64) -> u32) -> Result<(u64, u64, Vec<Node>), RangeTextError> {
     let mut parts = text.split(' ');
     let (first, end) = parts.next().and_then(leaves).ok_or(RangeTextError::Leaves)?;
@@ -233,6 +233,7 @@ pub(crate) fn read_range(text: &str, level_max: impl Fn(u64) -> u32) -> Result<(
     let node =
         |(at, digits)| hex::decode_array(digits).map_err(|source| RangeTextError::Node { number: at + 1, source });
     let nodes = parts.enumerate().map(node).collect::<Result<Vec<Node>, _>>()?;
+    // A text that is not what `write_range` writes is refused, so that equal ranges have equal texts.
     let mut again = String::with_capacity(text.len());
     match write_range(&mut again, first, end, &nodes) {
         Ok(()) if again == text => Ok((first, end, nodes)),
@@ -275,7 +276,7 @@ mod tests {
         HashKernel::portable()
     }
 
-    /// The definition: for each maximal aligned subtree the root over its leaves.
+    /// By definition: for each maximal aligned subtree, the root over its leaves.
     fn by_definition(first: u64, leaves: &[Node]) -> Vec<Node> {
         let root = |piece: Piece| {
             let at = (piece.start - first) as usize;
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn no_leaves_change_nothing_and_have_the_root_of_the_empty_tree() {
+    fn the_empty_range_is_the_identity_and_has_the_root_of_the_empty_tree() {
         let run = CompactRange::of_leaves(5, &leaf_hashes(5, 6), kernel());
         assert_eq!(CompactRange::empty(5).join(run.clone()), run);
         assert_eq!(run.clone().join(CompactRange::empty(11)), run);
@@ -308,12 +309,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "ranges join in the order of their leaves")]
-    fn a_gap_between_ranges_is_our_own_broken_promise() {
+    fn joining_ranges_with_a_gap_panics() {
         let _ = CompactRange::empty(5).join(CompactRange::empty(6));
     }
 
     #[test]
-    fn a_text_in_any_other_than_its_one_form_is_refused_with_the_reason() {
+    fn a_text_that_is_not_canonical_is_refused_with_the_reason() {
         let text = CompactRange::of_leaves(2, &leaf_hashes(2, 3), kernel()).to_string();
         assert!(text.starts_with("2..5 "), "{text}");
         let refused = |text: &str| text.parse::<CompactRange>().unwrap_err();
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_more_leaves_than_any_text_holds_is_refused_without_reading_on() {
+    fn a_range_of_more_leaves_than_its_text_has_nodes_for_is_refused_early() {
         let text = format!("1..{}", u64::MAX);
         let expected = RangeTextError::Nodes { expected: 126, found: 0 };
         assert_eq!(text.parse::<CompactRange>().unwrap_err(), expected);
@@ -338,7 +339,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_kernel_gives_what_the_definition_says(first in 0_u64..5000, count in 0_usize..300) {
+        fn every_kernel_matches_the_definition(first in 0_u64..5000, count in 0_usize..300) {
             let leaves = leaf_hashes(first, count);
             for kernel in HashKernel::all_available() {
                 let range = CompactRange::of_leaves(first, &leaves, kernel);
@@ -347,7 +348,7 @@ mod tests {
         }
 
         #[test]
-        fn any_split_joins_in_any_order_to_the_same_range(
+        fn any_split_joined_in_any_order_gives_the_same_range(
             first in 0_u64..100, count in 0_usize..200, cuts: Vec<Index>, order: Vec<Index>,
         ) {
             let leaves = leaf_hashes(first, count);
@@ -355,7 +356,9 @@ mod tests {
             let mut cuts: Vec<usize> = cuts.iter().take(8).map(|cut| cut.index(count + 1)).collect();
             cuts.extend([0, count]);
             cuts.sort_unstable();
-            let part = |cut: &[usize]| CompactRange::of_leaves(first + cut[0] as u64, &leaves[cut[0]..cut[1]], kernel());
+            let part = |cut: &[usize]| {
+                CompactRange::of_leaves(first + cut[0] as u64, &leaves[cut[0]..cut[1]], kernel())
+            };
             let mut parts: Vec<CompactRange> = cuts.windows(2).map(part).collect();
             let mut order = order.iter();
             while parts.len() > 1 {

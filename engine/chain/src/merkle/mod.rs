@@ -1,4 +1,4 @@
-//! Merkle trees: Bitcoin's, with its branches and proofs, and those of RFC 6962, with the ranges that commit to a stream.
+//! Merkle trees: Bitcoin's, with branches and partial trees, and that of RFC 6962, with ranges that commit to a stream.
 
 mod bitcoin;
 mod compact_range;

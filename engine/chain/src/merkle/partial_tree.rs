@@ -1,11 +1,12 @@
-//! Partial Merkle trees of BIP37: the proof that some transactions stand under a header's root, as the message
-//! `merkleblock` and `gettxoutproof` carry it.
+//! Partial Merkle trees of BIP37: the proof that some transactions are under a header's root, as the message
+//! `merkleblock` and the RPC `gettxoutproof` carry it.
 //!
-//! What is refused here is what Bitcoin Core refuses (`CPartialMerkleTree::ExtractMatches`), and bytes that are not
-//! exactly one proof in its one encoding. The header is believed: whether it stands in a chain, and has work, is for
-//! others to judge. Nor does the root commit to how many transactions there are, so a real transaction of 64 bytes can
-//! pass for an inner node, and its halves for the ids of two that never were (CVE-2017-12842). Whoever must be sure of a
-//! match also has the block's coinbase proved, bytes and all, under the same number of transactions.
+//! This file refuses what Bitcoin Core refuses (`CPartialMerkleTree::ExtractMatches`), and bytes that are not exactly
+//! one canonically encoded proof. It trusts the header: the caller checks that the header is in a chain and has work.
+//!
+//! The root does not commit to the number of transactions. So a real transaction of 64 bytes can pass for an inner
+//! node, and its halves for the ids of two transactions that never existed (CVE-2017-12842). To rule that out, also
+//! have the block's coinbase proved, including its bytes, for the same number of transactions.
 
 use super::bitcoin::{Node, parent};
 use crate::encoding::{EncodingKind, Reader, Stop, WEIGHT_MAX, WITNESS_SCALE};
@@ -14,82 +15,82 @@ use crate::header::BlockHeader;
 use cityseal_hash::HEADER_LEN;
 use thiserror::Error;
 
-/// Fewest bytes of a transaction without its witnesses (Bitcoin Core: `MIN_TRANSACTION_WEIGHT`, a quarter of it).
+/// Minimum bytes of a transaction without its witnesses (Bitcoin Core: a quarter of `MIN_TRANSACTION_WEIGHT`).
 const TRANSACTION_BYTES_MIN: u64 = 60;
 
-/// Most transactions that a block may have by weight: 4,000,000 / (4 * 60). Their tree is 15 levels high.
+/// Maximum number of transactions that fit into a block by weight: 4,000,000 / (4 * 60). Their tree has a height of 15.
 pub const TRANSACTIONS_MAX: u32 = (WEIGHT_MAX / (WITNESS_SCALE * TRANSACTION_BYTES_MIN)) as u32;
 
 /// Levels of the largest tree, leaves and root included: 2^14 < 16,666 <= 2^15.
 const LEVELS_MAX: usize = 16;
 
-/// Most bytes of flags: a bit for each node, of which level `k` has n / 2^k, rounded up; so less than 2n + 16 in all.
+/// Maximum bytes of flags: one bit per node. Level `k` has n / 2^k nodes, rounded up, so all have less than 2n + 16.
 const FLAG_BYTES_MAX: usize = (2 * TRANSACTIONS_MAX as usize + LEVELS_MAX).div_ceil(8);
 
-/// Most bytes of a proof: header, number of transactions, and both lists after counts of three bytes.
+/// Maximum bytes of a proof: header, number of transactions, and both lists, each after a count of three bytes.
 pub const PROOF_BYTES_MAX: usize = HEADER_LEN + 4 + 3 + 32 * TRANSACTIONS_MAX as usize + 3 + FLAG_BYTES_MAX;
 
-/// Why bytes prove nothing.
+/// Why bytes are not a valid proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PartialTreeError {
-    /// More bytes than the proof of a block's every transaction has.
+    /// The proof is longer than one of every transaction of the largest block.
     #[error("a proof has at most {most} bytes, found {found}")]
     TooLong {
         /// [`PROOF_BYTES_MAX`].
         most: usize,
-        /// Bytes that there are.
+        /// Bytes given.
         found: usize,
     },
-    /// The bytes end inside a field, or a count stands for more than they hold.
-    #[error("what begins at byte {at} needs a proof of at least {expected} bytes, found {found}")]
+    /// The bytes end inside a field, or a count exceeds what they can hold.
+    #[error("the field at byte {at} needs a proof of at least {expected} bytes, found {found}")]
     Short {
-        /// The byte at which the field begins.
+        /// Offset of the field.
         at: usize,
-        /// Bytes that the proof would have at least.
+        /// Minimum length of a proof with this field.
         expected: u64,
-        /// Bytes that it has.
+        /// Bytes given.
         found: usize,
     },
-    /// A compact size in more bytes than it needs (Bitcoin Core: `ReadCompactSize`).
+    /// A compact size uses more bytes than it needs (Bitcoin Core: `ReadCompactSize`).
     #[error("the compact size at byte {at} has more bytes than it needs")]
     LongSize {
-        /// The byte at which it begins.
+        /// Its offset.
         at: usize,
     },
-    /// Bytes after the flags.
+    /// Bytes follow the flags.
     #[error("the proof ends before byte {expected}, found {found} bytes")]
     Trailing {
         /// Bytes of the proof.
         expected: usize,
-        /// Bytes that there are.
+        /// Bytes given.
         found: usize,
     },
-    /// A block has at least one transaction.
+    /// The proof names no transaction.
     #[error("a tree needs at least one transaction, found 0")]
     NoTransactions,
-    /// More transactions than fit into a block.
+    /// The proof names more transactions than fit into a block.
     #[error("a block has at most {most} transactions, found {found}")]
     TooManyTransactions {
         /// [`TRANSACTIONS_MAX`].
         most: u32,
-        /// Transactions that the proof speaks of.
+        /// Transactions of the block, according to the proof.
         found: u32,
     },
-    /// More hashes than one for each transaction.
-    #[error("a tree of {most} transactions has at most as many hashes, found {found}")]
+    /// There are more hashes than transactions.
+    #[error("a tree of {most} transactions has at most {most} hashes, found {found}")]
     TooManyHashes {
-        /// Transactions that the proof speaks of.
+        /// Transactions of the block, according to the proof.
         most: u32,
-        /// Hashes that it has.
+        /// Hashes of the proof.
         found: usize,
     },
-    /// Fewer flag bits than hashes; each hash has one.
+    /// There are fewer flag bits than hashes; each hash has one.
     #[error("{expected} hashes need at least as many flag bits, found {found}")]
     TooFewBits {
-        /// Hashes that there are.
+        /// Hashes of the proof.
         expected: usize,
-        /// Bits that there are, padding included.
+        /// Flag bits of the proof, padding included.
         found: usize,
     },
     /// The flag bits end before the tree does.
@@ -97,9 +98,9 @@ pub enum PartialTreeError {
     BitsEnd {
         /// The level, 0 for the transactions.
         level: u32,
-        /// Index of the node in its level.
+        /// Index of the node within its level.
         index: u32,
-        /// Bits that there are, padding included.
+        /// Flag bits of the proof, padding included.
         found: u32,
     },
     /// The hashes end before the tree does.
@@ -107,41 +108,41 @@ pub enum PartialTreeError {
     HashesEnd {
         /// The level, 0 for the transactions.
         level: u32,
-        /// Index of the node in its level.
+        /// Index of the node within its level.
         index: u32,
-        /// Hashes that there are.
+        /// Hashes of the proof.
         found: u32,
     },
-    /// Bytes of flags after the one in which the tree ends.
+    /// The flags go on after the byte in which the tree ends.
     #[error("the tree has {expected} bytes of flags, found {found}")]
     BitsLeft {
-        /// Bytes that the tree's bits fill, the last one in part.
+        /// Bytes that the tree's bits occupy, a partial last one included.
         expected: usize,
-        /// Bytes that there are.
+        /// Bytes given.
         found: usize,
     },
-    /// Hashes that belong to no node.
+    /// Some hashes belong to no node.
     #[error("the tree has {expected} hashes, found {found}")]
     HashesLeft {
-        /// Hashes that the tree takes.
+        /// Hashes that the tree uses.
         expected: usize,
-        /// Hashes that there are.
+        /// Hashes of the proof.
         found: usize,
     },
-    /// Two neighbours under one parent are equal, which lets one transaction stand in two places (CVE-2012-2459).
+    /// Two children of one parent are equal, which lets one transaction appear at two positions (CVE-2012-2459).
     #[error("the nodes {left} and {} of level {level} are equal", left + 1)]
     Duplicated {
         /// The level, 0 for the transactions.
         level: u32,
-        /// Index of the left one of the two nodes in its level.
+        /// Index of the left node within its level.
         left: u32,
     },
-    /// The tree is another one than the header's.
-    #[error("the header has the root {expected}, the tree gives {found}")]
+    /// The tree's root is not the header's.
+    #[error("expected the header's root {expected}, found {found}")]
     Root {
-        /// What stands in the header.
+        /// The header's root.
         expected: MerkleRoot,
-        /// What the tree gives.
+        /// The tree's root.
         found: MerkleRoot,
     },
 }
@@ -161,10 +162,10 @@ impl PartialTreeError {
     }
 }
 
-/// A tree of which only the nodes are known that lead to some of its transactions (BIP37; Bitcoin Core:
+/// A Merkle tree reduced to the nodes that lead to some of its transactions (BIP37; Bitcoin Core:
 /// `CPartialMerkleTree`).
 ///
-/// Its counts fit one another; whether its bits and hashes make a tree, [`Self::extract`] says.
+/// Its counts are consistent; [`Self::extract`] checks that its bits and hashes form a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartialTree {
     transactions: u32,
@@ -175,18 +176,18 @@ pub struct PartialTree {
 /// What a partial tree proves under its root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extracted {
-    /// The root that the tree gives.
+    /// The tree's root.
     pub root: MerkleRoot,
-    /// The transactions that match, in their order: index in the block, counted from 0, and id in wire order.
+    /// The matching transactions in block order: index in the block, counted from 0, and id in wire order.
     pub matches: Vec<(u32, Node)>,
 }
 
 impl PartialTree {
-    /// Reads one proof: a header, the number of the block's transactions (32 bits, little-endian), the hashes after their
-    /// count, the flags after the count of their bytes; both counts are compact sizes.
+    /// Parses one proof: a header, the number of the block's transactions (32 bits, little-endian), the hashes after
+    /// their count, and the flags after their byte count. Both counts are compact sizes.
     ///
     /// # Errors
-    /// Bytes that are not exactly one proof, by their place, and counts that no tree has.
+    /// If the bytes are not exactly one proof, with the offset, or if no tree has these counts.
     pub fn parse(proof: &[u8]) -> Result<(BlockHeader, Self), PartialTreeError> {
         if proof.len() > PROOF_BYTES_MAX {
             return Err(PartialTreeError::TooLong { most: PROOF_BYTES_MAX, found: proof.len() });
@@ -200,16 +201,16 @@ impl PartialTree {
         Ok((header, tree))
     }
 
-    /// How many transactions the block has, by the proof's own word.
+    /// Number of the block's transactions, as the proof claims.
     pub const fn transactions(&self) -> u32 {
         self.transactions
     }
 
-    /// The root, and the transactions that match, of a tree that is whole. Bits that pad the last byte may be anything, as
-    /// for Bitcoin Core.
+    /// Computes the root and the matching transactions. Bits that pad the last byte may have any value, as in Bitcoin
+    /// Core.
     ///
     /// # Errors
-    /// Too few or too many bits or hashes, or two equal nodes under one parent.
+    /// If there are too few or too many bits or hashes, or two equal children of one parent.
     pub fn extract(&self) -> Result<Extracted, PartialTreeError> {
         let mut walk = Walk { tree: self, bits: 0, hashes: 0, matches: Vec::new() };
         let root = walk.node(self.root_level(), 0)?;
@@ -217,10 +218,10 @@ impl PartialTree {
         Ok(Extracted { root: MerkleRoot::from_wire(root), matches: walk.matches })
     }
 
-    /// What is proved of the block with this header.
+    /// Checks the proof against a header and returns what it proves about that block.
     ///
     /// # Errors
-    /// As [`Self::extract`], or a root that is not the header's.
+    /// Those of [`Self::extract`], and a root that is not the header's.
     pub fn verify(&self, header: &BlockHeader) -> Result<Extracted, PartialTreeError> {
         let extracted = self.extract()?;
         if extracted.root == header.merkle_root {
@@ -247,7 +248,7 @@ impl PartialTree {
         Ok(())
     }
 
-    /// How many nodes a level has.
+    /// Number of nodes on a level.
     const fn width(&self, level: u32) -> u32 {
         self.transactions.div_ceil(1 << level)
     }
@@ -271,7 +272,7 @@ fn read(reader: &mut Reader<'_>) -> Result<(BlockHeader, PartialTree), Stop> {
     Ok((header, PartialTree { transactions, hashes, flags }))
 }
 
-/// The way through a tree, depth first and left before right: how its bits and hashes are written.
+/// A walk through a tree, depth first and left before right, which is the order of its bits and hashes.
 struct Walk<'t> {
     tree: &'t PartialTree,
     bits: u32,
@@ -280,7 +281,7 @@ struct Walk<'t> {
 }
 
 impl Walk<'_> {
-    /// A node, from its children where its bit is set, else from the hashes. It calls itself once for each level.
+    /// Computes a node: from its children if its bit is set, otherwise from the next hash. Recurses once per level.
     fn node(&mut self, level: u32, index: u32) -> Result<Node, PartialTreeError> {
         let end = PartialTreeError::BitsEnd { level, index, found: self.bits };
         let flag = self.tree.flag(self.bits).ok_or(end)?;
@@ -310,7 +311,7 @@ impl Walk<'_> {
         Ok(parent(&first, &second))
     }
 
-    /// All hashes were taken, and all bits but those that pad the last byte.
+    /// Checks that all hashes were used, and all bits but those that pad the last byte.
     fn check_end(&self) -> Result<(), PartialTreeError> {
         let (flag_bytes, hashes) = (self.bits.div_ceil(8) as usize, self.hashes as usize);
         if flag_bytes != self.tree.flags.len() {
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_tree_has_the_levels_and_the_flags_that_the_limits_count() {
+    fn the_largest_tree_fits_the_limits_of_levels_and_flags() {
         let largest = tree(TRANSACTIONS_MAX);
         assert_eq!(TRANSACTIONS_MAX, 16_666);
         assert_eq!(largest.root_level() as usize + 1, LEVELS_MAX);

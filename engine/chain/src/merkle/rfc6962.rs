@@ -1,7 +1,7 @@
-//! The Merkle tree of RFC 6962 (Certificate Transparency), which a city may choose instead of Bitcoin's.
+//! The Merkle tree of RFC 6962 (Certificate Transparency), which a custom network may use instead of Bitcoin's.
 //!
-//! Single SHA-256, a 0x00 byte before each leaf and a 0x01 byte before each node: a leaf can never pass for a node, and
-//! no list of leaves has the root of another. Consistency proofs are not here.
+//! Single SHA-256, with the byte 0x00 before each leaf and 0x01 before each node: a leaf cannot pass for a node, and no
+//! two lists of leaves have the same root. Consistency proofs are not implemented.
 
 use super::bitcoin::Node;
 use cityseal_hash::sha256;
@@ -22,7 +22,7 @@ pub fn parent(left: &Node, right: &Node) -> Node {
     sha256(&message)
 }
 
-/// The root over leaf hashes, in order; of no leaves, the hash of the empty string.
+/// The root over leaf hashes, in order. The root of no leaves is the hash of the empty string.
 pub fn root(leaf_hashes: &[Node]) -> Node {
     let mut level = leaf_hashes.to_vec();
     while level.len() > 1 {
@@ -31,13 +31,13 @@ pub fn root(leaf_hashes: &[Node]) -> Node {
     level.first().copied().unwrap_or_else(|| sha256(&[]))
 }
 
-/// The level above. A last node without a neighbour rises unhashed, which gives the RFC's split at the largest power of
-/// two below the length.
+/// The level above. An unpaired last node moves up unhashed, which is the RFC's split at the largest power of two below
+/// the length.
 fn parents(level: &[Node]) -> Vec<Node> {
     level.chunks(2).map(|pair| if let [left, right] = pair { parent(left, right) } else { pair[0] }).collect()
 }
 
-/// The audit path of leaf `index`, from the leaves up (RFC 6962, section 2.1.1); none if there is no such leaf.
+/// The audit path of leaf `index`, from the leaves up (RFC 6962, section 2.1.1); `None` if there is no such leaf.
 pub fn audit_path(leaf_hashes: &[Node], index: u64) -> Option<Vec<Node>> {
     let mut at = usize::try_from(index).ok().filter(|&at| at < leaf_hashes.len())?;
     let mut level = leaf_hashes.to_vec();
@@ -50,13 +50,15 @@ pub fn audit_path(leaf_hashes: &[Node], index: u64) -> Option<Vec<Node>> {
     Some(path)
 }
 
-/// Folds a leaf hash with its audit path to the root of a tree of `size` leaves; none if the path has another length
-/// than that leaf's path, or if there is no such leaf.
+/// Folds a leaf hash with its audit path to the root of a tree of `size` leaves; `None` if the path does not have the
+/// length for that leaf, or if there is no such leaf.
 pub fn fold(leaf_hash: &Node, index: u64, size: u64, path: &[Node]) -> Option<Node> {
     if index >= size {
         return None;
     }
     let mut path = path.iter();
+    // `at` is the node's index in its level, `last` that level's last index. A node at an even last index has no
+    // sibling.
     let (mut node, mut at, mut last) = (*leaf_hash, index, size - 1);
     while last > 0 {
         if at % 2 == 1 {

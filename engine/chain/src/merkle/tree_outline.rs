@@ -1,8 +1,8 @@
-//! The outline of an RFC 6962 tree: a run of leaves as the nodes of one level, and what is ragged at its ends.
+//! The outline of an RFC 6962 tree: a run of leaves as the nodes of one level, plus smaller subtrees at its ends.
 //!
-//! It is a [`CompactRange`] whose subtrees stay small enough that a whole run has as many of them as fit on a page, so
-//! that any few leaves can be opened later: whoever hashes the 2^level leaves of one subtree must come to its node. The
-//! level follows from the number of leaves alone, and so any split of a run joins to the same outline.
+//! It is a [`CompactRange`] whose subtrees stay small enough that a run has up to 256 of them, so that a few leaves can
+//! be proved later: rehashing the 2^level leaves of one subtree must give its node. The level depends only on the
+//! number of leaves, so any split of a run joins to the same outline.
 
 use super::bitcoin::Node;
 use super::compact_range::{
@@ -13,10 +13,10 @@ use cityseal_hash::HashKernel;
 use std::fmt;
 use std::str::FromStr;
 
-/// The nodes of the maximal aligned subtrees over the leaves `first..end` of a tree, none of them higher than
-/// [`TreeOutline::level_of`] their number.
+/// The nodes of the maximal aligned subtrees over the leaves `first..end` of a tree, no higher than
+/// [`TreeOutline::level_of`] the number of leaves.
 ///
-/// Joining is associative, and the outline of no leaves changes nothing on either side. Written like a [`CompactRange`].
+/// Joining is associative, and the empty outline is its identity. The text form is that of a [`CompactRange`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeOutline {
     first: u64,
@@ -25,38 +25,38 @@ pub struct TreeOutline {
 }
 
 impl TreeOutline {
-    /// Most subtrees in which a tree is opened: 256 nodes of 32 bytes are 8 KiB, and of the million headers of a long chain
-    /// each subtree holds 4,096, which are 320 KiB to read.
+    /// Maximum number of subtrees of a tree: 256 nodes of 32 bytes are 8 KiB, and with a million headers each subtree
+    /// has 4,096, which are 320 KiB to read.
     pub const SUBTREES_MAX: u64 = 256;
 
-    /// The level on which a tree of so many leaves has at most [`Self::SUBTREES_MAX`] nodes (a partial last one counts):
-    /// the lowest such level.
+    /// The lowest level on which a tree of this many leaves has at most [`Self::SUBTREES_MAX`] nodes, a partial last
+    /// one included.
     pub const fn level_of(leaves: u64) -> u32 {
-        // ceil(leaves / 256) subtrees' worth of leaves, rounded up to a power of two.
+        // ceil(leaves / 256) leaves per subtree, rounded up to a power of two.
         match leaves.div_ceil(Self::SUBTREES_MAX) {
             0 | 1 => 0,
             least => (least - 1).ilog2() + 1,
         }
     }
 
-    /// The outline of no leaves, before the one at `first`.
+    /// The empty outline before leaf `first`.
     pub const fn empty(first: u64) -> Self {
         Self { first, end: first, nodes: Vec::new() }
     }
 
-    /// The outline of these leaf hashes, of which the first one is leaf `first` of the tree.
+    /// The outline of these leaf hashes; the first of them is leaf `first` of the tree.
     ///
     /// # Panics
-    /// If there are more leaves than can be counted from `first` on.
+    /// If the index of the last leaf does not fit into 64 bits.
     pub fn of_leaves(first: u64, leaf_hashes: &[Node], kernel: HashKernel) -> Self {
         let nodes = gather(first, leaf_hashes, Self::level_of(leaf_hashes.len() as u64), kernel);
         Self { first, end: end_of(first, leaf_hashes), nodes }
     }
 
-    /// Joins the outline of the leaves that follow directly.
+    /// Joins the outline that follows directly.
     ///
     /// # Panics
-    /// If `next` does not begin where this outline ends: then our own parts have lost their order.
+    /// If `next` does not begin where this outline ends, which is a bug of the caller.
     #[must_use]
     pub fn join(self, next: Self) -> Self {
         assert_eq!(self.end, next.first, "outlines join in the order of their leaves");
@@ -65,17 +65,17 @@ impl TreeOutline {
         Self { first, end, nodes }
     }
 
-    /// The first leaf.
+    /// Index of the first leaf.
     pub const fn first(&self) -> u64 {
         self.first
     }
 
-    /// The leaf behind the last one.
+    /// Index after the last leaf.
     pub const fn end(&self) -> u64 {
         self.end
     }
 
-    /// How many leaves there are.
+    /// Number of leaves.
     pub const fn count(&self) -> u64 {
         self.end - self.first
     }
@@ -86,14 +86,14 @@ impl TreeOutline {
         CompactRange::of_nodes(self.first, self.end, nodes)
     }
 
-    /// The root of the tree of these leaves, as [`crate::rfc6962::root`] gives it; none if the first leaves are missing.
+    /// The root of the tree of these leaves, equal to [`crate::rfc6962::root`]; `None` unless the run begins at leaf 0.
     pub fn root(&self) -> Option<Node> {
         self.to_compact_range().root()
     }
 
-    /// The roots of the subtrees of 2^[`Self::level_of`] leaves each, the last one of what is left: at most
-    /// [`Self::SUBTREES_MAX`]. [`crate::rfc6962::root`] over them is the root of the tree. None if the first leaves are
-    /// missing.
+    /// The roots of the subtrees of 2^[`Self::level_of`] leaves each, at most [`Self::SUBTREES_MAX`]; the last subtree
+    /// may have fewer leaves. [`crate::rfc6962::root`] over them is the root of the tree. `None` unless the run begins
+    /// at leaf 0.
     pub fn subtrees(&self) -> Option<Vec<Node>> {
         let whole = (self.count() >> Self::level_of(self.count())) as usize;
         let (whole, rest) = (self.first == 0).then(|| self.nodes.split_at(whole))?;
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_rises_where_one_more_leaf_would_need_one_more_subtree_than_there_may_be() {
+    fn the_level_rises_when_one_more_leaf_would_exceed_the_maximum_of_subtrees() {
         for (leaves, level) in [(0, 0), (1, 0), (256, 0), (257, 1), (512, 1), (513, 2), (1024, 2), (900_000, 12)] {
             assert_eq!(TreeOutline::level_of(leaves), level, "{leaves}");
         }
@@ -168,12 +168,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "outlines join in the order of their leaves")]
-    fn a_gap_between_outlines_is_our_own_broken_promise() {
+    fn joining_outlines_with_a_gap_panics() {
         let _ = TreeOutline::empty(5).join(TreeOutline::empty(6));
     }
 
     #[test]
-    fn the_text_of_an_outline_has_as_many_nodes_as_its_level_wants() {
+    fn the_text_of_an_outline_has_the_number_of_nodes_that_its_level_implies() {
         let leaves = leaf_hashes(0, 256);
         let text = outline(0, &leaves).to_string();
         assert_eq!(text.split(' ').count(), 1 + 256);

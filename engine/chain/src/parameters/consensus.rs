@@ -1,7 +1,7 @@
-//! The consensus parameters of a chain: what a verdict depends on besides the headers and the time.
+//! The consensus parameters of a chain: everything that a verdict depends on besides the headers and the time.
 //!
-//! A value of this type is consistent: its genesis header meets its own target under the limit. Where the numbers come
-//! from is told in `network.rs` (Bitcoin's networks) and `parameters_file.rs` (a city's TOML).
+//! A value of this type is consistent: its genesis header meets its own target within the limit. The values come from
+//! `network.rs` (Bitcoin's networks) or `file.rs` (custom network parameters in TOML).
 
 use super::difficulty::Difficulty;
 use crate::hash::BlockHash;
@@ -11,43 +11,42 @@ use crate::target::{CompactTarget, Target};
 use cityseal_hash::{MerkleKind, double_sha256, sha256};
 use std::fmt::Write;
 
-/// How far a header's time may run ahead of now unless a city says otherwise: two hours (Bitcoin Core:
-/// `MAX_FUTURE_BLOCK_TIME`).
+/// Default for how far a header's time may be ahead of now: two hours (Bitcoin Core: `MAX_FUTURE_BLOCK_TIME`).
 pub const FUTURE_LIMIT_S: u64 = 2 * 60 * 60;
 
-/// From `from_height` on, a header's version (signed) is at least `min`.
+/// Requires a header's version (signed) to be at least `min` from height `from_height` up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VersionRule {
     /// The smallest version that passes.
     pub min: i32,
-    /// The first height that it holds for.
+    /// The first height that the rule applies to.
     pub from_height: u64,
 }
 
-/// From which heights on the rules of bodies hold that a chain may take up later, or never (none).
+/// The heights from which optional body rules apply; `None` for never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BodyRules {
     /// The coinbase's script begins with the height (R36; BIP34).
     pub coinbase_height_from: Option<u64>,
-    /// Lock times are held against the median time of the eleven headers before, not the block's own (R35; BIP113).
+    /// Lock times are compared with the median time of the eleven preceding headers, not the block's own (R35; BIP113).
     pub median_time_from: Option<u64>,
-    /// Transactions may have witnesses, which the coinbase commits to (R37 to R39; BIP141).
+    /// Transactions may have witnesses, to which the coinbase commits (R37 to R39; BIP141).
     pub witness_from: Option<u64>,
 }
 
 impl BodyRules {
-    /// Whether the coinbase at `height` begins with it.
+    /// Whether the coinbase at `height` must begin with the height.
     pub fn has_coinbase_height_at(&self, height: u64) -> bool {
         self.coinbase_height_from.is_some_and(|from| from <= height)
     }
 
-    /// Whether lock times at `height` are held against the median time. Nothing stands before the genesis block, so its own
-    /// time counts there.
+    /// Whether lock times at `height` are compared with the median time. The genesis block has no predecessors, so its
+    /// own time is used.
     pub fn has_median_time_at(&self, height: u64) -> bool {
         height > 0 && self.median_time_from.is_some_and(|from| from <= height)
     }
 
-    /// Whether witnesses are committed to at `height`.
+    /// Whether the coinbase commits to witnesses at `height`.
     pub fn has_witness_at(&self, height: u64) -> bool {
         self.witness_from.is_some_and(|from| from <= height)
     }
@@ -72,7 +71,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Puts checked parts together. `versions` stand in the order of their heights.
+    /// Builds a record of checked values. `versions` must be sorted by height.
     #[expect(clippy::too_many_arguments, reason = "the one constructor of a record, called from two places")]
     pub(crate) fn new(
         name: String,
@@ -109,9 +108,10 @@ impl Parameters {
         self
     }
 
-    /// The parameters of a custom signet: blocks are signed for `challenge` (a script, BIP325), and the magic follows from it.
+    /// Turns the parameters into those of a custom signet: blocks are signed for `challenge` (a script, BIP325), and
+    /// the magic derives from it.
     ///
-    /// The challenge of the default signet changes nothing. Every other one is part of [`Self::canonical_text`].
+    /// The challenge of the default signet changes nothing. Any other one becomes part of [`Self::canonical_text`].
     #[must_use]
     pub fn with_signet_challenge(mut self, challenge: Vec<u8>) -> Self {
         let magic = signet_magic(&challenge);
@@ -123,7 +123,7 @@ impl Parameters {
         self
     }
 
-    /// The network's or the city's name.
+    /// The network's name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -138,22 +138,22 @@ impl Parameters {
         self.genesis_hash
     }
 
-    /// The easiest target that a header may carry.
+    /// The easiest target that a header may have.
     pub const fn pow_limit(&self) -> Target {
         self.pow_limit
     }
 
-    /// The limit in compact form, rounded down: what a header at minimum difficulty carries.
+    /// The limit in compact form, rounded down: the bits of a header at minimum difficulty.
     pub const fn limit_bits(&self) -> CompactTarget {
         self.limit_bits
     }
 
-    /// How the required bits are set.
+    /// How the required bits are determined.
     pub const fn difficulty(&self) -> &Difficulty {
         &self.difficulty
     }
 
-    /// How far a header's time may run ahead of now, in seconds.
+    /// How far a header's time may be ahead of now, in seconds.
     pub const fn future_limit_s(&self) -> u64 {
         self.future_limit_s
     }
@@ -168,7 +168,7 @@ impl Parameters {
         self.merkle
     }
 
-    /// From which heights on rules of bodies hold.
+    /// The heights from which optional body rules apply.
     pub const fn body(&self) -> &BodyRules {
         &self.body
     }
@@ -178,38 +178,38 @@ impl Parameters {
         self.block_signature
     }
 
-    /// The four bytes before each block in files; `None` for custom network parameters that name no signet challenge.
+    /// The four bytes before each block in files; `None` for custom network parameters without a signet challenge.
     pub const fn magic(&self) -> Option<[u8; 4]> {
         self.magic
     }
 
-    /// The challenge of a custom signet.
+    /// The challenge of a custom signet, if it is one.
     pub fn signet_challenge(&self) -> Option<&[u8]> {
         self.signet_challenge.as_deref()
     }
 
-    /// The version rule that holds at `height`, if there is one.
+    /// The version rule in force at `height`, if there is one.
     pub fn version_rule_at(&self, height: u64) -> Option<VersionRule> {
         self.versions.iter().rev().find(|rule| rule.from_height <= height).copied()
     }
 
-    /// The digest of all parameters: SHA-256 over [`Self::canonical_text`], as 64 hex digits in the order of FIPS 180-4.
+    /// The digest of all parameters: SHA-256 over [`Self::canonical_text`], as 64 hex digits in FIPS 180-4 byte order.
     pub fn digest(&self) -> String {
         hex::encode(&self.digest_bytes())
     }
 
-    /// The same as bytes, in the order of FIPS 180-4.
+    /// The same digest as bytes, in FIPS 180-4 order.
     pub fn digest_bytes(&self) -> [u8; 32] {
         sha256(self.canonical_text().as_bytes())
     }
 
-    /// Every parameter, one `key=value` a line, each line ended by a line feed, always in this order:
+    /// Every parameter as one `key=value` line, each ended by a line feed, in this order:
     ///
-    /// `cityseal-parameters=2` (the version of this text), `name`, `genesis` (160 hex), `pow_limit` (64 hex),
+    /// `cityseal-parameters=2` (the version of the format), `name`, `genesis` (160 hex), `pow_limit` (64 hex),
     /// `difficulty` (`fixed`, `bitcoin-2016` with its two flags, or `asert` with its five numbers), `future_limit_s`,
-    /// one `version=MIN@HEIGHT` for each rule by ascending height, `merkle`, `coinbase_height_from`, `median_time_from` and
-    /// `witness_from` (a height, or `never`), `block_signature` (`none`, `bip325`, or for a custom signet `bip325` with a
-    /// space and the challenge in hex).
+    /// one `version=MIN@HEIGHT` for each rule by ascending height, `merkle`, `coinbase_height_from`, `median_time_from`
+    /// and `witness_from` (a height, or `never`), `block_signature` (`none`, `bip325`, or for a custom signet `bip325`
+    /// with a space and the challenge in hex).
     pub fn canonical_text(&self) -> String {
         let mut text = format!(
             "cityseal-parameters=2\nname={}\ngenesis={}\npow_limit={}\ndifficulty={}\nfuture_limit_s={}\n",
@@ -240,8 +240,8 @@ impl Parameters {
     }
 }
 
-/// The magic of a signet: the first four bytes of the double SHA-256 of its challenge with its length as a compact size before
-/// it (BIP325).
+/// The magic of a signet: the first four bytes of the double SHA-256 of its challenge, which is prefixed with its
+/// length as a compact size (BIP325).
 fn signet_magic(challenge: &[u8]) -> [u8; 4] {
     let mut serialized = Vec::with_capacity(challenge.len() + 5);
     match challenge.len() {
@@ -301,10 +301,11 @@ mod tests {
     }
 
     #[test]
-    fn the_magic_of_a_signet_follows_from_its_challenge() {
+    fn the_magic_of_a_signet_derives_from_its_challenge() {
         // Bitcoin Core, kernel/chainparams.cpp: the challenge of the default signet, and its message start.
-        let default = "512103ad5e0edad18cb1f0fc0d28a3d4f1f3e445640337489abb10404f2d1e086be430210359ef5021964fe22d6f8e05b2463c9540\
-                       ce96883fe3b278760f048f5189f2e6c452ae";
+        let default = "\
+            512103ad5e0edad18cb1f0fc0d28a3d4f1f3e445640337489abb10404f2d1e086be430210359ef5021964fe22d6f8e05\
+            b2463c9540ce96883fe3b278760f048f5189f2e6c452ae";
         let signet = Parameters::of(Network::Signet);
         assert_eq!(signet.clone().with_signet_challenge(hex::decode(default).unwrap()), signet);
 
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_of_bodies_holds_from_its_height_on_and_the_median_never_at_the_genesis_block() {
+    fn a_body_rule_applies_from_its_height_and_the_median_never_at_the_genesis_block() {
         let rules = BodyRules { coinbase_height_from: Some(5), median_time_from: Some(0), witness_from: None };
         assert_eq!((rules.has_coinbase_height_at(4), rules.has_coinbase_height_at(5)), (false, true));
         assert_eq!((rules.has_median_time_at(0), rules.has_median_time_at(1)), (false, true));

@@ -1,48 +1,48 @@
-//! How the required compact target of the next header is computed: Bitcoin's retarget and ASERT.
+//! Computes the compact target required of the next header: Bitcoin's retarget and ASERT.
 //!
-//! Pure arithmetic over numbers that the caller took from earlier headers; which headers those are, and whether they
-//! are known, is decided by `judge.rs` and, slowly, by `reference.rs`.
+//! Pure arithmetic on values of earlier headers. The judge and its reference implementation decide which headers those
+//! are and whether they are known.
 
 use crate::target::{CompactTarget, Target};
 use crate::u256::U256;
 
 /// Headers between two retargets (Bitcoin Core: `DifficultyAdjustmentInterval`).
 pub const PERIOD_HEADERS: u64 = 2016;
-/// What such a period should take: two weeks (`nPowTargetTimespan`).
+/// Intended duration of such a period: two weeks (`nPowTargetTimespan`).
 pub const PERIOD_S: u64 = 14 * 24 * 60 * 60;
-/// A test network takes a header at the limit when its time is more than this past its parent: twice ten minutes.
+/// A test network requires a header at the limit if its time is more than this after its parent's: twice ten minutes.
 pub const MIN_DIFFICULTY_AFTER_S: u64 = 2 * 10 * 60;
-/// How far the first header of a period may lie behind its parent (BIP94; `MAX_TIMEWARP`).
+/// How far the first header of a period may be behind its parent (BIP94; `MAX_TIMEWARP`).
 pub const TIMEWARP_MAX_S: u64 = 600;
 
 /// How a chain sets its difficulty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Difficulty {
-    /// Every 2016 headers, by the time that they took (Bitcoin Core: `GetNextWorkRequired`).
+    /// Adjusted every 2016 headers by the time that they took (Bitcoin Core: `GetNextWorkRequired`).
     Bitcoin2016 {
         /// The test networks' rule: after 20 minutes a header at the limit is required.
         min_difficulty: bool,
-        /// BIP94: the retarget starts from the first bits of the period, and the timewarp rule R09 holds.
+        /// BIP94: the retarget starts from the first bits of the period, and the timewarp rule R09 applies.
         bip94: bool,
     },
-    /// Every header, by its height and its parent's time (aserti3-2d).
+    /// Adjusted at every header by its height and its parent's time (aserti3-2d).
     Asert(Asert),
-    /// Never: every header carries the genesis header's bits.
+    /// Never adjusted: every header carries the genesis header's bits.
     Fixed,
 }
 
 impl Difficulty {
-    /// Whether the rule may have to look at any number of headers before the next one: the test networks' walk back to
-    /// the last header of ordinary difficulty.
+    /// Whether the rule may need any number of preceding headers, as the test networks' walk back to the last header of
+    /// ordinary difficulty does.
     pub const fn looks_far_back(&self) -> bool {
         matches!(self, Self::Bitcoin2016 { min_difficulty: true, .. })
     }
 }
 
-/// The bits required after a full period, from `base` and the period's time span (Bitcoin Core:
+/// Computes the bits required after a full period, from `base` and the period's duration (Bitcoin Core:
 /// `CalculateNextWorkRequired`).
 ///
-/// The product is taken in full width; Bitcoin's 256 bits would overflow only over limits that none of its networks
+/// The product is computed in full width. Bitcoin's 256 bits would overflow only above limits that none of its networks
 /// has. A `base` that encodes no target counts as the limit.
 pub fn retarget(base: CompactTarget, first_time: u32, last_time: u32, limit: Target) -> CompactTarget {
     let took_s = u64::try_from(i64::from(last_time) - i64::from(first_time)).unwrap_or(0);
@@ -60,24 +60,24 @@ pub fn retarget(base: CompactTarget, first_time: u32, last_time: u32, limit: Tar
 /// (2020-11-15) and computed there by `CalculateASERT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asert {
-    /// The spacing of headers that the schedule aims at, in seconds; not zero.
+    /// Intended spacing of headers in seconds; not zero.
     pub spacing_s: u32,
-    /// How far the chain must run behind or ahead for the target to double or halve, in seconds; not zero.
+    /// Seconds by which the chain must be behind or ahead for the target to double or halve; not zero.
     pub half_life_s: u32,
-    /// Height of the anchor. Headers up to it carry its bits.
+    /// Height of the anchor. Headers up to and including it carry its bits.
     pub anchor_height: u64,
-    /// Time of the header before the anchor, in seconds since 1970; before 1970 where the anchor is a genesis header
-    /// whose time is under one spacing.
+    /// Unix time of the anchor's parent in seconds; negative if the anchor is a genesis header whose time is below one
+    /// spacing.
     pub anchor_parent_time: i64,
-    /// The anchor's bits; they encode a target that is not above the limit.
+    /// The anchor's bits, which encode a target not above the limit.
     pub anchor_bits: CompactTarget,
 }
 
 impl Asert {
-    /// The bits required at `parent_height + 1`, after a parent of that time, with the limit in compact form.
+    /// Computes the bits required at `parent_height + 1`, after a parent with that time; the limit is in compact form.
     ///
-    /// The anchor's target is a word of 23 bits and a shift, the factor has 17 bits: their product fits into 64, so that
-    /// no 256-bit number is needed.
+    /// The anchor's target is a word of 23 bits and a shift, and the factor has 17 bits, so their product fits into 64
+    /// bits and no 256-bit number is needed.
     #[inline]
     pub fn required_bits(&self, parent_height: u64, parent_time: u32, limit_bits: CompactTarget) -> CompactTarget {
         let Some(past_anchor) = parent_height.checked_sub(self.anchor_height) else { return self.anchor_bits };
@@ -88,9 +88,10 @@ impl Asert {
         at_most(limit_bits, digits, i64::from(anchor_shift) + (exponent >> 16) - 16)
     }
 
-    /// How many half-lives the chain is behind its schedule, times 65536, rounded towards zero.
+    /// The number of half-lives by which the chain is behind its schedule, times 65536, rounded towards zero.
     ///
-    /// Saturation changes nothing: half-lives fit into 32 bits, so a saturated exponent still shifts every target out.
+    /// Saturation does not change the result: half-lives fit into 32 bits, so a saturated exponent still shifts every
+    /// target out.
     fn exponent(&self, past_anchor: u64, parent_time: u32) -> i64 {
         let due_s =
             i64::try_from(past_anchor.saturating_add(1)).unwrap_or(i64::MAX).saturating_mul(i64::from(self.spacing_s));
@@ -105,10 +106,11 @@ fn two_to_the_fraction(fraction: u16) -> u64 {
     (195_766_423_245_049 * x + 971_821_376 * x * x + 5_127 * x * x * x + (1 << 47)) >> 48
 }
 
-/// `digits * 2^shift`, rounded down, but at least 1 and at most the limit, in compact form. `digits` is not zero.
+/// `digits * 2^shift` in compact form, rounded down and clamped to at least 1 and at most the limit. `digits` must not
+/// be zero.
 ///
-/// Encoding keeps the order of numbers, and encoded numbers above zero are in the order of their bits: the smaller
-/// encoding is the encoding of the smaller number.
+/// Encoding preserves order, and compact targets above zero are ordered like their bits, so the smaller of two
+/// encodings is that of the smaller number.
 fn at_most(limit_bits: CompactTarget, digits: u64, shift: i64) -> CompactTarget {
     let down = shift.min(0).unsigned_abs().min(64) as u32;
     let digits = digits.checked_shr(down).unwrap_or(0).max(1);
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn retargets_of_bitcoin_core_come_out() {
+    fn matches_the_retargets_of_bitcoin_core() {
         // Bitcoin Core, pow_tests.cpp: an ordinary one, the limit, the lower and the upper clamp.
         let rows = [
             (0x1d00_ffff, 1_261_130_161, 1_262_152_739, 0x1d00_d86a),
@@ -182,7 +184,11 @@ mod tests {
         assert_ne!(after(PERIOD_S / 4 + 500), after(PERIOD_S / 4));
         assert_eq!(after(PERIOD_S * 4 + 1), after(PERIOD_S * 4));
         assert_ne!(after(PERIOD_S * 4 - 1000), after(PERIOD_S * 4));
-        assert_eq!(retarget(base, 2_000_000, 1_000_000, mainnet_limit()), after(0), "a span below zero is clamped too");
+        assert_eq!(
+            retarget(base, 2_000_000, 1_000_000, mainnet_limit()),
+            after(0),
+            "a negative duration is clamped too"
+        );
     }
 
     #[test]
@@ -192,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn asert_holds_its_target_while_the_chain_keeps_its_schedule() {
+    fn asert_keeps_its_target_while_the_chain_keeps_its_schedule() {
         // Official runs 1 and 2 of aserti3-2d.
         for anchor in [0x1d00_ffff, 0x1a2b_3c4d] {
             let rows: Vec<_> = (2..12).map(|height| (height, height as u32 * 600, anchor)).collect();
@@ -220,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn asert_follows_random_solve_times_as_the_official_run() {
+    fn asert_follows_random_solve_times_like_the_official_run() {
         // Official run 6, its first rows.
         let rows = [
             (2, 1200, 0x1802_aee8),
@@ -282,7 +288,7 @@ mod tests {
         assert_eq!(asert.required_bits(576, 577 * 600 - 172_800, limit), bits(0x203f_ffff));
     }
 
-    /// aserti3-2d in unbounded integers, where nothing can wrap.
+    /// aserti3-2d in unbounded integers, which cannot wrap.
     fn asert_by_oracle(asert: &Asert, parent_height: u64, parent_time: u32, limit: Target) -> CompactTarget {
         let late = BigInt::from(parent_time)
             - asert.anchor_parent_time
@@ -306,14 +312,17 @@ mod tests {
             past in prop_oneof![0u64..5000, any::<u64>()],
             exponent in 3u32..32, mantissa in 1u32..0x0080_0000,
         ) {
-            let asert = Asert { spacing_s, half_life_s, anchor_height: 0, anchor_parent_time, anchor_bits: bits(exponent << 24 | mantissa) };
+            let anchor_bits = bits(exponent << 24 | mantissa);
+            let asert = Asert { spacing_s, half_life_s, anchor_height: 0, anchor_parent_time, anchor_bits };
             let limit = target(0x207f_ffff);
-            prop_assert_eq!(asert.required_bits(past, time, limit.to_compact_lossy()), asert_by_oracle(&asert, past, time, limit));
+            let found = asert.required_bits(past, time, limit.to_compact_lossy());
+            prop_assert_eq!(found, asert_by_oracle(&asert, past, time, limit));
         }
 
         #[test]
         fn asert_near_its_schedule_equals_the_oracle(
-            past in 0u64..100_000, late in -2_000_000i64..2_000_000, exponent in 3u32..33, mantissa in 1u32..0x0080_0000,
+            past in 0u64..100_000, late in -2_000_000i64..2_000_000,
+            exponent in 3u32..33, mantissa in 1u32..0x0080_0000,
         ) {
             prop_assume!(exponent < 32 || mantissa <= 0x7f_ffff);
             let limit = target(0x207f_ffff);
@@ -321,11 +330,14 @@ mod tests {
             prop_assume!(anchor_bits.decode().is_ok_and(|anchor| anchor <= limit));
             let asert = Asert { anchor_bits, ..city_asert(0, 0, 0) };
             let time = u32::try_from(i64::try_from(past).unwrap() * 600 + 600 + late).unwrap_or(0);
-            prop_assert_eq!(asert.required_bits(past, time, limit.to_compact_lossy()), asert_by_oracle(&asert, past, time, limit));
+            let found = asert.required_bits(past, time, limit.to_compact_lossy());
+            prop_assert_eq!(found, asert_by_oracle(&asert, past, time, limit));
         }
 
         #[test]
-        fn retarget_equals_the_oracle(first: u32, last: u32, exponent in 1u32..33, mantissa in 1u32..0x0080_0000, easy: bool) {
+        fn retarget_equals_the_oracle(
+            first: u32, last: u32, exponent in 1u32..33, mantissa in 1u32..0x0080_0000, easy: bool,
+        ) {
             let limit = if easy { target(0x207f_ffff) } else { mainnet_limit() };
             let base = bits(exponent << 24 | mantissa);
             prop_assume!(base.decode().is_ok_and(|base| base <= limit));

@@ -1,4 +1,4 @@
-//! Why a text is not a city's parameters: each reason with its line, its key, and both values.
+//! Why a text is not valid custom network parameters: each reason with its line, its key and both values.
 
 use crate::hash::BlockHash;
 use crate::header::HeaderHexError;
@@ -6,22 +6,22 @@ use crate::hex::HexError;
 use crate::target::{CompactFault, CompactTarget, Target, TargetHexError};
 use thiserror::Error;
 
-/// The longest name of a city, in bytes; it stands in every verdict and log line.
+/// Maximum length of a network's name in bytes; it appears in every verdict and log line.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Why a text is not a city's parameters.
+/// Why a text is not valid custom network parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParametersError {
-    /// Not TOML, a key that is unknown or missing, or a value of the wrong type.
+    /// The text is not TOML, a key is unknown or missing, or a value has the wrong type.
     #[error("line {line}: {message}")]
     Toml {
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong, naming the key.
+        /// What is wrong, with the name of the key.
         message: String,
     },
-    /// A value that its key cannot take.
+    /// A key has a value that it cannot take.
     #[error("line {line}: {key}: {fault}")]
     Value {
         /// The line, counted from 1.
@@ -37,16 +37,16 @@ pub enum ParametersError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ValueFault {
-    /// Not a header's digits.
+    /// The value is not the hex form of a header.
     #[error(transparent)]
     Header(#[from] HeaderHexError),
-    /// Not a full target's digits.
+    /// The value is not the hex form of a full target.
     #[error(transparent)]
     Target(#[from] TargetHexError),
-    /// Not a compact target's digits.
+    /// The value is not hex of the required length.
     #[error(transparent)]
     Hex(#[from] HexError),
-    /// Digits of a compact target that encodes none.
+    /// The bits encode no target.
     #[error("{bits}: {fault}")]
     Compact {
         /// The bits.
@@ -54,7 +54,7 @@ pub enum ValueFault {
         /// Why they encode no target.
         fault: CompactFault,
     },
-    /// The header or the anchor is easier than the limit allows.
+    /// The target of the header or of the anchor is above the limit.
     #[error("target {found} is above the limit {limit}")]
     AboveLimit {
         /// The limit.
@@ -65,34 +65,34 @@ pub enum ValueFault {
     /// The genesis header does not meet its own target.
     #[error("hash {found} is above the target {target} of the header's own bits")]
     ProofOfWork {
-        /// What its bits encode.
+        /// The target that its bits encode.
         target: Target,
-        /// What it hashes to.
+        /// Its hash.
         found: BlockHash,
     },
     /// The genesis header names a predecessor.
-    #[error("a genesis header names no predecessor, found {found}")]
+    #[error("a genesis header must name no predecessor, found {found}")]
     Predecessor {
         /// The predecessor that it names.
         found: BlockHash,
     },
-    /// The genesis header breaks a version rule that holds from height 0.
-    #[error("version {found} is below {min}, which holds from height 0")]
+    /// The genesis header breaks a version rule that applies from height 0.
+    #[error("version {found} is below the minimum {min} in force from height 0")]
     Version {
-        /// The version that holds.
+        /// The minimum version in force.
         min: i32,
         /// The genesis header's version.
         found: i32,
     },
-    /// A word that the key does not know.
+    /// The key does not accept this word.
     #[error("expected {expected}, found {found:?}")]
     Word {
-        /// The words that it knows.
+        /// The words that it accepts.
         expected: &'static str,
         /// The word given.
         found: String,
     },
-    /// A number outside the range.
+    /// The number is out of range.
     #[error("expected a number from {min} to {max}, found {found}")]
     Range {
         /// The smallest.
@@ -102,27 +102,27 @@ pub enum ValueFault {
         /// The number given.
         found: i64,
     },
-    /// A key that another kind of difficulty has.
-    #[error("only difficulty {kind:?} takes this key, beside its kind")]
+    /// The key belongs to another kind of difficulty.
+    #[error("only difficulty {kind:?} takes this key")]
     OtherKind {
-        /// The kind that has it.
+        /// The kind that takes it.
         kind: &'static str,
     },
-    /// ASERT cannot do without this key.
-    #[error("difficulty \"asert\" needs this key")]
+    /// ASERT requires this key.
+    #[error("difficulty \"asert\" requires this key")]
     NeededForAsert,
-    /// The anchor is given in part.
+    /// The anchor is given only in part.
     #[error("an anchor needs anchor_height, anchor_parent_time and anchor_bits together")]
     PartOfAnchor,
-    /// Version rules out of order.
-    #[error("heights must ascend: {found} comes after {last}")]
+    /// The version rules are out of order.
+    #[error("heights must ascend, found {found} after {last}")]
     Descending {
-        /// The height of the rule before.
+        /// The height of the preceding rule.
         last: u64,
         /// The height of this rule.
         found: u64,
     },
-    /// A name that cannot stand in a verdict.
+    /// The name is empty, too long, or has control characters.
     #[error("a name has 1 to {NAME_BYTES_MAX} bytes and no control characters")]
     Name,
 }

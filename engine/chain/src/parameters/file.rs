@@ -1,6 +1,6 @@
-//! A city's parameters from TOML text, checked down to the genesis header's own proof of work.
+//! Reads custom network parameters from TOML text and checks them, including the genesis header's proof of work.
 //!
-//! Opens no file. Unknown keys are refused, and every refusal names the line and, where there is one, the key.
+//! It opens no file. Unknown keys are refused, and every error names the line and, if there is one, the key.
 //!
 //! ```toml
 //! name = "riverside"
@@ -8,14 +8,14 @@
 //! pow_limit = "207fffff"            # 8 hex digits (compact) or 64 (full)
 //! future_limit_s = 7200             # optional, two hours
 //! merkle = "bitcoin"                # optional; or "rfc6962-sha256"
-//! signet_challenge = "51"           # optional, hex: blocks are signed for this script (BIP325), and files have its magic
+//! signet_challenge = "51"           # optional, hex: blocks are signed for this script (BIP325); sets the files' magic
 //! difficulty = "fixed"              # or "bitcoin-2016", or the table below
 //!
 //! [difficulty]
 //! kind = "asert"
 //! spacing_s = 60
 //! half_life_s = 3600
-//! anchor_height = 0                 # the anchor: all three or none; by default the genesis header,
+//! anchor_height = 0                 # the anchor: all three keys or none; the default is the genesis header
 //! anchor_parent_time = 1700000000   # with a parent one spacing earlier
 //! anchor_bits = "207fffff"
 //!
@@ -23,14 +23,14 @@
 //! min = 2
 //! from_height = 100
 //!
-//! [body]                            # optional, and so is each key: a rule of bodies that has none never holds
+//! [body]                            # optional, like each of its keys; a rule without a height never applies
 //! coinbase_height_from = 1
 //! median_time_from = 1
 //! witness_from = 0
 //! ```
 //!
-//! `difficulty = "asert"` with its numbers as keys of the top level is read alike. A table of kind `bitcoin-2016` may
-//! switch on the rules of Bitcoin's test networks: `min_difficulty = true`, `bip94 = true`.
+//! `difficulty = "asert"` with its numbers as top-level keys is accepted as well. A table of kind `bitcoin-2016` may
+//! enable the rules of Bitcoin's test networks: `min_difficulty = true`, `bip94 = true`.
 
 use super::consensus::{BodyRules, FUTURE_LIMIT_S, Parameters, VersionRule};
 use super::difficulty::{Asert, Difficulty};
@@ -46,14 +46,14 @@ use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
 
-/// Longest challenge of a signet: Bitcoin's limit of a script, `MAX_SCRIPT_SIZE`.
+/// Maximum length of a signet challenge in bytes: Bitcoin's limit for scripts, `MAX_SCRIPT_SIZE`.
 pub const SIGNET_CHALLENGE_BYTES_MAX: usize = 10_000;
 
 impl Parameters {
-    /// Reads and checks a city's parameters.
+    /// Reads and checks custom network parameters.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its line and key.
+    /// The first error, with its line and key.
     pub fn from_toml(text: &str) -> Result<Self, ParametersError> {
         let file: ParametersFile = toml::from_str(text).map_err(|error| ParametersError::Toml {
             line: line_of(text, error.span().map_or(0, |span| span.start)),
@@ -71,7 +71,7 @@ fn line_of(text: &str, byte: usize) -> usize {
     1 + text.as_bytes().iter().take(byte).filter(|&&byte| byte == b'\n').count()
 }
 
-/// A value that its key cannot take, by its place in the text.
+/// A value that its key cannot take, with its position in the text.
 struct Refused {
     key: &'static str,
     at: Range<usize>,
@@ -110,10 +110,10 @@ struct VersionFile {
     from_height: Spanned<i64>,
 }
 
-/// From which heights on rules of bodies hold.
+/// The heights from which body rules apply.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_field_names, reason = "as the keys stand in the file")]
+#[expect(clippy::struct_field_names, reason = "the names of the keys in the file")]
 struct BodyFile {
     coinbase_height_from: Option<Spanned<i64>>,
     median_time_from: Option<Spanned<i64>>,
@@ -140,7 +140,7 @@ struct FlagsFile {
     bip94: Option<Spanned<bool>>,
 }
 
-/// The numbers of ASERT, from wherever they stand.
+/// The numbers of ASERT, whether from the table or the top level.
 struct AsertFile {
     spacing_s: Option<Spanned<i64>>,
     half_life_s: Option<Spanned<i64>>,
@@ -266,7 +266,7 @@ fn within(key: &'static str, value: &Spanned<i64>, min: i64, max: i64) -> Result
     }
 }
 
-/// Eight digits are compact, any other number of them must be a full target.
+/// Eight digits are a compact target; anything else must be a full target.
 fn target_of(key: &'static str, text: &Spanned<String>) -> Result<Target, Refused> {
     if text.get_ref().len() == 8 {
         return compact_of(key, text).map(|(_, target)| target);
@@ -295,7 +295,7 @@ fn versions_of(rules: &[VersionFile]) -> Result<Vec<VersionRule>, Refused> {
     Ok(versions)
 }
 
-/// A genesis header meets its own target within the limit, names no predecessor, and keeps the version rules.
+/// A genesis header must meet its own target within the limit, name no predecessor, and keep the version rules.
 fn genesis_of(text: &Spanned<String>, limit: Target, versions: &[VersionRule]) -> Result<BlockHeader, Refused> {
     let refuse = |fault: ValueFault| refused("genesis", text.span(), fault);
     let header = BlockHeader::from_hex(text.get_ref()).map_err(|error| refuse(error.into()))?;
@@ -323,10 +323,10 @@ fn challenge_of(text: &Spanned<String>) -> Result<Vec<u8>, Refused> {
     decode_signet_challenge(text.get_ref()).map_err(|error| refused("signet_challenge", text.span(), error))
 }
 
-/// Reads the challenge of a signet: the hex digits of a script of 1 to [`SIGNET_CHALLENGE_BYTES_MAX`] bytes.
+/// Reads a signet challenge: the hex digits of a script of 1 to [`SIGNET_CHALLENGE_BYTES_MAX`] bytes.
 ///
 /// # Errors
-/// [`HexError`] for a bad digit, an odd number of them, none, or too many.
+/// [`HexError`] for a bad digit, or for a number of digits that is odd, zero or too large.
 pub fn decode_signet_challenge(text: &str) -> Result<Vec<u8>, HexError> {
     let challenge = hex::decode(text)?;
     match challenge.len() {
@@ -384,7 +384,7 @@ impl FlagsFile {
     }
 }
 
-/// Refuses the first key that is there, since it belongs to another kind of difficulty.
+/// Refuses the first key that is present, because it belongs to another kind of difficulty.
 fn refuse_first<const N: usize>(
     kind: &'static str,
     keys: [(&'static str, Option<Range<usize>>); N],
@@ -403,7 +403,7 @@ impl AsertFile {
         Ok(Asert { spacing_s, half_life_s, anchor_height, anchor_parent_time, anchor_bits })
     }
 
-    /// The anchor given, or the genesis header with a parent one spacing before it.
+    /// The given anchor, or by default the genesis header with a parent one spacing earlier.
     fn anchor(
         &self,
         at: &Range<usize>,

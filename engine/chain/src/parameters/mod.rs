@@ -1,4 +1,4 @@
-//! The consensus parameters of a chain: those of the public networks, and custom ones read from TOML.
+//! Consensus parameters: those of the public networks, and custom network parameters from TOML.
 
 mod consensus;
 mod difficulty;

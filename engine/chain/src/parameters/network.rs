@@ -1,6 +1,6 @@
-//! The five networks of Bitcoin, by their published constants (Bitcoin Core: `kernel/chainparams.cpp`).
+//! The five networks of Bitcoin, with their published constants (Bitcoin Core: `kernel/chainparams.cpp`).
 //!
-//! Only constants stand here; what they mean for a header is in `difficulty.rs`, `judge.rs` and `reference.rs`.
+//! This file holds only constants; `difficulty.rs` and the rules define their meaning.
 
 use super::consensus::{BodyRules, FUTURE_LIMIT_S, Parameters, VersionRule};
 use super::difficulty::Difficulty;
@@ -12,24 +12,24 @@ use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 
-/// A network whose parameters are built in.
+/// A network with built-in parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
-    /// Bitcoin itself.
+    /// Bitcoin's main network.
     Mainnet,
     /// The third test network.
     Testnet3,
     /// The fourth test network (BIP94).
     Testnet4,
-    /// The default signet (BIP325); its block signatures are not in the headers and are never checked here.
+    /// The default signet (BIP325). Its block signatures are not in the headers and are never checked.
     Signet,
-    /// The regression-test network: half of all hashes pass, and difficulty never moves.
+    /// The regression-test network: half of all hashes meet its target, and its difficulty never changes.
     Regtest,
 }
 
 /// No built-in network has this name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("unknown network {found:?}; known are mainnet, testnet3, testnet4, signet and regtest")]
+#[error("unknown network {found:?}; expected mainnet, testnet3, testnet4, signet or regtest")]
 pub struct UnknownNetwork {
     /// The name as given.
     pub found: String,
@@ -96,13 +96,13 @@ impl Parameters {
     }
 }
 
-/// The coinbase of 2009, which every network but testnet4 repeats, in wire order.
+/// The Merkle root of the coinbase of 2009, which every network but testnet4 uses, in wire order.
 const GENESIS_ROOT: [u8; 32] = [
     0x3b, 0xa3, 0xed, 0xfd, 0x7a, 0x7b, 0x12, 0xb2, 0x7a, 0xc7, 0x2c, 0x3e, 0x67, 0x76, 0x8f, 0x61, 0x7f, 0xc8, 0x1b,
     0xc3, 0x88, 0x8a, 0x51, 0x32, 0x3a, 0x9f, 0xb8, 0xaa, 0x4b, 0x1e, 0x5e, 0x4a,
 ];
 
-/// The coinbase of May 2024 that testnet4 starts from, in wire order.
+/// The Merkle root of testnet4's coinbase of May 2024, in wire order.
 const TESTNET4_ROOT: [u8; 32] = [
     0x4e, 0x7b, 0x2b, 0x91, 0x28, 0xfe, 0x02, 0x91, 0xdb, 0x06, 0x93, 0xaf, 0x2a, 0xe4, 0x18, 0xb7, 0x67, 0xe6, 0x57,
     0xcd, 0x40, 0x7e, 0x80, 0xcb, 0x14, 0x34, 0x22, 0x1e, 0xae, 0xa7, 0xa0, 0x7a,
@@ -126,7 +126,7 @@ fn genesis_of(network: Network) -> BlockHeader {
     }
 }
 
-/// Wire order: the limits of mainnet and the testnets are 2^224 - 1, regtest's 2^255 - 1, signet's 0x377ae * 2^216.
+/// The proof-of-work limits: 2^224 - 1 for mainnet and the testnets, 2^255 - 1 for regtest, 0x377ae * 2^216 for signet.
 fn pow_limit_of(network: Network) -> Target {
     let mut wire = [0xff; 32];
     match network {
@@ -145,7 +145,7 @@ fn difficulty_of(network: Network) -> Difficulty {
         Network::Mainnet | Network::Signet => Difficulty::Bitcoin2016 { min_difficulty: false, bip94: false },
         Network::Testnet3 => Difficulty::Bitcoin2016 { min_difficulty: true, bip94: false },
         Network::Testnet4 => Difficulty::Bitcoin2016 { min_difficulty: true, bip94: true },
-        // `fPowNoRetargeting`, from a genesis at the limit: every header must carry the limit's bits.
+        // `fPowNoRetargeting` with a genesis header at the limit: every header must carry the limit's bits.
         Network::Regtest => Difficulty::Fixed,
     }
 }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_bodies_hold_from_their_buried_heights() {
+    fn body_rules_apply_from_their_buried_heights() {
         let heights = |network| {
             let BodyRules { coinbase_height_from, median_time_from, witness_from } = *Parameters::of(network).body();
             [coinbase_height_from, median_time_from, witness_from].map(|from| from.unwrap())
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_known_by_its_exact_name_only() {
+    fn a_network_is_found_only_by_its_exact_name() {
         for network in Network::ALL {
             assert_eq!(network.name().parse(), Ok(network));
         }

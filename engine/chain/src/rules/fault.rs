@@ -1,6 +1,6 @@
 //! The fault that names the first rule broken, its place, and both values.
 //!
-//! What stands in `expected` and `found` for each rule is written in `docs/RULES.md`.
+//! `docs/RULES.md` says what `expected` and `found` hold for each rule.
 
 use super::rule::Rule;
 use crate::encoding::EncodingFault;
@@ -8,9 +8,8 @@ use crate::hash::{BlockHash, MerkleRoot};
 use crate::target::{CompactTarget, Target};
 use std::fmt;
 
-/// One side of a broken rule. Its kind says how it is written: hashes, roots and targets as 64 hex digits, bits and
-/// versions as 8, scripts as the digits of their bytes, times and counts as integers, amounts as decimal digits, and what
-/// has no number in words. `Display` writes just that.
+/// The expected or the found value of a broken rule. `Display` writes hashes, roots and targets as 64 hex digits, bits
+/// and versions as 8, scripts as hex, times, counts and amounts as decimal integers, and everything else in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FaultValue {
     /// A block hash.
@@ -19,26 +18,26 @@ pub enum FaultValue {
     Target(Target),
     /// A compact target.
     Bits(CompactTarget),
-    /// Seconds since 1970. An expected time may be past what 32 bits hold.
+    /// A Unix time in seconds. An expected time may exceed 32 bits.
     Time(u64),
     /// A version, shown as the 32-bit number on the wire.
     Version(i32),
-    /// A number of things or bytes, a weight, a height, or an index.
+    /// A count of items or bytes, a weight, a height, or an index.
     Count(u64),
-    /// An amount in the smallest unit (Bitcoin: satoshi). One from a block may be any number of 64 bits.
+    /// An amount in the smallest unit (Bitcoin: satoshi). A block may contain any 64-bit value.
     Amount(i64),
     /// The root of a tree, or a commitment to one.
     Root(MerkleRoot),
-    /// How a script begins.
+    /// The first bytes of a script.
     Script(ScriptHead),
-    /// Where and how bytes stop being a block.
+    /// Where and why the bytes are not a block.
     Encoding(EncodingFault),
-    /// What has no number.
+    /// A property without a number.
     Words(Wording),
 }
 
 impl FaultValue {
-    /// The number to write where JSON takes an integer; none for values that are written as text.
+    /// The number to write as a JSON integer; `None` for values that are written as text.
     pub const fn as_integer(&self) -> Option<u64> {
         match self {
             Self::Time(number) | Self::Count(number) => Some(*number),
@@ -72,7 +71,7 @@ impl fmt::Display for FaultValue {
     }
 }
 
-/// The first bytes of a script: as many as a height in a coinbase takes, nine at most (a push of eight bytes).
+/// The first bytes of a script: at most nine, which is what the height in a coinbase needs (a push of eight bytes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ScriptHead {
     bytes: [u8; Self::LEN_MAX],
@@ -80,10 +79,10 @@ pub struct ScriptHead {
 }
 
 impl ScriptHead {
-    /// The most bytes that are kept.
+    /// The maximum number of bytes kept.
     pub const LEN_MAX: usize = 9;
 
-    /// Keeps the first bytes of a script, [`Self::LEN_MAX`] at most.
+    /// Keeps the first bytes of a script, at most [`Self::LEN_MAX`].
     pub fn of(script: &[u8]) -> Self {
         let kept = &script[..script.len().min(Self::LEN_MAX)];
         let mut bytes = [0; Self::LEN_MAX];
@@ -103,32 +102,32 @@ impl fmt::Display for ScriptHead {
     }
 }
 
-/// What is said of a block where no number tells it.
+/// A property of a block that has no number, as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wording {
-    /// R20 wants this.
+    /// Expected by R20.
     WholeBlock,
-    /// R22 wants this.
+    /// Expected by R22.
     NoEqualNodes,
-    /// R22 finds this.
+    /// Found by R22.
     EqualNodes,
-    /// R24 wants this.
+    /// Expected by R24.
     CoinbaseFirst,
-    /// R24 finds this.
+    /// Found by R24.
     NoTransaction,
-    /// R24 finds this.
+    /// Found by R24.
     NoCoinbase,
-    /// R25 wants this.
+    /// Expected by R25.
     OneCoinbase,
-    /// R25 finds this.
+    /// Found by R25.
     SecondCoinbase,
-    /// R31 wants this, and finds an input by its index.
+    /// Expected by R31, whose found value is the index of an input.
     NoOutputTwice,
-    /// R33 wants this, and finds an input by its index.
+    /// Expected by R33, whose found value is the index of an input.
     NamedOutput,
-    /// R39 wants this.
+    /// Expected by R39.
     NoWitness,
-    /// R39 finds this.
+    /// Found by R39.
     Witness,
 }
 
@@ -149,17 +148,17 @@ impl Wording {
         Self::Witness,
     ];
 
-    /// The words, as they stand in a verdict.
+    /// The text, as verdicts show it. The wire carries it as well, and [`Self::from_text`] reads it back.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::WholeBlock => "one whole block in its one encoding",
+            Self::WholeBlock => "one whole, canonically encoded block",
             Self::NoEqualNodes => "no two equal nodes under one parent",
             Self::EqualNodes => "two equal nodes under one parent",
             Self::CoinbaseFirst => "a coinbase as the first transaction",
             Self::NoTransaction => "no transaction",
-            Self::NoCoinbase => "a transaction that is no coinbase",
-            Self::OneCoinbase => "no coinbase but the first transaction",
-            Self::SecondCoinbase => "one more coinbase",
+            Self::NoCoinbase => "a transaction that is not a coinbase",
+            Self::OneCoinbase => "only the first transaction may be a coinbase",
+            Self::SecondCoinbase => "a second coinbase",
             Self::NoOutputTwice => "inputs that spend no output twice",
             Self::NamedOutput => "inputs that name an output",
             Self::NoWitness => "no witness, since no commitment covers it",
@@ -167,28 +166,28 @@ impl Wording {
         }
     }
 
-    /// The wording of these words.
+    /// Finds a wording by its text.
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|wording| wording.as_str() == text)
     }
 }
 
-/// The first rule that a chain breaks: the lowest block, and there the first rule in order.
+/// The first rule that a chain breaks: at the lowest faulty block, the first rule in judging order.
 ///
-/// `expected` is the nearest value that would have passed, where there is one; `docs/RULES.md` says which for each rule.
+/// `expected` is the nearest value that would have passed, if there is one; `docs/RULES.md` defines it for each rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
-    /// Height of the block.
+    /// The block's height.
     pub height: u64,
-    /// The rule that it breaks.
+    /// The broken rule.
     pub rule: Rule,
-    /// What would have passed.
+    /// The value that would have passed.
     pub expected: FaultValue,
-    /// What stands there.
+    /// The value in the block.
     pub found: FaultValue,
-    /// Where the header begins, in bytes from the first header given.
+    /// Offset of the block's header, in bytes from the first header given (80 bytes each).
     pub offset: u64,
-    /// Which transaction of the block breaks the rule, counted from 0; none where no single one does.
+    /// The transaction that breaks the rule, counted from 0; `None` if the rule is not about a single transaction.
     pub transaction: Option<u32>,
 }
 
@@ -209,7 +208,7 @@ mod tests {
     use crate::encoding::EncodingKind;
 
     #[test]
-    fn values_are_written_by_their_kind() {
+    fn each_kind_of_value_is_formatted_as_documented() {
         assert_eq!(FaultValue::Version(-1).to_string(), "ffffffff");
         assert_eq!(FaultValue::Version(2).to_string(), "00000002");
         assert_eq!(FaultValue::Bits(CompactTarget::from_bits(0x1d00ffff)).to_string(), "1d00ffff");
@@ -221,18 +220,21 @@ mod tests {
         assert_eq!(FaultValue::Amount(-1).to_string(), "-1");
         assert_eq!(FaultValue::Amount(1).as_integer(), None, "an amount may pass what JSON's numbers hold");
         let cut = EncodingFault { at: 85, kind: EncodingKind::Cut };
-        assert_eq!(FaultValue::Encoding(cut).to_string(), "a field that the block's end cuts, at byte 85 of the block");
+        assert_eq!(
+            FaultValue::Encoding(cut).to_string(),
+            "a field that runs past the end of the block, at byte 85 of the block"
+        );
     }
 
     #[test]
-    fn a_script_s_head_is_nine_bytes_at_most_and_written_as_digits() {
+    fn a_script_head_keeps_nine_bytes_and_is_shown_as_hex() {
         assert_eq!(ScriptHead::of(&[3, 0x5b, 0x7a, 3]).to_string(), "035b7a03");
         assert_eq!(ScriptHead::of(&[7; 12]).as_bytes(), [7; 9]);
         assert_eq!(ScriptHead::of(&[]).to_string(), "");
     }
 
     #[test]
-    fn every_wording_is_found_by_its_own_words_alone() {
+    fn every_wording_is_found_by_its_exact_text() {
         for wording in Wording::ALL {
             assert_eq!(Wording::from_text(wording.as_str()), Some(wording));
         }
@@ -252,7 +254,7 @@ mod tests {
         assert_eq!(fault.to_string(), "R10 future-time broken at height 3 (byte 240): expected 10, found 11");
         let (expected, found) = (FaultValue::Amount(0), FaultValue::Amount(-5));
         let fault = Fault { rule: Rule::OutputValue, expected, found, transaction: Some(2), ..fault };
-        let said = "R29 output-value broken at height 3, transaction 2 (byte 240): expected 0, found -5";
-        assert_eq!(fault.to_string(), said);
+        let expected = "R29 output-value broken at height 3, transaction 2 (byte 240): expected 0, found -5";
+        assert_eq!(fault.to_string(), expected);
     }
 }

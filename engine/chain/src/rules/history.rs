@@ -1,8 +1,8 @@
-//! What the rules need to know about the headers before the next one, as a small snapshot.
+//! A small snapshot of what the rules need to know about the headers before the next one.
 //!
-//! It advances over packed headers without hashing any and without touching every one, so that one thread can place a
-//! snapshot before each segment of a chain while others judge the segments. It believes what it is given: a header that
-//! is wrong is found by the judge of its own segment, and the lowest fault wins.
+//! It advances over packed headers without hashing any and without reading each of them, so one thread can place a
+//! snapshot before each segment of a chain while others judge the segments. It does not validate headers: the judge of
+//! each segment does, and the lowest fault wins.
 
 use super::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::hash::BlockHash;
@@ -13,28 +13,28 @@ use cityseal_hash::{HEADER_LEN, double_sha256};
 use std::convert::Infallible;
 use thiserror::Error;
 
-/// The greatest height that a chain may begin at: no chain of 2^48 headers exists, and no sum of heights overflows.
+/// The highest start height of a chain: no chain has 2^48 headers, and no sum of heights overflows.
 pub const START_HEIGHT_MAX: u64 = 1 << 48;
 
-/// Why headers given as context cannot stand before a chain.
+/// Why headers given as context cannot precede a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HistoryError {
-    /// The chain begins too high.
-    #[error("start height {found} is above the greatest one, {max}")]
+    /// The start height is too large.
+    #[error("start height {found} is above the maximum {max}")]
     StartHeight {
-        /// The greatest height that a chain may begin at.
+        /// The highest start height.
         max: u64,
-        /// The height asked for.
+        /// The start height given.
         found: u64,
     },
-    /// Headers are 80 bytes each.
-    #[error("context of {found_bytes} bytes is cut in the middle of a header of 80 bytes")]
+    /// The context is not a whole number of 80-byte headers.
+    #[error("the context must be whole headers of 80 bytes, found {found_bytes} bytes")]
     Length {
         /// Bytes given.
         found_bytes: usize,
     },
-    /// There are not that many heights below the start.
+    /// There are more context headers than heights below the start.
     #[error("{found} context headers do not fit below start height {start_height}")]
     TooMany {
         /// Height of the chain's first header.
@@ -42,20 +42,20 @@ pub enum HistoryError {
         /// Context headers given.
         found: u64,
     },
-    /// The context reaches down to height 0, and another header stands there.
-    #[error("the context begins with {found}, and the genesis header is {expected}")]
+    /// The context reaches height 0 but does not begin with the genesis header.
+    #[error("expected the context to begin with the genesis header {expected}, found {found}")]
     NotGenesis {
         /// The genesis header's hash.
         expected: BlockHash,
         /// Hash of the first context header.
         found: BlockHash,
     },
-    /// A context header does not name the one before it.
-    #[error("context header {index} (counted from 0) names {found} as its predecessor, which is {expected}")]
+    /// A context header does not name its predecessor.
+    #[error("context header {index} (counted from 0) must name its predecessor {expected}, found {found}")]
     NotLinked {
-        /// Which header of the context, counted from 0.
+        /// Index of the header within the context, counted from 0.
         index: u64,
-        /// Hash of the header before.
+        /// Hash of the preceding header.
         expected: BlockHash,
         /// The predecessor that the header names.
         found: BlockHash,
@@ -69,31 +69,32 @@ pub(crate) struct PeriodStart {
     pub(crate) bits: CompactTarget,
 }
 
-/// Everything that the rules need to know about the headers before the next one. What is not known is absent, and the
-/// rules that need it are not judged.
+/// Everything that the rules need to know about the headers before the next one. Rules whose history is unknown are not
+/// judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct History {
     next_height: u64,
     parent: Option<[u8; HEADER_LEN]>,
-    /// Times of the last headers, the oldest first; only the first `times_known` of them count.
+    /// Times of the last headers, the oldest first; only the first `times_known` are meaningful.
     times: [u32; MEDIAN_HEADERS],
     times_known: usize,
     period_start: Option<PeriodStart>,
-    /// Where a network has the minimum-difficulty rule: what its walk back from the parent ends at.
+    /// For a network with the minimum-difficulty rule: the bits at which its walk back from the parent ends.
     ordinary_bits: Option<CompactTarget>,
 }
 
 impl History {
-    /// Before the genesis header: nothing, and nothing is missing.
+    /// The history before the genesis header: empty and complete.
     pub const fn before_genesis() -> Self {
         Self::unknown_before(0)
     }
 
-    /// Before the header at `start_height`, knowing the packed headers directly below it (trusted; may be none).
-    /// Directly above the genesis header, that one is known from the parameters.
+    /// The history before the header at `start_height`, from the packed headers directly below it, which are trusted
+    /// and may be none. A context that begins at height 1, or a start at height 1, also knows the genesis header.
     ///
     /// # Errors
-    /// A start height out of range, or a context that is cut, too long, not linked, or not of this chain.
+    /// If the start height is out of range, or the context is not whole headers, too long, unlinked, or of another
+    /// chain.
     pub fn before(parameters: &Parameters, start_height: u64, context: &[u8]) -> Result<Self, HistoryError> {
         if start_height > START_HEIGHT_MAX {
             return Err(HistoryError::StartHeight { max: START_HEIGHT_MAX, found: start_height });
@@ -125,43 +126,43 @@ impl History {
         }
     }
 
-    /// Height of the header that comes next.
+    /// Height of the next header.
     pub const fn next_height(&self) -> u64 {
         self.next_height
     }
 
-    /// The header before the next one, if it is known.
+    /// The parent of the next header, if known.
     pub fn parent(&self) -> Option<BlockHeader> {
         self.parent.as_ref().map(BlockHeader::from_wire)
     }
 
-    /// The median time of the eleven headers before the next one, near the genesis header of all before (of an even number
-    /// the upper one of the middle); none where not all of them are known, or where there are none.
+    /// The median time of the eleven headers before the next one; near the genesis header, of all preceding headers (of
+    /// an even number, the upper middle one). `None` if not all of them are known, or if there are none.
     pub fn median_time(&self) -> Option<u32> {
         let is_known = self.times_known == MEDIAN_HEADERS || self.times_known as u64 == self.next_height;
         (is_known && self.times_known > 0).then(|| MedianWindow::after(self.times()).median())
     }
 
-    /// The times of the last headers, as far as they are known, the oldest first; eleven at most.
+    /// The known times of the last headers, the oldest first; at most eleven.
     pub(crate) fn times(&self) -> &[u32] {
         &self.times[..self.times_known]
     }
 
-    /// The first header of the period that the parent stands in.
+    /// The first header of the parent's difficulty period.
     pub(crate) const fn period_start(&self) -> Option<PeriodStart> {
         self.period_start
     }
 
-    /// What the minimum-difficulty rule's walk back from the parent ends at.
+    /// The bits at which the minimum-difficulty rule's walk back from the parent ends.
     pub(crate) const fn ordinary_bits(&self) -> Option<CompactTarget> {
         self.ordinary_bits
     }
 
-    /// Goes on to behind the packed headers. Reads the last eleven, the first of the last period, and where the network
-    /// has the minimum-difficulty rule those that its walk back passes.
+    /// Advances past the packed headers. Reads the last eleven, the first of the last period, and, if the network has
+    /// the minimum-difficulty rule, the ones on its walk back.
     ///
     /// # Panics
-    /// If `headers` is not a multiple of 80 bytes: whoever cuts a stream cuts it between headers.
+    /// If `headers` is not a multiple of 80 bytes, which is a bug of the caller.
     pub fn advance(&mut self, parameters: &Parameters, headers: &[u8]) {
         let (headers, rest) = headers.as_chunks::<HEADER_LEN>();
         assert!(rest.is_empty(), "segments are cut between headers");
@@ -169,11 +170,11 @@ impl History {
             self.advance_over(parameters, headers.len() as u64, |index| Ok::<_, Infallible>(headers[index as usize]));
     }
 
-    /// Goes on to behind the next `count` headers, of which it asks for those that it reads, by their index from 0: the
-    /// last eleven, and those that [`Self::advance`] names.
+    /// Advances past the next `count` headers. Calls `header` for each header that it reads, with an index from 0:
+    /// those that [`Self::advance`] reads.
     ///
     /// # Errors
-    /// What the source of the headers says. The snapshot is of no use then.
+    /// The error of `header`. The snapshot must not be used afterwards.
     pub fn advance_over<E>(
         &mut self,
         parameters: &Parameters,
@@ -201,7 +202,7 @@ impl History {
             *time = time_of(&header(index)?);
         }
         self.times_known = kept + fresh as usize;
-        // What no longer counts must not tell two equal histories apart.
+        // Unused slots are cleared so that equal histories compare equal.
         self.times[self.times_known..].fill(0);
         Ok(())
     }
@@ -220,7 +221,7 @@ impl History {
         Ok(())
     }
 
-    /// Finds the period's last header that is not at minimum difficulty (Bitcoin Core: `GetNextWorkRequired`).
+    /// Finds the period's last header above minimum difficulty (Bitcoin Core: `GetNextWorkRequired`).
     fn advance_ordinary_bits<E>(
         &mut self,
         parameters: &Parameters,
@@ -242,12 +243,13 @@ impl History {
 }
 
 impl History {
-    /// Bytes of [`Self::to_wire`].
+    /// Length of [`Self::to_wire`] in bytes.
     pub const WIRE_LEN: usize = 8 + 1 + HEADER_LEN + 1 + 4 * MEDIAN_HEADERS + 8 + 4;
 
-    /// All that is known, in one form: two histories are equal where these bytes are. Little-endian: the next height (8
-    /// bytes), what is known (1: parent 1, period's first header 2, ordinary bits 4), the parent (80), how many times (1), the
-    /// times (11 x 4), the period's first time and bits (4 + 4), the ordinary bits (4); what is not known is zero.
+    /// The history in canonical form: two histories are equal if and only if these bytes are. Little-endian: the next
+    /// height (8 bytes), flags of what is known (1 byte: parent 1, period start 2, ordinary bits 4), the parent (80),
+    /// the number of times (1), the times (11 x 4), time and bits of the period start (4 + 4), the ordinary bits (4).
+    /// Unknown fields are zero.
     pub fn to_wire(&self) -> Vec<u8> {
         let known = u8::from(self.parent.is_some())
             | u8::from(self.period_start.is_some()) << 1
@@ -264,7 +266,7 @@ impl History {
         bytes
     }
 
-    /// Reads what [`Self::to_wire`] wrote; `None` for bytes that it never writes.
+    /// Reads the bytes of [`Self::to_wire`]; `None` for bytes that it never writes.
     pub fn from_wire(bytes: &[u8]) -> Option<Self> {
         let (next_height, rest) = bytes.split_first_chunk::<8>()?;
         let (&[known], rest) = rest.split_first_chunk::<1>()?;
@@ -283,7 +285,7 @@ impl History {
             period_start: is_known(2).then_some(PeriodStart { time, bits: CompactTarget::from_bits(bits) }),
             ordinary_bits: is_known(4).then_some(CompactTarget::from_bits(ordinary)),
         };
-        // What cannot be is refused by its not being written again in the same way.
+        // Writing the history again and comparing refuses every form that is not canonical.
         let are_plain = times.get(history.times_known..).is_some_and(|rest| rest.iter().all(|time| *time == 0));
         let is_possible = are_plain && history.next_height <= START_HEIGHT_MAX;
         (is_possible && history.to_wire() == bytes).then_some(history)

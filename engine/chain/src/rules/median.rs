@@ -1,23 +1,23 @@
-//! The times of the last eleven headers, and whether the next time is past their median (rule R08).
+//! The times of the last eleven headers, and the check of a time against their median (rule R08).
 //!
-//! The window knows neither heights nor networks. Its reference implementation sorts; this one counts.
+//! The reference implementation sorts; this one counts.
 
-/// Headers whose times make the median (Bitcoin Core: `nMedianTimeSpan`).
+/// Number of headers in the median (Bitcoin Core: `nMedianTimeSpan`).
 pub(crate) const MEDIAN_HEADERS: usize = 11;
 
-/// The times of up to eleven headers before the next one.
+/// The times of up to eleven headers that precede the next one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MedianWindow {
-    /// A ring once it is full: `next` is the oldest.
+    /// A ring buffer once full; `next` is then the index of the oldest time.
     times: [u32; MEDIAN_HEADERS],
     len: usize,
     next: usize,
-    /// At least the latest time in the window. A time past it is past the median, which is the usual case.
+    /// An upper bound of the times in the window. A time above it is above the median, which is the usual case.
     ceiling: u32,
 }
 
 impl MedianWindow {
-    /// The window after headers of these times, in order; all but the last eleven are ignored.
+    /// The window after headers with these times, in chain order; all but the last eleven are ignored.
     pub(crate) fn after(times: &[u32]) -> Self {
         let mut window = Self { times: [0; MEDIAN_HEADERS], len: 0, next: 0, ceiling: 0 };
         for &time in times {
@@ -26,17 +26,17 @@ impl MedianWindow {
         window
     }
 
-    /// How many times are known, eleven at most.
+    /// Number of known times, at most eleven.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// At least the latest time in the window: what is past it is past the median.
+    /// An upper bound of the times in the window: a time above it is above the median.
     pub(crate) const fn ceiling(&self) -> u32 {
         self.ceiling
     }
 
-    /// Takes in the time of the next header.
+    /// Appends the time of the next header.
     #[inline]
     pub(crate) fn push(&mut self, time: u32) {
         self.times[self.next] = time;
@@ -45,22 +45,22 @@ impl MedianWindow {
         self.ceiling = self.ceiling.max(time);
     }
 
-    /// Whether `time` is past the median of the window, which is not empty.
+    /// Returns whether `time` is above the median of the window, which must not be empty. May lower the ceiling.
     #[inline]
-    pub(crate) fn is_passed_by(&mut self, time: u32) -> bool {
-        time > self.ceiling || self.is_passed_by_count(time)
+    pub(crate) fn check_time(&mut self, time: u32) -> bool {
+        time > self.ceiling || self.check_time_by_count(time)
     }
 
-    /// The median is under `time` if more than half of the window is. Also lowers the ceiling, which a time that has
-    /// left the window may have held up.
-    fn is_passed_by_count(&mut self, time: u32) -> bool {
+    /// The median is below `time` if more than half of the window is. Also lowers the ceiling if it comes from a time
+    /// that has left the window.
+    fn check_time_by_count(&mut self, time: u32) -> bool {
         let known = &self.times[..self.len];
         let earlier = known.iter().filter(|&&known| known < time).count();
         self.ceiling = known.iter().copied().max().unwrap_or(0);
         earlier > self.len / 2
     }
 
-    /// The median: of an even number of times the upper one of the middle (Bitcoin Core: `GetMedianTimePast`).
+    /// The median; of an even number of times the upper middle one (Bitcoin Core: `GetMedianTimePast`).
     pub(crate) fn median(&self) -> u32 {
         let mut known = self.times;
         let known = &mut known[..self.len];
@@ -97,7 +97,7 @@ mod tests {
                 let median = last[last.len() / 2];
                 prop_assert_eq!(window.median(), median);
                 for asked in [asked[at], median, median.saturating_add(1), u32::MAX] {
-                    prop_assert_eq!(window.is_passed_by(asked), asked > median);
+                    prop_assert_eq!(window.check_time(asked), asked > median);
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! The rules of a chain of headers (R01 to R11): judging them fast and by reference, and the faults, summaries and
-//! verdicts that follow.
+//! The rules of a chain: their names, the judge of headers (R01 to R11) and its reference implementation, and the
+//! faults, summaries and verdicts that result.
 
 mod fault;
 mod history;

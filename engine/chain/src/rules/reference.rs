@@ -1,8 +1,8 @@
-//! The slow, readable reference of `judge.rs`: one function for each rule over a plain list of headers.
+//! The reference implementation of `judge`: one function for each rule over a plain list of headers.
 //!
-//! It hashes every header on the plain path, looks history up anew for each rule and keeps nothing between headers. It
-//! is the reading copy of `docs/RULES.md` and the oracle that the fast judge, every device and every split is compared
-//! with; it is not for production use. Shared with the fast judge is only arithmetic that has oracles of its own.
+//! It is written to be read next to `docs/RULES.md`, not to be fast: it hashes every header one by one, looks up
+//! history anew for each rule, and keeps nothing between headers. The fast judge, every device and every split are
+//! compared with it. The two share only arithmetic that has its own oracles.
 
 use super::fault::{Fault, FaultValue};
 use super::rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
@@ -14,10 +14,10 @@ use crate::target::{CompactFault, CompactTarget};
 use cityseal_hash::HEADER_LEN;
 use std::collections::BTreeMap;
 
-/// What a rule says of one header.
+/// The result of one rule for one header.
 enum Finding {
     Passed,
-    /// Expected and found.
+    /// The expected and the found value.
     Broken(FaultValue, FaultValue),
     NotJudged(Unjudged),
 }
@@ -25,8 +25,8 @@ enum Finding {
 /// The check of one rule.
 type Check<'a> = fn(&View<'a>) -> Finding;
 
-/// The headers that are known, by their heights: a context, the genesis header where the chain begins right above it,
-/// and the headers judged so far with the one being judged.
+/// The known headers by height: the context, the genesis header if the chain begins directly above it, and the headers
+/// up to the one being judged.
 struct View<'a> {
     parameters: &'a Parameters,
     known: BTreeMap<u64, BlockHeader>,
@@ -34,9 +34,9 @@ struct View<'a> {
     now: u64,
 }
 
-/// Judges `headers` from `start_height` on, after the trusted `context` directly below, one header at a time.
+/// Judges `headers` from `start_height` up, after the trusted `context` directly below, one header at a time.
 ///
-/// Gives the very summary that [`crate::judge`] gives. `now` is in seconds since 1970.
+/// Returns the same summary as [`crate::judge`]. `now` is a Unix time.
 pub fn judge_slowly(
     parameters: &Parameters,
     start_height: u64,
@@ -72,7 +72,7 @@ pub fn judge_slowly(
     summary
 }
 
-/// Single heights, put together to ranges in the order of a summary.
+/// Merges single heights into ranges, in the order of a summary.
 fn ranges(mut left_out: Vec<(&'static str, u64, Unjudged)>) -> Vec<NotChecked> {
     left_out.sort_unstable();
     let mut ranges: Vec<NotChecked> = Vec::new();
@@ -86,7 +86,7 @@ fn ranges(mut left_out: Vec<(&'static str, u64, Unjudged)>) -> Vec<NotChecked> {
 }
 
 impl<'a> View<'a> {
-    /// Every rule of a header with its check, in the order of judging.
+    /// Every header rule with its check, in judging order.
     const RULES: [(Rule, Check<'a>); Rule::OF_HEADERS.len()] = [
         (Rule::TargetNegative, |view| view.target_encodes(CompactFault::Negative)),
         (Rule::TargetZero, |view| view.target_encodes(CompactFault::Zero)),

@@ -4,9 +4,10 @@
 
 use std::fmt;
 
-/// A rule that a header (R01 to R11) or a body (from R20 on) can break. The variants stand in the order in which each
-/// block is judged: first its header, then, if that passed, its body.
+/// A rule that a header (R01 to R11) or a body (R20 and up) can break. Variants are declared in judging order: the
+/// header's rules first, then the body's, which are judged only if the header passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Rule {
     /// R01: the bits encode a negative number.
     TargetNegative,
@@ -22,23 +23,23 @@ pub enum Rule {
     Link,
     /// R07: the bits are not those that the difficulty rule requires.
     Difficulty,
-    /// R08: the time is not past the median of the eleven headers before.
+    /// R08: the time is not later than the median of the eleven preceding headers.
     MedianTime,
-    /// R09: the first header of a period lies too far behind its parent (BIP94).
+    /// R09: the first header of a period is too far behind its parent (BIP94).
     Timewarp,
     /// R10: the time is too far ahead of now.
     FutureTime,
-    /// R11: the version is below the one that holds at this height.
+    /// R11: the version is below the one required at this height.
     Version,
-    /// R20: the bytes are not one whole block in its one encoding.
+    /// R20: the bytes are not exactly one canonically encoded block.
     BlockEncoding,
     /// R21: the header's Merkle root is not that of the transactions.
     MerkleRoot,
-    /// R22: two equal nodes stand under one parent of the Merkle tree (CVE-2012-2459).
+    /// R22: two equal nodes share a parent in the Merkle tree (CVE-2012-2459).
     MerkleMutation,
     /// R23: the block without its witnesses is too large.
     BlockSize,
-    /// R24: the first transaction is no coinbase, or there is none.
+    /// R24: the first transaction is not a coinbase, or there is no transaction.
     CoinbaseMissing,
     /// R25: a transaction after the first is a coinbase.
     CoinbaseMultiple,
@@ -48,17 +49,17 @@ pub enum Rule {
     OutputsEmpty,
     /// R28: a transaction without its witness is too large.
     TransactionSize,
-    /// R29: an output is below zero or above all the money there is.
+    /// R29: an output is negative or above the maximum money supply.
     OutputValue,
-    /// R30: the outputs of a transaction add up to more than all the money there is.
+    /// R30: the outputs of a transaction add up to more than the maximum money supply.
     OutputTotal,
-    /// R31: a transaction spends one output twice (CVE-2018-17144).
+    /// R31: a transaction spends the same output twice (CVE-2018-17144).
     DuplicateInput,
     /// R32: the coinbase's script is too short or too long.
     CoinbaseScriptLength,
-    /// R33: a transaction that is no coinbase has an input that names no output.
+    /// R33: a transaction other than the coinbase has an input with a null previous output.
     NullPrevout,
-    /// R34: the scripts in the block ask for too many signature checks.
+    /// R34: the scripts in the block require too many signature checks.
     Sigops,
     /// R35: a transaction's lock time has not passed.
     Finality,
@@ -66,13 +67,13 @@ pub enum Rule {
     CoinbaseHeight,
     /// R37: the coinbase's witness is not one item of 32 bytes (BIP141).
     WitnessReservedValue,
-    /// R38: the coinbase's commitment is not that of the witnesses (BIP141).
+    /// R38: the coinbase's commitment does not match the witnesses (BIP141).
     WitnessCommitment,
     /// R39: a transaction has a witness that no commitment covers.
     UnexpectedWitness,
     /// R40: the block weighs too much (BIP141).
     Weight,
-    /// R41: the header's root is not that of the log of transactions (RFC 6962).
+    /// R41: the header's root is not that of the transaction log (RFC 6962).
     TransactionLogRoot,
 }
 
@@ -123,30 +124,30 @@ impl Rule {
         Self::OF_HEADERS.into_iter().chain(Self::OF_BODIES)
     }
 
-    /// Whether the rule judges a block's body.
+    /// Whether this is a rule of block bodies (R20 and up).
     pub fn is_of_bodies(self) -> bool {
         self >= Self::BlockEncoding
     }
 
-    /// The number, `R01` to `R41`.
+    /// The rule's number, `R01` to `R41`.
     pub const fn code(self) -> &'static str {
         self.identity().0
     }
 
-    /// The name, in words joined by hyphens.
+    /// The rule's name, hyphenated.
     pub const fn name(self) -> &'static str {
         self.identity().1
     }
 
-    /// The revision, from 1. It rises by one with every change after which some header or body is judged differently, the
-    /// correction of a mistake included. A change of speed or of wording leaves it.
+    /// The rule's revision, from 1. Any change that makes some header or body be judged differently, bug fixes
+    /// included, increments it. Changes to speed or wording do not.
     ///
     /// Results that outlive a build carry a digest of codes and revisions, see [`crate::RuleSet`].
     pub const fn revision(self) -> u32 {
         self.identity().2
     }
 
-    /// The rule of that number.
+    /// Finds a rule by its number.
     pub fn from_code(code: &str) -> Option<Self> {
         Self::all().find(|rule| rule.code() == code)
     }
@@ -202,13 +203,13 @@ impl fmt::Display for Rule {
 pub enum Unjudged {
     /// The header before the first one was not given.
     ParentAbsent,
-    /// Fewer than the eleven headers before were given, and there are more than those.
+    /// Fewer than eleven preceding headers were given, although the chain has more.
     MedianAbsent,
     /// The first header of the difficulty period was not given.
     PeriodStartAbsent,
-    /// Only headers at minimum difficulty were given since before the period's known part.
+    /// Every known header of the period so far has minimum difficulty.
     OrdinaryBitsAbsent,
-    /// The block's signature does not stand in its header.
+    /// The block signature is not part of the header.
     OutsideHeaders,
 }
 
@@ -222,7 +223,7 @@ impl Unjudged {
         Self::OutsideHeaders,
     ];
 
-    /// The reason in words, as it stands in a verdict.
+    /// The reason as text, as verdicts show it. It is parsed back from part files, so it never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ParentAbsent => "the header before was not given",
@@ -234,7 +235,7 @@ impl Unjudged {
     }
 }
 
-/// The name under which signet's block signature stands among what was not checked.
+/// The name of signet's block signature among the unchecked rules.
 pub const BLOCK_SIGNATURE: &str = "BIP325";
 
 /// A rule that was not judged over a range of heights.
@@ -258,7 +259,7 @@ impl fmt::Display for NotChecked {
 }
 
 impl NotChecked {
-    /// The range that is written like this; `None` for a rule or a reason that there is not.
+    /// Builds a range from its text form; `None` if the rule or the reason is unknown.
     pub fn named(rule: &str, from: u64, to: u64, why: &str) -> Option<Self> {
         let rule = Rule::all().map(Rule::code).chain([BLOCK_SIGNATURE]).find(|known| *known == rule)?;
         let why = Unjudged::ALL.into_iter().find(|known| known.as_str() == why)?;

@@ -1,4 +1,4 @@
-//! The rules that are judged for one kind of chain, and the digest by which results of different builds are compared.
+//! The set of rules judged for one kind of chain, with a digest that lets results of different builds be compared.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use super::rule::Rule;
 use crate::hex;
 use crate::parameters::MerkleKind;
 
-/// The first line of [`RuleSet::canonical_text`]: the version of that text.
+/// The first line of [`RuleSet::canonical_text`]: the version of its format.
 const TEXT_VERSION: &str = "cityseal-rules=1";
 
-/// The rules that are judged for one kind of chain.
+/// The set of rules judged for one kind of chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleSet {
     merkle: MerkleKind,
@@ -19,15 +19,15 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// The rules of a chain of headers. They do not depend on the kind of Merkle tree.
+    /// The rules of a chain of headers, which do not depend on the kind of Merkle tree.
     pub const HEADERS: Self = Self { merkle: MerkleKind::Bitcoin, has_bodies: false };
 
-    /// The rules of a chain of whole blocks whose Merkle trees are of this kind.
+    /// The rules of a chain of whole blocks with Merkle trees of this kind.
     pub const fn blocks(merkle: MerkleKind) -> Self {
         Self { merkle, has_bodies: true }
     }
 
-    /// The rules, in the order of judging.
+    /// The rules, in judging order.
     pub fn rules(self) -> impl Iterator<Item = Rule> {
         let of_other_tree: &[Rule] = match self.merkle {
             MerkleKind::Bitcoin => &[Rule::TransactionLogRoot],
@@ -36,18 +36,19 @@ impl RuleSet {
         Rule::all().filter(move |rule| !rule.is_of_bodies() || self.has_bodies && !of_other_tree.contains(rule))
     }
 
-    /// The digest of codes and revisions: SHA-256 over [`Self::canonical_text`], as 64 hex digits in the order of FIPS 180-4.
+    /// The digest of codes and revisions: SHA-256 over [`Self::canonical_text`], as 64 hex digits in FIPS 180-4 byte
+    /// order.
     pub fn digest(self) -> String {
         hex::encode(&self.digest_bytes())
     }
 
-    /// The same as bytes, in the order of FIPS 180-4.
+    /// The same digest as bytes, in FIPS 180-4 order.
     pub fn digest_bytes(self) -> [u8; 32] {
         sha256(self.canonical_text().as_bytes())
     }
 
-    /// `cityseal-rules=1` (the version of this text), then one `CODE=REVISION` for each rule in the order of judging; each line
-    /// is ended by a line feed.
+    /// The text under the digest: `cityseal-rules=1` (the version of the format), then `CODE=REVISION` for each rule in
+    /// judging order. Each line ends with a line feed.
     pub fn canonical_text(self) -> String {
         let mut text = format!("{TEXT_VERSION}\n");
         for rule in self.rules() {
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_chain_has_a_digest_of_its_own() {
+    fn each_kind_of_chain_has_its_own_digest() {
         let kinds =
             [RuleSet::HEADERS, RuleSet::blocks(MerkleKind::Bitcoin), RuleSet::blocks(MerkleKind::Rfc6962Sha256)];
         let digests: std::collections::HashSet<_> = kinds.into_iter().map(RuleSet::digest).collect();
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_judged_only_for_the_kinds_of_chain_that_it_is_about() {
+    fn a_rule_is_judged_only_for_the_kinds_of_chain_it_applies_to() {
         let has = |set: RuleSet, code: &str| set.rules().any(|rule| rule.code() == code);
         let [bitcoin, city] = [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256].map(RuleSet::blocks);
         assert_eq!(RuleSet::HEADERS.rules().last(), Some(Rule::Version));

@@ -1,7 +1,7 @@
 //! What a run of consecutive headers proves, as a value that joins: any split of a chain over threads, devices or
-//! machines gives the bytes that one thread would give.
+//! machines gives the same bytes as one thread.
 //!
-//! A summary believes the history that its headers were judged after. It concludes nothing: see `verdict.rs`.
+//! A summary relies on the history that its headers were judged after. It draws no conclusion; `verdict.rs` does.
 
 use super::fault::Fault;
 use super::rule::NotChecked;
@@ -10,12 +10,12 @@ use crate::merkle::TreeOutline;
 use crate::target::ChainWork;
 use cityseal_hash::double_sha256;
 
-/// The blocks whose bodies passed with their headers.
+/// The blocks whose headers and bodies passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bodies {
-    /// How many blocks.
+    /// Number of blocks.
     pub blocks: u64,
-    /// Their transactions.
+    /// Number of their transactions.
     pub transactions: u64,
     /// Their bytes, headers included.
     pub bytes: u64,
@@ -31,18 +31,18 @@ impl Bodies {
     }
 }
 
-/// RFC 6962 trees over the items that passed, from which a receipt's roots come. A leaf's number is how far its item stands
-/// from the first one of the whole input.
+/// RFC 6962 trees over the items that passed, from which the roots of a receipt come. Leaves are numbered from the
+/// first item of the whole input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commitments {
     /// Over the hashes of the headers.
     pub headers: TreeOutline,
-    /// Over the contents of blocks (see [`content_digest`]); none where the items are headers alone.
+    /// Over the contents of blocks (see [`content_digest`]); `None` for a chain of headers.
     pub contents: Option<TreeOutline>,
 }
 
 impl Commitments {
-    /// Over no items, before the one of this number.
+    /// Commitments to no items, before item `first`.
     pub fn empty(first: u64, of_blocks: bool) -> Self {
         Self { headers: TreeOutline::empty(first), contents: of_blocks.then(|| TreeOutline::empty(first)) }
     }
@@ -53,9 +53,9 @@ impl Commitments {
     }
 }
 
-/// What names every byte of a block that passed: its hash, which names its transactions; and where they have witnesses, double
-/// SHA-256 over that hash, the root over the witness ids with zeros for the coinbase's (BIP141), and the coinbase's own
-/// witness id. 32 bytes each, in wire order.
+/// Identifies every byte of a block that passed. Without witnesses it is the block's hash, which commits to its
+/// transactions. With witnesses it is the double SHA-256 over that hash, the root over the witness ids with zeros for
+/// the coinbase's (BIP141), and the coinbase's own witness id; 32 bytes each, in wire order.
 pub fn content_digest(hash: &[u8; 32], witness: Option<(&[u8; 32], &[u8; 32])>) -> [u8; 32] {
     match witness {
         None => *hash,
@@ -65,27 +65,27 @@ pub fn content_digest(hash: &[u8; 32], witness: Option<(&[u8; 32], &[u8; 32])>) 
 
 /// What a run of consecutive headers proves.
 ///
-/// Joining is associative, and the summary of no headers changes nothing on either side.
+/// Joining is associative, and the summary of no headers is its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// Height of the first header of the run.
     pub first_height: u64,
-    /// Headers that passed every judged rule, from the first one on without a gap.
+    /// Number of headers that passed every judged rule, from the first one without a gap.
     pub count: u64,
-    /// The predecessor that the first header names; none if there is no header.
+    /// The predecessor that the first header names; `None` if there is no header.
     pub first_prev: Option<BlockHash>,
-    /// Hash of the last header that passed; none if none did.
+    /// Hash of the last header that passed, if any.
     pub last_hash: Option<BlockHash>,
-    /// The work of the headers that passed, held at 2^256 - 1.
+    /// The work of the headers that passed, saturating at 2^256 - 1.
     pub work: ChainWork,
-    /// What passed of the bodies, where blocks were judged and not headers alone.
+    /// The bodies that passed, if whole blocks were judged.
     pub bodies: Bodies,
-    /// What commits to every item that passed, where that is asked for.
+    /// Commitments to every item that passed, if requested.
     pub commitments: Option<Commitments>,
-    /// The first rule broken; headers after it were not judged.
+    /// The first broken rule; headers after it were not judged.
     pub fault: Option<Fault>,
-    /// What was not judged, up to the last header judged (a faulty one included): sorted by rule, then by height, with
-    /// neighbours of one reason joined.
+    /// What was not judged, up to and including the last header judged, even if faulty. Sorted by rule, then by height;
+    /// adjacent ranges with the same reason are joined.
     pub not_checked: Vec<NotChecked>,
 }
 
@@ -105,11 +105,11 @@ impl Summary {
         }
     }
 
-    /// Joins the summary of the headers that follow directly. After a fault nothing is added: what comes later was
-    /// judged after a history that is not a chain.
+    /// Joins the summary of the headers that follow directly. After a fault nothing is added, because later headers
+    /// were judged after a history that is not a chain.
     ///
     /// # Panics
-    /// If `next` does not begin where this summary ends: then our own parts have lost their order.
+    /// If `next` does not begin where this summary ends, which is a bug of the caller.
     #[must_use]
     pub fn join(self, next: Self) -> Self {
         if self.fault.is_some() {
@@ -125,7 +125,7 @@ impl Summary {
             bodies: self.bodies.join(next.bodies),
             commitments: match (self.commitments, next.commitments) {
                 (Some(before), Some(behind)) => Some(before.join(behind)),
-                // Of two of which one is of no headers.
+                // One of the two summaries is of no headers.
                 (before, behind) => before.or(behind),
             },
             fault: next.fault,
@@ -133,18 +133,18 @@ impl Summary {
         }
     }
 
-    /// Notes more that was not judged.
+    /// Adds ranges that were not judged.
     pub fn leave(&mut self, ranges: impl IntoIterator<Item = NotChecked>) {
         self.not_checked = joined(std::mem::take(&mut self.not_checked), ranges.into_iter().collect());
     }
 
-    /// Height of the last header that passed; none if none did.
+    /// Height of the last header that passed, if any.
     pub const fn last_height(&self) -> Option<u64> {
         if self.count == 0 { None } else { Some(self.first_height + self.count - 1) }
     }
 }
 
-/// Brings ranges into their one order and joins neighbours of one rule and one reason.
+/// Adds ranges and restores their order.
 fn joined(mut ranges: Vec<NotChecked>, more: Vec<NotChecked>) -> Vec<NotChecked> {
     if more.is_empty() {
         return ranges;
@@ -153,7 +153,7 @@ fn joined(mut ranges: Vec<NotChecked>, more: Vec<NotChecked>) -> Vec<NotChecked>
     in_order(ranges)
 }
 
-/// Sorted by rule, then by height, with neighbours of one rule and one reason joined.
+/// Sorts by rule, then by height, and joins adjacent ranges of one rule and one reason.
 pub(crate) fn in_order(mut ranges: Vec<NotChecked>) -> Vec<NotChecked> {
     ranges.sort_unstable();
     ranges.dedup_by(|next, last| {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn no_headers_change_nothing_on_either_side() {
+    fn the_summary_of_no_headers_is_the_identity() {
         let run = Summary { count: 2, first_prev: Some(BlockHash::ZERO), ..Summary::empty(5) };
         assert_eq!(Summary::empty(5).join(run.clone()), run);
         assert_eq!(run.clone().join(Summary::empty(7)), run);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbouring_ranges_of_one_reason_become_one() {
+    fn adjacent_ranges_with_the_same_reason_are_joined() {
         let left = vec![range("R07", 5, 5, Unjudged::ParentAbsent), range("R08", 5, 8, Unjudged::MedianAbsent)];
         let right = vec![range("R07", 6, 6, Unjudged::PeriodStartAbsent), range("R08", 9, 15, Unjudged::MedianAbsent)];
         let expected = vec![
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "summaries join in the order of their headers")]
-    fn a_gap_between_summaries_is_our_own_broken_promise() {
+    fn joining_summaries_with_a_gap_panics() {
         let _ = Summary::empty(5).join(Summary::empty(6));
     }
 }

@@ -1,7 +1,7 @@
-//! The verdict on a chain: valid, faulty, or not seen to its end.
+//! The verdict on a chain: valid, faulty, or incomplete.
 //!
-//! It is concluded from one summary over all headers and from how their stream ended. A stream without its proper end
-//! is never valid; a fault before the cut is a fault all the same.
+//! It follows from one summary over all headers and from how their stream ended. A stream without a proper end is never
+//! valid, but a fault before the cut is still a fault.
 
 use super::fault::Fault;
 use super::rule::NotChecked;
@@ -19,7 +19,7 @@ pub struct Tip {
     pub height: u64,
     /// Its hash.
     pub hash: BlockHash,
-    /// The work of the chain up to and with it, held at 2^256 - 1.
+    /// The work of the chain up to and including it, saturating at 2^256 - 1.
     pub chain_work: ChainWork,
 }
 
@@ -30,47 +30,47 @@ impl fmt::Display for Tip {
     }
 }
 
-/// Why a chain was not seen to its end.
+/// Why the end of a chain was not seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Cut {
-    /// There was no header at all.
-    #[error("the input holds no header")]
+    /// There was no header.
+    #[error("the input contains no header")]
     Empty,
     /// The input ends within a header.
     #[error("the input ends {bytes} bytes into the header at byte {offset}")]
     WithinHeader {
-        /// Where that header begins, in bytes from the first header given.
+        /// Offset of that header, in bytes from the first header given.
         offset: u64,
-        /// How many of its 80 bytes are there.
+        /// Number of its 80 bytes that are present.
         bytes: u64,
     },
-    /// A stream ended without the message that closes it.
+    /// A stream ended without its closing message.
     #[error("the stream ended without its closing message")]
     NotFinished,
-    /// The closing message names another number of headers.
+    /// The closing message announces a different number of headers.
     #[error("the closing message announces {announced} headers, {received} were received")]
     Count {
-        /// Headers that the sender says it sent.
+        /// Headers sent, according to the sender.
         announced: u64,
-        /// Headers that arrived.
+        /// Headers received.
         received: u64,
     },
-    /// The closing message names another last header.
+    /// The closing message names a different last header.
     #[error("the closing message names {announced} as the last header, {received} was received")]
     LastHash {
-        /// Hash of the header that the sender says was its last.
+        /// Hash of the last header, according to the sender.
         announced: BlockHash,
-        /// Hash of the header that arrived last.
+        /// Hash of the last header received.
         received: BlockHash,
     },
-    /// Somebody called it off.
+    /// The verification was cancelled.
     #[error("the verification was cancelled")]
     Cancelled,
     /// A part of the input could not be read.
     #[error("the input could not be read at byte {offset}")]
     Unreadable {
-        /// Where that part begins, in bytes from the first header given.
+        /// Offset of that part, in bytes from the first header given.
         offset: u64,
     },
     /// Every device failed, or the engine was shut down.
@@ -78,14 +78,14 @@ pub enum Cut {
     NoDevice,
 }
 
-/// What is concluded about a chain.
+/// The conclusion about a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// Every header passed every rule that could be judged, and the input came to its proper end.
+    /// Every header passed every rule that could be judged, and the input ended properly.
     Valid,
     /// A rule is broken.
     Fault(Fault),
-    /// What was seen passed, and not all was seen.
+    /// Everything seen passed, but not everything was seen.
     Incomplete(Cut),
 }
 
@@ -110,25 +110,25 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A verdict with all that it rests on.
+/// A verdict with its context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// The verdict.
     pub verdict: Verdict,
-    /// Headers that passed every judged rule.
+    /// Number of headers that passed every judged rule.
     pub count: u64,
-    /// The last one of them; none if none passed.
+    /// The last of them, if any passed.
     pub tip: Option<Tip>,
     /// What was not judged.
     pub not_checked: Vec<NotChecked>,
-    /// The digest of the parameters, 64 hex digits.
+    /// The digest of the parameters, as 64 hex digits.
     pub parameters_digest: String,
 }
 
 impl Judgement {
-    /// Concludes from the summary of all headers, the work of the chain below them, and how their input ended.
+    /// Concludes from the summary of all headers, the work of the chain below them, and the way their input ended.
     ///
-    /// A fault comes first; no headers at all are [`Cut::Empty`] unless another cut is known.
+    /// A fault takes precedence. An input without headers is [`Cut::Empty`] unless another cut is known.
     pub fn conclude(parameters: &Parameters, start_work: ChainWork, summary: Summary, ending: Result<(), Cut>) -> Self {
         let tip = summary.last_height().zip(summary.last_hash).map(|(height, hash)| {
             let chain_work = start_work.saturating_add(summary.work);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_header_is_incomplete_and_never_valid() {
+    fn an_input_without_headers_is_incomplete_and_never_valid() {
         let judgement = conclude(Summary::empty(0), Ok(()));
         assert_eq!((judgement.verdict, judgement.count, judgement.tip), (Verdict::Incomplete(Cut::Empty), 0, None));
     }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tip_is_the_last_header_that_passed_and_counts_the_work_below() {
+    fn the_tip_is_the_last_header_that_passed_and_includes_the_start_work() {
         let one = ChainWork::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
         let summary = Summary { work: one, ..one_header() };
         let judgement = Judgement::conclude(&Parameters::of(Network::Regtest), one, summary, Ok(()));

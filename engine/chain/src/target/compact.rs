@@ -1,7 +1,7 @@
-//! Targets: the compact form that stands in a header, and the 256-bit threshold that it encodes.
+//! The compact form of a target, as a header carries it, and its conversion to and from the 256-bit form.
 //!
-//! `CompactTarget` may be nonsense; `Target` is a threshold above zero. Whether a target is allowed by a network, and
-//! whether it is the one required, are rules R04 and R07.
+//! A `CompactTarget` need not encode a valid target. Whether the network allows a target (R04) and whether it is the
+//! required one (R07) are matters of the rules.
 
 use super::full::Target;
 use crate::u256::U256;
@@ -10,17 +10,17 @@ use thiserror::Error;
 
 /// The 32-bit `nBits` of a header: a base-256 exponent (8 bits), a sign (1 bit) and a mantissa (23 bits).
 ///
-/// It has no ordering: several encodings stand for one target, and some for none.
+/// It has no ordering: a target can have several encodings, and some values encode no target.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CompactTarget(u32);
 
-/// Why a compact target encodes no threshold. The variants stand in the order in which they are judged.
+/// Why a compact target encodes no threshold. Variants are declared in judging order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum CompactFault {
-    /// The sign bit is set over a mantissa that is not zero.
+    /// The sign bit is set and the mantissa is not zero.
     #[error("the compact target is negative")]
     Negative,
-    /// The mantissa is zero, as written or once an exponent under 3 has shifted it away.
+    /// The mantissa is zero, as given or after the shift that an exponent below 3 causes.
     #[error("the compact target is zero")]
     Zero,
     /// The number does not fit into 256 bits.
@@ -29,28 +29,28 @@ pub enum CompactFault {
 }
 
 impl CompactTarget {
-    /// Takes the number as it stands in a header.
+    /// Wraps the numeric value of the header field.
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
-    /// Gives the number as it stands in a header.
+    /// Returns the numeric value of the header field.
     pub const fn to_bits(self) -> u32 {
         self.0
     }
 
     /// Decodes exactly as Bitcoin Core's `arith_uint256::SetCompact`.
     ///
-    /// With an exponent of 3 or less the mantissa is shifted down **first**, and sign and zero are judged on what is
-    /// left: 0x01803456 has its sign bit set, but nothing to be negative; it is zero.
+    /// With an exponent of 3 or less the mantissa is shifted right **first**, and sign and zero are judged on the
+    /// result: 0x01803456 has its sign bit set, but the shifted mantissa is zero, so it is zero and not negative.
     ///
     /// # Errors
-    /// Negative, zero or overflow, judged in this order.
+    /// [`CompactFault`]: negative, zero or overflow, judged in this order.
     pub fn decode(self) -> Result<Target, CompactFault> {
         self.decode_scaled().map(|(word, shift)| Target(U256::from_shifted(word, shift)))
     }
 
-    /// The target as `word * 2^shift`, without its 256 bits.
+    /// The target as `(word, shift)` with the value `word * 2^shift`, without expanding it to 256 bits.
     pub(crate) fn decode_scaled(self) -> Result<(u32, u32), CompactFault> {
         let exponent = self.0 >> 24;
         let mantissa = self.0 & 0x007f_ffff;
@@ -66,7 +66,7 @@ impl CompactTarget {
         }
     }
 
-    /// Encodes `digits * 2^shift`, rounding down; `digits` is not zero and the product stays under 2^256.
+    /// Encodes `digits * 2^shift`, rounding down. `digits` must not be zero, and the product must be below 2^256.
     pub(crate) fn of_scaled(digits: u64, shift: u32) -> Self {
         let size = (64 - digits.leading_zeros() + shift).div_ceil(8);
         let up = i64::from(shift) - 8 * (i64::from(size) - 3);
@@ -74,7 +74,8 @@ impl CompactTarget {
         Self::of_parts(mantissa as u32, size)
     }
 
-    /// The mantissa's highest bit is the sign: a number that would set it moves one byte down.
+    /// Combines mantissa and size. The mantissa's highest bit is the sign, so a mantissa that would set it moves down
+    /// one byte.
     const fn of_parts(mantissa: u32, size: u32) -> Self {
         if mantissa & 0x0080_0000 != 0 { Self(mantissa >> 8 | (size + 1) << 24) } else { Self(mantissa | size << 24) }
     }
@@ -121,7 +122,7 @@ mod tests {
         CompactTarget::from_bits(bits).decode()
     }
 
-    /// What `SetCompact` says, in unbounded integers: the shift is a product or a truncating quotient.
+    /// `SetCompact` in unbounded integers: the shift is a product or a truncating quotient.
     fn decode_by_oracle(bits: u32) -> Result<BigUint, CompactFault> {
         let exponent = bits >> 24;
         let mantissa = BigInt::from(bits & 0x007f_ffff);
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_over_a_mantissa_that_was_shifted_away_is_zero_and_not_negative() {
+    fn a_sign_bit_with_a_mantissa_shifted_to_zero_is_zero_and_not_negative() {
         for bits in [0x0180_3456, 0x0080_3456, 0x0280_0056, 0x0380_0000, 0x0480_0000, 0xff80_0000] {
             assert_eq!(decode(bits), Err(CompactFault::Zero), "{bits:08x}");
         }
@@ -204,7 +205,9 @@ mod tests {
         }
 
         #[test]
-        fn encoding_rounds_down_and_loses_at_most_the_bits_below_the_mantissa(bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32) {
+        fn encoding_rounds_down_and_loses_at_most_the_bits_below_the_mantissa(
+            bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32,
+        ) {
             let mut be = bytes;
             be[..zeros].fill(0);
             prop_assume!(be != [0; 32]);
@@ -217,7 +220,9 @@ mod tests {
         }
 
         #[test]
-        fn a_scaled_number_is_encoded_as_its_256_bits_are(digits in 1u64..1 << 41, zeros in 0u32..41, shift in 0u32..216) {
+        fn a_scaled_number_is_encoded_like_its_256_bit_form(
+            digits in 1u64..1 << 41, zeros in 0u32..41, shift in 0u32..216,
+        ) {
             let digits = (digits >> zeros).max(1);
             let whole = Target(U256::from_u64(digits).shl(shift));
             prop_assert_eq!(CompactTarget::of_scaled(digits, shift), whole.to_compact_lossy());

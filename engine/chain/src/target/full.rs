@@ -6,7 +6,7 @@ use crate::u256::U256;
 use std::fmt;
 use thiserror::Error;
 
-/// A 256-bit threshold above zero: a hash, read as a little-endian number, passes at or under it.
+/// A 256-bit threshold above zero: a hash, read as a little-endian number, passes if it is at or below it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target(pub(super) U256);
 
@@ -17,22 +17,22 @@ pub enum TargetHexError {
     /// The text is not 64 hex digits.
     #[error(transparent)]
     Hex(#[from] HexError),
-    /// No hash could meet it.
+    /// The target is zero, which no hash meets.
     #[error("a target must be above zero")]
     Zero,
 }
 
 impl Target {
-    /// The threshold that every hash meets.
+    /// The easiest target, which every hash meets.
     pub const MAX: Self = Self(U256::MAX);
 
-    /// The hardest threshold that there is.
+    /// The hardest target.
     pub const ONE: Self = Self(U256::ONE);
 
     /// Reads 64 hex digits, most significant first.
     ///
     /// # Errors
-    /// Another number of characters, one that is no hex digit, or a target of zero.
+    /// If the text is not exactly 64 hex digits, or the target is zero.
     pub fn from_display_hex(text: &str) -> Result<Self, TargetHexError> {
         Self::from_number(U256::from_be_bytes(&hex::decode_array(text)?)).ok_or(TargetHexError::Zero)
     }
@@ -42,12 +42,12 @@ impl Target {
         hex::encode(&self.0.to_be_bytes())
     }
 
-    /// Takes 32 bytes in wire (little-endian) order; none if they are all zero.
+    /// Reads 32 bytes in wire (little-endian) order; `None` if all are zero.
     pub fn from_wire(bytes: &[u8; 32]) -> Option<Self> {
         Self::from_number(U256::from_le_bytes(bytes))
     }
 
-    /// Gives 32 bytes in wire (little-endian) order.
+    /// Returns the 32 bytes in wire (little-endian) order.
     pub fn to_wire(self) -> [u8; 32] {
         let mut bytes = self.0.to_be_bytes();
         bytes.reverse();
@@ -62,12 +62,12 @@ impl Target {
         self.0
     }
 
-    /// Whether the hash is at or under this threshold, over all 256 bits.
+    /// Whether the hash is at or below this threshold, compared over all 256 bits.
     pub fn is_met_by(&self, hash: &BlockHash) -> bool {
         hash.to_number() <= self.0
     }
 
-    /// The most significant 32 bits: a hash whose top word is above them misses the target, one whose top word is under
+    /// The most significant 32 bits. A hash whose top word is above them misses the target, one whose top word is below
     /// them meets it, and one whose top word equals them needs the full comparison.
     pub const fn top_word_max(&self) -> u32 {
         (self.0.high_u64() >> 32) as u32

@@ -1,4 +1,4 @@
-//! Targets in their compact and full forms, and the work that meeting them stands for.
+//! Targets in compact and full form, and the work that they represent.
 
 mod compact;
 mod full;

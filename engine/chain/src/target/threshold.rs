@@ -1,40 +1,40 @@
-//! The threshold of a search as a person writes it: eight digits for a compact target, sixty-four for the number itself.
+//! Reads the threshold of a search as a person writes it: 8 digits for a compact target, 64 for the full number.
 
 use super::compact::{CompactFault, CompactTarget};
 use super::full::{Target, TargetHexError};
 use crate::hex::{self, HexError};
 
-/// Why a text is no threshold.
+/// Why a text is not a threshold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ThresholdHexError {
-    /// Neither of the two forms.
+    /// The text has neither of the two lengths.
     #[error("expected 8 hex digits (compact) or 64 (full), found {found_digits}")]
     Length {
-        /// Characters that the text has.
+        /// Characters in the text.
         found_digits: usize,
     },
-    /// Eight characters, one of which is no hex digit.
+    /// One of eight characters is not a hex digit.
     #[error(transparent)]
     Hex(#[from] HexError),
-    /// Eight digits that encode no target.
-    #[error("{bits} is no target: {fault}")]
+    /// The eight digits encode no target.
+    #[error("{bits} is not a target: {fault}")]
     Compact {
         /// The compact target.
         bits: CompactTarget,
         /// What is wrong with it.
         fault: CompactFault,
     },
-    /// Sixty-four characters that are no target above zero.
+    /// The 64 characters are not a target above zero.
     #[error(transparent)]
     Full(#[from] TargetHexError),
 }
 
 impl Target {
-    /// Reads a target of 8 hex digits as compact, of 64 as the full number, most significant digit first.
+    /// Reads 8 hex digits as a compact target, or 64 as the full number, most significant digit first.
     ///
     /// # Errors
-    /// [`ThresholdHexError`]: another length, a character that is no hex digit, or no target above zero.
+    /// [`ThresholdHexError`]: neither length, a character that is not a hex digit, or not a target above zero.
     pub fn from_threshold_hex(text: &str) -> Result<Self, ThresholdHexError> {
         match text.chars().count() {
             8 => {
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn refuses_zero_in_both_forms_and_any_other_length() {
         let refused = |text: &str| Target::from_threshold_hex(text).unwrap_err().to_string();
-        assert_eq!(refused("1d000000"), "1d000000 is no target: the compact target is zero");
+        assert_eq!(refused("1d000000"), "1d000000 is not a target: the compact target is zero");
         assert_eq!(refused(&"0".repeat(64)), "a target must be above zero");
         assert_eq!(refused("1d00fff"), "expected 8 hex digits (compact) or 64 (full), found 7");
         assert_eq!(refused(&"f".repeat(63)), "expected 8 hex digits (compact) or 64 (full), found 63");

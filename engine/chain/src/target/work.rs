@@ -1,6 +1,6 @@
-//! Work: how many hashes a header, or a whole chain, is expected to have cost.
+//! Work: the expected number of hashes behind one header or a whole chain.
 //!
-//! Only `ChainWork` compares chains. Neither type says that the work was done: that is rule R05.
+//! Only `ChainWork` compares chains. Neither type claims that the work was done; rule R05 checks that.
 
 use super::full::Target;
 use crate::hex::{self, HexError};
@@ -12,14 +12,14 @@ use std::fmt;
 pub struct Work(U256);
 
 impl Work {
-    /// The work that a hash at or under `target` stands for; at least 1.
+    /// The work represented by a hash at or below `target`; at least 1.
     pub fn of_target(target: Target) -> Self {
         let target = target.to_number();
         if let Some(high) = target.high_u128_alone() {
             return Self(of_high(high));
         }
         match target.checked_add(U256::ONE) {
-            // 2^256 itself does not fit: (2^256 - (t + 1)) / (t + 1) + 1 is the same quotient.
+            // 2^256 itself does not fit, but (2^256 - (t + 1)) / (t + 1) + 1 is the same quotient.
             Some(divisor) => Self(target.not().div(divisor).overflowing_add(U256::ONE).0),
             None => Self(U256::ONE),
         }
@@ -33,11 +33,11 @@ impl Target {
     }
 }
 
-/// 2^256 / (high * 2^128 + 1), rounded down, which every compact target from 2^128 on needs. `high` is not zero.
+/// 2^256 / (high * 2^128 + 1), rounded down. Every compact target from 2^128 up has this form. `high` must not be zero.
 ///
-/// With 2^128 = q * high + r, the one in the divisor matters only where r is zero (else r * 2^128 > q makes up for it),
-/// and there it takes one off: in both cases that is (2^128 - 1) / high. Its trailing zeros are divided out first, so
-/// that easy targets cost one division of 64 bits.
+/// With 2^128 = q * high + r, the `+ 1` in the divisor matters only if r is zero (otherwise r * 2^128 > q outweighs
+/// it), and then it lowers the quotient by one. In both cases the result is (2^128 - 1) / high. Dividing out the
+/// trailing zeros first lets easy targets use a 64-bit division.
 fn of_high(high: u128) -> U256 {
     let zeros = high.trailing_zeros();
     let (dividend, divisor) = (u128::MAX >> zeros, high >> zeros);
@@ -53,18 +53,18 @@ impl fmt::Debug for Work {
     }
 }
 
-/// The sum of work along a chain, in 256 bits.
+/// The total work of a chain, in 256 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ChainWork(U256);
 
 impl ChainWork {
-    /// No work at all: before the genesis header.
+    /// No work: the state before the genesis header.
     pub const ZERO: Self = Self(U256::ZERO);
 
     /// Reads 64 hex digits, most significant first.
     ///
     /// # Errors
-    /// Another number of characters, or one that is no hex digit.
+    /// If the text is not exactly 64 hex digits.
     pub fn from_display_hex(text: &str) -> Result<Self, HexError> {
         Ok(Self(U256::from_be_bytes(&hex::decode_array(text)?)))
     }
@@ -74,29 +74,29 @@ impl ChainWork {
         hex::encode(&self.0.to_be_bytes())
     }
 
-    /// Takes 32 bytes in wire (little-endian) order.
+    /// Reads 32 bytes in wire (little-endian) order.
     pub fn from_wire(bytes: &[u8; 32]) -> Self {
         Self(U256::from_le_bytes(bytes))
     }
 
-    /// Gives 32 bytes in wire (little-endian) order.
+    /// Returns the 32 bytes in wire (little-endian) order.
     pub fn to_wire(self) -> [u8; 32] {
         let mut bytes = self.0.to_be_bytes();
         bytes.reverse();
         bytes
     }
 
-    /// The sum, or none if it passes 2^256 - 1.
+    /// The sum; `None` if it exceeds 2^256 - 1.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
-    /// The sum, held at 2^256 - 1; associative, which joining summaries relies on.
+    /// The sum, saturating at 2^256 - 1. It is associative, which joining summaries relies on.
     pub fn saturating_add(self, other: Self) -> Self {
         self.checked_add(other).unwrap_or(Self(U256::MAX))
     }
 
-    /// The sum of so many times this, held at 2^256 - 1.
+    /// `times` times this work, saturating at 2^256 - 1.
     pub(crate) fn saturating_mul(self, times: u64) -> Self {
         let (product, above) = self.0.widening_mul(times);
         Self(if above == 0 { product } else { U256::MAX })
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn the_easiest_target_is_worth_one_and_the_hardest_half_of_all() {
+    fn the_easiest_target_has_work_one_and_the_hardest_half_of_the_range() {
         assert_eq!(Work::of_target(Target::MAX), Work(U256::ONE));
         assert_eq!(work_of_bits(0x01010000), ChainWork(U256::ONE.shl(255)));
         assert_eq!(work_of_bits(0x20400000), ChainWork(U256::from_u64(3)), "2^256 / (2^254 + 1)");
     }
 
     #[test]
-    fn addition_says_when_it_passes_256_bits() {
+    fn addition_reports_an_overflow_of_256_bits() {
         let max = ChainWork(U256::MAX);
         assert_eq!(max.checked_add(ChainWork::ZERO), Some(max));
         assert_eq!(max.checked_add(work_of_bits(0x207fffff)), None);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_times_a_work_is_its_sum_up_to_the_most_there_is() {
+    fn a_multiple_of_work_equals_the_repeated_sum_and_saturates() {
         let work = work_of_bits(0x1d00ffff);
         assert_eq!(work.saturating_mul(0), ChainWork::ZERO);
         assert_eq!(work.saturating_mul(3), work.saturating_add(work).saturating_add(work));
@@ -166,7 +166,8 @@ mod tests {
     proptest! {
         #[test]
         fn work_is_two_to_the_256_over_target_plus_one(
-            bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32, end in prop_oneof![Just(32usize), 0usize..32],
+            bytes in proptest::array::uniform32(any::<u8>()), zeros in 0usize..32,
+            end in prop_oneof![Just(32usize), 0usize..32],
         ) {
             let mut be = bytes;
             be[..zeros].fill(0);
@@ -179,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn chain_work_survives_the_way_through_text_and_wire(bytes in proptest::array::uniform32(any::<u8>())) {
+        fn chain_work_survives_a_round_trip_through_text_and_wire(bytes in proptest::array::uniform32(any::<u8>())) {
             let work = ChainWork::from_wire(&bytes);
             prop_assert_eq!(work.to_wire(), bytes);
             prop_assert_eq!(ChainWork::from_display_hex(&work.to_string()).unwrap(), work);

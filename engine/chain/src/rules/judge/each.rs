@@ -1,4 +1,4 @@
-//! Judges header after header, rule by rule.
+//! Judges one header after the other, rule by rule.
 
 use super::state::{Fields, Judge, Parent};
 use super::stateless::{Broken, check_proof_of_work};
@@ -12,13 +12,13 @@ use crate::rules::summary::{Bodies, Summary, in_order};
 use crate::target::CompactTarget;
 use cityseal_hash::HEADER_LEN;
 
-/// Judges packed headers by rules R01 to R11 and says what they prove.
+/// Judges packed headers by rules R01 to R11 and returns what they prove.
 ///
-/// `hashes` are their double SHA-256 in wire order, `now` is the time in seconds since 1970 for R10, and `first_offset`
-/// is where the segment begins, in bytes from the first header given. What `history` does not know is not judged.
+/// `hashes` are their double SHA-256 in wire order, `now` is the Unix time for R10, and `first_offset` is the offset of
+/// the segment in bytes from the first header given. Rules whose history is unknown are not judged.
 ///
 /// # Panics
-/// If `headers` is not 80 bytes for each hash: whoever cuts and hashes a stream keeps both in step.
+/// If `headers` is not 80 bytes for each hash, which is a bug of the caller.
 pub fn judge(
     parameters: &Parameters,
     history: &History,
@@ -48,7 +48,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges the next header and takes it in if it passes.
+    /// Judges the next header and accepts it if it passes.
     fn step(&mut self, header: &Fields<'_>, hash: &[u8; 32]) -> Result<(), Broken> {
         let decoded = self.decoded(header.bits)?;
         check_proof_of_work(&decoded.target, hash)?;
@@ -126,13 +126,13 @@ impl Judge<'_> {
         self.ordinary_bits.ok_or(Unjudged::OrdinaryBitsAbsent)
     }
 
-    /// R08. Near the genesis header the median is that of all headers before.
+    /// R08. Near the genesis header the median is over all preceding headers.
     fn check_median_time(&mut self, header: &Fields<'_>) -> Result<(), Broken> {
         if self.window.len() < MEDIAN_HEADERS && (self.window.len() as u64) < self.height {
             self.leave(Rule::MedianTime, Unjudged::MedianAbsent);
             return Ok(());
         }
-        if self.height == 0 || self.window.is_passed_by(header.time) {
+        if self.height == 0 || self.window.check_time(header.time) {
             return Ok(());
         }
         let earliest = u64::from(self.window.median()) + 1;

@@ -1,7 +1,9 @@
-//! Judges a segment of headers whose hashes are known, after a history, in one pass: the fast reference of `reference.rs`.
+//! The judge: rules R01 to R11 over a segment of headers whose hashes are known, in one pass after a given history. Its
+//! reference implementation is `reference.rs`.
 //!
-//! It neither hashes (but for the one header before the segment) nor allocates on the way. Ordinary headers, nearly all of
-//! a chain, are passed over in runs (`ordinary.rs`); every other one is judged rule by rule. It believes that `hashes` are those of `headers`: whoever made them answers for them.
+//! It hashes only the one header before the segment and allocates nothing per header. Ordinary headers, nearly all of a
+//! chain, are accepted in runs (`ordinary.rs`); every other header is judged rule by rule (`each.rs`). The caller
+//! guarantees that `hashes` are the hashes of `headers`.
 
 mod each;
 mod ordinary;

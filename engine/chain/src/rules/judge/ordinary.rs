@@ -1,8 +1,8 @@
-//! Runs of ordinary headers: those about which no rule has more to say than a comparison. They are passed over without
-//! taking each of them in.
+//! Runs of ordinary headers: headers that a few comparisons show to pass every rule. They are accepted as a run instead
+//! of one by one.
 //!
-//! It finds no fault. Whatever is not plainly ordinary, a broken rule above all, is left for [`Judge::step`], so that there
-//! is one place that says what is wrong.
+//! This file reports no fault. Every header that is not ordinary, in particular a faulty one, is left to `Judge::step`,
+//! so that faults come from one place.
 
 use cityseal_hash::HEADER_LEN;
 
@@ -11,20 +11,21 @@ use crate::parameters::{Asert, Difficulty, PERIOD_HEADERS};
 use crate::rules::median::MEDIAN_HEADERS;
 use crate::target::{ChainWork, CompactTarget, Work};
 
-/// What an ordinary header is compared with.
+/// The values that an ordinary header is compared with.
 struct Ordinary<'a> {
     prev: &'a [u8; 32],
-    /// At least the median of the times before; an ordinary header's time is past all eleven.
+    /// An upper bound of the eleven preceding times; the time of an ordinary header is above it.
     ceiling: u32,
     latest_time: u64,
     version_min: i32,
 }
 
 impl<'a> Ordinary<'a> {
-    /// Whether the header passes rules R05, R06, R08, R10 and R11 by the plainest comparisons. `high` are the top 64 bits of
-    /// its target, which decide for all but a vanishing part of the headers. No branch: all of it holds nearly always.
+    /// Whether simple comparisons show that the header passes R05, R06, R08, R10 and R11. `high` are the top 64 bits of
+    /// its target, which decide for all but a vanishing part of the headers. Branchless, because all of them nearly
+    /// always hold.
     #[inline]
-    #[expect(clippy::needless_bitwise_bool, reason = "one branch for all of it, which is nearly always taken")]
+    #[expect(clippy::needless_bitwise_bool, reason = "one branch, nearly always taken, instead of five")]
     fn passes(&self, header: &Fields<'_>, hash: &[u8; 32], high: u64) -> bool {
         let top = hash.last_chunk::<8>().map_or(u64::MAX, |top| u64::from_le_bytes(*top));
         (top < high)
@@ -35,14 +36,14 @@ impl<'a> Ordinary<'a> {
     }
 
     #[inline]
-    fn go_on(&mut self, header: &Fields<'_>, hash: &'a [u8; 32]) {
+    fn advance(&mut self, header: &Fields<'_>, hash: &'a [u8; 32]) {
         self.prev = hash;
         self.ceiling = header.time;
     }
 }
 
 impl Judge<'_> {
-    /// Passes over the ordinary headers at the front; gives how many there were.
+    /// Accepts the ordinary headers at the front and returns how many there were.
     pub(super) fn pass_ordinary(&mut self, headers: &[[u8; HEADER_LEN]], hashes: &[[u8; 32]]) -> usize {
         let Some(parent) = self.parent.filter(|_| self.window.len() == MEDIAN_HEADERS) else { return 0 };
         let reach = headers.len().min(self.ordinary_reach());
@@ -66,8 +67,8 @@ impl Judge<'_> {
         count
     }
 
-    /// Headers up to the next one that is not ordinary by its height: the first of a period, the first under another rule
-    /// for versions.
+    /// Number of headers up to the next one whose height makes it special: the first of a period, or the first under
+    /// another version rule.
     fn ordinary_reach(&self) -> usize {
         if self.in_period == 0 {
             return 0;
@@ -77,7 +78,7 @@ impl Judge<'_> {
         (PERIOD_HEADERS - self.in_period).min(of_version) as usize
     }
 
-    /// The run of ordinary headers that all carry `bits`, as R07 demands: how many, and their work.
+    /// The run of ordinary headers that all carry `bits`, as R07 requires: their number and their work.
     fn pass_with_bits<'a>(
         &mut self,
         bits: CompactTarget,
@@ -93,14 +94,14 @@ impl Judge<'_> {
             if header.bits != bits || !ordinary.passes(&header, hash, high) {
                 break;
             }
-            ordinary.go_on(&header, hash);
+            ordinary.advance(&header, hash);
             count += 1;
         }
         (count, decoded.work.saturating_mul(count as u64))
     }
 
-    /// The run of ordinary headers with the bits that ASERT requires of each: how many, and their work. Such bits encode a
-    /// target within the limit, so that rules R01 to R04 hold with R07.
+    /// The run of ordinary headers with the bits that ASERT requires of each: their number and their work. Such bits
+    /// encode a target within the limit, so R01 to R04 hold together with R07.
     fn pass_with_asert<'a>(
         &self,
         asert: &Asert,
@@ -119,7 +120,7 @@ impl Judge<'_> {
             if header.bits != required || !ordinary.passes(&header, hash, target.to_number().high_u64()) {
                 break;
             }
-            ordinary.go_on(&header, hash);
+            ordinary.advance(&header, hash);
             parent_time = header.time;
             work = work.saturating_add(Work::of_target(target).into());
             count += 1;
@@ -127,8 +128,8 @@ impl Judge<'_> {
         (count, work)
     }
 
-    /// What [`Judge::accept`] would have done with each of the headers, none of which is the first of a period; but for the
-    /// ordinary bits, which only matter where no run is passed over.
+    /// Has the effect of `Judge::accept` for each of the headers, none of which is the first of a period. Only the
+    /// ordinary bits are not updated; they matter only for networks whose headers are never accepted in runs.
     fn accept_run(&mut self, headers: &[[u8; HEADER_LEN]], hashes: &[[u8; 32]], work: ChainWork) {
         let (Some(last), Some(hash)) = (headers.last().map(Fields::of), hashes.last()) else { return };
         for header in &headers[headers.len().saturating_sub(MEDIAN_HEADERS)..] {

@@ -1,4 +1,4 @@
-//! What the judge keeps from one header to the next.
+//! The state that the judge carries from one header to the next.
 
 use super::stateless::{Broken, Decoded, decode_bits};
 use crate::parameters::{PERIOD_HEADERS, Parameters, VersionRule};
@@ -26,7 +26,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The header before the one being judged.
+/// The parent of the header being judged.
 #[derive(Clone, Copy)]
 pub(super) struct Parent {
     pub(super) hash: [u8; 32],
@@ -38,7 +38,7 @@ pub(super) struct Judge<'a> {
     pub(super) parameters: &'a Parameters,
     pub(super) latest_time: u64,
     pub(super) height: u64,
-    /// `height % 2016`, kept by counting.
+    /// `height % 2016`, incremented rather than computed.
     pub(super) in_period: u64,
     pub(super) parent: Option<Parent>,
     pub(super) window: MedianWindow,
@@ -46,7 +46,7 @@ pub(super) struct Judge<'a> {
     pub(super) ordinary_bits: Option<CompactTarget>,
     pub(super) decoded: Option<Decoded>,
     pub(super) version_min: i32,
-    /// The version rules of heights above this one.
+    /// The version rules of greater heights.
     pub(super) versions_ahead: &'a [VersionRule],
     pub(super) work: ChainWork,
     pub(super) not_checked: Vec<NotChecked>,
@@ -78,7 +78,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// R01 to R04, at once for bits that were decoded before.
+    /// R01 to R04. Reuses the last result if the bits are the same.
     pub(super) fn decoded(&mut self, bits: CompactTarget) -> Result<Decoded, Broken> {
         match self.decoded {
             Some(decoded) if decoded.bits == bits => Ok(decoded),
@@ -106,7 +106,7 @@ impl<'a> Judge<'a> {
         self.in_period = if self.in_period + 1 == PERIOD_HEADERS { 0 } else { self.in_period + 1 };
     }
 
-    /// Notes that a rule is not judged at this height.
+    /// Records that a rule is not judged at this height.
     pub(super) fn leave(&mut self, rule: Rule, why: Unjudged) {
         let height = self.height;
         self.not_checked.push(NotChecked { rule: rule.code(), from: height, to: height, why });

@@ -1,4 +1,4 @@
-//! The rules that need no history: R01 to R05.
+//! The rules that need no history (R01 to R05); the header tree uses them as well.
 
 use crate::hash::BlockHash;
 use crate::parameters::Parameters;
@@ -6,10 +6,10 @@ use crate::rules::fault::FaultValue;
 use crate::rules::rule::Rule;
 use crate::target::{ChainWork, CompactFault, CompactTarget, Target};
 
-/// A broken rule with what was expected and what was found.
+/// A broken rule with the expected and the found value.
 pub(crate) type Broken = (Rule, FaultValue, FaultValue);
 
-/// The bits seen last, decoded: most headers carry those of their parent.
+/// Decoded bits. They are cached because most headers carry the same bits as their parent.
 #[derive(Clone, Copy)]
 pub(crate) struct Decoded {
     pub(crate) bits: CompactTarget,
