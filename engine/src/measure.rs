@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{Network, Parameters};
-use cityseal_device::{Backend, Batch, CheckBatch, MerkleBatch, NonceRange, Report, SearchBatch};
+use cityseal_device::{Backend, Batch, CheckBatch, MerkleBatch, NonceSpan, Report, SearchBatch};
 use cityseal_hash::{HEADER_LEN, HashKernel, Hit, Midstate, NODE_LEN};
 
 use crate::crossover::{Cost, Costs, WorkKind};
@@ -67,7 +67,7 @@ impl Questions {
             WorkKind::Search => {
                 let from = self.nonce - (items / 2) as u32;
                 let range =
-                    NonceRange::new(from, from + (items - 1) as u32).expect("a range from its first nonce goes up");
+                    NonceSpan::new(from, from + (items - 1) as u32).expect("a range from its first nonce goes up");
                 Batch::Search(SearchBatch::new(vec![self.midstate], self.tail, range, 0, 64))
             }
             WorkKind::Headers => Batch::Check(CheckBatch::new(first(&self.headers, HEADER_LEN))),

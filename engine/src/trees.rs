@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cityseal_device::{
-    Backend, Batch, CPU_DEVICE_ID, CpuBackend, DeviceInfo, DeviceKind, NodeRule, Report, TreeRoot, TreesBatch,
+    Backend, Batch, CPU_DEVICE_ID, CpuBackend, DeviceInfo, DeviceKind, MerkleKind, Report, TreeRoot, TreesBatch,
 };
 use cityseal_hash::HashKernel;
 
@@ -25,7 +25,7 @@ const PART_LEAVES: usize = 1 << 14;
 /// Merkle trees, each with the root that it should have. Leaves are hashes already: 32 bytes in wire order.
 #[derive(Clone, Debug)]
 pub struct TreesRequest {
-    rule: NodeRule,
+    rule: MerkleKind,
     parts: Vec<Part>,
 }
 
@@ -39,7 +39,7 @@ struct Part {
 
 impl TreesRequest {
     /// No trees yet, all of one rule.
-    pub const fn new(rule: NodeRule) -> Self {
+    pub const fn new(rule: MerkleKind) -> Self {
         Self { rule, parts: Vec::new() }
     }
 
@@ -117,7 +117,7 @@ impl TreesPart {
     fn are_plain(&self, roots: &[TreeRoot]) -> bool {
         let is_plain = |(root, expected): (&TreeRoot, &[u8; 32])| root.root == *expected && !root.mutated;
         let are_expected = roots.len() == self.roots.len() && roots.iter().zip(&self.roots).all(is_plain);
-        are_expected && (self.batch.rule() == NodeRule::Rfc6962 || !self.repeats_itself())
+        are_expected && (self.batch.rule() == MerkleKind::Rfc6962Sha256 || !self.repeats_itself())
     }
 
     fn repeats_itself(&self) -> bool {
@@ -287,7 +287,7 @@ mod tests {
                 for number in 0..kinds.pow(count) {
                     let leaves: Vec<[u8; 32]> =
                         (0..count).map(|at| [(number / kinds.pow(at) % kinds) as u8; 32]).collect();
-                    let mut request = TreesRequest::new(NodeRule::Bitcoin);
+                    let mut request = TreesRequest::new(MerkleKind::Bitcoin);
                     request.push(&leaves, [0; 32]).unwrap();
                     let call = TreesCall::of(request);
                     let hashed = roots_on_the_cpu(&call.parts[0].batch, HashKernel::portable())[0].mutated;
@@ -303,7 +303,7 @@ mod tests {
     fn a_suspicion_that_a_device_conceals_is_seen_all_the_same() {
         use cityseal_device::Opener as _;
         let device = cityseal_device::fake::FakeOpener::new("fake").info().clone();
-        let mut request = TreesRequest::new(NodeRule::Bitcoin);
+        let mut request = TreesRequest::new(MerkleKind::Bitcoin);
         request.push(&[[1; 32], [2; 32], [3; 32], [3; 32], [3; 32]], [0; 32]).unwrap();
         let mut call = TreesCall::of(request);
         let honest = roots_on_the_cpu(&call.parts[0].batch, HashKernel::portable());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, NodeRule, Report, TreeRoot, TreesBatch};
+use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, MerkleKind, Report, TreeRoot, TreesBatch};
 use cityseal_engine::chain::merkle::{self, MerkleError};
 use cityseal_engine::chain::{BlockHash, BlockHeader, CompactTarget, rfc6962};
 use cityseal_engine::hash::{HEADER_LEN, HashKernel};
@@ -73,7 +73,7 @@ fn trees() -> impl Strategy<Value = Vec<Leaves>> {
     prop::collection::vec(tree, 1..12)
 }
 
-fn ask_roots(trees: &[Leaves], rule: NodeRule) -> Vec<TreeRoot> {
+fn ask_roots(trees: &[Leaves], rule: MerkleKind) -> Vec<TreeRoot> {
     let leaves = trees.concat().as_flattened().to_vec();
     let counts = trees.iter().map(|tree| tree.len() as u32).collect();
     let Report::Trees(roots) = ask(Batch::Trees(TreesBatch::new(Arc::new(leaves), Arc::new(counts), rule))) else {
@@ -82,8 +82,8 @@ fn ask_roots(trees: &[Leaves], rule: NodeRule) -> Vec<TreeRoot> {
     roots
 }
 
-fn root_by_the_domain(tree: &Leaves, rule: NodeRule) -> TreeRoot {
-    if rule == NodeRule::Rfc6962 {
+fn root_by_the_domain(tree: &Leaves, rule: MerkleKind) -> TreeRoot {
+    if rule == MerkleKind::Rfc6962Sha256 {
         return TreeRoot { root: rfc6962::root(tree), mutated: false };
     }
     match merkle::root(tree) {
@@ -96,7 +96,7 @@ fn root_by_the_domain(tree: &Leaves, rule: NodeRule) -> TreeRoot {
 proptest! {
     #[test]
     fn a_tree_has_the_root_and_the_suspicion_that_the_domain_finds(trees in trees()) {
-        for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+        for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
             let expected: Vec<TreeRoot> = trees.iter().map(|tree| root_by_the_domain(tree, rule)).collect();
             prop_assert_eq!(ask_roots(&trees, rule), expected);
         }

@@ -5,18 +5,18 @@ use cityseal_device::fake::{Behaviour, FakeOpener};
 use cityseal_device::inject::{Fault, Injection, Injector, When};
 use cityseal_device::known_answers;
 use cityseal_device::{CpuBackend, CpuOpener};
-use cityseal_engine::device::NodeRule;
+use cityseal_engine::device::MerkleKind;
 use cityseal_engine::hash::{HashKernel, double_sha256, sha256};
 use cityseal_engine::{Engine, TreeVerdict, TreesError, TreesRequest};
 
 /// The root, pair by pair.
-fn slow_root(leaves: &[[u8; 32]], rule: NodeRule) -> [u8; 32] {
+fn slow_root(leaves: &[[u8; 32]], rule: MerkleKind) -> [u8; 32] {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
         let above = |pair: &[[u8; 32]]| match (pair, rule) {
-            ([left, right], NodeRule::Bitcoin) => double_sha256(&[*left, *right].concat()),
-            ([left, right], NodeRule::Rfc6962) => sha256(&[&[1][..], left, right].concat()),
-            ([lonely], NodeRule::Bitcoin) => double_sha256(&[*lonely, *lonely].concat()),
+            ([left, right], MerkleKind::Bitcoin) => double_sha256(&[*left, *right].concat()),
+            ([left, right], MerkleKind::Rfc6962Sha256) => sha256(&[&[1][..], left, right].concat()),
+            ([lonely], MerkleKind::Bitcoin) => double_sha256(&[*lonely, *lonely].concat()),
             _ => pair[0],
         };
         level = level.chunks(2).map(above).collect();
@@ -26,14 +26,14 @@ fn slow_root(leaves: &[[u8; 32]], rule: NodeRule) -> [u8; 32] {
 
 /// Trees of 1 to 99 leaves and one that no part has room for beside others, with what is to be said of each: a wrong root
 /// every seventh time, a mutated tree every eleventh.
-fn trees(rule: NodeRule) -> (TreesRequest, Vec<TreeVerdict>) {
+fn trees(rule: MerkleKind) -> (TreesRequest, Vec<TreeVerdict>) {
     let mut request = TreesRequest::new(rule);
     let mut expected = Vec::new();
     for index in 0..300_u32 {
         let count = if index == 150 { 40_000 } else { 1 + index % 99 };
         let mut leaves: Vec<[u8; 32]> =
             (0..count).map(|leaf| sha256(&[index, leaf].map(u32::to_le_bytes).concat())).collect();
-        let is_mutated = index % 11 == 0 && rule == NodeRule::Bitcoin && count % 2 == 1 && count > 1;
+        let is_mutated = index % 11 == 0 && rule == MerkleKind::Bitcoin && count % 2 == 1 && count > 1;
         if is_mutated {
             leaves.push(leaves[leaves.len() - 1]);
         }
@@ -52,19 +52,19 @@ fn trees(rule: NodeRule) -> (TreesRequest, Vec<TreeVerdict>) {
 #[test]
 fn verdicts_are_those_of_the_reference_in_the_order_of_the_trees() {
     let engine = Engine::builder().gpu(false).build().unwrap();
-    for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+    for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
         let (request, expected) = trees(rule);
-        assert_eq!(expected.contains(&TreeVerdict::Mutated), rule == NodeRule::Bitcoin);
+        assert_eq!(expected.contains(&TreeVerdict::Mutated), rule == MerkleKind::Bitcoin);
         let report = engine.check_trees(request).unwrap();
         assert_eq!(report.verdicts, expected);
         assert!(report.devices[0].leaves > 40_000, "{:?}", report.devices);
     }
-    assert_eq!(engine.check_trees(TreesRequest::new(NodeRule::Bitcoin)).unwrap().verdicts, []);
+    assert_eq!(engine.check_trees(TreesRequest::new(MerkleKind::Bitcoin)).unwrap().verdicts, []);
 }
 
 #[test]
 fn verdicts_are_the_same_whatever_a_device_does() {
-    let (request, expected) = trees(NodeRule::Bitcoin);
+    let (request, expected) = trees(MerkleKind::Bitcoin);
     let start = known_answers::cases(&CpuBackend::new(HashKernel::portable())).len() as u64;
     for behaviour in [Behaviour::Honest, Behaviour::Late, Behaviour::Lost, Behaviour::Panics, Behaviour::Zeros] {
         let fake = FakeOpener::new("fake").from_batch(start, behaviour);
@@ -81,7 +81,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
 
 #[test]
 fn a_tree_without_leaves_is_refused_and_named() {
-    let mut request = TreesRequest::new(NodeRule::Bitcoin);
+    let mut request = TreesRequest::new(MerkleKind::Bitcoin);
     request.push(&[[1; 32]], [1; 32]).unwrap();
     assert_eq!(request.push(&[], [0; 32]), Err(TreesError::Empty { index: 1 }));
 }
@@ -92,6 +92,6 @@ fn trees_fail_rather_than_wait_for_a_device_that_is_gone() {
     let liar = FakeOpener::new("fake").from_batch(start, Behaviour::Zeros);
     let builder = Engine::builder().gpu(false).devices(vec!["fake".to_owned()]).add_device(Box::new(liar));
     let engine = builder.build().unwrap();
-    let (request, _) = trees(NodeRule::Bitcoin);
+    let (request, _) = trees(MerkleKind::Bitcoin);
     assert_eq!(engine.check_trees(request).unwrap_err(), TreesError::NoDevice);
 }

@@ -1,6 +1,6 @@
-//! Block hashes and Merkle roots as types, so that neither their kind nor their byte order can be confused.
+//! Block hashes and Merkle roots as distinct types, which also fix the byte order.
 //!
-//! They carry 32 bytes and say nothing about work or membership. Hashing itself stands in `cityseal-hash`.
+//! They carry no claim about work or membership. The hashing itself is in `cityseal-hash`.
 
 use crate::hex::{self, HexError};
 use crate::u256::U256;
@@ -10,25 +10,25 @@ macro_rules! hash_type {
     ($name:ident, $doc:literal) => {
         #[doc = $doc]
         ///
-        /// 32 bytes, kept in wire order (as in a header). `Display` shows them reversed, as block explorers do.
+        /// 32 bytes in wire order, as in a header. `Display` shows them reversed, as block explorers do.
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name([u8; 32]);
 
         impl $name {
-            /// Thirty-two zero bytes: what the genesis header names as its predecessor.
+            /// 32 zero bytes: the predecessor named by a genesis header.
             pub const ZERO: Self = Self([0; 32]);
 
-            /// Takes 32 bytes in wire order.
+            /// Wraps 32 bytes in wire order.
             pub const fn from_wire(bytes: [u8; 32]) -> Self {
                 Self(bytes)
             }
 
-            /// Gives the 32 bytes in wire order.
+            /// Returns the 32 bytes in wire order.
             pub const fn to_wire(self) -> [u8; 32] {
                 self.0
             }
 
-            /// Lends the 32 bytes in wire order.
+            /// Borrows the 32 bytes in wire order.
             pub const fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
             }
@@ -36,7 +36,7 @@ macro_rules! hash_type {
             /// Reads 64 hex digits, most significant byte first.
             ///
             /// # Errors
-            /// Another number of characters, or one that is no hex digit.
+            /// If the text is not exactly 64 hex digits.
             pub fn from_display_hex(text: &str) -> Result<Self, HexError> {
                 let mut bytes: [u8; 32] = hex::decode_array(text)?;
                 bytes.reverse();
@@ -66,7 +66,7 @@ macro_rules! hash_type {
 }
 
 hash_type!(BlockHash, "The double SHA-256 of a block header.");
-hash_type!(MerkleRoot, "The root of a tree of transactions or records, as it stands in a header.");
+hash_type!(MerkleRoot, "The root of a tree of transactions or records, as in a header.");
 
 impl BlockHash {
     /// The hash as the number that is compared with a target: its wire bytes are little-endian.

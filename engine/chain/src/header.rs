@@ -1,6 +1,6 @@
 //! The 80-byte block header of Bitcoin, as fields and as bytes.
 //!
-//! A `BlockHeader` may be nonsense: every 80 bytes are one. The rules judge it; this file only reads and writes it.
+//! Any 80 bytes parse as a `BlockHeader`. The rules judge it; this file only reads and writes it.
 
 use crate::hash::{BlockHash, MerkleRoot};
 use crate::hex::{self, HexError};
@@ -13,15 +13,15 @@ use thiserror::Error;
 pub struct BlockHeader {
     /// Version, signed; little-endian on the wire (bytes 0..4).
     pub version: i32,
-    /// Hash of the header before this one (bytes 4..36).
+    /// Hash of the parent header (bytes 4..36).
     pub prev_block_hash: BlockHash,
     /// Root over the block's transactions or records (bytes 36..68).
     pub merkle_root: MerkleRoot,
-    /// Seconds since 1970, little-endian on the wire (bytes 68..72).
+    /// Unix time in seconds, little-endian on the wire (bytes 68..72).
     pub time: u32,
     /// The compact target, little-endian on the wire (bytes 72..76).
     pub bits: CompactTarget,
-    /// The number that was searched for, little-endian on the wire (bytes 76..80).
+    /// The nonce, little-endian on the wire (bytes 76..80).
     pub nonce: u32,
 }
 
@@ -29,16 +29,16 @@ pub struct BlockHeader {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HeaderHexError {
-    /// A header is 80 bytes, so 160 digits.
+    /// The text does not have 160 digits (80 bytes).
     #[error("a header is 160 hex digits, found {found_digits}")]
     Length {
-        /// Characters that the text has.
+        /// Characters in the text.
         found_digits: usize,
     },
     /// A character is not a hexadecimal digit.
     #[error("bad hex digit {found:?} at position {position} of the header")]
     Digit {
-        /// Which character, counted from 1.
+        /// Position of the character, counted from 1.
         position: usize,
         /// The character.
         found: char,
@@ -57,7 +57,7 @@ impl From<HexError> for HeaderHexError {
 }
 
 impl BlockHeader {
-    /// Reads the fields out of 80 bytes.
+    /// Parses the fields from 80 bytes.
     pub fn from_wire(bytes: &[u8; HEADER_LEN]) -> Self {
         Self {
             version: u32_at(bytes, 0) as i32,
@@ -84,7 +84,7 @@ impl BlockHeader {
     /// Reads 160 hex digits in wire order.
     ///
     /// # Errors
-    /// Another number of characters, or the first one that is no hex digit, by its position.
+    /// If the length is not 160, or at the first character that is not a hex digit, with its position.
     pub fn from_hex(text: &str) -> Result<Self, HeaderHexError> {
         Ok(Self::from_wire(&hex::decode_array(text)?))
     }
@@ -115,8 +115,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e\
-                           67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+    const GENESIS: &str = "\
+        0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e\
+        67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
 
     #[test]
     fn reads_every_field_of_the_genesis_header() {
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_length_of_a_header_text_that_is_cut_or_too_long() {
+    fn names_the_length_of_a_header_text_that_is_too_short_or_too_long() {
         let cut = BlockHeader::from_hex(&GENESIS[..159]).unwrap_err();
         assert_eq!(cut.to_string(), "a header is 160 hex digits, found 159");
         let long = BlockHeader::from_hex(&format!("{GENESIS}00")).unwrap_err();
@@ -145,7 +146,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_eighty_bytes_survive_the_way_through_fields(bytes in proptest::array::uniform32(any::<u8>()), rest in proptest::array::uniform32(any::<u8>()), end in proptest::array::uniform16(any::<u8>())) {
+        fn any_eighty_bytes_survive_a_round_trip_through_fields(
+            bytes in proptest::array::uniform32(any::<u8>()),
+            rest in proptest::array::uniform32(any::<u8>()),
+            end in proptest::array::uniform16(any::<u8>()),
+        ) {
             let mut wire = [0; HEADER_LEN];
             wire[..32].copy_from_slice(&bytes);
             wire[32..64].copy_from_slice(&rest);

@@ -1,31 +1,31 @@
-//! Hexadecimal text to bytes and back, with errors that name the place.
+//! Converts between bytes and hexadecimal text, with errors that name the position.
 //!
-//! Both cases of digits are read, lower case is written. Nothing is skipped: no `0x`, no blanks. Trusts no input.
+//! Reads both cases and writes lower case. Accepts neither a `0x` prefix nor whitespace.
 
 use thiserror::Error;
 
-/// Why a text is not the hexadecimal number that was asked for.
+/// Why a text is not the expected hexadecimal value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HexError {
-    /// The text has another number of digits than the value needs.
+    /// The text does not have the number of digits that the value needs.
     #[error("expected {expected_digits} hex digits, found {found_digits}")]
     Length {
         /// Digits that the value needs.
         expected_digits: usize,
-        /// Characters that the text has.
+        /// Characters in the text.
         found_digits: usize,
     },
-    /// Bytes are written with two digits each, and the text has an odd number of them.
+    /// The number of digits is odd; every byte takes two.
     #[error("expected an even number of hex digits, found {found_digits}")]
     OddLength {
-        /// Characters that the text has.
+        /// Characters in the text.
         found_digits: usize,
     },
     /// A character is not a hexadecimal digit.
     #[error("bad hex digit {found:?} at position {position}")]
     Digit {
-        /// Which character, counted from 1.
+        /// Position of the character, counted from 1.
         position: usize,
         /// The character.
         found: char,
@@ -42,7 +42,7 @@ pub fn encode(bytes: &[u8]) -> String {
 /// Reads digits into bytes, in the order given.
 ///
 /// # Errors
-/// An odd number of digits, or the first character that is no digit.
+/// If the number of digits is odd, or at the first character that is not a hex digit.
 pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
     refuse_bad_digit(text)?;
     if !text.len().is_multiple_of(2) {
@@ -54,7 +54,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, HexError> {
 /// Reads exactly `2 * N` digits into `N` bytes, in the order given.
 ///
 /// # Errors
-/// Another number of characters, or the first character that is no digit.
+/// If the length differs, or at the first character that is not a hex digit.
 pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
     let found_digits = text.chars().count();
     if found_digits != 2 * N {
@@ -71,7 +71,7 @@ pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
 /// Reads exactly eight digits as a number, most significant first (`bits`, `version`, masks).
 ///
 /// # Errors
-/// Another number of characters, or the first character that is no digit.
+/// If the length differs, or at the first character that is not a hex digit.
 pub fn decode_u32(text: &str) -> Result<u32, HexError> {
     decode_array(text).map(u32::from_be_bytes)
 }
@@ -83,7 +83,7 @@ fn refuse_bad_digit(text: &str) -> Result<(), HexError> {
     }
 }
 
-/// Two digits that were already seen to be digits.
+/// `pair` holds two characters that were checked to be hex digits.
 fn byte_of(pair: &[u8]) -> u8 {
     pair.iter().fold(0, |byte, &digit| (byte << 4) | char::from(digit).to_digit(16).unwrap_or(0) as u8)
 }
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_the_length_wanted_and_the_length_found() {
+    fn names_the_expected_and_the_found_length() {
         let error = decode_array::<4>("0011223").unwrap_err();
         assert_eq!(error, HexError::Length { expected_digits: 8, found_digits: 7 });
         assert_eq!(error.to_string(), "expected 8 hex digits, found 7");
@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bytes_survive_the_way_through_text(bytes: Vec<u8>) {
+        fn bytes_survive_a_round_trip_through_text(bytes: Vec<u8>) {
             prop_assert_eq!(decode(&encode(&bytes)).unwrap(), bytes);
         }
 

@@ -8,72 +8,35 @@
 //! explorers show.
 
 pub mod body;
-mod compact_range;
-mod difficulty;
-mod fault;
+mod encoding;
 mod hash;
 mod header;
 pub mod header_tree;
 pub mod hex;
-mod history;
-mod judge;
-mod median;
 pub mod merkle;
-mod network;
 mod parameters;
-mod parameters_error;
-mod parameters_file;
-pub mod partial_tree;
-pub mod reference;
-pub mod rfc6962;
-mod rule;
-mod rule_set;
-mod summary;
+mod rules;
+mod search;
 mod target;
-mod tree_outline;
 mod u256;
-mod verdict;
-mod work;
 
-pub use compact_range::{CompactRange, RangeTextError};
-pub use difficulty::{Asert, Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, PERIOD_S, TIMEWARP_MAX_S, retarget};
-pub use fault::{Fault, FaultValue, ScriptHead, Wording};
 pub use hash::{BlockHash, MerkleRoot};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;
-pub use history::{History, HistoryError, START_HEIGHT_MAX};
-pub use judge::judge;
-pub use network::{Network, UnknownNetwork};
-pub use parameters::{BodyRules, FUTURE_LIMIT_S, MerkleKind, Parameters, VersionRule};
-pub use parameters_error::{NAME_BYTES_MAX, ParametersError, ValueFault};
-pub use parameters_file::{SIGNET_CHALLENGE_BYTES_MAX, decode_signet_challenge};
-pub use rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
-pub use rule_set::RuleSet;
-pub use summary::{Bodies, Commitments, Summary, content_digest};
-pub use target::{CompactFault, CompactTarget, Target, TargetHexError};
-pub use tree_outline::TreeOutline;
-pub use verdict::{Cut, Judgement, Tip, Verdict};
-pub use work::{ChainWork, Work};
-mod coinbase;
-mod coverage;
-mod lease;
-mod region;
-mod rolling_version;
-mod seal;
-mod space;
-mod span;
-pub mod stratum;
-mod template;
-mod template_file;
-mod threshold;
-pub use coinbase::{CoinbaseError, CoinbaseParts};
-pub use coverage::{Coverage, CoverageEntry, CoverageError, CoverageGap, DeviceTag};
-pub use lease::{Lease, LeaseBook};
-pub use region::Region;
-pub use rolling_version::{RollingVersion, VersionMaskError, VersionRun};
-pub use seal::{Candidate, CandidateRefused, Seal};
-pub use space::{SearchSpace, SpaceTooLarge, Stretch};
-pub use span::{ExtranonceSpan, NonceSpan, Span, SpanBackwards, TimeSpan};
-pub use template::{RegionInput, SealTemplate, SealTemplateBuilder, TemplateError};
-pub use template_file::TemplateFileError;
-pub use threshold::ThresholdHexError;
+pub use merkle::{CompactRange, RangeTextError, TreeOutline, partial_tree, rfc6962};
+pub use parameters::{
+    Asert, BodyRules, Difficulty, FUTURE_LIMIT_S, MIN_DIFFICULTY_AFTER_S, MerkleKind, NAME_BYTES_MAX, Network,
+    PERIOD_HEADERS, PERIOD_S, Parameters, ParametersError, SIGNET_CHALLENGE_BYTES_MAX, TIMEWARP_MAX_S, UnknownNetwork,
+    ValueFault, VersionRule, decode_signet_challenge, retarget,
+};
+pub use rules::{
+    BLOCK_SIGNATURE, Bodies, Commitments, Cut, Fault, FaultValue, History, HistoryError, Judgement, NotChecked, Rule,
+    RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, Wording, content_digest, judge, reference,
+};
+pub use search::{
+    Candidate, CandidateRefused, CoinbaseError, CoinbaseParts, Coverage, CoverageEntry, CoverageError, CoverageGap,
+    DeviceTag, ExtranonceSpan, Lease, LeaseBook, NonceSpan, Region, RegionInput, RollingVersion, Seal, SealTemplate,
+    SealTemplateBuilder, SearchSpace, SpaceTooLarge, Span, SpanBackwards, Stretch, TemplateError, TemplateFileError,
+    TimeSpan, VersionMaskError, VersionRun, stratum,
+};
+pub use target::{ChainWork, CompactFault, CompactTarget, Target, TargetHexError, ThresholdHexError, Work};

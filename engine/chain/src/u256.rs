@@ -1,7 +1,7 @@
-//! Unsigned numbers of 256 bits: just what targets and chain work need.
+//! Unsigned 256-bit integers, with just the operations that targets and chain work need.
 //!
-//! Not a general bignum: no signs, no text beyond hex, and division only where the domain divides. Overflow is named in
-//! each function. Every operation is compared with a big-integer oracle in the tests below.
+//! Not a general bignum: no sign, no decimal text, and only the divisions that the domain uses. Each function documents
+//! its overflow. The tests below compare every operation with a big-integer oracle.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -23,7 +23,7 @@ impl U256 {
         Self([value as u64, (value >> 64) as u64, 0, 0])
     }
 
-    /// `word * 2^bits`, for less than 256 bits; what passes 2^256 is lost.
+    /// `word * 2^bits`, for `bits` below 256; bits above 2^256 are lost.
     pub(crate) fn from_shifted(word: u32, bits: u32) -> Self {
         let (at, wide) = ((bits / 64) as usize, u128::from(word) << (bits % 64));
         let mut limbs = [0; 4];
@@ -61,7 +61,7 @@ impl U256 {
         self.0[3]
     }
 
-    /// The most significant 128 bits, if the others are zero.
+    /// The most significant 128 bits; `None` unless all others are zero.
     pub(crate) fn high_u128_alone(self) -> Option<u128> {
         let [a, b, c, d] = self.0;
         (a | b == 0).then(|| u128::from(d) << 64 | u128::from(c))
@@ -84,7 +84,7 @@ impl U256 {
         }
     }
 
-    /// The sum modulo 2^256, and whether it passed 2^256.
+    /// The sum modulo 2^256, and whether it overflowed.
     pub(crate) fn overflowing_add(self, other: Self) -> (Self, bool) {
         let mut limbs = [0; 4];
         let mut carry = false;
@@ -94,18 +94,18 @@ impl U256 {
         (Self(limbs), carry)
     }
 
-    /// The sum, or none if it passes 2^256 - 1.
+    /// The sum; `None` on overflow.
     pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
         let (sum, overflow) = self.overflowing_add(other);
         (!overflow).then_some(sum)
     }
 
-    /// Every bit turned over.
+    /// Inverts every bit.
     pub(crate) fn not(self) -> Self {
         Self(self.0.map(|limb| !limb))
     }
 
-    /// The number shifted up; bits that pass 2^256 are lost, and 256 or more gives zero.
+    /// Shifts left; bits above 2^256 are lost, and a shift by 256 or more gives zero.
     pub(crate) fn shl(self, bits: u32) -> Self {
         let (limbs_up, bits_up) = ((bits / 64) as usize, bits % 64);
         let below = |i: usize| i.checked_sub(limbs_up).map_or(0, |at| self.0[at]);
@@ -115,7 +115,7 @@ impl U256 {
         }))
     }
 
-    /// The number shifted down; 256 or more gives zero.
+    /// Shifts right; a shift by 256 or more gives zero.
     pub(crate) fn shr(self, bits: u32) -> Self {
         let (limbs_down, bits_down) = ((bits / 64) as usize, bits % 64);
         let above = |i: usize| self.0.get(i.saturating_add(limbs_down)).copied().unwrap_or(0);
@@ -125,7 +125,7 @@ impl U256 {
         }))
     }
 
-    /// The product with a 64-bit factor: its low 256 bits, and what stands above them.
+    /// The product with a 64-bit factor: its low 256 bits, and the 64 bits above them.
     pub(crate) fn widening_mul(self, factor: u64) -> (Self, u64) {
         let mut limbs = [0; 4];
         let mut carry = 0;
@@ -137,7 +137,7 @@ impl U256 {
         (Self(limbs), carry)
     }
 
-    /// `(high * 2^256 + low) / divisor`, rounded down, or none if that passes 2^256 - 1. The divisor is not zero.
+    /// `(high * 2^256 + low) / divisor`, rounded down; `None` if the quotient overflows. The divisor must not be zero.
     pub(crate) fn div_wide_u64((low, high): (Self, u64), divisor: u64) -> Option<Self> {
         if high >= divisor {
             return None;
@@ -152,13 +152,14 @@ impl U256 {
         Some(Self(limbs))
     }
 
-    /// The quotient, rounded down. The divisor is not zero. (Knuth, TAOCP 2, 4.3.1, algorithm D.)
+    /// The quotient, rounded down. The divisor must not be zero. (Knuth, TAOCP 2, 4.3.1, algorithm D.)
     pub(crate) fn div(self, divisor: Self) -> Self {
         debug_assert!(!divisor.is_zero(), "division by zero");
         let used = (divisor.bit_length() as usize).div_ceil(64);
         if used <= 1 {
             return Self::div_wide_u64((self, 0), divisor.0[0]).unwrap_or(Self::MAX);
         }
+        // Normalise: with the divisor's top bit set, a guessed digit is at most two too large.
         let shift = divisor.0[used - 1].leading_zeros();
         let divisor = divisor.shl(shift);
         let mut rest = self.shl_into_five(shift);
@@ -169,7 +170,7 @@ impl U256 {
         Self(quotient)
     }
 
-    /// Shifted up by less than 64 bits, with room for those that pass 2^256.
+    /// Shifts left by less than 64 bits, keeping the bits above 2^256 in a fifth limb.
     fn shl_into_five(self, bits: u32) -> [u64; 5] {
         let top = if bits == 0 { 0 } else { self.0[3] >> (64 - bits) };
         let [a, b, c, d] = self.shl(bits).0;
@@ -177,8 +178,8 @@ impl U256 {
     }
 }
 
-/// One digit of a long division: guesses it from the leading limbs, takes the product off `rest`, and puts the divisor
-/// back while the guess was too large (at most twice). `rest` has one limb more than the divisor.
+/// One digit of a long division: guesses it from the leading limbs, subtracts the product from `rest`, and adds the
+/// divisor back as long as the guess was too large (at most twice). `rest` has one limb more than the divisor.
 fn quotient_digit(rest: &mut [u64], divisor: &[u64]) -> u64 {
     let used = divisor.len();
     let lead = (u128::from(rest[used]) << 64) | u128::from(rest[used - 1]);
@@ -192,7 +193,7 @@ fn quotient_digit(rest: &mut [u64], divisor: &[u64]) -> u64 {
     guess
 }
 
-/// `rest -= divisor * digit`; says whether it went below zero.
+/// `rest -= divisor * digit`; returns whether it borrowed, that is, went below zero.
 fn sub_product(rest: &mut [u64], divisor: &[u64], digit: u64) -> bool {
     let mut carry = 0;
     let mut borrow = false;
@@ -204,7 +205,7 @@ fn sub_product(rest: &mut [u64], divisor: &[u64], digit: u64) -> bool {
     borrow
 }
 
-/// `rest += divisor`; says whether that made up for a number below zero.
+/// `rest += divisor`; returns whether it carried, that is, undid a borrow.
 fn add_back(rest: &mut [u64], divisor: &[u64]) -> bool {
     let mut carry = false;
     for (limb, &d) in rest.iter_mut().zip(divisor.iter().chain(&[0])) {
@@ -247,14 +248,14 @@ mod tests {
         BigUint::from(1u8) << 256
     }
 
-    /// Numbers of every length, with the runs of ones and zeros that long division stumbles over.
+    /// Numbers of every length, with runs of ones and zeros, which are the hard cases of long division.
     fn any_u256() -> impl Strategy<Value = U256> {
         let limb = prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), Just(1), Just(1 << 63)];
         (proptest::array::uniform4(limb), 0u32..=256).prop_map(|(limbs, shift)| U256(limbs).shr(shift))
     }
 
     #[test]
-    fn divides_where_the_first_guess_of_a_digit_is_too_large() {
+    fn divides_when_the_first_guess_of_a_digit_is_too_large() {
         let dividend = U256([0, 0, u64::MAX - 1, u64::MAX >> 1]);
         let divisor = U256([u64::MAX, 0, 1 << 63, 0]);
         assert_eq!(big(dividend.div(divisor)), big(dividend) / big(divisor));
@@ -262,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn adds_as_the_oracle(a in any_u256(), b in any_u256()) {
+        fn adds_like_the_oracle(a in any_u256(), b in any_u256()) {
             let (sum, overflow) = a.overflowing_add(b);
             prop_assert_eq!(big(sum), (big(a) + big(b)) % modulus());
             prop_assert_eq!(overflow, big(a) + big(b) >= modulus());
@@ -270,18 +271,18 @@ mod tests {
         }
 
         #[test]
-        fn shifts_as_the_oracle(a in any_u256(), bits in 0u32..300) {
+        fn shifts_like_the_oracle(a in any_u256(), bits in 0u32..300) {
             prop_assert_eq!(big(a.shl(bits)), (big(a) << bits) % modulus());
             prop_assert_eq!(big(a.shr(bits)), big(a) >> bits);
         }
 
         #[test]
-        fn builds_shifted_words_as_the_oracle(word: u32, bits in 0u32..256) {
+        fn builds_shifted_words_like_the_oracle(word: u32, bits in 0u32..256) {
             prop_assert_eq!(big(U256::from_shifted(word, bits)), (BigUint::from(word) << bits) % modulus());
         }
 
         #[test]
-        fn multiplies_and_divides_by_a_word_as_the_oracle(a in any_u256(), factor: u64, divisor in 1u64..) {
+        fn multiplies_and_divides_by_a_word_like_the_oracle(a in any_u256(), factor: u64, divisor in 1u64..) {
             let (low, high) = a.widening_mul(factor);
             let product = big(a) * factor;
             prop_assert_eq!((BigUint::from(high) << 256) + big(low), product.clone());
@@ -291,13 +292,13 @@ mod tests {
         }
 
         #[test]
-        fn divides_as_the_oracle(a in any_u256(), b in any_u256()) {
+        fn divides_like_the_oracle(a in any_u256(), b in any_u256()) {
             prop_assume!(!b.is_zero());
             prop_assert_eq!(big(a.div(b)), big(a) / big(b));
         }
 
         #[test]
-        fn compares_measures_and_turns_over_as_the_oracle(a in any_u256(), b in any_u256()) {
+        fn compares_measures_and_inverts_like_the_oracle(a in any_u256(), b in any_u256()) {
             prop_assert_eq!(a.cmp(&b), big(a).cmp(&big(b)));
             prop_assert_eq!(u64::from(a.bit_length()), big(a).bits());
             prop_assert_eq!(big(a.not()) + big(a) + 1u8, modulus());
@@ -308,7 +309,7 @@ mod tests {
         }
 
         #[test]
-        fn bytes_survive_in_both_orders(a in any_u256()) {
+        fn bytes_survive_a_round_trip_in_both_orders(a in any_u256()) {
             let be = a.to_be_bytes();
             let mut le = be;
             le.reverse();

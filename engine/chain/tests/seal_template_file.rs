@@ -117,7 +117,7 @@ fn names_the_field_and_what_was_expected() {
         ("merkle_root", json!(long), "merkle_root: expected 64 hex digits"),
         ("target", json!(5), "target: expected 8 or 64 hex digits, found 5"),
         ("target", json!("0".repeat(64)), "target: a target must be above zero"),
-        ("target", json!("1d000000"), "target: 1d000000 is no target: the compact target is zero"),
+        ("target", json!("1d000000"), "target: 1d000000 is not a target: the compact target is zero"),
         ("nonces", json!({ "first": 6, "last": 5 }), "nonces: range runs backwards: first 6, last 5"),
         ("nonces", json!({ "first": 6 }), "nonces.last: absent; expected a whole number from 0 to 4294967295"),
         ("merkle_branch", json!([]), "coinbase: absent; expected the coinbase that merkle_branch begins at"),

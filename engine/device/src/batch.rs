@@ -2,41 +2,9 @@
 
 use std::sync::Arc;
 
-use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
+use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, MerkleKind, Midstate, NODE_LEN, NonceSpan};
 
 use crate::{HeaderBits, MessagesBatch, TreeRoot, TreesBatch};
-
-/// An inclusive range of 32-bit nonces: never empty, and able to hold the whole space `0..=0xffff_ffff`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NonceRange {
-    first: u32,
-    last: u32,
-}
-
-impl NonceRange {
-    /// The whole 32-bit space.
-    pub const ALL: Self = Self { first: 0, last: u32::MAX };
-
-    /// The range `first..=last`, or `None` where `last < first`.
-    pub const fn new(first: u32, last: u32) -> Option<Self> {
-        if last < first { None } else { Some(Self { first, last }) }
-    }
-
-    /// The lowest nonce of the range.
-    pub const fn first(self) -> u32 {
-        self.first
-    }
-
-    /// The highest nonce of the range, itself included.
-    pub const fn last(self) -> u32 {
-        self.last
-    }
-
-    /// How many nonces the range holds: 1 to 2^32.
-    pub const fn count(self) -> u64 {
-        self.last as u64 - self.first as u64 + 1
-    }
-}
 
 /// A nonce of a search that the device must notice although its hash is no hit: a canary inside the running work.
 ///
@@ -56,7 +24,7 @@ pub struct SearchBatch {
     /// Bytes 64..76 of the header: the last four of the Merkle root, time, bits.
     pub tail: [u8; 12],
     /// The nonces, tried with each midstate.
-    pub nonces: NonceRange,
+    pub nonces: NonceSpan,
     /// The largest top word (most significant 32 bits of the hash as a number) that is a hit.
     pub top_word_max: u32,
     /// How many hits may be reported; with more the report's `overflow` is set.
@@ -72,7 +40,7 @@ impl SearchBatch {
     pub fn new(
         midstates: Vec<Midstate>,
         tail: [u8; 12],
-        nonces: NonceRange,
+        nonces: NonceSpan,
         top_word_max: u32,
         hits_max: usize,
     ) -> Self {
@@ -177,21 +145,11 @@ impl CheckBatch {
     }
 }
 
-/// How a Merkle tree makes a parent's hash of its two children's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum NodeRule {
-    /// Bitcoin's: the double SHA-256 of both.
-    #[default]
-    Bitcoin,
-    /// That of RFC 6962, section 2.1: the SHA-256 of a byte 1 and both.
-    Rfc6962,
-}
-
 /// A request for the hashes of packed 64-byte Merkle nodes.
 #[derive(Clone, Debug)]
 pub struct MerkleBatch {
     nodes: Arc<Vec<u8>>,
-    rule: NodeRule,
+    rule: MerkleKind,
 }
 
 impl MerkleBatch {
@@ -200,20 +158,20 @@ impl MerkleBatch {
     /// # Panics
     /// If the length is zero or not a multiple of 64: a broken promise of the caller.
     pub fn new(nodes: Arc<Vec<u8>>) -> Self {
-        Self::with_rule(nodes, NodeRule::Bitcoin)
+        Self::with_rule(nodes, MerkleKind::Bitcoin)
     }
 
     /// A batch over whole nodes of a tree of either kind.
     ///
     /// # Panics
     /// As [`Self::new`].
-    pub fn with_rule(nodes: Arc<Vec<u8>>, rule: NodeRule) -> Self {
+    pub fn with_rule(nodes: Arc<Vec<u8>>, rule: MerkleKind) -> Self {
         assert!(!nodes.is_empty() && nodes.len().is_multiple_of(NODE_LEN), "whole nodes, not {} bytes", nodes.len());
         Self { nodes, rule }
     }
 
     /// How the nodes are hashed.
-    pub const fn rule(&self) -> NodeRule {
+    pub const fn rule(&self) -> MerkleKind {
         self.rule
     }
 

@@ -9,7 +9,7 @@ use crate::messages::hash_all;
 use crate::trees::roots;
 use crate::{
     Backend, Batch, BatchLimits, CheckAnswer, CheckBatch, Completed, DeviceError, DeviceInfo, DeviceKind, HeaderBits,
-    NodeRule, OpenError, Opener, Planted, Report, SearchBatch, SearchReport, Ticket,
+    MerkleKind, OpenError, Opener, Planted, Report, SearchBatch, SearchReport, Ticket,
 };
 
 /// The id and the name of the CPU as a device.
@@ -48,8 +48,8 @@ impl CpuBackend {
             Batch::Merkle(merkle) => {
                 let mut hashes = self.room_for(merkle.count());
                 match merkle.rule() {
-                    NodeRule::Bitcoin => self.kernel.hash_nodes(merkle.nodes(), &mut hashes),
-                    NodeRule::Rfc6962 => self.kernel.hash_nodes_rfc6962(merkle.nodes(), &mut hashes),
+                    MerkleKind::Bitcoin => self.kernel.hash_nodes(merkle.nodes(), &mut hashes),
+                    MerkleKind::Rfc6962Sha256 => self.kernel.hash_nodes_rfc6962(merkle.nodes(), &mut hashes),
                 }
                 Report::Hashes(hashes)
             }

@@ -22,9 +22,8 @@ mod trees;
 mod tuning;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
-pub use batch::{
-    Batch, CheckAnswer, CheckBatch, MerkleBatch, NodeRule, NonceRange, Planted, Report, SearchBatch, SearchReport,
-};
+pub use batch::{Batch, CheckAnswer, CheckBatch, MerkleBatch, Planted, Report, SearchBatch, SearchReport};
+pub use cityseal_hash::{MerkleKind, NonceSpan};
 pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use header_bits::HeaderBits;

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use cityseal_hash::{HashKernel, NODE_LEN};
-
-use crate::NodeRule;
+use cityseal_hash::{HashKernel, MerkleKind, NODE_LEN};
 
 /// Bytes of a leaf, a node or a root.
 const HASH_LEN: usize = 32;
@@ -17,7 +15,7 @@ const HASH_LEN: usize = 32;
 pub struct TreesBatch {
     leaves: Arc<Vec<u8>>,
     counts: Arc<Vec<u32>>,
-    rule: NodeRule,
+    rule: MerkleKind,
 }
 
 impl TreesBatch {
@@ -26,7 +24,7 @@ impl TreesBatch {
     /// # Panics
     /// If there is no tree, one without a leaf, or the leaves are not just those of the trees: a broken promise of the
     /// caller.
-    pub fn new(leaves: Arc<Vec<u8>>, counts: Arc<Vec<u32>>, rule: NodeRule) -> Self {
+    pub fn new(leaves: Arc<Vec<u8>>, counts: Arc<Vec<u32>>, rule: MerkleKind) -> Self {
         assert!(!counts.is_empty() && !counts.contains(&0), "one tree or more, each of one leaf or more");
         let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
         assert_eq!(leaves.len() as u64, all * HASH_LEN as u64, "{HASH_LEN} bytes for each of {all} leaves");
@@ -49,8 +47,8 @@ impl TreesBatch {
     }
 
     /// How a parent is made of its children, and what becomes of a node without a neighbour: under
-    /// [`NodeRule::Bitcoin`] it is its own neighbour, under [`NodeRule::Rfc6962`] it rises unhashed.
-    pub const fn rule(&self) -> NodeRule {
+    /// [`MerkleKind::Bitcoin`] it is its own neighbour, under [`MerkleKind::Rfc6962Sha256`] it rises unhashed.
+    pub const fn rule(&self) -> MerkleKind {
         self.rule
     }
 }
@@ -61,7 +59,7 @@ pub struct TreeRoot {
     /// The root, in wire order; of a single leaf, the leaf.
     pub root: [u8; HASH_LEN],
     /// Whether two neighbours under one parent are equal on any level, so that the leaves may be a forgery of a shorter
-    /// list (CVE-2012-2459). A node that is its own neighbour is none; under [`NodeRule::Rfc6962`] never.
+    /// list (CVE-2012-2459). A node that is its own neighbour is none; under [`MerkleKind::Rfc6962Sha256`] never.
     pub mutated: bool,
 }
 
@@ -105,22 +103,22 @@ impl Level {
     }
 
     /// The level above; marks the trees in which a pair of equal nodes stands.
-    fn above(&self, kernel: HashKernel, rule: NodeRule, roots: &mut [TreeRoot]) -> Self {
+    fn above(&self, kernel: HashKernel, rule: MerkleKind, roots: &mut [TreeRoot]) -> Self {
         let mut pairs = Vec::with_capacity(self.nodes.len() * HASH_LEN + NODE_LEN);
         let mut rest = self.nodes.as_slice();
         for (tree, count) in &self.trees {
             let (own, others) = rest.split_at(*count);
             rest = others;
             for pair in own.chunks(2) {
-                roots[*tree].mutated |= rule == NodeRule::Bitcoin && matches!(pair, [left, right] if left == right);
+                roots[*tree].mutated |= rule == MerkleKind::Bitcoin && matches!(pair, [left, right] if left == right);
                 pairs.extend_from_slice(&pair[0]);
                 pairs.extend_from_slice(&pair[pair.len() - 1]);
             }
         }
         let mut nodes = vec![[0; HASH_LEN]; pairs.len() / NODE_LEN];
         match rule {
-            NodeRule::Bitcoin => kernel.hash_nodes(&pairs, &mut nodes),
-            NodeRule::Rfc6962 => {
+            MerkleKind::Bitcoin => kernel.hash_nodes(&pairs, &mut nodes),
+            MerkleKind::Rfc6962Sha256 => {
                 kernel.hash_nodes_rfc6962(&pairs, &mut nodes);
                 self.promote(&mut nodes);
             }
@@ -150,7 +148,7 @@ mod tests {
         sha256(&[number])
     }
 
-    fn roots_of(trees: &[&[u8]], rule: NodeRule) -> Vec<TreeRoot> {
+    fn roots_of(trees: &[&[u8]], rule: MerkleKind) -> Vec<TreeRoot> {
         let leaves = trees.iter().flat_map(|tree| tree.iter().flat_map(|number| leaf(*number))).collect();
         let counts = trees.iter().map(|tree| tree.len() as u32).collect();
         roots(HashKernel::detect(), &TreesBatch::new(Arc::new(leaves), Arc::new(counts), rule))
@@ -161,20 +159,20 @@ mod tests {
         let both = |left: [u8; 32], right: [u8; 32]| [left, right].concat();
         let [a, b, c] = [1, 2, 3].map(leaf);
         let bitcoin = double_sha256(&both(double_sha256(&both(a, b)), double_sha256(&both(c, c))));
-        assert_eq!(roots_of(&[&[1, 2, 3]], NodeRule::Bitcoin), [TreeRoot { root: bitcoin, mutated: false }]);
+        assert_eq!(roots_of(&[&[1, 2, 3]], MerkleKind::Bitcoin), [TreeRoot { root: bitcoin, mutated: false }]);
         let node = |left, right| sha256(&[&[1][..], &both(left, right)].concat());
         let rfc6962 = node(node(a, b), c);
-        assert_eq!(roots_of(&[&[1, 2, 3]], NodeRule::Rfc6962), [TreeRoot { root: rfc6962, mutated: false }]);
+        assert_eq!(roots_of(&[&[1, 2, 3]], MerkleKind::Rfc6962Sha256), [TreeRoot { root: rfc6962, mutated: false }]);
     }
 
     #[test]
     fn trees_of_all_sizes_beside_each_other_have_the_roots_that_they_have_alone() {
         let trees: [&[u8]; 6] = [&[1, 2, 3, 4, 5], &[6], &[1, 1], &[1, 2, 3, 4, 5, 6, 7, 7], &[9], &[1, 2, 3]];
-        for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+        for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
             let alone: Vec<TreeRoot> = trees.iter().flat_map(|tree| roots_of(&[tree], rule)).collect();
             assert_eq!(roots_of(&trees, rule), alone);
             let mutated: Vec<bool> = alone.iter().map(|tree| tree.mutated).collect();
-            assert_eq!(mutated.contains(&true), rule == NodeRule::Bitcoin);
+            assert_eq!(mutated.contains(&true), rule == MerkleKind::Bitcoin);
         }
     }
 
@@ -185,16 +183,16 @@ mod tests {
             (&[1, 2, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 6, 5, 6]),
             (&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5, 5]),
         ] {
-            let [one, two] = roots_of(&[honest, forged], NodeRule::Bitcoin).try_into().unwrap();
+            let [one, two] = roots_of(&[honest, forged], MerkleKind::Bitcoin).try_into().unwrap();
             assert_eq!((one.root, one.mutated, two.mutated), (two.root, false, true));
         }
-        let equal_cousins = roots_of(&[&[1, 2, 2, 1]], NodeRule::Bitcoin);
+        let equal_cousins = roots_of(&[&[1, 2, 2, 1]], MerkleKind::Bitcoin);
         assert!(!equal_cousins[0].mutated);
     }
 
     #[test]
     #[should_panic(expected = "each of one leaf or more")]
     fn a_tree_without_a_leaf_is_refused() {
-        let _refused = TreesBatch::new(Arc::new(vec![0; 32]), Arc::new(vec![1, 0]), NodeRule::Bitcoin);
+        let _refused = TreesBatch::new(Arc::new(vec![0; 32]), Arc::new(vec![1, 0]), MerkleKind::Bitcoin);
     }
 }

@@ -5,9 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cityseal_device::{
-    Backend, Batch, CheckBatch, Completed, CpuBackend, MerkleBatch, NonceRange, Report, SearchBatch,
-};
+use cityseal_device::{Backend, Batch, CheckBatch, Completed, CpuBackend, MerkleBatch, NonceSpan, Report, SearchBatch};
 use cityseal_gpu::{DiscoverOptions, DiscoveredState, discover};
 use cityseal_hash::{HEADER_LEN, HashKernel, Midstate, NODE_LEN};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -37,7 +35,7 @@ fn run(backend: &mut dyn Backend, batch: Batch) -> Report {
 
 fn search(midstates: u32, nonces: u32, top_word_max: u32) -> Batch {
     let midstates = (0..midstates).map(|i| Midstate([i; 8])).collect();
-    let nonces = NonceRange::new(0, nonces - 1).expect("a range that goes up");
+    let nonces = NonceSpan::new(0, nonces - 1).expect("a range that goes up");
     Batch::Search(SearchBatch::new(midstates, [7; 12], nonces, top_word_max, 1024))
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Backend, Batch, DeviceInfo, NonceRange, Report, SearchBatch, known_answers};
+use cityseal_device::{Backend, Batch, DeviceInfo, NonceSpan, Report, SearchBatch, known_answers};
 use cityseal_hash::Midstate;
 
 use crate::backend::GpuBackend;
@@ -105,7 +105,7 @@ fn rate_of(backend: &mut dyn Backend) -> Option<f64> {
 /// A search that finds nothing, or next to nothing.
 fn search(nonces: u64) -> Batch {
     let last = u32::try_from(nonces - 1).unwrap_or(u32::MAX);
-    let range = NonceRange::new(0, last).expect("a range from zero goes up");
+    let range = NonceSpan::new(0, last).expect("a range from zero goes up");
     Batch::Search(SearchBatch::new(vec![Midstate([0x5eed; 8])], [7; 12], range, 0, 64))
 }
 

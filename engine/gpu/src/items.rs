@@ -1,7 +1,7 @@
 //! Items to hash in one dispatch: what the device is told, what it is sent, and how its answer is read.
 
 use cityseal_device::{
-    CheckAnswer, CheckBatch, DeviceError, HashTimes, HeaderBits, MerkleBatch, MessagesBatch, NodeRule, Report,
+    CheckAnswer, CheckBatch, DeviceError, HashTimes, HeaderBits, MerkleBatch, MerkleKind, MessagesBatch, Report,
 };
 
 use crate::layout::HashWords;
@@ -101,8 +101,8 @@ impl Items {
             Self::Headers(_) if self.is_checked() => Shader::HeaderBits,
             Self::Headers(_) => Shader::Headers,
             Self::Nodes(merkle) => match merkle.rule() {
-                NodeRule::Bitcoin => Shader::Nodes,
-                NodeRule::Rfc6962 => Shader::Rfc6962Nodes,
+                MerkleKind::Bitcoin => Shader::Nodes,
+                MerkleKind::Rfc6962Sha256 => Shader::Rfc6962Nodes,
             },
             Self::Messages(_) => Shader::Messages,
         }

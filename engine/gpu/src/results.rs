@@ -107,7 +107,7 @@ const fn malformed(what: String) -> DeviceError {
 
 #[cfg(test)]
 mod tests {
-    use cityseal_device::{NonceRange, Planted};
+    use cityseal_device::{NonceSpan, Planted};
     use cityseal_hash::Midstate;
 
     use super::*;
@@ -115,7 +115,7 @@ mod tests {
     const TAG: u32 = 0x9e37_79b9;
 
     fn batch() -> SearchBatch {
-        let nonces = NonceRange::new(100, 163).expect("a range that goes up");
+        let nonces = NonceSpan::new(100, 163).expect("a range that goes up");
         SearchBatch::new(vec![Midstate([0; 8]); 2], [0; 12], nonces, u32::MAX, 3)
     }
 

@@ -4,7 +4,7 @@
 //! so on; last a copy of each tree's root, so that they come back in one piece. Each level is one dispatch, all of them one
 //! submission. Speaks to no device.
 
-use cityseal_device::{DeviceError, NodeRule, Report, TreeRoot, TreesBatch};
+use cityseal_device::{DeviceError, MerkleKind, Report, TreeRoot, TreesBatch};
 
 use crate::layout::LevelWords;
 use crate::marks::read_turned;
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    fn of(counts: &[u32], rule: NodeRule) -> Self {
+    fn of(counts: &[u32], rule: MerkleKind) -> Self {
         let leaves: u32 = counts.iter().sum();
         let mut plan = Self { sources: Vec::with_capacity(nodes_max(leaves as usize)), levels: Vec::new(), leaves };
         let starts = counts.iter().scan(0, |end, count| Some(std::mem::replace(end, *end + count)));
@@ -63,8 +63,8 @@ impl Plan {
     }
 
     /// Adds the parents of one tree's level; returns where they stand.
-    fn add_parents(&mut self, (first, count): (u32, u32), rule: NodeRule) -> (u32, u32) {
-        let lonely = if rule == NodeRule::Bitcoin { OF_ONE } else { COPIED };
+    fn add_parents(&mut self, (first, count): (u32, u32), rule: MerkleKind) -> (u32, u32) {
+        let lonely = if rule == MerkleKind::Bitcoin { OF_ONE } else { COPIED };
         let start = self.next();
         self.sources.extend((0..count / 2).map(|pair| (first + 2 * pair) << 2 | OF_TWO));
         self.sources.extend((count % 2 == 1).then_some((first + count - 1) << 2 | lonely));
@@ -112,8 +112,8 @@ impl TreesWork {
     /// The shader for them.
     pub(crate) const fn shader(&self) -> Shader {
         match self.batch.rule() {
-            NodeRule::Bitcoin => Shader::TreeNodes,
-            NodeRule::Rfc6962 => Shader::Rfc6962TreeNodes,
+            MerkleKind::Bitcoin => Shader::TreeNodes,
+            MerkleKind::Rfc6962Sha256 => Shader::Rfc6962TreeNodes,
         }
     }
 
@@ -156,19 +156,19 @@ mod tests {
 
     #[test]
     fn levels_of_all_trees_stand_side_by_side_and_the_roots_last() {
-        let plan = Plan::of(&[3, 1, 2], NodeRule::Bitcoin);
+        let plan = Plan::of(&[3, 1, 2], MerkleKind::Bitcoin);
         // Leaves 0 to 5; above them 6 and 7 of the first tree, 8 of the third; 9 is the root of the first.
         assert_eq!(plan.levels, [level(6, 3), level(9, 1), level(10, 3)]);
         let (two, one, copy) = (|left: u32| left << 2, |left: u32| left << 2 | 1, |left: u32| left << 2 | 2);
         assert_eq!(plan.sources, [two(0), one(2), two(4), two(6), copy(9), copy(3), copy(8)]);
-        let rfc6962 = Plan::of(&[3, 1, 2], NodeRule::Rfc6962);
+        let rfc6962 = Plan::of(&[3, 1, 2], MerkleKind::Rfc6962Sha256);
         assert_eq!((rfc6962.sources[1], rfc6962.levels), (copy(2), plan.levels));
     }
 
     #[test]
     fn no_tree_needs_more_nodes_or_levels_than_there_is_room_for() {
         for leaves in (1..3_000).chain([65_535, 65_536]) {
-            let plan = Plan::of(&[leaves], NodeRule::Bitcoin);
+            let plan = Plan::of(&[leaves], MerkleKind::Bitcoin);
             let nodes = leaves as usize + plan.sources.len();
             assert!(nodes * 5 <= leaves as usize * 12, "{nodes} nodes for {leaves} leaves");
             assert!(plan.levels.len() <= levels_max(leaves.next_power_of_two() as usize));
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_root_without_its_mark_is_refused_and_a_turned_mark_is_a_mutated_tree() {
-        let batch = TreesBatch::new(vec![7; 3 * 32].into(), vec![2, 1].into(), NodeRule::Bitcoin);
+        let batch = TreesBatch::new(vec![7; 3 * 32].into(), vec![2, 1].into(), MerkleKind::Bitcoin);
         let work = TreesWork::new(batch, 0x9e37_79b9);
         let first = work.plan.roots().first;
         let own = work.tag + first;
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn words_of_the_levels_stand_where_the_device_looks_for_them() {
-        let batch = TreesBatch::new(vec![7; 3 * 32].into(), vec![3].into(), NodeRule::Rfc6962);
+        let batch = TreesBatch::new(vec![7; 3 * 32].into(), vec![3].into(), MerkleKind::Rfc6962Sha256);
         let work = TreesWork::new(batch, 11);
         let bytes = work.words(256);
         assert_eq!(bytes.len(), 3 * 256);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cityseal_device::{NonceRange, SearchBatch};
+use cityseal_device::{NonceSpan, SearchBatch};
 use cityseal_gpu::generate::describe::state_word;
 use cityseal_gpu::generate::graph::{Depends, Words};
 use cityseal_gpu::generate::operations::Operations;
@@ -128,7 +128,7 @@ proptest! {
 #[test]
 fn a_batch_of_three_midstates_carries_the_words_of_three() {
     let midstates = [Midstate([1; 8]), Midstate([2; 8]), Midstate([3; 8])];
-    let nonces = NonceRange::new(5, 9).unwrap();
+    let nonces = NonceSpan::new(5, 9).unwrap();
     let words = search_words(&SearchBatch::new(midstates.to_vec(), [4; 12], nonces, 0x00ff_ffff, 7), 6, 11);
     let of = |i: usize| MidstateWords::of(midstates[i], tail_words([4; 12]));
     assert_eq!(words.midstates[..4], [of(0), of(1), of(2), MidstateWords::default()]);

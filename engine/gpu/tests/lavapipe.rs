@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cityseal_device::{
-    Backend, Batch, CheckBatch, CpuBackend, MerkleBatch, NodeRule, NonceRange, Report, SearchBatch, SearchReport,
+    Backend, Batch, CheckBatch, CpuBackend, MerkleBatch, MerkleKind, NonceSpan, Report, SearchBatch, SearchReport,
     Tuned, known_answers,
 };
 use cityseal_gpu::shader::Variant;
@@ -31,7 +31,7 @@ impl Random {
         (0..count).map(|_| Midstate(std::array::from_fn(|_| self.word()))).collect()
     }
 
-    fn search(&mut self, midstates: usize, nonces: NonceRange, top_word_max: u32, hits_max: usize) -> Batch {
+    fn search(&mut self, midstates: usize, nonces: NonceSpan, top_word_max: u32, hits_max: usize) -> Batch {
         let tail = self.bytes(12).try_into().expect("twelve bytes");
         Batch::Search(SearchBatch::new(self.midstates(midstates), tail, nonces, top_word_max, hits_max))
     }
@@ -55,8 +55,8 @@ fn hits(report: &Report) -> usize {
     search.hits.len()
 }
 
-fn range(first: u32, last: u32) -> NonceRange {
-    NonceRange::new(first, last).expect("a range that goes up")
+fn range(first: u32, last: u32) -> NonceSpan {
+    NonceSpan::new(first, last).expect("a range that goes up")
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn assert_agrees_on_random_batches(backend: &mut dyn Backend) {
     }
     let batch = headers(&mut random, 1_000);
     assert_agrees(backend, &batch);
-    for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+    for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
         let batch = nodes_of(rule, &mut random, 1_000);
         assert_agrees(backend, &batch);
     }
@@ -228,10 +228,10 @@ fn headers(random: &mut Random, count: usize) -> Batch {
 }
 
 fn nodes(random: &mut Random, count: usize) -> Batch {
-    nodes_of(NodeRule::Bitcoin, random, count)
+    nodes_of(MerkleKind::Bitcoin, random, count)
 }
 
-fn nodes_of(rule: NodeRule, random: &mut Random, count: usize) -> Batch {
+fn nodes_of(rule: MerkleKind, random: &mut Random, count: usize) -> Batch {
     Batch::Merkle(MerkleBatch::with_rule(Arc::new(random.bytes(count * NODE_LEN)), rule))
 }
 
@@ -246,7 +246,7 @@ fn headers_and_nodes_are_hashed_as_the_portable_kernel_hashes_them() {
         assert_agrees(backend.as_mut(), &batch);
     }
     for count in [1, 127, 128, 129, 5_000, limits.merkle_nodes_max] {
-        for rule in [NodeRule::Bitcoin, NodeRule::Rfc6962] {
+        for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
             let batch = nodes_of(rule, &mut random, count);
             assert_agrees(backend.as_mut(), &batch);
         }

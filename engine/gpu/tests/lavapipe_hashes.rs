@@ -5,7 +5,9 @@ mod common;
 
 use std::sync::Arc;
 
-use cityseal_device::{Backend, Batch, CheckBatch, CpuBackend, HashTimes, MessagesBatch, NodeRule, Report, TreesBatch};
+use cityseal_device::{
+    Backend, Batch, CheckBatch, CpuBackend, HashTimes, MerkleKind, MessagesBatch, Report, TreesBatch,
+};
 use cityseal_gpu::shader::Variant;
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 use common::{ask, assert_is_lavapipe, collect, lavapipe};
@@ -58,7 +60,7 @@ impl Random {
 
 impl Random {
     /// Trees of these sizes; in some of them the last leaves are repeated, as a forger would.
-    fn trees(&mut self, sizes: &[u32], rule: NodeRule) -> Batch {
+    fn trees(&mut self, sizes: &[u32], rule: MerkleKind) -> Batch {
         let mut leaves = Vec::new();
         for size in sizes {
             let mut own = self.bytes(*size as usize * 32);
@@ -85,7 +87,7 @@ impl Random {
 
 const TIMES: [HashTimes; 2] = [HashTimes::Once, HashTimes::Twice];
 
-const RULES: [NodeRule; 2] = [NodeRule::Bitcoin, NodeRule::Rfc6962];
+const RULES: [MerkleKind; 2] = [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256];
 
 fn assert_agrees(backend: &mut dyn Backend, batch: &Batch) -> Report {
     let report = ask(backend, batch.clone());
@@ -156,7 +158,7 @@ fn every_variant_finds_the_roots_of_random_trees() {
             let sizes = random.sizes(150, 40);
             let batch = random.trees(&sizes, rule);
             let found = mutated(&assert_agrees(backend.as_mut(), &batch));
-            assert_eq!(found > 5, rule == NodeRule::Bitcoin, "{found} mutated trees");
+            assert_eq!(found > 5, rule == MerkleKind::Bitcoin, "{found} mutated trees");
         }
     }
 }

@@ -43,10 +43,12 @@ mod kernel;
 mod known_answer;
 #[cfg(any(test, target_arch = "x86_64"))]
 mod lanewise;
+mod merkle_kind;
 mod messages;
 mod midstate;
 mod portable;
 mod search;
+mod span;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -54,8 +56,10 @@ pub use digest::{double_sha256, sha256};
 pub use error::KernelError;
 pub use features::{Features, KernelName};
 pub use kernel::HashKernel;
+pub use merkle_kind::MerkleKind;
 pub use midstate::Midstate;
 pub use search::{Hit, HitBuffer, SearchInput};
+pub use span::{NonceSpan, Span, SpanBackwards};
 
 /// Bytes in a block header on the wire.
 pub const HEADER_LEN: usize = 80;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{Coverage, DeviceTag, Lease, LeaseBook, Seal, SealTemplate};
-use cityseal_device::{BatchLimits, NonceRange, SearchBatch};
+use cityseal_device::{BatchLimits, SearchBatch};
 
 use super::Work;
 use super::workers::Device;
@@ -154,8 +154,7 @@ impl Job {
         let region = *lease.region();
         let midstates = self.template.midstates(region.extranonce, region.versions);
         let tail = self.template.tail(region.extranonce, region.time);
-        let nonces = NonceRange::new(region.nonces.first(), region.nonces.last()).expect("a span is never empty");
-        let mut batch = SearchBatch::new(midstates, tail, nonces, self.template.top_word_max(), hits_max);
+        let mut batch = SearchBatch::new(midstates, tail, region.nonces, self.template.top_word_max(), hits_max);
         if let Some(number) = canary {
             batch = batch.with_planted(plant(&self.template, &region, number));
         }

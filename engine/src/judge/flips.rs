@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cityseal_chain::{Network, NonceSpan, Parameters, Target, VersionRun};
 use cityseal_device::inject::{Place, flip_a_bit};
-use cityseal_device::{Backend, Batch, CpuBackend, NonceRange, Report};
+use cityseal_device::{Backend, Batch, CpuBackend, Report};
 use cityseal_hash::HashKernel;
 
 use super::*;
@@ -37,9 +37,9 @@ fn search(template: &SealTemplate, number: u32) -> Search {
     let versions = VersionRun::new(0, if number.is_multiple_of(2) { 1 } else { 4 }).unwrap();
     let (first, last) = (number * NONCES, (number + 1) * NONCES - 1);
     let time = template.header().time;
-    let region = Region { extranonce: 0, versions, time, nonces: NonceSpan::new(first, last).unwrap() };
+    let nonces = NonceSpan::new(first, last).unwrap();
+    let region = Region { extranonce: 0, versions, time, nonces };
     let (midstates, tail) = (template.midstates(0, versions), template.tail(0, time));
-    let nonces = NonceRange::new(first, last).unwrap();
     let batch = SearchBatch::new(midstates, tail, nonces, template.top_word_max(), 64).with_planted(plant(
         template,
         &region,

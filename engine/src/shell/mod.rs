@@ -297,13 +297,13 @@ impl Engine {
     /// Checks Merkle trees against the roots that they should have, and waits for the verdicts.
     ///
     /// ```
-    /// use cityseal_engine::device::NodeRule;
+    /// use cityseal_engine::device::MerkleKind;
     /// use cityseal_engine::hash::double_sha256;
     /// use cityseal_engine::{Engine, TreeVerdict, TreesRequest};
     ///
     /// let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
     /// let (left, right) = ([1; 32], [2; 32]);
-    /// let mut trees = TreesRequest::new(NodeRule::Bitcoin);
+    /// let mut trees = TreesRequest::new(MerkleKind::Bitcoin);
     /// trees.push(&[left, right], double_sha256(&[left, right].concat()))?;
     /// trees.push(&[left], right)?;
     /// let verdicts = engine.check_trees(trees)?.verdicts;

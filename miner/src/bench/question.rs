@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cityseal_chain::{BlockHeader, Network, Parameters};
-use cityseal_device::{Batch, BatchLimits, CheckBatch, MerkleBatch, NonceRange, Report, SearchBatch};
+use cityseal_device::{Batch, BatchLimits, CheckBatch, MerkleBatch, NonceSpan, Report, SearchBatch};
 use cityseal_hash::{HEADER_LEN, Hit, HitBuffer, Midstate, NODE_LEN, baseline};
 
 use crate::args::BenchMode;
@@ -171,7 +171,7 @@ impl Window {
             && nonces <= limits.search_nonces_max.min(1 << 32)
             && hits_max <= limits.hits_max;
         let (first, last) = around_genesis(nonces);
-        let range = NonceRange::new(first, last).filter(|_| fits)?;
+        let range = NonceSpan::new(first, last).ok().filter(|_| fits)?;
         let states = self.headers.iter().map(|header| Midstate::of(&block(header))).collect();
         let mut tail = [0; 12];
         tail.copy_from_slice(&self.headers[0][64..]);

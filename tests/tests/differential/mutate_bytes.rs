@@ -6,7 +6,7 @@ use crate::draft::{Commitment, Draft, HEADER_BYTES};
 use crate::mutation::{CoreSays, Effect, Mutation, part};
 
 /// What R20 expects, in words.
-const WHOLE: &str = "one whole block in its one encoding";
+const WHOLE: &str = "one whole, canonically encoded block";
 /// Where the first transaction begins: behind the header and a count of one byte.
 const FIRST: usize = HEADER_BYTES + 1;
 
@@ -70,7 +70,7 @@ fn one_too_few(draft: &mut Draft, random: &mut Random) -> Effect {
 
 fn huge_count(draft: &mut Draft, _random: &mut Random) -> Effect {
     recount(draft, |_| vec![0xfe, 0xff, 0xff, 0xff, 0xff]);
-    encoding("a count that the rest of the block cannot hold", HEADER_BYTES)
+    encoding("a count that exceeds the rest of the block", HEADER_BYTES)
 }
 
 fn unknown_flag(draft: &mut Draft, random: &mut Random) -> Effect {

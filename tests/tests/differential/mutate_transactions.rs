@@ -13,7 +13,7 @@ const LOCK_TIMES_FROM: u32 = 500_000_000;
 /// A sequence number that lets the lock time count and has no relative lock (BIP68).
 const LOCKABLE: u32 = 0xffff_fffe;
 const FIRST: &str = "a coinbase as the first transaction";
-const NO_COINBASE: &str = "a transaction that is no coinbase";
+const NO_COINBASE: &str = "a transaction that is not a coinbase";
 const MISSING: CoreSays = CoreSays::Reason("bad-txns-inputs-missingorspent");
 const BELOW_OUT: CoreSays = CoreSays::Reason("bad-txns-in-belowout");
 
@@ -87,7 +87,7 @@ fn coinbase_of_two_inputs(draft: &mut Draft, random: &mut Random) -> Effect {
 fn second_coinbase(draft: &mut Draft, random: &mut Random) -> Effect {
     let input = Input::minting(random.bytes(10));
     let at = draft.append(Transaction::new(vec![input], vec![Output { value: 0, script: vec![0x51] }]));
-    Effect::breaks(&["R25"]).values("no coinbase but the first transaction", "one more coinbase").at(at)
+    Effect::breaks(&["R25"]).values("only the first transaction may be a coinbase", "a second coinbase").at(at)
 }
 
 /// With outputs and without inputs a transaction would be read as one with witnesses.

@@ -3,17 +3,16 @@
 //! It looks at no byte of the block but the header's root and time: all else was noted on the way past it. It believes
 //! that `parsed` and `roots` are the block's.
 
-use super::parsed::{Findings, First};
-use super::{
-    BodyContext, BodyJudgement, BodyRoots, BrokenBody, LOCK_TIMES_FROM, MONEY_MAX, ParsedBlock, SIGOPS_COST_MAX,
-    STRIPPED_BYTES_MAX, WEIGHT_MAX, WITNESS_SCALE, coinbase_height_script,
-};
-use crate::fault::{FaultValue, ScriptHead, Wording};
+use super::judgement::{BodyContext, BodyJudgement, BrokenBody, coinbase_height_script};
+use super::limits::{LOCK_TIMES_FROM, MONEY_MAX, SIGOPS_COST_MAX, STRIPPED_BYTES_MAX};
+use super::parsed::{Findings, First, ParsedBlock};
+use super::roots::BodyRoots;
+use crate::encoding::{WEIGHT_MAX, WITNESS_SCALE};
 use crate::hash::MerkleRoot;
 use crate::header::BlockHeader;
 use crate::merkle;
 use crate::parameters::{MerkleKind, Parameters};
-use crate::rule::{Rule, Unjudged};
+use crate::rules::{FaultValue, Rule, ScriptHead, Unjudged, Wording};
 use cityseal_hash::HEADER_LEN;
 
 /// Judges a body by rules R21 to R41; R20 is what [`ParsedBlock`] says.

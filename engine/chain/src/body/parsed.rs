@@ -4,21 +4,15 @@
 //! Everything is noted in the one pass over the bytes; nothing of the block is kept but the few bytes of its coinbase
 //! that rules compare.
 
-use super::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};
-use super::reader::Reader;
+use super::limits::{MONEY_MAX, STRIPPED_BYTES_MAX};
 use super::repeats;
 use super::sigops::legacy_sigops;
 use super::span::TransactionSpan;
 use super::walk::{Sink, walk};
-use crate::fault::ScriptHead;
+use crate::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind, Reader};
 use crate::parameters::Parameters;
+use crate::rules::ScriptHead;
 use cityseal_hash::HEADER_LEN;
-
-/// All the money there will ever be, in the smallest unit (Bitcoin Core: `MAX_MONEY`).
-pub const MONEY_MAX: u64 = 2_100_000_000_000_000;
-
-/// What a transaction or a block may have without its witnesses, in bytes: a byte of those weighs four, of 4,000,000.
-pub const STRIPPED_BYTES_MAX: usize = 1_000_000;
 
 /// The sequence that lets a lock time pass (Bitcoin Core: `SEQUENCE_FINAL`).
 const SEQUENCE_FINAL: u32 = u32::MAX;

@@ -1,9 +1,10 @@
 //! The roots over a body's transactions on the plain path, one hash after another: what the engine computes in bulk.
 
-use super::{BodyContext, ParsedBlock};
+use super::judgement::BodyContext;
+use super::parsed::ParsedBlock;
+use crate::merkle::rfc6962;
 use crate::merkle::{self, MerkleError, Node};
 use crate::parameters::{MerkleKind, Parameters};
-use crate::rfc6962;
 use cityseal_hash::double_sha256;
 
 /// What was computed over a body's transactions.

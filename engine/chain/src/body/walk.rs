@@ -3,9 +3,8 @@
 //! It follows Bitcoin Core's reading (`UnserializeTransaction`, `ReadCompactSize`): a transaction that names no inputs is
 //! taken for one with BIP144's flag. It allocates nothing and judges nothing but the encoding.
 
-use super::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};
-use super::reader::{Reader, Stop};
 use super::span::TransactionSpan;
+use crate::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind, Reader, Stop};
 use cityseal_hash::HEADER_LEN;
 
 /// The shortest transaction: version, two counts, lock time. Counts are held against what is left by such least lengths,

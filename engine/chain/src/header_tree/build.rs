@@ -3,12 +3,11 @@
 use cityseal_hash::HEADER_LEN;
 
 use super::hash_index::HashIndex;
-use super::{Duplicate, Fork, HeaderTree, InvalidHeader, NONE, Root, StaleBranch, Unconnected};
+use super::tree::{Duplicate, Fork, HeaderTree, InvalidHeader, NONE, Root, StaleBranch, Unconnected};
 use crate::hash::BlockHash;
-use crate::judge::{Broken, Decoded, check_proof_of_work, decode_bits};
 use crate::parameters::Parameters;
-use crate::target::CompactTarget;
-use crate::work::ChainWork;
+use crate::rules::{Broken, Decoded, check_proof_of_work, decode_bits};
+use crate::target::{ChainWork, CompactTarget};
 
 impl HeaderTree {
     /// Builds the tree of packed headers, 80 bytes for each hash, on this root. Headers arrive in the order given.

@@ -11,7 +11,7 @@ fn refused(block: &[u8]) -> (EncodingKind, usize) {
     assert_eq!((broken.rule, broken.found), (Rule::BlockEncoding, FaultValue::Encoding(fault)));
     assert_eq!(
         (broken.expected.to_string().as_str(), broken.transaction),
-        ("one whole block in its one encoding", None)
+        ("one whole, canonically encoded block", None)
     );
     (fault.kind, fault.at as usize)
 }

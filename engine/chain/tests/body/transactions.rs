@@ -12,7 +12,10 @@ fn r24_wants_a_coinbase_first() {
     let mut block = Block::of(2);
     block.transactions.swap(0, 1);
     let expected = "a coinbase as the first transaction";
-    assert_eq!(block.broken(), breaks(Rule::CoinbaseMissing, Some(0), expected, "a transaction that is no coinbase"));
+    assert_eq!(
+        block.broken(),
+        breaks(Rule::CoinbaseMissing, Some(0), expected, "a transaction that is not a coinbase")
+    );
     block.transactions.clear();
     assert_eq!(block.broken(), breaks(Rule::CoinbaseMissing, None, expected, "no transaction"));
 }
@@ -34,7 +37,8 @@ fn r24_takes_a_coinbase_for_one_by_its_only_input() {
 fn r25_refuses_a_second_coinbase() {
     let mut block = Block::of(3);
     block.transactions[2] = Tx::coinbase(7);
-    let said = breaks(Rule::CoinbaseMultiple, Some(2), "no coinbase but the first transaction", "one more coinbase");
+    let said =
+        breaks(Rule::CoinbaseMultiple, Some(2), "only the first transaction may be a coinbase", "a second coinbase");
     assert_eq!(block.broken(), said);
 }
 

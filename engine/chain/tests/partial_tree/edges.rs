@@ -171,7 +171,7 @@ fn a_compact_size_in_more_bytes_than_it_needs_is_refused_in_both_places() {
 fn a_refusal_says_where_what_was_expected_and_what_was_found() {
     let said = |error: Error| error.to_string();
     let short = Error::Short { at: 84, expected: 149, found: 148 };
-    assert_eq!(said(short), "what begins at byte 84 needs a proof of at least 149 bytes, found 148");
+    assert_eq!(said(short), "the field at byte 84 needs a proof of at least 149 bytes, found 148");
     let bits = Error::BitsEnd { level: 2, index: 1, found: 8 };
     assert_eq!(said(bits), "node 1 of level 2 needs flag bit 9, found 8");
     assert_eq!(said(Error::Duplicated { level: 1, left: 6 }), "the nodes 6 and 7 of level 1 are equal");

@@ -3,7 +3,7 @@
 use cityseal_hash::{HashKernel, Hit, Midstate};
 
 use super::*;
-use crate::{CpuOpener, NonceRange, SearchBatch, SearchReport};
+use crate::{CpuOpener, NonceSpan, SearchBatch, SearchReport};
 
 fn cpu() -> Box<dyn Opener> {
     Box::new(CpuOpener::new(HashKernel::portable()))
@@ -22,7 +22,7 @@ fn opened(opener: &mut dyn Opener) -> Box<dyn Backend> {
 
 /// Every 64th nonce or so is a hit.
 fn batch() -> Batch {
-    let range = NonceRange::new(0, 999).unwrap();
+    let range = NonceSpan::new(0, 999).unwrap();
     Batch::Search(SearchBatch::new(vec![Midstate([7; 8])], [9; 12], range, u32::MAX >> 6, 100))
 }
 
@@ -90,7 +90,7 @@ fn a_panic_is_one() {
 fn a_lie_that_changes_nothing_is_not_counted() {
     let mut opener = injector(When::From(0), Fault::MissedHits);
     let mut backend = opened(&mut opener);
-    let nothing = SearchBatch::new(vec![Midstate([7; 8])], [9; 12], NonceRange::new(0, 9).unwrap(), 0, 100);
+    let nothing = SearchBatch::new(vec![Midstate([7; 8])], [9; 12], NonceSpan::new(0, 9).unwrap(), 0, 100);
     backend.submit(Batch::Search(nothing)).unwrap();
     assert!(backend.collect(Duration::ZERO).unwrap().is_some());
     assert_eq!((opener.injected().batches(), opener.injected().total()), (1, 0));
@@ -127,7 +127,7 @@ fn a_witness_sees_who_is_asked_the_same_again() {
     let (mut lost, mut other) = (opened(&mut faulty), opened(&mut witness));
     lost.submit(batch()).unwrap();
     assert!(lost.collect(Duration::ZERO).is_err());
-    let elsewhere = SearchBatch::new(vec![Midstate([7; 8])], [9; 12], NonceRange::new(1_000, 1_001).unwrap(), 0, 1);
+    let elsewhere = SearchBatch::new(vec![Midstate([7; 8])], [9; 12], NonceSpan::new(1_000, 1_001).unwrap(), 0, 1);
     other.submit(Batch::Search(elsewhere)).unwrap();
     other.collect(Duration::ZERO).unwrap();
     assert_eq!(injected.taken_over(), None);

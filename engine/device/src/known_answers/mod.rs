@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cityseal_hash::{HEADER_LEN, HashKernel, Hit, MIDSTATES_MAX, Midstate, NODE_LEN};
 
 use crate::{
-    Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, NodeRule, NonceRange, Planted, Report,
+    Backend, Batch, CheckBatch, CpuBackend, DeviceError, MerkleBatch, MerkleKind, NonceSpan, Planted, Report,
     SearchBatch, SearchReport,
 };
 
@@ -192,7 +192,7 @@ fn planted_cases() -> [Case; 5] {
 /// The top word of one hash of a search, found by halving: it is the lowest bound that makes its nonce a hit.
 fn top_word_of(search: &SearchBatch, at: Hit) -> u32 {
     let midstate = search.midstates()[usize::from(at.midstate)];
-    let nonce = NonceRange::new(at.nonce, at.nonce).expect("a range of one nonce");
+    let nonce = NonceSpan::new(at.nonce, at.nonce).expect("a range of one nonce");
     let is_within = |bound| {
         let own = SearchBatch::new(vec![midstate], search.tail, nonce, bound, 1);
         reference_answer(&Batch::Search(own)) != Report::Search(SearchReport::default())
@@ -224,7 +224,7 @@ fn search_case(
     let states = (0..midstates).map(rolled_midstate).collect();
     let mut tail = [0; 12];
     tail.copy_from_slice(&GENESIS[64..76]);
-    let range = NonceRange::new(first, last).expect("the cases' ranges are not empty");
+    let range = NonceSpan::new(first, last).expect("the cases' ranges are not empty");
     let batch = Batch::Search(SearchBatch::new(states, tail, range, top_word_max, hits_max));
     Case { name, expected: reference_answer(&batch), batch }
 }
@@ -249,10 +249,10 @@ fn hash_cases() -> Vec<Case> {
     vec![
         check("one header", 1),
         check("headers that fill no whole group", 1_021),
-        merkle("one Merkle node", 1, NodeRule::Bitcoin),
-        merkle("Merkle nodes that fill no whole group", 517, NodeRule::Bitcoin),
-        merkle("one node of RFC 6962", 1, NodeRule::Rfc6962),
-        merkle("nodes of RFC 6962 that fill no whole group", 517, NodeRule::Rfc6962),
+        merkle("one Merkle node", 1, MerkleKind::Bitcoin),
+        merkle("Merkle nodes that fill no whole group", 517, MerkleKind::Bitcoin),
+        merkle("one node of RFC 6962", 1, MerkleKind::Rfc6962Sha256),
+        merkle("nodes of RFC 6962 that fill no whole group", 517, MerkleKind::Rfc6962Sha256),
     ]
 }
 

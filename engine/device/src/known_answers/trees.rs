@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Case, patterned, reference_answer};
-use crate::{Batch, NodeRule, Report, TreeRoot, TreesBatch};
+use crate::{Batch, MerkleKind, Report, TreeRoot, TreesBatch};
 
 /// The four transactions of Bitcoin's block 100,000, in wire order.
 const BLOCK_100000: [[u8; 32]; 4] = [
@@ -23,11 +23,11 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![block_100000()];
     for (rule, [leaf, pair, three, many]) in [
         (
-            NodeRule::Bitcoin,
+            MerkleKind::Bitcoin,
             ["a tree of one leaf", "a tree of two leaves", "a tree of three leaves", "trees of many sizes"],
         ),
         (
-            NodeRule::Rfc6962,
+            MerkleKind::Rfc6962Sha256,
             [
                 "a tree of one leaf of RFC 6962",
                 "a tree of two leaves of RFC 6962",
@@ -43,24 +43,24 @@ pub(super) fn cases() -> Vec<Case> {
             honest(many, &SIZES, rule),
         ]);
     }
-    cases.push(mutated("trees whose tails are repeated", NodeRule::Bitcoin));
-    cases.push(mutated("trees of RFC 6962 whose tails are repeated", NodeRule::Rfc6962));
+    cases.push(mutated("trees whose tails are repeated", MerkleKind::Bitcoin));
+    cases.push(mutated("trees of RFC 6962 whose tails are repeated", MerkleKind::Rfc6962Sha256));
     cases
 }
 
 fn block_100000() -> Case {
     let expected = Report::Trees(vec![TreeRoot { root: ROOT_100000, mutated: false }]);
     let leaves = BLOCK_100000.as_flattened().to_vec();
-    Case { expected, ..case("the tree of block 100,000", leaves, &[4], NodeRule::Bitcoin) }
+    Case { expected, ..case("the tree of block 100,000", leaves, &[4], MerkleKind::Bitcoin) }
 }
 
-fn honest(name: &'static str, sizes: &[u32], rule: NodeRule) -> Case {
+fn honest(name: &'static str, sizes: &[u32], rule: MerkleKind) -> Case {
     let leaves = patterned(sizes.iter().sum::<u32>() as usize, 32);
     case(name, leaves, sizes, rule)
 }
 
 /// Honest trees between such as have the roots of shorter ones: repeated are the last leaf, the last two, the last four.
-fn mutated(name: &'static str, rule: NodeRule) -> Case {
+fn mutated(name: &'static str, rule: MerkleKind) -> Case {
     let (mut leaves, mut sizes) = (Vec::new(), Vec::new());
     for (honest, repeated) in [(3, 0), (3, 1), (6, 0), (6, 2), (12, 4), (1, 1), (5, 1), (127, 1), (9, 0)] {
         let own = patterned(honest, 32);
@@ -71,7 +71,7 @@ fn mutated(name: &'static str, rule: NodeRule) -> Case {
     case(name, leaves, &sizes, rule)
 }
 
-fn case(name: &'static str, leaves: Vec<u8>, sizes: &[u32], rule: NodeRule) -> Case {
+fn case(name: &'static str, leaves: Vec<u8>, sizes: &[u32], rule: MerkleKind) -> Case {
     let batch = Batch::Trees(TreesBatch::new(Arc::new(leaves), Arc::new(sizes.to_vec()), rule));
     Case { name, expected: reference_answer(&batch), batch }
 }
@@ -91,7 +91,7 @@ mod tests {
             let Report::Trees(trees) = mutated("", rule).expected else { panic!("trees were asked for") };
             trees.iter().map(|tree| tree.mutated).collect::<Vec<bool>>()
         };
-        assert_eq!(mutated_of(NodeRule::Bitcoin), [false, true, false, true, true, true, true, true, false]);
-        assert_eq!(mutated_of(NodeRule::Rfc6962), [false; 9]);
+        assert_eq!(mutated_of(MerkleKind::Bitcoin), [false, true, false, true, true, true, true, true, false]);
+        assert_eq!(mutated_of(MerkleKind::Rfc6962Sha256), [false; 9]);
     }
 }

@@ -153,7 +153,7 @@ impl BlockGroup {
 /// The roots with the repetitions that are read off the leaves: a device's word that there is none would be a bit without a
 /// proof. `None` where there is not a root for each tree.
 fn with_repetitions(trees: &TreesBatch, roots: &[TreeRoot]) -> Option<Vec<TreeRoot>> {
-    let repetitions = if trees.rule() == cityseal_device::NodeRule::Bitcoin {
+    let repetitions = if trees.rule() == cityseal_device::MerkleKind::Bitcoin {
         crate::trees::repetitions(trees)
     } else {
         vec![false; trees.counts().len()]

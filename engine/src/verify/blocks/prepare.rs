@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cityseal_chain::body::{EncodingFault, ParsedBlock};
 use cityseal_chain::{BlockHash, MerkleKind, Parameters, content_digest, merkle};
-use cityseal_device::{NodeRule, TreeRoot, TreesBatch};
+use cityseal_device::{TreeRoot, TreesBatch};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::super::Stream;
@@ -229,22 +229,16 @@ impl Plan {
         };
         let messages: Vec<&[u8]> = self.messages.iter().map(bytes_of).collect();
         let mut digests = vec![[0; 32]; messages.len()];
-        let rule = match kind {
-            MerkleKind::Bitcoin => {
-                kernel.hash_each(&messages, &mut digests);
-                NodeRule::Bitcoin
-            }
-            MerkleKind::Rfc6962Sha256 => {
-                kernel.hash_leaves_rfc6962(&messages, &mut digests);
-                NodeRule::Rfc6962
-            }
-        };
+        match kind {
+            MerkleKind::Bitcoin => kernel.hash_each(&messages, &mut digests),
+            MerkleKind::Rfc6962Sha256 => kernel.hash_leaves_rfc6962(&messages, &mut digests),
+        }
         // A leaf that nothing is written to stays zero: the coinbase among the witness ids.
         let mut leaves = vec![0; self.leaves * 32];
         let rows = leaves.as_chunks_mut::<32>().0;
         self.leaf_of.iter().zip(digests).for_each(|(leaf, digest)| rows[*leaf] = digest);
         self.copies.iter().for_each(|(from, to)| rows[*to] = rows[*from]);
-        Some(TreesBatch::new(Arc::new(leaves), Arc::new(self.counts), rule))
+        Some(TreesBatch::new(Arc::new(leaves), Arc::new(self.counts), kind))
     }
 }
 

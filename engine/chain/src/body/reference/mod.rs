@@ -10,16 +10,14 @@ mod transaction;
 
 use self::read::read_block;
 use self::transaction::{Block, Input, Transaction};
-use super::{
-    BodyContext, BodyJudgement, BrokenBody, LOCK_TIMES_FROM, MONEY_MAX, SIGOPS_COST_MAX, STRIPPED_BYTES_MAX,
-    WEIGHT_MAX, WITNESS_SCALE, coinbase_height_script,
-};
-use crate::fault::{FaultValue, ScriptHead, Wording};
+use crate::body::judgement::{BodyContext, BodyJudgement, BrokenBody, coinbase_height_script};
+use crate::body::limits::{LOCK_TIMES_FROM, MONEY_MAX, SIGOPS_COST_MAX, STRIPPED_BYTES_MAX};
+use crate::encoding::{WEIGHT_MAX, WITNESS_SCALE};
 use crate::hash::MerkleRoot;
+use crate::merkle::rfc6962;
 use crate::merkle::{self, MerkleError, Node};
 use crate::parameters::{MerkleKind, Parameters};
-use crate::rfc6962;
-use crate::rule::{Rule, Unjudged};
+use crate::rules::{FaultValue, Rule, ScriptHead, Unjudged, Wording};
 use cityseal_hash::double_sha256;
 use std::collections::BTreeSet;
 

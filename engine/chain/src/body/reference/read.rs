@@ -3,7 +3,7 @@
 //! A fault names the byte at which the field begins that is wrong.
 
 use super::transaction::{Block, Input, Output, Transaction};
-use crate::body::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};
+use crate::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};
 use crate::header::BlockHeader;
 
 type Read<T> = Result<T, EncodingFault>;

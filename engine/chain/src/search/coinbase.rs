@@ -1,0 +1,179 @@
+//! A coinbase transaction with a hole for the extranonce, as Stratum hands it out.
+//!
+//! The bytes around the hole are taken as they are: no transaction is parsed here, and none is judged.
+
+use cityseal_hash::double_sha256;
+
+use super::span::ExtranonceSpan;
+
+/// The parts of a coinbase transaction (without witness) around its extranonce, and the extranonces that may fill the hole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CoinbaseParts {
+    prefix: Vec<u8>,
+    suffix: Vec<u8>,
+    extranonce_len: u8,
+    extranonces: ExtranonceSpan,
+}
+
+/// Why coinbase parts are refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CoinbaseError {
+    /// The extranonce has no byte, or more than a 64-bit number has.
+    #[error("extranonce of {found} bytes; expected 1 to {expected_max}")]
+    ExtranonceLen {
+        /// The most bytes that an extranonce may have.
+        expected_max: u8,
+        /// The number of bytes given.
+        found: u64,
+    },
+    /// The range of extranonces passes what its bytes can hold.
+    #[error("last extranonce {found:x} does not fit into {extranonce_len} bytes; expected at most {expected_max:x}")]
+    ExtranonceTooLarge {
+        /// The bytes of the extranonce.
+        extranonce_len: u8,
+        /// The largest value that fits.
+        expected_max: u64,
+        /// The last value given.
+        found: u64,
+    },
+    /// The transaction is longer than any block could hold.
+    #[error("coinbase of {found} bytes; expected at most {expected_max}")]
+    TooLong {
+        /// The most bytes that a coinbase may have.
+        expected_max: usize,
+        /// The bytes given, extranonce included.
+        found: usize,
+    },
+}
+
+impl CoinbaseParts {
+    /// The most bytes of an extranonce: those of a 64-bit number.
+    pub const EXTRANONCE_LEN_MAX: u8 = 8;
+
+    /// The most bytes of a coinbase: a block without witness has at most 1,000,000 (4,000,000 weight units at 4 a byte,
+    /// Bitcoin Core's `MAX_BLOCK_WEIGHT / WITNESS_SCALE_FACTOR`).
+    pub const LEN_MAX: usize = 1_000_000;
+
+    /// A coinbase of `prefix` (Stratum's coinbase1 and extranonce1), an extranonce of `extranonce_len` bytes (extranonce2)
+    /// and `suffix` (coinbase2). All values of the extranonce are open.
+    ///
+    /// # Errors
+    /// [`CoinbaseError`] where the extranonce has not 1 to 8 bytes, or the whole is longer than [`Self::LEN_MAX`].
+    pub fn new(prefix: Vec<u8>, suffix: Vec<u8>, extranonce_len: u8) -> Result<Self, CoinbaseError> {
+        let expected_max = Self::EXTRANONCE_LEN_MAX;
+        if !(1..=expected_max).contains(&extranonce_len) {
+            return Err(CoinbaseError::ExtranonceLen { expected_max, found: extranonce_len.into() });
+        }
+        let found = prefix.len() + usize::from(extranonce_len) + suffix.len();
+        if found > Self::LEN_MAX {
+            return Err(CoinbaseError::TooLong { expected_max: Self::LEN_MAX, found });
+        }
+        let extranonces = ExtranonceSpan::up_to(largest_extranonce(extranonce_len));
+        Ok(Self { prefix, suffix, extranonce_len, extranonces })
+    }
+
+    /// The same coinbase with only some extranonces open.
+    ///
+    /// # Errors
+    /// [`CoinbaseError::ExtranonceTooLarge`] where the last one does not fit into the extranonce's bytes.
+    pub fn with_extranonces(self, extranonces: ExtranonceSpan) -> Result<Self, CoinbaseError> {
+        let (expected_max, found) = (largest_extranonce(self.extranonce_len), extranonces.last());
+        if found > expected_max {
+            return Err(CoinbaseError::ExtranonceTooLarge { extranonce_len: self.extranonce_len, expected_max, found });
+        }
+        Ok(Self { extranonces, ..self })
+    }
+
+    /// The bytes before the extranonce.
+    pub fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
+    /// The bytes after the extranonce.
+    pub fn suffix(&self) -> &[u8] {
+        &self.suffix
+    }
+
+    /// How many bytes the extranonce has: 1 to 8.
+    pub const fn extranonce_len(&self) -> u8 {
+        self.extranonce_len
+    }
+
+    /// The extranonces that are open.
+    pub const fn extranonces(&self) -> ExtranonceSpan {
+        self.extranonces
+    }
+
+    /// The bytes of an extranonce: big-endian, as Stratum writes extranonce2.
+    ///
+    /// # Panics
+    /// If the value does not fit: a broken promise of the caller.
+    pub fn extranonce_bytes(&self, extranonce: u64) -> Vec<u8> {
+        assert!(extranonce <= largest_extranonce(self.extranonce_len), "extranonce {extranonce} does not fit");
+        extranonce.to_be_bytes()[8 - usize::from(self.extranonce_len)..].to_vec()
+    }
+
+    /// The whole transaction with an extranonce filled in.
+    ///
+    /// # Panics
+    /// If the value does not fit: a broken promise of the caller.
+    pub fn transaction(&self, extranonce: u64) -> Vec<u8> {
+        [&self.prefix[..], &self.extranonce_bytes(extranonce), &self.suffix].concat()
+    }
+
+    /// The transaction's double SHA-256, 32 bytes in wire order: the leftmost leaf of the block's Merkle tree.
+    ///
+    /// # Panics
+    /// If the value does not fit: a broken promise of the caller.
+    pub fn leaf(&self, extranonce: u64) -> [u8; 32] {
+        double_sha256(&self.transaction(extranonce))
+    }
+}
+
+/// The largest number that fits into `len` bytes, 1 to 8 of them.
+const fn largest_extranonce(len: u8) -> u64 {
+    u64::MAX >> (64 - 8 * len as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(extranonce_len: u8) -> Result<CoinbaseParts, CoinbaseError> {
+        CoinbaseParts::new(vec![0xaa, 0xbb], vec![0xcc], extranonce_len)
+    }
+
+    #[test]
+    fn writes_the_extranonce_big_endian_between_prefix_and_suffix() {
+        assert_eq!(parts(4).unwrap().transaction(0x220cf1ad), [0xaa, 0xbb, 0x22, 0x0c, 0xf1, 0xad, 0xcc]);
+        assert_eq!(parts(1).unwrap().transaction(0xff), [0xaa, 0xbb, 0xff, 0xcc]);
+        assert_eq!(parts(8).unwrap().transaction(u64::MAX).len(), 11);
+    }
+
+    #[test]
+    fn accepts_extranonces_of_one_and_eight_bytes_and_refuses_none_and_nine() {
+        assert_eq!(parts(1).unwrap().extranonces().last(), 0xff);
+        assert_eq!(parts(8).unwrap().extranonces().last(), u64::MAX);
+        for found in [0, 9] {
+            let refused = CoinbaseError::ExtranonceLen { expected_max: 8, found: found.into() };
+            assert_eq!(parts(found), Err(refused));
+        }
+    }
+
+    #[test]
+    fn accepts_the_last_extranonce_that_fits_and_refuses_the_next() {
+        let fits = ExtranonceSpan::new(3, 0xffff).unwrap();
+        assert_eq!(parts(2).unwrap().with_extranonces(fits).unwrap().extranonces(), fits);
+        let refused = parts(2).unwrap().with_extranonces(ExtranonceSpan::single(0x1_0000)).unwrap_err();
+        assert_eq!(refused.to_string(), "last extranonce 10000 does not fit into 2 bytes; expected at most ffff");
+    }
+
+    #[test]
+    fn accepts_the_longest_coinbase_and_refuses_one_byte_more() {
+        let of_len = |len: usize| CoinbaseParts::new(vec![0; len - 4], Vec::new(), 4);
+        assert!(of_len(CoinbaseParts::LEN_MAX).is_ok());
+        let refused = CoinbaseError::TooLong { expected_max: 1_000_000, found: 1_000_001 };
+        assert_eq!(of_len(CoinbaseParts::LEN_MAX + 1), Err(refused));
+    }
+}

@@ -1,0 +1,26 @@
+//! What may roll while a block is sealed: templates, their search space, its leases to devices, and what was covered.
+
+mod candidate;
+mod coinbase;
+mod coverage;
+mod lease;
+mod region;
+mod rolling_version;
+mod seal;
+mod space;
+mod span;
+pub mod stratum;
+mod template;
+mod template_file;
+
+pub use candidate::Candidate;
+pub use coinbase::{CoinbaseError, CoinbaseParts};
+pub use coverage::{Coverage, CoverageEntry, CoverageError, CoverageGap, DeviceTag};
+pub use lease::{Lease, LeaseBook};
+pub use region::Region;
+pub use rolling_version::{RollingVersion, VersionMaskError, VersionRun};
+pub use seal::{CandidateRefused, Seal};
+pub use space::{SearchSpace, SpaceTooLarge, Stretch};
+pub use span::{ExtranonceSpan, NonceSpan, Span, SpanBackwards, TimeSpan};
+pub use template::{RegionInput, SealTemplate, SealTemplateBuilder, TemplateError};
+pub use template_file::TemplateFileError;

@@ -1,0 +1,111 @@
+//! A device's claim, and what becomes of it once the CPU has hashed it again.
+//!
+//! A [`Candidate`] proves nothing. The only way to a [`Seal`] is [`Seal::confirm`], which trusts no device and no kernel: it
+//! hashes the whole header on the plain path and compares all 256 bits.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::candidate::Candidate;
+use super::template::SealTemplate;
+use crate::hash::BlockHash;
+use crate::header::BlockHeader;
+use crate::target::Target;
+
+/// Why a candidate is no seal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CandidateRefused {
+    /// The device was never asked about this point.
+    #[error("a candidate outside the search space: {candidate:?}")]
+    OutsideSpace {
+        /// The claim.
+        candidate: Candidate,
+    },
+    /// The hash misses the target.
+    #[error("a candidate that misses the target: expected a hash of at most {expected}, found {found}")]
+    AboveTarget {
+        /// The claim.
+        candidate: Candidate,
+        /// The threshold.
+        expected: Target,
+        /// The hash of the claimed header.
+        found: BlockHash,
+    },
+}
+
+/// A header that meets its template's target: hashed on the CPU, compared over all 256 bits. Ordered as the space is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Seal {
+    found_at: Candidate,
+    extranonce: Option<u64>,
+    header: BlockHeader,
+    hash: BlockHash,
+}
+
+impl Seal {
+    /// Hashes a candidate again and compares it with the template's target.
+    ///
+    /// # Errors
+    /// [`CandidateRefused`] where the candidate lies outside the space or its hash is above the target.
+    pub fn confirm(template: &SealTemplate, candidate: Candidate) -> Result<Self, CandidateRefused> {
+        if !template.space().contains(&candidate) {
+            return Err(CandidateRefused::OutsideSpace { candidate });
+        }
+        let header = template.header_at(&candidate);
+        let hash = header.hash();
+        if !template.target().is_met_by(&hash) {
+            return Err(CandidateRefused::AboveTarget { candidate, expected: template.target(), found: hash });
+        }
+        let extranonce = template.space().shown_extranonce(candidate.extranonce);
+        Ok(Self { found_at: candidate, extranonce, header, hash })
+    }
+
+    /// The sealed header; its Merkle root is that of the extranonce.
+    pub const fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    /// The header's hash.
+    pub const fn hash(&self) -> BlockHash {
+        self.hash
+    }
+
+    /// The extranonce's value; `None` where the template has no coinbase.
+    pub const fn extranonce(&self) -> Option<u64> {
+        self.extranonce
+    }
+
+    /// Where in the space it was found.
+    pub const fn found_at(&self) -> &Candidate {
+        &self.found_at
+    }
+}
+
+impl fmt::Display for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} (version {:08x}, time {}, nonce {}",
+            self.hash, self.header.version, self.header.time, self.header.nonce
+        )?;
+        match self.extranonce {
+            Some(extranonce) => write!(f, ", extranonce {extranonce})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+impl Ord for Seal {
+    /// By the place in the space; seals of different templates at one place by their headers' bytes.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |seal: &Self| (seal.found_at, seal.extranonce, seal.header.to_wire());
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Seal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
