@@ -13,22 +13,16 @@ mod batch;
 mod cpu;
 mod error;
 pub mod fake;
-mod header_bits;
 mod info;
 pub mod inject;
 pub mod known_answers;
-mod messages;
 mod trees;
 mod tuning;
 
 pub use backend::{Backend, Completed, Opener, Ticket};
-pub use batch::{
-    Batch, CheckAnswer, CheckBatch, MerkleBatch, NodeRule, NonceRange, Planted, Report, SearchBatch, SearchReport,
-};
+pub use batch::{Batch, CheckBatch, MerkleBatch, NodeRule, NonceRange, Planted, Report, SearchBatch, SearchReport};
 pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
-pub use header_bits::HeaderBits;
 pub use info::{AdapterLimits, BatchLimits, DeviceInfo, DeviceKind};
-pub use messages::{HashTimes, MESSAGE_LEN_MAX, MessagesBatch};
 pub use trees::{TreeRoot, TreesBatch};
 pub use tuning::{Tuned, Tuning};

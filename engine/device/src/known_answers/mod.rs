@@ -2,8 +2,6 @@
 //! every back end. Expected answers come from the portable kernel, and from facts (the genesis block) that do not
 //! depend on any of our kernels.
 
-mod bits;
-mod messages;
 mod trees;
 
 use std::sync::{Arc, LazyLock};
@@ -89,12 +87,11 @@ pub fn run(backend: &mut dyn Backend) -> Result<Vec<Passed>, Failure> {
 /// The cases, cut to the limits of `backend`.
 pub fn cases(backend: &dyn Backend) -> Vec<Case> {
     // Their answers are computed once, by the slow kernel: a device that is opened again need not wait for that.
-    static ALL: LazyLock<Vec<Case>> =
-        LazyLock::new(|| [search_cases(), hash_cases(), bits::cases(), trees::cases(), messages::cases()].concat());
+    static ALL: LazyLock<Vec<Case>> = LazyLock::new(|| [search_cases(), hash_cases(), trees::cases()].concat());
     let limits = backend.info().limits;
     let fits = |case: &&Case| match &case.batch {
         Batch::Search(search) => search.midstates().len() <= limits.search_midstates_max,
-        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => true,
+        Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => true,
     };
     ALL.iter().filter(fits).cloned().collect()
 }
@@ -127,10 +124,6 @@ fn describe(report: &Report) -> String {
             format!("{} hits [{}]{}", search.hits.len(), first.join(" "), planted_words(search))
         }
         Report::Hashes(hashes) => format!("{} hashes of digest {}", hashes.len(), digest(hashes.as_flattened())),
-        Report::Bits(bits) => {
-            let passed = bits.passed.iter().filter(|passed| **passed).count();
-            format!("{passed} of {} headers, the last one of digest {}", bits.passed.len(), digest(&bits.last_hash))
-        }
         Report::Trees(trees) => {
             let roots: Vec<u8> = trees.iter().flat_map(|tree| tree.root).collect();
             let mutated = trees.iter().filter(|tree| tree.mutated).count();
@@ -303,10 +296,9 @@ mod tests {
 
     #[test]
     fn a_lie_is_told_apart_by_the_cases_of_each_kind_alone() {
-        let kinds: [fn(&Report) -> bool; 4] = [
+        let kinds: [fn(&Report) -> bool; 3] = [
             |report| matches!(report, Report::Search(_)),
             |report| matches!(report, Report::Hashes(_)),
-            |report| matches!(report, Report::Bits(_)),
             |report| matches!(report, Report::Trees(_)),
         ];
         for behaviour in [Behaviour::MissedHits, Behaviour::FalseHits, Behaviour::Zeros, Behaviour::WrongHashes] {
