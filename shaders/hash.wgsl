@@ -1,17 +1,15 @@
 // Hashes many items of one size: each invocation one item.
 //
-// Written by hand. It is joined with one entry point (headers.wgsl, header_bits.wgsl, nodes.wgsl, rfc6962_nodes.wgsl,
-// messages.wgsl), the texts that it calls, one that defines the rotations and one that defines ch and maj; shaders/README.md
-// shows how.
+// Written by hand. It is joined with one entry point (headers.wgsl, nodes.wgsl, rfc6962_nodes.wgsl), the texts that the
+// entry point calls, one that defines the rotations and one that defines ch and maj; see shaders/README.md.
 
 struct HashBatch {
     // How many items there are. Invocations beyond them do nothing.
     count: u32,
     // A number that is the batch's own.
     tag: u32,
-    // Of messages: bytes of each, and how often each is hashed (1 or 2).
-    message_bytes: u32,
-    times: u32,
+    unused_2: u32,
+    unused_3: u32,
     rotations: Rotations,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, MerkleKind, Midstate, NODE_LEN, NonceSpan};
 
-use crate::{HeaderBits, MessagesBatch, TreeRoot, TreesBatch};
+use crate::{TreeRoot, TreesBatch};
 
 /// A nonce of a search that the device must notice although its hash is no hit: a canary inside the running work.
 ///
@@ -82,56 +82,24 @@ impl SearchBatch {
     }
 }
 
-/// What is asked about each header of a [`CheckBatch`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum CheckAnswer {
-    /// Its double SHA-256: 32 bytes.
-    #[default]
-    Hash,
-    /// One bit, as [`HeaderBits`] has it: its hash passes its own target and is the one that the next header names.
-    Bit,
-}
-
-/// A request for the double SHA-256 of packed 80-byte headers, or for what follows from it.
+/// A request for the double SHA-256 of packed 80-byte headers.
 #[derive(Clone, Debug)]
 pub struct CheckBatch {
     headers: Arc<Vec<u8>>,
-    answer: CheckAnswer,
 }
 
 impl CheckBatch {
-    /// A batch over whole headers, packed without gaps, whose hashes are wanted.
+    /// A batch over whole headers, packed without gaps.
     ///
     /// # Panics
-    /// If the length is zero or not a multiple of 80: a broken promise of the caller.
+    /// If the length is zero or not a multiple of 80.
     pub fn new(headers: Arc<Vec<u8>>) -> Self {
-        Self::with_answer(headers, CheckAnswer::Hash)
-    }
-
-    /// A batch over whole headers that follow each other, of which one bit each is wanted, and the last one's hash.
-    ///
-    /// # Panics
-    /// As [`Self::new`].
-    pub fn bits(headers: Arc<Vec<u8>>) -> Self {
-        Self::with_answer(headers, CheckAnswer::Bit)
-    }
-
-    /// A batch over whole headers, of which either is wanted.
-    ///
-    /// # Panics
-    /// As [`Self::new`].
-    pub fn with_answer(headers: Arc<Vec<u8>>, answer: CheckAnswer) -> Self {
         assert!(
             !headers.is_empty() && headers.len().is_multiple_of(HEADER_LEN),
             "whole headers, not {} bytes",
             headers.len()
         );
-        Self { headers, answer }
-    }
-
-    /// What is asked about each header.
-    pub const fn answer(&self) -> CheckAnswer {
-        self.answer
+        Self { headers }
     }
 
     /// The packed headers, 80 bytes each.
@@ -191,14 +159,12 @@ impl MerkleBatch {
 pub enum Batch {
     /// Search a nonce range.
     Search(SearchBatch),
-    /// Hash headers, or check them.
+    /// Hash headers.
     Check(CheckBatch),
     /// Hash Merkle nodes.
     Merkle(MerkleBatch),
     /// Find the roots of whole Merkle trees.
     Trees(TreesBatch),
-    /// Hash messages of one length.
-    Messages(MessagesBatch),
 }
 
 /// The hits of a search batch.
@@ -218,11 +184,8 @@ pub struct SearchReport {
 pub enum Report {
     /// Answer to [`Batch::Search`].
     Search(SearchReport),
-    /// Answer to [`Batch::Check`] with [`CheckAnswer::Hash`], to [`Batch::Merkle`] and to [`Batch::Messages`]: one hash an
-    /// item, in order, 32 bytes in wire order.
+    /// Answer to [`Batch::Check`] and to [`Batch::Merkle`]: one hash per item, in order, 32 bytes in wire order.
     Hashes(Vec<[u8; 32]>),
-    /// Answer to [`Batch::Check`] with [`CheckAnswer::Bit`].
-    Bits(HeaderBits),
     /// Answer to [`Batch::Trees`]: one root a tree, in order.
     Trees(Vec<TreeRoot>),
 }

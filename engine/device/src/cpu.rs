@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use cityseal_hash::{HashKernel, HitBuffer, MIDSTATES_MAX, SearchInput};
 
-use crate::messages::hash_all;
 use crate::trees::roots;
 use crate::{
-    Backend, Batch, BatchLimits, CheckAnswer, CheckBatch, Completed, DeviceError, DeviceInfo, DeviceKind, HeaderBits,
-    MerkleKind, OpenError, Opener, Planted, Report, SearchBatch, SearchReport, Ticket,
+    Backend, Batch, BatchLimits, Completed, DeviceError, DeviceInfo, DeviceKind, MerkleKind, OpenError, Opener,
+    Planted, Report, SearchBatch, SearchReport, Ticket,
 };
 
 /// The id and the name of the CPU as a device.
@@ -20,9 +19,6 @@ const DEPTH: usize = 1;
 
 /// Most items of one batch: 2^20, so that even the portable kernel ends a batch within seconds.
 const ITEMS_MAX: usize = 1 << 20;
-
-/// Most bytes of all messages of one batch: 64 bytes for each item, for the same reason.
-const MESSAGE_BYTES_MAX: usize = ITEMS_MAX * 64;
 
 /// One worker of the CPU, with its kernel.
 #[derive(Debug)]
@@ -44,7 +40,11 @@ impl CpuBackend {
     fn run(&mut self, batch: &Batch) -> Report {
         match batch {
             Batch::Search(search) => Report::Search(self.search(search)),
-            Batch::Check(check) => self.check(check),
+            Batch::Check(check) => {
+                let mut hashes = self.room_for(check.count());
+                self.kernel.hash_headers(check.headers(), &mut hashes);
+                Report::Hashes(hashes)
+            }
             Batch::Merkle(merkle) => {
                 let mut hashes = self.room_for(merkle.count());
                 match merkle.rule() {
@@ -54,22 +54,6 @@ impl CpuBackend {
                 Report::Hashes(hashes)
             }
             Batch::Trees(trees) => Report::Trees(roots(self.kernel, trees)),
-            Batch::Messages(messages) => {
-                let mut hashes = self.room_for(messages.count());
-                hash_all(self.kernel, messages, &mut hashes);
-                Report::Hashes(hashes)
-            }
-        }
-    }
-
-    fn check(&mut self, check: &CheckBatch) -> Report {
-        match check.answer() {
-            CheckAnswer::Hash => {
-                let mut hashes = self.room_for(check.count());
-                self.kernel.hash_headers(check.headers(), &mut hashes);
-                Report::Hashes(hashes)
-            }
-            CheckAnswer::Bit => Report::Bits(HeaderBits::of(self.kernel, check.headers(), &mut self.spare)),
         }
     }
 
@@ -169,8 +153,6 @@ fn cpu_info(kernel: HashKernel) -> DeviceInfo {
             check_headers_max: ITEMS_MAX,
             merkle_nodes_max: ITEMS_MAX,
             tree_leaves_max: ITEMS_MAX,
-            messages_max: ITEMS_MAX,
-            message_bytes_max: MESSAGE_BYTES_MAX,
         },
         adapter: None,
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use cityseal_hash::{HashKernel, Hit};
 
 use crate::{
-    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, HeaderBits, OpenError, Opener, Report,
+    Backend, Batch, Completed, CpuBackend, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report,
     SearchReport, Ticket, TreeRoot,
 };
 
@@ -27,9 +27,9 @@ pub enum Behaviour {
     Hung,
     /// Never returns from `collect`: its thread is lost.
     Stuck,
-    /// Leaves out the hits of a search; says of checked headers that none passed, of trees that none is mutated.
+    /// Leaves out the hits of a search; reports no tree as mutated.
     MissedHits,
-    /// Adds a hit that is none; says of checked headers that all passed, of trees that all are mutated.
+    /// Adds a false hit to a search; reports every tree as mutated.
     FalseHits,
     /// Answers as an untouched buffer would: no hits, hashes of zero.
     Zeros,
@@ -58,13 +58,12 @@ impl Counters {
     }
 }
 
-/// Opens fakes of one script. The script is a list of (batch number, behaviour): from that batch of the first opening
-/// on, that behaviour. Later openings behave as [`FakeOpener::when_reopened`] says.
+/// Opens fakes of one script. The script is a list of (batch number, behaviour): the behaviour holds from that batch of
+/// the first opening on. A device that is opened again is honest.
 #[derive(Debug)]
 pub struct FakeOpener {
     info: DeviceInfo,
     script: Vec<(u64, Behaviour)>,
-    reopened: Option<Behaviour>,
     counters: Arc<Counters>,
     depth: usize,
 }
@@ -78,20 +77,13 @@ impl FakeOpener {
         "fake".clone_into(&mut info.api);
         info.kind = DeviceKind::Gpu;
         info.limits.hits_max = 4_096;
-        Self { info, script: Vec::new(), reopened: Some(Behaviour::Honest), counters: Arc::default(), depth: 2 }
+        Self { info, script: Vec::new(), counters: Arc::default(), depth: 2 }
     }
 
     /// From batch `number` on (counted from 0, the known-answer suite's batches included) behave so.
     #[must_use]
     pub fn from_batch(mut self, number: u64, behaviour: Behaviour) -> Self {
         self.script.push((number, behaviour));
-        self
-    }
-
-    /// How the device behaves once it was opened again; `None`: it can not be opened again.
-    #[must_use]
-    pub fn when_reopened(mut self, behaviour: Option<Behaviour>) -> Self {
-        self.reopened = behaviour;
         self
     }
 
@@ -114,14 +106,11 @@ impl Opener for FakeOpener {
     }
 
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
-        let script = if self.counters.opened.fetch_add(1, Ordering::SeqCst) == 0 {
-            std::mem::take(&mut self.script)
-        } else {
-            vec![(0, self.reopened.ok_or(OpenError::Gone)?)]
-        };
+        self.counters.opened.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(Fake {
             info: self.info.clone(),
-            script,
+            // The first opening takes the script, so that a later one has none.
+            script: std::mem::take(&mut self.script),
             counters: Arc::clone(&self.counters),
             depth: self.depth,
             honest: CpuBackend::new(HashKernel::portable()),
@@ -208,7 +197,7 @@ impl Lie {
     pub(crate) fn about(batch: &Batch) -> Self {
         let false_hit = match batch {
             Batch::Search(search) => Some(Hit { midstate: 0, nonce: search.nonces.first() }),
-            Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) | Batch::Messages(_) => None,
+            Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => None,
         };
         Self { false_hit }
     }
@@ -234,29 +223,10 @@ impl Lie {
             (Report::Hashes(hashes), Behaviour::WrongHashes | Behaviour::FalseHits | Behaviour::MissedHits) => {
                 hashes[0][31] ^= 1;
             }
-            (Report::Bits(bits), behaviour) => lie_about_bits(bits, behaviour),
             (Report::Trees(trees), behaviour) => lie_about_trees(trees, behaviour),
             (Report::Search(_) | Report::Hashes(_), _) => {}
         }
         report
-    }
-}
-
-fn lie_about_bits(bits: &mut HeaderBits, behaviour: Behaviour) {
-    match behaviour {
-        Behaviour::MissedHits => bits.passed.fill(false),
-        Behaviour::FalseHits => bits.passed.fill(true),
-        Behaviour::Zeros => {
-            bits.passed.fill(false);
-            bits.last_hash = [0; 32];
-        }
-        Behaviour::WrongHashes => bits.last_hash[31] ^= 1,
-        Behaviour::Honest
-        | Behaviour::Late
-        | Behaviour::Lost
-        | Behaviour::Hung
-        | Behaviour::Stuck
-        | Behaviour::Panics => {}
     }
 }
 

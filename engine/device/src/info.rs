@@ -38,10 +38,6 @@ pub struct BatchLimits {
     pub merkle_nodes_max: usize,
     /// Most leaves of all trees of a batch together.
     pub tree_leaves_max: usize,
-    /// Most messages of a batch.
-    pub messages_max: usize,
-    /// Most bytes of all messages of a batch together.
-    pub message_bytes_max: usize,
 }
 
 /// How large things may be on an adapter, as it tells.

@@ -151,11 +151,6 @@ impl GpuBackend {
             }
             Batch::Check(check) => (check.count() as u64, limits.check_headers_max as u64),
             Batch::Merkle(merkle) => (merkle.count() as u64, limits.merkle_nodes_max as u64),
-            Batch::Messages(messages) => {
-                let bytes = messages.messages().len();
-                assert!(bytes <= limits.message_bytes_max, "{bytes} bytes of messages");
-                (messages.count() as u64, limits.messages_max as u64)
-            }
             Batch::Trees(trees) => (trees.leaf_count() as u64, limits.tree_leaves_max as u64),
         };
         assert!(size <= max, "a batch of {size} where {max} is the limit");
@@ -240,7 +235,7 @@ fn send_hashes(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Re
     let index = machine.send(|machine, encoder| {
         let buffers = &machine.slots[slot];
         machine.pipelines.dispatch(encoder, shader, &buffers.hash_group, words.count.div_ceil(workgroup));
-        bytes = buffers.copy_hashes(encoder, hash.items.hashes(), hash.items.count());
+        bytes = buffers.copy_hashes(encoder, hash.items.count());
     })?;
     hash.is_sent = true;
     flight.readback = Some((machine.map(slot, bytes), bytes));

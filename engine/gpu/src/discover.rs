@@ -11,7 +11,7 @@ use crate::open::{GpuOpener, Plan, lacks, variant_for};
 use crate::pace::AIM_DEFAULT;
 use crate::remember::Remembered;
 use crate::shader::Variant;
-use crate::slot::{HITS_MAX, ITEMS_MAX, MESSAGE_BYTES_MAX};
+use crate::slot::{HITS_MAX, ITEMS_MAX};
 
 /// What to look for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,8 +266,6 @@ fn device_info(adapter: &Adapter, id: String, variant: Variant) -> DeviceInfo {
             check_headers_max: ITEMS_MAX,
             merkle_nodes_max: ITEMS_MAX,
             tree_leaves_max: ITEMS_MAX,
-            messages_max: ITEMS_MAX,
-            message_bytes_max: MESSAGE_BYTES_MAX,
         },
         adapter: Some(adapter_limits(&adapter.limits())),
     }

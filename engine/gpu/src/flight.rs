@@ -50,7 +50,6 @@ impl Flight {
             Batch::Search(search) => Work::Search(SearchWork::new(search, block_bits, tag)),
             Batch::Check(check) => Work::Hash(HashWork::new(Items::Headers(check), tag)),
             Batch::Merkle(merkle) => Work::Hash(HashWork::new(Items::Nodes(merkle), tag)),
-            Batch::Messages(messages) => Work::Hash(HashWork::new(Items::Messages(messages), tag)),
             Batch::Trees(trees) => Work::Trees(TreesWork::new(trees, tag)),
         };
         Self { ticket, slot, work, sent: VecDeque::new(), readback: None, busy: Duration::ZERO }

@@ -1,11 +1,8 @@
 //! Items to hash in one dispatch: what the device is told, what it is sent, and how its answer is read.
 
-use cityseal_device::{
-    CheckAnswer, CheckBatch, DeviceError, HashTimes, HeaderBits, MerkleBatch, MerkleKind, MessagesBatch, Report,
-};
+use cityseal_device::{CheckBatch, DeviceError, MerkleBatch, MerkleKind, Report};
 
 use crate::layout::HashWords;
-use crate::marks::read_turned;
 use crate::results::read_hashes;
 use crate::shader::Shader;
 
@@ -30,11 +27,7 @@ impl HashWork {
 
     /// What the device is told.
     pub(crate) fn words(&self) -> HashWords {
-        let (message_bytes, times) = match &self.items {
-            Items::Messages(messages) => (messages.message_len() as u32, times_of(messages)),
-            Items::Headers(_) | Items::Nodes(_) => (0, 0),
-        };
-        HashWords { count: self.items.count() as u32, tag: self.tag, message_bytes, times, ..HashWords::default() }
+        HashWords { count: self.items.count() as u32, tag: self.tag, ..HashWords::default() }
     }
 
     /// Reads the result: hashes, then marks.
@@ -43,32 +36,18 @@ impl HashWork {
     /// [`DeviceError::Incomplete`] unless each item has its mark.
     pub(crate) fn report(&self, bytes: &[u8]) -> Result<Report, DeviceError> {
         let count = self.items.count();
-        let (hashes, marks) = bytes.split_at(self.items.hashes() * HASH_BYTES);
-        if !self.items.is_checked() {
-            return read_hashes(hashes, marks, self.tag, count).map(Report::Hashes);
-        }
-        let passed = read_turned(marks, self.tag, count)?.into_iter().map(|turned| !turned).collect();
-        let last_hash = hashes.first_chunk().copied().unwrap_or_default();
-        Ok(Report::Bits(HeaderBits { passed, last_hash }))
+        let (hashes, marks) = bytes.split_at(count * HASH_BYTES);
+        read_hashes(hashes, marks, self.tag, count).map(Report::Hashes)
     }
 }
 
-const fn times_of(messages: &MessagesBatch) -> u32 {
-    match messages.times() {
-        HashTimes::Once => 1,
-        HashTimes::Twice => 2,
-    }
-}
-
-/// Headers, Merkle nodes or messages.
+/// Headers or Merkle nodes.
 #[derive(Debug)]
 pub(crate) enum Items {
     /// Packed headers.
     Headers(CheckBatch),
     /// Packed Merkle nodes.
     Nodes(MerkleBatch),
-    /// Packed messages.
-    Messages(MessagesBatch),
 }
 
 impl Items {
@@ -77,13 +56,7 @@ impl Items {
         match self {
             Self::Headers(check) => check.count(),
             Self::Nodes(merkle) => merkle.count(),
-            Self::Messages(messages) => messages.count(),
         }
-    }
-
-    /// How many hashes come back: of headers that are checked to one bit each, the last one's alone.
-    pub(crate) fn hashes(&self) -> usize {
-        if self.is_checked() { 1 } else { self.count() }
     }
 
     /// Their bytes.
@@ -91,25 +64,17 @@ impl Items {
         match self {
             Self::Headers(check) => check.headers(),
             Self::Nodes(merkle) => merkle.nodes(),
-            Self::Messages(messages) => messages.messages(),
         }
     }
 
     /// The shader for them.
     pub(crate) fn shader(&self) -> Shader {
         match self {
-            Self::Headers(_) if self.is_checked() => Shader::HeaderBits,
             Self::Headers(_) => Shader::Headers,
             Self::Nodes(merkle) => match merkle.rule() {
                 MerkleKind::Bitcoin => Shader::Nodes,
                 MerkleKind::Rfc6962Sha256 => Shader::Rfc6962Nodes,
             },
-            Self::Messages(_) => Shader::Messages,
         }
-    }
-
-    /// Whether they are headers of which one bit each is wanted.
-    fn is_checked(&self) -> bool {
-        matches!(self, Self::Headers(check) if check.answer() == CheckAnswer::Bit)
     }
 }

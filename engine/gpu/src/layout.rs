@@ -118,10 +118,8 @@ pub struct HashWords {
     pub count: u32,
     /// The batch's own number.
     pub tag: u32,
-    /// Bytes of each message, where the items are messages.
-    pub message_bytes: u32,
-    /// How often each message is hashed: 1 or 2.
-    pub times: u32,
+    /// Padding to a multiple of 16 bytes.
+    pub unused: [u32; 2],
     /// What the loaded form of the shaders rotates by.
     pub rotations: Rotations,
 }

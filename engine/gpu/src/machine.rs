@@ -16,9 +16,6 @@ use crate::slot::Slot;
 /// How long a device that is dropped in mid-work may take to end it, before it is left behind.
 const FAREWELL: Duration = Duration::from_millis(250);
 
-/// Bytes of what a buffer is written in.
-const WORD_BYTES: usize = wgpu::COPY_BUFFER_ALIGNMENT as usize;
-
 /// A device, its shaders and its slots.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -60,18 +57,10 @@ impl Machine {
         self.faults.check()
     }
 
-    /// Writes bytes to a buffer, before all that is sent later and after all that was sent before; zeros behind them, up to
-    /// whole words, as buffers are written.
+    /// Writes bytes, a multiple of four, to a buffer: after everything that was sent before, and before everything that
+    /// is sent later.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
-        let (words, rest) = bytes.split_at(bytes.len() - bytes.len() % WORD_BYTES);
-        if !words.is_empty() {
-            self.queue.write_buffer(buffer, 0, words);
-        }
-        if !rest.is_empty() {
-            let mut word = [0; WORD_BYTES];
-            word[..rest.len()].copy_from_slice(rest);
-            self.queue.write_buffer(buffer, words.len() as u64, &word);
-        }
+        self.queue.write_buffer(buffer, 0, bytes);
     }
 
     /// Sends what `record` notes.

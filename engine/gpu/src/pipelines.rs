@@ -43,9 +43,7 @@ impl Pipelines {
             );
             let group_of = |shader| match shader {
                 Shader::SearchOne | Shader::SearchShared => &search_layout,
-                Shader::Headers | Shader::HeaderBits | Shader::Nodes | Shader::Rfc6962Nodes | Shader::Messages => {
-                    &hash_layout
-                }
+                Shader::Headers | Shader::Nodes | Shader::Rfc6962Nodes => &hash_layout,
                 Shader::TreeNodes | Shader::Rfc6962TreeNodes => &tree_layout,
             };
             let compile = |shader: &Shader| (*shader, compile(device, *shader, variant, workgroup, group_of(*shader)));

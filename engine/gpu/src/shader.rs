@@ -85,8 +85,6 @@ pub enum Shader {
     SearchShared,
     /// Double hash of headers.
     Headers,
-    /// Check of headers, one bit each.
-    HeaderBits,
     /// Double hash of Merkle nodes.
     Nodes,
     /// Hash of the Merkle nodes of RFC 6962.
@@ -95,22 +93,18 @@ pub enum Shader {
     TreeNodes,
     /// One level of Merkle trees of RFC 6962.
     Rfc6962TreeNodes,
-    /// Hash of messages of one length, once or twice.
-    Messages,
 }
 
 impl Shader {
     /// Every shader.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 7] = [
         Self::SearchOne,
         Self::SearchShared,
         Self::Headers,
-        Self::HeaderBits,
         Self::Nodes,
         Self::Rfc6962Nodes,
         Self::TreeNodes,
         Self::Rfc6962TreeNodes,
-        Self::Messages,
     ];
 
     /// The name of its entry point.
@@ -118,11 +112,9 @@ impl Shader {
         match self {
             Self::SearchOne | Self::SearchShared => "search",
             Self::Headers => "hash_headers",
-            Self::HeaderBits => "check_headers",
             Self::Nodes => "hash_nodes",
             Self::Rfc6962Nodes => "hash_rfc6962_nodes",
             Self::TreeNodes | Self::Rfc6962TreeNodes => "hash_level",
-            Self::Messages => "hash_messages",
         }
     }
 
@@ -136,17 +128,10 @@ impl Shader {
             Self::SearchOne => &[SEARCH, include_str!("../../../shaders/search_one.wgsl")],
             Self::SearchShared => &[SEARCH, include_str!("../../../shaders/search_shared.wgsl")],
             Self::Headers => &[WORDS, HASH, include_str!("../../../shaders/headers.wgsl"), HEADER_HASH],
-            Self::HeaderBits => &[WORDS, HASH, include_str!("../../../shaders/header_bits.wgsl"), HEADER_HASH],
             Self::Nodes => &[WORDS, HASH, include_str!("../../../shaders/nodes.wgsl"), NODE_HASH],
             Self::Rfc6962Nodes => {
                 &[WORDS, HASH, include_str!("../../../shaders/rfc6962_nodes.wgsl"), RFC6962_PAIR, RFC6962_NODE_HASH]
             }
-            Self::Messages => &[
-                WORDS,
-                HASH,
-                include_str!("../../../shaders/messages.wgsl"),
-                include_str!("../../../shaders/compress.wgsl"),
-            ],
             Self::TreeNodes => &[WORDS, TREE_LEVEL, include_str!("../../../shaders/tree_node.wgsl"), NODE_HASH],
             Self::Rfc6962TreeNodes => &[
                 WORDS,

@@ -16,10 +16,6 @@ pub(crate) const HITS_MAX: usize = 1 << 16;
 /// than 100 ms even at 1 M/s.
 pub(crate) const ITEMS_MAX: usize = 1 << 16;
 
-/// Most bytes of all messages of one batch: 4 MiB, below the 5 MiB of the largest headers, so that the word behind the last
-/// byte can be read.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 1 << 22;
-
 /// Bytes of the largest item, a header.
 const ITEM_BYTES_MAX: usize = cityseal_hash::HEADER_LEN;
 
@@ -35,7 +31,6 @@ const NODES_MAX: usize = nodes_max(ITEMS_MAX);
 /// Bytes from the words of one level of trees to those of the next: the alignment that every device allows.
 pub(crate) const LEVEL_STRIDE: usize = 256;
 
-const _: () = assert!(MESSAGE_BYTES_MAX + 4 <= ITEMS_MAX * ITEM_BYTES_MAX, "messages and a word fit where items do");
 const _: () = assert!(NODES_MAX * HASH_BYTES <= ITEMS_MAX * ITEM_BYTES_MAX, "the nodes of trees fit where items do");
 const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit before those of the next");
 
@@ -50,7 +45,7 @@ pub(crate) struct Slot {
     pub(crate) search_group: BindGroup,
     /// [`HashWords`].
     pub(crate) hash_words: Buffer,
-    /// Headers, nodes or messages; of trees all nodes.
+    /// Headers or nodes; for trees, all nodes.
     pub(crate) items: Buffer,
     /// Their hashes.
     pub(crate) hashes: Buffer,
@@ -123,11 +118,11 @@ impl Slot {
     }
 
     /// Notes the copy of hashes, then marks, to the readback buffer; returns their bytes together.
-    pub(crate) fn copy_hashes(&self, encoder: &mut wgpu::CommandEncoder, hashes: usize, marks: usize) -> usize {
-        let (hashes, marks) = (hashes * HASH_BYTES, marks * MARK_BYTES);
-        encoder.copy_buffer_to_buffer(&self.hashes, 0, &self.readback, 0, hashes as u64);
-        encoder.copy_buffer_to_buffer(&self.marks, 0, &self.readback, hashes as u64, marks as u64);
-        hashes + marks
+    pub(crate) fn copy_hashes(&self, encoder: &mut wgpu::CommandEncoder, count: usize) -> usize {
+        let (hashes, marks) = ((count * HASH_BYTES) as u64, (count * MARK_BYTES) as u64);
+        encoder.copy_buffer_to_buffer(&self.hashes, 0, &self.readback, 0, hashes);
+        encoder.copy_buffer_to_buffer(&self.marks, 0, &self.readback, hashes, marks);
+        hash_bytes(count)
     }
 }
 

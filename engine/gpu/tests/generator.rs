@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use cityseal_device::{NonceSpan, SearchBatch};
-use cityseal_gpu::generate::describe::state_word;
 use cityseal_gpu::generate::graph::{Depends, Words};
 use cityseal_gpu::generate::operations::Operations;
 use cityseal_gpu::generate::{Kernel, files};
 use cityseal_gpu::layout::{FixedWords, MidstateWords};
 use cityseal_gpu::prepare::{search_words, tail_words};
-use cityseal_gpu::sha256::INITIAL_STATE;
 use cityseal_hash::{HEADER_LEN, Midstate, NODE_LEN, double_sha256, sha256};
 use proptest::prelude::*;
 
@@ -96,22 +94,6 @@ proptest! {
     }
 
     #[test]
-    fn the_kernel_of_one_block_carries_a_message_of_blocks_on(message in prop::collection::vec(any::<u8>(), 0..300)) {
-        let kernel = Kernel::block();
-        let length = 8 * message.len() as u64;
-        let zeros = (119 - message.len() % 64) % 64;
-        let padded = [&message, &[0x80][..], &vec![0; zeros], &length.to_be_bytes()].concat();
-        let mut state = INITIAL_STATE.to_vec();
-        for block in padded.chunks(64) {
-            let mut inputs = self::message(block);
-            inputs.extend(state.iter().enumerate().map(|(i, word)| (state_word(i), *word)));
-            state = kernel.graph.evaluate(&kernel.outputs, &inputs);
-        }
-        let hash: Vec<u8> = state.into_iter().flat_map(u32::to_be_bytes).collect();
-        prop_assert_eq!(hash, sha256(&message));
-    }
-
-    #[test]
     fn the_host_computes_the_words_that_the_generator_moved_to_it(header in headers()) {
         let kernel = Kernel::search_one();
         let inputs = search_inputs(&header);
@@ -172,5 +154,4 @@ fn headers_and_nodes_cost_what_they_cost() {
     assert_eq!(operations(&Kernel::header()).of_three(), 4_000);
     assert_eq!(operations(&Kernel::node()).of_three(), 3_592);
     assert_eq!(operations(&Kernel::rfc6962_node()).of_three(), 2_641);
-    assert_eq!(operations(&Kernel::block()).of_three(), 1_383);
 }

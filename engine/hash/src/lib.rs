@@ -2,7 +2,8 @@
 //!
 //! A [`HashKernel`] is a small copyable value; owning one proves that this CPU can run it and that it passed its
 //! known-answer test. All kernels give the same answers; they differ in speed alone. The crate knows nothing of targets,
-//! chains or devices, starts no thread, reads no clock, opens no file, and keeps no global state.
+//! chains or devices, starts no thread, reads no clock and opens no file. Its only global state is whether each kernel passed
+//! its known-answer test, which runs once per process.
 //!
 //! ```
 //! use cityseal_hash::{HashKernel, HitBuffer, Midstate, SearchInput};

@@ -86,10 +86,8 @@ const fn name_of(shader: Shader) -> &'static str {
         Shader::SearchOne => "search_one",
         Shader::SearchShared => "search_shared",
         Shader::Headers => "headers",
-        Shader::HeaderBits => "header_bits",
         Shader::Nodes => "nodes",
         Shader::Rfc6962Nodes => "rfc6962_nodes",
-        Shader::Messages => "messages",
         Shader::TreeNodes => "tree_nodes",
         Shader::Rfc6962TreeNodes => "rfc6962_tree_nodes",
     }

@@ -2,7 +2,7 @@
 
 use cityseal_hash::Hit;
 
-use crate::{HeaderBits, Report, SearchReport, TreeRoot};
+use crate::{Report, SearchReport, TreeRoot};
 
 /// Where a bit was flipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,15 +19,13 @@ pub enum Place {
     Count,
     /// A hash.
     Hash,
-    /// Whether a header passed its check.
-    Passed,
     /// Whether a tree's leaves may be a forgery.
     Mutated,
 }
 
 impl Place {
     /// How many places there are.
-    pub(super) const KINDS: usize = 8;
+    pub(super) const KINDS: usize = 7;
 
     /// The place's number, below [`Self::KINDS`].
     pub(super) const fn kind(self) -> usize {
@@ -38,8 +36,7 @@ impl Place {
             Self::Planted => 3,
             Self::Count => 4,
             Self::Hash => 5,
-            Self::Passed => 6,
-            Self::Mutated => 7,
+            Self::Mutated => 6,
         }
     }
 }
@@ -59,7 +56,6 @@ pub fn flip_a_bit(report: &mut Report, random: u64) -> Place {
     match report {
         Report::Search(search) => flip_in_search(search, random),
         Report::Hashes(hashes) => flip_in_list(hashes, random, HASH_BITS, [0; 32], flip_in_hash),
-        Report::Bits(bits) => flip_in_bits(bits, random),
         Report::Trees(trees) => flip_in_list(trees, random, HASH_BITS + 1, TreeRoot::default(), flip_in_root),
     }
 }
@@ -76,18 +72,6 @@ const fn flip_in_root(tree: &mut TreeRoot, bit: u64) -> Place {
 const fn flip_in_hash(hash: &mut [u8; 32], bit: u64) -> Place {
     hash[(bit / 8) as usize] ^= 1 << (bit % 8);
     Place::Hash
-}
-
-fn flip_in_bits(bits: &mut HeaderBits, random: u64) -> Place {
-    let HeaderBits { passed, last_hash } = bits;
-    let all = HASH_BITS + COUNT_BITS + passed.len() as u64;
-    match (random % all).checked_sub(HASH_BITS) {
-        None => flip_in_hash(last_hash, random % all),
-        Some(bit) => flip_in_list(passed, bit, 1, false, |passed, _| {
-            *passed = !*passed;
-            Place::Passed
-        }),
-    }
 }
 
 fn flip_in_search(search: &mut SearchReport, random: u64) -> Place {
@@ -166,7 +150,7 @@ mod tests {
         assert_eq!([flip_a_bit(&mut fewer, 3), flip_a_bit(&mut more, 2)], [Place::Count; 2]);
         let hits = |report: &Report| match report {
             Report::Search(search) => search.hits.clone(),
-            Report::Hashes(_) | Report::Bits(_) | Report::Trees(_) => panic!("a search stays one"),
+            Report::Hashes(_) | Report::Trees(_) => panic!("a search stays one"),
         };
         assert_eq!(hits(&fewer), []);
         assert_eq!(hits(&more)[2], Hit { midstate: 0, nonce: 0 });
@@ -180,19 +164,6 @@ mod tests {
             assert_eq!(flip_a_bit(&mut report, bit), Place::Hash);
             let Report::Hashes(hashes) = report else { panic!("hashes stay hashes") };
             assert_eq!(hashes.as_flattened().iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
-        }
-    }
-
-    #[test]
-    fn every_bit_of_checked_headers_is_reached_and_flipping_it_twice_undoes_it() {
-        let clean = Report::Bits(HeaderBits { passed: vec![true; 5], last_hash: [7; 32] });
-        for bit in (0..HASH_BITS).chain(HASH_BITS + COUNT_BITS..HASH_BITS + COUNT_BITS + 5) {
-            let mut report = clean.clone();
-            let place = flip_a_bit(&mut report, bit);
-            assert_eq!(place, if bit < HASH_BITS { Place::Hash } else { Place::Passed });
-            assert_ne!(report, clean);
-            assert_eq!(flip_a_bit(&mut report, bit), place);
-            assert_eq!(report, clean);
         }
     }
 

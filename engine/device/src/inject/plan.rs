@@ -13,9 +13,9 @@ pub enum Fault {
     Stuck,
     /// The worker that asks for the answer panics.
     Panic,
-    /// The hits of a search are left out; of hashes the first is wrong; no header passed its check.
+    /// The hits of a search are left out; the first of several hashes is wrong; no tree is reported as mutated.
     MissedHits,
-    /// A search has a hit that is none; of hashes the first is wrong; every header passed its check.
+    /// A search has a false hit; the first of several hashes is wrong; every tree is reported as mutated.
     FalseHits,
     /// The answer of an untouched buffer: no hits, hashes of zero.
     Zeros,

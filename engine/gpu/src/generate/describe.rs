@@ -133,19 +133,6 @@ pub fn rfc6962_node(graph: &mut Graph) -> [Value; 8] {
     compress(graph, Call { prefix: "h2", title: "the last byte and the padding" }, &middle, &second_block)
 }
 
-/// The state after one more block of any message: of the state before it, whose words [`state_word`] names, and of the
-/// block's words `m0`…`m15`.
-pub fn block(graph: &mut Graph) -> [Value; 8] {
-    let before = inputs(graph, &std::array::from_fn::<_, 8, _>(state_word), Depends::LANE);
-    let words = inputs(graph, &std::array::from_fn::<_, 16, _>(message_word), Depends::LANE);
-    compress(graph, Call { prefix: "h1", title: "one block" }, &before, &words)
-}
-
-/// The name of word `i` of the state before a block, as the shader's function has it in its first argument.
-pub fn state_word(i: usize) -> String {
-    format!("before.{}.{}", ["low", "high"][i / 4], ["x", "y", "z", "w"][i % 4])
-}
-
 /// The name of message word `i`, as the shader's function has it in its arguments: four to a vector.
 pub fn message_word(i: usize) -> String {
     format!("m{}.{}", i / 4, ["x", "y", "z", "w"][i % 4])

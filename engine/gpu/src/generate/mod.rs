@@ -66,11 +66,6 @@ impl Kernel {
         Self::of(describe::rfc6962_node, Merge::Always)
     }
 
-    /// One block of any message.
-    pub fn block() -> Self {
-        Self::of(describe::block, Merge::Always)
-    }
-
     /// The values that the host computes once a batch, or once a midstate, in the order of their structs.
     pub fn host_values(&self, of_midstate: bool) -> Vec<Value> {
         let mut values = self.graph.host_values(&self.outputs);
@@ -93,7 +88,6 @@ pub fn files() -> Vec<File> {
         File { name: "header_hash.wgsl", text: hash_text(&Kernel::header(), "hash_header", HEADER) },
         File { name: "node_hash.wgsl", text: hash_text(&Kernel::node(), "hash_node", NODE) },
         File { name: "rfc6962_node_hash.wgsl", text: hash_text(&Kernel::rfc6962_node(), "hash_rfc6962_node", RFC6962) },
-        File { name: "compress.wgsl", text: compress_text() },
     ]
 }
 
@@ -156,28 +150,16 @@ const RFC6962: HashOf = ("SHA-256 of a Merkle node of RFC 6962", 17, 5);
 
 fn hash_text(kernel: &Kernel, function: &str, (of, words, vectors): HashOf) -> String {
     let arguments = (0..vectors).map(|i| format!("m{i}: vec4<u32>")).collect::<Vec<_>>().join(", ");
-    let title = format!("The {of}, without a loop: {words} big-endian words in, eight out.");
-    state_text(kernel, &format!("fn {function}({arguments}) -> Hash {{"), &title)
-}
-
-fn compress_text() -> String {
-    let head = "fn compress(before: Hash, m0: vec4<u32>, m1: vec4<u32>, m2: vec4<u32>, m3: vec4<u32>) -> Hash {";
-    let title =
-        "The state of SHA-256 after one more block, without a loop: the state before it, 16 big-endian words in.";
-    state_text(&Kernel::block(), head, title)
-}
-
-/// A function that results in a state.
-fn state_text(kernel: &Kernel, first_line: &str, title: &str) -> String {
     let Kernel { graph, outputs } = kernel;
     let results = outputs.iter().map(|output| operand(graph, *output)).collect::<Vec<_>>();
     let mut text = Text::default();
-    text.line(0, first_line);
+    text.line(0, &format!("fn {function}({arguments}) -> Hash {{"));
     text.parts(1, &statements(graph, &graph.on_device(outputs), outputs));
     text.line(
         1,
         &format!("return Hash(vec4<u32>({}), vec4<u32>({}));", results[..4].join(", "), results[4..].join(", ")),
     );
     text.line(0, "}");
-    text.under(&head(&[title, "", "m2.y is word 9 of the message: four words to a vector."]))
+    let title = format!("The {of}, without a loop: {words} big-endian words in, eight out.");
+    text.under(&head(&[&title, "", "m2.y is word 9 of the message: four words to a vector."]))
 }
