@@ -1,7 +1,7 @@
-//! The service's address as a person writes it, checked before the first attempt to connect.
+//! Parses the service's address as the user writes it, before the first connection attempt.
 //!
-//! What is wrong in the text itself does not get better with time, so it is refused at once. Whether a name resolves and a
-//! service answers there is for the connection to find out.
+//! A malformed address is refused immediately, because retrying cannot fix it. Whether the name resolves and a service
+//! listens there is found out by connecting.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,10 +12,10 @@ const HOST_BYTES_MAX: usize = 253;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressProblem {
-    /// Nothing but spaces.
+    /// Empty, or only whitespace.
     #[error("it is empty")]
     Empty,
-    /// TLS was asked for.
+    /// The `https` scheme: TLS is not supported.
     #[error("https is not supported yet: the service listens on loopback, without TLS; use http:// or no scheme")]
     Tls,
     /// A scheme other than `http`.
@@ -33,18 +33,18 @@ pub enum AddressProblem {
     /// A host that is neither a name nor an IP address.
     #[error("the host is neither a name nor an IP address")]
     Host,
-    /// An IPv6 address without brackets: where it ends and the port begins cannot be seen.
+    /// An IPv6 address without brackets: its end and the start of the port are ambiguous.
     #[error("an IPv6 address needs brackets, as in [::1]:50051")]
     Brackets,
     /// No port after the host.
     #[error("the port is missing; `cityseal serve` listens on 50051 by default")]
     NoPort,
-    /// A port that is no number from 1 to 65535.
+    /// A port that is not a number from 1 to 65535.
     #[error("the port must be a number from 1 to 65535")]
     Port,
 }
 
-/// The URI of a service: scheme `http`, host and port. Spaces around it are ignored, and a bare `host:port` gets the scheme.
+/// Normalizes an address to `http://host:port`. Surrounding whitespace is ignored; a bare `host:port` gets the scheme.
 ///
 /// # Errors
 /// [`AddressProblem`].
@@ -54,7 +54,7 @@ pub(crate) fn uri_of(text: &str) -> Result<String, AddressProblem> {
         return Err(AddressProblem::Empty);
     }
     let authority = without_scheme(text)?;
-    // A slash alone after the port is how browsers write an address.
+    // Browsers write addresses with a trailing slash.
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     if authority.contains(['/', '?', '#', '\\']) {
         return Err(AddressProblem::Path);
@@ -76,7 +76,7 @@ fn without_scheme(text: &str) -> Result<&str, AddressProblem> {
     }
 }
 
-/// The host, with the brackets of an IPv6 address, and the digits after the colon.
+/// Splits into the host (an IPv6 address keeps its brackets) and the text after the colon.
 fn split_port(authority: &str) -> Result<(&str, &str), AddressProblem> {
     if let Some(after_bracket) = authority.strip_prefix('[') {
         let (inner, rest) = after_bracket.split_once(']').ok_or(AddressProblem::Brackets)?;
@@ -98,15 +98,15 @@ fn check_host(host: &str) -> Result<(), AddressProblem> {
     if host.is_empty() {
         return Err(AddressProblem::NoHost);
     }
-    let is_right = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+    let is_valid = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
         None => is_name(host) || host.parse::<Ipv4Addr>().is_ok(),
     };
-    if is_right { Ok(()) } else { Err(AddressProblem::Host) }
+    if is_valid { Ok(()) } else { Err(AddressProblem::Host) }
 }
 
-/// Whether it is a host name: labels of ASCII letters, digits, hyphens and (as container networks have them) underscores, the
-/// last of which is no number, which only IPv4 addresses end with. One dot may end it.
+/// Whether `host` is a host name: labels of ASCII letters, digits, hyphens and underscores (which container networks
+/// use). The last label must not be numeric, because only IPv4 addresses end in a number. One trailing dot is allowed.
 fn is_name(host: &str) -> bool {
     let labels = host.strip_suffix('.').unwrap_or(host);
     let is_label = |label: &str| {
@@ -120,7 +120,7 @@ fn port_of(text: &str) -> Result<u16, AddressProblem> {
     if text.is_empty() {
         return Err(AddressProblem::NoPort);
     }
-    // `parse` alone would take a plus sign.
+    // `parse` alone would accept a plus sign.
     let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|port| is_digits && *port > 0).ok_or(AddressProblem::Port)
 }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_address_has_its_own_words() {
+    fn every_invalid_address_is_refused_with_its_own_problem() {
         use AddressProblem as P;
         let wrong = [
             ("", P::Empty),
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_what_is_accepted_is_a_uri(text in "\\PC{0,24}|[a-z0-9.:/\\[\\]@ ]{0,24}") {
+        fn no_text_panics_and_every_accepted_text_is_a_uri(text in "\\PC{0,24}|[a-z0-9.:/\\[\\]@ ]{0,24}") {
             if let Ok(uri) = uri_of(&text) {
                 prop_assert!(tonic::transport::Endpoint::from_shared(uri).is_ok());
             }

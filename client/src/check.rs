@@ -1,7 +1,8 @@
-//! What the service says, held against what this side knows.
+//! Checks the service's claims against what the client knows.
 //!
-//! A seal must be a point of the template's own search space, hash to what is said, and meet the target: all is computed here. A
-//! verdict must speak of the headers that were sent. It trusts nothing of the service.
+//! A seal must be a point of the template's own search space, have the claimed hash, and meet the target; all of this
+//! is recomputed here. A verdict must cover exactly the headers that were sent. Nothing is taken from the service on
+//! trust.
 
 use cityseal_chain::{
     BlockHash, Bodies, Candidate, CandidateRefused, ChainWork, Fault, RollingVersion, Seal, SealTemplate, Tip,
@@ -12,19 +13,19 @@ use cityseal_proto::field::HEADER_LEN;
 use crate::ledger::Ledger;
 use crate::request::Items;
 
-/// Why what the service calls a seal is none.
+/// Why a claimed seal is not a seal of the template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FalseSeal {
-    /// Bits of the version rolled that may not.
+    /// Version bits outside the mask were rolled.
     #[error("version {found:08x} differs from the template outside the mask {mask:08x}")]
     Version {
-        /// The bits that may roll.
+        /// The version bits that may roll.
         mask: u32,
         /// The version of the claimed header.
         found: i32,
     },
-    /// An extranonce where none may roll, or none where one must.
+    /// An extranonce for a template without a coinbase, or no extranonce for a template with one.
     #[error("expected {}, found {found:?}", if *expected { "an extranonce" } else { "no extranonce" })]
     Extranonce {
         /// Whether the template has a coinbase.
@@ -35,59 +36,59 @@ pub enum FalseSeal {
     /// The point is not in the search space, or its hash misses the target.
     #[error(transparent)]
     Refused(#[from] CandidateRefused),
-    /// The header is not the template's at that point: another parent, Merkle root or bits.
-    #[error("the header is not of this template: expected {expected}, found {found}")]
+    /// The header differs from the template's header at that point: another parent, Merkle root or bits.
+    #[error("the header does not belong to this template: expected {expected}, found {found}")]
     Header {
         /// The template's header with the claimed version, time, nonce and extranonce, 160 hex digits.
         expected: String,
-        /// The header claimed, 160 hex digits.
+        /// The claimed header, 160 hex digits.
         found: String,
     },
-    /// The hash is not the header's.
-    #[error("the hash is not the header's: expected {expected}, found {found}")]
+    /// The claimed hash is not the hash of the header.
+    #[error("the claimed hash is not the hash of the header: expected {expected}, found {found}")]
     Hash {
         /// The header's hash.
         expected: BlockHash,
-        /// The hash claimed.
+        /// The claimed hash.
         found: BlockHash,
     },
-    /// The seals do not ascend: one is given twice, or their order is not that of the space.
-    #[error("seal {index} does not come after the one before it in the order of the search space")]
+    /// The seals are not in ascending order of the search space, or one is listed twice.
+    #[error("seal {index} does not follow the previous seal in the order of the search space")]
     Order {
-        /// Which seal.
+        /// Index of the seal in the answer.
         index: usize,
     },
-    /// The job is said to be sealed, and no seal came with it.
-    #[error("the job is said to be sealed, and no seal came with it")]
+    /// The job is reported as sealed, but the answer has no seal.
+    #[error("the job is reported as sealed, but the answer has no seal")]
     None,
-    /// The space is said to be exhausted, and what was searched is not the whole of it.
-    #[error("the space is said to be exhausted: expected {expected} hashes, found {found}")]
+    /// The space is reported as exhausted, but the number of hashes does not match its size.
+    #[error("the search space is reported as exhausted: expected {expected} hashes, found {found}")]
     NotExhausted {
         /// Hashes of the whole space.
         expected: u128,
-        /// Hashes that the service says it did.
+        /// Hashes that the service reports.
         found: u128,
     },
     /// The answer belongs to another generation of work.
-    #[error("the answer is of generation {found}; expected {expected}")]
+    #[error("the answer belongs to generation {found}; expected {expected}")]
     Generation {
-        /// The generation asked for.
+        /// The generation of the request.
         expected: u64,
-        /// The generation answered.
+        /// The generation of the answer.
         found: u64,
     },
 }
 
-/// Why a verdict does not speak of the chain that was sent.
+/// Why a verdict does not match the chain that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FalseVerdict {
-    /// VALID without having seen all.
+    /// VALID for another number of headers than were sent.
     #[error("VALID for {found} headers; {expected} were sent")]
     Count {
         /// Headers sent.
         expected: u64,
-        /// Headers judged.
+        /// Headers covered by the verdict.
         found: u64,
     },
     /// VALID without a tip.
@@ -98,7 +99,7 @@ pub enum FalseVerdict {
     Height {
         /// Start height + headers sent - 1.
         expected: u64,
-        /// The height claimed.
+        /// The claimed height.
         found: u64,
     },
     /// The tip is not the last header sent.
@@ -106,42 +107,42 @@ pub enum FalseVerdict {
     TipHash {
         /// The double SHA-256 of the last header sent.
         expected: BlockHash,
-        /// The hash claimed.
+        /// The claimed hash.
         found: BlockHash,
     },
-    /// The work is not the sum of what was sent.
+    /// The chain work is not the sum over the headers sent.
     #[error("VALID with chain work {found}; expected {expected}, the sum over the headers sent")]
     ChainWork {
-        /// Start work and the work of all headers sent.
+        /// Start work plus the work of all headers sent.
         expected: ChainWork,
-        /// The work claimed.
+        /// The claimed work.
         found: ChainWork,
     },
-    /// The bodies are not all that was sent.
+    /// The count or the size of the checked bodies differs from what was sent.
     #[error("VALID for {found_blocks} blocks of {found_bytes} bytes; {expected_blocks} of {expected_bytes} were sent")]
     Bodies {
         /// Blocks sent.
         expected_blocks: u64,
         /// Their bytes.
         expected_bytes: u64,
-        /// Blocks whose bodies were judged.
+        /// Blocks whose bodies were checked.
         found_blocks: u64,
         /// Their bytes.
         found_bytes: u64,
     },
-    /// VALID without having been told that the stream was whole.
+    /// VALID although the client had not closed the stream.
     #[error("VALID before the stream was closed")]
     Unfinished,
-    /// The fault lies outside what was sent, or its place and the count contradict each other.
+    /// The fault is outside the range that was sent, or its place contradicts the count.
     #[error(
         "a fault at height {height}, byte {offset}, after {count} headers; {sent} were sent from height {start_height}"
     )]
     FaultPlace {
-        /// The height claimed.
+        /// The claimed height.
         height: u64,
-        /// The offset claimed.
+        /// The claimed byte offset.
         offset: u64,
-        /// Headers said to have passed before it.
+        /// Headers that passed before the fault, as claimed.
         count: u64,
         /// Headers sent.
         sent: u64,
@@ -150,10 +151,10 @@ pub enum FalseVerdict {
     },
 }
 
-/// Confirms what a service calls a seal of `template`, by hashing it again.
+/// Confirms that `claim` is a seal of `template`, by hashing it again.
 ///
 /// # Errors
-/// [`FalseSeal`], where it is none.
+/// [`FalseSeal`] if it is not.
 pub fn check_seal(template: &SealTemplate, claim: &ClaimedSeal) -> Result<Seal, FalseSeal> {
     let candidate = candidate_of(template, claim)?;
     if !template.space().contains(&candidate) {
@@ -170,7 +171,7 @@ pub fn check_seal(template: &SealTemplate, claim: &ClaimedSeal) -> Result<Seal, 
     Ok(seal)
 }
 
-/// Confirms a list of seals: each for itself, and that they ascend.
+/// Confirms each seal of a list, and that the list is in strictly ascending order.
 pub(crate) fn check_seals(template: &SealTemplate, claims: &[ClaimedSeal]) -> Result<Vec<Seal>, FalseSeal> {
     let mut seals: Vec<Seal> = Vec::with_capacity(claims.len());
     for (index, claim) in claims.iter().enumerate() {
@@ -194,7 +195,7 @@ fn candidate_of(template: &SealTemplate, claim: &ClaimedSeal) -> Result<Candidat
     Ok(Candidate { extranonce, version_index, time: claim.header.time, nonce: claim.header.nonce })
 }
 
-/// Whether a VALID verdict speaks of what was sent.
+/// Checks that a VALID verdict covers exactly what was sent.
 pub(crate) fn check_valid(sent: &Ledger, count: u64, tip: Option<&Tip>) -> Result<(), FalseVerdict> {
     if !sent.is_closed() {
         return Err(FalseVerdict::Unfinished);
@@ -215,7 +216,7 @@ pub(crate) fn check_valid(sent: &Ledger, count: u64, tip: Option<&Tip>) -> Resul
     Ok(())
 }
 
-/// Whether a VALID verdict speaks of all bodies that were sent.
+/// Checks that a VALID verdict covers all bodies that were sent.
 pub(crate) fn check_bodies(sent: &Ledger, bodies: &Bodies) -> Result<(), FalseVerdict> {
     if (bodies.blocks, bodies.bytes) == (sent.count(), sent.bytes()) {
         return Ok(());
@@ -228,7 +229,7 @@ pub(crate) fn check_bodies(sent: &Ledger, bodies: &Bodies) -> Result<(), FalseVe
     })
 }
 
-/// Whether a fault lies in what was sent.
+/// Checks that a fault is within the range that was sent and directly after the items that passed.
 pub(crate) fn check_fault(sent: &Ledger, items: Items, count: u64, fault: &Fault) -> Result<(), FalseVerdict> {
     let index = fault.height.checked_sub(sent.start_height()).filter(|index| *index < sent.count());
     if index.is_some_and(|index| index == count && is_place(sent, items, index, fault.offset)) {
@@ -243,7 +244,8 @@ pub(crate) fn check_fault(sent: &Ledger, items: Items, count: u64, fault: &Fault
     })
 }
 
-/// Whether the item of that index may begin at that byte. Blocks are longer than their headers; where each began is not kept.
+/// Whether the item with this index can begin at this byte offset. Block offsets are not recorded, so blocks are only
+/// bounded: each is longer than its header.
 fn is_place(sent: &Ledger, items: Items, index: u64, offset: u64) -> bool {
     let least = index.checked_mul(HEADER_LEN as u64);
     match items {

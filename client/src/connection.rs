@@ -1,6 +1,6 @@
-//! The connection to one service, and the calls that are one question and one answer.
+//! The connection to one service, and its unary calls.
 //!
-//! The connection is made anew by itself when it breaks; calls that change nothing when made twice are made again with growing pauses.
+//! A broken connection is re-established automatically; idempotent calls are retried with exponential backoff.
 
 use std::error::Error;
 use std::future::Future;
@@ -19,9 +19,9 @@ use crate::address::{AddressProblem, uri_of};
 use crate::error::ClientError;
 use crate::retry::{Attempts, RetryPolicy, is_transient, wanted_pause};
 
-/// A silent connection is asked for a sign of life after this time.
+/// An idle connection gets an HTTP/2 keepalive ping after this time.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-/// How long the sign of life may take before the connection counts as broken.
+/// How long the answer to a ping may take before the connection counts as broken.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the service is, and how long to keep trying.
@@ -47,8 +47,9 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// A service at an address such as `127.0.0.1:50051`, `localhost:50051`, `[::1]:50051` or `http://127.0.0.1:50051`.
-    /// [`Client::connect`] checks it before its first attempt. There is no TLS yet: the service listens on loopback only.
+    /// Options for a service at an address such as `127.0.0.1:50051`, `localhost:50051`, `[::1]:50051` or
+    /// `http://127.0.0.1:50051`. [`Client::connect`] checks the address before its first attempt. TLS is not supported
+    /// yet: the service listens on loopback only.
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
@@ -63,12 +64,12 @@ impl ClientOptions {
         Self { connect_timeout, ..self }
     }
 
-    /// How long one call of a question and an answer may take. Default 30 s. Watching and verifying are not bound by it.
+    /// How long one unary call may take. Default 30 s. It does not limit watching and verifying.
     pub fn call_timeout(self, call_timeout: Duration) -> Self {
         Self { call_timeout, ..self }
     }
 
-    /// When to try again, and when to give up.
+    /// When to retry, and when to give up.
     pub fn retry(self, retry: RetryPolicy) -> Self {
         Self { retry, ..self }
     }
@@ -76,7 +77,7 @@ impl ClientOptions {
 
 /// A connection to one service. Clones share it.
 ///
-/// An address that cannot be right is refused at once; whether a service answers there takes attempts:
+/// An invalid address is refused without a connection attempt:
 ///
 /// ```
 /// use cityseal_client::{Client, ClientError, ClientOptions};
@@ -110,11 +111,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects; retries as the policy says.
+    /// Connects; retries according to the policy.
     ///
     /// # Errors
-    /// [`ClientError::Address`] at once, where the address is invalid. [`ClientError::Unreachable`] where no attempt succeeded in
-    /// time, and at once where another attempt would fail too.
+    /// [`ClientError::Address`] immediately if the address is invalid. [`ClientError::Unreachable`] if no attempt
+    /// succeeds in time, or immediately if another attempt would fail in the same way.
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
         let endpoint = endpoint(&options)?;
         let mut attempts = Attempts::new(options.retry);
@@ -132,20 +133,21 @@ impl Client {
         }
     }
 
-    /// The job as it stands; with its result once it has ended. Seals in it were not checked: [`Client::seal`] checks.
+    /// Returns the current state of a job, with its result once it has ended. Its seals are unchecked; [`Client::seal`]
+    /// checks them.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with `JOB_NOT_FOUND` where the service does not know it.
+    /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
     pub async fn job(&self, job_id: &str) -> Result<v1::GetJobResponse, ClientError> {
         let request = v1::GetJobRequest { job_id: job_id.to_owned() };
         self.ask(async |mut to: SealServiceClient<Channel>, request| to.get_job(request).await, self.sealer(), request)
             .await
     }
 
-    /// Asks a job to end, in the name of `cancelled_by`. Returns the job as it stood just then.
+    /// Cancels a job on behalf of `cancelled_by`. Returns the job's state at that moment.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with `JOB_NOT_FOUND` where the service does not know it.
+    /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
     pub async fn cancel(&self, job_id: &str, cancelled_by: &str) -> Result<v1::Job, ClientError> {
         let request = v1::CancelJobRequest { job_id: job_id.to_owned(), cancelled_by: cancelled_by.to_owned() };
         let ask = async |mut to: SealServiceClient<Channel>, request| to.cancel_job(request).await;
@@ -153,10 +155,11 @@ impl Client {
         answer.job.ok_or(ClientError::Cut { expected: "the job" })
     }
 
-    /// One page of jobs: up to `page_size` (0: as many as the service gives), from `page_token` (empty: the first).
+    /// Returns one page of jobs: up to `page_size` (0: the service's maximum), from `page_token` (empty: the first
+    /// page).
     ///
     /// # Errors
-    /// [`ClientError::Refused`] where the token is not one of the service since its start.
+    /// [`ClientError::Refused`] if the service did not issue the token since its last start.
     pub async fn list(&self, page_size: u32, page_token: &str) -> Result<v1::ListJobsResponse, ClientError> {
         let request = v1::ListJobsRequest { page_size, page_token: page_token.to_owned(), tenant: None };
         self.ask(
@@ -167,10 +170,10 @@ impl Client {
         .await
     }
 
-    /// The devices behind the service.
+    /// Lists the devices of the service.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] where the call fails for good.
+    /// [`ClientError::Refused`] if the call fails permanently.
     pub async fn devices(&self) -> Result<v1::ListDevicesResponse, ClientError> {
         let to = DeviceServiceClient::new(self.channel.clone());
         let ask = async |mut to: DeviceServiceClient<Channel>, request| to.list_devices(request).await;
@@ -195,7 +198,7 @@ impl Client {
         Attempts::new(self.options.retry)
     }
 
-    /// Asks until an answer comes, the refusal is for good, or it is time to give up.
+    /// Repeats a unary call until it succeeds, fails permanently, or the retry policy gives up.
     async fn ask<To: Clone, Q: Clone, A, F>(
         &self,
         ask: impl Fn(To, tonic::Request<Q>) -> F,
@@ -233,7 +236,8 @@ fn endpoint(options: &ClientOptions) -> Result<Endpoint, ClientError> {
         .keep_alive_timeout(KEEPALIVE_TIMEOUT))
 }
 
-/// Whether another attempt fails in the same way: the system forbids the connection, or knows no such kind of address.
+/// Whether another attempt would fail in the same way: the system forbids the connection or does not support the
+/// address.
 fn is_final(error: &(dyn Error + 'static)) -> bool {
     use io::ErrorKind::{AddrNotAvailable, InvalidInput, PermissionDenied, Unsupported};
     causes(error)
@@ -241,7 +245,7 @@ fn is_final(error: &(dyn Error + 'static)) -> bool {
         .any(|error| matches!(error.kind(), AddrNotAvailable | InvalidInput | PermissionDenied | Unsupported))
 }
 
-/// The error and all that caused it, the nearest first.
+/// The error and its chain of sources, outermost first.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| (**error).source())
 }
@@ -261,7 +265,7 @@ mod tests {
     struct Outer(#[source] io::Error);
 
     #[test]
-    fn what_the_system_forbids_is_final_and_what_may_change_is_not() {
+    fn errors_that_the_system_forbids_are_final_and_passing_ones_are_not() {
         use io::ErrorKind as Kind;
         for kind in [Kind::PermissionDenied, Kind::InvalidInput, Kind::AddrNotAvailable, Kind::Unsupported] {
             assert!(is_final(&Outer(kind.into())), "{kind:?}");

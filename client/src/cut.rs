@@ -1,7 +1,8 @@
-//! Blocks cut out of a stream of bytes: a message holds whole blocks only.
+//! Splits a stream of bytes into blocks, because a message must hold whole blocks only.
 //!
-//! Where a block ends, its own counts and lengths tell. Where they tell nothing sensible, all that is there up to the size of
-//! the largest block is one block, so that the service names the rule and the place; nothing can follow it.
+//! The end of a block follows from the counts and lengths inside it. If these are invalid, everything up to the largest
+//! block size is sent as one block, so that the service reports the broken rule and its place; nothing can follow that
+//! block.
 
 use cityseal_chain::body::{BLOCK_BYTES_MAX, Extent, block_extent};
 use cityseal_proto::field::HEADER_LEN;
@@ -9,13 +10,13 @@ use prost::bytes::{Bytes, BytesMut};
 
 use crate::upload::CHUNK_BYTES_MAX;
 
-/// Bytes that came and are not cut yet.
+/// Received bytes that are not split into blocks yet.
 #[derive(Debug, Default)]
 pub(crate) struct BlockCutter {
     held: BytesMut,
-    /// How many must be held before it is worth looking again for the end of the block at their front.
+    /// Buffered bytes needed before the end of the first block is searched for again.
     wanted: usize,
-    /// The block at the front has no end that could be found.
+    /// The end of the first buffered block cannot be determined.
     endless: bool,
 }
 
@@ -23,7 +24,7 @@ pub(crate) struct BlockCutter {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Blocks {
     pub(crate) bytes: Bytes,
-    /// How many bytes each has.
+    /// Length of each block in bytes.
     pub(crate) lens: Vec<usize>,
 }
 
@@ -32,7 +33,7 @@ impl BlockCutter {
         self.held.extend_from_slice(bytes);
     }
 
-    /// The next message's blocks, where there are whole ones.
+    /// The blocks of the next message, or `None` if no whole block is buffered.
     pub(crate) fn next(&mut self) -> Option<Blocks> {
         if self.held.len() < self.wanted {
             return None;
@@ -46,7 +47,7 @@ impl BlockCutter {
                 }
                 Ok(Extent::Whole(_)) => break,
                 Ok(Extent::Cut) => {
-                    // A quarter more each time: a block that comes in small pieces is not walked for each of them.
+                    // Wait for a quarter more each time, so that small pieces do not cause a parse each.
                     let open = self.held.len() - end;
                     self.wanted = open + open / 4;
                     break;
@@ -60,18 +61,19 @@ impl BlockCutter {
         Some(Blocks { bytes: self.held.split_to(end).freeze(), lens })
     }
 
-    /// The source has ended: looks at what is left. A block that is cut is none.
+    /// Call repeatedly after the source has ended: returns the remaining blocks. A truncated last block is not
+    /// returned.
     pub(crate) fn end(&mut self) -> Option<Blocks> {
         self.wanted = 0;
         self.next().or_else(|| (self.endless && !self.held.is_empty()).then(|| self.endless_block()))
     }
 
-    /// Whether all that came was cut into blocks whose ends were found.
+    /// Whether all input was split into whole blocks.
     pub(crate) fn is_even(&self) -> bool {
         self.held.is_empty() && !self.endless
     }
 
-    /// Whether a block came that nothing can follow, and went out.
+    /// Whether the last block returned was one without a known end, which nothing can follow.
     pub(crate) fn is_over(&self) -> bool {
         self.endless && self.held.is_empty()
     }
@@ -90,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// A block of one transaction whose script has so many bytes.
+    /// A block of one transaction whose script has `script` bytes.
     fn block(script: usize) -> Vec<u8> {
         let transaction =
             [&[1, 0, 0, 0, 1][..], &[7; 36], &[0xfd], &(script as u16).to_le_bytes(), &vec![0x51; script]];
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_holds_as_many_blocks_as_fit_into_it_and_a_larger_block_alone() {
+    fn a_message_holds_as_many_blocks_as_fit_and_a_larger_block_gets_its_own() {
         let small = block(60_000);
         let (out, _) = cut(&[&small.repeat(40)]);
         assert!(out.iter().all(|part| part.bytes.len() <= CHUNK_BYTES_MAX && part.lens.len() > 1), "{}", out.len());
@@ -139,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_the_end_cuts_is_not_sent_and_one_without_an_end_is_sent_as_it_is() {
+    fn a_truncated_block_is_not_sent_and_one_without_a_known_end_is_sent_unchanged() {
         let whole = block(300);
         let (out, cutter) = cut(&[&whole, &whole[..whole.len() - 1]]);
         assert_eq!((out.len(), cutter.is_even(), cutter.is_over()), (1, false, false));
-        // A count of transactions in more bytes than it needs.
+        // The transaction count is not in its shortest encoding.
         let endless = [&whole[..HEADER_LEN], &[0xfd, 1, 0], &whole].concat();
         let (out, cutter) = cut(&[&whole, &endless]);
         assert_eq!(out[1], Blocks { lens: vec![endless.len()], bytes: endless.into() });

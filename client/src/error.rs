@@ -1,4 +1,4 @@
-//! What can go wrong between a node and the service, and who is to blame.
+//! Errors between a node and the service, and who must act on them.
 
 use std::fmt;
 use std::io;
@@ -15,11 +15,11 @@ use crate::receipt_check::FalseReceipt;
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blame {
-    /// What the caller asked for is wrong.
+    /// The caller: the request is wrong.
     Input,
-    /// The service, or the way to it.
+    /// The operator of the service or of the network to it.
     Peer,
-    /// The source of the bytes that were to be sent.
+    /// The owner of the source whose bytes were to be sent.
     Disk,
 }
 
@@ -33,11 +33,11 @@ impl fmt::Display for Blame {
     }
 }
 
-/// What can go wrong between a node and the service.
+/// Errors between a node and the service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// Invalid service address. No connection was tried.
+    /// Invalid service address. No connection was attempted.
     #[error("invalid service address {found:?}: {problem}; expected one like 127.0.0.1:50051")]
     Address {
         /// The address given.
@@ -46,59 +46,59 @@ pub enum ClientError {
         #[source]
         problem: AddressProblem,
     },
-    /// No connection was made in the time that the retry policy gives, or the first attempt failed for good.
+    /// No connection was made within the time of the retry policy, or the first attempt failed permanently.
     #[error("no connection to {address}{}: {reason}; is `cityseal serve` running there?", after(*within))]
     Unreachable {
         /// The service's address.
         address: String,
-        /// How long it was tried. Zero: a second attempt was useless, or the policy allows none.
+        /// How long the client tried. Zero: another attempt would have been useless, or the policy allows none.
         within: Duration,
-        /// What went wrong the last time.
+        /// Why the last attempt failed.
         reason: String,
     },
     /// The service refused the call.
     #[error("refused by the service ({code:?}, {reason}): {message}")]
     Refused {
-        /// gRPC's code.
+        /// gRPC status code.
         code: Code,
-        /// The service's word for it, from its `ErrorInfo`; gRPC's description of the code where it gave none.
+        /// The reason from the service's `ErrorInfo`, or gRPC's description of the code if there is none.
         reason: String,
-        /// For people.
+        /// Human-readable message.
         message: String,
     },
-    /// The service calls something a seal that is none. Nothing of its answer was used.
+    /// A seal in the answer is not a seal of the template. The whole answer was discarded.
     #[error("the service returned a false seal: {0}")]
     FalseSeal(#[from] FalseSeal),
-    /// The service speaks of another chain than was sent. Nothing of its answer was used.
+    /// The verdict does not match the chain that was sent. The whole answer was discarded.
     #[error("the service returned a false verdict: {0}")]
     FalseVerdict(#[from] FalseVerdict),
-    /// The receipt is none, or not one of the chain that was sent. Nothing of the service's answer was used.
+    /// The receipt is missing or invalid, or does not match the chain that was sent. The whole answer was discarded.
     #[error("the service returned a false receipt: {0}")]
     FalseReceipt(#[from] FalseReceipt),
-    /// The service sent something that cannot be taken apart.
-    #[error("the service's answer cannot be read: {0}")]
+    /// The service's answer cannot be parsed.
+    #[error("cannot parse the service's answer: {0}")]
     Malformed(#[from] FieldError),
-    /// The service ended a stream before what must stand at its end.
+    /// The service ended a stream without its final message.
     #[error("the service ended the call without {expected}")]
     Cut {
-        /// What should have come.
+        /// What is missing.
         expected: &'static str,
     },
-    /// The job was lost more often than it is submitted again.
-    #[error("job {job_id} was lost {times} times; the service restarts too often or forgets too soon")]
+    /// The service lost the job too many times.
+    #[error("job {job_id} was lost {times} times; the service restarts too often or drops ended jobs too early")]
     JobLost {
-        /// The last id that the job had.
+        /// The job's last id.
         job_id: String,
         /// How often it was lost.
         times: u32,
     },
-    /// The source of the chain's bytes failed; the service was told nothing that it could call valid.
+    /// The source of the chain's bytes failed. The upload was not closed, so the service cannot report it as valid.
     #[error("reading the chain failed: {0}")]
     Source(#[from] io::Error),
 }
 
 impl ClientError {
-    /// Who must act.
+    /// Returns who must act on the error.
     pub const fn blame(&self) -> Blame {
         match self {
             Self::Address { .. } => Blame::Input,
@@ -119,7 +119,7 @@ fn after(within: Duration) -> String {
     if within.is_zero() { String::new() } else { format!(" within {within:?}") }
 }
 
-/// A refusal that the caller brought about is one of the request's content or of its moment; all others are the service's.
+/// Refusals because of the request's content or timing are the caller's fault; all others are the service's.
 const fn blame_of(code: Code) -> Blame {
     match code {
         Code::InvalidArgument
@@ -149,12 +149,12 @@ impl From<Status> for ClientError {
     }
 }
 
-/// The service's word for a refusal.
+/// The reason that the service gives for a refusal.
 pub(crate) fn reason_of(status: &Status) -> Option<String> {
     status.get_details_error_info().map(|info| info.reason)
 }
 
-/// A number that the service put beside its reason.
+/// A number from the metadata of the service's `ErrorInfo`.
 pub(crate) fn number_of(status: &Status, key: &str) -> Option<u64> {
     status.get_details_error_info()?.metadata.get(key)?.parse().ok()
 }

@@ -1,14 +1,16 @@
-//! What this side has sent of a chain: how many headers or blocks, their bytes, the last of them, and their work.
+//! Accounts for what the client has sent of a chain: the number of headers or blocks, their bytes, the last one, and
+//! their work.
 //!
-//! It judges no rule. A header whose bits are no target adds no work: the service will name it as a fault. What is sent again
-//! after a call broke off is not counted again; it must end at the very header that was the last one before.
+//! It checks no consensus rule. A header whose bits do not encode a target adds no work; the service reports it as a
+//! fault. Items that are resent after an interrupted call are not counted again, and the last of them must equal the
+//! last one sent before.
 
 use std::io;
 
 use cityseal_chain::{BlockHeader, ChainWork, CompactTarget, Tip};
 use cityseal_proto::field::HEADER_LEN;
 
-/// What has been sent.
+/// Running totals of what was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     start_height: u64,
@@ -17,13 +19,13 @@ pub(crate) struct Ledger {
     count: u64,
     bytes: u64,
     last: Option<[u8; HEADER_LEN]>,
-    /// The bits of the last header and their work: they rarely change from one header to the next.
+    /// The bits of the last header and their work, cached because they rarely change from one header to the next.
     bits: u32,
     work: ChainWork,
-    /// What this call has sent.
+    /// Items sent by this call.
     count_of_call: u64,
-    /// What this call is still to send that was counted in one before.
-    again: u64,
+    /// Items that this call must still resend; an earlier call has counted them.
+    to_resend: u64,
     closed: bool,
 }
 
@@ -39,15 +41,15 @@ impl Ledger {
             bits,
             work: work_of(bits),
             count_of_call: 0,
-            again: 0,
+            to_resend: 0,
             closed: false,
         }
     }
 
-    /// A new call begins behind the first `items` headers or blocks of those that were sent.
+    /// Starts a new call, which resends everything after the first `items` headers or blocks.
     pub(crate) fn begin_again(&mut self, items: u64) {
-        assert!(items <= self.count, "nobody goes on behind what was never sent");
-        (self.count_of_call, self.again, self.closed) = (0, self.count - items, false);
+        assert!(items <= self.count, "a call cannot resume after items that were never sent");
+        (self.count_of_call, self.to_resend, self.closed) = (0, self.count - items, false);
     }
 
     /// Adds whole headers.
@@ -60,15 +62,16 @@ impl Ledger {
         headers.iter().try_for_each(|header| self.add(header, HEADER_LEN))
     }
 
-    /// Adds a header, or a block that has so many bytes with it.
+    /// Adds a header, or a block of `bytes` bytes with this header.
     ///
     /// # Errors
-    /// Where what is sent again is not what was sent before.
+    /// If the resent items differ from those sent before.
     pub(crate) fn add(&mut self, header: &[u8; HEADER_LEN], bytes: usize) -> io::Result<()> {
         self.count_of_call += 1;
-        if self.again > 0 {
-            self.again -= 1;
-            let has_changed = self.again == 0 && self.last.as_ref() != Some(header);
+        if self.to_resend > 0 {
+            self.to_resend -= 1;
+            // In a valid chain the last header commits to all before it, so comparing it alone is enough.
+            let has_changed = self.to_resend == 0 && self.last.as_ref() != Some(header);
             return if has_changed { Err(changed()) } else { Ok(()) };
         }
         let bits = u32::from_le_bytes([header[72], header[73], header[74], header[75]]);
@@ -82,15 +85,15 @@ impl Ledger {
         Ok(())
     }
 
-    /// The source has ended.
+    /// Checks that the source has not ended too early.
     ///
     /// # Errors
-    /// Where it ended before what it gave the first time.
+    /// If it is shorter than when it was first read.
     pub(crate) fn end(&self) -> io::Result<()> {
-        if self.again > 0 { Err(changed()) } else { Ok(()) }
+        if self.to_resend > 0 { Err(changed()) } else { Ok(()) }
     }
 
-    /// The closing message was sent.
+    /// Records that the closing message was sent.
     pub(crate) fn close(&mut self) {
         self.closed = true;
     }
@@ -99,12 +102,12 @@ impl Ledger {
         self.closed
     }
 
-    /// Headers or blocks, in all calls.
+    /// Headers or blocks sent, over all calls.
     pub(crate) const fn count(&self) -> u64 {
         self.count
     }
 
-    /// Headers or blocks that this call has sent.
+    /// Headers or blocks sent by this call, including resent ones.
     pub(crate) const fn count_of_call(&self) -> u64 {
         self.count_of_call
     }
@@ -118,7 +121,7 @@ impl Ledger {
         self.start_height
     }
 
-    /// The tip that a valid chain of these headers has; none before the first.
+    /// The tip of the chain if all headers sent are valid; `None` before the first header.
     pub(crate) fn tip(&self) -> Option<Tip> {
         let hash = BlockHeader::from_wire(self.last.as_ref()?).hash();
         let height = self.start_height.checked_add(self.count - 1)?;
@@ -127,7 +130,7 @@ impl Ledger {
 }
 
 fn changed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the source gave another chain when it was opened again")
+    io::Error::new(io::ErrorKind::InvalidData, "the source returned another chain when it was reopened")
 }
 
 fn work_of(bits: u32) -> ChainWork {
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_again_is_counted_once_and_what_follows_is_counted_too() {
+    fn resent_items_are_counted_once_and_new_items_after_them_too() {
         let (mut ledger, whole) = (sent(5), sent(6));
         ledger.begin_again(2);
         (2..6).for_each(|nonce| ledger.add(&header(nonce), 100).unwrap());
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_gives_another_chain_or_less_of_it_the_second_time_is_refused() {
+    fn a_source_that_returns_another_chain_or_a_shorter_one_when_reopened_is_refused() {
         let mut ledger = sent(3);
         ledger.begin_again(1);
         ledger.add(&header(1), 100).unwrap();

@@ -1,13 +1,12 @@
 //! What a node embeds to offload sealing and verification to a `CitySeal` service.
 //!
-//! The client connects, retries with growing pauses, finds its jobs again after a reconnection, and submits them again after a
-//! restart of the service. It searches nothing and judges no rule itself. It does not trust the service: it hashes every seal
-//! again and compares it with the template, a VALID verdict must name the count, last hash and work that this side sent, and a
-//! receipt must carry a good signature over that chain.
+//! The client connects, retries with exponential backoff, reattaches to its jobs after a reconnection, and resubmits
+//! them after a restart of the service. It searches no nonces and checks no consensus rules itself. It does not trust
+//! the service: it hashes every seal again and compares it with the template; a VALID verdict must name the count, last
+//! hash and chain work that this client sent; and a receipt must carry a valid signature over that chain.
 //!
-//! All types of its interface are re-exported, so that `cityseal-client` and an async runtime (tokio) are the only dependencies
-//! that a node needs: [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the messages of the
-//! wire) and [`bytes`].
+//! All types of the API are re-exported, so a node depends only on `cityseal-client` and an async runtime (tokio):
+//! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the wire messages) and [`bytes`].
 //!
 //! # Seal a block
 //! ```no_run
@@ -31,7 +30,7 @@
 //! use cityseal_client::chain::Network;
 //! use cityseal_client::{ChainParameters, Client, VerdictKind, VerifyRequest};
 //!
-//! /// `headers`: 80 bytes each, one after another, from the genesis header on.
+//! /// `headers`: packed headers of 80 bytes each, starting with the genesis header.
 //! async fn verify(client: &Client, headers: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
 //!     let request = VerifyRequest::new(ChainParameters::Network(Network::Mainnet));
 //!     let answer = client.verify_bytes(&request, Bytes::from(headers)).await?;

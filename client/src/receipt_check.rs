@@ -1,7 +1,8 @@
-//! A receipt that the service sent, held against the chain that was sent and the verdict that came with it.
+//! Checks the service's receipt against the chain that was sent and the verdict that came with it.
 //!
-//! It must be signed well, by a trusted key where some are named, and state this chain, from this height, after this work, by
-//! these rules, with this verdict. What it states beyond that (roots, devices, times) is the signer's word.
+//! The signature must be valid (and by a trusted key, if the request lists any), and the receipt must state this chain,
+//! start height, start work, parameters and verdict. Everything else in it (roots, devices, times) is the signer's
+//! claim and is not checked here.
 
 use cityseal_proto::v1;
 use cityseal_receipt::{ItemKind, Receipt, ReceiptError, StatementParts, VerdictKind as Stated};
@@ -10,17 +11,17 @@ use crate::ledger::Ledger;
 use crate::request::{Items, VerifyRequest};
 use crate::verify::{VerdictKind, VerifyAnswer};
 
-/// Why a receipt is not one of the chain that was sent.
+/// Why a receipt is not accepted for the chain that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FalseReceipt {
-    /// None came, though the verdict is one that can be signed.
-    #[error("none came with the verdict")]
+    /// The verdict came without a receipt although it is one that can be signed.
+    #[error("the verdict came without a receipt")]
     Absent,
-    /// It is none, its signature does not fit, or its signer is not trusted.
+    /// The receipt is malformed, its signature is invalid, or its signer is not trusted.
     #[error(transparent)]
     Refused(#[from] ReceiptError),
-    /// It states something else.
+    /// The receipt states another chain or verdict.
     #[error("it states {found} as {what}; expected {expected}")]
     Other {
         /// What differs.
@@ -32,7 +33,7 @@ pub enum FalseReceipt {
     },
 }
 
-/// The receipt that came with an answer; none where none was asked for, or the verdict is one that cannot be signed.
+/// The checked receipt of an answer; `None` if none was requested or the verdict cannot be signed.
 pub(crate) fn checked(
     request: &VerifyRequest,
     sent: &Ledger,
@@ -60,7 +61,7 @@ fn check_chain(request: &VerifyRequest, sent: &Ledger, stated: &StatementParts) 
         Items::Blocks => ItemKind::Blocks,
     };
     same("what the chain is made of", &kind.as_str(), &stated.kind.as_str())?;
-    // Parameters that are none have no digest, and no verdict either.
+    // The service refuses invalid parameters, so they never get here with a verdict.
     let digest = request.parameters.digest().unwrap_or_default();
     same("the digest of the parameters", &digest, &cityseal_chain::hex::encode(&stated.parameters))?;
     same("the first height", &sent.start_height(), &stated.first_height)?;

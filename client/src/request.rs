@@ -1,4 +1,5 @@
-//! What is to be verified: a chain's rules, where it begins, what it is made of, and what shall come back.
+//! A verification request: the chain's parameters, where it begins, what it consists of, and what the answer must
+//! include.
 
 use std::fmt;
 
@@ -7,12 +8,12 @@ use cityseal_proto::v1;
 use cityseal_receipt::PublicKey;
 use prost::bytes::Bytes;
 
-/// The rules that a chain is judged by.
+/// The network parameters that a chain is verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainParameters {
     /// One of Bitcoin's networks.
     Network(Network),
-    /// A city's parameters as TOML.
+    /// Custom network parameters as TOML.
     Toml(String),
 }
 
@@ -26,7 +27,8 @@ impl fmt::Display for ChainParameters {
 }
 
 impl ChainParameters {
-    /// Their digest, 64 hex digits, as this side computes it; none where the TOML is none, which the service refuses.
+    /// The digest of the parameters, 64 hex digits, computed locally; `None` if the TOML is invalid, which the service
+    /// refuses.
     pub(crate) fn digest(&self) -> Option<String> {
         match self {
             Self::Network(network) => Some(Parameters::of(*network).digest()),
@@ -35,20 +37,20 @@ impl ChainParameters {
     }
 }
 
-/// What a chain is sent as.
+/// The form in which a chain is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Items {
     Headers,
     Blocks,
 }
 
-/// What is to be verified, and after what.
+/// A request to verify a chain, or a part of one.
 ///
 /// ```
 /// use cityseal_client::chain::Network;
 /// use cityseal_client::{ChainParameters, VerifyRequest};
 ///
-/// // Headers of mainnet from height 800,000 on. What precedes them is not sent, so rules that need it are not judged.
+/// // Headers of mainnet from height 800,000 on. Earlier headers are not sent, so rules that need them are not checked.
 /// let request = VerifyRequest::new(ChainParameters::Network(Network::Mainnet)).start_height(800_000);
 /// // Whole blocks, and a receipt signed by any key.
 /// let blocks = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks().receipt(Vec::new());
@@ -68,7 +70,7 @@ pub struct VerifyRequest {
 }
 
 impl VerifyRequest {
-    /// A chain of headers from its genesis on.
+    /// Creates a request for headers that start with the genesis header.
     pub fn new(parameters: ChainParameters) -> Self {
         Self {
             parameters,
@@ -82,7 +84,7 @@ impl VerifyRequest {
         }
     }
 
-    /// What is sent are whole blocks, one after another, and their bodies are judged too.
+    /// Sends whole blocks, one after another, and has their bodies checked too.
     pub fn blocks(self) -> Self {
         Self { items: Items::Blocks, ..self }
     }
@@ -102,17 +104,17 @@ impl VerifyRequest {
         Self { start_work, ..self }
     }
 
-    /// The time for the rule on future times, in seconds since 1970. Default: the service's clock.
+    /// The time for the rule on future block times (R10), as Unix time. Default: the service's clock.
     pub fn now_s(self, now_s: u64) -> Self {
         Self { now_s: Some(now_s), ..self }
     }
 
-    /// The verdict shall bring a receipt, signed by one of these keys; with none of them named, by any key.
+    /// Requests a receipt with the verdict, signed by one of these keys, or by any key if the list is empty.
     pub fn receipt(self, trusted_keys: Vec<PublicKey>) -> Self {
         Self { wants_receipt: true, trusted_keys, ..self }
     }
 
-    /// The first message of a call; with a token it goes on where an earlier call stood.
+    /// The first message of a call; with a token, the call resumes where the token was issued.
     pub(crate) fn to_wire(&self, want_resume_tokens: bool, resume_token: Bytes) -> v1::VerifyChainRequest {
         let parameters = match &self.parameters {
             ChainParameters::Network(network) => v1::verify_begin::Parameters::Network(network.name().to_owned()),

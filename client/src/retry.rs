@@ -1,7 +1,7 @@
-//! When to try again, and when to give up.
+//! When to retry, and when to give up.
 //!
-//! Pauses double and are spread at random, so that a thousand nodes do not come back at the same moment. What may be tried
-//! again is only what changes nothing when it happens twice.
+//! Pauses double, with random jitter so that a thousand nodes do not reconnect at the same moment. Only idempotent
+//! calls may be retried.
 
 use std::error::Error;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-/// How long to try, and how long to pause between two attempts.
+/// How long to keep trying, and how long to pause between two attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The first pause; each later one is twice as long. Default 50 ms.
     pub pause_first: Duration,
     /// The longest pause. Default 5 s.
     pub pause_max: Duration,
-    /// From the first failure to the last attempt. Zero: no second attempt. Default 30 s.
+    /// Time from the first failure after which no attempt is made. Zero: no second attempt. Default 30 s.
     pub give_up_after: Duration,
 }
 
@@ -31,7 +31,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// One run of attempts.
+/// Attempts at one call or connection.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     policy: RetryPolicy,
@@ -44,24 +44,24 @@ impl Attempts {
         Self { policy, pause: policy.pause_first, failing_since: None }
     }
 
-    /// An attempt succeeded: the next failure is a first one again.
+    /// Records a success: the next failure counts as the first one.
     pub(crate) fn succeeded(&mut self) {
         *self = Self::new(self.policy);
     }
 
-    /// The pause before the next attempt after a failure at `now`, or `None` when it is time to give up.
-    /// `wanted` is the pause that the service asked for.
+    /// The pause after a failure at `now`, or `None` if it is time to give up. `wanted` is the pause requested by the
+    /// service.
     fn next_pause(&mut self, now: Instant, wanted: Option<Duration>) -> Option<Duration> {
         let since = *self.failing_since.get_or_insert(now);
         if now.duration_since(since) >= self.policy.give_up_after {
             return None;
         }
-        let pause = spread(self.pause).max(wanted.unwrap_or_default()).min(self.policy.pause_max);
+        let pause = jittered(self.pause).max(wanted.unwrap_or_default()).min(self.policy.pause_max);
         self.pause = (self.pause * 2).min(self.policy.pause_max);
         Some(pause)
     }
 
-    /// Waits before the next attempt. `false`: give up.
+    /// Waits before the next attempt. Returns `false` if it is time to give up.
     pub(crate) async fn wait(&mut self, wanted: Option<Duration>) -> bool {
         let Some(pause) = self.next_pause(Instant::now(), wanted) else { return false };
         tokio::time::sleep(pause).await;
@@ -69,12 +69,12 @@ impl Attempts {
     }
 }
 
-/// Whether a call that ended so may succeed when it is made again: the connection failed, or the service asks for a later call.
+/// Whether a call that failed with `status` may succeed later: the connection failed, or the service requests a retry.
 pub(crate) fn is_transient(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable => true,
         Code::ResourceExhausted => status.get_details_retry_info().is_some(),
-        // A connection that breaks under a call shows as one of these, with the transport's error as its source.
+        // A connection that breaks during a call has one of these codes, with the transport error as its source.
         Code::Unknown | Code::Internal | Code::Cancelled => status.source().is_some(),
         Code::Ok
         | Code::InvalidArgument
@@ -91,17 +91,17 @@ pub(crate) fn is_transient(status: &Status) -> bool {
     }
 }
 
-/// The pause that the service asks for.
+/// The pause that the service requests, if any.
 pub(crate) fn wanted_pause(status: &Status) -> Option<Duration> {
     status.get_details_retry_info()?.retry_delay
 }
 
-/// Between half of `pause` and all of it.
-fn spread(pause: Duration) -> Duration {
+/// A random pause between half of `pause` and all of it.
+fn jittered(pause: Duration) -> Duration {
     pause / 2 + (pause / 2).mul_f64((random_u64() % 1024) as f64 / 1024.0)
 }
 
-/// A number that differs from call to call and from process to process; no secret.
+/// A number that differs between calls and processes; not for secrets.
 pub(crate) fn random_u64() -> u64 {
     RandomState::new().build_hasher().finish()
 }
@@ -117,7 +117,7 @@ mod tests {
     };
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_are_spread_over_their_upper_half() {
+    fn pauses_double_up_to_the_longest_with_jitter_in_their_upper_half() {
         let (mut attempts, now) = (Attempts::new(POLICY), Instant::now());
         for nominal_ms in [100, 200, 400, 800, 1000, 1000] {
             let pause = attempts.next_pause(now, None).unwrap();
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_begins_the_count_anew() {
+    fn a_success_resets_the_time_of_the_first_failure() {
         let (mut attempts, now) = (Attempts::new(POLICY), Instant::now());
         attempts.next_pause(now, None);
         attempts.succeeded();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_by_itself_is_tried_again() {
+    fn only_transient_errors_are_retried() {
         assert!(is_transient(&Status::unavailable("down")));
         for lasting in [Status::invalid_argument("no"), Status::not_found("no"), Status::internal("bug")] {
             assert!(!is_transient(&lasting), "{lasting:?}");

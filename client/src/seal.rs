@@ -1,7 +1,7 @@
-//! A block sealed by the service, and the answer held against the template.
+//! Seals a block by the service and checks the answer against the template.
 //!
-//! The job is submitted under one request id, so that a call made twice makes one job; it is found again after a reconnection and
-//! submitted again when the service was restarted.
+//! The job is submitted under one request id, so that a repeated call creates one job only. The client reattaches to
+//! the job after a reconnection and resubmits it after a restart of the service.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::error::ClientError;
 use crate::retry::random_u64;
 use crate::watch::JobEvent;
 
-/// How often a job that the service lost is submitted again.
+/// How often a job that the service has lost is resubmitted.
 const RESUBMITS_MAX: u32 = 8;
 
-/// What is to be sealed, for whom, and how far to go.
+/// A request to seal one template.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,7 +52,7 @@ pub struct SealRequest {
 }
 
 impl SealRequest {
-    /// A request that ends with the first seal, under a request id of its own.
+    /// Creates a request that ends with the first seal, under a random request id.
     pub fn new(template: SealTemplate) -> Self {
         Self {
             template,
@@ -67,42 +67,45 @@ impl SealRequest {
         }
     }
 
-    /// A request id that the caller chose: a second request with it and the same content finds the job of the first.
+    /// Sets a request id chosen by the caller: a second request with the same id and content returns the first one's
+    /// job.
     pub fn request_id(self, request_id: impl Into<String>) -> Self {
         Self { request_id: request_id.into(), ..self }
     }
 
-    /// On whose behalf.
+    /// The tenant on whose behalf the job runs.
     pub fn tenant(self, tenant: impl Into<String>) -> Self {
         Self { tenant: tenant.into(), ..self }
     }
 
-    /// The job's weight against others. Default 1.
+    /// The job's weight relative to other jobs. Default 1.
     pub fn priority(self, priority: u8) -> Self {
         Self { priority, ..self }
     }
 
-    /// How long the job may run. Default and most: the service's maximum. It counts anew when the job must be submitted again.
+    /// How long the job may run. Default and upper limit: the service's maximum. It starts again if the job must be
+    /// resubmitted.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
     }
 
-    /// Which of the caller's tips this is for. An answer of another generation is refused.
+    /// The caller's generation number for this work (for example its chain tip). An answer of another generation is
+    /// refused.
     pub fn generation(self, generation: u64) -> Self {
         Self { generation, ..self }
     }
 
-    /// A job that this one replaces.
+    /// The job that this one replaces.
     pub fn supersedes(self, job_id: impl Into<String>) -> Self {
         Self { supersedes_job_id: job_id.into(), ..self }
     }
 
-    /// Search the whole space and return every hit, at most `seals_max` (0: the service's maximum).
+    /// Searches the whole space and returns every seal, at most `seals_max` (0: the service's maximum).
     pub fn search_all(self, seals_max: u32) -> Self {
         Self { search_all: true, seals_max, ..self }
     }
 
-    /// What is to be sealed.
+    /// Returns the template to seal.
     pub const fn template(&self) -> &SealTemplate {
         &self.template
     }
@@ -127,25 +130,25 @@ impl SealRequest {
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SealOutcome {
-    /// At least one seal was found (with `search_all`: and the whole space was searched).
+    /// At least one seal was found and, with `search_all`, the whole space was searched.
     Sealed,
     /// The whole space was searched and holds no seal.
     Exhausted,
-    /// Somebody stopped it.
+    /// The job was cancelled.
     Cancelled {
-        /// Who.
+        /// Who cancelled it.
         by: String,
     },
-    /// Its deadline passed.
+    /// The job's deadline passed.
     Expired,
-    /// A newer job took its place.
+    /// A newer job replaced it.
     Superseded {
-        /// Which.
+        /// The newer job's id.
         by: String,
     },
-    /// It could not be carried through.
+    /// The job could not be completed.
     Failed {
-        /// Why.
+        /// Why it failed.
         reason: String,
     },
 }
@@ -163,22 +166,22 @@ impl fmt::Display for SealOutcome {
     }
 }
 
-/// A job's end, checked: every seal was hashed again on this side.
+/// The checked result of a job: every seal was hashed again by the client.
 #[derive(Clone, Debug)]
 pub struct SealAnswer {
     /// The job's id at the service.
     pub job_id: String,
-    /// The run of the service that did the work.
+    /// The epoch of the service that did the work; it changes with every start of the service.
     pub epoch: u64,
     /// How it ended.
     pub outcome: SealOutcome,
     /// Confirmed seals, ascending by (extranonce, version index, time, nonce).
     pub seals: Vec<Seal>,
-    /// Hashes done, by the service's word.
+    /// Hashes done, as reported by the service.
     pub hashes: u64,
-    /// What was searched, by the service's word.
+    /// What was searched, as reported by the service.
     pub coverage: Vec<v1::CoverageSpan>,
-    /// Who did how much, by the service's word.
+    /// How much each device did, as reported by the service.
     pub devices: Vec<v1::DeviceShare>,
 }
 
@@ -192,21 +195,21 @@ impl Client {
     /// Submits a job without waiting for its end.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] where the service does not take it.
+    /// [`ClientError::Refused`] if the service does not accept it.
     pub async fn submit(&self, request: &SealRequest) -> Result<v1::Job, ClientError> {
         self.submit_request(request.to_wire()).await
     }
 
-    /// Seals: submits, waits for the end over reconnections and restarts of the service, and checks the answer.
+    /// Submits a job, waits for its end across reconnections and restarts of the service, and checks the answer.
     ///
     /// # Errors
-    /// [`ClientError::FalseSeal`] where a seal is none; nothing of the answer is given out then. [`ClientError::Refused`] where
-    /// the service does not take the job, [`ClientError::JobLost`] where it loses it again and again.
+    /// [`ClientError::FalseSeal`] if a seal is invalid; the whole answer is then discarded. [`ClientError::Refused`] if
+    /// the service does not accept the job. [`ClientError::JobLost`] if the service loses it repeatedly.
     pub async fn seal(&self, request: &SealRequest) -> Result<SealAnswer, ClientError> {
         self.seal_with(request, |_| ()).await
     }
 
-    /// As [`Client::seal`], and tells the job's progress as the service sends it.
+    /// Like [`Client::seal`], and calls `on_progress` with each progress message of the service.
     ///
     /// # Errors
     /// As [`Client::seal`].
@@ -226,13 +229,13 @@ impl Client {
             if times > RESUBMITS_MAX {
                 return Err(ClientError::JobLost { job_id: job.id, times });
             }
-            info!(job_id = job.id, epoch = job.epoch, "the service lost the job; submitting it again");
-            // A service that lost this job has lost the one that it replaced too.
+            info!(job_id = job.id, epoch = job.epoch, "the service lost the job; resubmitting it");
+            // The service has lost the replaced job too, and would refuse its id.
             message.supersedes_job_id.clear();
         }
     }
 
-    /// The job's end, or `None` where the service no longer knows the job.
+    /// Waits for the job's end. Returns `None` if the service no longer knows the job.
     async fn wait_for_end(
         &self,
         job_id: &str,
@@ -290,7 +293,7 @@ fn outcome(job: &v1::Job) -> Result<SealOutcome, ClientError> {
     }
 }
 
-/// SEALED needs a seal; the end of a whole search needs as many hashes as the space has points.
+/// SEALED requires a seal; a search of the whole space requires as many hashes as the space has points.
 fn check_outcome(request: &SealRequest, outcome: &SealOutcome, seals: &[Seal], hashes: u64) -> Result<(), FalseSeal> {
     if *outcome == SealOutcome::Sealed && seals.is_empty() {
         return Err(FalseSeal::None);

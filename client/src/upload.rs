@@ -1,8 +1,8 @@
-//! A chain on its way to the service: any pieces of bytes in, messages of whole headers or blocks out, and a closing message that
-//! counts them.
+//! Uploads a chain: takes bytes in chunks of any size and sends messages of whole headers or blocks, then a closing
+//! message with their count.
 //!
-//! The closing message is sent only when the source came to its proper end on the edge of a header or block: everything else
-//! leaves the upload open, which the service calls INCOMPLETE.
+//! The closing message is sent only if the source ends without an error and at a header or block boundary. In all other
+//! cases the upload stays unclosed, which the service reports as INCOMPLETE.
 
 use std::io;
 
@@ -17,11 +17,11 @@ use tokio_stream::{Stream, StreamExt};
 use crate::cut::BlockCutter;
 use crate::ledger::Ledger;
 
-/// The most bytes of one message's headers: 13,107 headers, just below 1 MiB. Larger messages wait longer for their first byte
-/// and are no faster. Blocks are gathered up to as much; a larger one has a message of its own.
+/// Maximum size of a message's headers in bytes: 13,107 headers, just below 1 MiB. Larger messages are no faster and
+/// delay the first byte. Blocks are gathered up to this size; a larger block gets its own message.
 pub const CHUNK_BYTES_MAX: usize = (1 << 20) / HEADER_LEN * HEADER_LEN;
 
-/// Cuts a chain into messages.
+/// Splits a chain into messages and sends them.
 #[derive(Debug)]
 pub(crate) struct Upload {
     ledger: Ledger,
@@ -29,12 +29,11 @@ pub(crate) struct Upload {
     sender: mpsc::Sender<v1::VerifyChainRequest>,
 }
 
-/// What came and could not be sent yet.
+/// Received bytes that could not be sent yet.
 #[derive(Debug)]
 pub(crate) enum Cutter {
-    /// The beginning of a header whose end has not come yet.
+    /// The first bytes of an incomplete header.
     Headers(BytesMut),
-    /// Blocks.
     Blocks(BlockCutter),
 }
 
@@ -47,7 +46,7 @@ impl Cutter {
         Self::Blocks(BlockCutter::default())
     }
 
-    /// Whether the source ended on an edge.
+    /// Whether everything received so far ends at a header or block boundary.
     fn is_even(&self) -> bool {
         match self {
             Self::Headers(partial) => partial.is_empty(),
@@ -60,9 +59,9 @@ impl Cutter {
     }
 }
 
-/// Why the upload goes no further.
+/// Why the upload stops early.
 enum Stop {
-    /// The service no longer takes messages: its verdict says why. Or nothing can follow what was sent.
+    /// The service no longer accepts messages (its verdict says why), or nothing can follow the last block sent.
     Closed,
     /// The source failed.
     Source(io::Error),
@@ -79,7 +78,7 @@ impl Upload {
         Self { ledger, cutter, sender }
     }
 
-    /// Sends the whole source. Returns what was sent, and what the source says where it failed.
+    /// Sends the whole source. Returns what was sent, and the error if the source failed.
     pub(crate) async fn run<S>(mut self, source: S) -> (Ledger, io::Result<()>)
     where
         S: Stream<Item = io::Result<Bytes>>,
@@ -101,7 +100,7 @@ impl Upload {
         loop {
             let bytes = tokio::select! {
                 bytes = source.next() => bytes,
-                // A verdict that comes early ends the upload, even while the source has nothing to give.
+                // An early verdict ends the upload even while the source is waiting for data.
                 () = closed.closed() => return Err(Stop::Closed),
             };
             match bytes {
@@ -148,7 +147,7 @@ impl Upload {
     }
 
     async fn send_headers(&mut self, headers: Bytes) -> Result<(), Stop> {
-        // Counted before it is sent: a verdict that comes back at once must not find a count that lags behind.
+        // Count before sending: the verdict may arrive immediately and is compared with the count.
         self.ledger.add_headers(&headers)?;
         self.send_payload(Payload::PackedHeaders(headers)).await
     }
@@ -199,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    /// What is sent for a chain that comes in pieces of these lengths.
+    /// Uploads the pieces and returns what was sent.
     fn sent(pieces: Vec<io::Result<Bytes>>) -> (io::Result<Ledger>, Vec<Part>) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (sender, mut receiver) = mpsc::channel(1 << 12);
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_larger_than_a_message_is_cut_at_the_edges_of_headers() {
+    fn a_source_larger_than_a_message_is_split_at_header_boundaries() {
         let bytes = Bytes::from(vec![7; CHUNK_BYTES_MAX + HEADER_LEN]);
         let (ledger, parts) = sent(vec![Ok(bytes.clone())]);
         assert_eq!((parts.len(), headers_of(&parts)), (3, bytes.to_vec()));
@@ -256,7 +255,8 @@ mod tests {
         fn any_pieces_give_the_same_headers_and_the_same_closing_message(
             headers in 0_usize..20, cuts in proptest::collection::vec(0_usize..1600, 0..12), seed in any::<u8>(),
         ) {
-            let bytes: Vec<u8> = (0..headers * HEADER_LEN).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect();
+            let byte_at = |i: usize| (i as u8).wrapping_mul(31).wrapping_add(seed);
+            let bytes: Vec<u8> = (0..headers * HEADER_LEN).map(byte_at).collect();
             let mut edges: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
             edges.extend([0, bytes.len()]);
             edges.sort_unstable();

@@ -1,4 +1,4 @@
-//! A chain verified by the service, and the verdict held against what was sent.
+//! The verdict on a chain verified by the service, checked against what was sent.
 
 use std::fmt;
 
@@ -12,32 +12,33 @@ use crate::ledger::Ledger;
 use crate::receipt_check;
 use crate::request::{Items, VerifyRequest};
 
-/// How far the service is.
+/// Progress of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifyProgress {
-    /// Headers or blocks that it took in this call.
+    /// Headers or blocks that the service received in this call.
     pub received: u64,
-    /// The height up to which all passed.
+    /// The height up to which all headers or blocks passed.
     pub validated_through: Option<u64>,
 }
 
 impl fmt::Display for VerifyProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.validated_through {
-            Some(height) => write!(f, "{} received, all right up to height {height}", self.received),
+            Some(height) => write!(f, "{} received, valid up to height {height}", self.received),
             None => write!(f, "{} received", self.received),
         }
     }
 }
 
-/// What the service concluded.
+/// The verdict on a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerdictKind {
-    /// Every header or block passed every rule that was judged, and all that was sent was seen: checked on this side.
+    /// Every header or block passed every rule that was checked. The client has compared the count, tip and work with
+    /// what it sent.
     Valid,
-    /// The first rule broken.
+    /// The first fault.
     Fault(Fault),
-    /// Not all was seen.
+    /// The service did not receive or check the whole chain.
     Incomplete {
         /// Why.
         reason: String,
@@ -59,25 +60,25 @@ impl fmt::Display for VerdictKind {
 pub struct VerifyAnswer {
     /// The verdict.
     pub verdict: VerdictKind,
-    /// Headers or blocks that passed all judged rules.
+    /// Headers or blocks that passed all checked rules.
     pub count: u64,
-    /// The last of them.
+    /// The last of them; `None` if none passed.
     pub tip: Option<Tip>,
-    /// What passed of blocks; none where headers were sent.
+    /// Totals over the bodies that passed; `None` if headers were sent.
     pub bodies: Option<Bodies>,
-    /// The rules that were judged, by the service's word.
+    /// The rules that were checked, as reported by the service.
     pub checked: Vec<String>,
-    /// Rules that were not judged over some heights, by the service's word.
+    /// Rules that were not checked over some heights, as reported by the service.
     pub not_checked: Vec<v1::NotChecked>,
-    /// What no verdict speaks of.
+    /// What no verdict covers.
     pub out_of_scope: Vec<String>,
     /// The digest of the parameters, 64 hex digits.
     pub parameters_digest: String,
-    /// Who did how much, by the service's word.
+    /// How much each device did, as reported by the service.
     pub devices: Vec<v1::DeviceShare>,
-    /// How long it took, by the service's word.
+    /// How long it took in seconds, as reported by the service.
     pub seconds: f64,
-    /// The receipt, where one was asked for and there is a verdict to sign. It states this chain and this verdict.
+    /// The receipt, if one was requested and the verdict can be signed. It states this chain and this verdict.
     pub receipt: Option<Receipt>,
 }
 
@@ -92,7 +93,7 @@ impl fmt::Display for VerifyAnswer {
 }
 
 impl VerifyAnswer {
-    /// The answer to what was sent.
+    /// Checks the service's verdict, and its receipt if one was requested, against what was sent.
     pub(crate) fn checked(request: &VerifyRequest, sent: &Ledger, verdict: &v1::Verdict) -> Result<Self, ClientError> {
         let tip = verdict.tip.as_ref().map(tip_from_wire).transpose().map_err(|error| error.under("verdict.tip"))?;
         let bodies = (request.items == Items::Blocks).then(|| bodies_of(verdict));

@@ -1,5 +1,4 @@
-//! The calls by which a chain is verified: one, or as many as it takes where the connection breaks and the source can be opened
-//! again.
+//! The calls that verify a chain: one call, or more if the connection breaks and the source can be reopened.
 
 use std::fmt;
 use std::io;
@@ -21,14 +20,14 @@ use crate::retry::{Attempts, is_transient, wanted_pause};
 use crate::upload::{Cutter, Upload};
 use crate::verify::{VerifyAnswer, VerifyProgress};
 
-/// Messages that wait to be sent: 4 x 1 MiB keep the connection busy while the source is read.
+/// Capacity of the send queue in messages: 4 x 1 MiB keep the connection busy while the source is read.
 const WAITING_MAX: usize = 4;
 
-/// The service's reasons for not taking a token: it is not one of this service, or it was judged by other rules than those of the
-/// service's build. The chain is then sent from its beginning.
+/// The service's reasons for refusing a token: another service issued it, or the service's build checks other rules.
+/// The chain is then sent from its beginning.
 const TOKEN_REFUSED: [&str; 2] = ["RESUME_TOKEN_REFUSED", "RULES_DIFFER"];
 
-/// Where in a chain a source is to begin.
+/// A position in a chain at which a source starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// Headers or blocks before it.
@@ -43,14 +42,14 @@ impl fmt::Display for Position {
     }
 }
 
-/// Where the next call goes on.
+/// Where the next call resumes.
 #[derive(Clone, Debug, Default)]
 struct Resume {
     token: Bytes,
     position: Position,
 }
 
-/// How a call ended that brought no verdict.
+/// Why a call ended without a verdict.
 enum Broken {
     Refused(Status),
     Cut,
@@ -66,14 +65,14 @@ impl From<Broken> for ClientError {
 }
 
 impl Client {
-    /// Sends a chain in pieces of any length and waits for the verdict.
+    /// Sends a chain in chunks of any length and waits for the verdict.
     ///
-    /// It is not made again when the connection breaks: the source is spent then. [`Client::verify_source`] is.
+    /// Not retried, because the source cannot be rewound; use [`Client::verify_source`] for that.
     ///
     /// # Errors
-    /// [`ClientError::FalseVerdict`] where the verdict does not speak of what was sent; [`ClientError::FalseReceipt`] where the
-    /// receipt does not; [`ClientError::Source`] where the source fails; [`ClientError::Refused`] where the service does not take
-    /// the call or a message.
+    /// [`ClientError::FalseVerdict`] if the verdict does not match what was sent, [`ClientError::FalseReceipt`] if the
+    /// receipt does not; [`ClientError::Source`] if the source fails; [`ClientError::Refused`] if the service refuses
+    /// the call or a message, or the connection breaks.
     pub async fn verify_stream<S>(
         &self,
         request: &VerifyRequest,
@@ -85,19 +84,19 @@ impl Client {
     {
         let ledger = Ledger::new(request.start_height, request.start_work);
         let begin = request.to_wire(false, Bytes::new());
-        let on_progress = |progress: &v1::VerifyProgress| on_progress(told(progress));
+        let on_progress = |progress: &v1::VerifyProgress| on_progress(progress_of(progress));
         let (sent, verdict) = self.call(request, begin, ledger, source, on_progress).await?;
         VerifyAnswer::checked(request, &sent, &verdict?)
     }
 
-    /// Sends a chain from a source that can be opened at any place, and waits for the verdict. Where the connection breaks it goes
-    /// on from where the service stood, by its resume token. It starts from the beginning where the service does not take the
-    /// token: it was restarted without a key, or its build judges by other rules.
+    /// Sends a chain from a source that can be opened at any position, and waits for the verdict. If the connection
+    /// breaks, the upload resumes from the last resume token. It starts over if the service refuses the token, because
+    /// it was restarted without a key or its build checks other rules.
     ///
-    /// `open` gives the chain's bytes from a position on: behind so many headers or blocks, which have so many bytes.
+    /// `open` returns the chain's bytes from a [`Position`] on.
     ///
     /// # Errors
-    /// As [`Client::verify_stream`], and what the last attempt ended with where the retry policy gives up.
+    /// As for [`Client::verify_stream`], and the error of the last attempt if the retry policy gives up.
     pub async fn verify_source<S>(
         &self,
         request: &VerifyRequest,
@@ -117,7 +116,7 @@ impl Client {
             let (sent, verdict) = self
                 .call(request, begin, ledger, open(resume.position), |progress| {
                     news.note(request, progress);
-                    on_progress(told(progress));
+                    on_progress(progress_of(progress));
                 })
                 .await?;
             ledger = sent;
@@ -128,16 +127,16 @@ impl Client {
         }
     }
 
-    /// Sends a chain that stands in memory.
+    /// Sends a chain from memory: packed headers, or blocks one after another.
     ///
     /// # Errors
-    /// As [`Client::verify_source`].
+    /// As for [`Client::verify_source`].
     pub async fn verify_bytes(&self, request: &VerifyRequest, packed: Bytes) -> Result<VerifyAnswer, ClientError> {
         let from = |position: Position| packed.slice((position.bytes as usize).min(packed.len())..);
         self.verify_source(request, |position| tokio_stream::once(Ok(from(position))), |_| ()).await
     }
 
-    /// One call: what was sent, and the verdict or why none came.
+    /// Makes one call. Returns what was sent, and the verdict or why there is none.
     async fn call<S>(
         &self,
         request: &VerifyRequest,
@@ -160,7 +159,7 @@ impl Client {
             Ok(answering) => wait_for_verdict(answering.into_inner(), on_progress).await,
             Err(status) => Err(Broken::Refused(status)),
         };
-        // The call is over, which closes the sender and so ends the upload.
+        // The call is over: its receiver is dropped, which ends the upload.
         let (sent, failed) = uploading.await.map_err(io::Error::other)?;
         failed?;
         Ok((sent, verdict))
@@ -168,7 +167,7 @@ impl Client {
 }
 
 impl Resume {
-    /// Keeps the last token that came.
+    /// Keeps the latest token.
     fn note(&mut self, request: &VerifyRequest, progress: &v1::VerifyProgress) {
         let Some(height) = progress.validated_through.filter(|_| !progress.resume_token.is_empty()) else { return };
         let Some(items) = (height + 1).checked_sub(request.start_height) else { return };
@@ -176,7 +175,8 @@ impl Resume {
         *self = Self { token: progress.resume_token.clone(), position };
     }
 
-    /// Where to go on after a call that ended so, in which `news` came; waits as long as the policy says before.
+    /// Where to resume after a call that ended with `broken` and had received `news`; waits before that as the policy
+    /// demands.
     async fn after(
         self,
         broken: Broken,
@@ -189,7 +189,7 @@ impl Resume {
         if !self.token.is_empty() && reason_of(status).is_some_and(|reason| TOKEN_REFUSED.contains(&reason.as_str())) {
             return Ok(Self::default());
         }
-        // A token for more than was sent is none of this chain.
+        // A token that covers more than was sent cannot belong to this chain.
         let has_news = !news.token.is_empty() && news.position.items <= sent.count();
         if has_news {
             attempts.succeeded();
@@ -209,13 +209,13 @@ async fn wait_for_verdict(
         match answer.part {
             Some(Part::Verdict(verdict)) => return Ok(verdict),
             Some(Part::Progress(progress)) => on_progress(&progress),
-            // A kind of message that this build does not know.
+            // A message kind that this build does not know.
             None => {}
         }
     }
     Err(Broken::Cut)
 }
 
-fn told(progress: &v1::VerifyProgress) -> VerifyProgress {
+fn progress_of(progress: &v1::VerifyProgress) -> VerifyProgress {
     VerifyProgress { received: progress.received, validated_through: progress.validated_through }
 }

@@ -1,6 +1,6 @@
-//! The events of a job, over reconnections: each once, in order.
+//! The events of a job across reconnections: each one once and in order.
 //!
-//! What it gives is what the service says; seals in it were not checked ([`crate::Client::seal`] checks them).
+//! Events are passed on as the service sends them; their seals are unchecked ([`crate::Client::seal`] checks them).
 
 use std::fmt;
 
@@ -13,25 +13,25 @@ use crate::connection::Client;
 use crate::error::{ClientError, number_of, reason_of};
 use crate::retry::{Attempts, is_transient, wanted_pause};
 
-/// What happened to a job.
+/// An event of a job.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum JobEvent {
-    /// It was taken.
+    /// The service accepted the job.
     Accepted {
-        /// The job as it stood.
+        /// The job's state at the event.
         job: v1::Job,
     },
-    /// Its counts moved.
+    /// The job's counts changed.
     Progress {
-        /// The job as it stood.
+        /// The job's state at the event.
         job: v1::Job,
     },
-    /// It ended. Nothing follows.
+    /// The job ended. This is the last event.
     Ended {
-        /// The job as it stands for good.
+        /// The job's final state.
         job: v1::Job,
-        /// Its seals (unchecked), what was searched and by whom.
+        /// Its seals (unchecked), what was searched, and how much each device did.
         result: v1::SealResult,
     },
 }
@@ -46,7 +46,7 @@ impl fmt::Display for JobEvent {
     }
 }
 
-/// The events of one job. It finds them again after the connection broke.
+/// The events of one job. Continues after a lost connection.
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
@@ -58,7 +58,8 @@ pub struct Watch {
 }
 
 impl Client {
-    /// Watches a job from event `from_seq` on (the first has 1; 0: from the beginning). Dropping the watch does not end the job.
+    /// Watches a job from event `from_seq` on (the first event has 1; 0: from the beginning). Dropping the watch does
+    /// not cancel the job.
     pub fn watch(&self, job_id: &str, from_seq: u64) -> Watch {
         Watch {
             client: self.clone(),
@@ -72,18 +73,19 @@ impl Client {
 }
 
 impl Watch {
-    /// The number of the next event.
+    /// Returns the sequence number of the next event.
     pub const fn next_seq(&self) -> u64 {
         self.next_seq
     }
 
-    /// The next event, or `None` after the job's end.
+    /// Returns the next event, or `None` after the job's end.
     ///
-    /// Events that the service no longer keeps after a long break are left out: the next one tells the counts all the same.
+    /// Events that the service no longer keeps after a long interruption are skipped; the next event has the current
+    /// counts.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with `JOB_NOT_FOUND` where the service lost the job; others where the connection stays broken for longer than the
-    /// retry policy bears.
+    /// [`ClientError::Refused`]: with `JOB_NOT_FOUND` if the service lost the job, with other reasons if the retry
+    /// policy gives up.
     pub async fn next(&mut self) -> Result<Option<JobEvent>, ClientError> {
         while !self.ended {
             match self.receive().await {
@@ -118,7 +120,7 @@ impl Watch {
         self.next_seq = message.seq.saturating_add(1);
         match message.event {
             Some(Body::Accepted(_)) => Ok(JobEvent::Accepted { job }),
-            // A kind of event that this build does not know tells at least the counts.
+            // An event of a kind that this build does not know still has the counts.
             Some(Body::Progress(_)) | None => Ok(JobEvent::Progress { job }),
             Some(Body::Ended(result)) => {
                 self.ended = true;
@@ -127,7 +129,7 @@ impl Watch {
         }
     }
 
-    /// Prepares the next attempt, or gives the error up to the caller.
+    /// Prepares the next attempt, or returns the error if there is none.
     async fn recover(&mut self, status: Status) -> Result<(), ClientError> {
         debug!(job_id = self.job_id, %status, "watch interrupted");
         self.stream = None;

@@ -1,6 +1,6 @@
-//! Connections that break, events that are no longer kept, jobs that a restarted service has lost: the client goes on.
+//! The client recovers from broken connections, dropped events, and jobs lost by a restarted service.
 
-#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+#![allow(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 type Events = Vec<Result<v1::WatchJobResponse, Status>>;
 
-/// A service whose watches go as they are scripted, one after another, and that writes down what it is asked.
+/// A service that answers watches by a script, one after another, and records the requests.
 #[derive(Clone, Default)]
 struct Scripted(Arc<Mutex<Script>>);
 
@@ -34,7 +34,7 @@ struct Script {
     watched: Vec<v1::WatchJobRequest>,
 }
 
-/// A header that every hash seals.
+/// A template whose target every hash meets.
 fn template() -> SealTemplate {
     SealTemplate::builder(*Parameters::of(Network::Regtest).genesis()).target(Target::MAX).build().unwrap()
 }
@@ -44,12 +44,12 @@ fn event(seq: u64, event: Event) -> v1::WatchJobResponse {
     v1::WatchJobResponse { seq, job: Some(job), event: Some(event) }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "events and failures stand in one script")]
+#[expect(clippy::unnecessary_wraps, reason = "a script holds events and failures")]
 fn accepted() -> Result<v1::WatchJobResponse, Status> {
     Ok(event(1, Event::Accepted(v1::JobAccepted {})))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "events and failures stand in one script")]
+#[expect(clippy::unnecessary_wraps, reason = "a script holds events and failures")]
 fn ended(seq: u64) -> Result<v1::WatchJobResponse, Status> {
     let header = template().header().to_owned();
     let hash = Bytes::copy_from_slice(&header.hash().to_wire());
@@ -85,7 +85,7 @@ impl Scripted {
 }
 
 #[tokio::test]
-async fn a_watch_that_breaks_is_taken_up_at_the_next_event() {
+async fn a_broken_watch_resumes_at_the_next_event() {
     let broken = vec![accepted(), Err(Status::unavailable("gone"))];
     let (service, client) = serve([Ok(broken), Err(Status::unavailable("still gone")), Ok(vec![ended(2)])]).await;
     let answer = client.seal(&SealRequest::new(template())).await.unwrap();
@@ -95,14 +95,14 @@ async fn a_watch_that_breaks_is_taken_up_at_the_next_event() {
 }
 
 #[tokio::test]
-async fn a_watch_that_ends_before_the_job_is_taken_up_again() {
+async fn a_watch_that_ends_before_the_job_is_reopened() {
     let (service, client) = serve([Ok(vec![accepted()]), Ok(vec![ended(2)])]).await;
     assert!(client.seal(&SealRequest::new(template())).await.is_ok());
     assert_eq!(service.seqs_asked_for(), [1, 2]);
 }
 
 #[tokio::test]
-async fn a_watch_goes_on_from_the_oldest_event_that_is_kept() {
+async fn a_watch_continues_with_the_oldest_event_that_the_service_keeps() {
     let lost = rich(Code::OutOfRange, "SEQ_OUT_OF_RANGE", &[("oldest_seq", "40"), ("latest_seq", "90")]);
     let (service, client) = serve([Err(lost), Ok(vec![ended(40)])]).await;
     let mut watch = client.watch("1-1", 3);
@@ -112,26 +112,26 @@ async fn a_watch_goes_on_from_the_oldest_event_that_is_kept() {
 }
 
 #[tokio::test]
-async fn a_job_that_a_restarted_service_has_lost_is_submitted_again_under_the_same_request_id() {
+async fn a_job_lost_by_a_restarted_service_is_resubmitted_with_the_same_request_id() {
     let (service, client) = serve([Ok(vec![accepted()]), Err(not_found()), Ok(vec![accepted(), ended(2)])]).await;
     let answer = client.seal(&SealRequest::new(template()).supersedes("1-0")).await.unwrap();
     assert_eq!(answer.outcome, SealOutcome::Sealed);
     let script = service.0.lock().unwrap();
     let [first, second] = &script.submitted[..] else { panic!("{} submissions", script.submitted.len()) };
     assert_eq!(first.request_id, second.request_id);
-    // The job that was to be superseded is lost too: naming it again would be refused.
+    // The superseded job is lost too, so the service would refuse its id.
     assert_eq!((first.supersedes_job_id.as_str(), second.supersedes_job_id.as_str()), ("1-0", ""));
 }
 
 #[tokio::test]
-async fn a_job_that_is_lost_again_and_again_is_given_up() {
+async fn a_job_that_is_lost_repeatedly_is_given_up() {
     let (_service, client) = serve((0..9).map(|_| Err(not_found()))).await;
     let error = client.seal(&SealRequest::new(template())).await.unwrap_err();
     assert!(matches!(error, ClientError::JobLost { times: 9, .. }), "{error}");
 }
 
 #[tokio::test]
-async fn a_submission_is_made_again_when_the_service_asks_for_it_and_not_when_it_refuses() {
+async fn a_submission_is_retried_when_the_service_requests_it_and_not_when_it_refuses() {
     let (service, client) = serve([Ok(vec![ended(1)])]).await;
     let mut busy = ErrorDetails::with_error_info("QUOTA_EXCEEDED", "cityseal", HashMap::new());
     busy.set_retry_info(Some(Duration::from_millis(1)));
@@ -147,22 +147,22 @@ async fn a_submission_is_made_again_when_the_service_asks_for_it_and_not_when_it
 
 #[tokio::test]
 async fn an_address_without_a_service_is_unreachable_when_the_policy_gives_up() {
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let once = RetryPolicy { give_up_after: Duration::ZERO, ..RetryPolicy::default() };
-    let error = Client::connect(ClientOptions::new(nobody.to_string()).retry(once)).await.unwrap_err();
-    let is_named = |address: &str| address == format!("http://{nobody}");
+    let error = Client::connect(ClientOptions::new(unused.to_string()).retry(once)).await.unwrap_err();
+    let is_named = |address: &str| address == format!("http://{unused}");
     assert!(matches!(&error, ClientError::Unreachable { address, .. } if is_named(address)), "{error}");
-    assert!(error.to_string().contains("refused"), "the system's own words: {error}");
+    assert!(error.to_string().contains("refused"), "the system's message is missing: {error}");
 }
 
-/// A policy whose second attempt comes after the test has been given up: what passes under it was decided at once.
+/// A policy whose first pause is longer than the test: only a decision without a retry passes.
 fn patient() -> RetryPolicy {
     let hour = Duration::from_hours(1);
     RetryPolicy { pause_first: hour, pause_max: hour, give_up_after: hour }
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_right_is_refused_at_once_with_its_reason() {
+async fn an_invalid_address_is_refused_immediately_with_its_reason() {
     let reasons = [
         ("", "empty"),
         ("https://127.0.0.1:50051", "TLS"),
@@ -214,7 +214,7 @@ impl SealService for Scripted {
     async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
         let mut script = self.0.lock().unwrap();
         script.watched.push(request.into_inner());
-        let watch = script.watches.pop_front().unwrap_or_else(|| Err(Status::internal("the script is at its end")));
+        let watch = script.watches.pop_front().unwrap_or_else(|| Err(Status::internal("the script has ended")));
         Ok(Response::new(iter(watch?)))
     }
 

@@ -1,7 +1,7 @@
-//! Calls that break off while a chain is sent: the client goes on by the last token, begins again where the token is refused, and
-//! does not believe receipts that are none.
+//! Interrupted uploads: the client resumes from the last token, starts over if the token is refused, and refuses
+//! missing or malformed receipts.
 
-#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+#![allow(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 type Answers = Vec<Result<v1::VerifyChainResponse, Status>>;
 
-/// What was asked in one call: its first message, the headers sent, and its closing message.
+/// What one call sent: its first message, the headers, and its closing message.
 #[derive(Clone, Debug, Default)]
 struct Call {
     begin: v1::VerifyBegin,
@@ -34,14 +34,14 @@ struct Call {
     finish: Option<v1::VerifyFinish>,
 }
 
-/// A service that answers each call as it is scripted, once all of it has come.
+/// A service that answers each call by a script, after it has received the whole call.
 #[derive(Clone, Default)]
 struct Scripted {
     answers: Arc<Mutex<VecDeque<Answers>>>,
     calls: Arc<Mutex<Vec<Call>>>,
 }
 
-/// Ten headers whose links and work do not matter here: nobody judges them.
+/// Ten headers; their links and work do not matter, because the scripted service checks nothing.
 fn chain() -> Vec<BlockHeader> {
     let genesis = *Parameters::of(Network::Regtest).genesis();
     (0..10).map(|nonce| BlockHeader { nonce, ..genesis }).collect()
@@ -51,7 +51,7 @@ fn packed() -> Bytes {
     chain().iter().flat_map(BlockHeader::to_wire).collect::<Vec<u8>>().into()
 }
 
-/// The verdict that is true of [`chain`]: each header is worth 2 hashes.
+/// The true verdict on [`chain`]: the work of each header is 2 hashes.
 fn valid() -> v1::Verdict {
     let work = ChainWork::from_display_hex(&format!("{:064x}", 20)).unwrap();
     let hash = Bytes::copy_from_slice(&chain()[9].hash().to_wire());
@@ -59,12 +59,12 @@ fn valid() -> v1::Verdict {
     v1::Verdict { kind: v1::VerdictKind::Valid.into(), count: 10, tip: Some(tip), ..Default::default() }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "answers and failures stand in one script")]
+#[expect(clippy::unnecessary_wraps, reason = "a script holds answers and failures")]
 fn verdict(verdict: v1::Verdict) -> Result<v1::VerifyChainResponse, Status> {
     Ok(v1::VerifyChainResponse { part: Some(Part::Verdict(verdict)) })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "answers and failures stand in one script")]
+#[expect(clippy::unnecessary_wraps, reason = "a script holds answers and failures")]
 fn token(token: &'static [u8], items: u64) -> Result<v1::VerifyChainResponse, Status> {
     let progress = v1::VerifyProgress {
         received: items,
@@ -101,28 +101,28 @@ fn request() -> VerifyRequest {
 
 impl Scripted {
     /// The token, the first header's nonce and the closing count of each call.
-    fn told(&self) -> Vec<(Bytes, u8, Option<u64>)> {
+    fn received(&self) -> Vec<(Bytes, u8, Option<u64>)> {
         let calls = self.calls.lock().unwrap();
-        let told = |call: &Call| {
+        let row = |call: &Call| {
             (call.begin.resume_token.clone(), call.headers[76], call.finish.as_ref().map(|finish| finish.count))
         };
-        calls.iter().map(told).collect()
+        calls.iter().map(row).collect()
     }
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_is_made_again_behind_the_last_token_and_counts_what_it_sends() {
+async fn an_interrupted_call_resumes_from_the_last_token_and_counts_what_it_sends() {
     let broken = vec![token(b"a", 3), token(b"b", 6), gone()];
     let (service, client) = serve([broken, vec![gone()], vec![verdict(valid())]]).await;
     let answer = client.verify_bytes(&request(), packed()).await.unwrap();
     assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, 10));
     let b = || Bytes::from_static(b"b");
-    assert_eq!(service.told(), [(Bytes::new(), 0, Some(10)), (b(), 6, Some(4)), (b(), 6, Some(4))]);
+    assert_eq!(service.received(), [(Bytes::new(), 0, Some(10)), (b(), 6, Some(4)), (b(), 6, Some(4))]);
 }
 
 #[tokio::test]
 async fn a_chain_whose_token_is_refused_is_sent_from_its_beginning() {
-    // It is of another service, or of a build with other rules.
+    // Another service issued it, or the build checks other rules.
     for reason in ["RESUME_TOKEN_REFUSED", "RULES_DIFFER"] {
         let script = [vec![token(b"a", 3), gone()], vec![refused(reason)], vec![verdict(valid())]];
         let (service, client) = serve(script).await;
@@ -130,29 +130,29 @@ async fn a_chain_whose_token_is_refused_is_sent_from_its_beginning() {
         assert!(answer.is_ok(), "{reason}: {answer:?}");
         let empty = Bytes::new;
         assert_eq!(
-            service.told(),
+            service.received(),
             [(empty(), 0, Some(10)), (Bytes::from_static(b"a"), 3, Some(7)), (empty(), 0, Some(10))]
         );
     }
 }
 
 #[tokio::test]
-async fn a_chain_that_was_sent_without_a_token_is_not_sent_again_for_a_refused_one() {
+async fn a_refused_token_does_not_restart_a_call_that_had_none() {
     let (service, client) = serve([vec![refused("RULES_DIFFER")], vec![verdict(valid())]]).await;
     let error = client.verify_bytes(&request(), packed()).await.unwrap_err();
     assert!(matches!(&error, ClientError::Refused { reason, .. } if reason == "RULES_DIFFER"), "{error}");
-    assert_eq!(service.told().len(), 1);
+    assert_eq!(service.received().len(), 1);
 }
 
 #[tokio::test]
-async fn a_token_for_more_than_was_sent_is_not_kept() {
+async fn a_token_that_covers_more_than_was_sent_is_ignored() {
     let (service, client) = serve([vec![token(b"a", 11), gone()], vec![verdict(valid())]]).await;
     assert!(client.verify_bytes(&request(), packed()).await.is_ok());
-    assert_eq!(service.told(), [(Bytes::new(), 0, Some(10)), (Bytes::new(), 0, Some(10))]);
+    assert_eq!(service.received(), [(Bytes::new(), 0, Some(10)), (Bytes::new(), 0, Some(10))]);
 }
 
 #[tokio::test]
-async fn a_stream_that_cannot_be_opened_again_asks_for_no_tokens_and_is_not_made_again() {
+async fn a_stream_that_cannot_be_reopened_requests_no_tokens_and_is_not_retried() {
     let (service, client) = serve([vec![gone()], vec![verdict(valid())]]).await;
     let error = client.verify_stream(&request(), tokio_stream::once(Ok(packed())), |_| ()).await.unwrap_err();
     assert!(matches!(error, ClientError::Refused { code: Code::Unavailable, .. }), "{error}");
@@ -161,12 +161,12 @@ async fn a_stream_that_cannot_be_opened_again_asks_for_no_tokens_and_is_not_made
 }
 
 #[tokio::test]
-async fn a_source_that_gives_another_chain_the_second_time_is_refused() {
+async fn a_source_that_returns_another_chain_when_reopened_is_refused() {
     let (_service, client) = serve([vec![token(b"a", 3), gone()], vec![verdict(valid())]]).await;
     let open = |position: Position| {
         let mut bytes = packed()[position.bytes as usize..].to_vec();
         if position.items > 0 {
-            // Another last header.
+            // Change the last header.
             let at = bytes.len() - 1;
             bytes[at] ^= 1;
         }
@@ -177,7 +177,7 @@ async fn a_source_that_gives_another_chain_the_second_time_is_refused() {
 }
 
 #[tokio::test]
-async fn a_verdict_that_forgets_what_was_sent_before_the_break_is_refused() {
+async fn a_verdict_without_the_items_sent_before_the_interruption_is_refused() {
     let of_the_rest = v1::Verdict { count: 7, ..valid() };
     let (_service, client) = serve([vec![token(b"a", 3), gone()], vec![verdict(of_the_rest)]]).await;
     let error = client.verify_bytes(&request(), packed()).await.unwrap_err();
@@ -186,9 +186,9 @@ async fn a_verdict_that_forgets_what_was_sent_before_the_break_is_refused() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_is_missing_or_none_is_refused() {
-    let none = v1::Verdict { receipt: Bytes::from_static(b"{}"), ..valid() };
-    let (_service, client) = serve([vec![verdict(valid())], vec![verdict(none)]]).await;
+async fn a_missing_or_malformed_receipt_is_refused() {
+    let malformed = v1::Verdict { receipt: Bytes::from_static(b"{}"), ..valid() };
+    let (_service, client) = serve([vec![verdict(valid())], vec![verdict(malformed)]]).await;
     let error = client.verify_bytes(&request().receipt(Vec::new()), packed()).await.unwrap_err();
     assert!(matches!(error, ClientError::FalseReceipt(FalseReceipt::Absent)), "{error}");
     let error = client.verify_bytes(&request().receipt(Vec::new()), packed()).await.unwrap_err();
@@ -219,6 +219,6 @@ impl VerifyService for Scripted {
         }
         self.calls.lock().unwrap().push(call);
         let answers = self.answers.lock().unwrap().pop_front();
-        Ok(Response::new(iter(answers.unwrap_or_else(|| vec![Err(Status::internal("the script is at its end"))]))))
+        Ok(Response::new(iter(answers.unwrap_or_else(|| vec![Err(Status::internal("the script has ended"))]))))
     }
 }

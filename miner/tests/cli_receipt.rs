@@ -188,7 +188,7 @@ fn a_key_may_be_given_as_digits_or_as_a_file_and_one_of_several_suffices() {
     let verify = |keys: &[&str]| cityseal(&[&["receipt", "verify", &receipt, "--json"], keys].concat());
     expect_good(&verify(&["--key", &public]));
     expect_good(&verify(&["--key", &other, "--key", &public]));
-    expect_no(&verify(&["--key", &other]), "none of the trusted keys");
+    expect_no(&verify(&["--key", &other]), "not one of the trusted keys");
 
     let secret = case.folder.file("k.key", case.key.to_file_text().as_bytes());
     verify(&["--key", &secret]).refused(&["k.key", "secret key"]);
@@ -269,7 +269,7 @@ fn what_was_changed_or_signed_by_a_stranger_is_a_clear_no() {
 
     let stranger = Case { key: SecretKey::from_seed(&[8; 32], None).unwrap(), ..Case::new(3) };
     let run = case.verify(&stranger.json(), &["--spot-check", "1", "--source", "nowhere.bin"]);
-    expect_no(&run, "none of the trusted keys");
+    expect_no(&run, "not one of the trusted keys");
     assert_eq!(run.json()["key"], "foreign");
 }
 
@@ -278,8 +278,8 @@ fn what_is_no_receipt_is_bad_input() {
     let case = Case::new(3);
     let json = case.json();
     for (text, reason) in [
-        (&json[..json.len() / 2], "cut off"),
-        ("", "cut off"),
+        (&json[..json.len() / 2], "truncated"),
+        ("", "truncated"),
         ("no receipt", "not JSON"),
         (&json.replace("receipt-2", "receipt-9"), "the format is"),
         (&json.replace("\"count\":3", "\"count\": 3"), "one form"),
@@ -358,7 +358,7 @@ fn a_spot_check_against_another_chain_is_a_clear_no() {
     }
     let source = case.folder.file("other.bin", packed(&other));
     let run = case.spot_check("600", &[&source]);
-    expect_no(&run, "subtree 75 is not what was signed");
+    expect_no(&run, "subtree 75 differs from what was signed");
     let check = &run.json()["spot_check"];
     assert_eq!((&check["result"], &check["subtrees"]), (&json!("wrong"), &json!(75)));
 }
@@ -465,5 +465,5 @@ fn a_spot_check_follows_the_best_chain_of_a_nodes_folder() {
     case.spot_check("600", &[source]).refused(&["--network", "best chain"]);
 
     let shorter = Case { headers: [&case.headers[..400], &[stale]].concat(), ..Case::new(1) };
-    expect_no(&shorter.verify(&shorter.json(), &arguments), "is not what was signed");
+    expect_no(&shorter.verify(&shorter.json(), &arguments), "differs from what was signed");
 }

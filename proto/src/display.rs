@@ -1,6 +1,7 @@
-//! Messages of the wire as a person reads them, in the words that the command line uses.
+//! `Display` for wire messages, in the words of the command line.
 //!
-//! Texts in a message are the peer's: they are shown as they came, so whoever writes them to a terminal or a log escapes them.
+//! Texts in a message come from the peer and are displayed unchanged: escape them before writing to a terminal or a
+//! log.
 
 use std::fmt;
 
@@ -73,7 +74,7 @@ impl fmt::Display for v1::Job {
 impl fmt::Display for v1::Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): ", self.id, self.name)?;
-        // The word is finer than the number; an older service sends the number alone.
+        // The word is more precise than the enum; an older service sends the enum only.
         match self.state_word.as_str() {
             "" => write!(f, "{}", self.state())?,
             word => f.write_str(word)?,
@@ -89,7 +90,7 @@ impl fmt::Display for v1::DeviceShare {
     }
 }
 
-/// The hash as block explorers show it; one that has not its 32 bytes is shown as such.
+/// The hash as block explorers show it; a hash that is not 32 bytes long is displayed by its length.
 impl fmt::Display for v1::Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match <[u8; 32]>::try_from(&self.hash[..]) {
@@ -102,7 +103,7 @@ impl fmt::Display for v1::Seal {
 impl fmt::Display for v1::NotChecked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, from_height, to_height, why } = self;
-        write!(f, "{rule} not judged at heights {from_height} to {to_height}: {why}")
+        write!(f, "{rule} not checked at heights {from_height} to {to_height}: {why}")
     }
 }
 
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_enum_is_shown_by_the_last_part_of_its_name_on_the_wire() {
+    fn every_enum_is_displayed_as_its_wire_name_without_the_prefix() {
         fn check<E: fmt::Display>(value: E, wire: &str, prefix: &str) {
             let words = wire.strip_prefix(prefix).unwrap().to_lowercase().replace('_', " ");
             assert_eq!(value.to_string(), words);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_shown_with_its_reason_only_where_it_has_one() {
+    fn a_job_is_displayed_with_its_reason_if_it_has_one() {
         let mut job = v1::Job { id: "1-2".to_owned(), hashes: 7, volume: "9".to_owned(), ..Default::default() };
         job.set_state(v1::JobState::Running);
         assert_eq!(job.to_string(), "job 1-2: running; 7 of 9 hashes, 0 seals");
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_shown_by_its_finer_word_where_it_has_one() {
+    fn a_device_is_displayed_with_its_state_word_if_it_has_one() {
         let mut device = v1::Device { id: "cpu".to_owned(), name: "A CPU".to_owned(), ..Default::default() };
         device.set_state(v1::DeviceState::LeftOut);
         assert_eq!(device.to_string(), "cpu (A CPU): left out");
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seal_is_shown_by_its_hash_most_significant_byte_first() {
+    fn a_seal_is_displayed_as_its_hash_most_significant_byte_first() {
         let mut hash = [0; 32];
         hash[0] = 0xab;
         let seal = v1::Seal { hash: hash.to_vec().into(), ..Default::default() };

@@ -1,6 +1,6 @@
-//! What is wrong with a field of a message, and which field it is.
+//! Checks of single message fields, and errors that name the field.
 //!
-//! It checks single values; what the values mean together is checked by the types that they become.
+//! Combinations of fields are checked by the domain types that they are converted to.
 
 use cityseal_chain::{BlockHash, ChainWork, Target};
 use prost::bytes::Bytes;
@@ -8,12 +8,12 @@ use prost::bytes::Bytes;
 /// The length of a header on the wire, in bytes.
 pub const HEADER_LEN: usize = 80;
 
-/// A field that cannot be used. Its `path` is the one that `google.rpc.BadRequest` wants: names from the message down,
-/// with dots, indices in brackets.
+/// An invalid field. Its `path` has the form of `google.rpc.BadRequest`: field names from the message down, joined by
+/// dots, with indices in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct FieldError {
-    /// Which field.
+    /// Path of the field.
     pub path: String,
     /// What is wrong with it.
     pub problem: FieldProblem,
@@ -23,66 +23,66 @@ pub struct FieldError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldProblem {
-    /// It must be given.
+    /// A required field is missing.
     #[error("missing; expected {expected}")]
     Missing {
-        /// What must stand there.
+        /// What the field must contain.
         expected: &'static str,
     },
-    /// It has one right length.
+    /// The field has the wrong length.
     #[error("expected {expected} bytes, found {found}")]
     Length {
-        /// Bytes wanted.
+        /// Required length in bytes.
         expected: usize,
-        /// Bytes given.
+        /// Actual length in bytes.
         found: usize,
     },
-    /// It is made of units of one length.
+    /// The length is not a multiple of the unit.
     #[error("expected a multiple of {expected_unit} bytes, found {found}")]
     NotWhole {
-        /// Bytes of one unit.
+        /// Length of one unit in bytes.
         expected_unit: usize,
-        /// Bytes given.
+        /// Actual length in bytes.
         found: usize,
     },
     /// A number, or a length in bytes, is too large.
     #[error("expected at most {expected_max}, found {found}")]
     TooLarge {
-        /// The greatest that is taken.
+        /// Maximum value.
         expected_max: u64,
-        /// What was given.
+        /// Actual value.
         found: u64,
     },
-    /// A word that is none of the known ones.
+    /// A word that this build does not know.
     #[error("expected {expected}, found '{found}'")]
     Unknown {
         /// The known words.
         expected: &'static str,
-        /// The word given.
+        /// The word found.
         found: String,
     },
-    /// The type that the field becomes refused it; its own message says why, with both numbers.
+    /// The domain type that the field is converted to refused it. The text is that type's error message.
     #[error("{0}")]
     Refused(String),
 }
 
 impl FieldError {
-    /// An error at `path`.
+    /// Creates an error at `path`.
     pub fn new(path: impl Into<String>, problem: FieldProblem) -> Self {
         Self { path: path.into(), problem }
     }
 
-    /// A field that must be given is not.
+    /// Creates an error for a missing field.
     pub fn missing(path: impl Into<String>, expected: &'static str) -> Self {
         Self::new(path, FieldProblem::Missing { expected })
     }
 
-    /// The type that the field becomes refused it.
+    /// Creates an error for a field that its domain type refused.
     pub fn refused(path: impl Into<String>, error: &impl ToString) -> Self {
         Self::new(path, FieldProblem::Refused(error.to_string()))
     }
 
-    /// The same error in a message that holds this one as its field `parent`.
+    /// Prefixes the path with `parent`, the field of an outer message that contains this one.
     #[must_use]
     pub fn under(self, parent: &str) -> Self {
         let path = if self.path.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.path) };
@@ -90,7 +90,7 @@ impl FieldError {
     }
 }
 
-/// Exactly `N` bytes.
+/// Checks that a field has exactly `N` bytes.
 ///
 /// # Errors
 /// [`FieldProblem::Length`].
@@ -99,7 +99,7 @@ pub fn fixed<const N: usize>(path: &str, bytes: &[u8]) -> Result<[u8; N], FieldE
     bytes.try_into().map_err(|_| FieldError::new(path, problem))
 }
 
-/// A number of at most `max`.
+/// Checks that a number is at most `max`.
 ///
 /// # Errors
 /// [`FieldProblem::TooLarge`].
@@ -110,7 +110,7 @@ pub fn at_most(path: &str, found: u64, max: u64) -> Result<u64, FieldError> {
     Ok(found)
 }
 
-/// Bytes that are whole headers. Returns their number.
+/// Checks that bytes are whole headers. Returns the number of headers.
 ///
 /// # Errors
 /// [`FieldProblem::NotWhole`].
@@ -122,7 +122,7 @@ pub fn whole_headers(path: &str, bytes: &[u8]) -> Result<u64, FieldError> {
     Ok((found / HEADER_LEN) as u64)
 }
 
-/// A hash of 32 bytes in wire order.
+/// Reads a hash of 32 bytes in wire order.
 ///
 /// # Errors
 /// [`FieldProblem::Length`].
@@ -130,16 +130,16 @@ pub fn hash(path: &str, bytes: &[u8]) -> Result<BlockHash, FieldError> {
     fixed(path, bytes).map(BlockHash::from_wire)
 }
 
-/// A target of 32 bytes, a little-endian number above zero.
+/// Reads a target of 32 bytes, a little-endian number above zero.
 ///
 /// # Errors
-/// [`FieldProblem::Length`], or [`FieldProblem::Refused`] where it is zero.
+/// [`FieldProblem::Length`], or [`FieldProblem::Refused`] if it is zero.
 pub fn target(path: &str, bytes: &[u8]) -> Result<Target, FieldError> {
     Target::from_wire(&fixed(path, bytes)?)
         .ok_or_else(|| FieldError::refused(path, &"a target of zero, which no hash meets; expected at least 1"))
 }
 
-/// Chain work of 32 bytes, a little-endian number; no bytes are zero.
+/// Reads chain work of 32 bytes, a little-endian number; an empty field is zero.
 ///
 /// # Errors
 /// [`FieldProblem::Length`].
@@ -150,7 +150,7 @@ pub fn chain_work(path: &str, bytes: &[u8]) -> Result<ChainWork, FieldError> {
     fixed(path, bytes).map(|wire| ChainWork::from_wire(&wire))
 }
 
-/// The bytes of a field, from an array.
+/// Copies an array into a bytes field.
 pub(crate) fn bytes(array: impl AsRef<[u8]>) -> Bytes {
     Bytes::copy_from_slice(array.as_ref())
 }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_the_path_through_its_parents_and_both_numbers() {
+    fn an_error_names_the_full_path_and_both_numbers() {
         let error = fixed::<80>("header", &[0; 79]).unwrap_err().under("template");
         assert_eq!(error.to_string(), "template.header: expected 80 bytes, found 79");
         assert_eq!(FieldError::missing("", "a template").under("template").path, "template");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_whole_headers_and_refuses_a_byte_more() {
+    fn accepts_whole_headers_and_refuses_an_extra_byte() {
         assert_eq!(whole_headers("packed_headers", &[0; 160]), Ok(2));
         assert_eq!(whole_headers("packed_headers", &[]), Ok(0));
         let error = whole_headers("packed_headers", &[0; 161]).unwrap_err();

@@ -1,8 +1,8 @@
-//! The gRPC wire of `CitySeal`: the messages and services of `cityseal.v1`, and their conversions to and from the
+//! The gRPC API of `CitySeal`: the messages and services of `cityseal.v1`, and conversions between messages and the
 //! types of `cityseal-chain`.
 //!
-//! It does no I/O and holds no policy. It trusts nothing that comes from the wire: each conversion from a message checks every
-//! field and names the one that is wrong ([`FieldError`]). In messages all 32-byte fields are in wire order.
+//! The crate does no I/O and has no policy. It trusts no message: each conversion checks every field and names the
+//! first invalid one ([`FieldError`]). All 32-byte fields of messages are in wire order.
 
 mod display;
 pub mod field;
@@ -18,7 +18,7 @@ pub use verdict::{fault_from_wire, tip_from_wire};
     clippy::all,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; the .proto files hold its documentation"
+    reason = "generated code; the .proto files have its documentation"
 )]
 pub mod v1 {
     include!("generated/cityseal.v1.rs");
@@ -27,5 +27,5 @@ pub mod v1 {
 /// The encoded `FileDescriptorSet` of `cityseal.v1`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/cityseal.v1.descriptor.bin");
 
-/// The domain of every `google.rpc.ErrorInfo` that the service sends.
+/// The `domain` of every `google.rpc.ErrorInfo` that the service sends.
 pub const ERROR_DOMAIN: &str = "cityseal";

@@ -1,7 +1,7 @@
-//! Seal templates and seals to and from the wire.
+//! Conversions of seal templates and seals to and from the wire.
 //!
-//! A template from the wire is checked field by field; a seal from the wire is only taken apart: whether it seals
-//! anything is for its reader to check.
+//! A template from the wire is checked field by field. A seal from the wire is only parsed; the receiver must check
+//! that it is a seal.
 
 use cityseal_chain::{
     BlockHash, BlockHeader, CoinbaseError, CoinbaseParts, ExtranonceSpan, NonceSpan, Seal, SealTemplate, TemplateError,
@@ -10,7 +10,7 @@ use cityseal_chain::{
 use crate::field::{self, FieldError, FieldProblem};
 use crate::v1;
 
-/// The template that a submission asks to seal, its threshold included.
+/// Reads the template of a submission, including its target.
 ///
 /// # Errors
 /// [`FieldError`] with a path from the request down (`template.coinbase.merkle_branch[3]`).
@@ -33,7 +33,7 @@ pub fn template_from_request(request: &v1::SubmitSealRequest) -> Result<SealTemp
     builder.build().map_err(|error| refused(&error))
 }
 
-/// The template as it stands in a submission, and its threshold: 32 bytes, little-endian.
+/// Writes the template for a submission, and its target: 32 bytes, little-endian.
 pub fn template_to_wire(template: &SealTemplate) -> (v1::SealTemplate, prost::bytes::Bytes) {
     let space = template.space();
     let times = space.times();
@@ -47,7 +47,7 @@ pub fn template_to_wire(template: &SealTemplate) -> (v1::SealTemplate, prost::by
     (message, field::bytes(template.target().to_wire()))
 }
 
-/// A confirmed seal, as it is sent.
+/// Writes a confirmed seal.
 impl From<&Seal> for v1::Seal {
     fn from(seal: &Seal) -> Self {
         Self {
@@ -58,14 +58,14 @@ impl From<&Seal> for v1::Seal {
     }
 }
 
-/// What a peer says is a seal: nothing of it is checked but its shape.
+/// A seal as claimed by a peer. Only the lengths of its fields are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimedSeal {
-    /// The header, said to meet a target.
+    /// The header, which is claimed to meet the target.
     pub header: BlockHeader,
-    /// Said to be the header's hash.
+    /// The claimed hash of the header.
     pub hash: BlockHash,
-    /// Said to be the extranonce that gave the Merkle root.
+    /// The claimed extranonce of the Merkle root.
     pub extranonce: Option<u64>,
 }
 
@@ -100,7 +100,7 @@ fn branch(message: &v1::Coinbase) -> Result<Vec<[u8; 32]>, FieldError> {
     let node = |(index, node): (usize, &prost::bytes::Bytes)| {
         field::fixed("", node).map_err(|error| error.under(&format!("template.coinbase.merkle_branch[{index}]")))
     };
-    // The length is bounded before anything is copied: the builder would refuse it too, but only afterwards.
+    // Check the length before copying; the builder would refuse it only afterwards.
     let (found, expected_max) = (message.merkle_branch.len() as u64, SealTemplate::BRANCH_LEN_MAX as u64);
     field::at_most("template.coinbase.merkle_branch", found, expected_max)?;
     message.merkle_branch.iter().enumerate().map(node).collect()

@@ -1,6 +1,6 @@
-//! Faults and tips to and from the wire.
+//! Conversions of faults and tips to and from the wire.
 //!
-//! What a peer says of a chain is only taken apart here: whether it can be believed is for its reader to check.
+//! Messages from a peer are only parsed here; the receiver must check whether they are true.
 
 use cityseal_chain::body::{EncodingFault, EncodingKind};
 use cityseal_chain::{
@@ -20,10 +20,10 @@ impl From<&Tip> for v1::Tip {
     }
 }
 
-/// A tip as a peer says it is.
+/// Reads a tip as claimed by a peer.
 ///
 /// # Errors
-/// [`FieldError`] where a field has not its length.
+/// [`FieldError`] if a field has the wrong length.
 pub fn tip_from_wire(message: &v1::Tip) -> Result<Tip, FieldError> {
     let chain_work = field::fixed("chain_work", &message.chain_work)?;
     Ok(Tip {
@@ -47,10 +47,10 @@ impl From<&Fault> for v1::Fault {
     }
 }
 
-/// A fault as a peer says it is.
+/// Reads a fault as claimed by a peer.
 ///
 /// # Errors
-/// [`FieldError`] where a value has not its length, or where this build does not know the rule: it could not judge it.
+/// [`FieldError`] if a value has the wrong length, or if this build does not know the rule.
 pub fn fault_from_wire(message: &v1::Fault) -> Result<Fault, FieldError> {
     let unknown = || FieldProblem::Unknown { expected: "R01 to R11 or R20 to R41", found: message.rule.clone() };
     let value = |path, value: Option<&v1::FaultValue>| value_from_wire(value).map_err(|error| error.under(path));
@@ -98,7 +98,7 @@ impl From<&NotChecked> for v1::NotChecked {
 fn value_from_wire(message: Option<&v1::FaultValue>) -> Result<FaultValue, FieldError> {
     use v1::fault_value::Value;
     match message.and_then(|message| message.value.as_ref()) {
-        None => Err(FieldError::missing("value", "one of its kinds")),
+        None => Err(FieldError::missing("value", "a value of any kind")),
         Some(Value::Hash(bytes)) => field::hash("hash", bytes).map(FaultValue::Hash),
         Some(Value::Target(bytes)) => field::target("target", bytes).map(FaultValue::Target),
         Some(Value::Bits(bits)) => Ok(FaultValue::Bits(CompactTarget::from_bits(*bits))),
@@ -128,13 +128,14 @@ impl From<&EncodingFault> for v1::BlockEncoding {
 }
 
 fn encoding_from_wire(message: &v1::BlockEncoding) -> Result<EncodingFault, FieldError> {
-    let unknown = || FieldProblem::Unknown { expected: "a kind of this build", found: message.kind.clone() };
+    let unknown =
+        || FieldProblem::Unknown { expected: "an encoding fault that this build knows", found: message.kind.clone() };
     let kind = EncodingKind::from_name(&message.kind);
     let kind = kind.ok_or_else(|| FieldError::new("kind", unknown()).under("encoding"))?;
     Ok(EncodingFault { at: message.at_byte, kind })
 }
 
 fn wording_from_wire(text: &str) -> Result<Wording, FieldError> {
-    let unknown = || FieldProblem::Unknown { expected: "words of this build", found: text.to_owned() };
+    let unknown = || FieldProblem::Unknown { expected: "a wording that this build knows", found: text.to_owned() };
     Wording::from_text(text).ok_or_else(|| FieldError::new("words", unknown()))
 }

@@ -1,6 +1,6 @@
-//! Messages become domain types and back: nothing is lost on the way, and nothing that comes from a peer panics.
+//! Conversions between messages and domain types are lossless, and no message from a peer causes a panic.
 
-#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+#![allow(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 use cityseal_chain::body::{EncodingFault, EncodingKind};
 use cityseal_chain::{
@@ -26,7 +26,8 @@ prop_compose! {
 
 prop_compose! {
     fn coinbases()(
-        prefix in vec(any::<u8>(), 0..60), suffix in vec(any::<u8>(), 0..60), len in 1_u8..=4, ends in any::<(u8, u8)>(),
+        prefix in vec(any::<u8>(), 0..60), suffix in vec(any::<u8>(), 0..60), len in 1_u8..=4,
+        ends in any::<(u8, u8)>(),
     ) -> CoinbaseParts {
         let (first, last) = (ends.0.min(ends.1), ends.0.max(ends.1));
         let span = ExtranonceSpan::new(first.into(), last.into()).unwrap();
@@ -66,7 +67,7 @@ fn coinbase(len: u32, last: Option<u64>, node_len: usize) -> v1::Coinbase {
 }
 
 #[test]
-fn each_field_that_is_wrong_is_named() {
+fn each_invalid_field_is_named() {
     let template = |request: &mut v1::SubmitSealRequest, change: &dyn Fn(&mut v1::SealTemplate)| {
         change(request.template.as_mut().unwrap());
     };
@@ -74,7 +75,7 @@ fn each_field_that_is_wrong_is_named() {
     assert_eq!(refused_path(|r| template(r, &|t| t.header = vec![0; 79].into())), "template.header");
     assert_eq!(refused_path(|r| r.target = vec![0; 31].into()), "target");
     assert_eq!(refused_path(|r| r.target = vec![0; 32].into()), "target");
-    // Without a target the header's own bits must be one: here they are zero.
+    // Without a target field the header's bits must encode one; here they are zero.
     assert_eq!(refused_path(|r| r.target.clear()), "template.header");
     let backwards = Some(v1::NonceSpan { first: 1, last: 0 });
     assert_eq!(refused_path(|r| template(r, &|t| t.nonces = backwards)), "template.nonces");
@@ -89,7 +90,7 @@ fn each_field_that_is_wrong_is_named() {
 }
 
 #[test]
-fn each_field_of_a_coinbase_that_is_wrong_is_named() {
+fn each_invalid_field_of_a_coinbase_is_named() {
     let path = |len, last, node_len| {
         refused_path(|r| r.template.as_mut().unwrap().coinbase = Some(coinbase(len, last, node_len)))
     };
@@ -100,7 +101,7 @@ fn each_field_of_a_coinbase_that_is_wrong_is_named() {
 }
 
 #[test]
-fn a_branch_as_long_as_the_deepest_tree_is_taken_and_one_node_more_refused() {
+fn a_branch_of_the_deepest_tree_is_accepted_and_a_longer_one_refused() {
     let of_len = |len: usize| {
         let header = BlockHeader::from_wire(&[0; 80]);
         let template = SealTemplate::builder(header).target(Target::MAX).build().unwrap();
@@ -125,7 +126,7 @@ fn a_seal_keeps_its_header_hash_and_extranonce() {
 }
 
 #[test]
-fn faults_of_every_rule_and_value_survive_the_way() {
+fn faults_of_every_rule_and_value_survive_the_round_trip() {
     let values = [
         FaultValue::Hash(BlockHash::from_wire([7; 32])),
         FaultValue::Target(Target::MAX),
@@ -151,7 +152,7 @@ fn faults_of_every_rule_and_value_survive_the_way() {
 }
 
 #[test]
-fn values_that_this_build_does_not_know_are_refused_with_their_place() {
+fn unknown_values_are_refused_with_their_path() {
     use v1::fault_value::Value;
     let path_of = |value| {
         let value = v1::FaultValue { value: Some(value) };
@@ -166,7 +167,7 @@ fn values_that_this_build_does_not_know_are_refused_with_their_place() {
 }
 
 #[test]
-fn a_fault_by_an_unknown_rule_or_without_a_value_is_refused() {
+fn a_fault_with_an_unknown_rule_or_without_a_value_is_refused() {
     let fault = v1::Fault { rule: "R99".to_owned(), ..Default::default() };
     assert_eq!(fault_from_wire(&fault).unwrap_err().path, "rule");
     let fault = v1::Fault { rule: "R05".to_owned(), ..Default::default() };
@@ -177,18 +178,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn templates_survive_the_way(template in templates()) {
+    fn templates_survive_the_round_trip(template in templates()) {
         prop_assert_eq!(template_from_request(&request_of(&template)), Ok(template));
     }
 
     #[test]
-    fn tips_survive_the_way(height in any::<u64>(), hash in any::<[u8; 32]>(), work in any::<[u8; 32]>()) {
+    fn tips_survive_the_round_trip(height in any::<u64>(), hash in any::<[u8; 32]>(), work in any::<[u8; 32]>()) {
         let tip = Tip { height, hash: BlockHash::from_wire(hash), chain_work: ChainWork::from_wire(&work) };
         prop_assert_eq!(tip_from_wire(&v1::Tip::from(&tip)), Ok(tip));
     }
 
     #[test]
-    fn no_bytes_make_a_conversion_panic(bytes in vec(any::<u8>(), 0..400)) {
+    fn no_bytes_cause_a_conversion_to_panic(bytes in vec(any::<u8>(), 0..400)) {
         if let Ok(request) = v1::SubmitSealRequest::decode(&bytes[..]) {
             drop(template_from_request(&request));
         }
@@ -201,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn no_well_formed_message_makes_a_conversion_panic(
+    fn no_well_formed_message_causes_a_conversion_to_panic(
         header in vec(any::<u8>(), 78..82), numbers in any::<[u32; 4]>(), wide in any::<[u64; 2]>(),
         target in vec(any::<u8>(), 30..34), len in 0..10_u32, branch in vec(vec(any::<u8>(), 31..34), 0..40),
     ) {

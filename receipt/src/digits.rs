@@ -1,4 +1,4 @@
-//! Hex digits in JSON: exactly as many as the value needs, lower case, and nothing else.
+//! Values as hex digits in JSON: lower case, of exactly the value's length.
 
 use cityseal_chain::merkle::Node;
 use cityseal_chain::{BlockHash, ChainWork, hex};
@@ -9,7 +9,7 @@ use crate::keys::PublicKey;
 /// A value that is written as hex digits.
 pub(crate) trait Digits: Sized {
     fn write(&self) -> String;
-    /// Reads digits of either case; the error is for people.
+    /// Reads digits of either case; the error is a human-readable message.
     fn read(text: &str) -> Result<Self, String>;
 }
 
@@ -55,7 +55,7 @@ impl Digits for PublicKey {
 
 fn read_lower<T: Digits>(text: &str) -> Result<T, String> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err("hex digits are written in lower case".into());
+        return Err("hex digits must be lower case".into());
     }
     T::read(text)
 }
@@ -68,7 +68,7 @@ pub(crate) fn deserialize<'de, T: Digits, D: Deserializer<'de>>(deserializer: D)
     read_lower(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// The same for values that may be absent.
+/// The same for optional values.
 pub(crate) mod maybe {
     use super::{Deserialize, Deserializer, Digits, Error, Serializer, read_lower};
 

@@ -1,4 +1,4 @@
-//! Why something is no statement, no receipt, or no opening of one.
+//! Errors of statements, receipts and openings.
 
 use cityseal_chain::merkle::Node;
 use cityseal_chain::{BlockHash, CompactTarget, hex};
@@ -7,42 +7,42 @@ use thiserror::Error;
 use crate::keys::PublicKey;
 use crate::receipt::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX};
 
-/// Why parts are no statement: they contradict each other, or may not be written.
+/// Why parts do not form a statement: they contradict each other or contain texts that are not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StatementError {
-    /// A text or word that may not stand there.
+    /// A text or word that is not allowed in its field.
     #[error("{field} {found:?}: {reason}")]
     Text {
         /// The field.
         field: &'static str,
-        /// What stands there.
+        /// The field's value.
         found: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// More or fewer rows than a list may have.
-    #[error("{field} has {found} rows, at least {min} and at most {max} are wanted")]
+    /// A list with too many or too few rows.
+    #[error("{field} has {found} rows; expected {min} to {max}")]
     Rows {
         /// The field.
         field: &'static str,
-        /// Rows that there are.
+        /// Number of rows.
         found: usize,
-        /// Fewest that there may be.
+        /// Minimum number of rows.
         min: usize,
-        /// Most that there may be.
+        /// Maximum number of rows.
         max: usize,
     },
-    /// A fault without its rule, or a rule broken in a valid chain.
-    #[error("the verdict is {verdict}, and there is {found}")]
+    /// A verdict `fault` without a fault, or a verdict `valid` with one.
+    #[error("the verdict is {verdict}, but the statement has {found}")]
     Verdict {
         /// The verdict.
         verdict: &'static str,
         /// `a fault` or `no fault`.
         found: &'static str,
     },
-    /// A valid chain of no items, or heights past what can be counted.
-    #[error("{count} items from height {first_height} on are no chain that could have this verdict")]
+    /// A valid chain of no items, or heights above `u64::MAX`.
+    #[error("{count} items from height {first_height} on cannot have this verdict")]
     Count {
         /// The first height.
         first_height: u64,
@@ -50,29 +50,29 @@ pub enum StatementError {
         count: u64,
     },
     /// The tip is not the last of the items that passed.
-    #[error("the last item that passed has height {expected:?}, the tip has {found:?}")]
+    #[error("the last item that passed has height {expected:?}, but the tip has {found:?}")]
     Tip {
-        /// The height that follows from the first height and the count; none if no item passed.
+        /// The height that follows from the first height and the count; `None` if no item passed.
         expected: Option<u64>,
         /// The tip's height.
         found: Option<u64>,
     },
     /// The fault is not at the first item that did not pass.
-    #[error("the first item that did not pass has height {expected}, the fault has {found}")]
+    #[error("the first item that did not pass has height {expected}, but the fault has {found}")]
     FaultHeight {
         /// The height that follows from the first height and the count.
         expected: u64,
         /// The fault's height.
         found: u64,
     },
-    /// Headers with transactions, or blocks without a root over their contents.
-    #[error("the items are {kind}, and what is said of their bodies does not fit")]
+    /// Headers with totals over bodies, or blocks without a root over their contents.
+    #[error("the items are {kind}, but the fields on their bodies do not match")]
     Bodies {
         /// `headers` or `blocks`.
         kind: &'static str,
     },
-    /// A range of heights backwards.
-    #[error("not checked: {rule} from height {from} to {to}, which is before")]
+    /// A range of heights that ends before it starts.
+    #[error("not_checked: the range of {rule} ends at height {to}, before it starts at {from}")]
     Range {
         /// The rule.
         rule: String,
@@ -81,107 +81,107 @@ pub enum StatementError {
         /// The last height.
         to: u64,
     },
-    /// The openings are of another level or number than a tree of so many items has.
-    #[error("{found} openings of level {level} do not belong to {count} items")]
+    /// The level or the number of the openings does not match the number of items.
+    #[error("{found} openings of level {level} do not match {count} items")]
     Openings {
-        /// Their number.
+        /// Number of openings.
         found: u64,
-        /// Their level.
+        /// Level of the openings.
         level: u32,
         /// The number of items.
         count: u64,
     },
-    /// The openings do not fold to the root over the headers.
-    #[error("the openings fold to {}, the root over the headers is {}", hex::encode(found), hex::encode(expected))]
+    /// The root of the openings differs from the root over the headers.
+    #[error("the openings have the root {}, but headers_root is {}", hex::encode(found), hex::encode(expected))]
     HeadersRoot {
-        /// The root that is stated.
+        /// The stated root over the headers.
         expected: Node,
         /// The root of the openings.
         found: Node,
     },
-    /// The date is not that of the seconds.
-    #[error("{unix} seconds since 1970 are not {utc}")]
+    /// The Unix time and the date differ.
+    #[error("Unix time {unix} is not {utc}")]
     Made {
-        /// Seconds since 1970.
+        /// Unix time.
         unix: u64,
-        /// The date.
+        /// The stated date.
         utc: String,
     },
-    /// The signer named in the statement does not have the key that is to sign.
-    #[error("the statement names {named} as its signer, the key is {key}")]
+    /// The statement names another signer than the key that is to sign.
+    #[error("the statement names {named} as its signer, but the key is {key}")]
     Signer {
         /// The key that the statement names.
         named: PublicKey,
-        /// The key at hand.
+        /// The public half of the signing key.
         key: PublicKey,
     },
 }
 
-/// Why bytes are not a receipt that can be believed.
+/// Why a receipt is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReceiptError {
-    /// Larger than any receipt.
-    #[error("{found} bytes are more than the {RECEIPT_BYTES_MAX} of the largest receipt")]
+    /// Larger than the largest possible receipt.
+    #[error("{found} bytes; a receipt has at most {RECEIPT_BYTES_MAX}")]
     TooLarge {
-        /// Bytes that there are.
+        /// Size in bytes.
         found: usize,
     },
     /// The JSON ends too early.
-    #[error("cut off: {message}")]
+    #[error("truncated: {message}")]
     Cut {
-        /// What the parser said, with the place.
+        /// The parser's message, with the place.
         message: String,
     },
     /// Not JSON.
     #[error("not JSON: {message}")]
     NotJson {
-        /// What the parser said, with the place.
+        /// The parser's message, with the place.
         message: String,
     },
     /// JSON of another format, or of another version of this one.
     #[error("the format is {found:?}; expected {FORMAT:?} or {FORMAT_WITHOUT_RULES:?}")]
     Format {
-        /// The format named.
+        /// The format that the file names.
         found: String,
     },
-    /// A field that is missing, unknown, twice there, or not what it should be.
-    #[error("a field is not as the format wants it: {message}")]
+    /// A field that is missing, unknown, duplicated or malformed.
+    #[error("a field does not conform to the format: {message}")]
     Field {
-        /// What the parser said, with the place.
+        /// The parser's message, with the place.
         message: String,
     },
-    /// The text does not say what the fields say.
-    #[error("line {line} of the signed text is not what the fields say")]
+    /// The signed text and the fields differ.
+    #[error("line {line} of the signed text differs from the fields")]
     TextDiffers {
         /// The first line that differs, counted from 1.
         line: usize,
     },
-    /// All is there, but not in the one form in which receipts are written.
-    #[error("byte {at} is not as receipts are written: there is one form, down to blanks and line ends")]
+    /// The content is right, but not in the one form in which receipts are written.
+    #[error("not in canonical form at byte {at}: a receipt has exactly one form, including whitespace and line ends")]
     Form {
         /// The first byte that differs.
         at: usize,
     },
-    /// The key beside the signature is not the one that the text names.
-    #[error("the text names {named} as its signer, the signature is said to be of {key}")]
+    /// The key next to the signature is not the signer's key in the text.
+    #[error("the text names {named} as its signer, but public_key is {key}")]
     Signer {
         /// The key in the text.
         named: PublicKey,
-        /// The key beside the signature.
+        /// The key next to the signature.
         key: PublicKey,
     },
-    /// The signature is not this key's over this text.
-    #[error("the signature is not of {key} over this text: forged, or changed after it was signed")]
+    /// The signature does not match the text and the key.
+    #[error("the signature by {key} does not match the text: the receipt is forged, or was changed after signing")]
     Signature {
-        /// The key that is said to have signed.
+        /// The claimed signer's key.
         key: PublicKey,
     },
-    /// What was signed contradicts itself, or its openings were exchanged.
-    #[error("the statement does not hold together: {0}")]
+    /// The signed statement contradicts itself, or its openings were replaced.
+    #[error("the statement is inconsistent: {0}")]
     Statement(#[from] StatementError),
-    /// Signed well, by somebody whom nobody trusts here.
-    #[error("signed well, but by {key}, which is none of the trusted keys")]
+    /// A valid signature by a key that is not trusted.
+    #[error("the signature is valid, but {key} is not one of the trusted keys")]
     Foreign {
         /// The key that signed.
         key: PublicKey,
@@ -189,7 +189,8 @@ pub enum ReceiptError {
 }
 
 impl ReceiptError {
-    /// It is a receipt, and the answer is no: changed, forged, or signed by a stranger. Otherwise it is no receipt at all.
+    /// Whether the bytes are a receipt that must be rejected: changed, forged, or signed by an untrusted key. `false`
+    /// if they are not a receipt.
     pub const fn is_clear_no(&self) -> bool {
         match self {
             Self::TextDiffers { .. }
@@ -207,74 +208,74 @@ impl ReceiptError {
     }
 }
 
-/// Why headers are not what a receipt says that was checked.
+/// Why headers do not match what a receipt states as checked.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpeningError {
-    /// There is no such subtree.
-    #[error("there is no subtree {subtree} among {subtrees}")]
+    /// No subtree has this index.
+    #[error("subtree {subtree} does not exist; the receipt has {subtrees} subtrees")]
     NoSubtree {
-        /// The subtree, counted from 0.
+        /// Index of the subtree, counted from 0.
         subtree: u64,
-        /// How many there are.
+        /// Number of subtrees.
         subtrees: u64,
     },
-    /// Another number of headers than the subtree has.
-    #[error("subtree {subtree} has {expected} headers of 80 bytes, {found} bytes are given")]
+    /// The number of headers differs from the size of the subtree.
+    #[error("subtree {subtree} has {expected} headers of 80 bytes; found {found} bytes")]
     Length {
-        /// The subtree, counted from 0.
+        /// Index of the subtree, counted from 0.
         subtree: u64,
-        /// Headers that it has.
+        /// Number of headers in the subtree.
         expected: u64,
-        /// Bytes that were given.
+        /// Number of bytes given.
         found: usize,
     },
-    /// They are other items, or in another order.
+    /// Other items than those signed, or another order.
     #[error(
-        "subtree {subtree} is not what was signed: its node is {}, these items give {}",
+        "subtree {subtree} differs from what was signed: its node is {}, but these items give {}",
         hex::encode(expected),
         hex::encode(found)
     )]
     Node {
-        /// The subtree, counted from 0.
+        /// Index of the subtree, counted from 0.
         subtree: u64,
-        /// The node that was signed.
+        /// The signed node.
         expected: Node,
         /// The node of these items.
         found: Node,
     },
-    /// What was signed as checked has no target at all (R01 to R03).
-    #[error("height {height} was signed as checked, and its bits {bits} are no target")]
+    /// The bits of a header signed as checked do not encode a target (R01 to R03).
+    #[error("height {height} was signed as checked, but its bits {bits} do not encode a target (R01 to R03)")]
     Bits {
         /// The height.
         height: u64,
         /// The bits.
         bits: CompactTarget,
     },
-    /// What was signed as checked does not meet its target (R05).
-    #[error("height {height} was signed as checked, and its hash {hash} does not meet its target (R05)")]
+    /// A header signed as checked does not meet its target (R05).
+    #[error("height {height} was signed as checked, but its hash {hash} does not meet its target (R05)")]
     ProofOfWork {
         /// The height.
         height: u64,
         /// The hash.
         hash: BlockHash,
     },
-    /// What was signed as checked does not follow its predecessor (R06).
-    #[error("height {height} was signed as checked, and names {found} as its predecessor, which is {expected} (R06)")]
+    /// A header signed as checked does not follow its predecessor (R06).
+    #[error("height {height} was signed as checked, but names {found} as its predecessor instead of {expected} (R06)")]
     Link {
         /// The height.
         height: u64,
-        /// The hash of the header before.
+        /// The hash of the previous header.
         expected: BlockHash,
         /// The hash that the header names.
         found: BlockHash,
     },
-    /// The last header is not the tip that was signed.
-    #[error("the tip was signed as {expected}, and the last header has hash {found}")]
+    /// The last header is not the signed tip.
+    #[error("the tip was signed as {expected}, but the last header has the hash {found}")]
     Tip {
         /// The tip's hash.
         expected: BlockHash,
-        /// The last header's.
+        /// The hash of the last header.
         found: BlockHash,
     },
 }

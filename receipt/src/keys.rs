@@ -1,8 +1,8 @@
-//! The keys with which receipts are signed and checked: ed25519 (RFC 8032), and how they are written.
+//! The ed25519 keys (RFC 8032) that sign and check receipts, and their text formats.
 //!
-//! A public key is 64 lower-case hex digits. The file of a secret key has three lines: `cityseal-secret-key-1`, the seed as
-//! 64 lower-case hex digits, and, where there is one, a label after `# `. Secrets are wiped from memory when they are
-//! dropped, and no `Debug` shows them.
+//! A public key is 64 lower-case hex digits. A secret key file has two or three lines: `cityseal-secret-key-1`, the
+//! seed as 64 lower-case hex digits, and optionally a label after `# `. Secrets are wiped from memory on drop and never
+//! appear in `Debug` output.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,38 +16,36 @@ use zeroize::Zeroizing;
 use crate::digits;
 use crate::words::objection_to_text;
 
-/// The first line of a secret key's file.
+/// The first line of a secret key file.
 const SECRET_HEAD: &str = "cityseal-secret-key-1";
 
-/// What stands before the label in a secret key's file.
+/// The prefix of the label line in a secret key file.
 const LABEL_MARK: &str = "# ";
 
-/// Why a text or bytes are no key.
+/// Why a text or bytes are not a key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// Not the hex digits that a key has.
+    /// Not hex digits, or not as many as a key has.
     #[error("not a key: {0}")]
     Digits(#[from] HexError),
     /// Upper-case digits.
-    #[error("not a key: hex digits are written in lower case")]
+    #[error("not a key: hex digits must be lower case")]
     UpperCase,
-    /// The bytes are no point of the curve in its one form, or one with which anybody could sign.
-    #[error("not a public key: no proper point of the curve")]
+    /// Not the canonical encoding of a curve point, or a point of small order, for which anyone could sign.
+    #[error("not a public key: the bytes are not a valid curve point")]
     Point,
-    /// The file of a secret key, where a public one is wanted.
-    #[error(
-        "this is a secret key: give the public one (`cityseal key show FILE` prints it), and keep the secret to yourself"
-    )]
+    /// A secret key file instead of a public key.
+    #[error("this is a secret key: keep it private and use the public key, which `cityseal key show FILE` prints")]
     Secret,
-    /// Not the file of a secret key.
+    /// Not a secret key file.
     #[error("not a secret key: its first line is not `{SECRET_HEAD}`")]
     Head,
-    /// Lines that do not belong there.
-    #[error("not a secret key: wanted are three lines, the last one `{LABEL_MARK}LABEL` or absent")]
+    /// Too few or too many lines, or a third line that is not a label.
+    #[error("not a secret key: expected two lines and optionally a third one, `{LABEL_MARK}LABEL`")]
     Lines,
-    /// A label that may not stand in a receipt.
-    #[error("the label {label:?}: {reason}")]
+    /// A label that is not allowed in a receipt.
+    #[error("invalid label {label:?}: {reason}")]
     Label {
         /// The label.
         label: String,
@@ -56,31 +54,31 @@ pub enum KeyError {
     },
 }
 
-/// A public key: who signed. 32 bytes that were seen to be a proper point of the curve.
+/// A public key: the canonical encoding of a curve point that is not of small order, 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey([u8; 32]);
 
 impl PublicKey {
-    /// The key of these 32 bytes (RFC 8032, section 5.1.2).
+    /// Decodes a key (RFC 8032, section 5.1.2).
     ///
     /// # Errors
     /// [`KeyError::Point`].
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Point)?;
-        // A point may be written in a second form, and one of small order makes signatures that fit any message.
+        // Some points have a second encoding, and for a point of small order one signature fits any message.
         let is_proper = key.to_edwards().compress().as_bytes() == bytes && !key.is_weak();
         if is_proper { Ok(Self(*bytes)) } else { Err(KeyError::Point) }
     }
 
-    /// The 32 bytes of the key.
+    /// Returns the 32 bytes of the key.
     pub const fn to_bytes(self) -> [u8; 32] {
         self.0
     }
 
-    /// Reads the file of a public key: its digits, and a line feed or none.
+    /// Reads a public key file: the digits, and optionally a line end.
     ///
     /// # Errors
-    /// [`KeyError`]; [`KeyError::Secret`] for the file of a secret key.
+    /// [`KeyError`]; [`KeyError::Secret`] for a secret key file.
     pub fn from_file_text(text: &str) -> Result<Self, KeyError> {
         if text.starts_with(SECRET_HEAD) {
             return Err(KeyError::Secret);
@@ -88,7 +86,7 @@ impl PublicKey {
         text.strip_suffix('\n').unwrap_or(text).trim_end_matches('\r').parse()
     }
 
-    /// Whether the signature is this key's over the message, strictly: one signature has one form.
+    /// Whether this key signed the message. Checks strictly: a signature has one accepted encoding only.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         VerifyingKey::from_bytes(&self.0).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
@@ -120,26 +118,26 @@ fn lower_digits(text: &str) -> Result<[u8; 32], KeyError> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Err(KeyError::UpperCase) } else { Ok(bytes) }
 }
 
-/// Who signed a receipt, as it stands there.
+/// The signer as named in a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signer {
     /// The key.
     #[serde(with = "digits")]
     pub public_key: PublicKey,
-    /// How the signer calls itself. Nobody vouches for it.
+    /// The name that the signer gives itself; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
-/// A secret key, with the label that goes into what it signs.
+/// A secret key, with the label that its receipts carry.
 pub struct SecretKey {
     key: SigningKey,
     label: Option<String>,
 }
 
 impl SecretKey {
-    /// The key of a seed of 32 random bytes (RFC 8032, section 5.1.5).
+    /// Creates the key of a seed of 32 random bytes (RFC 8032, section 5.1.5).
     ///
     /// # Errors
     /// [`KeyError::Label`].
@@ -152,7 +150,7 @@ impl SecretKey {
         Ok(Self { key: SigningKey::from_bytes(seed), label })
     }
 
-    /// Reads the file of a secret key.
+    /// Reads a secret key file.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -170,30 +168,30 @@ impl SecretKey {
         Self::from_seed(&seed, label)
     }
 
-    /// Writes the file of the key.
+    /// Returns the contents of the key's file.
     pub fn to_file_text(&self) -> Zeroizing<String> {
         let seed = Zeroizing::new(hex::encode(self.key.as_bytes()));
         let label = self.label.as_ref().map(|label| format!("{LABEL_MARK}{label}\n")).unwrap_or_default();
         Zeroizing::new(format!("{SECRET_HEAD}\n{}\n{label}", *seed))
     }
 
-    /// The public half.
+    /// Returns the public half.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.key.verifying_key().to_bytes())
     }
 
-    /// Who signs with this key, as it goes into a statement.
+    /// Returns the signer as named in statements.
     pub fn signer(&self) -> Signer {
         Signer { public_key: self.public_key(), label: self.label.clone() }
     }
 
-    /// A key for another purpose, from which this one cannot be told, nor one for a third: SHA-256 over the purpose, a zero
-    /// byte, and the seed. The same purpose gives the same key.
+    /// Derives an independent subkey for `purpose`: SHA-256 over the purpose, a zero byte, and the seed. The same
+    /// purpose gives the same subkey; a subkey reveals neither this key nor other subkeys.
     ///
     /// # Panics
-    /// Where the purpose has a zero byte, which would end it.
+    /// If the purpose contains a zero byte, which separates it from the seed.
     pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        assert!(!purpose.contains('\0'), "a purpose is a word or some");
+        assert!(!purpose.contains('\0'), "a purpose must not contain a zero byte");
         let message = Zeroizing::new([purpose.as_bytes(), &[0], self.key.as_bytes()].concat());
         Zeroizing::new(cityseal_hash::sha256(&message))
     }
@@ -223,15 +221,15 @@ mod tests {
         let key = SecretKey::from_seed(&seed, None).unwrap();
         let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
         assert_eq!(key.public_key().to_string(), public);
-        let signature = "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b\
-                         d25bf5f0595bbe24655141438e7a100b";
+        let signature = "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
+                         5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b";
         assert_eq!(hex::encode(&key.sign(b"")), signature);
         assert!(key.public_key().has_signed(b"", &hex::decode_array(signature).unwrap()));
         assert!(!key.public_key().has_signed(b"x", &hex::decode_array(signature).unwrap()));
     }
 
     #[test]
-    fn the_file_of_a_secret_key_is_read_as_it_was_written() {
+    fn a_secret_key_file_is_read_back_as_written() {
         for label in [None, Some("Amt für Register")] {
             let written = key(label).to_file_text();
             let read = SecretKey::from_file_text(&written).unwrap();
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_key_is_refused_with_the_reason() {
+    fn a_malformed_secret_key_is_refused_with_the_reason() {
         let refused = |text: &str| SecretKey::from_file_text(text).unwrap_err();
         let seed = "07".repeat(32);
         assert_eq!(refused(""), KeyError::Head);
@@ -256,25 +254,25 @@ mod tests {
     }
 
     #[test]
-    fn a_public_key_is_lower_case_digits_of_a_proper_point() {
+    fn a_public_key_is_lower_case_digits_of_a_valid_point() {
         let good = key(None).public_key();
         assert_eq!(PublicKey::from_file_text(&format!("{good}\n")), Ok(good));
         assert_eq!(good.to_string().to_uppercase().parse::<PublicKey>(), Err(KeyError::UpperCase));
         assert!(matches!(format!("{good} ").parse::<PublicKey>(), Err(KeyError::Digits(_))));
         assert_eq!(PublicKey::from_file_text(&key(None).to_file_text()), Err(KeyError::Secret));
-        // The neutral point, one of order two, and the neutral point in its second form.
+        // The neutral point, a point of order two, and the neutral point in its second encoding.
         let neutral = format!("01{}", "00".repeat(31));
         let order_two = format!("ec{}7f", "ff".repeat(30));
         let second_form = format!("ee{}7f", "ff".repeat(30));
-        // 2 is the height of no point.
-        let none = format!("02{}", "00".repeat(31));
-        for bad in [neutral, order_two, second_form, none] {
+        // No point has the y coordinate 2.
+        let not_on_curve = format!("02{}", "00".repeat(31));
+        for bad in [neutral, order_two, second_form, not_on_curve] {
             assert_eq!(bad.parse::<PublicKey>(), Err(KeyError::Point), "{bad}");
         }
     }
 
     #[test]
-    fn a_derived_key_depends_on_the_purpose_and_on_the_seed_and_on_nothing_else() {
+    fn a_derived_key_depends_on_the_purpose_and_the_seed_only() {
         let of = |seed: u8, purpose: &str| *SecretKey::from_seed(&[seed; 32], None).unwrap().derived(purpose);
         assert_eq!(of(7, "a"), *key(Some("a label")).derived("a"));
         assert_eq!(of(7, "a"), cityseal_hash::sha256(&[b"a\0", &[7; 32][..]].concat()));
@@ -282,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn no_debug_text_shows_a_secret() {
+    fn debug_output_does_not_show_the_secret() {
         let shown = format!("{:?}", key(Some("a label")));
         assert_eq!(shown, format!("SecretKey(of {})", key(None).public_key()));
         assert!(!shown.contains("0707"));

@@ -1,11 +1,24 @@
-//! Signed receipts of verified chains: what was checked, by what, when, and who says so.
+//! Signed receipts of verified chains: what was checked, with what, when, and who signed it.
 //!
-//! A [`Receipt`] is a [`Statement`] with its readable text and an ed25519 signature over that text. Whoever holds one can
-//! check the signature ([`verify`]), and open any part of it against the chain itself ([`Statement::open`]) without redoing
-//! the whole. `docs/RECEIPTS.md` has the format to the byte, and what a receipt does not prove.
+//! ```
+//! use cityseal_receipt::{PublicKey, verify};
 //!
-//! The crate opens no file, reads no clock and has no randomness of its own: bytes, times and seeds are arguments. It
-//! trusts no receipt; a [`Statement`] that was made here or read here holds together.
+//! /// `receipt`: the bytes of a receipt file; `key`: the public key of a trusted signer, 64 hex digits.
+//! fn print(receipt: &[u8], key: &str) -> Result<(), Box<dyn std::error::Error>> {
+//!     let trusted: PublicKey = key.parse()?;
+//!     let statement = verify(receipt, &[trusted])?;
+//!     let parts = statement.parts();
+//!     println!("{}: {} items from height {}", parts.verdict.as_str(), parts.count, parts.first_height);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A [`Receipt`] is a [`Statement`] with its readable text and an ed25519 signature over that text. Its holder can
+//! check the signature ([`verify`]), and check any part of the chain against it ([`Statement::open`]) without verifying
+//! the whole chain again. `docs/RECEIPTS.md` specifies the format to the byte, and what a receipt does not prove.
+//!
+//! The crate opens no file, reads no clock and draws no random numbers: bytes, times and seeds are arguments. It trusts
+//! no receipt; the parts of every [`Statement`] it creates or reads are consistent.
 
 mod digits;
 mod error;

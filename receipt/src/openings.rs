@@ -1,4 +1,4 @@
-//! The nodes of one level of the tree over all header hashes: what lets single headers be held against a receipt.
+//! The nodes of one level of the tree over all header hashes, against which parts of a chain can be checked.
 
 use cityseal_chain::TreeOutline;
 use cityseal_chain::merkle::Node;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::digits;
 use crate::error::OpeningError;
 
-/// The roots of the subtrees of 2^level leaves each, the last one of what is left; at most [`TreeOutline::SUBTREES_MAX`].
+/// The roots of subtrees of 2^level leaves each (the last one may have fewer); at most [`TreeOutline::SUBTREES_MAX`].
 ///
-/// They fold to the root of the whole tree, so that whoever signed the root signed them. A leaf is the RFC 6962 leaf hash
-/// of a 32-byte item: of the hash of a header, in wire order. Trees over other items open in the same way.
+/// The root of the whole tree follows from them, so a signature over the root covers them. A leaf is the RFC 6962 leaf
+/// hash of a 32-byte item; for receipts, the item is the hash of a header in wire order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Openings {
@@ -21,27 +21,27 @@ pub struct Openings {
 }
 
 impl Openings {
-    /// The openings of a whole tree; none if its first leaves are missing.
+    /// Returns the openings of a whole tree; `None` if its first leaves are missing.
     pub fn of(outline: &TreeOutline) -> Option<Self> {
         Some(Self { level: TreeOutline::level_of(outline.count()), nodes: outline.subtrees()? })
     }
 
-    /// 2 to this power is the number of leaves of each subtree but the last one.
+    /// Returns the level: each subtree but the last has 2^level leaves.
     pub const fn level(&self) -> u32 {
         self.level
     }
 
-    /// How many subtrees there are.
+    /// Returns the number of subtrees.
     pub const fn subtrees(&self) -> u64 {
         self.nodes.len() as u64
     }
 
-    /// The root of the whole tree.
+    /// Returns the root of the whole tree.
     pub fn root(&self) -> Node {
         rfc6962::root(&self.nodes)
     }
 
-    /// The subtree in which an item stands, both counted from 0.
+    /// Returns the index of the subtree that contains an item; both are counted from 0.
     pub const fn subtree_of(&self, item: u64) -> u64 {
         match item.checked_shr(self.level) {
             Some(subtree) => subtree,
@@ -49,20 +49,19 @@ impl Openings {
         }
     }
 
-    /// The items of a subtree, of `count` in all, as the first one and the one behind the last; empty if there is no such
-    /// subtree.
+    /// Returns the range of the items in a subtree, in a tree of `count` items; empty if the subtree does not exist.
     pub fn items(&self, subtree: u64, count: u64) -> std::ops::Range<u64> {
         let size = 1_u64.checked_shl(self.level).unwrap_or(u64::MAX);
         let first = subtree.saturating_mul(size).min(count);
         first..first.saturating_add(size).min(count)
     }
 
-    /// Whether there are as many nodes, and on that level, as a tree of so many leaves has.
+    /// Whether the level and the number of nodes match a tree of `count` leaves.
     pub(crate) fn fit(&self, count: u64) -> bool {
         self.level == TreeOutline::level_of(count) && self.subtrees() == count.div_ceil(1 << self.level)
     }
 
-    /// Checks that these are the items of a subtree, all of them and in order.
+    /// Checks that `items` are all items of a subtree, in order.
     ///
     /// # Errors
     /// [`OpeningError::NoSubtree`] or [`OpeningError::Node`].
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_subtree_opens_with_its_items_and_with_no_others() {
+    fn every_subtree_accepts_its_own_items_only() {
         let items = items(515);
         let openings = openings(&items);
         assert_eq!((openings.level(), openings.subtrees(), openings.fit(515)), (2, 129, true));
@@ -110,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn the_openings_of_no_items_are_none_and_fold_to_the_empty_root() {
+    fn an_empty_tree_has_no_subtrees_and_the_empty_root() {
         let openings = openings(&[]);
         assert_eq!((openings.subtrees(), openings.root()), (0, rfc6962::root(&[])));
         assert!(openings.fit(0));
     }
 
     #[test]
-    fn a_level_that_no_tree_has_makes_nothing_panic() {
+    fn an_impossible_level_does_not_panic() {
         let openings = Openings { level: u32::MAX, nodes: vec![[0; 32]] };
         assert!(!openings.fit(7));
         assert_eq!((openings.subtree_of(7), openings.items(0, 7)), (0, 0..7));

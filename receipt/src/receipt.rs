@@ -1,7 +1,7 @@
-//! A statement with its signature, as one line of JSON that has exactly one form.
+//! A statement with its signature, as one line of JSON in exactly one form.
 //!
-//! What is signed is the text. The fields say the same for programs, and the verifier writes text and JSON again from
-//! them: a receipt in which a single byte differs is refused, whatever the byte is.
+//! The signature is over the text. The fields repeat its content for programs; the verifier renders text and JSON from
+//! the fields again and compares, so a change of any single byte is refused.
 
 use cityseal_chain::hex;
 use serde::{Deserialize, Serialize};
@@ -13,15 +13,15 @@ use crate::keys::{PublicKey, SecretKey};
 use crate::statement::{Statement, StatementParts};
 use crate::text;
 
-/// The name of the format in which receipts are written, with its version.
+/// The name and version of the format in which receipts are written.
 pub const FORMAT: &str = "cityseal-receipt-2";
 
-/// The first format, which is still read and checked: it has no [`StatementParts::rules`].
+/// The first format, which is still accepted; it has no [`StatementParts::rules`].
 pub const FORMAT_WITHOUT_RULES: &str = "cityseal-receipt-1";
 
-/// Largest receipt that is read, in bytes. A row has at most two texts of 256 bytes and 90 bytes of names and numbers: two
+/// Maximum size of a receipt in bytes. A row has at most two texts of 256 bytes and 90 bytes of names and numbers. Two
 /// lists of such rows and two of single words have 1,024 × (2 × 600 + 2 × 260) bytes, once as fields and once as text,
-/// and twice that where every sign is escaped: 7 MB. Usual are 20 KiB.
+/// and twice that if every character is escaped: 7 MB. A typical receipt has 20 KiB.
 pub const RECEIPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A statement, signed.
@@ -31,13 +31,13 @@ pub struct Receipt {
     signature: [u8; 64],
 }
 
-/// What every version of the format has.
+/// The part common to all versions of the format.
 #[derive(Deserialize)]
 struct Head {
     format: String,
 }
 
-/// The JSON.
+/// The JSON object.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
@@ -51,10 +51,10 @@ struct Wire {
 }
 
 impl Receipt {
-    /// Signs a statement. Its signer must be [`SecretKey::signer`] of the key.
+    /// Signs a statement. It must name [`SecretKey::signer`] of `key` as its signer.
     ///
     /// # Errors
-    /// [`StatementError::Signer`] where it names another key.
+    /// [`StatementError::Signer`] if it names another key.
     pub fn sign(statement: Statement, key: &SecretKey) -> Result<Self, StatementError> {
         let (named, key_at_hand) = (statement.parts().signer.public_key, key.public_key());
         if named != key_at_hand {
@@ -64,11 +64,11 @@ impl Receipt {
         Ok(Self { statement, signature })
     }
 
-    /// Reads a receipt, and checks all of it but whether its signer is trusted: its form, that text and fields say the
-    /// same, the signature, and that the statement holds together.
+    /// Reads a receipt and checks its form, that text and fields agree, the signature, and that the statement is
+    /// consistent. It does not check whether the signer is trusted.
     ///
     /// # Errors
-    /// [`ReceiptError`], in that order.
+    /// [`ReceiptError`] for the first check that fails, in this order.
     pub fn read(bytes: &[u8]) -> Result<Self, ReceiptError> {
         if bytes.len() > RECEIPT_BYTES_MAX {
             return Err(ReceiptError::TooLarge { found: bytes.len() });
@@ -85,27 +85,27 @@ impl Receipt {
         Ok(Self { statement: Statement::new(wire.statement)?, signature: wire.signature })
     }
 
-    /// What is stated.
+    /// Returns the statement.
     pub const fn statement(&self) -> &Statement {
         &self.statement
     }
 
-    /// Gives what is stated.
+    /// Converts the receipt into its statement.
     pub fn into_statement(self) -> Statement {
         self.statement
     }
 
-    /// Who signed.
+    /// Returns the signer's key.
     pub const fn public_key(&self) -> PublicKey {
         self.statement.parts().signer.public_key
     }
 
-    /// The 64 bytes of the signature.
+    /// Returns the 64 bytes of the signature.
     pub const fn signature(&self) -> &[u8; 64] {
         &self.signature
     }
 
-    /// Whether one of these keys signed.
+    /// Checks that one of these keys signed.
     ///
     /// # Errors
     /// [`ReceiptError::Foreign`].
@@ -114,7 +114,7 @@ impl Receipt {
         if trusted_keys.contains(&key) { Ok(()) } else { Err(ReceiptError::Foreign { key }) }
     }
 
-    /// Writes the receipt: one line of JSON and a line feed.
+    /// Returns the receipt as one line of JSON with a line feed.
     pub fn to_json(&self) -> String {
         let statement = self.statement.parts().clone();
         let format = format_of(&statement).to_owned();
@@ -123,35 +123,35 @@ impl Receipt {
     }
 }
 
-/// Checks a receipt: all that [`Receipt::read`] checks, and that one of these keys signed it.
+/// Checks a receipt as [`Receipt::read`] does, and that one of these keys signed it.
 ///
 /// # Errors
-/// [`ReceiptError`]; without a trusted key, whatever is signed well is [`ReceiptError::Foreign`].
+/// [`ReceiptError`]; if `trusted_keys` is empty, every valid receipt is [`ReceiptError::Foreign`].
 pub fn verify(receipt: &[u8], trusted_keys: &[PublicKey]) -> Result<Statement, ReceiptError> {
     let receipt = Receipt::read(receipt)?;
     receipt.check_trusted(trusted_keys)?;
     Ok(receipt.into_statement())
 }
 
-/// The one form of a receipt. Maps with keys that are no text, which JSON cannot write, are not in it.
+/// The canonical form of a receipt.
 fn written(wire: &Wire) -> String {
-    let mut json = serde_json::to_string(wire).expect("texts, numbers and lists can be written as JSON");
+    let mut json = serde_json::to_string(wire).expect("a receipt has no map whose keys are not strings");
     json.push('\n');
     json
 }
 
-/// The format of a statement: its parts say which.
+/// The format of a statement, which depends on whether it has a digest of the rules.
 pub(crate) const fn format_of(parts: &StatementParts) -> &'static str {
     if parts.rules.is_some() { FORMAT } else { FORMAT_WITHOUT_RULES }
 }
 
-/// The digest of the rules is there if and only if the format has it.
+/// Checks that the digest of the rules is present if and only if the format has it.
 fn check_rules(wire: &Wire) -> Result<(), ReceiptError> {
     if wire.format == format_of(&wire.statement) {
         return Ok(());
     }
     let problem = if wire.statement.rules.is_some() { "unknown field `rules`" } else { "missing field `rules`" };
-    Err(ReceiptError::Field { message: format!("{problem} of the statement in format {}", wire.format) })
+    Err(ReceiptError::Field { message: format!("{problem} in the statement of format {}", wire.format) })
 }
 
 fn json_error(error: &serde_json::Error) -> ReceiptError {
@@ -191,7 +191,7 @@ fn check_signature(wire: &Wire) -> Result<(), ReceiptError> {
 }
 
 impl std::fmt::Display for Receipt {
-    /// The signed text, and the signature behind it.
+    /// Writes the signed text, followed by the signature.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}\nsignature: {}\n", self.statement.text(), hex::encode(&self.signature))
     }

@@ -1,4 +1,4 @@
-//! The parts of a statement that have parts of their own. Plain values: `statement.rs` says what must hold for them.
+//! The compound parts of a statement, as plain values; `statement.rs` checks them.
 
 use cityseal_chain::{BlockHash, ChainWork, Fault, NotChecked, Tip};
 use serde::{Deserialize, Serialize};
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 use crate::digits;
 use crate::utc::utc_text;
 
-/// What no verification here looks at, whatever the items are: the running of scripts, whether an output spent was there
-/// and unspent, and so whether amounts add up.
+/// What no verification covers, for headers and blocks alike: script execution, whether spent outputs exist and are
+/// unspent, and therefore whether amounts add up.
 pub const OUT_OF_SCOPE: [&str; 3] = ["scripts", "unspent-outputs", "amounts"];
 
-/// What the verdict was. A run that did not come to its end has none that could be signed.
+/// The verdict. An incomplete run has no verdict that can be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerdictKind {
-    /// Every item passed every rule that could be judged.
+    /// Every item passed every rule that could be checked.
     Valid,
-    /// A rule is broken; the items before it passed.
+    /// An item breaks a rule; all items before it passed.
     Fault,
 }
 
 impl VerdictKind {
-    /// `valid` or `fault`.
+    /// Returns `valid` or `fault`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "valid",
@@ -30,7 +30,7 @@ impl VerdictKind {
     }
 }
 
-/// What the items of the chain were.
+/// The kind of the chain's items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ItemKind {
@@ -41,7 +41,7 @@ pub enum ItemKind {
 }
 
 impl ItemKind {
-    /// `headers` or `blocks`.
+    /// Returns `headers` or `blocks`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Headers => "headers",
@@ -59,7 +59,7 @@ pub struct TipRow {
     /// The hash of its header.
     #[serde(with = "digits")]
     pub hash: BlockHash,
-    /// The work of the chain up to and with it.
+    /// The work of the chain up to and including this item.
     #[serde(with = "digits")]
     pub chain_work: ChainWork,
 }
@@ -70,7 +70,7 @@ impl From<&Tip> for TipRow {
     }
 }
 
-/// The first fault, in words and numbers as a verdict has them.
+/// The first fault, with its values formatted as in verdicts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRow {
@@ -80,13 +80,13 @@ pub struct FaultRow {
     pub rule: String,
     /// The rule's name: `proof-of-work`.
     pub name: String,
-    /// What would have passed.
+    /// The value that the rule requires.
     pub expected: String,
-    /// What stands there.
+    /// The value in the item.
     pub found: String,
-    /// Where the item begins, in bytes of the input.
+    /// Offset of the item in the input, in bytes.
     pub offset: u64,
-    /// The transaction, counted from 0, where the rule is about one.
+    /// Index of the transaction, counted from 0, if the rule concerns one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<u32>,
 }
@@ -105,7 +105,7 @@ impl From<&Fault> for FaultRow {
     }
 }
 
-/// A rule that was not judged over a range of heights.
+/// A rule that was not checked over a range of heights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotCheckedRow {
@@ -115,7 +115,7 @@ pub struct NotCheckedRow {
     pub from: u64,
     /// The last height.
     pub to: u64,
-    /// Why not.
+    /// The reason.
     pub why: String,
 }
 
@@ -125,13 +125,13 @@ impl From<&NotChecked> for NotCheckedRow {
     }
 }
 
-/// The program that checked.
+/// The build of the program that checked the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
     /// Its version: one word.
     pub version: String,
-    /// The commit that it was built from: one word.
+    /// The commit it was built from: one word.
     pub commit: String,
 }
 
@@ -141,35 +141,35 @@ pub struct Build {
 pub struct DeviceRow {
     /// Its name.
     pub name: String,
-    /// What it ran: one word.
+    /// The kernel it ran: one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
-    /// How many items it worked on.
+    /// Number of items it processed.
     pub items: u64,
 }
 
-/// When a receipt was made, by the clock of whoever made it.
+/// The time at which a receipt was made, by the signer's clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Made {
-    /// Seconds since 1970.
+    /// Unix time.
     pub(crate) unix: u64,
-    /// The same as a date and time of day.
+    /// The same time as a date and time of day.
     pub(crate) utc: String,
 }
 
 impl Made {
-    /// That moment; none from the year 10000 on.
+    /// Converts a Unix time; `None` from the year 10000 on.
     pub fn at(unix: u64) -> Option<Self> {
         Some(Self { unix, utc: utc_text(unix)? })
     }
 
-    /// Seconds since 1970.
+    /// Returns the Unix time.
     pub const fn unix(&self) -> u64 {
         self.unix
     }
 
-    /// Date and time of day: `2026-11-25T14:52:08Z`.
+    /// Returns the date and time of day: `2026-11-25T14:52:08Z`.
     pub fn utc(&self) -> &str {
         &self.utc
     }

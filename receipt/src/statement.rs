@@ -1,5 +1,7 @@
-//! What a receipt states: which chain, by which rules, how far, with what verdict, by which program and devices, when and
-//! by whom. A [`Statement`] holds together; what it says is believed by whoever trusts its signer.
+//! What a receipt states: the chain, the rules, the range, the verdict, the program and devices, the time and the
+//! signer.
+//!
+//! The parts of a [`Statement`] are consistent. Whether they are true depends on trust in the signer.
 
 use cityseal_chain::merkle::Node;
 use cityseal_chain::{BlockHash, BlockHeader, ChainWork};
@@ -14,81 +16,81 @@ use crate::rows::{Build, DeviceRow, FaultRow, ItemKind, Made, NotCheckedRow, Tip
 use crate::text;
 use crate::words::{objection_to_text, objection_to_word};
 
-/// Most rows of one list: far above the rules and devices that there are, and few enough for a page of text each.
+/// Maximum number of rows in one list: far above the number of rules and devices.
 pub const ROWS_MAX: usize = 1024;
 
-/// The parts of a statement, as plain values, in the order in which they are written.
+/// The parts of a statement as plain values, in their order in the JSON and the text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatementParts {
     /// The verdict.
     pub verdict: VerdictKind,
-    /// What the items were.
+    /// The kind of the items.
     pub kind: ItemKind,
-    /// The name of the network or city.
+    /// The name of the network.
     pub network: String,
-    /// The digest of its parameters.
+    /// The digest of the network's parameters.
     #[serde(with = "digits")]
     pub parameters: [u8; 32],
     /// The height of the first item.
     pub first_height: u64,
-    /// How many items passed.
+    /// Number of items that passed.
     pub count: u64,
-    /// The predecessor that the first header names.
+    /// The hash that the first header names as its predecessor.
     #[serde(with = "digits")]
     pub parent: BlockHash,
-    /// The work of the chain below the first item: taken over, not checked.
+    /// The work of the chain below the first item; given, not checked.
     #[serde(with = "digits")]
     pub start_work: ChainWork,
-    /// The last item that passed; none if none did.
+    /// The last item that passed; `None` if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tip: Option<TipRow>,
     /// Transactions in the bodies that passed; 0 for headers.
     pub transactions: u64,
-    /// Bytes of the bodies that passed, everything behind the headers; 0 for headers.
+    /// Bytes of the bodies that passed, without the headers; 0 for headers.
     pub body_bytes: u64,
-    /// The first fault, where the verdict is one.
+    /// The first fault, if the verdict is `fault`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<FaultRow>,
     /// The rules that were checked, by number; at least one.
     pub checked: Vec<String>,
-    /// The digest of the rules that were judged, with their revisions (`cityseal_chain::RuleSet`). `None` only in receipts of
-    /// the first format ([`crate::FORMAT_WITHOUT_RULES`]).
+    /// The digest of the rules that were checked, with their revisions (`cityseal_chain::RuleSet`). `None` only in
+    /// receipts of the first format ([`crate::FORMAT_WITHOUT_RULES`]).
     #[serde(default, with = "digits::maybe", skip_serializing_if = "Option::is_none")]
     pub rules: Option<[u8; 32]>,
     /// Rules that were not checked for some heights.
     pub not_checked: Vec<NotCheckedRow>,
-    /// What is never looked at: [`crate::OUT_OF_SCOPE`].
+    /// What is never checked: [`crate::OUT_OF_SCOPE`].
     pub out_of_scope: Vec<String>,
     /// The RFC 6962 root over the hashes of the headers that passed.
     #[serde(with = "digits")]
     pub headers_root: Node,
-    /// The same over the contents of blocks; none for headers.
+    /// The RFC 6962 root over the contents of the blocks that passed; `None` for headers.
     #[serde(default, with = "digits::maybe", skip_serializing_if = "Option::is_none")]
     pub contents_root: Option<Node>,
-    /// The nodes below `headers_root` that can be opened.
+    /// The nodes below `headers_root` against which headers can be checked.
     pub openings: Openings,
-    /// The program.
+    /// The program that checked the chain.
     pub build: Build,
     /// The devices that took part.
     pub devices: Vec<DeviceRow>,
-    /// The time by which R10 was judged, in seconds since 1970.
+    /// The time used for R10, as Unix time.
     pub now: u64,
     /// When the statement was made.
     pub made: Made,
-    /// Who makes it.
+    /// Who signs the statement.
     pub signer: Signer,
 }
 
-/// A statement whose parts fit each other.
+/// A statement whose parts are consistent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement(StatementParts);
 
 impl Statement {
-    /// Checks that the parts fit each other and may be written.
+    /// Checks that the parts are consistent and that their texts are allowed.
     ///
     /// # Errors
-    /// [`StatementError`] for the first part that does not.
+    /// [`StatementError`] for the first check that fails.
     pub fn new(parts: StatementParts) -> Result<Self, StatementError> {
         check_words(&parts)?;
         check_rows(&parts)?;
@@ -102,22 +104,22 @@ impl Statement {
         Ok(Self(parts))
     }
 
-    /// The parts.
+    /// Returns the parts.
     pub const fn parts(&self) -> &StatementParts {
         &self.0
     }
 
-    /// The readable text, which is what is signed: a `key: value` a line.
+    /// Returns the readable text, which is what is signed: one `key: value` per line.
     pub fn text(&self) -> String {
         text::render(&self.0)
     }
 
-    /// Holds the packed headers of a subtree of the openings against the statement: that they are those that were signed,
-    /// and what can be judged of them alone: that each meets its own target (R01 to R03, R05), that each names the one
-    /// before (R06), that the first one names the parent, and that the last one is the tip.
+    /// Checks the packed headers of one subtree of the openings against the statement: that they are the signed ones,
+    /// and the rules that need nothing else: that each header meets its own target (R01 to R03, R05), that each names
+    /// the previous one (R06), that the first one names the parent, and that the last one is the tip.
     ///
     /// # Errors
-    /// [`OpeningError`]: the first thing that is not so.
+    /// [`OpeningError`] for the first check that fails.
     pub fn open(&self, subtree: u64, packed: &[u8]) -> Result<(), OpeningError> {
         let parts = &self.0;
         if subtree >= parts.openings.subtrees() {
@@ -136,7 +138,7 @@ impl Statement {
         self.judge(items.start, &headers, &hashes)
     }
 
-    /// The rules that need nothing but the headers themselves.
+    /// Checks the rules that need the headers of the subtree only.
     fn judge(&self, first: u64, headers: &[BlockHeader], hashes: &[BlockHash]) -> Result<(), OpeningError> {
         let parts = &self.0;
         let mut before = (first == 0).then_some(parts.parent);
@@ -161,7 +163,7 @@ impl Statement {
     }
 }
 
-/// Texts and words of the statement, each with the name of its field.
+/// Checks all texts and words of the statement.
 fn check_words(parts: &StatementParts) -> Result<(), StatementError> {
     let mut texts = vec![("network", parts.network.as_str())];
     let mut words = vec![("build.version", parts.build.version.as_str()), ("build.commit", &parts.build.commit)];
@@ -202,7 +204,7 @@ fn check_rows(parts: &StatementParts) -> Result<(), StatementError> {
     backwards.map_or(Ok(()), |row| Err(StatementError::Range { rule: row.rule.clone(), from: row.from, to: row.to }))
 }
 
-/// Verdict, count, tip and fault tell of one chain.
+/// Checks that verdict, count, tip and fault describe the same chain.
 fn check_heights(parts: &StatementParts) -> Result<(), StatementError> {
     let StatementParts { verdict, first_height, count, .. } = *parts;
     let (is_fault, has_fault) = (verdict == VerdictKind::Fault, parts.fault.is_some());

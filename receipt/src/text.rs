@@ -1,9 +1,9 @@
-//! The readable text of a statement: what a person reads, and what is signed, to the byte.
+//! The readable text of a statement, which is exactly what is signed.
 //!
-//! A line for each part, `key: value`, in one fixed order, each ended by one line feed. What is absent has no line; a list
-//! has a line for each row. Keys are those of the JSON, with a dot before the name of a part's part. No value holds a line
-//! break (`words.rs`), so no text can be read in two ways. The nodes of the openings are not in it: they fold to
-//! `headers_root`, which is.
+//! Each part is one `key: value` line, in a fixed order, terminated by one line feed. Absent parts have no line; a list
+//! has one line per row. Keys are the JSON keys; keys of nested parts are joined by a dot. No value contains a line
+//! break (`words.rs`), so a text has one reading only. The nodes of the openings are left out: the signed
+//! `headers_root` follows from them.
 
 use std::fmt::{Display, Write as _};
 
@@ -14,10 +14,10 @@ use crate::rows::{DeviceRow, FaultRow, NotCheckedRow, TipRow};
 use crate::statement::StatementParts;
 use crate::words::NO_WORD;
 
-/// The text of parts, whether they fit each other or not.
+/// Renders the text of the parts, without checking that they are consistent.
 pub(crate) fn render(parts: &StatementParts) -> String {
     let mut lines = Lines(String::new());
-    // First of all, so that nothing else that a key may ever sign begins like a receipt.
+    // This line comes first, so that nothing else signed by the same key can begin like a receipt.
     lines.add("receipt", format_of(parts));
     chain(&mut lines, parts);
     parts.tip.iter().for_each(|row| tip(&mut lines, row));

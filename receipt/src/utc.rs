@@ -1,11 +1,11 @@
-//! Seconds since 1970 as a date and time of day in UTC, without a library and without leap seconds, as Unix counts.
+//! Unix time as a date and time of day in UTC.
 
 const SECONDS_A_DAY: u64 = 86_400;
 
 /// The first second of the year 10000, which would need a fifth digit.
 const END: u64 = 253_402_300_800;
 
-/// `2026-11-25T14:52:08Z`; none from the year 10000 on.
+/// Formats Unix time as `2026-11-25T14:52:08Z`; `None` from the year 10000 on.
 pub(crate) fn utc_text(unix: u64) -> Option<String> {
     if unix >= END {
         return None;
@@ -16,15 +16,15 @@ pub(crate) fn utc_text(unix: u64) -> Option<String> {
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
 }
 
-/// Year, month and day of a day counted from 1970-01-01. Years are counted from March, so that the leap day is the last
-/// one, in eras of 400 years, which are 146,097 days.
+/// Year, month and day of a day number counted from 1970-01-01. Years start in March, so that the leap day comes last,
+/// and are grouped in eras of 400 years (146,097 days).
 const fn date(days: u64) -> (u64, u64, u64) {
-    // 0000-03-01 lies 719,468 days before 1970-01-01.
+    // 0000-03-01 is 719,468 days before 1970-01-01.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // Months from March on have 31, 30, 31, 30, 31 days and again: 153 days in five.
+    // From March on, month lengths repeat as 31, 30, 31, 30, 31: 153 days in five months.
     let month = (5 * day + 2) / 153;
     let day_of_month = day - (153 * month + 2) / 5 + 1;
     let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_moments_are_written_as_their_dates() {
+    fn known_times_have_their_dates() {
         for (unix, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (951_782_399, "2000-02-28T23:59:59Z"),
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_four_centuries_follows_the_one_before() {
+    fn every_day_of_four_centuries_follows_the_previous_one() {
         let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for number in 0..146_097 {

@@ -1,5 +1,5 @@
-//! What is changed, cut, forged or signed by a stranger is refused with its reason, and never accepted.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! Changed, truncated, forged and foreign receipts are refused with the reason.
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod common;
 
@@ -20,7 +20,7 @@ fn refused(json: &str) -> ReceiptError {
     verify(json.as_bytes(), &[key().public_key()]).unwrap_err()
 }
 
-/// The receipt with one field set and all else as it was, but for the order of the fields, which is looked at last.
+/// The receipt with one field changed. The order of the fields changes too, but that is checked last.
 fn with_field(pointer: &str, value: Value) -> String {
     let mut json: Value = serde_json::from_str(&good()).unwrap();
     *json.pointer_mut(pointer).unwrap() = value;
@@ -28,7 +28,7 @@ fn with_field(pointer: &str, value: Value) -> String {
 }
 
 #[test]
-fn a_receipt_is_read_as_it_was_signed() {
+fn a_receipt_is_read_back_as_signed() {
     for parts in [parts(&chain(3, 1)), full_parts(&chain(3, 1)), full_parts(&[]), parts(&chain(600, 1))] {
         let receipt = receipt(parts.clone());
         let json = receipt.to_json();
@@ -40,7 +40,7 @@ fn a_receipt_is_read_as_it_was_signed() {
 }
 
 #[test]
-fn every_bit_of_a_receipt_flipped_is_refused_with_a_reason() {
+fn every_flipped_bit_of_a_receipt_is_refused_with_a_reason() {
     let json = good();
     let trusted = [key().public_key()];
     let mut reasons = HashSet::new();
@@ -57,7 +57,7 @@ fn every_bit_of_a_receipt_flipped_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_receipt_cut_at_any_length_is_refused() {
+fn a_receipt_truncated_at_any_length_is_refused() {
     let json = good();
     for len in 0..json.len() {
         let error = verify(&json.as_bytes()[..len], &[key().public_key()]).unwrap_err();
@@ -67,7 +67,7 @@ fn a_receipt_cut_at_any_length_is_refused() {
 }
 
 #[test]
-fn a_forged_field_is_not_what_the_text_says() {
+fn a_forged_field_differs_from_the_text() {
     for (pointer, value) in [
         ("/statement/verdict", json!("valid")),
         ("/statement/network", json!("mainnet")),
@@ -89,14 +89,14 @@ fn a_forged_field_is_not_what_the_text_says() {
 }
 
 #[test]
-fn the_first_line_that_differs_is_named() {
+fn the_first_differing_line_is_named() {
     let error = refused(&with_field("/statement/network", json!("mainnet")));
     assert_eq!(error, ReceiptError::TextDiffers { line: 4 });
     assert_eq!(good().matches("network: riverside").count(), 1);
 }
 
 #[test]
-fn a_field_forged_together_with_the_text_has_no_signature() {
+fn a_field_forged_together_with_the_text_breaks_the_signature() {
     let json = good();
     let forged = json.replace("riverside", "lakeside");
     assert_ne!(forged, json);
@@ -104,7 +104,7 @@ fn a_field_forged_together_with_the_text_has_no_signature() {
 }
 
 #[test]
-fn an_opening_exchanged_does_not_fold_to_the_signed_root() {
+fn a_replaced_opening_does_not_match_the_signed_root() {
     let headers = chain(3, 1);
     let node = cityseal_chain::hex::encode(&cityseal_chain::rfc6962::leaf_hash(headers[1].hash().as_bytes()));
     let json = good();
@@ -114,7 +114,7 @@ fn an_opening_exchanged_does_not_fold_to_the_signed_root() {
 }
 
 #[test]
-fn a_receipt_signed_well_by_a_stranger_is_foreign() {
+fn a_valid_receipt_by_an_untrusted_key_is_foreign() {
     let stranger = SecretKey::from_seed(&[8; 32], None).unwrap();
     let mut parts = parts(&chain(3, 1));
     parts.signer = stranger.signer();
@@ -130,11 +130,11 @@ fn a_receipt_signed_well_by_a_stranger_is_foreign() {
 }
 
 #[test]
-fn a_stranger_can_not_put_its_key_beside_the_text_of_another() {
+fn an_untrusted_key_cannot_be_placed_next_to_the_text_of_another() {
     let stranger = SecretKey::from_seed(&[8; 32], None).unwrap().public_key().to_string();
     let json = good();
     let mine = key().public_key().to_string();
-    // In the statement, in the text, and beside the signature.
+    // In the statement, in the text, and next to the signature.
     assert_eq!(json.matches(&mine).count(), 3);
     let (head, tail) = json.rsplit_once(&mine).unwrap();
     let error = refused(&format!("{head}{stranger}{tail}"));
@@ -153,11 +153,11 @@ fn another_format_or_version_is_named() {
     assert!(matches!(refused(""), ReceiptError::Cut { .. }));
 }
 
-/// A receipt as the build before format 2 wrote it, of the first five headers of Bitcoin's main chain.
+/// A receipt of the first five headers of mainnet, written by a build before format 2.
 const OF_FORMAT_1: &str = include_str!("data/format-1.json");
 
 #[test]
-fn a_receipt_of_format_1_is_still_good_byte_for_byte() {
+fn a_receipt_of_format_1_is_still_accepted_byte_for_byte() {
     let receipt = Receipt::read(OF_FORMAT_1.as_bytes()).unwrap();
     assert_eq!(receipt.to_json(), OF_FORMAT_1);
     assert_eq!(receipt.statement().parts().rules, None);
@@ -185,13 +185,13 @@ fn the_digest_of_the_rules_is_in_format_2_and_not_in_format_1() {
         matches!(&unknown, ReceiptError::Field { message } if message.contains("unknown field `rules`")),
         "{unknown}"
     );
-    // One format as the other.
+    // Format 2 labelled as format 1.
     let other = refused(&json.replace("cityseal-receipt-2", "cityseal-receipt-1"));
     assert!(matches!(&other, ReceiptError::Field { .. }), "{other}");
 }
 
 #[test]
-fn an_unknown_a_missing_and_a_doubled_field_are_refused_on_every_level() {
+fn unknown_missing_and_duplicate_fields_are_refused_on_every_level() {
     let json = good();
     for place in [
         "{\"format\"",
@@ -222,7 +222,7 @@ fn an_unknown_a_missing_and_a_doubled_field_are_refused_on_every_level() {
 }
 
 #[test]
-fn what_says_the_same_in_another_form_is_refused() {
+fn the_same_content_in_another_form_is_refused() {
     let json = good();
     let digits = "cd".repeat(32);
     for (same, at_field) in [
@@ -248,7 +248,7 @@ fn what_says_the_same_in_another_form_is_refused() {
 }
 
 #[test]
-fn what_is_larger_than_any_receipt_is_not_even_parsed() {
+fn input_larger_than_any_receipt_is_refused_unparsed() {
     let large = " ".repeat(RECEIPT_BYTES_MAX + 1);
     assert_eq!(refused(&large), ReceiptError::TooLarge { found: RECEIPT_BYTES_MAX + 1 });
     assert!(matches!(refused(&large[1..]), ReceiptError::Cut { .. }));
@@ -257,7 +257,7 @@ fn what_is_larger_than_any_receipt_is_not_even_parsed() {
 }
 
 #[test]
-fn the_largest_statement_that_may_be_made_can_be_read() {
+fn the_largest_possible_receipt_can_be_read() {
     let text = "\\\"".repeat(128);
     let mut parts = parts(&chain(3, 1));
     let row =
@@ -273,7 +273,7 @@ fn the_largest_statement_that_may_be_made_can_be_read() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_verifier_panic_or_say_yes(bytes: Vec<u8>, at: prop::sample::Index, cut: prop::sample::Index) {
+    fn no_bytes_make_the_verifier_panic_or_accept(bytes: Vec<u8>, at: prop::sample::Index, cut: prop::sample::Index) {
         prop_assert!(verify(&bytes, &[key().public_key()]).is_err());
         let json = good().into_bytes();
         let (at, cut) = (at.index(json.len()), cut.index(json.len()));

@@ -1,5 +1,5 @@
-//! Statements: their text to the byte, what does not fit together, and how headers are held against them.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! Statements: their text to the byte, inconsistent parts, and how headers are checked against them.
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod common;
 
@@ -17,7 +17,7 @@ fn refused(change: impl FnOnce(&mut StatementParts)) -> StatementError {
 }
 
 #[test]
-fn the_text_is_this_to_the_byte() {
+fn the_text_is_fixed_to_the_byte() {
     let headers = chain(3, 1);
     let root = cityseal_chain::hex::encode(&openings(&headers).root());
     let expected = format!(
@@ -70,7 +70,7 @@ fn the_text_is_this_to_the_byte() {
 }
 
 #[test]
-fn the_text_of_headers_has_no_line_for_what_is_absent() {
+fn absent_parts_have_no_line_in_the_text() {
     let mut parts = parts(&chain(3, 1));
     (parts.out_of_scope, parts.not_checked, parts.devices) = (Vec::new(), Vec::new(), Vec::new());
     parts.signer.label = None;
@@ -82,7 +82,7 @@ fn the_text_of_headers_has_no_line_for_what_is_absent() {
 }
 
 #[test]
-fn whatever_part_is_changed_the_text_is_another() {
+fn a_change_of_any_part_changes_the_text() {
     let changes: [fn(&mut StatementParts); 27] = [
         |parts| parts.verdict = VerdictKind::Valid,
         |parts| parts.kind = ItemKind::Headers,
@@ -119,13 +119,13 @@ fn whatever_part_is_changed_the_text_is_another() {
         let mut changed = original.clone();
         change(&mut changed);
         assert_ne!(changed, original, "change {at} changes something");
-        // What still holds together has another text; what does not is no statement.
+        // A consistent change has another text; an inconsistent one is refused.
         assert_ne!(whole(&changed), Ok(text.clone()), "change {at}");
     }
 }
 
 #[test]
-fn verdict_count_tip_and_fault_must_tell_of_one_chain() {
+fn verdict_count_tip_and_fault_must_describe_one_chain() {
     assert_eq!(
         refused(|parts| parts.verdict = VerdictKind::Valid),
         StatementError::Verdict { verdict: "valid", found: "a fault" }
@@ -151,7 +151,7 @@ fn bodies_belong_to_blocks_and_blocks_have_a_root_over_their_contents() {
 }
 
 #[test]
-fn openings_belong_to_the_count_and_fold_to_the_root() {
+fn openings_must_match_the_count_and_the_root() {
     let other = refused(|parts| parts.openings = openings(&chain(4, 1)));
     assert_eq!(other, StatementError::Openings { found: 4, level: 0, count: 3 });
     assert!(matches!(refused(|parts| parts.openings = openings(&chain(3, 2))), StatementError::HeadersRoot { .. }));
@@ -159,7 +159,7 @@ fn openings_belong_to_the_count_and_fold_to_the_root() {
 }
 
 #[test]
-fn no_text_may_break_its_line_or_hide() {
+fn texts_with_line_breaks_or_invisible_characters_are_refused() {
     let texts: [fn(&mut StatementParts) -> &mut String; 6] = [
         |parts| &mut parts.network,
         |parts| &mut parts.fault.as_mut().unwrap().expected,
@@ -192,7 +192,7 @@ fn no_text_may_break_its_line_or_hide() {
 }
 
 #[test]
-fn lists_have_a_most_and_the_rules_checked_a_least() {
+fn lists_have_a_maximum_length_and_checked_rules_a_minimum() {
     let none = refused(|parts| parts.checked.clear());
     assert_eq!(none, StatementError::Rows { field: "checked", found: 0, min: 1, max: ROWS_MAX });
     let many = refused(|parts| parts.devices = vec![parts.devices[0].clone(); ROWS_MAX + 1]);
@@ -202,13 +202,13 @@ fn lists_have_a_most_and_the_rules_checked_a_least() {
 }
 
 #[test]
-fn no_moment_past_the_year_9999_can_be_written() {
+fn times_after_the_year_9999_are_refused() {
     assert_eq!(Made::at(253_402_300_800), None);
     assert_eq!(Made::at(0).unwrap().utc(), "1970-01-01T00:00:00Z");
 }
 
 #[test]
-fn every_part_of_the_chain_can_be_opened_and_no_other_chain() {
+fn every_subtree_of_the_chain_can_be_opened_and_no_other_chain() {
     let (headers, others) = (chain(600, 1), chain(600, 2));
     let statement = Statement::new(parts(&headers)).unwrap();
     let openings = &statement.parts().openings;
@@ -230,7 +230,7 @@ fn every_part_of_the_chain_can_be_opened_and_no_other_chain() {
 }
 
 #[test]
-fn a_bit_flipped_anywhere_in_an_opened_subtree_is_seen() {
+fn a_flipped_bit_anywhere_in_an_opened_subtree_is_detected() {
     let headers = chain(5, 1);
     let statement = Statement::new(parts(&headers)).unwrap();
     let good = packed(&headers[3..4]);
@@ -242,7 +242,7 @@ fn a_bit_flipped_anywhere_in_an_opened_subtree_is_seen() {
     }
 }
 
-/// What a dishonest signer would sign: a chain that breaks a rule which one header shows alone.
+/// Opens all subtrees of a statement that a dishonest signer made on these headers.
 fn opened(headers: &[BlockHeader], change: impl FnOnce(&mut StatementParts)) -> Result<(), OpeningError> {
     let mut parts = parts(headers);
     change(&mut parts);
@@ -254,7 +254,7 @@ fn opened(headers: &[BlockHeader], change: impl FnOnce(&mut StatementParts)) -> 
 }
 
 #[test]
-fn what_a_liar_signed_is_judged_again() {
+fn opening_checks_the_rules_again_whatever_was_signed() {
     let unchanged = |_: &mut StatementParts| ();
     let good = chain(300, 1);
     assert_eq!(opened(&good, unchanged), Ok(()));
@@ -280,7 +280,7 @@ fn what_a_liar_signed_is_judged_again() {
 }
 
 #[test]
-fn the_rows_of_the_chain_crate_are_taken_over_as_a_verdict_shows_them() {
+fn rows_have_the_values_that_verdicts_show() {
     use cityseal_chain::{Fault, FaultValue, NotChecked, Rule, Unjudged};
     let value = FaultValue::Bits(CompactTarget::from_bits(0x207f_ffff));
     let found = FaultValue::Bits(CompactTarget::from_bits(0x2070_0000));

@@ -1,5 +1,6 @@
-//! Writes a long chain of a city, to be verified: `city-chain fixed|asert HEADERS FOLDER` makes `FOLDER/city.toml` and
-//! `FOLDER/headers.bin`.
+//! Writes a long chain with custom network parameters, as input for `cityseal verify`.
+//!
+//! `city-chain fixed|asert HEADERS FOLDER` writes `FOLDER/city.toml` and `FOLDER/headers.bin`.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -10,11 +11,13 @@ use cityseal_tests::city_chain::{CityChain, CityDifficulty};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [difficulty, headers, folder] = &words[..] else { return Err("city-chain fixed|asert HEADERS FOLDER".into()) };
+    let [difficulty, headers, folder] = &words[..] else {
+        return Err("usage: city-chain fixed|asert HEADERS FOLDER".into());
+    };
     let difficulty = match difficulty.as_str() {
         "fixed" => CityDifficulty::Fixed,
         "asert" => CityDifficulty::Asert,
-        other => return Err(format!("{other}: neither fixed nor asert").into()),
+        other => return Err(format!("unknown difficulty {other:?}; expected fixed or asert").into()),
     };
     write(CityChain::new(difficulty)?, headers.parse()?, Path::new(folder))
 }

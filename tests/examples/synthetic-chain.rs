@@ -1,11 +1,12 @@
-//! Writes a synthetic chain of real-shaped blocks, to be verified.
+//! Writes a synthetic chain of realistic blocks, as input for `cityseal verify`.
 //!
-//! `cargo run --release -p cityseal-tests --example synthetic-chain -- --bytes 2GiB --block-bytes 1MiB --seed 1 --format raw
-//! --out FILE [--city-toml FILE] [--merkle rfc6962-sha256] [--threads N]`
+//! `cargo run --release -p cityseal-tests --example synthetic-chain -- --bytes 2GiB --block-bytes 1MiB --seed 1
+//! --format raw --out FILE [--city-toml FILE] [--merkle rfc6962-sha256] [--threads N]`
 //!
-//! `--format` is `raw` (blocks one after another), `framed` (magic and length before each), or `headers` (the headers of the same
-//! chain). `--out -` is standard output. With `--city-toml` the chain is a city's, and its parameters are written there;
-//! without, it is regtest's. What it will write is said on stderr before it begins.
+//! `--format` is `raw` (blocks one after another), `framed` (magic and length before each block) or `headers` (the
+//! headers only). `--out -` writes to standard output. With `--city-toml` the chain has custom network parameters,
+//! which are written to that file; without it, the chain is a regtest chain. The number of blocks and bytes is printed
+//! on stderr first.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -17,7 +18,7 @@ use cityseal_engine::chain::MerkleKind;
 use cityseal_tests::synthetic::block::HEADER_BYTES;
 use cityseal_tests::synthetic::{FRAME_BYTES, Home, Plan, each_block};
 
-/// How the chain is written.
+/// Output format of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Raw,
@@ -25,8 +26,8 @@ enum Format {
     Headers,
 }
 
-/// What was asked for.
-struct Wanted {
+/// The command line's options.
+struct Options {
     bytes: u64,
     block_bytes: usize,
     seed: u64,
@@ -39,31 +40,31 @@ struct Wanted {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let wanted = Wanted::of(&words)?;
-    let home = match &wanted.city_toml {
-        Some(_) => Home::city(wanted.merkle),
+    let options = Options::of(&words)?;
+    let home = match &options.city_toml {
+        Some(_) => Home::city(options.merkle),
         None => Home::regtest(),
     };
-    if let (Some(file), Some(toml)) = (&wanted.city_toml, home.toml()) {
+    if let (Some(file), Some(toml)) = (&options.city_toml, home.toml()) {
         fs::write(file, toml)?;
     }
-    let plan = Plan::of_bytes(home, wanted.seed, wanted.bytes, wanted.block_bytes);
-    let written = wanted.format.bytes_of(&plan);
-    writeln!(io::stderr(), "{} blocks of {} bytes, {written} bytes to write", plan.blocks(), plan.bytes())?;
+    let plan = Plan::of_bytes(home, options.seed, options.bytes, options.block_bytes);
+    let written = options.format.bytes_of(&plan);
+    writeln!(io::stderr(), "writing {written} bytes: {} blocks of {} bytes in total", plan.blocks(), plan.bytes())?;
     let began = Instant::now();
-    match wanted.out.as_str() {
-        "-" => write(&plan, &wanted, io::stdout().lock())?,
-        file => write(&plan, &wanted, File::create(file)?)?,
+    match options.out.as_str() {
+        "-" => write(&plan, &options, io::stdout().lock())?,
+        file => write(&plan, &options, File::create(file)?)?,
     }
     let seconds = began.elapsed().as_secs_f64();
     let rate = plan.bytes() as f64 / seconds / 1e6;
-    writeln!(io::stderr(), "made in {seconds:.2} s: {rate:.0} MB/s of blocks on {} threads", wanted.threads)?;
+    writeln!(io::stderr(), "took {seconds:.2} s: {rate:.0} MB/s of blocks on {} threads", options.threads)?;
     Ok(())
 }
 
-fn write(plan: &Plan, wanted: &Wanted, out: impl Write) -> io::Result<()> {
+fn write(plan: &Plan, options: &Options, out: impl Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 18, out);
-    each_block(plan, wanted.threads, |block| match wanted.format {
+    each_block(plan, options.threads, |block| match options.format {
         Format::Raw => out.write_all(&block),
         Format::Headers => out.write_all(&block[..HEADER_BYTES]),
         Format::Framed => {
@@ -76,7 +77,7 @@ fn write(plan: &Plan, wanted: &Wanted, out: impl Write) -> io::Result<()> {
 }
 
 impl Format {
-    /// The size of the file, known before it is made.
+    /// The size of the file to be written.
     fn bytes_of(self, plan: &Plan) -> u64 {
         match self {
             Self::Raw => plan.bytes(),
@@ -94,15 +95,15 @@ impl FromStr for Format {
             "raw" => Ok(Self::Raw),
             "framed" => Ok(Self::Framed),
             "headers" => Ok(Self::Headers),
-            other => Err(format!("{other}: not raw, framed or headers")),
+            other => Err(format!("unknown format {other:?}; expected raw, framed or headers")),
         }
     }
 }
 
-impl Wanted {
+impl Options {
     fn of(words: &[String]) -> Result<Self, Box<dyn Error>> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut wanted = Self {
+        let mut options = Self {
             bytes: 64 << 20,
             block_bytes: 1 << 20,
             seed: 1,
@@ -113,10 +114,10 @@ impl Wanted {
             threads,
         };
         for pair in words.chunks(2) {
-            let [flag, value] = pair else { return Err(format!("{} without a value", pair[0]).into()) };
-            wanted.set(flag, value)?;
+            let [flag, value] = pair else { return Err(format!("{} has no value", pair[0]).into()) };
+            options.set(flag, value)?;
         }
-        Ok(wanted)
+        Ok(options)
     }
 
     fn set(&mut self, flag: &str, value: &str) -> Result<(), Box<dyn Error>> {
@@ -131,18 +132,18 @@ impl Wanted {
             "--merkle" => {
                 let kinds = [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256];
                 let known = kinds.into_iter().find(|kind| kind.name() == value);
-                self.merkle = known.ok_or_else(|| format!("{value}: no tree of that name"))?;
+                self.merkle = known.ok_or_else(|| format!("unknown Merkle tree {value:?}"))?;
             }
-            other => return Err(format!("{other}: no such flag").into()),
+            other => return Err(format!("unknown option {other:?}").into()),
         }
         Ok(())
     }
 }
 
-/// A number of bytes, with an optional KiB, MiB or GiB behind it.
+/// Parses a number of bytes with an optional unit KiB, MiB or GiB.
 fn bytes(text: &str) -> Result<u64, Box<dyn Error>> {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let unit = units.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)));
     let (digits, shift) = unit.unwrap_or((text, 0));
-    Ok(digits.trim().parse::<u64>()?.checked_mul(1 << shift).ok_or("more bytes than 64 bits count")?)
+    Ok(digits.trim().parse::<u64>()?.checked_mul(1 << shift).ok_or("the number of bytes exceeds 64 bits")?)
 }

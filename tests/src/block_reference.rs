@@ -1,7 +1,8 @@
-//! What must be said of a chain of whole blocks: a slow walk over its bytes, block by block, with the reference implementations of both judges.
+//! The expected verdict on a chain of whole blocks: a slow walk over its bytes, block by block, with the reference
+//! implementations of the header and body rules.
 //!
-//! It is the oracle that the product is held against from outside, whatever cuts, batches, kernels and devices it uses. Nothing
-//! of the product's cutting is used: where a block without a frame ends, the reference's reading of it tells.
+//! The product is compared with it from outside, for any splitting, batching, kernel and device. None of the product's
+//! splitting code is used: the end of a block without a frame is found by the reference parser.
 
 use cityseal::input::DecodeError;
 use cityseal_engine::chain::body::reference::judge_block;
@@ -12,7 +13,7 @@ use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, PERIOD_HEADERS, Par
 use crate::synthetic::FRAME_BYTES;
 use crate::synthetic::block::{HEADER_BYTES, header_of};
 
-/// The networks that frames tell apart, as Bitcoin Core's `pchMessageStart` has them.
+/// The magics of the networks (Bitcoin Core: `pchMessageStart`).
 const MAGICS: [([u8; 4], &str); 5] = [
     ([0xf9, 0xbe, 0xb4, 0xd9], "mainnet"),
     ([0x0b, 0x11, 0x09, 0x07], "testnet3"),
@@ -21,33 +22,33 @@ const MAGICS: [([u8; 4], &str); 5] = [
     ([0xfa, 0xbf, 0xb5, 0xda], "regtest"),
 ];
 
-/// Headers before a block that any rule may look at.
+/// Headers before a block that a rule may depend on.
 const HEADERS_BEFORE: usize = PERIOD_HEADERS as usize + 11;
 
-/// How the blocks of a chain stand one behind the other.
+/// How the blocks of a chain are concatenated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// With nothing between them.
+    /// Blocks directly one after another.
     Raw,
-    /// With magic and length before each.
+    /// Magic and length before each block.
     Framed,
 }
 
-/// What must be said of a chain.
+/// The expected verdict on a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Expected {
     /// Blocks that passed.
     pub count: u64,
-    /// The first rule that is broken, if one is.
+    /// The first fault, if any.
     pub fault: Option<Fault>,
-    /// Why the input could not be read to its end, if that was met.
-    pub mistake: Option<DecodeError>,
+    /// The error that ended the walk before the end of the input, if any.
+    pub error: Option<DecodeError>,
 }
 
-impl Said {
+impl Expected {
     /// The verdict's name.
     pub const fn verdict(&self) -> &'static str {
-        match (&self.fault, &self.mistake, self.count) {
+        match (&self.fault, &self.error, self.count) {
             (Some(_), _, _) => "fault",
             (None, Some(_), _) | (None, None, 0) => "incomplete",
             (None, None, _) => "valid",
@@ -61,32 +62,32 @@ pub struct BlockReference<'a> {
     parameters: &'a Parameters,
     framing: Framing,
     now: u64,
-    /// The headers below the next block, as far as they are known.
+    /// The known headers below the next block.
     headers: Vec<BlockHeader>,
     height: u64,
-    /// Where the next bytes begin in the input.
+    /// Offset of the next bytes in the input.
     offset: u64,
     network: Option<&'static str>,
 }
 
-/// What stands at the front of some bytes.
+/// What the remaining bytes begin with.
 enum Front {
-    /// A block of so many bytes, behind so many bytes of frame.
+    /// A block of `len` bytes after a frame of `skip` bytes.
     Block { skip: usize, len: usize },
-    /// Bytes that are to be judged as a block and have no end: nothing follows.
+    /// A malformed block whose end is unknown; it is checked as a block, and nothing follows it.
     Endless { len: usize },
-    /// Nothing more.
+    /// The end of the input.
     End,
 }
 
 impl<'a> BlockReference<'a> {
-    /// A walk from the genesis block on. `now` is in seconds since 1970.
+    /// A walk that starts with the genesis block. `now` is Unix time.
     pub const fn new(parameters: &'a Parameters, framing: Framing, now: u64) -> Self {
         Self { parameters, framing, now, headers: Vec::new(), height: 0, offset: 0, network: None }
     }
 
-    /// A walk that begins further up: behind `below`, the trusted headers directly under `height`, at that byte of the input.
-    /// Frames before were those of `network`.
+    /// A walk that starts at `height` after `below`, the trusted headers directly below it, at byte `offset` of the
+    /// input. Earlier frames had the magic of `network`.
     #[must_use]
     pub fn from(mut self, height: u64, below: &[BlockHeader], offset: u64, network: Option<&'static str>) -> Self {
         (self.height, self.headers, self.offset, self.network) = (height, below.to_vec(), offset, network);
@@ -94,30 +95,30 @@ impl<'a> BlockReference<'a> {
     }
 
     /// Walks over all bytes, or up to the first fault.
-    pub fn walk(mut self, mut bytes: &[u8]) -> Said {
-        let mut said = Said { count: 0, fault: None, mistake: None };
-        while said.fault.is_none() {
+    pub fn walk(mut self, mut bytes: &[u8]) -> Expected {
+        let mut verdict = Expected { count: 0, fault: None, error: None };
+        while verdict.fault.is_none() {
             let (skip, len, is_last) = match self.front(&mut bytes) {
                 Ok(Front::Block { skip, len }) => (skip, len, false),
                 Ok(Front::Endless { len }) => (0, len, true),
                 Ok(Front::End) => break,
-                Err(mistake) => {
-                    said.mistake = Some(mistake);
+                Err(error) => {
+                    verdict.error = Some(error);
                     break;
                 }
             };
-            let (block, behind) = bytes[skip..].split_at(len);
-            said.fault = self.judge(block, self.offset + skip as u64);
-            said.count += u64::from(said.fault.is_none());
+            let (block, rest) = bytes[skip..].split_at(len);
+            verdict.fault = self.judge(block, self.offset + skip as u64);
+            verdict.count += u64::from(verdict.fault.is_none());
             self.headers.push(header_of(block));
             self.height += 1;
             self.offset += (skip + len) as u64;
-            bytes = behind;
+            bytes = rest;
             if is_last {
                 break;
             }
         }
-        said
+        verdict
     }
 
     fn front(&mut self, bytes: &mut &[u8]) -> Result<Front, DecodeError> {
@@ -127,8 +128,8 @@ impl<'a> BlockReference<'a> {
         }
     }
 
-    /// Zeros between frames are room that a node reserved.
     fn front_of_framed(&mut self, bytes: &mut &[u8]) -> Result<Front, DecodeError> {
+        // Zeros between frames are space that a node has preallocated.
         while let [0, rest @ ..] = bytes {
             *bytes = rest;
             self.offset += 1;
@@ -166,19 +167,20 @@ impl<'a> BlockReference<'a> {
         match self.encoding_fault(within) {
             None => Ok(Front::Block { skip: 0, len: within.len() }),
             Some(EncodingFault { at, kind: EncodingKind::Trailing }) => Ok(Front::Block { skip: 0, len: at as usize }),
-            Some(fault) if self.could_go_on(within, fault) => Err(DecodeError::CutBlock { offset }),
+            Some(fault) if self.may_be_truncated(within, fault) => Err(DecodeError::CutBlock { offset }),
             Some(_) => Ok(Front::Endless { len: within.len() }),
         }
     }
 
-    /// Whether the fault is one of too few bytes: with as many behind them as a block may have, another one is met or none.
-    fn could_go_on(&self, within: &[u8], fault: EncodingFault) -> bool {
+    /// Whether the fault could be due to missing bytes: it changes or disappears when zeros are appended up to the
+    /// largest block size.
+    fn may_be_truncated(&self, within: &[u8], fault: EncodingFault) -> bool {
         let mut padded = within.to_vec();
         padded.resize(BLOCK_BYTES_MAX, 0);
         self.encoding_fault(&padded) != Some(fault)
     }
 
-    /// What R20 says of these bytes as one block.
+    /// The fault by R20 in these bytes as one block.
     fn encoding_fault(&self, bytes: &[u8]) -> Option<EncodingFault> {
         match judge_block(self.parameters, &self.body_context(), bytes).broken {
             Some(BrokenBody { found: FaultValue::Encoding(fault), .. }) => Some(fault),
@@ -194,7 +196,7 @@ impl<'a> BlockReference<'a> {
         BodyContext { height: self.height, median_time }
     }
 
-    /// First the header by all its rules, then the body.
+    /// Checks the header by all its rules, then the body.
     fn judge(&self, block: &[u8], offset: u64) -> Option<Fault> {
         let below = &self.headers[self.headers.len().saturating_sub(HEADERS_BEFORE)..];
         let summary = judge_slowly(self.parameters, self.height, below, &[header_of(block)], self.now);
@@ -227,11 +229,11 @@ mod tests {
         }
     }
 
-    fn said(framing: Framing, bytes: &[u8]) -> Said {
+    fn walked(framing: Framing, bytes: &[u8]) -> Expected {
         BlockReference::new(Home::regtest().parameters(), framing, NOW).walk(bytes)
     }
 
-    /// Where the header of a block begins.
+    /// Offset of a block's header.
     fn start(framing: Framing, block: usize) -> usize {
         let frames = if framing == Framing::Framed { FRAME_BYTES } else { 0 };
         frames
@@ -239,100 +241,101 @@ mod tests {
                 * (Home::regtest().genesis().len() + frames + (block.max(1) - 1) * (BLOCK_BYTES + frames))
     }
 
-    fn rule_at(said: &Said) -> Option<(u64, Rule, u64)> {
-        said.fault.map(|fault| (fault.height, fault.rule, fault.offset))
+    fn rule_at(verdict: &Expected) -> Option<(u64, Rule, u64)> {
+        verdict.fault.map(|fault| (fault.height, fault.rule, fault.offset))
     }
 
     #[test]
-    fn a_sound_chain_is_valid_however_it_is_framed() {
+    fn an_intact_chain_is_valid_with_and_without_frames() {
         for framing in [Framing::Raw, Framing::Framed] {
-            let all = Said { count: BLOCKS as u64, fault: None, mistake: None };
-            assert_eq!(said(framing, &bytes(framing)), all);
+            let all = Expected { count: BLOCKS as u64, fault: None, error: None };
+            assert_eq!(walked(framing, &bytes(framing)), all);
             assert_eq!(all.verdict(), "valid");
         }
-        assert_eq!(said(Framing::Raw, &[]).verdict(), "incomplete");
-        let reserved = [bytes(Framing::Framed), vec![0; 999]].concat();
-        assert_eq!(said(Framing::Framed, &reserved).verdict(), "valid");
+        assert_eq!(walked(Framing::Raw, &[]).verdict(), "incomplete");
+        let preallocated = [bytes(Framing::Framed), vec![0; 999]].concat();
+        assert_eq!(walked(Framing::Framed, &preallocated).verdict(), "valid");
     }
 
     #[test]
-    fn a_bit_of_a_body_breaks_its_block_s_root_and_one_of_a_link_the_link() {
+    fn a_flipped_bit_in_a_body_breaks_the_merkle_root_and_one_in_a_link_the_link() {
         for framing in [Framing::Raw, Framing::Framed] {
-            let (at, sound) = (start(framing, 4), bytes(framing));
-            let mut body = sound.clone();
-            // In the coinbase's script, behind the height.
+            let (at, intact) = (start(framing, 4), bytes(framing));
+            let mut body = intact.clone();
+            // In the coinbase script, after the height.
             body[at + HEADER_BYTES + 1 + 4 + 2 + 1 + 36 + 1 + 20] ^= 1;
-            assert_eq!(rule_at(&said(framing, &body)), Some((4, Rule::MerkleRoot, at as u64)));
-            // Every second header still meets its target; one whose predecessor is another does not pass in any case.
-            let mut link = sound.clone();
+            assert_eq!(rule_at(&walked(framing, &body)), Some((4, Rule::MerkleRoot, at as u64)));
+            // The changed header may still meet its target, but its link is broken in any case.
+            let mut link = intact.clone();
             link[at + 4] ^= 1;
-            let (height, rule, offset) = rule_at(&said(framing, &link)).unwrap();
+            let (height, rule, offset) = rule_at(&walked(framing, &link)).unwrap();
             assert_eq!((height, offset), (4, at as u64));
             assert!([Rule::ProofOfWork, Rule::Link].contains(&rule));
-            assert_eq!(said(framing, &link).count, 4);
+            assert_eq!(walked(framing, &link).count, 4);
         }
     }
 
     #[test]
-    fn bytes_that_end_too_early_are_named_by_where_their_block_begins() {
+    fn truncated_input_is_an_error_at_the_start_of_its_last_block() {
         for framing in [Framing::Raw, Framing::Framed] {
-            let sound = bytes(framing);
+            let intact = bytes(framing);
             let offset = start(framing, 6) as u64 - if framing == Framing::Framed { FRAME_BYTES as u64 } else { 0 };
-            let cut = said(framing, &sound[..start(framing, 6) + 500]);
-            assert_eq!((cut.count, cut.mistake), (6, Some(DecodeError::CutBlock { offset })));
+            let cut = walked(framing, &intact[..start(framing, 6) + 500]);
+            assert_eq!((cut.count, cut.error), (6, Some(DecodeError::CutBlock { offset })));
         }
-        let sound = bytes(Framing::Raw);
+        let intact = bytes(Framing::Raw);
         let offset = start(Framing::Raw, 6) as u64;
-        let cut = said(Framing::Raw, &sound[..start(Framing::Raw, 6) + 79]);
-        assert_eq!(cut.mistake, Some(DecodeError::CutHeader { offset, found: 79 }));
+        let cut = walked(Framing::Raw, &intact[..start(Framing::Raw, 6) + 79]);
+        assert_eq!(cut.error, Some(DecodeError::CutHeader { offset, found: 79 }));
     }
 
     #[test]
-    fn a_frame_that_is_wrong_ends_the_walk_with_its_place() {
-        let sound = bytes(Framing::Framed);
+    fn an_invalid_frame_ends_the_walk_with_its_offset() {
+        let intact = bytes(Framing::Framed);
         let frame = start(Framing::Framed, 3) - FRAME_BYTES;
         let offset = frame as u64;
         let with = |at: usize, new: &[u8]| {
-            let mut bytes = sound.clone();
+            let mut bytes = intact.clone();
             bytes[at..at + new.len()].copy_from_slice(new);
-            said(Framing::Framed, &bytes)
+            walked(Framing::Framed, &bytes)
         };
         let magic = DecodeError::Magic { offset, expected: Some("regtest"), found: *b"what" };
-        assert_eq!(with(frame, b"what"), Said { count: 3, fault: None, mistake: Some(magic) });
+        assert_eq!(with(frame, b"what"), Expected { count: 3, fault: None, error: Some(magic) });
         let other = DecodeError::MixedNetworks { offset, expected: "regtest", found: "mainnet" };
-        assert_eq!(with(frame, &MAGICS[0].0).mistake, Some(other));
-        assert_eq!(with(frame + 4, &79_u32.to_le_bytes()).mistake, Some(DecodeError::SmallBlock { offset, found: 79 }));
+        assert_eq!(with(frame, &MAGICS[0].0).error, Some(other));
+        assert_eq!(with(frame + 4, &79_u32.to_le_bytes()).error, Some(DecodeError::SmallBlock { offset, found: 79 }));
         let large = DecodeError::LargeFrame { offset, found: 4_000_001 };
-        assert_eq!(with(frame + 4, &4_000_001_u32.to_le_bytes()).mistake, Some(large));
-        // A frame that says too little leaves a block that is none.
+        assert_eq!(with(frame + 4, &4_000_001_u32.to_le_bytes()).error, Some(large));
+        // A length that is too small truncates the block.
         let short = with(frame + 4, &2_999_u32.to_le_bytes());
         assert_eq!(rule_at(&short), Some((3, Rule::BlockEncoding, offset + 8)));
     }
 
     #[test]
-    fn a_block_without_an_end_is_judged_with_all_behind_it_and_one_that_may_have_one_is_cut() {
-        let sound = bytes(Framing::Raw);
+    fn a_malformed_block_is_a_fault_and_one_that_may_be_truncated_an_error() {
+        let intact = bytes(Framing::Raw);
         let at = start(Framing::Raw, 5);
         let with_count = |count: &[u8]| {
-            let body = [&sound[..at + HEADER_BYTES], count, &sound[at + HEADER_BYTES + 1..]].concat();
-            said(Framing::Raw, &body)
+            let body = [&intact[..at + HEADER_BYTES], count, &intact[at + HEADER_BYTES + 1..]].concat();
+            walked(Framing::Raw, &body)
         };
-        // More transactions than a block of the largest size can hold; a number in too many bytes; more than are there.
+        // A count above the limit of the largest block; a count not in its shortest encoding; a count above what
+        // follows.
         assert_eq!(rule_at(&with_count(&[0xfe, 0, 0, 0, 1])), Some((5, Rule::BlockEncoding, at as u64)));
         assert_eq!(rule_at(&with_count(&[0xfd, 1, 0])), Some((5, Rule::BlockEncoding, at as u64)));
         let cut = with_count(&[0xfd, 0xff, 0xff]);
-        assert_eq!((cut.count, cut.mistake), (5, Some(DecodeError::CutBlock { offset: at as u64 })));
+        assert_eq!((cut.count, cut.error), (5, Some(DecodeError::CutBlock { offset: at as u64 })));
     }
 
     #[test]
-    fn a_walk_that_begins_further_up_says_the_same() {
-        let mut sound = bytes(Framing::Raw);
+    fn a_walk_that_starts_at_a_later_block_finds_the_same_fault() {
+        let mut broken = bytes(Framing::Raw);
         let (from, at) = (start(Framing::Raw, 3), start(Framing::Raw, 6));
-        sound[at + 200] ^= 4;
-        let headers: Vec<BlockHeader> = (0..3).map(|block| header_of(&sound[start(Framing::Raw, block)..])).collect();
+        broken[at + 200] ^= 4;
+        let headers: Vec<BlockHeader> = (0..3).map(|block| header_of(&broken[start(Framing::Raw, block)..])).collect();
         let home = Home::regtest();
         let reference = BlockReference::new(home.parameters(), Framing::Raw, NOW).from(3, &headers, from as u64, None);
-        let (whole, part) = (said(Framing::Raw, &sound), reference.walk(&sound[from..]));
+        let (whole, part) = (walked(Framing::Raw, &broken), reference.walk(&broken[from..]));
         assert_eq!((whole.fault, whole.count), (part.fault, part.count + 3));
         assert!(whole.fault.is_some());
     }

@@ -1,20 +1,21 @@
-//! Long chains of a city: parameters that anybody can read, headers that the product verifies, made faster than a disk takes
-//! them. Each rule that costs time has something to do: times jump, bits move where the difficulty does.
+//! Long header chains with custom network parameters, generated faster than a disk can store them.
+//!
+//! Every rule that costs time is exercised: block times vary, and so do the bits where the difficulty varies.
 
 use cityseal_engine::chain::{
     BlockHash, BlockHeader, CompactTarget, Difficulty, MerkleRoot, Parameters, ParametersError,
 };
 
-/// How the city sets its difficulty.
+/// The difficulty rule of a city.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CityDifficulty {
-    /// Never.
+    /// The difficulty never changes.
     Fixed,
-    /// With every header (aserti3-2d).
+    /// The difficulty changes with every header (aserti3-2d).
     Asert,
 }
 
-/// A city's chain, header by header, without an end.
+/// An endless iterator over the headers of a city's chain.
 #[derive(Clone, Debug)]
 pub struct CityChain {
     toml: String,
@@ -23,17 +24,17 @@ pub struct CityChain {
     height: u64,
 }
 
-/// A target that every fourth hash meets; the limit is twice as easy.
+/// A target that every fourth hash meets; the limit under ASERT is twice as easy.
 const GENESIS_BITS: u32 = 0x203f_ffff;
 const GENESIS_TIME: u32 = 1_700_000_000;
-/// Seconds between blocks on the average.
+/// Average seconds between blocks.
 const SPACING_S: u32 = 60;
 
 impl CityChain {
-    /// The chain from its genesis header on.
+    /// Creates the chain, starting with its genesis header.
     ///
     /// # Errors
-    /// Never, unless the product refuses what its documents say that it takes.
+    /// Never, unless the product refuses documented parameters.
     pub fn new(difficulty: CityDifficulty) -> Result<Self, ParametersError> {
         let genesis = sealed(BlockHeader {
             version: 1,
@@ -46,14 +47,15 @@ impl CityChain {
         let limit = match difficulty {
             CityDifficulty::Fixed => format!("pow_limit = \"{GENESIS_BITS:08x}\"\ndifficulty = \"fixed\"\n"),
             CityDifficulty::Asert => format!(
-                "pow_limit = \"207fffff\"\n[difficulty]\nkind = \"asert\"\nspacing_s = {SPACING_S}\nhalf_life_s = 86400\n"
+                "pow_limit = \"207fffff\"\n\
+                 [difficulty]\nkind = \"asert\"\nspacing_s = {SPACING_S}\nhalf_life_s = 86400\n"
             ),
         };
         let toml = format!("name = \"long\"\ngenesis = \"{}\"\n{limit}", genesis.to_hex());
         Ok(Self { parameters: Parameters::from_toml(&toml)?, toml, next: genesis, height: 0 })
     }
 
-    /// The city's parameters, as `--network FILE.toml` takes them.
+    /// Returns the city's parameters in the format of `--network FILE.toml`.
     pub fn toml(&self) -> &str {
         &self.toml
     }
@@ -61,7 +63,7 @@ impl CityChain {
     fn child(&self, parent: &BlockHeader) -> BlockHeader {
         let mut root = [0; 32];
         root[..8].copy_from_slice(&self.height.to_le_bytes());
-        // 1 to 119 seconds, and 60 on the average, in an order that does not repeat soon.
+        // 1 to 119 seconds, 60 on average, in a sequence with a long period.
         let jitter = (self.height.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32 % (2 * SPACING_S - 1);
         sealed(BlockHeader {
             version: 4,
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_either_difficulty_is_valid_and_all_of_it_is_checked() {
+    fn a_chain_of_either_difficulty_is_valid_and_fully_checked() {
         for difficulty in [CityDifficulty::Fixed, CityDifficulty::Asert] {
             let chain = CityChain::new(difficulty).unwrap();
             let headers: Vec<_> = chain.clone().take(COUNT).collect();
@@ -128,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn under_asert_nearly_every_header_has_bits_of_its_own_and_those_of_another_are_a_fault() {
+    fn under_asert_most_headers_change_the_bits_and_wrong_bits_are_a_fault() {
         let chain = CityChain::new(CityDifficulty::Asert).unwrap();
         let mut headers: Vec<_> = chain.clone().take(COUNT).collect();
         let moved = headers.windows(2).filter(|pair| pair[0].bits != pair[1].bits).count();
         assert!(moved > COUNT * 9 / 10, "{moved}");
         headers[COUNT - 1] = sealed(BlockHeader { bits: headers[0].bits, ..headers[COUNT - 1] });
-        let Verdict::Fault(fault) = verify(&chain, &headers).verdict else { panic!("bits of another header") };
+        let Verdict::Fault(fault) = verify(&chain, &headers).verdict else { panic!("wrong bits passed") };
         assert_eq!((fault.rule, fault.height), (Rule::Difficulty, COUNT as u64 - 1));
     }
 }

@@ -1,19 +1,19 @@
-//! Writes blocks into a folder as a Bitcoin Core node does: files of a greatest size, a frame before each block, a key laid
-//! over all that is written, and room reserved behind it that no key lies over.
+//! Writes blocks into a folder as a Bitcoin Core node does: files of limited size, a frame before each block,
+//! everything obfuscated with a key, and preallocated zeros at the end, which are not obfuscated.
 //!
-//! Facts from Bitcoin Core 28 (`node/blockstorage`): a block file is closed before it would pass 128 MiB, room is reserved in
-//! steps of 16 MiB and given back when the file is closed, `xor.dat` holds the 8 bytes of the key, which meets each byte by
-//! its place in its file. Blocks stand in the order in which they came.
+//! Facts from Bitcoin Core 28 (`node/blockstorage`): a block file is closed before it would exceed 128 MiB; space is
+//! preallocated in steps of 16 MiB and released when the file is closed; `xor.dat` holds the 8-byte key, which is
+//! applied to each byte by its position in the file. Blocks are stored in the order of their arrival.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a file, and steps in which room is reserved, on a real node.
+/// Maximum file size and preallocation step of a real node, in bytes.
 const FILE_BYTES_MAX: u64 = 128 << 20;
 const RESERVED_BYTES: u64 = 16 << 20;
 
-/// How a folder is written.
+/// Settings of a folder to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct CoreFolder {
     magic: [u8; 4],
@@ -22,50 +22,50 @@ pub struct CoreFolder {
     reserved_bytes: u64,
 }
 
-/// Where a block stands.
+/// Where a block was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The file.
     pub path: PathBuf,
-    /// Where its header begins in that file, in bytes; its frame begins 8 bytes before.
+    /// Offset of its header in that file, in bytes; its frame begins 8 bytes before.
     pub at: u64,
-    /// Bytes of the block.
+    /// Size of the block in bytes.
     pub len: usize,
 }
 
 impl CoreFolder {
-    /// As a node of the network with this magic writes it, without a key.
+    /// Settings of a node of the network with this magic, without a key.
     pub const fn new(magic: [u8; 4]) -> Self {
         Self { magic, key: None, file_bytes_max: FILE_BYTES_MAX, reserved_bytes: RESERVED_BYTES }
     }
 
-    /// With this key.
+    /// Sets the obfuscation key.
     pub const fn key(mut self, key: [u8; 8]) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// With files of so many bytes at most; a larger block stands alone.
+    /// Sets the maximum file size; a larger block gets its own file.
     pub const fn file_bytes_max(mut self, bytes: u64) -> Self {
         self.file_bytes_max = bytes;
         self
     }
 
-    /// With room reserved in steps of so many bytes; 0 for none.
+    /// Sets the preallocation step in bytes; 0 disables preallocation.
     pub const fn reserved_bytes(mut self, bytes: u64) -> Self {
         self.reserved_bytes = bytes;
         self
     }
 
-    /// Begins a folder, which must be there, with `xor.dat` and what else a reader has to leave alone.
+    /// Writes `xor.dat`, and other files that a reader must ignore, into an existing folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// If a file cannot be written.
     pub fn begin(self, folder: &Path) -> io::Result<CoreWriter> {
         if let Some(key) = self.key {
             fs::write(folder.join("xor.dat"), key)?;
         }
-        fs::write(folder.join("rev00000.dat"), b"what undoes blocks")?;
+        fs::write(folder.join("rev00000.dat"), b"undo data of blocks")?;
         fs::create_dir_all(folder.join("index"))?;
         Ok(CoreWriter { settings: self, folder: folder.into(), number: 0, open: None })
     }
@@ -73,7 +73,7 @@ impl CoreFolder {
     /// Writes all blocks in this order.
     ///
     /// # Errors
-    /// What the system says.
+    /// If a file cannot be written.
     pub fn write(self, folder: &Path, blocks: &[Vec<u8>]) -> io::Result<Vec<Written>> {
         let mut writer = self.begin(folder)?;
         let written = blocks.iter().map(|block| writer.push(block)).collect();
@@ -82,7 +82,7 @@ impl CoreFolder {
     }
 }
 
-/// A folder that is being written.
+/// Writes the blocks of a folder one by one.
 #[derive(Debug)]
 pub struct CoreWriter {
     settings: CoreFolder,
@@ -102,11 +102,11 @@ impl CoreWriter {
     /// Appends a block.
     ///
     /// # Errors
-    /// What the system says.
+    /// If a file cannot be written.
     pub fn push(&mut self, block: &[u8]) -> io::Result<Written> {
         let bytes = 8 + block.len() as u64;
         if let Some(full) = self.open.take_if(|open| open.used + bytes > self.settings.file_bytes_max) {
-            // A file that is closed gives its room back.
+            // Closed files have no preallocated space.
             full.close(None)?;
             self.number += 1;
         }
@@ -122,10 +122,10 @@ impl CoreWriter {
         Ok(written)
     }
 
-    /// Reserves room in the last file, as a node that runs has it.
+    /// Preallocates space in the last file, as a running node does.
     ///
     /// # Errors
-    /// What the system says.
+    /// If the file cannot be written.
     pub fn finish(mut self) -> io::Result<()> {
         let reserved = Some(self.settings.reserved_bytes).filter(|bytes| *bytes > 0);
         self.open.take().map_or(Ok(()), |open| open.close(reserved))
@@ -140,8 +140,8 @@ impl OpenFile {
     fn append(&mut self, bytes: &[u8], key: Option<[u8; 8]>) -> io::Result<()> {
         match key {
             Some(key) => {
-                let turned = (self.used..).zip(bytes).map(|(at, byte)| byte ^ key[(at % 8) as usize]);
-                self.file.write_all(&turned.collect::<Vec<u8>>())?;
+                let obfuscated = (self.used..).zip(bytes).map(|(at, byte)| byte ^ key[(at % 8) as usize]);
+                self.file.write_all(&obfuscated.collect::<Vec<u8>>())?;
             }
             None => self.file.write_all(bytes)?,
         }
@@ -158,7 +158,7 @@ impl OpenFile {
     }
 }
 
-/// The same blocks in the order in which they may come while a node catches up: each at most `window` places from its own.
+/// Reorders blocks as a syncing node may receive them: each at most `window` places from its own.
 pub fn out_of_order<T: Clone>(blocks: &[T], window: usize, seed: u64) -> Vec<T> {
     let jitter = |at: usize| (at as u64 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     let mut keyed: Vec<(usize, &T)> =
@@ -173,7 +173,7 @@ mod tests {
     use crate::folder::Folder;
 
     #[test]
-    fn a_folder_has_frames_a_key_closed_files_and_room_in_the_last_one() {
+    fn a_folder_has_frames_a_key_closed_files_and_a_preallocated_last_one() {
         let folder = Folder::new();
         let key = [1, 2, 3, 4, 5, 6, 7, 8];
         let settings = CoreFolder::new([9; 4]).key(key).file_bytes_max(50).reserved_bytes(64);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_out_of_order_are_all_there_and_none_is_far_from_its_place() {
+    fn reordering_keeps_all_blocks_and_each_near_its_place() {
         let blocks: Vec<usize> = (0..200).collect();
         let mixed = out_of_order(&blocks, 16, 7);
         assert_ne!(mixed, blocks);

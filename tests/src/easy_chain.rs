@@ -1,8 +1,8 @@
-//! A chain that a test can seal in no time: regtest, where every second hash meets the target.
+//! Regtest chains, which a test can seal quickly because every second hash meets the target.
 
 use cityseal_engine::chain::{BlockHeader, Network, Parameters};
 
-/// A regtest chain of `count` headers from its genesis on, ten minutes apart.
+/// Returns a regtest chain of `count` headers from genesis on, ten minutes apart.
 ///
 /// # Panics
 /// Never: regtest's target is met within a few nonces.
@@ -14,12 +14,12 @@ pub fn easy_chain(count: usize) -> Vec<BlockHeader> {
 fn child(parent: &BlockHeader) -> BlockHeader {
     let unsealed =
         BlockHeader { version: 4, prev_block_hash: parent.hash(), time: parent.time + 600, nonce: 0, ..*parent };
-    let target = unsealed.bits.decode().expect("regtest's bits are a target");
+    let target = unsealed.bits.decode().expect("the bits of regtest encode a target");
     let headers = (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..unsealed });
     headers.into_iter().find(|header| target.is_met_by(&header.hash())).expect("every second hash meets the target")
 }
 
-/// Headers packed as on the wire.
+/// Packs headers as on the wire: 80 bytes each.
 pub fn packed(headers: &[BlockHeader]) -> Vec<u8> {
     headers.iter().flat_map(BlockHeader::to_wire).collect()
 }

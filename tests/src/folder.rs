@@ -1,19 +1,19 @@
-//! A folder of a test's own, removed when the test is over.
+//! A temporary folder for one test, removed at its end.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A new folder, removed with all that it holds when this value is dropped.
+/// A new temporary folder; removed with its contents on drop.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Makes a folder that no other test has.
+    /// Creates a folder that no other test uses.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If the folder cannot be created.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -22,15 +22,15 @@ impl Folder {
         Self { path }
     }
 
-    /// The folder.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes a file and gives its path as text.
+    /// Writes a file and returns its path as text.
     ///
     /// # Panics
-    /// If it cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let file = self.path.join(name);
         std::fs::write(&file, bytes).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
@@ -46,7 +46,7 @@ impl Default for Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What stays behind stands in the system's folder for such things.
+        // If this fails, the remains are in the system's temporary folder.
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }

@@ -1,6 +1,5 @@
-//! Shared by the tests of the whole: where the real chains are, how a test reports that it could not run, how the binary
-//! is started and on which input, and the checks of the source itself (layers, words, style). No product crate imports
-//! this one.
+//! Shared by the end-to-end tests: real chain data, skips, running the binary, synthetic inputs, and the checks of the
+//! source itself (layers, words, style). No product crate imports this one.
 
 pub mod block_reference;
 pub mod city_chain;

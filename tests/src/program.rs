@@ -1,4 +1,4 @@
-//! Starts the binary under test and keeps what it said.
+//! Runs the binary under test and captures its output.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// The binary under test, with the arguments gathered so far.
+/// The binary under test with its arguments and input.
 #[derive(Clone, Debug)]
 pub struct Program {
     path: PathBuf,
@@ -14,19 +14,19 @@ pub struct Program {
     stdin: Vec<u8>,
 }
 
-/// What a run of the binary came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Ended {
-    /// The exit code; a signal has none.
+    /// The exit code; `None` if a signal ended the run.
     pub code: Option<i32>,
-    /// What it printed on stdout.
+    /// The output on stdout.
     pub stdout: String,
-    /// What it printed on stderr.
+    /// The output on stderr.
     pub stderr: String,
 }
 
 impl Program {
-    /// The binary at `path`, which `env!("CARGO_BIN_EXE_cityseal-under-test")` gives to a test.
+    /// The binary at `path`; tests pass `env!("CARGO_BIN_EXE_cityseal-under-test")`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), words: Vec::new(), stdin: Vec::new() }
     }
@@ -38,22 +38,22 @@ impl Program {
         self
     }
 
-    /// Gives it bytes on stdin.
+    /// Sets the input on stdin.
     #[must_use]
     pub fn stdin(mut self, bytes: Vec<u8>) -> Self {
         self.stdin = bytes;
         self
     }
 
-    /// Runs it to its end, with none of the environment's settings of the product.
+    /// Runs the binary to its end, without the product's environment variables.
     ///
     /// # Panics
-    /// If it cannot be started.
+    /// If the binary cannot be started.
     pub fn run(&self) -> Ended {
         let mut child = self.command().spawn().unwrap_or_else(|e| panic!("{}: {e}", self.path.display()));
         let mut input = child.stdin.take().expect("stdin was piped");
         let bytes = self.stdin.clone();
-        // On a thread of its own: the binary may answer before it has read everything, and may stop reading.
+        // A separate thread, because the binary may print before it has read everything, and may stop reading.
         let feeder = std::thread::spawn(move || {
             let _ = input.write_all(&bytes);
         });
@@ -77,18 +77,18 @@ impl Program {
 }
 
 impl Ended {
-    /// What stdout holds as JSON.
+    /// Parses stdout as JSON.
     ///
     /// # Panics
-    /// If it is no JSON, showing everything that was printed.
+    /// If stdout is not JSON; the message shows the whole output.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("no JSON ({e}): {self:?}"))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("not JSON ({e}): {self:?}"))
     }
 
-    /// Demands an exit code.
+    /// Asserts the exit code.
     ///
     /// # Panics
-    /// If it was another one, showing everything that was printed.
+    /// If the code differs; the message shows the whole output.
     #[must_use]
     pub fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");

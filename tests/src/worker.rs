@@ -1,5 +1,5 @@
-//! Everything that can hash: each kernel of the CPU, the shaders on lavapipe, and both together. A test of the whole runs on
-//! each.
+//! Everything that can hash: each CPU kernel, the shaders on lavapipe, and both together. End-to-end tests run on each
+//! of them.
 
 use std::sync::LazyLock;
 
@@ -9,18 +9,18 @@ use serde_json::Value;
 
 use crate::skip::{Resource, skip};
 
-/// What hashes.
+/// A set of devices that hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worker {
-    /// The CPU, with the kernel of that name.
+    /// The CPU with the kernel of this name.
     Kernel(&'static str),
-    /// The shaders on Mesa's software Vulkan.
+    /// The shaders on Mesa's software Vulkan driver.
     Lavapipe,
-    /// The CPU with its best kernel and lavapipe, in one engine. Who of them does how much is chance.
+    /// The CPU with its best kernel and lavapipe in one engine. How they divide the work varies between runs.
     Mixed,
 }
 
-/// A part of the name that lavapipe gives itself; or of the GPU that the same tests are to run on (`CITYSEAL_TEST_DEVICE`).
+/// Part of lavapipe's device name, or of the name of the GPU to test instead (`CITYSEAL_TEST_DEVICE`).
 static LAVAPIPE: LazyLock<String> =
     LazyLock::new(|| std::env::var("CITYSEAL_TEST_DEVICE").unwrap_or_else(|_| "llvmpipe".to_owned()));
 
@@ -35,7 +35,7 @@ impl Worker {
         Self::Mixed,
     ];
 
-    /// The flags that make the binary work with this and nothing else.
+    /// Returns the flags that make the binary use this worker only.
     pub fn flags(self) -> Vec<&'static str> {
         match self {
             Self::Kernel(name) => vec!["--device", "cpu", "--kernel", name],
@@ -44,12 +44,12 @@ impl Worker {
         }
     }
 
-    /// An engine that works with this and nothing else, or `None` after saying that `test` is skipped.
+    /// Builds an engine that uses this worker only, or returns `None` after reporting that `test` is skipped.
     ///
     /// # Panics
-    /// If the worker is there and the engine cannot be built.
+    /// If the worker is present but the engine cannot be built.
     pub fn engine(self, test: &str) -> Option<Engine> {
-        if !self.is_ready(test) {
+        if !self.ready_or_skip(test) {
             return None;
         }
         Some(self.builder().build().unwrap_or_else(|error| panic!("{self:?}: {error}")))
@@ -63,8 +63,8 @@ impl Worker {
         }
     }
 
-    /// Whether this machine has the worker; says that `test` is skipped where it has not.
-    pub fn is_ready(self, test: &str) -> bool {
+    /// Returns whether this machine has the worker, and reports that `test` is skipped if it does not.
+    pub fn ready_or_skip(self, test: &str) -> bool {
         match self {
             Self::Kernel(name) => {
                 let ready = HashKernel::by_name(name).is_ok();
@@ -83,20 +83,21 @@ impl Worker {
         }
     }
 
-    /// Demands that this worker (of several: all of them together) did the work: `work` hashes or headers at least, rechecks by the CPU apart.
+    /// Asserts that this worker (for [`Self::Mixed`]: both devices together) hashed at least `headers` headers, not
+    /// counting rechecks by the CPU.
     ///
     /// # Panics
-    /// If it did less.
+    /// If it hashed fewer.
     pub fn demand_share(self, shares: &[DeviceShare], headers: u64) {
         let done: u64 =
             shares.iter().filter(|share| self.is_named(&share.name, &share.kernel)).map(|s| s.headers).sum();
         assert!(done >= headers, "{self:?} hashed {done} of {headers} headers: {shares:?}");
     }
 
-    /// The same over the `devices` of a JSON answer, counting `unit` (`hashes` or `headers`).
+    /// Asserts the same for the `devices` of a JSON answer, counting `unit` (`hashes` or `headers`).
     ///
     /// # Panics
-    /// If it did less, or the answer names no devices.
+    /// If it did less, or the answer lists no devices.
     pub fn demand_share_in(self, answer: &Value, unit: &str, work: u64) {
         let rows = answer["devices"].as_array().expect("an answer lists its devices");
         let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
@@ -114,12 +115,12 @@ impl Worker {
     }
 }
 
-/// An integer, or one that stands as a decimal string.
+/// Reads an integer that is given as a number or as a decimal string.
 fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
 }
 
-/// Makes one test for each worker out of a function that takes a worker and the test's name.
+/// Defines one test per worker from a function that takes a worker and the test's name.
 #[macro_export]
 macro_rules! on_every_worker {
     ($check:ident) => {
@@ -127,7 +128,7 @@ macro_rules! on_every_worker {
             use $crate::worker::Worker;
 
             fn run(worker: Worker, test: &str) {
-                if worker.is_ready(test) {
+                if worker.ready_or_skip(test) {
                     super::$check(worker, test);
                 }
             }

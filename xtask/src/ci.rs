@@ -1,5 +1,6 @@
-//! `cargo xtask ci`: every check that a change must pass. The tests come last, so that their count is the last line of
-//! the log. A failed step does not hide a later one.
+//! `cargo xtask ci`: every check that a change must pass.
+//!
+//! The tests come last, so that their count is the last line of the log. A failed step does not prevent later ones.
 
 use std::time::Instant;
 
@@ -8,22 +9,22 @@ use crate::say::{say, title};
 use crate::shell::{Failure, Outcome, answers, cargo, program, run, target_dir, workspace_root};
 use crate::{figures, isa, test};
 
-/// A named check.
+/// The name of a check and the check itself.
 type Step = (&'static str, fn() -> Outcome);
 
 const STEPS: [Step; 12] = [
     ("format", format),
     ("clippy", clippy),
-    ("documents", documents),
+    ("rustdoc", rustdoc),
     ("layers and style", layers),
-    ("tests in other sets of features", other_features),
-    ("embedding, outside the workspace", embed),
-    ("benches, once each", benches),
+    ("tests with other features", other_features),
+    ("embedding examples", embed),
+    ("benches, one iteration each", benches),
     ("fuzz targets", fuzz),
-    ("instructions of the shaders", isa::run_in_ci),
+    ("shader instructions", isa::run_in_ci),
     ("dependencies", dependencies),
-    ("figures of the README", figures::check),
-    ("examples of the documents", examples),
+    ("figures in the README", figures::check),
+    ("examples in the documentation", examples),
 ];
 
 /// Runs all steps, then the tests.
@@ -35,7 +36,7 @@ pub(crate) fn run_all() -> Outcome {
     failed.iter().for_each(say);
     say(format_args!("all steps took {} s", began.elapsed().as_secs()));
     let tests = tests.conclude();
-    if failed.is_empty() { tests } else { Err(Failure::already_said()) }
+    if failed.is_empty() { tests } else { Err(Failure::already_printed()) }
 }
 
 fn failure_of((name, check): &Step) -> Option<Failure> {
@@ -58,7 +59,7 @@ fn format() -> Outcome {
     run(&mut cargo(["fmt", "--manifest-path", "examples/embed/Cargo.toml", "--all", "--check"]))
 }
 
-/// The sets of cargo features that are checked: the default, none, all.
+/// The checked sets of cargo features: default, none, all.
 const FEATURE_SETS: [&[&str]; 3] = [&[], &["--no-default-features"], &["--all-features"]];
 
 fn clippy() -> Outcome {
@@ -69,8 +70,9 @@ fn clippy() -> Outcome {
     Ok(())
 }
 
-/// Tests that features change: the engine's choice of devices, and what `cityseal devices` prints. The whole workspace is
-/// selected, so that the crates below are those of the other steps; the tests with the default features come last of all.
+/// Runs the tests whose results depend on features: the engine's device selection and the output of `cityseal devices`.
+/// It selects the whole workspace, so that the same builds of dependencies as in other steps are used. The tests with
+/// default features come at the very end.
 fn other_features() -> Outcome {
     for features in FEATURE_SETS.iter().filter(|features| !features.is_empty()) {
         let mut command = cargo(["test", "--quiet", "--workspace", "--locked"]);
@@ -79,8 +81,8 @@ fn other_features() -> Outcome {
     Ok(())
 }
 
-/// Builds and runs the programs of `examples/embed` as a user of the crates does: outside the workspace, at opt-level 0. The
-/// artifacts are in a folder of the workspace's own.
+/// Builds and runs the programs of `examples/embed` as a user of the crates would: outside the workspace, at opt-level
+/// 0. The artifacts go to the workspace's target folder.
 fn embed() -> Outcome {
     let target_dir = target_dir();
     let in_embed = |words: &[&str]| {
@@ -94,7 +96,7 @@ fn embed() -> Outcome {
     run(&mut in_embed(&["run", "-p", "embed-engine"]))
 }
 
-fn documents() -> Outcome {
+fn rustdoc() -> Outcome {
     run(cargo(["doc", "--quiet", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
@@ -102,13 +104,14 @@ fn layers() -> Outcome {
     run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "layers", "--test", "style"]))
 }
 
-/// In the tests' own profile, so that nothing is compiled twice; without `--bench` criterion runs each body once.
+/// Runs the benches in the test profile, so that nothing is compiled twice; under `cargo test` criterion runs each body
+/// once.
 fn benches() -> Outcome {
     run(&mut cargo(["test", "--quiet", "--workspace", "--locked", "--bench", "*"]))
 }
 
 /// Checks the fuzz targets without libFuzzer (which needs a C++ compiler), and runs each body on its seeds and on
-/// mutations of them. The artifacts are shared with those of the root's workspace.
+/// mutations of them. The artifacts go to the workspace's target folder.
 fn fuzz() -> Outcome {
     let target_dir = target_dir();
     let in_fuzz = |words: &[&str]| {

@@ -1,6 +1,7 @@
-//! The README's tables of measured figures, made from the records in `bench-results/`: nobody types a rate.
+//! Generates the README's tables of measured figures from the records in `bench-results/`.
 //!
-//! They stand between two HTML comments. A row is a device, kernel, mode and number of threads; its newest record counts.
+//! The tables are between two HTML comments. Each combination of device, kernel, mode and number of threads has one
+//! row, from its newest record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,13 +17,14 @@ const END: &str = "<!-- end of figures -->";
 /// The device whose rows come first.
 const CPU: &str = "cpu";
 
-/// Modes in the order in which a reader meets them.
+/// Modes in the order of the table.
 const MODES: [&str; 6] = ["search", "search-shared", "headers", "merkle", "verify", "service"];
 
-/// Baselines of the last column; the first that a row has counts.
+/// Baselines of the last column; the first one that a record has is used.
 const BASELINES: [&str; 2] = ["sha2_node", "sha2_whole_header"];
 
-/// What a row is about, in the order of the table: processor, whether it is another device, device, mode, threads, kernel.
+/// The key of a row, in the order of the table: processor, whether the device is not the CPU, device, mode, threads,
+/// kernel.
 type Name = (String, bool, String, usize, u64, String);
 
 /// One figure.
@@ -36,13 +38,13 @@ struct Figure {
     day: String,
 }
 
-/// Fails where the README shows other figures than the records.
+/// Fails if the README's figures differ from the records.
 pub(crate) fn check() -> Outcome {
     let text = readme()?;
     if replaced(&text, &tables(&records()?)?)? == text {
         return Ok(());
     }
-    Err(Failure::new("README.md does not show the figures of bench-results/: run `cargo xtask readme --write`"))
+    Err(Failure::new("the figures in README.md differ from bench-results/: run `cargo xtask readme --write`"))
 }
 
 /// Writes the figures of the records into the README.
@@ -50,7 +52,7 @@ pub(crate) fn write() -> Outcome {
     let text = replaced(&readme()?, &tables(&records()?)?)?;
     let path = workspace_root().join("README.md");
     std::fs::write(&path, text).map_err(|e| Failure::new(format!("{}: {e}", path.display())))?;
-    say("README.md shows the figures of bench-results/");
+    say("wrote the figures of bench-results/ into README.md");
     Ok(())
 }
 
@@ -62,11 +64,11 @@ fn text_of(path: &Path) -> Outcome<String> {
     std::fs::read_to_string(path).map_err(|e| Failure::new(format!("{}: {e}", path.display())))
 }
 
-/// The text with other lines between the two comments.
+/// The text with the lines between the two comments replaced.
 fn replaced(text: &str, tables: &str) -> Outcome<String> {
     let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
     let (before, after) =
-        parts.ok_or_else(|| Failure::new(format!("README.md has no place for figures: `{BEGIN}` … `{END}`")))?;
+        parts.ok_or_else(|| Failure::new(format!("README.md lacks the comments `{BEGIN}` and `{END}`")))?;
     Ok(format!("{before}{BEGIN}\n\n{tables}\n{END}{after}"))
 }
 
@@ -77,7 +79,7 @@ fn records() -> Outcome<Vec<(String, String)>> {
     for machine in entries(&folder)?.into_iter().filter(|path| path.is_dir()) {
         files.extend(entries(&machine)?.into_iter().filter(|file| file.extension().is_some_and(|e| e == "json")));
     }
-    // A record's name begins with its day.
+    // The file name of a record begins with its day.
     files.sort_by_key(|file| (file.file_name().map(ToOwned::to_owned), file.clone()));
     files.iter().map(|file| Ok((file.display().to_string(), text_of(file)?))).collect()
 }
@@ -96,7 +98,7 @@ fn tables(records: &[(String, String)]) -> Outcome<String> {
         figures.extend(figures_of(path, &record)?);
     }
     if figures.is_empty() {
-        return Err(Failure::new("bench-results/ holds no figure"));
+        return Err(Failure::new("bench-results/ has no records"));
     }
     let machines: BTreeSet<&String> = figures.keys().map(|(machine, ..)| machine).collect();
     let table = |machine: &&String| {
@@ -116,10 +118,10 @@ fn figures_of(path: &str, record: &Value) -> Outcome<Vec<(Name, Figure)>> {
     let mut figures = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         if row["answers"] != "right" {
-            return Err(bad(at, "its answers are not right: no figure for a README"));
+            return Err(bad(at, "`answers` is not `right`; such a figure must not be published"));
         }
         let median = row["median"].as_f64().ok_or_else(|| bad(at, "no number `median`"))?;
-        // Nodes stand beside a loop over nodes.
+        // Rates of Merkle nodes are compared with a loop over nodes, all others with one over headers.
         let ratio = BASELINES.iter().find_map(|baseline| row["versus"][baseline].as_f64());
         let ratio = ratio.ok_or_else(|| bad(at, "no number `versus.sha2_whole_header`"))?;
         let threads = row["threads"].as_u64().ok_or_else(|| bad(at, "no number `threads`"))?;
@@ -138,7 +140,7 @@ fn table(machine: &str, rows: &[(&Name, &Figure)]) -> String {
         all.into_iter().collect::<Vec<_>>().join(", ")
     };
     let mut ordered = rows.to_vec();
-    // Within one mode and number of threads the fastest first.
+    // Within one mode and number of threads, the fastest comes first.
     ordered.sort_by(
         |((_, a_other, a_device, a_mode, a_threads, _), a), ((_, b_other, b_device, b_mode, b_threads, _), b)| {
             let names = (a_other, a_device, a_mode, a_threads).cmp(&(b_other, b_device, b_mode, b_threads));
@@ -146,20 +148,21 @@ fn table(machine: &str, rows: &[(&Name, &Figure)]) -> String {
         },
     );
     let head = format!(
-        "{machine}, {}, commit {}:\n\n| device | kernel | mode | threads | a second | × `sha2` loop |\n|---|---|---|---|---|---|\n",
+        "{machine}, {}, commit {}:\n\n\
+         | device | kernel | mode | threads | per second | × `sha2` loop |\n|---|---|---|---|---|---|\n",
         list(|figure| &figure.day),
         list(|figure| &figure.commit),
     );
     let line = |((_, _, device, _, threads, kernel), figure): &(&Name, &Figure)| {
         let device = device.split_whitespace().next().unwrap_or(device);
-        let rate = spoken(figure.median, &figure.unit);
+        let rate = rate_text(figure.median, &figure.unit);
         format!("| {device} | {kernel} | {} | {threads} | {rate} | {:.2} |\n", figure.mode, figure.ratio)
     };
     head + &ordered.iter().map(line).collect::<Vec<_>>().concat()
 }
 
-/// `43.2 M hashes`.
-fn spoken(rate: f64, unit: &str) -> String {
+/// Formats a rate as `43.2 M hashes`.
+fn rate_text(rate: f64, unit: &str) -> String {
     let items = match unit {
         "hash/s" => "hashes",
         "header/s" => "headers",
@@ -188,11 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_figure_of_a_row_counts_and_the_fastest_comes_first() {
+    fn a_row_has_its_newest_figure_and_the_fastest_row_comes_first() {
         let old = record("2026-11-21", "EPYC", &json!([row("avx2", 1, 9e6), row("portable", 1, 9.5e6)]));
         let new = record("2026-11-22", "EPYC", &json!([row("avx2", 1, 12.34e6), row("avx2", 2, 2.5e9)]));
         let expected = "EPYC, 2026-11-21, 2026-11-22, commit c2026-11-21, c2026-11-22:\n\n\
-            | device | kernel | mode | threads | a second | × `sha2` loop |\n|---|---|---|---|---|---|\n\
+            | device | kernel | mode | threads | per second | × `sha2` loop |\n|---|---|---|---|---|---|\n\
             | cpu | avx2 | search | 1 | 12.3 M hashes | 4.50 |\n\
             | cpu | portable | search | 1 | 9.50 M hashes | 4.50 |\n\
             | cpu | avx2 | search | 2 | 2.50 G hashes | 4.50 |\n";
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_stand_beside_a_loop_over_nodes() {
+    fn rates_of_nodes_are_compared_with_a_loop_over_nodes() {
         let mut nodes = row("avx2", 1, 1e7);
         nodes["versus"] = json!({"sha2_node": 3.25, "sha2_whole_header": 3.5, "port_bound": 0.9});
         let text = tables(&[record("2026-11-22", "EPYC", &json!([nodes]))]).unwrap();
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn each_processor_has_a_table_of_its_own() {
+    fn each_processor_has_its_own_table() {
         let records = ["EPYC", "Xeon"].map(|cpu| record("2026-11-22", cpu, &json!([row("avx2", 1, 1e7)])));
         let text = tables(&records).unwrap();
         assert_eq!(text.matches("| device |").count(), 2, "{text}");
@@ -216,18 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn refuses_wrong_answers_and_what_is_no_record_and_names_the_place() {
+    fn refuses_wrong_answers_and_malformed_records_with_their_place() {
         let mut wrong = row("avx2", 1, 1e7);
         wrong["answers"] = json!("wrong");
-        let said = tables(&[record("2026-11-22", "EPYC", &json!([row("avx2", 2, 1e7), wrong]))]).unwrap_err();
-        assert!(said.to_string().contains("2026-11-22-c.json: rows[1]"), "{said}");
-        let said = tables(&[("a.json".into(), "{".into())]).unwrap_err();
-        assert!(said.to_string().contains("a.json"), "{said}");
+        let error = tables(&[record("2026-11-22", "EPYC", &json!([row("avx2", 2, 1e7), wrong]))]).unwrap_err();
+        assert!(error.to_string().contains("2026-11-22-c.json: rows[1]"), "{error}");
+        let error = tables(&[("a.json".into(), "{".into())]).unwrap_err();
+        assert!(error.to_string().contains("a.json"), "{error}");
         assert!(tables(&[]).is_err());
     }
 
     #[test]
-    fn only_what_stands_between_the_comments_is_replaced() {
+    fn only_the_lines_between_the_comments_are_replaced() {
         let text = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
         let once = replaced(&text, "new\n").unwrap();
         assert_eq!(once, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"));

@@ -1,24 +1,25 @@
-//! Finds Mesa's software Vulkan ("lavapipe"), on which the shaders are tested without a GPU; installs it where it may.
+//! Finds Mesa's software Vulkan driver (lavapipe), on which the shaders are tested without a GPU, or installs it if
+//! possible.
 
 use std::path::{Path, PathBuf};
 
 use crate::say::say;
 use crate::shell::{self, Outcome, program};
 
-/// Folders in which the Vulkan loader looks for drivers.
+/// Folders that the Vulkan loader searches for drivers.
 const ICD_DIRS: [&str; 3] = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 
 /// Variables that name driver files directly.
 const ICD_VARIABLES: [&str; 3] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "VK_ADD_DRIVER_FILES"];
 
-/// Makes lavapipe available; `Err` says why it is not.
+/// Makes lavapipe available.
 pub(crate) fn ensure() -> Outcome {
     if is_present() {
         return Ok(());
     }
     say("no lavapipe driver found: installing mesa-vulkan-drivers and libvulkan1");
     shell::apt_install(&["mesa-vulkan-drivers", "libvulkan1"])?;
-    if is_present() { Ok(()) } else { Err(shell::Failure::new("installed, and yet no lavapipe driver is found")) }
+    if is_present() { Ok(()) } else { Err(shell::Failure::new("lavapipe was installed, but its driver is not found")) }
 }
 
 fn is_present() -> bool {
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_only_an_existing_file_with_the_driver_s_name() {
+    fn accepts_only_an_existing_file_with_the_driver_s_name() {
         let dir = std::env::temp_dir().join(format!("cityseal-icd-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("radeon_icd.x86_64.json"), "{}").unwrap();

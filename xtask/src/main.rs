@@ -1,6 +1,11 @@
-//! Project chores. `cargo xtask test` runs every test and counts aloud what was skipped; `cargo xtask ci` is what
-//! `.ci/run` calls; `cargo xtask isa` counts the shaders' instructions; `cargo xtask readme` runs the examples of the
-//! documents and checks the README's figures. It builds nothing by itself and trusts the exit codes of the tools that it starts.
+//! Project tasks.
+//!
+//! - `cargo xtask test` runs all tests and counts passed, failed and skipped ones.
+//! - `cargo xtask ci` runs all checks; `.ci/run` calls it.
+//! - `cargo xtask isa` counts the instructions of the shaders.
+//! - `cargo xtask readme` runs the examples in the documentation and checks the README's figures.
+//!
+//! The tasks start other tools and rely on their exit codes.
 
 mod ci;
 mod figures;
@@ -17,26 +22,26 @@ mod test;
 
 use std::process::ExitCode;
 
-use say::{complain, say};
+use say::{say, say_error};
 use shell::Outcome;
 
 const HELP: &str = "usage: cargo xtask COMMAND
 
-  test [ARGS]   run all tests (ARGS go to `cargo test` in place of --workspace), count passed, failed and skipped
-  isa [--all]   count the shaders' instructions with real compilers against budgets; --all asks all compilers,
-                --report writes the counts to bench-results/isa too
-  ci            every check that a change must pass; ends with the tests
-  proto         generate the Rust code of proto/ again from its .proto files (commit the result)
-  readme        compare the figures of README.md with bench-results/, run the commands of README.md and docs/, and
-                compare output and exit codes with what the documents show
-  readme --write    write the figures of bench-results/ into README.md";
+  test [ARGS]     run all tests and count passed, failed and skipped ones; ARGS replace --workspace in `cargo test`
+  isa [--all]     count the shaders' instructions with real compilers and compare them with the budgets;
+                  --all uses all compilers, --report also writes the counts to bench-results/isa
+  ci              run every check that a change must pass; the tests come last
+  proto           generate the Rust code of proto/ from its .proto files; commit the result
+  readme          compare the figures in README.md with bench-results/, run the commands in README.md and docs/,
+                  and compare output and exit codes with those shown
+  readme --write  write the figures of bench-results/ into README.md";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match dispatch(&words) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            complain(&failure.to_string());
+            say_error(&failure.to_string());
             ExitCode::from(failure.code())
         }
     }

@@ -1,5 +1,5 @@
-//! Makes an interpreter with the packages of `examples/python/requirements.txt`, in a folder of its own under the
-//! target folder, so that the system's Python stays as it is.
+//! Provides a Python interpreter with the packages of `examples/python/requirements.txt`. They are installed below the
+//! target folder, so that the system's Python is not changed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,18 +7,18 @@ use std::process::Command;
 use crate::say::say;
 use crate::shell::{self, Failure, Outcome, answers, program, run};
 
-/// An interpreter that can import what the examples need.
+/// An interpreter that can import the packages of the examples.
 pub(crate) struct Python {
     interpreter: PathBuf,
-    /// Where the packages stand, unless the interpreter finds them itself.
+    /// The folder of the packages, unless the interpreter finds them itself.
     packages: Option<PathBuf>,
 }
 
-/// What the examples import beyond the standard library.
+/// The examples' imports beyond the standard library.
 const IMPORTS: &str = "import google.protobuf, grpc, grpc_health.v1.health_pb2, grpc_reflection.v1alpha.reflection_pb2";
 
 impl Python {
-    /// Lets the tests find this interpreter.
+    /// Passes the interpreter to the tests in the environment.
     pub(crate) fn offer_to(&self, command: &mut Command) {
         command.env("CITYSEAL_PYTHON", &self.interpreter);
         if let Some(packages) = &self.packages {
@@ -26,7 +26,7 @@ impl Python {
         }
     }
 
-    /// Writes a program `python` into a folder, which starts this interpreter with its packages.
+    /// Writes a script `python` into a folder; it starts this interpreter with its packages.
     pub(crate) fn write_launcher(&self, folder: &Path) -> Outcome {
         let packages = self.packages.as_deref().unwrap_or(Path::new("")).display();
         let script = format!("#!/bin/sh\nPYTHONPATH='{packages}' exec '{}' \"$@\"\n", self.interpreter.display());
@@ -46,7 +46,7 @@ impl Python {
     }
 }
 
-/// Makes the interpreter available; `Err` says why it is not.
+/// Makes the interpreter available.
 pub(crate) fn ensure() -> Outcome<Python> {
     let requirements = shell::workspace_root().join("examples/python/requirements.txt");
     let wanted =
@@ -61,15 +61,15 @@ pub(crate) fn ensure() -> Outcome<Python> {
     Ok(python)
 }
 
-/// The text of the requirements that `home` was made from.
+/// A copy of the requirements that are installed in `home`.
 fn stamp(home: &Path) -> PathBuf {
     home.join("requirements.installed")
 }
 
 fn installed(home: &Path, wanted: &str) -> Option<Python> {
-    let made_from = std::fs::read_to_string(stamp(home)).ok()?;
+    let installed = std::fs::read_to_string(stamp(home)).ok()?;
     let candidates = [in_venv(home), in_folder(home)];
-    candidates.into_iter().find(|python| made_from == wanted && python.imports())
+    candidates.into_iter().find(|python| installed == wanted && python.imports())
 }
 
 fn in_venv(home: &Path) -> Python {
@@ -86,7 +86,7 @@ fn ensure_interpreter() -> Outcome {
     {
         return Ok(());
     }
-    say("no Python with venv or pip found: installing python3-venv");
+    say("found no Python with venv or pip: installing python3-venv");
     shell::apt_install(&["python3", "python3-venv"])
 }
 
@@ -97,7 +97,11 @@ fn install(home: &Path, requirements: &Path) -> Outcome<Python> {
         say(format_args!("{why}; trying pip without a virtual environment"));
         install_folder(home, requirements)
     })?;
-    if python.imports() { Ok(python) } else { Err(Failure::new("installed, and yet Python cannot import grpc")) }
+    if python.imports() {
+        Ok(python)
+    } else {
+        Err(Failure::new("the packages were installed, but Python cannot import grpc"))
+    }
 }
 
 const PIP_INSTALL: [&str; 6] = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];

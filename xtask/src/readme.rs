@@ -1,12 +1,11 @@
-//! Runs the commands of README.md and of `docs/`, and compares what they print, and their exit codes, with what the
-//! documents show.
+//! Runs the commands in README.md and `docs/` and compares their output and exit codes with those shown.
 //!
-//! A block fenced as `console` holds commands (lines that begin with `$ `) and their output. All blocks of a document run in
-//! order in one new folder, in one shell. `cityseal` is the release build, or in CI
-//! that of the tests' profile, which is compiled already. A command ends with exit code 0 unless its line
-//! ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ between machines: every
-//! number counts as equal to every other (but not the numbers of rules), and a line `...` matches any lines. Blocks with other
-//! fences are not run.
+//! A block fenced as `console` has commands (lines that begin with `$ `) and their output. All blocks of a document run
+//! in order in one shell and one new folder. `cityseal` is the release build, or in CI the build of the tests' profile,
+//! which exists already. A command must end with exit code 0
+//! unless its line ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ
+//! between machines: all numbers count as equal (except the numbers of rules), and a line `...` matches any lines.
+//! Blocks with other fences are not run.
 
 use std::path::{Path, PathBuf};
 
@@ -15,25 +14,25 @@ use crate::say::say;
 use crate::session::{Ran, Session};
 use crate::shell::{self, Failure, Outcome, cargo, run as run_command};
 
-/// The only commands that are shown and not run, each with the reason.
+/// Commands that are shown but not run, each with the reason.
 const NOT_RUN: [(&str, &str); 5] = [
-    ("git clone ", "it fetches what is here"),
+    ("git clone ", "the repository is already here"),
     ("cargo install ", "it changes the machine"),
     ("cargo xtask ", "it would start this check again"),
-    ("python3 -m venv ", "the folder `venv` is made by this check"),
-    ("venv/bin/pip ", "the packages are installed by this check"),
+    ("python3 -m venv ", "this check creates the folder `venv`"),
+    ("venv/bin/pip ", "this check installs the packages"),
 ];
 
-/// A block with such a command needs Python and the packages of the example.
+/// A block with such a command needs Python and the packages of the examples.
 const PYTHON: &str = "venv/bin/python ";
 
-/// States the exit code of a command, at the end of its line.
+/// Marks the expected exit code at the end of a command line.
 const EXIT_CODE: &str = "# exit code ";
 
 /// How the documents start the binary from a clone.
 const CARGO_RUN: &str = "cargo run --release -- ";
 
-/// One command with its output and exit code as the document shows them.
+/// One command with the output and exit code that the document shows.
 #[derive(Debug, PartialEq, Eq)]
 struct Example {
     command: String,
@@ -79,7 +78,7 @@ pub(crate) fn run(build: Build) -> Outcome {
         let blocks = blocks_in(&text).map_err(|why| Failure::new(format!("{}: {why}", document.display())))?;
         if blocks.is_empty() {
             if document == Path::new("README.md") {
-                return Err(Failure::new("README.md shows no command that can be run"));
+                return Err(Failure::new("README.md has no `console` block"));
             }
             continue;
         }
@@ -90,7 +89,7 @@ pub(crate) fn run(build: Build) -> Outcome {
     if skipped.is_empty() { Ok(()) } else { Err(Failure::skip(skipped.join("; "))) }
 }
 
-/// README.md, then the documents of `docs/` by name.
+/// README.md, then the files of `docs/` sorted by name.
 fn documents() -> Outcome<Vec<PathBuf>> {
     let docs = shell::workspace_root().join("docs");
     let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", docs.display()));
@@ -105,7 +104,7 @@ fn documents() -> Outcome<Vec<PathBuf>> {
     Ok([vec![PathBuf::from("README.md")], found].concat())
 }
 
-/// Runs all blocks of a document; gives the reason if some were skipped.
+/// Runs all blocks of a document. Returns the reason if some were skipped.
 fn run_document(document: &Path, blocks: &[Block], build: Build) -> Outcome<Option<String>> {
     let name = document.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let mut session = Session::start(&name, &[build.folder()])?;
@@ -129,7 +128,7 @@ fn needs_python(block: &Block) -> bool {
     block.iter().any(|example| example.command.starts_with(PYTHON))
 }
 
-/// Lets the commands find an interpreter with the packages at `venv/bin/python`.
+/// Provides an interpreter with the packages at `venv/bin/python`.
 fn offer_python(session: &Session) -> Outcome {
     let python: Python = python::ensure()?;
     python.write_launcher(&session.work().join("venv/bin"))
@@ -145,21 +144,22 @@ impl Example {
         let Ran { stdout, code } = session.run(&self.in_folder(build))?;
         let found: Vec<&str> = stdout.lines().collect();
         let shown: Vec<&str> = self.output.iter().map(String::as_str).collect();
-        let complaint = if code != self.code {
-            format!("ended with exit code {code}, the document states {}; it printed", self.code)
+        let difference = if code != self.code {
+            format!("exit code {code}; expected {}", self.code)
         } else if !is_alike(&shown, &found) {
-            "printed".to_owned()
+            "the output differs from the document".to_owned()
         } else {
             return Ok(());
         };
-        let (shown, said) = (shown.join("\n"), session.complaints());
+        let (shown, stderr) = (shown.join("\n"), session.stderr());
         Err(Failure::new(format!(
-            "`{}` {complaint}\n{stdout}\nand the document shows\n{shown}\nstderr of the session:\n{said}",
+            "`{}`: {difference}\nexpected:\n{shown}\nfound:\n{stdout}\nstderr of the session:\n{stderr}",
             self.command
         )))
     }
 
-    /// The command for the session's folder: cargo runs in the repository, and starts no second build.
+    /// The command to run in the session's folder. `Build::Dev` replaces a `cargo run` by the binary; other cargo
+    /// commands change to the repository first.
     fn in_folder(&self, build: Build) -> String {
         let root = shell::workspace_root();
         let arguments = self.command.strip_prefix(CARGO_RUN);
@@ -201,7 +201,7 @@ fn read_line(line: &str, block: &mut Block) -> Result<(), String> {
         return Ok(());
     }
     let Some(example) = block.last_mut() else {
-        return Err(format!("a console block begins with `{line}`, which is not a command: expected `$ COMMAND`"));
+        return Err(format!("a console block begins with `{line}`; expected `$ COMMAND`"));
     };
     if example.output.is_empty() && example.command.ends_with('\\') {
         let (more, code) = command_and_code(line.strip_prefix("> ").unwrap_or(line))?;
@@ -219,7 +219,7 @@ fn command_and_code(line: &str) -> Result<(String, i32), String> {
     Ok((command.trim_end().to_owned(), code))
 }
 
-/// Whether two outputs are equal but for numbers; `...` in the shown one matches any lines.
+/// Whether two outputs are equal except for numbers; `...` in the shown one matches any lines.
 fn is_alike(shown: &[&str], found: &[&str]) -> bool {
     match (shown.split_first(), found.split_first()) {
         (None, None) => true,
@@ -229,12 +229,13 @@ fn is_alike(shown: &[&str], found: &[&str]) -> bool {
     }
 }
 
-/// The line with its numbers and hex strings replaced, and runs of spaces made one.
+/// The line with numbers and hex strings replaced and runs of spaces collapsed.
 fn shape(line: &str) -> String {
     line.split_whitespace().map(word_shape).collect::<Vec<_>>().join(" ")
 }
 
-/// Each part between punctuation that has a digit becomes `#`: `0.41` and `12.3` alike, `00ffab` and `17` alike.
+/// Replaces each part between punctuation that has a digit by `#`: `0.41` and `12.3`, or `00ffab` and `17`, become
+/// equal.
 fn word_shape(word: &str) -> String {
     let parts = word.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '.');
     parts.map(part_shape).collect()
@@ -246,7 +247,8 @@ fn part_shape(part: &str) -> String {
     if is_number { format!("#{}", &part[body.len()..]) } else { part.to_owned() }
 }
 
-/// `R05`: which rule is broken is the point of an example, and no machine has another one.
+/// Whether the word is the number of a rule, such as `R05`. These must match exactly, because they do not depend on the
+/// machine.
 fn is_rule(word: &str) -> bool {
     word.len() == 3 && word.starts_with('R') && word[1..].bytes().all(|b| b.is_ascii_digit())
 }
@@ -256,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_commands_and_their_output_only_in_console_blocks() {
+    fn commands_and_their_output_are_found_in_console_blocks_only() {
         let text =
             "a\n```console\n$ one\nout\n\n$ two\n```\n$ not this\n```text\n$ nor this\n```\n```console\n$ three\n```";
         let found = blocks_in(text).unwrap();
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn in_ci_a_cargo_run_of_the_release_becomes_the_binary_that_is_built_already() {
+    fn in_ci_a_cargo_run_of_the_release_becomes_the_binary_of_the_tests_profile() {
         let command =
             |text: &str, build| blocks_in(&format!("```console\n$ {text}\n```")).unwrap()[0][0].in_folder(build);
         assert_eq!(command("cargo run --release -- demo --keep x", Build::Dev), "cityseal demo --keep x");
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_ends_with_the_exit_code_that_its_line_states_or_with_0() {
+    fn the_expected_exit_code_is_the_one_on_the_line_or_0() {
         let found =
             blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
         let found: Vec<(&str, i32, usize)> =
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_exit_code_and_a_missing_command_fail_and_what_is_not_run_does_not() {
+    fn a_wrong_exit_code_and_a_missing_command_fail_and_a_command_that_is_not_run_does_not() {
         let mut session = Session::start("readme-test", &[]).unwrap();
         let mut check = |command: &str, code| {
             let example = Example { command: command.into(), code, output: vec!["...".into()] };
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_alike_and_words_and_rules_are_not() {
+    fn numbers_compare_as_equal_but_words_and_rules_do_not() {
         assert!(is_alike(&["found 12.5 MH/s, nonce 0x1f"], &["found  7 MH/s, nonce 0xabc1"]));
         assert!(!is_alike(&["valid: 3 headers"], &["fault: 3 headers"]));
         assert!(!is_alike(&["FAULT: rule R05 at 2"], &["FAULT: rule R21 at 2"]));

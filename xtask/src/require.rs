@@ -1,4 +1,4 @@
-//! What the tests can use beyond the repository, what of it is there, and what `CITYSEAL_REQUIRE` demands.
+//! External resources of the tests: which of them are available, and which `CITYSEAL_REQUIRE` lists.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,13 +8,13 @@ use crate::say::say;
 use crate::shell::{self, Failure, Outcome};
 use crate::{isa, lavapipe, python};
 
-/// Names that `CITYSEAL_REQUIRE` may hold, comma-separated.
+/// Names that `CITYSEAL_REQUIRE` may list, separated by commas.
 const NAMES: [&str; 5] = ["data", "lavapipe", "python", "noop-gpu", "bitcoind"];
 
-/// Tells the tests how the no-op GPU is seen.
+/// The command prefix under which the no-op GPU appears.
 const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
 
-/// What was found or made, and what was not.
+/// The available resources, and the missing ones with the reasons.
 pub(crate) struct Resources {
     python: Option<Python>,
     noop_gpu: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Resources {
 }
 
 impl Resources {
-    /// Finds or installs everything that the tests can use, and says aloud what they will skip.
+    /// Finds or installs everything that the tests can use, and prints which tests will be skipped.
     pub(crate) fn gather() -> Self {
         let mut missing = Vec::new();
         note("data", data_dir(), &mut missing);
@@ -33,7 +33,7 @@ impl Resources {
         Self { python, noop_gpu, missing }
     }
 
-    /// Tells the tests where things are.
+    /// Passes the locations of the resources to the tests in the environment.
     pub(crate) fn offer_to(&self, command: &mut Command) {
         if let Some(python) = &self.python {
             python.offer_to(command);
@@ -43,14 +43,15 @@ impl Resources {
         }
     }
 
-    /// Refuses to go on where something demanded is missing, or the demand names what nobody knows.
+    /// Fails if a required resource is missing or its name is unknown.
     pub(crate) fn refuse_missing(&self, required: &str) -> Outcome {
         for name in names_in(required) {
             if !NAMES.contains(&name) {
-                return Err(Failure::new(format!("CITYSEAL_REQUIRE names {name:?}; known: {}", NAMES.join(", "))));
+                let known = NAMES.join(", ");
+                return Err(Failure::new(format!("CITYSEAL_REQUIRE lists {name:?}; expected names of: {known}")));
             }
             if let Some((_, why)) = self.missing.iter().find(|(missing, _)| *missing == name) {
-                return Err(Failure::new(format!("CITYSEAL_REQUIRE demands {name}: {why}")));
+                return Err(Failure::new(format!("CITYSEAL_REQUIRE lists {name}, which is not available: {why}")));
             }
         }
         Ok(())
@@ -75,26 +76,26 @@ fn note<T>(name: &'static str, found: Outcome<T>, missing: &mut Vec<(&'static st
     }
 }
 
-/// The command prefix that shows the no-op GPU: the one that is set, or one of our own making.
+/// The command prefix of the no-op GPU: the one in the environment, or one that is built here.
 fn noop_gpu() -> Outcome<String> {
     std::env::var(NOOP_GPU).or_else(|_| isa::noop_gpu())
 }
 
-/// The Bitcoin Core node that the differential test compares with. It is never fetched or built here.
+/// The Bitcoin Core node for the differential tests. It is never downloaded or built here.
 fn bitcoind() -> Outcome<PathBuf> {
     let named = std::env::var_os("CITYSEAL_BITCOIND").map(PathBuf::from);
-    let named = named.ok_or_else(|| Failure::new("CITYSEAL_BITCOIND names none"))?;
-    if named.is_file() { Ok(named) } else { Err(Failure::new(format!("no file {}", named.display()))) }
+    let named = named.ok_or_else(|| Failure::new("CITYSEAL_BITCOIND is not set"))?;
+    if named.is_file() { Ok(named) } else { Err(Failure::new(format!("{} is not a file", named.display()))) }
 }
 
-/// Real chains for the tests, where the tests themselves look for them.
+/// The folder of real chain data, found in the same way as by the tests.
 fn data_dir() -> Outcome<PathBuf> {
     let root = shell::workspace_root();
     let dir = match std::env::var_os("CITYSEAL_DATA") {
         Some(dir) => root.join(dir),
         None => root.join("../shared/data"),
     };
-    if dir.is_dir() { Ok(dir) } else { Err(Failure::new(format!("no folder {}", dir.display()))) }
+    if dir.is_dir() { Ok(dir) } else { Err(Failure::new(format!("{} is not a folder", dir.display()))) }
 }
 
 #[cfg(test)]
@@ -106,19 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn refuses_to_go_on_without_what_is_required() {
+    fn a_missing_required_resource_is_a_failure() {
         assert!(without_lavapipe().refuse_missing("").is_ok());
         assert!(without_lavapipe().refuse_missing("data, python").is_ok());
         let refused = without_lavapipe().refuse_missing("data,lavapipe").unwrap_err();
-        assert_eq!(refused.to_string(), "CITYSEAL_REQUIRE demands lavapipe: no driver");
+        assert_eq!(refused.to_string(), "CITYSEAL_REQUIRE lists lavapipe, which is not available: no driver");
     }
 
     #[test]
-    fn refuses_a_demand_that_nobody_knows() {
+    fn an_unknown_required_resource_is_a_failure() {
         let refused = without_lavapipe().refuse_missing("lavapip").unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "CITYSEAL_REQUIRE names \"lavapip\"; known: data, lavapipe, python, noop-gpu, bitcoind"
+            "CITYSEAL_REQUIRE lists \"lavapip\"; expected names of: data, lavapipe, python, noop-gpu, bitcoind"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! A bash that runs the commands of a document one after another in a folder of its own, as a reader would: what one
-//! command exports, starts or writes is there for the next one.
+//! A bash session that runs the commands of a document one after another in a new folder, as a reader would: a command
+//! sees what earlier ones exported, started or wrote.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -13,20 +13,20 @@ use crate::shell::{Failure, Outcome, answers, program, workspace_root};
 /// Ends the output of each command (ASCII: record separator); no command prints it.
 const END: u8 = 0x1e;
 
-/// Longest time of one command: the first one may build the release.
+/// Timeout of one command: the first one may build the release.
 const COMMAND_MAX: Duration = Duration::from_mins(30);
 
-/// What the folder shares with the repository, so that the documents can name it from the repository's root.
+/// Folders of the repository that are linked into the session's folder, because the documents refer to them.
 const SHARED: [&str; 3] = ["examples", "bench-results", "docs"];
 
-/// What a command printed to stdout, and its exit code.
+/// The stdout of a command and its exit code.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) stdout: String,
     pub(crate) code: i32,
 }
 
-/// A shell with its folder; both are gone when it is dropped.
+/// A shell with its folder; both end on drop.
 pub(crate) struct Session {
     folder: PathBuf,
     shell: Child,
@@ -51,7 +51,7 @@ impl Session {
         for variable in ["CITYSEAL_KERNEL", "CITYSEAL_CONFIG", "CITYSEAL_LOG"] {
             command.env_remove(variable);
         }
-        // One group for the shell and all that it starts, so that all of it can be ended.
+        // A new process group, so that the shell and everything it starts can be ended together.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let stderr = File::create(folder.join("stderr")).map_err(failed)?;
@@ -81,31 +81,31 @@ impl Session {
         self.folder.join("work")
     }
 
-    /// Runs one command to its end. It reads nothing from stdin.
+    /// Runs one command to its end, without input on stdin.
     pub(crate) fn run(&mut self, command: &str) -> Outcome<Ran> {
         let script = format!("{{\n{command}\n}} </dev/null\nprintf '\\036%d\\n' \"$?\"\n");
         let written = self.stdin.write_all(script.as_bytes()).and_then(|()| self.stdin.flush());
-        written.map_err(|error| Failure::new(format!("bash: {error}{}", self.complaints())))?;
+        written.map_err(|error| Failure::new(format!("bash: {error}{}", self.stderr())))?;
         self.results.recv_timeout(COMMAND_MAX).map_err(|error| {
             let why = match error {
                 RecvTimeoutError::Timeout => format!("did not end within {} s", COMMAND_MAX.as_secs()),
                 RecvTimeoutError::Disconnected => "ended the shell".to_owned(),
             };
-            Failure::new(format!("`{command}` {why}\n{}", self.complaints()))
+            Failure::new(format!("`{command}` {why}\n{}", self.stderr()))
         })
     }
 
-    /// What all commands so far printed to stderr.
-    pub(crate) fn complaints(&self) -> String {
+    /// The stderr of all commands so far.
+    pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.folder.join("stderr")).unwrap_or_default()
     }
 }
 
 impl Session {
-    /// Ends the shell and all that it started.
+    /// Ends the shell and everything it started.
     fn end(&mut self) {
         let group = format!("-{}", self.shell.id());
-        // A group that is gone already needs no end.
+        // An error means that the group has already ended.
         let _ended = answers(&mut program("kill", ["-TERM", "--", &group]));
         let _waited = self.shell.wait();
     }
@@ -118,7 +118,7 @@ impl Drop for Session {
     }
 }
 
-/// The output up to the next end mark, and the exit code behind it; none where the shell ended.
+/// Reads the output up to the next end mark and the exit code after it; `None` if the shell ended.
 fn next_result(stdout: &mut impl BufRead) -> Option<Ran> {
     let (mut printed, mut code) = (Vec::new(), String::new());
     stdout.read_until(END, &mut printed).ok()?;
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_finds_what_the_one_before_wrote_and_exported() {
+    fn a_command_sees_the_files_and_variables_of_earlier_ones() {
         let mut session = Session::start("session-test-a", &[]).unwrap();
         assert_eq!(session.run("echo one > file; export WORD=two").unwrap().code, 0);
         let ran = session.run("cat file; printf %s \"$WORD\"; (exit 3)").unwrap();
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn a_command_in_the_background_is_ended_with_the_session_and_reads_no_commands() {
+    fn a_background_command_ends_with_the_session_and_does_not_read_the_script() {
         let mut session = Session::start("session-test-b", &[]).unwrap();
         let ran = session.run("sleep 1000 & cat; echo done").unwrap();
         assert_eq!(ran.stdout, "done\n");
         session.end();
-        // The process holds the shell's stdout open: the results end when it does.
+        // The background process keeps the shell's stdout open, so the channel closes when it ends.
         let end = session.results.recv_timeout(Duration::from_mins(1));
         assert_eq!(end.unwrap_err(), RecvTimeoutError::Disconnected);
         let folder = session.folder.clone();

@@ -1,11 +1,11 @@
-//! Starting other programs, and the places that chores work in.
+//! Starting other programs, and the folders that the tasks use.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Why a chore did not succeed, in words.
+/// Why a task did not succeed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     text: String,
@@ -14,28 +14,28 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A check said no.
+    /// A failed check.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), code: 1, is_skip: false }
     }
 
-    /// The command line was not understood.
+    /// An invalid command line.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self { text: text.into(), code: 2, is_skip: false }
     }
 
-    /// A check could not be made, for want of something that is not ours.
+    /// A check that could not run because an external resource is missing.
     pub(crate) fn skip(text: impl Into<String>) -> Self {
         Self { text: text.into(), code: 1, is_skip: true }
     }
 
-    /// Whether it is no more than a check that could not be made.
+    /// Whether the check could not run, as opposed to having failed.
     pub(crate) const fn is_skip(&self) -> bool {
         self.is_skip
     }
 
-    /// A check said no, and everything about it was printed already.
-    pub(crate) const fn already_said() -> Self {
+    /// A failed check whose message is already printed.
+    pub(crate) const fn already_printed() -> Self {
         Self { text: String::new(), code: 1, is_skip: false }
     }
 
@@ -52,13 +52,13 @@ impl fmt::Display for Failure {
 
 pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 
-/// The folder of the workspace's `Cargo.toml`.
+/// The workspace root.
 pub(crate) fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("xtask is a folder of the workspace").to_path_buf()
 }
 
-/// Where cargo puts what it builds.
+/// Cargo's target folder.
 pub(crate) fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => workspace_root().join(dir),
@@ -66,7 +66,7 @@ pub(crate) fn target_dir() -> PathBuf {
     }
 }
 
-/// The cargo that started this chore, to be run in the workspace's root.
+/// A command of the cargo that started this task, in the workspace root.
 pub(crate) fn cargo<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -74,26 +74,26 @@ pub(crate) fn cargo<S: AsRef<OsStr>>(words: impl IntoIterator<Item = S>) -> Comm
     command
 }
 
-/// A program with its arguments.
+/// A command of another program, in the workspace root.
 pub(crate) fn program<S: AsRef<OsStr>>(name: impl AsRef<OsStr>, words: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(name);
     command.args(words).current_dir(workspace_root());
     command
 }
 
-/// Runs a command with its output going where ours goes; an exit code other than 0 is a failure.
+/// Runs a command that inherits our output; an exit code other than 0 is a failure.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let shown = shown(command);
     let status = command.status().map_err(|e| Failure::new(format!("{shown}: {e}")))?;
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{shown}: {status}"))) }
 }
 
-/// Whether a command can be started and answers with exit code 0; its output is dropped.
+/// Whether a command can be started and ends with exit code 0; its output is discarded.
 pub(crate) fn answers(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
-/// The command as a person would type it.
+/// The command line of a command.
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
@@ -105,10 +105,10 @@ pub(crate) fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-/// Installs Debian packages where that is allowed; `Err` says why not.
+/// Installs Debian packages, if possible.
 pub(crate) fn apt_install(packages: &[&str]) -> Outcome {
     if !answers(&mut program("apt-get", ["--version"])) {
-        return Err(Failure::new("there is no apt-get"));
+        return Err(Failure::new("apt-get is not available"));
     }
     if !is_root() {
         return Err(Failure::new("only root may install packages"));

@@ -1,19 +1,19 @@
-//! Adds up what test runners print and what tests write into the skip log.
+//! Adds up the results that test runners print and the skip log that tests write.
 
 use std::fmt;
 
-/// What all runners together said.
+/// The total over all test runners.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     passed: usize,
     failed: Vec<String>,
-    /// Failures that runners counted; larger than `failed` where a name was not seen.
+    /// Failures counted by the runners; more than `failed` has if a name was missed.
     failed_count: usize,
     skips: Vec<String>,
 }
 
 impl Summary {
-    /// Takes in one line of a runner's output.
+    /// Adds one line of a runner's output.
     pub(crate) fn read_line(&mut self, line: &str) {
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.passed += count_before(counts, " passed");
@@ -32,8 +32,8 @@ impl Summary {
         }
     }
 
-    /// Takes in the skip log: one line `test: reason` for each test that could not run, wholly or in part. Such a test
-    /// ended without failing, so its runner counted it as passed.
+    /// Adds the skip log, which has one line `test: reason` for each test that could not run fully. Its runner has
+    /// counted such a test as passed.
     pub(crate) fn read_skip_log(&mut self, log: &str) {
         let mut lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
         lines.sort_unstable();
@@ -42,12 +42,12 @@ impl Summary {
         self.skips.extend(lines.into_iter().map(str::to_owned));
     }
 
-    /// Takes in a check that is no test and could not be made.
+    /// Adds a check, other than a test, that could not run.
     pub(crate) fn note_skip(&mut self, what: &str) {
         self.skips.push(what.to_owned());
     }
 
-    /// Takes in that cargo ended badly though no test failed: something did not build, or a runner died.
+    /// Counts a failure if cargo failed although no test did: the build failed or a runner crashed.
     pub(crate) fn note_exit(&mut self, exit: &str) {
         if self.failed_count == 0 {
             self.failed_count = 1;
@@ -59,7 +59,7 @@ impl Summary {
         self.failed_count == 0 && self.passed > 0
     }
 
-    /// The tests that failed and those that were skipped, each with its reason, one a line.
+    /// One line for each failed and each skipped test, the latter with the reason.
     pub(crate) fn details(&self) -> impl Iterator<Item = String> {
         let failed = self.failed.iter().map(|name| format!("failed: {name}"));
         failed.chain(self.skips.iter().map(|skip| format!("skipped: {skip}")))
@@ -72,7 +72,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The number that stands right before `word`, or 0.
+/// The number directly before `word`, or 0.
 fn count_before(text: &str, word: &str) -> usize {
     let before = text.split_once(word).map_or("", |(before, _)| before);
     before.rsplit(' ').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_failed_and_what_was_ignored() {
+    fn lists_failed_and_ignored_tests() {
         let summary = summary_of(
             "test a::b ... FAILED\n\
              test c ... ignored, needs a GPU\n\
@@ -114,21 +114,21 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_test_is_not_a_passed_one() {
+    fn a_skipped_test_is_not_counted_as_passed() {
         let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
         summary.read_skip_log("scan: no data\nscan: no data\n\nchain: no data\n");
         assert_eq!(summary.to_string(), "1 passed, 0 failed, 2 skipped");
     }
 
     #[test]
-    fn a_check_that_could_not_be_made_is_counted_and_is_no_test() {
+    fn a_check_that_could_not_run_is_counted_as_skipped() {
         let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
         summary.note_skip("dependencies: no cargo-deny");
         assert_eq!(summary.to_string(), "3 passed, 0 failed, 1 skipped");
     }
 
     #[test]
-    fn a_runner_that_died_is_a_failure() {
+    fn a_crashed_runner_is_a_failure() {
         let mut summary = summary_of("test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n");
         summary.note_exit("exit status: 101");
         assert_eq!(summary.to_string(), "3 passed, 1 failed, 0 skipped");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_run_is_not_green() {
+    fn a_run_without_tests_is_not_green() {
         assert!(!Summary::default().is_green());
     }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: gathers what the tests can use, runs them, streams their output and ends with one line of counts.
+//! `cargo xtask test`: finds the tests' resources, runs the tests, streams their output, and ends with one line of
+//! counts.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,42 +10,42 @@ use crate::say::{say, title};
 use crate::shell::{self, Failure, Outcome, cargo};
 use crate::summary::Summary;
 
-/// What a run of the tests came to; nothing of it is printed yet.
+/// The result of a test run, not printed yet.
 pub(crate) struct Report {
     summary: Summary,
-    /// Whether all that `CITYSEAL_REQUIRE` names is there.
-    demands: Outcome,
+    /// Fails if a resource that `CITYSEAL_REQUIRE` lists is missing.
+    requirements: Outcome,
 }
 
-/// Runs the tests and prints the outcome; `words` stand in place of `--workspace` where there are any.
+/// Runs the tests and prints the result; `words`, if any, replace `--workspace`.
 pub(crate) fn run(words: &[String]) -> Outcome {
     execute(words)?.conclude()
 }
 
-/// Runs the tests; `words` stand in place of `--workspace` where there are any.
+/// Runs the tests; `words`, if any, replace `--workspace`.
 pub(crate) fn execute(words: &[String]) -> Outcome<Report> {
-    title("what the tests can use");
+    title("resources of the tests");
     let resources = Resources::gather();
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
-    let demands = resources.refuse_missing(&required);
+    let requirements = resources.refuse_missing(&required);
     title("tests");
     let summary = run_tests(words, &resources)?;
     title("summary");
-    Ok(Report { summary, demands })
+    Ok(Report { summary, requirements })
 }
 
 impl Report {
-    /// Takes in a check beside the tests that could not be made.
+    /// Adds a check, other than a test, that could not run.
     pub(crate) fn note_skip(&mut self, what: &str) {
         self.summary.note_skip(what);
     }
 
-    /// Says what failed and what was skipped; the counts stand alone on the last line.
+    /// Prints failed and skipped tests, then the counts on the last line.
     pub(crate) fn conclude(self) -> Outcome {
         self.summary.details().for_each(say);
-        let demanded = self.demands.inspect_err(|why| say(format_args!("failed: {why}")));
+        let requirements = self.requirements.inspect_err(|why| say(format_args!("failed: {why}")));
         say(&self.summary);
-        if self.summary.is_green() && demanded.is_ok() { Ok(()) } else { Err(Failure::already_said()) }
+        if self.summary.is_green() && requirements.is_ok() { Ok(()) } else { Err(Failure::already_printed()) }
     }
 }
 
@@ -63,12 +64,12 @@ fn run_tests(words: &[String], resources: &Resources) -> Outcome<Summary> {
 }
 
 fn start_fresh(file: &Path) -> Outcome {
-    let folder = file.parent().expect("the log stands in the target folder");
+    let folder = file.parent().expect("the log is in the target folder");
     let made = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(file, ""));
     made.map_err(|e| Failure::new(format!("{}: {e}", file.display())))
 }
 
-/// Repeats the child's output line by line and adds it up.
+/// Prints the child's output line by line and adds up its results.
 fn follow(mut child: Child) -> Outcome<Summary> {
     let mut summary = Summary::default();
     let stdout = child.stdout.take().expect("stdout was piped");

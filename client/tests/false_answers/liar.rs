@@ -1,4 +1,4 @@
-//! A service that says what it is told to say, whatever it is asked.
+//! A service that returns scripted answers, whatever the request.
 
 use std::net::SocketAddr;
 
@@ -11,21 +11,21 @@ use tokio_stream::{Iter, iter};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
-/// When the verdict comes.
+/// When the service sends its verdict.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Verdicts {
     #[default]
     None,
-    /// Before anything was read.
+    /// Before it has read anything.
     AtOnce(v1::Verdict),
-    /// When all was read.
+    /// After it has read everything.
     AtTheEnd(v1::Verdict),
 }
 
-/// What the service says.
+/// The service's answers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Script {
-    /// How every job ends.
+    /// The final state of every job.
     pub(crate) job: v1::Job,
     pub(crate) result: v1::SealResult,
     pub(crate) verdicts: Verdicts,
@@ -63,15 +63,15 @@ impl SealService for Script {
     }
 
     async fn get_job(&self, _: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {
-        Err(Status::unimplemented("the liar is only watched"))
+        Err(Status::unimplemented("not in the script"))
     }
 
     async fn cancel_job(&self, _: Request<v1::CancelJobRequest>) -> Result<Response<v1::CancelJobResponse>, Status> {
-        Err(Status::unimplemented("the liar is only watched"))
+        Err(Status::unimplemented("not in the script"))
     }
 
     async fn list_jobs(&self, _: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
-        Err(Status::unimplemented("the liar is only watched"))
+        Err(Status::unimplemented("not in the script"))
     }
 }
 

@@ -1,6 +1,6 @@
-//! A server that lies: the client refuses what it says, and believes the same server when it tells the truth.
+//! The client refuses false answers of a server, and accepts true answers of the same server.
 
-#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+#![allow(clippy::unwrap_used, reason = "a failed setup fails the test")]
 
 mod liar;
 mod receipts;
@@ -15,14 +15,14 @@ use prost::bytes::Bytes;
 
 use liar::{Script, Verdicts, serve};
 
-/// Regtest's genesis with all that may roll: 256 nonces, 2 versions, 3 times.
+/// The genesis header of regtest with 256 nonces, 2 versions and 3 times to roll.
 fn template() -> SealTemplate {
     let header = *Parameters::of(Network::Regtest).genesis();
     let nonces = cityseal_chain::NonceSpan::new(0, 255).unwrap();
     SealTemplate::builder(header).nonces(nonces).version_mask(0x2000).time_window_s(2).build().unwrap()
 }
 
-/// The first true seal of the template, found the plain way.
+/// The first seal of the template, found by trying one nonce after another.
 fn true_header() -> BlockHeader {
     let template = template();
     let mut header = *template.header();
@@ -37,7 +37,7 @@ fn seal_of(header: &BlockHeader) -> v1::Seal {
     v1::Seal { header: bytes(&header.to_wire()), hash: bytes(&header.hash().to_wire()), extranonce: None }
 }
 
-/// What the client makes of a job that ends with these seals.
+/// The client's outcome for a sealed job with these seals.
 async fn sealed_with(seals: Vec<v1::Seal>) -> Result<SealOutcome, ClientError> {
     let job = v1::Job { state: v1::JobState::Sealed.into(), ..Default::default() };
     ended_with(job, seals).await
@@ -62,7 +62,7 @@ fn false_seal(answer: Result<SealOutcome, ClientError>) -> FalseSeal {
 }
 
 #[tokio::test]
-async fn a_true_seal_is_believed() {
+async fn a_true_seal_is_accepted() {
     assert_eq!(sealed_with(vec![seal_of(&true_header())]).await.unwrap(), SealOutcome::Sealed);
 }
 
@@ -94,7 +94,7 @@ async fn a_seal_of_another_block_is_refused() {
 }
 
 #[tokio::test]
-async fn a_seal_beside_what_may_roll_is_refused() {
+async fn a_seal_outside_the_search_space_is_refused() {
     let mut header = true_header();
     header.version ^= 0x4000;
     assert!(matches!(false_seal(sealed_with(vec![seal_of(&header)]).await), FalseSeal::Version { mask: 0x2000, .. }));
@@ -110,7 +110,7 @@ async fn a_seal_beside_what_may_roll_is_refused() {
 }
 
 #[tokio::test]
-async fn a_seal_given_twice_is_refused() {
+async fn a_seal_listed_twice_is_refused() {
     let seal = seal_of(&true_header());
     assert_eq!(false_seal(sealed_with(vec![seal.clone(), seal]).await), FalseSeal::Order { index: 1 });
 }
@@ -133,14 +133,14 @@ async fn an_answer_of_another_generation_is_refused() {
 }
 
 #[tokio::test]
-async fn a_seal_whose_fields_have_not_their_length_is_refused_by_name() {
+async fn a_seal_with_a_field_of_the_wrong_length_is_refused_by_the_name_of_the_field() {
     let mut seal = seal_of(&true_header());
     seal.header = Bytes::from(vec![0; 81]);
     let error = sealed_with(vec![seal]).await.unwrap_err();
     assert!(error.to_string().contains("result.seals[0].header: expected 80 bytes, found 81"), "{error}");
 }
 
-/// Three headers whose links and work do not matter here: the liar judges nothing.
+/// Three headers; their links and work do not matter, because the scripted service checks nothing.
 fn chain() -> Vec<BlockHeader> {
     let genesis = *Parameters::of(Network::Regtest).genesis();
     (0..3).map(|nonce| BlockHeader { nonce, ..genesis }).collect()
@@ -153,7 +153,7 @@ async fn verified_by(verdicts: Verdicts) -> Result<VerifyAnswer, ClientError> {
     client.verify_bytes(&request, packed.into()).await
 }
 
-/// The verdict that is true of [`chain`] from height 5: each header is worth 2 hashes.
+/// The true verdict on [`chain`] from height 5: the work of each header is 2 hashes.
 fn valid() -> v1::Verdict {
     let work = ChainWork::from_display_hex(&format!("{:064x}", 6)).unwrap();
     let tip = v1::Tip {
@@ -176,14 +176,14 @@ async fn refused(change: impl FnOnce(&mut v1::Verdict, &mut v1::Tip)) -> FalseVe
 }
 
 #[tokio::test]
-async fn a_true_valid_is_believed() {
+async fn a_true_valid_verdict_is_accepted() {
     let answer = verified_by(Verdicts::AtTheEnd(valid())).await.unwrap();
     assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, 3));
     assert_eq!(answer.tip.unwrap().hash, chain()[2].hash());
 }
 
 #[tokio::test]
-async fn a_false_valid_tip_is_refused() {
+async fn a_valid_verdict_with_a_false_tip_is_refused() {
     let other = Bytes::copy_from_slice(&chain()[1].hash().to_wire());
     assert!(matches!(refused(|_, tip| tip.hash = other).await, FalseVerdict::TipHash { .. }));
     assert_eq!(refused(|_, tip| tip.height = 6).await, FalseVerdict::Height { expected: 7, found: 6 });
@@ -192,13 +192,13 @@ async fn a_false_valid_tip_is_refused() {
 }
 
 #[tokio::test]
-async fn valid_for_fewer_or_more_headers_than_were_sent_is_refused() {
+async fn a_valid_verdict_for_fewer_or_more_headers_than_were_sent_is_refused() {
     assert_eq!(refused(|verdict, _| verdict.count = 2).await, FalseVerdict::Count { expected: 3, found: 2 });
     assert_eq!(refused(|verdict, _| verdict.count = 4).await, FalseVerdict::Count { expected: 3, found: 4 });
 }
 
 #[tokio::test]
-async fn a_fault_outside_of_what_was_sent_is_refused() {
+async fn a_fault_outside_the_range_that_was_sent_is_refused() {
     let value = v1::FaultValue { value: Some(v1::fault_value::Value::Bits(1)) };
     let fault = |height, offset| {
         let (expected, found) = (Some(value.clone()), Some(value.clone()));
@@ -219,7 +219,7 @@ async fn a_fault_outside_of_what_was_sent_is_refused() {
 }
 
 #[tokio::test]
-async fn valid_before_the_stream_was_closed_is_refused() {
+async fn a_valid_verdict_before_the_stream_was_closed_is_refused() {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let source = tokio_stream::wrappers::ReceiverStream::new(receiver);
     let client = connect(Script { verdicts: Verdicts::AtOnce(valid()), ..Script::default() }).await;

@@ -1,5 +1,5 @@
-//! Receipts that are signed well and state another chain or another verdict: the client refuses them, and believes the same
-//! receipt where it states what was sent.
+//! Receipts with a valid signature that state another chain or verdict: the client refuses them, and accepts a receipt
+//! that states what was sent.
 
 use cityseal_chain::{BlockHash, ChainWork, Network, Parameters, TreeOutline};
 use cityseal_client::{ChainParameters, Client, ClientError, ClientOptions, FalseReceipt, VerifyAnswer, VerifyRequest};
@@ -15,7 +15,7 @@ fn key() -> SecretKey {
     SecretKey::from_seed(&[5; 32], None).unwrap()
 }
 
-/// The first header, at height 5, breaks R07.
+/// A verdict that the first header, at height 5, breaks R07.
 fn verdict(receipt: Bytes) -> v1::Verdict {
     let value = || Some(v1::FaultValue { value: Some(v1::fault_value::Value::Bits(1)) });
     let fault = v1::Fault {
@@ -30,7 +30,7 @@ fn verdict(receipt: Bytes) -> v1::Verdict {
     v1::Verdict { kind: v1::VerdictKind::Fault.into(), fault: Some(fault), receipt, ..Default::default() }
 }
 
-/// What is true of that.
+/// The true statement for this verdict.
 fn stated() -> StatementParts {
     let openings = Openings::of(&TreeOutline::empty(0)).unwrap();
     StatementParts {
@@ -79,13 +79,13 @@ async fn answered_with(parts: StatementParts) -> Result<VerifyAnswer, ClientErro
 }
 
 #[tokio::test]
-async fn a_receipt_of_the_very_chain_and_verdict_is_believed() {
+async fn a_receipt_for_this_chain_and_verdict_is_accepted() {
     let answer = answered_with(stated()).await.unwrap();
     assert_eq!(answer.receipt.unwrap().statement().parts(), &stated());
 }
 
 #[tokio::test]
-async fn a_receipt_of_another_chain_or_verdict_is_refused_with_what_differs() {
+async fn a_receipt_for_another_chain_or_verdict_is_refused_with_the_difference() {
     let fault = |change: fn(&mut FaultRow)| {
         let mut row = stated().fault.unwrap();
         change(&mut row);

@@ -1,5 +1,5 @@
-//! A small chain, a statement about it, and keys.
-#![allow(dead_code, reason = "each test binary uses its part of this module")]
+//! A small chain, statements about it, and a key.
+#![allow(dead_code, reason = "each test binary uses only a part of this module")]
 
 use cityseal_chain::{BlockHash, BlockHeader, ChainWork, CompactTarget, MerkleRoot, TreeOutline, rfc6962};
 use cityseal_hash::HashKernel;
@@ -11,7 +11,7 @@ use cityseal_receipt::{
 /// The height of the first header of the chain.
 pub(crate) const FIRST_HEIGHT: u64 = 20;
 
-/// A chain of `count` headers whose target every second hash meets; another `salt` gives another chain.
+/// A chain of `count` headers with a target that every second hash meets; each `salt` gives a different chain.
 pub(crate) fn chain(count: usize, salt: u8) -> Vec<BlockHeader> {
     let bits = CompactTarget::from_bits(0x207f_ffff);
     let mut headers: Vec<BlockHeader> = Vec::new();
@@ -31,7 +31,7 @@ pub(crate) fn chain(count: usize, salt: u8) -> Vec<BlockHeader> {
     headers
 }
 
-/// The header with its lowest nonce that meets its bits.
+/// The header with the lowest nonce that meets its target.
 pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
     (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
@@ -54,7 +54,7 @@ pub(crate) fn work(number: u64) -> ChainWork {
     ChainWork::from_display_hex(&format!("{number:064x}")).unwrap()
 }
 
-/// A statement that these headers, from [`FIRST_HEIGHT`] on, are valid.
+/// The parts of a statement that these headers, from [`FIRST_HEIGHT`] on, are valid.
 pub(crate) fn parts(headers: &[BlockHeader]) -> StatementParts {
     let count = headers.len() as u64;
     let openings = openings(headers);
@@ -107,7 +107,7 @@ pub(crate) fn fault(height: u64) -> FaultRow {
     }
 }
 
-/// A statement with everything in it: blocks, a fault in a transaction, two devices.
+/// The parts of a statement with every field: blocks, a fault in a transaction, two devices.
 pub(crate) fn full_parts(headers: &[BlockHeader]) -> StatementParts {
     let height = FIRST_HEIGHT + headers.len() as u64;
     StatementParts {

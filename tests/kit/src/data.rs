@@ -1,18 +1,18 @@
-//! Real chains: the folder that `CITYSEAL_DATA` names, by default `../shared/data` beside the workspace; without it what packages of
-//! the registry ship.
+//! Real chain data from the folder `CITYSEAL_DATA` (default `../shared/data`, relative to the workspace), or, without
+//! that folder, from packages of the registry.
 
 use std::path::{Path, PathBuf};
 
 use crate::shipped;
 use crate::skip::{Resource, skip};
 
-/// The folder of the workspace's `Cargo.toml`.
+/// Returns the workspace root.
 ///
 /// # Panics
-/// Never: this crate is two folders below it.
+/// Never: this crate is two folders below the root.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).expect("this crate is two folders below the workspace").to_path_buf()
+    here.ancestors().nth(2).expect("this crate is two folders below the workspace root").to_path_buf()
 }
 
 fn folder() -> PathBuf {
@@ -23,27 +23,27 @@ fn folder() -> PathBuf {
     }
 }
 
-/// The folder of real chains, or `None` after reporting that `test` is skipped.
+/// Returns the data folder, or `None` after reporting that `test` is skipped.
 pub fn data_dir(test: &str) -> Option<PathBuf> {
     let folder = folder();
     if folder.is_dir() {
         return Some(folder);
     }
-    skip(test, Resource::Data, &format!("there is no folder {}", folder.display()));
+    skip(test, Resource::Data, &format!("the folder {} does not exist", folder.display()));
     None
 }
 
-/// A file of the folder of real chains, or `None` after reporting that `test` is skipped.
+/// Returns the path of a file in the data folder, or `None` after reporting that `test` is skipped.
 ///
 /// # Panics
-/// If the folder is there and the file is not: a renamed file must not read as a skipped test.
+/// If the folder exists without the file: a renamed file must not count as a skipped test.
 pub fn data_file(test: &str, name: &str) -> Option<PathBuf> {
     let file = data_dir(test)?.join(name);
     assert!(file.is_file(), "{} is missing from the data", file.display());
     Some(file)
 }
 
-/// The bytes of a file of the folder of real chains, or `None` after reporting that `test` is skipped.
+/// Reads a file of the data folder, or returns `None` after reporting that `test` is skipped.
 ///
 /// # Panics
 /// As [`data_file`], or if the file cannot be read.
@@ -51,10 +51,10 @@ pub fn data_bytes(test: &str, name: &str) -> Option<Vec<u8>> {
     data_file(test, name).map(|file| read(&file))
 }
 
-/// The same without a skip: for tests that use something else where the folder is absent.
+/// Reads a file of the data folder, or returns `None` without reporting a skip, for tests that have a substitute.
 ///
 /// # Panics
-/// If the folder is there and the file is not, or if the file cannot be read.
+/// If the folder exists and the file is missing or cannot be read.
 pub fn data_bytes_if_any(name: &str) -> Option<Vec<u8>> {
     let folder = folder();
     folder.is_dir().then(|| read(&folder.join(name)))
@@ -64,26 +64,26 @@ fn read(file: &Path) -> Vec<u8> {
     std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Mainnet's headers from genesis on, with what is known of the last one.
+/// Mainnet headers from genesis on, with the known values of the last one.
 #[derive(Clone, Debug)]
 pub struct MainnetStart {
     /// Packed headers, 80 bytes each in wire order.
     pub headers: Vec<u8>,
-    /// The last one's hash, most significant byte first.
+    /// The hash of the last header, most significant byte first.
     pub tip_hash: &'static str,
-    /// The last digits of its chain work; those before are zeros.
+    /// The last hex digits of its chain work; all digits before them are zeros.
     pub chain_work: &'static str,
 }
 
 impl MainnetStart {
-    /// How many headers there are.
+    /// Returns the number of headers.
     pub const fn count(&self) -> u64 {
         self.headers.len() as u64 / 80
     }
 }
 
-/// The longest start of mainnet that this machine has: 32,261 headers, up to the first real retarget, from the folder of real
-/// chains, or 1,112 that a package ships.
+/// Returns the longest available start of mainnet: 32,261 headers, up to the first difficulty change, from the data
+/// folder, or 1,112 from a package.
 pub fn mainnet_start() -> MainnetStart {
     match data_bytes_if_any("headers/mainnet_0_32260.bin") {
         Some(headers) => MainnetStart {

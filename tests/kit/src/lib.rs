@@ -1,6 +1,6 @@
-//! What the tests of every crate share: real chains, and how a test reports that it was skipped.
+//! Shared by the tests of all crates: real chain data, and how a test reports a skip.
 //!
-//! It imports no crate of the workspace, so that the tests of any of them can use it; no product code imports it.
+//! The crate imports no crate of the workspace, so the tests of any crate can use it; no product code imports it.
 
 pub mod data;
 pub mod shipped;

@@ -1,5 +1,5 @@
-//! Real chains that packages of the registry ship, so that every machine has some: mainnet's first 1,112 headers and one
-//! large block.
+//! Real chain data from packages of the registry, available on every machine: the first 1,112 headers of mainnet and
+//! one large block.
 
 use std::fs;
 
@@ -8,22 +8,24 @@ use bitcoin_test_data::blocks::mainnet_702861;
 /// Bytes of a header.
 const HEADER_LEN: usize = 80;
 
-/// Mainnet's genesis header in wire order. The package ships the headers above it.
+/// The mainnet genesis header in wire order. The package ships the headers above it.
 const GENESIS: [u8; HEADER_LEN] = *b"\x01\x00\x00\x00\
-    \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
-    \x3b\xa3\xed\xfd\x7a\x7b\x12\xb2\x7a\xc7\x2c\x3e\x67\x76\x8f\x61\x7f\xc8\x1b\xc3\x88\x8a\x51\x32\x3a\x9f\xb8\xaa\
-    \x4b\x1e\x5e\x4a\x29\xab\x5f\x49\xff\xff\x00\x1d\x1d\xac\x2b\x7c";
+    \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+    \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\
+    \x3b\xa3\xed\xfd\x7a\x7b\x12\xb2\x7a\xc7\x2c\x3e\x67\x76\x8f\x61\
+    \x7f\xc8\x1b\xc3\x88\x8a\x51\x32\x3a\x9f\xb8\xaa\x4b\x1e\x5e\x4a\
+    \x29\xab\x5f\x49\xff\xff\x00\x1d\x1d\xac\x2b\x7c";
 
-/// How many headers [`mainnet_headers`] gives: heights 0 to 1,111.
+/// Number of headers that [`mainnet_headers`] returns: heights 0 to 1,111.
 pub const MAINNET_HEADERS: usize = 1_112;
 
-/// The hash of mainnet's header 1,111, most significant byte first.
+/// The hash of mainnet header 1,111, most significant byte first.
 pub const MAINNET_TIP: &str = "00000000ca59764b4ff11d88ea67e641dba94a17520ebd10f1631b21a18d5805";
 
-/// The height of the block that [`mainnet_block`] gives.
+/// The height of the block that [`mainnet_block`] returns.
 pub const MAINNET_BLOCK_HEIGHT: u64 = 702_861;
 
-/// Mainnet's headers from genesis to height 1,111, packed: 80 bytes each, in wire order.
+/// Returns the mainnet headers from genesis to height 1,111, packed: 80 bytes each, in wire order.
 ///
 /// # Panics
 /// If the package no longer ships them.
@@ -35,7 +37,7 @@ pub fn mainnet_headers() -> Vec<u8> {
     headers
 }
 
-/// Mainnet's block 702,861, whole: 1.4 MB with witnesses.
+/// Returns mainnet block 702,861: 1.4 MB with witnesses.
 pub fn mainnet_block() -> &'static [u8] {
     mainnet_702861()
 }

@@ -1,7 +1,7 @@
-//! How a test reports that it could not run.
+//! Reports that a test could not run.
 //!
-//! The line goes to stderr and into the file that `CITYSEAL_SKIP_LOG` names, where `cargo xtask test` counts it. Where
-//! `CITYSEAL_REQUIRE` names the resource, a skip is a failure.
+//! The report is one line on stderr and in the file `CITYSEAL_SKIP_LOG`, where `cargo xtask test` counts it. If
+//! `CITYSEAL_REQUIRE` lists the resource, the skip is a failure.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -10,22 +10,22 @@ use std::io::Write;
 /// Something that a test needs and a machine may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
-    /// Instructions that this machine's CPU may lack.
+    /// CPU instructions.
     Cpu,
-    /// The folder of real chains.
+    /// The folder of real chain data.
     Data,
-    /// Mesa's software Vulkan.
+    /// Mesa's software Vulkan driver.
     Lavapipe,
     /// A Python interpreter with the packages of the examples.
     Python,
-    /// A command prefix (`CITYSEAL_NOOP_GPU`) under which a GPU is seen that accepts work and does nothing.
+    /// A command prefix (`CITYSEAL_NOOP_GPU`) under which a GPU appears that accepts work and does nothing.
     NoopGpu,
-    /// A `bitcoind` of Bitcoin Core (`CITYSEAL_BITCOIND`).
+    /// Bitcoin Core's `bitcoind` (`CITYSEAL_BITCOIND`).
     Bitcoind,
 }
 
 impl Resource {
-    /// The name in `CITYSEAL_REQUIRE`.
+    /// Returns the name in `CITYSEAL_REQUIRE`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -47,10 +47,11 @@ impl fmt::Display for Resource {
 /// Reports that `test` does not run because `resource` is missing.
 ///
 /// # Panics
-/// If `CITYSEAL_REQUIRE` names the resource, or the log cannot be written: an uncounted skip would pass for a test.
+/// If `CITYSEAL_REQUIRE` lists the resource, or the log cannot be written: an uncounted skip would look like a passed
+/// test.
 pub fn skip(test: &str, resource: Resource, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
-    assert!(!demands(&required, resource), "{test} needs {resource}, which CITYSEAL_REQUIRE demands: {reason}");
+    assert!(!is_listed(&required, resource), "{test} needs {resource}, which CITYSEAL_REQUIRE lists: {reason}");
     let line = format!("{test}: no {resource}: {reason}\n");
     let _ = write!(std::io::stderr(), "SKIPPED {line}");
     if let Some(log) = std::env::var_os("CITYSEAL_SKIP_LOG") {
@@ -59,7 +60,7 @@ pub fn skip(test: &str, resource: Resource, reason: &str) {
     }
 }
 
-fn demands(required: &str, resource: Resource) -> bool {
+fn is_listed(required: &str, resource: Resource) -> bool {
     required.split(',').any(|name| name.trim() == resource.name())
 }
 
@@ -68,10 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_demand_names_resources_separated_by_commas() {
-        assert!(demands("lavapipe,python", Resource::Python));
-        assert!(demands(" data , lavapipe", Resource::Lavapipe));
-        assert!(!demands("lavapipe,python", Resource::Data));
-        assert!(!demands("", Resource::Data));
+    fn required_resources_are_separated_by_commas() {
+        assert!(is_listed("lavapipe,python", Resource::Python));
+        assert!(is_listed(" data , lavapipe", Resource::Lavapipe));
+        assert!(!is_listed("lavapipe,python", Resource::Data));
+        assert!(!is_listed("", Resource::Data));
     }
 }

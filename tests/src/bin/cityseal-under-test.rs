@@ -1,4 +1,4 @@
-//! The product's binary, built beside the tests so that they can start it.
+//! The product's binary, built with the tests so that they can start it.
 
 fn main() -> std::process::ExitCode {
     cityseal::main()

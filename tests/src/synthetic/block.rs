@@ -1,5 +1,5 @@
-//! Blocks of given transactions: the right Merkle root, a commitment to the witnesses where one is wanted, and a nonce that
-//! meets an easy target. What a test wants to be wrong, it sets before sealing; what it wants right, it leaves.
+//! Builds blocks from given transactions: with the correct Merkle root, optionally a witness commitment, and a nonce
+//! that meets an easy target. A test changes the fields that should be wrong before sealing.
 
 use cityseal_engine::chain::{
     BlockHash, BlockHeader, CompactTarget, MerkleKind, MerkleRoot, body, merkle, merkle::MerkleError, rfc6962,
@@ -8,19 +8,20 @@ use cityseal_engine::hash::double_sha256;
 
 use super::transaction::{Input, Output, Transaction, write_compact_size};
 
-/// Bytes of a header.
+/// Size of a header in bytes.
 pub const HEADER_BYTES: usize = 80;
 
-/// What stands before the root in a commitment to the witnesses (BIP141): a return, a push of 36 bytes, four bytes of magic.
+/// The bytes before the hash in a witness commitment output (BIP 141): `OP_RETURN`, a push of 36 bytes, four bytes of
+/// magic.
 const COMMITMENT_HEAD: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 
-/// Bytes of every coinbase's script made here, so that coinbases of all heights are equally long.
+/// Length of every coinbase script, so that coinbases of all heights have the same size.
 const COINBASE_SCRIPT_BYTES: usize = 40;
 
-/// What the coinbase pays: 50 coins, whatever the height. Amounts are out of scope.
+/// The coinbase's output: 50 coins at every height, because amounts are out of scope.
 const SUBSIDY: i64 = 5_000_000_000;
 
-/// A coinbase that begins with the height (BIP34) and pays one output.
+/// Returns a coinbase whose script begins with the height (BIP 34), with one output.
 pub fn coinbase(height: u64) -> Transaction {
     let mut script = body::coinbase_height_script(height).as_bytes().to_vec();
     script.resize(COINBASE_SCRIPT_BYTES, b'.');
@@ -31,7 +32,7 @@ pub fn coinbase(height: u64) -> Transaction {
     }
 }
 
-/// Gives a coinbase the commitment to the witnesses of the transactions behind it, by their ids over witnesses too.
+/// Adds the witness commitment over the following transactions, given by their witness ids, to a coinbase.
 pub fn commit(coinbase: &mut Transaction, witness_ids: impl IntoIterator<Item = [u8; 32]>) {
     let reserved = [0; 32];
     let ids: Vec<_> = std::iter::once([0; 32]).chain(witness_ids).collect();
@@ -41,7 +42,7 @@ pub fn commit(coinbase: &mut Transaction, witness_ids: impl IntoIterator<Item = 
     coinbase.inputs[0].witness = vec![reserved.to_vec()];
 }
 
-/// The root of Bitcoin's tree, repeated or not; of no leaves, zeros.
+/// Returns the root of Bitcoin's Merkle tree, also for duplicated leaves; zeros for no leaves.
 pub fn root_of(leaves: &[[u8; 32]]) -> MerkleRoot {
     match merkle::root(leaves) {
         Ok(root) | Err(MerkleError::Duplicated { root, .. }) => root,
@@ -49,33 +50,33 @@ pub fn root_of(leaves: &[[u8; 32]]) -> MerkleRoot {
     }
 }
 
-/// A block before it is sealed. Every field may be bent.
+/// A block before it is sealed; a test may change every field.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// The header, but for its Merkle root and nonce.
+    /// The header; its Merkle root and nonce are set by sealing.
     pub header: BlockHeader,
     /// All transactions, the coinbase first.
     pub transactions: Vec<Transaction>,
-    /// The tree under the header.
+    /// The kind of Merkle tree.
     pub merkle: MerkleKind,
 }
 
 impl Draft {
-    /// A block of a coinbase alone, to stand at `height` above `parent`, ten minutes later and with its bits.
+    /// Creates a block with only a coinbase, at `height` on `parent`, ten minutes later and with the same bits.
     pub fn after(parent: &BlockHeader, height: u64) -> Self {
         let time = parent.time + 600;
         let header = BlockHeader { version: 4, prev_block_hash: parent.hash(), time, nonce: 0, ..*parent };
         Self { header, transactions: vec![coinbase(height)], merkle: MerkleKind::Bitcoin }
     }
 
-    /// With these transactions behind what is there.
+    /// Appends transactions.
     #[must_use]
     pub fn with(mut self, transactions: impl IntoIterator<Item = Transaction>) -> Self {
         self.transactions.extend(transactions);
         self
     }
 
-    /// With the right commitment to the witnesses, in the first transaction.
+    /// Adds the correct witness commitment to the first transaction.
     ///
     /// # Panics
     /// If there is no transaction.
@@ -86,12 +87,12 @@ impl Draft {
         self
     }
 
-    /// The block's bytes, with the right Merkle root and a nonce that was searched.
+    /// Seals the block with the correct Merkle root and returns its bytes.
     pub fn sealed(&self) -> Vec<u8> {
         self.sealed_over(self.merkle_root())
     }
 
-    /// The block's bytes with that Merkle root, right or not, and a nonce that was searched.
+    /// Seals the block with the given Merkle root, correct or not, and returns its bytes.
     pub fn sealed_over(&self, merkle_root: MerkleRoot) -> Vec<u8> {
         let mut bytes = sealed(BlockHeader { merkle_root, ..self.header }).to_wire().to_vec();
         write_compact_size(self.transactions.len(), &mut bytes);
@@ -99,7 +100,7 @@ impl Draft {
         bytes
     }
 
-    /// The right root over the transactions.
+    /// Returns the correct Merkle root of the transactions.
     pub fn merkle_root(&self) -> MerkleRoot {
         let transactions = self.transactions.iter();
         match self.merkle {
@@ -112,25 +113,25 @@ impl Draft {
     }
 }
 
-/// Counts the nonce up until the header meets its own target. Bits without a target are left as they are.
+/// Increments the nonce until the header meets its target. A header whose bits encode no target is returned unchanged.
 ///
 /// # Panics
-/// If no nonce meets the target: the targets of tests are easy.
+/// If no nonce meets the target.
 pub fn sealed(header: BlockHeader) -> BlockHeader {
     let Ok(target) = header.bits.decode() else { return header };
     let mut tries = (0..=u32::MAX).map(|step| BlockHeader { nonce: header.nonce.wrapping_add(step), ..header });
-    tries.find(|header| target.is_met_by(&header.hash())).expect("a target of tests is easy")
+    tries.find(|header| target.is_met_by(&header.hash())).expect("the targets of tests are easy")
 }
 
-/// The header of a block's bytes.
+/// Parses the header of a block.
 ///
 /// # Panics
-/// If the bytes are fewer than a header has.
+/// If the block is shorter than a header.
 pub fn header_of(block: &[u8]) -> BlockHeader {
     BlockHeader::from_wire(block.first_chunk().expect("a block begins with its header"))
 }
 
-/// The genesis block of a city: a coinbase alone, sealed at `bits`.
+/// Returns the genesis block of a city: only a coinbase, sealed at `bits`.
 pub(super) fn genesis(merkle: MerkleKind, time: u32, bits: u32) -> Vec<u8> {
     let header = BlockHeader {
         version: 4,

@@ -1,5 +1,5 @@
-//! The body of a synthetic block, of exactly so many bytes: a function of the seed and the height alone, so that bodies can be
-//! made by any number of threads in any order.
+//! Generates the body of a synthetic block of an exact size. A body depends on the seed and the height only, so that
+//! any number of threads can generate bodies in any order.
 
 use cityseal_engine::chain::{MerkleKind, MerkleRoot, body, rfc6962};
 use cityseal_engine::hash::double_sha256;
@@ -9,32 +9,33 @@ use super::random::Random;
 use super::transaction::{Input, Output, Transaction, compact_size_len, write_compact_size};
 use super::wallet::transaction;
 
-/// Fewest bytes of a synthetic block: header, coinbase with commitment, and one transaction that fills the rest.
+/// Minimum size of a synthetic block: header, coinbase with commitment, and one transaction that fills the rest.
 pub const BLOCK_BYTES_MIN: usize = 1_000;
-/// Most bytes of one: nearly all that the weight allows, where nearly all of it are witnesses.
+/// Maximum size of a synthetic block: nearly the limit of the weight for a block that is mostly witness data.
 pub const BLOCK_BYTES_MAX: usize = 3_900_000;
 
-/// Up to this size every eighth block has no witness at all; larger blocks could not, by their size without witnesses.
+/// Up to this size every eighth block has no witnesses; a larger block without witnesses would exceed the stripped size
+/// limit.
 const BARE_BYTES_MAX: usize = 900_000;
 const BARE_ONE_IN: u64 = 8;
 
-/// Kept free of each limit for the coinbase, for counts, and for the one transaction that fills the rest.
+/// Bytes left free below each limit for the coinbase, the counts, and the transaction that fills the rest.
 const RESERVED_BYTES: usize = 1_000;
-/// The shortest and the longest filling, with what says its length in three bytes.
+/// Minimum and maximum size of one piece of filler data, including its length in three bytes.
 const FILL_MIN: usize = 256;
 const FILL_MAX: usize = 3 + 60_000;
-/// A longer filling is cut into pieces of this size and a rest.
+/// Longer filler data is split into pieces of this size and a remainder.
 const PIECE: usize = 3 + 40_000;
 
-/// A body with the root over its transactions.
+/// A body with its Merkle root.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
-    /// The whole block, with room for a header in front.
+    /// The whole block; the space of the header is zeroed.
     pub(super) bytes: Vec<u8>,
     pub(super) merkle_root: MerkleRoot,
 }
 
-/// What is made of each transaction while it is written.
+/// The transactions written so far, with their hashes.
 struct Writing {
     merkle: MerkleKind,
     bytes: Vec<u8>,
@@ -71,8 +72,8 @@ impl Writing {
         });
     }
 
-    /// Puts the coinbase in front and computes the root.
-    fn behind(self, coinbase: &Transaction, block_bytes: usize) -> Body {
+    /// Prepends the coinbase and computes the root.
+    fn with_coinbase(self, coinbase: &Transaction, block_bytes: usize) -> Body {
         let mut first = Self::new(self.merkle, 0);
         first.push(coinbase);
         let leaves = [first.leaves, self.leaves].concat();
@@ -81,7 +82,7 @@ impl Writing {
         write_compact_size(leaves.len(), &mut bytes);
         bytes.extend_from_slice(&first.bytes);
         bytes.extend_from_slice(&self.bytes);
-        assert_eq!(bytes.len(), block_bytes, "a block has the size that was asked for");
+        assert_eq!(bytes.len(), block_bytes, "the block does not have the requested size");
         let merkle_root = match self.merkle {
             MerkleKind::Bitcoin => root_of(&leaves),
             MerkleKind::Rfc6962Sha256 => MerkleRoot::from_wire(rfc6962::root(&leaves)),
@@ -90,13 +91,13 @@ impl Writing {
     }
 }
 
-/// The body at `height`, above 0. The whole block has exactly `block_bytes`.
+/// Generates the body at `height`, which is above 0. The whole block has exactly `block_bytes` bytes.
 pub(super) fn body(seed: u64, height: u64, block_bytes: usize, merkle: MerkleKind) -> Body {
     let mut random = Random::of_stream(seed, height);
     let is_bare = block_bytes <= BARE_BYTES_MAX && random.below(BARE_ONE_IN) == 0;
     let mut first = coinbase(height);
     if !is_bare {
-        // Its length is what counts here; the right one follows.
+        // Only the length matters here; the correct commitment follows below.
         commit(&mut first, []);
     }
     let room = block_bytes - HEADER_BYTES - first.wire_len();
@@ -119,19 +120,19 @@ pub(super) fn body(seed: u64, height: u64, block_bytes: usize, merkle: MerkleKin
     if !is_bare {
         commit(&mut first, writing.witness_ids.iter().copied());
     }
-    writing.behind(&first, block_bytes)
+    writing.with_coinbase(&first, block_bytes)
 }
 
-/// A transaction of exactly so many bytes: data in a witness, as inscriptions are, or behind a return.
+/// A transaction of exactly `len` bytes: with data in a witness, as inscriptions have, or after an `OP_RETURN`.
 fn filler(random: &mut Random, len: usize, with_witness: bool) -> Transaction {
     let output = Output { value: 546, script: [&[0x51, 32][..], &random.node()].concat() };
     let mut filler = Transaction::new(vec![Input::spending(random.node(), 0)], vec![output]);
     if with_witness {
-        // A count of items, and two bytes that say that there are witnesses.
+        // The count of items, and the two bytes of marker and flag.
         fill_witness(random, len - filler.wire_len() - 3, &mut filler.inputs[0].witness);
         return filler;
     }
-    // Of the output's 9 bytes around a script that is short, one is its length.
+    // An output needs 8 bytes for the value; `rest` includes the script's length.
     let rest = len - filler.wire_len() - 8;
     assert!((FILL_MIN..=FILL_MAX).contains(&rest), "{rest} bytes are left for a script");
     let pushed = rest - 3 - 4;

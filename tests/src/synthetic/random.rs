@@ -1,23 +1,23 @@
-//! A small generator of pseudo-random numbers: the same seed gives the same chain on every machine.
+//! A small pseudo-random number generator: the same seed gives the same chain on every machine.
 
-/// A generator of 64 bits of state (splitmix64). It is fast and not secret.
+/// The generator splitmix64, with 64 bits of state. Fast, but not for secrets.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The generator of a seed.
+    /// Creates the generator of a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The generator of one of many streams that a seed has, each unlike the others.
+    /// Creates the generator of one of many independent streams of a seed.
     pub fn of_stream(seed: u64, stream: u64) -> Self {
         let mut first = Self(seed);
         let mut second = Self(first.word() ^ stream.wrapping_mul(0xd134_2543_de82_ef95));
         Self(second.word())
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,17 +25,17 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number under `end`, which is not zero.
+    /// Returns a number below `end`, which must not be zero.
     pub fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.word()) * u128::from(end)) >> 64) as u64
     }
 
-    /// A number from `first` to `last`.
+    /// Returns a number from `first` to `last`.
     pub fn between(&mut self, first: u64, last: u64) -> u64 {
         first + self.below(last - first + 1)
     }
 
-    /// Appends so many random bytes.
+    /// Appends `count` random bytes.
     pub fn append(&mut self, count: usize, out: &mut Vec<u8>) {
         let end = out.len() + count;
         out.reserve(count + 8);
@@ -45,14 +45,14 @@ impl Random {
         out.truncate(end);
     }
 
-    /// So many random bytes.
+    /// Returns `count` random bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.append(count, &mut bytes);
         bytes
     }
 
-    /// 32 random bytes.
+    /// Returns 32 random bytes.
     pub fn node(&mut self) -> [u8; 32] {
         let mut node = [0; 32];
         for word in node.as_chunks_mut::<8>().0 {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_of_a_seed_differ_and_numbers_stay_within_their_ends() {
+    fn streams_of_a_seed_differ_and_numbers_stay_in_their_range() {
         let mut words: Vec<u64> = (0..1000).map(|stream| Random::of_stream(7, stream).word()).collect();
         words.sort_unstable();
         words.dedup();

@@ -1,4 +1,5 @@
-//! A chain as a stream: threads make bodies ahead, one hand links and seals them in order.
+//! Generates a chain as a stream: threads generate bodies in advance, the caller's thread links and seals them in
+//! order.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,16 +8,16 @@ use super::Plan;
 use super::block::header_of;
 use super::body::Body;
 
-/// Bodies that a thread may be ahead by. With two threads and blocks of 4 MB all of it stays under 32 MB.
+/// Bodies that each thread may generate in advance. With two threads and blocks of 4 MB, all bodies stay below 32 MB.
 const AHEAD: usize = 2;
 
-/// Gives each block of the plan in order, as bytes; ends where that fails.
+/// Calls `each` with the bytes of every block of the plan, in order; stops at its first error.
 ///
 /// # Errors
-/// What `each` fails with.
+/// The first error of `each`.
 ///
 /// # Panics
-/// If a thread that makes bodies does.
+/// If a thread that generates bodies panics.
 pub fn each_block(plan: &Plan, threads: usize, mut each: impl FnMut(Vec<u8>) -> io::Result<()>) -> io::Result<()> {
     if plan.blocks() == 0 {
         return Ok(());
@@ -24,15 +25,15 @@ pub fn each_block(plan: &Plan, threads: usize, mut each: impl FnMut(Vec<u8>) -> 
     std::thread::scope(|scope| {
         let makers: Vec<Receiver<Body>> = (1..=threads.max(1) as u64)
             .map(|first| {
-                let (give, take) = sync_channel(AHEAD);
-                scope.spawn(move || make_bodies(plan, first, threads.max(1), &give));
-                take
+                let (sender, receiver) = sync_channel(AHEAD);
+                scope.spawn(move || make_bodies(plan, first, threads.max(1), &sender));
+                receiver
             })
             .collect();
         let mut parent = header_of(plan.home().genesis());
         each(plan.home().genesis().to_vec())?;
         for (height, maker) in (1..plan.blocks()).zip(makers.iter().cycle()) {
-            let mut body = maker.recv().expect("each maker makes every body that is asked of it");
+            let mut body = maker.recv().expect("a thread ends only after its last body");
             parent = plan.seal(height, &parent, &mut body);
             each(body.bytes)?;
         }
@@ -40,10 +41,11 @@ pub fn each_block(plan: &Plan, threads: usize, mut each: impl FnMut(Vec<u8>) -> 
     })
 }
 
-/// Makes the bodies of every `step`th height from `first` on, until there are no more or nobody wants them.
-fn make_bodies(plan: &Plan, first: u64, step: usize, give: &SyncSender<Body>) {
+/// Generates the bodies of every `step`th height from `first` on, until the end of the plan or until the receiver is
+/// dropped.
+fn make_bodies(plan: &Plan, first: u64, step: usize, sender: &SyncSender<Body>) {
     for height in (first..plan.blocks()).step_by(step) {
-        if give.send(plan.body(height)).is_err() {
+        if sender.send(plan.body(height)).is_err() {
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! That synthetic chains are what they are said to be: valid by the reference implementations, of the size asked for, the same for everybody.
+//! Synthetic chains are valid by the reference implementations, have the requested size, and are reproducible.
 
 use cityseal_engine::chain::body::{BodyContext, reference::judge_block};
 use cityseal_engine::chain::reference::judge_slowly;
@@ -8,10 +8,10 @@ use super::block::{Draft, commit, header_of};
 use super::transaction::{Input, Transaction};
 use super::*;
 
-/// A clock past every chain of these tests.
+/// A clock after every chain of these tests.
 const NOW: u64 = 4_000_000_000;
 
-/// What the reference implementations say of a chain: its first fault's height and rule.
+/// The height and rule of a chain's first fault, by the reference implementations.
 fn fault(home: &Home, blocks: &[Vec<u8>]) -> Option<(u64, Rule)> {
     let headers: Vec<BlockHeader> = blocks.iter().map(|block| header_of(block)).collect();
     let summary = judge_slowly(home.parameters(), 0, &[], &headers, NOW);
@@ -31,7 +31,7 @@ fn fault(home: &Home, blocks: &[Vec<u8>]) -> Option<(u64, Rule)> {
 }
 
 #[test]
-fn chains_of_all_sizes_of_blocks_are_valid_by_the_reference_implementations_and_of_the_size_asked_for() {
+fn chains_of_all_block_sizes_are_valid_and_have_the_requested_size() {
     for (blocks, block_bytes) in
         [(40, BLOCK_BYTES_MIN), (64, 20_000), (12, 300_000), (10, 900_000), (4, 1 << 20), (3, BLOCK_BYTES_MAX)]
     {
@@ -45,7 +45,7 @@ fn chains_of_all_sizes_of_blocks_are_valid_by_the_reference_implementations_and_
 }
 
 #[test]
-fn a_city_s_chain_is_valid_under_either_tree() {
+fn a_city_chain_is_valid_with_either_merkle_tree() {
     for merkle in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
         let plan = Plan::new(Home::city(merkle), 9, 30, 20_000);
         let read = cityseal_engine::chain::Parameters::from_toml(plan.home().toml().unwrap()).unwrap();
@@ -55,7 +55,7 @@ fn a_city_s_chain_is_valid_under_either_tree() {
 }
 
 #[test]
-fn the_number_of_threads_changes_nothing_and_the_seed_everything() {
+fn a_chain_depends_on_the_seed_and_not_on_the_number_of_threads() {
     let made = |seed, threads| {
         let plan = Plan::new(Home::regtest(), seed, 30, 20_000);
         let mut blocks = Vec::new();
@@ -72,7 +72,7 @@ fn the_number_of_threads_changes_nothing_and_the_seed_everything() {
 }
 
 #[test]
-fn a_longer_chain_begins_with_the_shorter_one_and_a_size_is_met_by_the_fewest_blocks() {
+fn a_longer_chain_begins_with_the_shorter_one_and_a_plan_has_the_fewest_blocks() {
     assert_eq!(chain(3, 9, 5_000)[..], chain(3, 20, 5_000)[..9]);
     let genesis = Home::regtest().genesis().len() as u64;
     let blocks = |bytes| Plan::of_bytes(Home::regtest(), 1, bytes, 5_000).blocks();
@@ -81,7 +81,7 @@ fn a_longer_chain_begins_with_the_shorter_one_and_a_size_is_met_by_the_fewest_bl
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_chain_with_its_error() {
+fn an_error_of_the_callback_ends_the_chain() {
     let plan = Plan::new(Home::regtest(), 1, 1_000_000, 20_000);
     let mut taken = 0;
     let ended = each_block(&plan, 2, |_| {
@@ -100,7 +100,7 @@ fn some_blocks_of_a_chain_have_no_witness_and_most_have_a_commitment() {
 }
 
 #[test]
-fn a_draft_is_valid_as_it_stands_and_broken_where_it_is_bent() {
+fn an_unchanged_draft_is_valid_and_each_change_breaks_its_rule() {
     let home = Home::regtest();
     let genesis = header_of(home.genesis());
     let verdict = |draft: &Draft| fault(&home, &[home.genesis().to_vec(), draft.sealed()]);

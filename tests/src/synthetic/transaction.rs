@@ -1,8 +1,8 @@
-//! Transactions whose every field a test may set, and how they are written.
+//! Transactions with freely settable fields, and their serialization.
 
 use cityseal_engine::hash::double_sha256;
 
-/// What a coinbase's input names: no output.
+/// The output index of a coinbase input.
 const NO_INDEX: u32 = u32::MAX;
 
 /// An input.
@@ -10,20 +10,20 @@ const NO_INDEX: u32 = u32::MAX;
 pub struct Input {
     /// Id of the transaction whose output is spent, in wire order.
     pub prev_id: [u8; 32],
-    /// Which of its outputs.
+    /// Index of the output that is spent.
     pub prev_index: u32,
     /// The script (Bitcoin Core: `scriptSig`).
     pub script: Vec<u8>,
     /// The sequence number.
     pub sequence: u32,
-    /// The items of the witness; none for an input without.
+    /// The items of the witness; empty for an input without a witness.
     pub witness: Vec<Vec<u8>>,
 }
 
 /// An output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The amount; a test may set one below zero.
+    /// The amount in satoshis; a test may set it below zero.
     pub value: i64,
     /// The script (`scriptPubKey`).
     pub script: Vec<u8>,
@@ -43,12 +43,12 @@ pub struct Transaction {
 }
 
 impl Input {
-    /// An input that spends that output, final and without script or witness.
+    /// A final input that spends the given output, without script or witness.
     pub const fn spending(prev_id: [u8; 32], prev_index: u32) -> Self {
         Self { prev_id, prev_index, script: Vec::new(), sequence: u32::MAX, witness: Vec::new() }
     }
 
-    /// A coinbase's input.
+    /// The input of a coinbase.
     pub const fn minting(script: Vec<u8>) -> Self {
         Self { prev_id: [0; 32], prev_index: NO_INDEX, script, sequence: u32::MAX, witness: Vec::new() }
     }
@@ -60,7 +60,7 @@ impl Transaction {
         Self { version: 2, inputs, outputs, lock_time: 0 }
     }
 
-    /// The simplest transaction that breaks no rule: it spends that output, and pays one coin to nobody's key.
+    /// The simplest valid transaction: it spends the given output and pays one coin to an unknown key.
     pub fn simple(prev_id: [u8; 32], prev_index: u32) -> Self {
         let script = [&[0x00, 0x14][..], &prev_id[..20]].concat();
         Self::new(vec![Input::spending(prev_id, prev_index)], vec![Output { value: 100_000_000, script }])
@@ -71,12 +71,12 @@ impl Transaction {
         self.inputs.iter().any(|input| !input.witness.is_empty())
     }
 
-    /// Appends the bytes on the wire, with the witnesses (BIP144) where there are any.
+    /// Appends the wire encoding, with witnesses (BIP 144) if there are any.
     pub fn write(&self, out: &mut Vec<u8>) {
         self.write_form(self.has_witness(), out);
     }
 
-    /// Appends the bytes on the wire without witnesses: those that the id is taken of.
+    /// Appends the wire encoding without witnesses, which the id is the hash of.
     pub fn write_stripped(&self, out: &mut Vec<u8>) {
         self.write_form(false, out);
     }
@@ -105,7 +105,7 @@ impl Transaction {
         out.extend_from_slice(&self.lock_time.to_le_bytes());
     }
 
-    /// How many bytes [`Self::write`] appends.
+    /// Returns the number of bytes that [`Self::write`] appends.
     pub fn wire_len(&self) -> usize {
         let stacks = self.inputs.iter().map(|input| {
             let items = input.witness.iter().map(|item| with_length_len(item));
@@ -114,7 +114,7 @@ impl Transaction {
         self.stripped_len() + if self.has_witness() { 2 + stacks.sum::<usize>() } else { 0 }
     }
 
-    /// How many bytes [`Self::write_stripped`] appends.
+    /// Returns the number of bytes that [`Self::write_stripped`] appends.
     pub fn stripped_len(&self) -> usize {
         let inputs = self.inputs.iter().map(|input| 36 + with_length_len(&input.script) + 4);
         let outputs = self.outputs.iter().map(|output| 8 + with_length_len(&output.script));
@@ -122,32 +122,32 @@ impl Transaction {
         4 + counts + inputs.sum::<usize>() + outputs.sum::<usize>() + 4
     }
 
-    /// The bytes on the wire, with witnesses.
+    /// Returns the wire encoding, with witnesses.
     pub fn to_wire(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.write(&mut bytes);
         bytes
     }
 
-    /// The bytes on the wire without witnesses.
+    /// Returns the wire encoding without witnesses.
     pub fn to_stripped(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.write_stripped(&mut bytes);
         bytes
     }
 
-    /// The id, in wire order.
+    /// Returns the id, in wire order.
     pub fn id(&self) -> [u8; 32] {
         double_sha256(&self.to_stripped())
     }
 
-    /// The id over the witnesses too, in wire order.
+    /// Returns the witness id, in wire order.
     pub fn witness_id(&self) -> [u8; 32] {
         double_sha256(&self.to_wire())
     }
 }
 
-/// Appends a number as Bitcoin writes counts and lengths.
+/// Appends a count or length as a compact size, in its shortest encoding.
 pub fn write_compact_size(size: usize, out: &mut Vec<u8>) {
     match size {
         0..=0xfc => out.push(size as u8),
@@ -171,7 +171,7 @@ fn with_length_len(bytes: &[u8]) -> usize {
     compact_size_len(bytes.len()) + bytes.len()
 }
 
-/// How many bytes a count or a length takes.
+/// Returns the encoded length of a compact size in bytes.
 pub const fn compact_size_len(size: usize) -> usize {
     match size {
         0..=0xfc => 1,
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_written_in_the_fewest_bytes() {
+    fn counts_have_their_shortest_encoding() {
         for (size, bytes) in [
             (0xfc, vec![0xfc]),
             (0xfd, vec![0xfd, 0xfd, 0]),

@@ -1,44 +1,46 @@
-//! Transactions in the shapes that real blocks are full of: payments by key hash, with and without witness, taproot, scripts
-//! of several keys, sweeps of many inputs, payouts to many. Keys, signatures and ids are random bytes.
+//! Transactions in the forms that are common in real blocks: payments to key hashes with and without witness, taproot,
+//! multi-signature scripts, sweeps of many inputs, and payouts to many outputs. Keys, signatures and ids are random
+//! bytes.
 
 use super::random::Random;
 use super::transaction::{Input, Output, Transaction};
 
-/// What a key of the chain's wallets is spent by.
+/// The type of the output that an input spends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {
-    /// To a key's hash (P2PKH): the signature stands in the script.
+    /// A key hash, with the signature in the script (P2PKH).
     KeyHash,
-    /// To a key's hash, with witness (P2WPKH).
+    /// A key hash, with the signature in the witness (P2WPKH).
     WitnessKeyHash,
-    /// The same, wrapped into a script's hash (P2SH-P2WPKH).
+    /// A key hash with witness, wrapped in a script hash (P2SH-P2WPKH).
     Wrapped,
     /// Two of three keys, with witness (P2WSH).
     WitnessScript,
-    /// A key of taproot (P2TR).
+    /// A taproot key (P2TR).
     Taproot,
 }
 
-/// How often each lock is met in a chain with witnesses, in order, of [`SHARES_SUM`].
-const SHARES: [(Lock, u64); 5] = [
+/// Relative frequency of each lock in a chain with witnesses, out of [`WEIGHTS_SUM`].
+const WEIGHTS: [(Lock, u64); 5] = [
     (Lock::KeyHash, 20),
     (Lock::WitnessKeyHash, 45),
     (Lock::Wrapped, 10),
     (Lock::WitnessScript, 5),
     (Lock::Taproot, 20),
 ];
-const SHARES_SUM: u64 = 100;
+const WEIGHTS_SUM: u64 = 100;
 
-/// One transaction of so many sweeps many inputs, and one of as many pays many outputs.
+/// One in this many transactions sweeps many inputs, and one in this many pays many outputs.
 const LARGE_ONE_IN: u64 = 150;
-/// Most inputs of a sweep, most outputs of a payout. Sums of their amounts stay far below all the money there is.
+/// Maximum number of inputs of a sweep and outputs of a payout; 80 outputs of 50 coins are far below the 21 million
+/// coins.
 const LARGE_PARTS_MAX: u64 = 80;
-/// The most that an output of these pays: 50 coins.
+/// Upper limit of an output's amount: 50 coins.
 const VALUE_MAX: u64 = 5_000_000_000;
-/// A moment before every chain of these begins: 2008-01-10. As a lock time it has passed.
+/// A time before the start of all these chains, 2008-01-10: a lock time that has passed.
 const LONG_AGO: u32 = 1_200_000_000;
 
-/// A random transaction that breaks no rule at `height`; with witnesses only if the chain has them.
+/// A random transaction that is valid at `height`, with witnesses only if `with_witness`.
 pub(super) fn transaction(random: &mut Random, height: u64, with_witness: bool) -> Transaction {
     let lock = if with_witness { any_lock(random) } else { Lock::KeyHash };
     let (inputs, outputs) = match random.below(LARGE_ONE_IN) {
@@ -55,17 +57,17 @@ pub(super) fn transaction(random: &mut Random, height: u64, with_witness: bool) 
 }
 
 fn any_lock(random: &mut Random) -> Lock {
-    let mut at = random.below(SHARES_SUM);
-    for (lock, share) in SHARES {
-        if at < share {
+    let mut at = random.below(WEIGHTS_SUM);
+    for (lock, weight) in WEIGHTS {
+        if at < weight {
             return lock;
         }
-        at -= share;
+        at -= weight;
     }
     Lock::Taproot
 }
 
-/// Most spend outputs of transactions of their own; some several outputs of one.
+/// Random inputs: usually each spends an output of another transaction, sometimes all spend outputs of the same one.
 fn inputs(random: &mut Random, lock: Lock, count: u64) -> Vec<Input> {
     let shared = (random.below(4) == 0).then(|| random.node());
     let of = |at: u64| {
@@ -102,7 +104,7 @@ fn unlock(random: &mut Random, lock: Lock, input: &mut Input) {
     }
 }
 
-/// A signature as ECDSA's are written: 71 or 72 bytes with the flag of what is signed.
+/// An ECDSA signature in DER form with its sighash flag: 71 or 72 bytes.
 fn signature(random: &mut Random) -> Vec<u8> {
     let len = random.between(71, 72);
     let mut bytes = vec![0x30, len as u8 - 3, 0x02, 0x20];
@@ -129,7 +131,7 @@ fn two_of_three(random: &mut Random) -> Vec<u8> {
 }
 
 fn output(random: &mut Random) -> Output {
-    // Where the money goes does not follow from where it comes.
+    // Output types are independent of the input types.
     let (head, hash, tail): (&[u8], usize, &[u8]) = match random.below(10) {
         0..3 => (&[0x76, 0xa9, 20], 20, &[0x88, 0xac]),
         3..6 => (&[0x00, 20], 20, &[]),
@@ -144,16 +146,16 @@ fn output(random: &mut Random) -> Output {
     Output { value: random.below(VALUE_MAX) as i64, script }
 }
 
-/// Sets a lock time that does not hold the transaction back, in each of the ways that there are.
+/// Sets a lock time that does not prevent inclusion, in every possible way.
 fn lock_until(random: &mut Random, height: u64, transaction: &mut Transaction) {
-    const MAY_BE_REPLACED: u32 = 0xffff_fffd;
+    const REPLACEABLE: u32 = 0xffff_fffd;
     let (lock_time, sequence) = match random.below(20) {
-        // As wallets do against fee sniping.
-        0..6 => (height as u32 - 1, MAY_BE_REPLACED),
-        6 => (LONG_AGO, MAY_BE_REPLACED),
-        // A lock that holds no final input.
+        // Wallets do this against fee sniping.
+        0..6 => (height as u32 - 1, REPLACEABLE),
+        6 => (LONG_AGO, REPLACEABLE),
+        // Final inputs disable the lock time.
         7 => (u32::MAX, u32::MAX),
-        8..12 => (0, MAY_BE_REPLACED),
+        8..12 => (0, REPLACEABLE),
         _ => (0, u32::MAX),
     };
     transaction.lock_time = lock_time;
@@ -165,24 +167,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_transaction_is_as_long_as_it_says_and_each_shape_is_met() {
+    fn every_transaction_has_the_computed_length_and_every_form_occurs() {
         let mut random = Random::new(11);
         let made: Vec<Transaction> = (0..5_000).map(|_| transaction(&mut random, 900, true)).collect();
-        let as_said =
+        let has_its_length =
             |one: &&Transaction| (one.wire_len(), one.stripped_len()) == (one.to_wire().len(), one.to_stripped().len());
-        assert_eq!(made.iter().filter(as_said).count(), made.len());
+        assert_eq!(made.iter().filter(has_its_length).count(), made.len());
         let with = made.iter().filter(|one| one.has_witness()).count();
         assert!((3_500..4_500).contains(&with), "{with}");
-        for (what, is_met) in [
+        for (what, occurs) in [
             ("a sweep", made.iter().any(|one| one.inputs.len() > 20)),
             ("a payout", made.iter().any(|one| one.outputs.len() > 20)),
             ("a lock by height", made.iter().any(|one| one.lock_time == 899)),
             ("a lock by time", made.iter().any(|one| one.lock_time == LONG_AGO)),
-            ("a lock that nothing heeds", made.iter().any(|one| one.lock_time == u32::MAX)),
+            ("a disabled lock", made.iter().any(|one| one.lock_time == u32::MAX)),
             ("a script of several keys", made.iter().any(|one| one.inputs[0].witness.len() == 4)),
             ("a taproot key", made.iter().any(|one| one.inputs[0].witness.len() == 1)),
         ] {
-            assert!(is_met, "{what}");
+            assert!(occurs, "{what} does not occur");
         }
         assert!((0..1_000).all(|_| !transaction(&mut random, 900, false).has_witness()));
     }

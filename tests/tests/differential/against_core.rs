@@ -1,7 +1,7 @@
-//! The same cases against Bitcoin Core: `submitblock`, proposals, `submitheader`, and the node's folder.
+//! The same cases compared with Bitcoin Core: `submitblock`, proposals, `submitheader`, and the node's folder.
 //!
-//! Where one rule is broken, Bitcoin Core's reason has to be that of the rule. Where several are, it has an order of its
-//! own, and only that it refuses the block is compared.
+//! If one rule is broken, Bitcoin Core must give the reason of this rule. If several are, Bitcoin Core checks them in
+//! another order, so only the refusal is compared.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -16,14 +16,14 @@ use crate::node::{Node, binary};
 use crate::reasons::rules_of;
 use crate::{SEED, cityseal};
 
-/// What was compared, by kind.
+/// Number of comparisons by kind.
 type Counts = BTreeMap<&'static str, u64>;
 
 fn display(block: &[u8]) -> String {
     hex(&reversed(hash(&block[..HEADER_BYTES])))
 }
 
-/// An answer of the node as text: empty where it accepts.
+/// An answer of the node as text; empty if the node accepts.
 fn text(answer: Result<Value, String>) -> String {
     match answer {
         Ok(Value::Null) => String::new(),
@@ -41,11 +41,11 @@ fn propose(node: &Node, block: &[u8]) -> String {
     text(node.call("getblocktemplate", &request))
 }
 
-/// A node with the base chain.
+/// Starts a node and submits the base chain to it.
 fn node_with_base(test: &str, base: &Base) -> Option<Node> {
     let node = Node::start(&binary(test)?, base.now);
     for block in &base.blocks[1..] {
-        assert_eq!(submit(&node, block), "", "the base chain is valid");
+        assert_eq!(submit(&node, block), "", "the base chain must be valid");
     }
     Some(node)
 }
@@ -58,10 +58,10 @@ fn assert_answer(answer: &str, expected: Answer, accepted: &str, what: &str) {
         Answer::Reason(reason) => answer.contains(reason),
         Answer::Refuses => !["", "inconclusive"].contains(&answer),
     };
-    assert!(is_as_expected, "{what}: expected {expected:?}, Bitcoin Core says `{answer}`");
+    assert!(is_as_expected, "{what}: expected {expected:?}, Bitcoin Core answered `{answer}`");
 }
 
-/// Gives the node a case's blocks one after the other.
+/// Submits a case's blocks one after another and compares the node's answers.
 fn compare_blocks(node: &Node, base: &Base, case: &Case, what: &str, counts: &mut Counts) {
     let base_tip = display(&base.blocks[BASE_TIP as usize]);
     let mut best = base_tip.clone();
@@ -71,7 +71,7 @@ fn compare_blocks(node: &Node, base: &Base, case: &Case, what: &str, counts: &mu
         let bytes = &block.bytes;
         if is_broken {
             let answer = submit(node, bytes);
-            assert_ne!(answer, "", "{what}: block {at} follows a block that was refused");
+            assert_ne!(answer, "", "{what}: block {at} follows a refused block");
             continue;
         }
         let expected = case.answers[at];
@@ -79,7 +79,7 @@ fn compare_blocks(node: &Node, base: &Base, case: &Case, what: &str, counts: &mu
             assert_answer(&propose(node, bytes), expected.proposed, "", &format!("{what}: block {at} proposed"));
             *counts.entry("proposals").or_default() += 1;
         }
-        // A block that does not become the tip is stored: `inconclusive`.
+        // For a stored block that does not become the tip the node answers `inconclusive`.
         let becomes_tip = case.parent + 1 + at as u64 > BASE_TIP;
         let accepted = if becomes_tip { "" } else { "inconclusive" };
         let answer = submit(node, bytes);
@@ -93,18 +93,18 @@ fn compare_blocks(node: &Node, base: &Base, case: &Case, what: &str, counts: &mu
         best = text(node.call("getbestblockhash", &json!([])));
     }
     if best != base_tip {
-        node.ask("invalidateblock", &json!([display(&case.blocks[0].bytes)]));
+        node.call_ok("invalidateblock", &json!([display(&case.blocks[0].bytes)]));
         assert_eq!(text(node.call("getbestblockhash", &json!([]))), base_tip, "{what}");
     }
 }
 
-/// Gives the node a chain of headers one after the other.
+/// Submits a chain of headers one after another and compares the node's answers.
 fn compare_headers(node: &Node, case: &Case, what: &str, counts: &mut Counts) {
     let mut is_broken = false;
     for (at, block) in case.blocks.iter().enumerate() {
         let answer = text(node.call("submitheader", &json!([hex(&block.bytes[..HEADER_BYTES])])));
         if is_broken {
-            assert_ne!(answer, "", "{what}: header {at} follows a header that was refused");
+            assert_ne!(answer, "", "{what}: header {at} follows a refused header");
             continue;
         }
         let expected = case.answers[at].submitted;
@@ -137,14 +137,14 @@ fn bitcoin_core_accepts_and_refuses_the_same_blocks_and_headers() {
     assert!(counts["cases"] >= 2_000 && counts["proposals"] >= 500 && counts["headers submitted"] >= 500, "{counts:?}");
 }
 
-/// Branches of different lengths, shuffled as a node may receive them, and blocks that it refuses and does not keep.
+/// The node gets branches of different lengths, and blocks that it refuses and does not store.
 #[test]
-fn the_folder_of_a_node_has_the_tips_that_the_node_names() {
+fn the_chain_tips_in_a_node_s_folder_are_those_that_the_node_reports() {
     let base = Base::new(*SEED);
-    let test = "the_folder_of_a_node_has_the_tips_that_the_node_names";
+    let test = "the_chain_tips_in_a_node_s_folder_are_those_that_the_node_reports";
     let Some(mut node) = node_with_base(test, &base) else { return };
     let mut random = Random::of_stream(*SEED, 77);
-    // The last one becomes the best chain.
+    // The last branch becomes the best chain.
     for (parent, length) in [(40, 3), (200, 9), (BASE_TIP - 1, 1), (BASE_TIP, 2), (BASE_TIP - 5, 11)] {
         let mut branch = base.at(parent);
         for _ in 0..length {
@@ -161,9 +161,9 @@ fn the_folder_of_a_node_has_the_tips_that_the_node_names() {
         }
     }
     let header = Draft::next(&base.at(100), &mut random).finish();
-    node.ask("submitheader", &json!([hex(&header.bytes[..HEADER_BYTES])]));
+    node.call_ok("submitheader", &json!([hex(&header.bytes[..HEADER_BYTES])]));
 
-    let tips = node.ask("getchaintips", &json!([]));
+    let tips = node.call_ok("getchaintips", &json!([]));
     let of_status = |wanted: &[&str]| {
         let rows = tips.as_array().expect("a list of tips").iter();
         let wanted = rows.filter(|row| wanted.iter().any(|status| row["status"] == **status));

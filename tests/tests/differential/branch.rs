@@ -1,4 +1,4 @@
-//! A regtest chain that the cases branch off, with outputs that can be spent, and branches of it.
+//! A regtest base chain with spendable outputs, and branches of it.
 
 use cityseal_tests::synthetic::block::header_of;
 use cityseal_tests::synthetic::{Home, Random};
@@ -9,10 +9,10 @@ use crate::draft::{COINS_PER_BLOCK, Draft, Finished, HEADER_BYTES, hash, id};
 pub(crate) const BASE_TIP: u64 = 262;
 /// Coinbases up to this height are mature for every block above [`CONNECTED_FROM`].
 const COINS_TO: u64 = 150;
-/// Branches whose parent is at least this high spend real outputs, so that a node can connect them.
+/// Branches whose parent has at least this height spend existing outputs, so that a node can connect them.
 pub(crate) const CONNECTED_FROM: u64 = COINS_TO + 100;
 
-/// Consecutive heights that spend outputs of different blocks: more than a branch is long.
+/// This many consecutive heights spend outputs of different blocks; it exceeds the length of every branch.
 const HEIGHTS_WITH_OWN_COINS: usize = 15;
 
 /// An output of the base chain.
@@ -21,22 +21,22 @@ pub(crate) struct Coin {
     pub(crate) id: [u8; 32],
     pub(crate) index: u32,
     pub(crate) value: i64,
-    /// Whether its script takes any witness (version 2) or none (`OP_TRUE`).
+    /// Whether its script accepts any witness (version 2) or needs none (`OP_TRUE`).
     pub(crate) takes_witness: bool,
 }
 
-/// The chain that all cases have in common.
+/// The base chain of all cases.
 pub(crate) struct Base {
     /// All blocks, the genesis block first.
     pub(crate) blocks: Vec<Vec<u8>>,
     coins: Vec<Coin>,
     hashes: Vec<[u8; 32]>,
     times: Vec<u32>,
-    /// The present, for R10.
+    /// The time used for R10.
     pub(crate) now: u64,
 }
 
-/// The state that the next block of a branch builds on.
+/// A branch of the base chain, to which blocks are appended.
 #[derive(Clone)]
 pub(crate) struct Branch<'a> {
     base: &'a Base,
@@ -48,7 +48,7 @@ pub(crate) struct Branch<'a> {
 }
 
 impl Base {
-    /// The base chain of a seed.
+    /// Generates the base chain of a seed.
     pub(crate) fn new(seed: u64) -> Self {
         let now = u64::MAX;
         let mut base = Self { blocks: Vec::new(), coins: Vec::new(), hashes: Vec::new(), times: Vec::new(), now };
@@ -56,7 +56,7 @@ impl Base {
         let mut random = Random::of_stream(seed, u64::MAX);
         for height in 1..=BASE_TIP {
             let mut draft = Draft::next(&base.at(height - 1), &mut random);
-            // Only the coinbase, so that no block depends on another one's outputs.
+            // Keep only the coinbase, so that no block depends on outputs of another.
             draft.transactions.truncate(1);
             let coinbase = draft.transactions[0].clone();
             if height <= COINS_TO {
@@ -80,7 +80,7 @@ impl Base {
         self.blocks.push(block);
     }
 
-    /// The branch whose next block follows the block at that height.
+    /// A branch whose next block follows the base block at height `parent`.
     pub(crate) fn at(&self, parent: u64) -> Branch<'_> {
         Branch {
             base: self,
@@ -91,7 +91,7 @@ impl Base {
         }
     }
 
-    /// Headers from the one at `first` up to the one at `last`, packed.
+    /// Packed headers of the heights `first..=last`.
     pub(crate) fn headers(&self, first: u64, last: u64) -> Vec<u8> {
         self.blocks[first as usize..=last as usize].iter().flat_map(|block| &block[..HEADER_BYTES]).copied().collect()
     }
@@ -107,7 +107,7 @@ impl Branch<'_> {
         self.hashes[self.hashes.len() - 1]
     }
 
-    /// The hash before the tip's; the tip's own where that is the genesis block.
+    /// The hash of the tip's parent, or of the tip if it is the genesis block.
     pub(crate) fn grandparent(&self) -> [u8; 32] {
         self.hashes[self.hashes.len().saturating_sub(2)]
     }
@@ -116,14 +116,14 @@ impl Branch<'_> {
         self.times[self.times.len() - 1]
     }
 
-    /// Median time of the last eleven headers; of an even number, the upper one of the middle.
+    /// Median time of the last eleven headers; the upper median if their number is even.
     pub(crate) fn median(&self) -> u32 {
         let mut last: Vec<u32> = self.times.iter().rev().take(11).copied().collect();
         last.sort_unstable();
         last[last.len() / 2]
     }
 
-    /// What the next block may spend: each height has outputs of its own, so no branch spends one twice.
+    /// Outputs that the next block may spend. Nearby heights have different outputs, so no branch spends one twice.
     pub(crate) fn coins(&self) -> Vec<Coin> {
         if !self.is_connected {
             return Vec::new();
@@ -133,7 +133,7 @@ impl Branch<'_> {
         blocks.skip(own).step_by(HEIGHTS_WITH_OWN_COINS).flatten().cloned().collect()
     }
 
-    /// Goes one block up.
+    /// Appends a block.
     pub(crate) fn push(&mut self, block: &Finished) {
         self.hashes.push(hash(&block.bytes[..HEADER_BYTES]));
         self.times.push(header_of(&block.bytes).time);

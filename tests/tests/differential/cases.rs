@@ -1,72 +1,73 @@
-//! The cases: single mutations, several of one block, chains with the fault in the middle, chains of headers, branches.
+//! The cases: single mutations, combinations in one block, chains with two faults, chains of headers, and valid chains,
+//! at the tip and on branches.
 
 use cityseal_tests::synthetic::Random;
 
 use crate::branch::{BASE_TIP, Base, Branch};
 use crate::draft::{Draft, Finished, HEADER_BYTES, hash, hex, reversed, target_of};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 use crate::{mutate_bytes, mutate_coinbase, mutate_header, mutate_transactions};
 
-/// How often each single mutation is done; one that makes the largest blocks is done less often.
+/// How often each single mutation is used; those that make the largest blocks are used less often.
 const ROUNDS: usize = 14;
 const HEAVY_ROUNDS: usize = 3;
 const COMBINATIONS: usize = 700;
 const CHAINS_OF_TWO_FAULTS: usize = 200;
 const HEADER_CHAINS: usize = 250;
 const GOOD_CHAINS: usize = 80;
-/// Heights at which the coinbase's height takes another form: the parents of 1, 16, 17, 127, 128, 255 and 256.
+/// Parents of the heights at which the height's encoding in the coinbase changes: 1, 16, 17, 127, 128, 255 and 256.
 const TURNING_POINTS: [u64; 7] = [0, 15, 16, 126, 127, 254, 255];
-/// How far below the tip a branch begins that becomes the best chain.
-const REORGANISED: u64 = 3;
+/// Number of blocks that are disconnected when a branch becomes the best chain.
+const REORGANIZED_BLOCKS: u64 = 3;
 
-/// What has to be said of a case.
+/// The expected fault of a case.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
-    /// Which block of the case.
+    /// Index of the block in the case.
     pub(crate) block: usize,
     pub(crate) rule: &'static str,
     pub(crate) transaction: Option<usize>,
     pub(crate) values: Option<(String, String)>,
 }
 
-/// What Bitcoin Core has to answer for a block.
+/// The expected answer of Bitcoin Core to a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Accepts,
     /// The reason of this rule.
     Rule(&'static str),
-    /// A reason with these words.
+    /// A reason that contains this text.
     Reason(&'static str),
-    /// Any reason: several rules are broken, and Bitcoin Core has an order of its own.
+    /// Any reason: several rules are broken, and Bitcoin Core checks them in another order.
     Refuses,
-    /// What it answers depends on what else it knows.
+    /// Any answer: it depends on the node's other blocks.
     Anything,
 }
 
-/// What Bitcoin Core has to answer to a block, when it is submitted and when it is proposed.
+/// The expected answers of Bitcoin Core to a block that is submitted and proposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answers {
     pub(crate) submitted: Answer,
     pub(crate) proposed: Answer,
 }
 
-/// Some blocks on top of a block of the base chain.
+/// A few blocks on top of a block of the base chain.
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// Height of the block of the base chain that the first one follows.
+    /// Height of the base block that the first block follows.
     pub(crate) parent: u64,
     pub(crate) blocks: Vec<Finished>,
     pub(crate) headers_only: bool,
-    /// The first block that was changed.
+    /// Index of the first changed block.
     pub(crate) changed: Option<usize>,
     pub(crate) fault: Option<Fault>,
-    /// What Bitcoin Core has to answer to each block.
+    /// Expected answers of Bitcoin Core to each block.
     pub(crate) answers: Vec<Answers>,
-    /// How many changes the case has.
+    /// Number of mutations.
     pub(crate) changes: usize,
 }
 
-/// Where the changes of a case are.
+/// The place of a case's mutated blocks.
 struct Shape {
     parent: u64,
     before: usize,
@@ -80,7 +81,7 @@ pub(crate) fn mutations() -> Vec<Mutation> {
     mutate_header::ALL.iter().chain(of_blocks.into_iter().flatten()).copied().collect()
 }
 
-/// All cases of a seed, in order, one after the other: together they would take half a gigabyte.
+/// Generates the cases of a seed lazily and in order; all of them together would take half a gigabyte.
 pub(crate) fn cases(base: &Base, seed: u64) -> impl Iterator<Item = Case> {
     let all = mutations();
     let heavy = all.iter().filter(|one| one.is_heavy).count();
@@ -122,7 +123,7 @@ fn single(base: &Base, all: &[Mutation], number: usize, random: &mut Random) -> 
     build(base, &shape, &[&[mutation]], random)
 }
 
-/// A place for these mutations: at the tip, where blocks are connected, or at any height below.
+/// Chooses a place for these mutations: at the tip, where a node connects the blocks, or at a lower height.
 fn shape_for(mutations: &[Mutation], at_tip: bool, random: &mut Random) -> Shape {
     let height_max = mutations.iter().map(|one| one.height_max).min().unwrap_or(u64::MAX);
     let (before, after) = (random.below(3) as usize, random.below(3) as usize);
@@ -137,13 +138,13 @@ fn shape_for(mutations: &[Mutation], at_tip: bool, random: &mut Random) -> Shape
             let parent = TURNING_POINTS[random.below(TURNING_POINTS.len() as u64) as usize];
             Shape { parent, before: 0, after, headers_only: false }
         }
-        1 => Shape { parent: BASE_TIP - REORGANISED, before: 3, after, headers_only: false },
-        // Low enough to stay behind the tip.
+        1 => Shape { parent: BASE_TIP - REORGANIZED_BLOCKS, before: 3, after, headers_only: false },
+        // Low enough not to become the best chain.
         _ => Shape { parent: random.below(BASE_TIP - 10), before, after, headers_only: false },
     }
 }
 
-/// So many mutations that fit each other, at least one of which is no edge.
+/// Chooses up to `count` mutations that are possible in one block.
 fn choose(from: &[Mutation], count: usize, random: &mut Random) -> Vec<Mutation> {
     let mut chosen: Vec<Mutation> = Vec::new();
     for _ in 0..1_000 {
@@ -190,14 +191,14 @@ fn header_chain(base: &Base, of_header: &[Mutation], random: &mut Random) -> Cas
 fn good_chain(base: &Base, random: &mut Random) -> Case {
     let parent = match random.below(3) {
         0 => BASE_TIP,
-        1 => BASE_TIP - REORGANISED,
+        1 => BASE_TIP - REORGANIZED_BLOCKS,
         _ => random.below(BASE_TIP - 10),
     };
     let shape = Shape { parent, before: random.between(1, 7) as usize, after: 0, headers_only: false };
     build(base, &shape, &[], random)
 }
 
-/// Makes the blocks: good ones, then one for each list of changes, then good ones again.
+/// Builds the blocks: valid ones, then one for each list of mutations, then valid ones again.
 fn build(base: &Base, shape: &Shape, changes: &[&[Mutation]], random: &mut Random) -> Case {
     let mut branch = base.at(shape.parent);
     let mut blocks = good(&mut branch, shape.before, random);
@@ -208,7 +209,7 @@ fn build(base: &Base, shape: &Shape, changes: &[&[Mutation]], random: &mut Rando
             break;
         }
         let mut draft = Draft::next(&branch, random);
-        // Changes of the whole body come first, so that what is appended stays.
+        // Mutations of the whole body come first, so that appended transactions are kept.
         let mut ordered = change.to_vec();
         ordered.sort_by_key(|one| std::cmp::Reverse(one.parts & (part::BODY ^ part::APPENDED)));
         let effects: Vec<Effect> = ordered.iter().map(|one| (one.apply)(&mut draft, random)).collect();
@@ -247,25 +248,26 @@ fn good(branch: &mut Branch<'_>, count: usize, random: &mut Random) -> Vec<Finis
     blocks
 }
 
-/// Whether a time past the median is not in the future. Low above the genesis block one header can be the median.
+/// Whether a time after the median is not in the future. On the first few blocks a single header can determine the
+/// median.
 fn has_room(branch: &Branch<'_>) -> bool {
     u64::from(branch.median()) < branch.now
 }
 
-/// The lowest rule of the lowest block, by construction.
+/// The fault by construction: the lowest broken rule of the first block that breaks one.
 fn lowest_fault(first: usize, effects: &[Vec<Effect>], blocks: &[Finished]) -> Option<Fault> {
     let at = effects.iter().position(|of_block| of_block.iter().any(|effect| !effect.breaks.is_empty()))?;
     let lowest = |effect: &&Effect| effect.breaks.iter().min().copied();
     let effect = effects[at].iter().filter(|effect| !effect.breaks.is_empty()).min_by_key(lowest)?;
     let rule = lowest(&effect)?;
     let is_alone = effects[at].len() == 1;
-    // Other transactions of the block may ask for signature checks, too.
+    // Other transactions of the block may add signature operations.
     let given = effect.values.clone().filter(|_| rule != "R34" || is_alone);
     let values = given.or_else(|| values(rule, &blocks[first + at]));
     Some(Fault { block: first + at, rule, transaction: effect.transaction, values })
 }
 
-/// What a verdict writes of values that are known when the block is made.
+/// The fault's `expected` and `found`, for rules whose values are known from the finished block.
 fn values(rule: &str, block: &Finished) -> Option<(String, String)> {
     let header = &block.bytes[..HEADER_BYTES];
     let display = |bytes: &[u8; 32]| hex(&reversed(*bytes));
@@ -280,9 +282,9 @@ fn values(rule: &str, block: &Finished) -> Option<(String, String)> {
     }
 }
 
-/// What Bitcoin Core has to answer to a block with these effects.
+/// The expected answer of Bitcoin Core to a block with these effects.
 fn answer(effects: &[Effect], is_proposal: bool) -> Answer {
-    if effects.iter().any(|effect| effect.core == CoreSays::Depends) {
+    if effects.iter().any(|effect| effect.core == CoreAnswer::Depends) {
         return Answer::Anything;
     }
     let mut refusals: Vec<Answer> = effects.iter().filter_map(|effect| refusal(effect, is_proposal)).collect();
@@ -296,15 +298,15 @@ fn answer(effects: &[Effect], is_proposal: bool) -> Answer {
 fn refusal(effect: &Effect, is_proposal: bool) -> Option<Answer> {
     let lowest = effect.breaks.iter().min().copied();
     match effect.core {
-        CoreSays::Accepts | CoreSays::Depends => None,
-        CoreSays::Reason(reason) => Some(Answer::Reason(reason)),
-        CoreSays::SubmitCompletes => lowest.filter(|_| is_proposal).map(Answer::Rule),
+        CoreAnswer::Accepts | CoreAnswer::Depends => None,
+        CoreAnswer::Reason(reason) => Some(Answer::Reason(reason)),
+        CoreAnswer::SubmitCompletes => lowest.filter(|_| is_proposal).map(Answer::Rule),
         // A proposal has no nonce yet, so its hash is not compared with its target.
-        CoreSays::ByRule if is_proposal => match lowest? {
+        CoreAnswer::ByRule if is_proposal => match lowest? {
             "R05" => None,
             "R01" | "R02" | "R03" | "R04" => Some(Answer::Rule("R07")),
             rule => Some(Answer::Rule(rule)),
         },
-        CoreSays::ByRule => lowest.map(Answer::Rule),
+        CoreAnswer::ByRule => lowest.map(Answer::Rule),
     }
 }

@@ -1,4 +1,4 @@
-//! Blocks before they are sealed: every field may be set wrong, and what is left alone is made right.
+//! Blocks before they are sealed: every field can be set to a wrong value; all others get correct values.
 //!
 //! Hashes, roots and targets are computed with `bitcoin_hashes` and plain arithmetic, not with the product's code.
 
@@ -8,15 +8,15 @@ use cityseal_tests::synthetic::transaction::{Input, Output, Transaction, write_c
 
 use crate::branch::{Branch, Coin};
 
-/// Bits of every regtest header.
+/// The bits of every regtest header.
 pub(crate) const BITS: u32 = 0x207f_ffff;
-/// Bytes of a header.
+/// Size of a header in bytes.
 pub(crate) const HEADER_BYTES: usize = 80;
-/// The start of a script that commits to the witnesses (BIP141).
+/// The start of a witness commitment script (BIP 141).
 pub(crate) const COMMITMENT_HEAD: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
-/// What a coinbase of these blocks pays. It is less than any subsidy below height 450 (12.5 coins).
+/// Total amount of a coinbase: less than the subsidy of every height below 450 (12.5 coins).
 const PAID: i64 = 800_000_000;
-/// A coinbase pays this many outputs; the first half needs no witness, the second half takes any witness.
+/// Number of outputs of a coinbase; the first half needs no witness, the second half accepts any witness.
 pub(crate) const COINS_PER_BLOCK: usize = 8;
 
 /// Changes the bytes of a finished block.
@@ -25,20 +25,18 @@ type Edit = Box<dyn Fn(Vec<u8>) -> Vec<u8>>;
 /// Whether the coinbase commits to the witnesses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Commitment {
-    /// Where another transaction has a witness.
+    /// If another transaction has a witness.
     WhereNeeded,
-    /// Always.
     Always,
-    /// Never.
     Never,
-    /// Always, with one bit of the hash inverted.
+    /// Always, with this bit of the hash inverted.
     Wrong(usize),
 }
 
-/// What the nonce is searched for.
+/// The hash that the nonce is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seal {
-    /// A hash at or under the target.
+    /// A hash not above the target.
     Meets,
     /// A hash above the target.
     Misses,
@@ -47,11 +45,11 @@ pub(crate) enum Seal {
 /// A block before it is sealed.
 pub(crate) struct Draft {
     pub(crate) height: u64,
-    /// Median time of the eleven headers before.
+    /// Median time of the previous eleven headers.
     pub(crate) median: u32,
     pub(crate) parent: [u8; 32],
     pub(crate) grandparent: [u8; 32],
-    /// The present.
+    /// The time used for R10.
     pub(crate) now: u64,
     pub(crate) version: i32,
     pub(crate) prev: [u8; 32],
@@ -63,35 +61,35 @@ pub(crate) struct Draft {
     pub(crate) outputs_before: Vec<Output>,
     pub(crate) outputs_after: Vec<Output>,
     pub(crate) commitment: Commitment,
-    /// Items of the coinbase's witness where it commits.
+    /// Witness items of a coinbase with a commitment.
     pub(crate) reserved: Vec<Vec<u8>>,
-    /// A bit of the header's root that is inverted.
+    /// The bit of the header's Merkle root to invert.
     pub(crate) root_flip: Option<usize>,
-    /// Two transactions that change places after the root was computed.
+    /// Two transactions to swap after the root is computed.
     pub(crate) swap_after_root: Option<(usize, usize)>,
-    /// Whether the last transactions are repeated so that the root stays (CVE-2012-2459).
+    /// Whether the last transactions are repeated in a way that keeps the root (CVE-2012-2459).
     pub(crate) repeats_tail: bool,
     pub(crate) seal: Seal,
     pub(crate) edit: Option<Edit>,
-    /// Unspent outputs that these transactions may spend; empty where the branch is never connected.
+    /// Unspent outputs that the transactions may spend; empty if a node never connects the branch.
     coins: Vec<Coin>,
 }
 
-/// What a finished block is, for an oracle.
+/// A finished block with the facts that the oracle needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
     pub(crate) bytes: Vec<u8>,
     pub(crate) height: u64,
     pub(crate) median: u32,
     pub(crate) parent: [u8; 32],
-    /// The right root over the transactions as they are in the block.
+    /// The correct Merkle root of the transactions in the block.
     pub(crate) root: [u8; 32],
-    /// The hash that the coinbase should commit to, and the one that it has.
+    /// The correct commitment hash, and the one in the coinbase.
     pub(crate) commitment: Option<([u8; 32], [u8; 32])>,
 }
 
 impl Draft {
-    /// A block that breaks no rule: a coinbase and up to three transactions.
+    /// A valid block: a coinbase and up to three other transactions.
     pub(crate) fn next(branch: &Branch, random: &mut Random) -> Self {
         let median = branch.median();
         let earliest = u64::from(median) + 1;
@@ -125,7 +123,7 @@ impl Draft {
         draft
     }
 
-    /// An output that may be spent: a mature one where there are any, else an invented one.
+    /// Takes a spendable output: a mature one if there is any, otherwise an invented one.
     pub(crate) fn coin(&mut self, with_witness: bool, random: &mut Random) -> Coin {
         let fitting: Vec<usize> =
             (0..self.coins.len()).filter(|at| self.coins[*at].takes_witness == with_witness).collect();
@@ -135,24 +133,24 @@ impl Draft {
         self.coins.swap_remove(fitting[random.below(fitting.len() as u64) as usize])
     }
 
-    /// Takes an output away from those that may be spent.
+    /// Removes an output from the spendable ones.
     pub(crate) fn forget(&mut self, id: [u8; 32], index: u32) {
         self.coins.retain(|coin| (coin.id, coin.index) != (id, index));
     }
 
-    /// Appends a transaction that spends one output, and gives its index.
+    /// Appends a transaction that spends one output. Returns its index.
     pub(crate) fn append_spend(&mut self, with_witness: bool, random: &mut Random) -> usize {
         let coin = self.coin(with_witness, random);
         self.append(spend(&[coin], random))
     }
 
-    /// Appends a transaction and gives its index.
+    /// Appends a transaction. Returns its index.
     pub(crate) fn append(&mut self, transaction: Transaction) -> usize {
         self.transactions.push(transaction);
         self.transactions.len() - 1
     }
 
-    /// Makes the block: commitment, root, nonce, bytes.
+    /// Finishes the block: adds the commitment, computes the root, searches the nonce, and writes the bytes.
     pub(crate) fn finish(mut self) -> Finished {
         let commitment = self.commit();
         if self.repeats_tail {
@@ -176,7 +174,7 @@ impl Draft {
         Finished { bytes, height: self.height, median: self.median, parent: self.parent, root, commitment }
     }
 
-    /// Bytes of the block as it is now: without witnesses and with them.
+    /// Current size of the block in bytes, without and with witnesses.
     pub(crate) fn sizes(&self) -> (usize, usize) {
         let mut count = Vec::new();
         write_compact_size(self.transactions.len(), &mut count);
@@ -186,7 +184,7 @@ impl Draft {
         (around + stripped, around + whole)
     }
 
-    /// Adds the outputs around the commitment and the commitment itself. Gives the right hash and the one that counts.
+    /// Adds the commitment and the outputs before and after it. Returns the correct hash and the effective one.
     pub(crate) fn commit(&mut self) -> Option<([u8; 32], [u8; 32])> {
         let has_witness = self.transactions.iter().skip(1).any(Transaction::has_witness);
         let commits = match self.commitment {
@@ -223,7 +221,7 @@ impl Draft {
         root_of(&self.transactions.iter().map(id).collect::<Vec<_>>())
     }
 
-    /// Repeats the transactions under the unpaired node of the lowest level that has one.
+    /// Repeats the transactions below the unpaired node of the lowest level that has one.
     fn repeat_tail(&mut self) {
         let count = self.transactions.len();
         let mut width = 1;
@@ -249,11 +247,11 @@ impl Draft {
                 return header;
             }
         }
-        panic!("no nonce for {:08x}: the bits of these tests are easy", self.bits);
+        panic!("no nonce found for the bits {:08x}", self.bits);
     }
 }
 
-/// A transaction that spends these outputs and pays what they hold.
+/// A transaction that spends these outputs and pays their total.
 pub(crate) fn spend(coins: &[Coin], random: &mut Random) -> Transaction {
     let input = |coin: &Coin| Input {
         witness: if coin.takes_witness { vec![random_item(coin)] } else { Vec::new() },
@@ -261,7 +259,7 @@ pub(crate) fn spend(coins: &[Coin], random: &mut Random) -> Transaction {
     };
     let inputs = coins.iter().map(input).collect();
     let value = coins.iter().map(|coin| coin.value).sum();
-    // The pushed bytes make the transaction unlike any other.
+    // The random bytes make the transaction unique.
     let script = [&[0x08][..], &random.bytes(8), &[0x51]].concat();
     Transaction::new(inputs, vec![Output { value, script }])
 }
@@ -270,7 +268,7 @@ fn random_item(coin: &Coin) -> Vec<u8> {
     coin.id[..usize::from(coin.id[0] % 32)].to_vec()
 }
 
-/// A coinbase that begins with the height (BIP34) and pays [`COINS_PER_BLOCK`] outputs.
+/// A coinbase whose script begins with the height (BIP 34), with [`COINS_PER_BLOCK`] outputs.
 fn coinbase(height: u64, random: &mut Random) -> Transaction {
     let script = [height_script(height), vec![0x08], random.bytes(8)].concat();
     let coins = COINS_PER_BLOCK as i64;
@@ -283,7 +281,7 @@ fn coinbase(height: u64, random: &mut Random) -> Transaction {
     Transaction { version: 1, ..Transaction::new(vec![Input::minting(script)], outputs) }
 }
 
-/// What `CScript() << height` writes.
+/// The script of Bitcoin Core's `CScript() << height`.
 pub(crate) fn height_script(height: u64) -> Vec<u8> {
     match height {
         0 => vec![0],
@@ -314,7 +312,7 @@ fn witness_id(transaction: &Transaction) -> [u8; 32] {
     hash(&transaction.to_wire())
 }
 
-/// The root of Bitcoin's tree; of no leaves, zeros.
+/// The root of Bitcoin's Merkle tree; zeros for no leaves.
 fn root_of(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
@@ -323,17 +321,17 @@ fn root_of(leaves: &[[u8; 32]]) -> [u8; 32] {
     level.first().copied().unwrap_or_default()
 }
 
-/// The same bytes in the other order: most significant byte first.
+/// Reverses the byte order: most significant byte first.
 pub(crate) fn reversed(mut bytes: [u8; 32]) -> [u8; 32] {
     bytes.reverse();
     bytes
 }
 
-/// The target of compact bits, most significant byte first; `None` where they encode nothing that a hash can meet.
+/// Decodes compact bits to a target, most significant byte first; `None` if they encode no target.
 pub(crate) fn target_of(bits: u32) -> Option<[u8; 32]> {
     let (size, mantissa) = ((bits >> 24) as usize, bits & 0x007f_ffff);
     let is_negative = bits & 0x0080_0000 != 0;
-    // Bytes of the mantissa at their places in a number of 35 bytes, three of them below the point.
+    // The mantissa's bytes at their places, least significant first; the first three bytes are the fraction.
     let mut wide = [0_u8; 3 + 256];
     for (at, byte) in mantissa.to_be_bytes()[1..].iter().enumerate() {
         wide[(size + 2) - at] = *byte;

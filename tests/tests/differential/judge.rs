@@ -1,4 +1,4 @@
-//! CitySeal's answers: in process, and by the binary.
+//! CitySeal's verdicts, from the library and from the binary.
 
 use cityseal_engine::chain::{Network, Parameters, Verdict};
 use cityseal_engine::{BlockBatch, Engine, VerifyReport, VerifyRequest};
@@ -10,17 +10,17 @@ use crate::branch::Base;
 use crate::cases::{Case, Fault};
 use crate::draft::{HEADER_BYTES, hash};
 
-/// Headers below a case that are given as context: more than the eleven that a rule of regtest looks at.
+/// Headers below a case that are passed as context: more than the eleven that regtest's rules depend on.
 const CONTEXT: u64 = 20;
 
 /// Height, code of the rule, transaction, expected, found.
 pub(crate) type Named = (u64, String, Option<usize>, Option<(String, String)>);
 
 pub(crate) fn engine() -> Engine {
-    Engine::builder().gpu(false).threads(Some(2)).build().expect("a CPU can hash")
+    Engine::builder().gpu(false).threads(Some(2)).build().expect("the CPU is always available")
 }
 
-/// Judges a case on top of a context, or on top of the whole base chain.
+/// Verifies a case after a context, or after the whole base chain.
 pub(crate) fn judge(engine: &Engine, base: &Base, case: &Case, is_whole: bool) -> VerifyReport {
     let first = if is_whole { 0 } else { case.parent + 1 };
     let below = if is_whole { &base.blocks[..=case.parent as usize] } else { &[] };
@@ -29,13 +29,13 @@ pub(crate) fn judge(engine: &Engine, base: &Base, case: &Case, is_whole: bool) -
     let context = if is_whole { Vec::new() } else { context(base, case.parent) };
     let request = request.context(context);
     if case.headers_only {
-        let mut verifier = engine.verifier(request).expect("the context fits");
+        let mut verifier = engine.verifier(request).expect("the context is valid");
         blocks.for_each(|block| {
             verifier.push(&block[..HEADER_BYTES]);
         });
         return verifier.finish(None);
     }
-    let mut verifier = engine.block_verifier(request).expect("the context fits");
+    let mut verifier = engine.block_verifier(request).expect("the context is valid");
     let mut batch = BlockBatch::default();
     let mut offset = 0;
     blocks.for_each(|block| {
@@ -50,7 +50,7 @@ fn context(base: &Base, parent: u64) -> Vec<u8> {
     base.headers(parent.saturating_sub(CONTEXT), parent)
 }
 
-/// Demands what the case says, with values where the case knows them.
+/// Asserts the expected verdict of a case, including the fault's values if the case has them.
 pub(crate) fn assert_as_expected(report: &VerifyReport, case: &Case, what: &str) {
     let found = match &report.verdict {
         Verdict::Fault(fault) => Some((
@@ -78,7 +78,7 @@ fn assert_named(found: Option<&Named>, case: &Case, what: &str) {
     assert_eq!(found, expected.as_ref(), "{what}");
 }
 
-/// Demands the same of the binary, which reads the case from a file.
+/// Asserts the same for the binary, which reads the case from a file.
 pub(crate) fn assert_binary_agrees(program: &Program, base: &Base, case: &Case, what: &str) {
     let home = Home::regtest();
     let folder = Folder::new();

@@ -1,10 +1,11 @@
-//! The differential test: regtest blocks and headers, built and changed, judged by CitySeal, by an oracle over the
-//! crate `bitcoin`, by their construction, and by Bitcoin Core where `CITYSEAL_BITCOIND` names a binary.
+//! Differential tests: generated regtest blocks and headers, valid and mutated. The verdict of CitySeal is compared
+//! with the rules broken by construction, with an oracle built on the crate `bitcoin`, and, if `CITYSEAL_BITCOIND` is
+//! set, with Bitcoin Core.
 //!
-//! R09 (BIP94) holds on testnet4 only, R41 in cities only; no block of regtest can break them. R28 cannot be the lowest
-//! rule that is broken.
+//! R09 (BIP 94) applies on testnet4 only and R41 in cities only, so regtest blocks cannot break them. R28 is never the
+//! lowest broken rule.
 
-#![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
+#![allow(clippy::unwrap_used, reason = "a wrong value fails the test")]
 
 mod against_core;
 mod branch;
@@ -29,27 +30,28 @@ use cityseal_tests::program::Program;
 
 use crate::branch::Base;
 use crate::cases::{Case, cases, mutations};
-use crate::oracle::Said;
+use crate::oracle::Finding;
 
-/// Which cases are made, unless `CITYSEAL_SEED` says otherwise.
+/// Seed of the cases, unless `CITYSEAL_SEED` is set.
 const DEFAULT_SEED: u64 = 11;
-/// Fewest cases.
+/// Minimum number of cases.
 const CASES_MIN: usize = 2_000;
-/// Each rule that can be the lowest is so in this many cases at least; some only the largest blocks break.
+/// Minimum number of cases in which a rule is the lowest broken one; rules that only the largest blocks break have
+/// fewer.
 const CASES_PER_RULE_MIN: usize = 10;
 const BROKEN_BY_THE_LARGEST: [&str; 2] = ["R23", "R40"];
 const CASES_OF_THE_LARGEST_MIN: usize = 3;
-/// Rules that no block of regtest can break first.
+/// Rules that cannot be the lowest broken one in a regtest block.
 const NEVER_FIRST: [&str; 3] = ["R09", "R28", "R41"];
-/// Every so many cases the whole base chain is given, not only a context.
+/// In one of this many cases, the whole base chain is verified instead of a context.
 const WHOLE_EVERY: usize = 50;
-/// Every so many cases the binary is asked, too.
+/// In one of this many cases, the binary is run too.
 const BINARY_EVERY: usize = 45;
 
 static SEED: LazyLock<u64> = LazyLock::new(|| {
     let given = std::env::var("CITYSEAL_SEED").ok().and_then(|text| text.parse().ok());
     let seed = given.unwrap_or(DEFAULT_SEED);
-    // Straight to stderr: the test runner keeps back what a passing test prints otherwise.
+    // Write to stderr directly, because the test runner captures what passing tests print.
     let _ = writeln!(std::io::stderr(), "differential: repeat with CITYSEAL_SEED={seed}");
     seed
 });
@@ -63,21 +65,22 @@ fn name_of(number: usize, case: &Case) -> String {
     format!("case {number}, {}, CITYSEAL_SEED={}", case.name, *SEED)
 }
 
-/// Demands that the oracle and the construction name the same rule of the same block.
+/// Asserts that the oracle finds the rule and the block that are broken by construction.
 fn assert_oracle_agrees(case: &Case, now: u64, what: &str) {
     for (at, block) in case.blocks.iter().enumerate() {
         let expected = match &case.fault {
-            Some(fault) if fault.block == at => Said::Breaks(fault.rule),
+            Some(fault) if fault.block == at => Finding::Breaks(fault.rule),
             Some(fault) if fault.block < at => return,
-            _ => Said::Accepted,
+            _ => Finding::Accepted,
         };
-        let said = oracle::judge(block, now, case.headers_only);
-        assert!(said == expected || said == Said::Unread, "{what}: block {at}: built {expected:?}, oracle {said:?}");
+        let found = oracle::judge(block, now, case.headers_only);
+        let is_expected = found == expected || found == Finding::Unread;
+        assert!(is_expected, "{what}: block {at}: expected {expected:?}, the oracle found {found:?}");
     }
 }
 
 #[test]
-fn each_case_is_judged_as_its_construction_and_the_oracle_say() {
+fn each_case_gets_the_verdict_of_its_construction_and_of_the_oracle() {
     let base = Base::new(*SEED);
     let engine = judge::engine();
     let mut lowest: BTreeMap<&str, usize> = BTreeMap::new();
@@ -97,33 +100,34 @@ fn each_case_is_judged_as_its_construction_and_the_oracle_say() {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "differential: {count} cases ({accepted} valid, {combined} of several changes, {of_headers} of headers): {lowest:?}"
+        "differential: {count} cases ({accepted} valid, {combined} with several changes, {of_headers} of headers): \
+         {lowest:?}"
     );
     assert!(count >= CASES_MIN && accepted >= 300 && combined >= 500 && of_headers >= 200);
     for rule in Rule::all().map(Rule::code).filter(|rule| !NEVER_FIRST.contains(rule)) {
         let is_rare = BROKEN_BY_THE_LARGEST.contains(&rule);
         let least = if is_rare { CASES_OF_THE_LARGEST_MIN } else { CASES_PER_RULE_MIN };
         let found = lowest.get(rule).copied().unwrap_or_default();
-        assert!(found >= least, "{rule} is the lowest rule in {found} cases, {least} at least: {lowest:?}");
+        assert!(found >= least, "{rule} is the lowest rule in {found} cases; expected at least {least}: {lowest:?}");
     }
     assert!(NEVER_FIRST.iter().all(|rule| !lowest.contains_key(rule)), "{lowest:?}");
 }
 
 #[test]
-fn the_binary_prints_the_same_of_a_sample() {
+fn the_binary_prints_the_same_verdicts_for_a_sample() {
     let base = Base::new(*SEED);
     let mut count = 0;
-    // A frame of more than 4,000,000 bytes is no frame of a block file: its reader refuses it before a judge sees it.
+    // The block file reader refuses frames of more than 4,000,000 bytes before any rule is checked.
     let fits = |case: &Case| case.blocks.iter().all(|block| block.bytes.len() <= 4_000_000);
     for (number, case) in cases(&base, *SEED).enumerate().step_by(BINARY_EVERY).filter(|(_, case)| fits(case)) {
         judge::assert_binary_agrees(&cityseal(), &base, &case, &name_of(number, &case));
         count += 1;
     }
-    assert!(count >= 40, "{count} cases are no sample");
+    assert!(count >= 40, "the sample has {count} cases");
 }
 
 #[test]
-fn every_mutation_has_a_name_of_its_own_and_declares_rules_that_exist() {
+fn every_mutation_has_a_unique_name_and_declares_existing_rules() {
     let base = Base::new(*SEED);
     let mut names: Vec<&str> = mutations().iter().map(|one| one.name).collect();
     let count = names.len();

@@ -1,39 +1,39 @@
-//! Mutations of a block's bytes and of its tree: R20 to R22.
+//! Mutations of a block's bytes and of its Merkle tree: R20 to R22.
 
 use cityseal_tests::synthetic::Random;
 
 use crate::draft::{Commitment, Draft, HEADER_BYTES};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
-/// What R20 expects, in words.
+/// The `expected` value of R20.
 const WHOLE: &str = "one whole, canonically encoded block";
-/// Where the first transaction begins: behind the header and a count of one byte.
+/// Offset of the first transaction: after the header and a count of one byte.
 const FIRST: usize = HEADER_BYTES + 1;
 
 pub(crate) const ALL: [Mutation; 12] = [
     Mutation::new("bytes after the last transaction", part::BYTES, trailing_bytes),
-    Mutation::new("cut before its end", part::BYTES, cut),
-    Mutation::new("count of transactions in three bytes", part::BYTES, long_count),
-    Mutation::new("one transaction too many announced", part::BYTES, one_too_many),
-    Mutation::new("one transaction too few announced", part::BODY, one_too_few),
-    Mutation::new("a count past any block", part::BYTES, huge_count),
+    Mutation::new("truncated block", part::BYTES, cut),
+    Mutation::new("transaction count in three bytes", part::BYTES, long_count),
+    Mutation::new("transaction count too high by one", part::BYTES, one_too_many),
+    Mutation::new("transaction count too low by one", part::BODY, one_too_few),
+    Mutation::new("transaction count too high for any block", part::BYTES, huge_count),
     Mutation::new("unknown flag before the inputs", part::BODY, unknown_flag),
     Mutation::new("witness flag without a witness", part::BODY, empty_witness),
-    Mutation::new("a bit of the root inverted", part::ROOT, flipped_root),
-    Mutation::new("two transactions changed places", part::BODY, swapped),
-    Mutation::new("tail repeated under the same root", part::BODY, repeated_tail),
-    Mutation::new("a transaction repeated under another parent", part::BODY, repeated_apart).connected(),
+    Mutation::new("Merkle root with one bit inverted", part::ROOT, flipped_root),
+    Mutation::new("two transactions swapped", part::BODY, swapped),
+    Mutation::new("last transactions repeated with the same root", part::BODY, repeated_tail),
+    Mutation::new("transaction repeated under another parent node", part::BODY, repeated_apart).connected(),
 ];
 
 fn encoding(words: &str, at: usize) -> Effect {
     Effect::breaks(&["R20"]).values(WHOLE, format!("{words}, at byte {at} of the block"))
 }
 
-/// Bitcoin Core's RPC does not look past the last transaction.
+/// Bitcoin Core's RPC ignores bytes after the last transaction.
 fn trailing_bytes(draft: &mut Draft, random: &mut Random) -> Effect {
     let extra = random.between(1, 20) as usize;
     draft.edit = Some(Box::new(move |bytes| [bytes, vec![0; extra]].concat()));
-    Effect::breaks(&["R20"]).core(CoreSays::Accepts)
+    Effect::breaks(&["R20"]).core(CoreAnswer::Accepts)
 }
 
 fn cut(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -45,7 +45,7 @@ fn cut(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R20"])
 }
 
-/// Puts these bytes in place of the one that counts the transactions.
+/// Replaces the byte of the transaction count.
 fn recount(draft: &mut Draft, new: impl Fn(u8) -> Vec<u8> + 'static) {
     draft.edit =
         Some(Box::new(move |bytes| [&bytes[..HEADER_BYTES], &new(bytes[HEADER_BYTES]), &bytes[FIRST..]].concat()));
@@ -61,11 +61,11 @@ fn one_too_many(draft: &mut Draft, _random: &mut Random) -> Effect {
     Effect::breaks(&["R20"])
 }
 
-/// What is left over counts as trailing bytes, which Bitcoin Core's RPC does not see.
+/// The last transaction becomes trailing bytes, which Bitcoin Core's RPC ignores.
 fn one_too_few(draft: &mut Draft, random: &mut Random) -> Effect {
     draft.append_spend(false, random);
     recount(draft, |count| vec![count - 1]);
-    Effect::breaks(&["R20"]).core(CoreSays::Reason("bad-txnmrklroot"))
+    Effect::breaks(&["R20"]).core(CoreAnswer::Reason("bad-txnmrklroot"))
 }
 
 fn huge_count(draft: &mut Draft, _random: &mut Random) -> Effect {
@@ -107,7 +107,7 @@ fn swapped(draft: &mut Draft, random: &mut Random) -> Effect {
 }
 
 fn repeated_tail(draft: &mut Draft, random: &mut Random) -> Effect {
-    // 3 transactions repeat the last one, 6 the last two, 12 the last four.
+    // Of 3 transactions the last one is repeated, of 6 the last two, of 12 the last four.
     let count = [3, 5, 6, 7, 12][random.below(5) as usize];
     draft.transactions.truncate(1);
     while draft.transactions.len() < count {
@@ -117,11 +117,11 @@ fn repeated_tail(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R22"]).values("no two equal nodes under one parent", "two equal nodes under one parent")
 }
 
-/// No rule is broken; but the second of the two spends what the first has spent.
+/// No rule is broken, but the second copy spends the outputs that the first has spent.
 fn repeated_apart(draft: &mut Draft, random: &mut Random) -> Effect {
     draft.transactions.truncate(1);
     let first = draft.append_spend(false, random);
     draft.append_spend(true, random);
     draft.append(draft.transactions[first].clone());
-    Effect::accepted().core(CoreSays::Reason("bad-txns-inputs-missingorspent"))
+    Effect::accepted().core(CoreAnswer::Reason("bad-txns-inputs-missingorspent"))
 }

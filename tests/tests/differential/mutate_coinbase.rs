@@ -1,35 +1,35 @@
-//! Mutations of the coinbase, of what commits to the witnesses, and of sizes: R23, R32, R36 to R40.
+//! Mutations of the coinbase, of the witness commitment, and of sizes: R23, R32, R36 to R40.
 
 use cityseal_tests::synthetic::Random;
 use cityseal_tests::synthetic::transaction::Output;
 
 use crate::draft::{COMMITMENT_HEAD, Commitment, Draft, height_script, hex};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
 const STRIPPED_MAX: usize = 1_000_000;
 const WEIGHT_MAX: usize = 4_000_000;
-/// Bytes of the largest block that is read.
+/// Size limit of a block in bytes.
 const BYTES_MAX: usize = 4_000_000;
 
 pub(crate) const ALL: [Mutation; 24] = [
     Mutation::new("coinbase script too long", part::COINBASE_SCRIPT, long_script),
     Mutation::new("coinbase script of 100 bytes", part::COINBASE_SCRIPT, longest_script),
     Mutation::new("coinbase script too short", part::COINBASE_SCRIPT, short_script),
-    Mutation::new("coinbase script of a height alone", part::COINBASE_SCRIPT, height_alone).up_to_height(16),
+    Mutation::new("coinbase script of only the height", part::COINBASE_SCRIPT, height_alone).up_to_height(16),
     Mutation::new("coinbase with another height", part::COINBASE_SCRIPT, other_height),
-    Mutation::new("coinbase with the height in another form", part::COINBASE_SCRIPT, longer_height),
-    Mutation::new("coinbase with the height later", part::COINBASE_SCRIPT, height_later),
-    Mutation::new("coinbase without a witness commits", part::COMMITMENT, no_reserved_value),
-    Mutation::new("reserved value in more or fewer items", part::COMMITMENT, reserved_items),
+    Mutation::new("coinbase with the height in another encoding", part::COINBASE_SCRIPT, longer_height),
+    Mutation::new("coinbase with the height not at the start", part::COINBASE_SCRIPT, height_later),
+    Mutation::new("commitment without a witness of the coinbase", part::COMMITMENT, no_reserved_value),
+    Mutation::new("reserved value in several items", part::COMMITMENT, reserved_items),
     Mutation::new("reserved value too short or too long", part::COMMITMENT, reserved_length),
     Mutation::new("any reserved value of 32 bytes", part::COMMITMENT, any_reserved_value),
-    Mutation::new("commitment with a bit inverted", part::COMMITMENT, wrong_commitment),
-    Mutation::new("the last commitment is wrong", part::COMMITMENT, last_commitment_wrong),
-    Mutation::new("the last commitment is right", part::COMMITMENT, last_commitment_right),
+    Mutation::new("commitment with one bit inverted", part::COMMITMENT, wrong_commitment),
+    Mutation::new("last of two commitments wrong", part::COMMITMENT, last_commitment_wrong),
+    Mutation::new("last of two commitments correct", part::COMMITMENT, last_commitment_right),
     Mutation::new("commitment without other witnesses", part::BODY, commitment_alone),
     Mutation::new("witness without a commitment", part::BODY, uncommitted_witness),
     Mutation::new("coinbase's witness without a commitment", part::BODY, uncommitted_coinbase_witness),
-    Mutation::new("witness under what nearly commits", part::BODY, nearly_committed),
+    Mutation::new("witness with a malformed commitment", part::BODY, nearly_committed),
     Mutation::new("1,000,000 bytes without witnesses", part::BODY, largest).heavy(),
     Mutation::new("1,000,001 bytes without witnesses", part::BODY, too_large).heavy(),
     Mutation::new("one transaction of more than 1,000,000 bytes", part::BODY, oversized_transaction).heavy(),
@@ -46,7 +46,7 @@ fn set_script(draft: &mut Draft, script: Vec<u8>) {
     draft.transactions[0].inputs[0].script = script;
 }
 
-/// A script of so many bytes that begins with the height and asks for no signature check.
+/// A script of `len` bytes that begins with the height and has no signature operations.
 fn script_of(len: usize, draft: &Draft, random: &mut Random) -> Vec<u8> {
     let mut script = height_script(draft.height);
     let rest = len - script.len();
@@ -72,7 +72,7 @@ fn longest_script(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::accepted()
 }
 
-/// At most heights this breaks R36, too.
+/// At most heights this also breaks R36, but R32 is the lowest rule.
 fn short_script(draft: &mut Draft, random: &mut Random) -> Effect {
     let len = random.below(2) as usize;
     set_script(draft, height_script(draft.height)[..len].to_vec());
@@ -85,7 +85,7 @@ fn height_alone(draft: &mut Draft, _random: &mut Random) -> Effect {
     Effect::breaks(&["R32"]).values(2, 1).at(0)
 }
 
-/// Puts these bytes where the height should be, and says what of them is compared.
+/// Replaces the height by these bytes. `found` is the part of the script that the rule compares.
 fn instead_of_height(bytes: &[u8], draft: &mut Draft, random: &mut Random) -> Effect {
     let expected = height_script(draft.height);
     let script = [bytes, &[0x08], &random.bytes(8)].concat();
@@ -99,7 +99,7 @@ fn other_height(draft: &mut Draft, random: &mut Random) -> Effect {
     instead_of_height(&height_script(other), draft, random)
 }
 
-/// The same number as a push of more bytes than it needs, or without the room for its sign.
+/// The same number as a push of too many bytes, or without the byte for its sign.
 fn longer_height(draft: &mut Draft, random: &mut Random) -> Effect {
     let number = draft.height.to_le_bytes();
     let padded = random.between(3, 8) as usize;
@@ -119,7 +119,7 @@ fn height_later(draft: &mut Draft, random: &mut Random) -> Effect {
 fn no_reserved_value(draft: &mut Draft, _random: &mut Random) -> Effect {
     draft.commitment = Commitment::Always;
     draft.reserved.clear();
-    Effect::breaks(&["R37"]).values(1, 0).at(0).core(CoreSays::SubmitCompletes)
+    Effect::breaks(&["R37"]).values(1, 0).at(0).core(CoreAnswer::SubmitCompletes)
 }
 
 fn reserved_items(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -160,7 +160,7 @@ fn last_commitment_wrong(draft: &mut Draft, random: &mut Random) -> Effect {
 fn last_commitment_right(draft: &mut Draft, random: &mut Random) -> Effect {
     draft.commitment = Commitment::Always;
     draft.outputs_before.push(decoy(random));
-    // 37 bytes do not commit, and so does another magic.
+    // An output of 37 bytes or with another magic is not a commitment.
     let mut short = decoy(random);
     short.script.pop();
     let mut other = decoy(random);
@@ -176,7 +176,7 @@ fn commitment_alone(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::accepted()
 }
 
-/// Takes all witnesses away and appends one transaction that has one.
+/// Removes all witnesses and appends a transaction that has one.
 fn one_witness(draft: &mut Draft, random: &mut Random) -> usize {
     draft.transactions.truncate(1);
     draft.append_spend(false, random);
@@ -213,17 +213,17 @@ fn nearly_committed(draft: &mut Draft, random: &mut Random) -> Effect {
     unexpected(at)
 }
 
-/// Fills the coinbase with data until the block has so many bytes without witnesses. No transaction has a witness.
+/// Adds data to a transaction until the block has `bytes` bytes without witnesses. No transaction has a witness.
 fn fill_stripped(bytes: usize, draft: &mut Draft, random: &mut Random) {
     draft.transactions.truncate(1);
     draft.append_spend(false, random);
     draft.commitment = Commitment::Never;
-    // An output with a script of more than 65,535 bytes takes 8 bytes and 5 for its length.
+    // An output with a script above 65,535 bytes takes 8 bytes for its value and 5 for the script's length.
     let script = bytes - draft.sizes().0 - 13;
     let mut data = vec![0x6a];
     data.resize(script, 0);
     draft.transactions[1].outputs.push(Output { value: 0, script: data });
-    assert_eq!(draft.sizes().0, bytes, "the block has the size that was asked for");
+    assert_eq!(draft.sizes().0, bytes, "the block does not have the requested size");
 }
 
 fn largest(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -243,24 +243,24 @@ fn oversized_transaction(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R23", "R28", "R40"]).values(STRIPPED_MAX, bytes)
 }
 
-/// Fills a witness until the block measures so much: its bytes, or its weight. A byte of a witness counts once in both.
+/// Fills a witness until `measure` (the block's size or weight) is `goal`. A witness byte counts once in both.
 fn fill_witness(measure: fn((usize, usize)) -> usize, goal: usize, draft: &mut Draft, random: &mut Random) {
     let at = one_witness(draft, random);
     draft.transactions[at].inputs[0].witness = vec![Vec::new()];
     draft.commitment = Commitment::Always;
-    // The commitment that is written here has the size of the right one, which `finish` writes.
+    // Add a commitment of the final size now, so that it is measured; `finish` writes the correct one.
     draft.commit();
-    // The length of the empty item takes one byte, that of the full one five.
+    // The length of the empty item takes one byte, the length of the full one five.
     let item = goal - measure(draft.sizes()) - 4;
     draft.transactions[at].inputs[0].witness = vec![vec![7; item]];
-    assert_eq!(measure(draft.sizes()), goal, "the block has the size that was asked for");
+    assert_eq!(measure(draft.sizes()), goal, "the block does not have the requested size");
     let coinbase = &mut draft.transactions[0];
     coinbase.outputs.pop();
     coinbase.inputs[0].witness.clear();
     draft.commitment = Commitment::Always;
 }
 
-/// 3 × the bytes without witnesses and the bytes with them, together.
+/// The weight: three times the size without witnesses plus the size with them.
 fn weight((stripped, whole): (usize, usize)) -> usize {
     3 * stripped + whole
 }
@@ -275,8 +275,8 @@ fn too_heavy(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R40"]).values(WEIGHT_MAX, WEIGHT_MAX + 1)
 }
 
-/// Bitcoin Core reads such a block and names its weight.
+/// Bitcoin Core parses such a block and refuses its weight.
 fn too_long(draft: &mut Draft, random: &mut Random) -> Effect {
     fill_witness(|(_, whole)| whole, BYTES_MAX + 1, draft, random);
-    Effect::breaks(&["R20", "R40"]).core(CoreSays::Reason("bad-blk-weight"))
+    Effect::breaks(&["R20", "R40"]).core(CoreAnswer::Reason("bad-blk-weight"))
 }

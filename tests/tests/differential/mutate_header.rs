@@ -1,26 +1,26 @@
-//! Mutations of headers: R01 to R11, each at its edge and just past it.
+//! Mutations of headers: R01 to R11, each at its limit and just beyond it.
 
 use cityseal_tests::synthetic::Random;
 
 use crate::draft::{BITS, Draft, Seal, hex, reversed, target_of};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
-/// Seconds that a header may be ahead of the present.
+/// Seconds by which a header's time may exceed the current time.
 const FUTURE_S: u64 = 7_200;
 
 pub(crate) const ALL: [Mutation; 14] = [
     Mutation::new("bits encode a negative number", part::BITS | part::NONCE, negative_bits),
     Mutation::new("bits encode zero", part::BITS | part::NONCE, zero_bits),
-    Mutation::new("bits need more than 256 bits", part::BITS | part::NONCE, overflowing_bits),
+    Mutation::new("bits encode more than 256 bits", part::BITS | part::NONCE, overflowing_bits),
     Mutation::new("target above the limit", part::BITS | part::NONCE, high_target),
-    Mutation::new("bits not the required ones", part::BITS, other_bits),
+    Mutation::new("bits differ from the required ones", part::BITS, other_bits),
     Mutation::new("hash above the target", part::NONCE, missed_target),
-    Mutation::new("a bit of the link inverted", part::PREV, flipped_link),
+    Mutation::new("link with one bit inverted", part::PREV, flipped_link),
     Mutation::new("link to the grandparent", part::PREV, link_to_grandparent),
     Mutation::new("time at the median or before", part::TIME, time_at_median),
-    Mutation::new("time one past the median", part::TIME, time_past_median),
-    Mutation::new("time at the limit of the future", part::TIME, time_at_limit),
-    Mutation::new("time past the limit of the future", part::TIME, time_past_limit),
+    Mutation::new("time one second after the median", part::TIME, time_past_median),
+    Mutation::new("time at the limit for future times", part::TIME, time_at_limit),
+    Mutation::new("time above the limit for future times", part::TIME, time_past_limit),
     Mutation::new("old version", part::VERSION, old_version),
     Mutation::new("lowest version in force", part::VERSION, lowest_version),
 ];
@@ -35,7 +35,7 @@ fn bits_are_nonsense(draft: &mut Draft, bits: u32, breaks: &'static [&'static st
 }
 
 fn negative_bits(draft: &mut Draft, random: &mut Random) -> Effect {
-    // The second is negative after its mantissa is shifted; the last is negative before it is too large.
+    // The second is negative after its mantissa is shifted; the last one is also too large, but R01 comes first.
     let bits = one_of(&[0x20800001, 0x01fe0000, 0x04923456, 0x20ffffff, 0xff800001], random);
     bits_are_nonsense(draft, bits, &["R01", "R07"])
 }
@@ -51,7 +51,7 @@ fn overflowing_bits(draft: &mut Draft, random: &mut Random) -> Effect {
 }
 
 fn high_target(draft: &mut Draft, random: &mut Random) -> Effect {
-    // The first is one above the limit of 2^255 - 1; the last is the largest that fits into 256 bits.
+    // The first is one above the limit of 2^255 - 1; the last one is the largest that fits into 256 bits.
     draft.bits = one_of(&[0x21008000, 0x2100c000, 0x220000ff, 0x2100ffff], random);
     let limit = format!("7f{}", "f".repeat(62));
     let target = target_of(draft.bits).map(|target| hex(&target)).unwrap_or_default();
@@ -74,13 +74,13 @@ fn flipped_link(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R06"]).values(hex(&reversed(draft.parent)), hex(&reversed(draft.prev)))
 }
 
-/// A node takes it for a branch from there, and judges it by that height.
+/// A node treats it as a branch from there and checks it at that height.
 fn link_to_grandparent(draft: &mut Draft, _random: &mut Random) -> Effect {
     draft.prev = draft.grandparent;
     if draft.prev == draft.parent {
         draft.prev = [0; 32];
     }
-    let effect = Effect::breaks(&["R06"]).core(CoreSays::Depends);
+    let effect = Effect::breaks(&["R06"]).core(CoreAnswer::Depends);
     effect.values(hex(&reversed(draft.parent)), hex(&reversed(draft.prev)))
 }
 

@@ -1,48 +1,48 @@
-//! Mutations of transactions: R24 to R31, R33 to R35, and what no rule looks at.
+//! Mutations of transactions: R24 to R31, R33 to R35, and changes that no rule covers.
 
 use cityseal_tests::synthetic::Random;
 use cityseal_tests::synthetic::transaction::{Input, Output, Transaction};
 
 use crate::draft::{Draft, spend};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
-/// All the money there is, in the smallest unit.
+/// The total supply: 21 million coins, in satoshis.
 const MONEY: i64 = 2_100_000_000_000_000;
-/// Lock times from here on are times, below it heights.
+/// Lock times below this value are heights, all others Unix times.
 const LOCK_TIMES_FROM: u32 = 500_000_000;
-/// A sequence number that lets the lock time count and has no relative lock (BIP68).
+/// A sequence number that enables the lock time and has no relative lock (BIP 68).
 const LOCKABLE: u32 = 0xffff_fffe;
 const FIRST: &str = "a coinbase as the first transaction";
 const NO_COINBASE: &str = "a transaction that is not a coinbase";
-const MISSING: CoreSays = CoreSays::Reason("bad-txns-inputs-missingorspent");
-const BELOW_OUT: CoreSays = CoreSays::Reason("bad-txns-in-belowout");
+const MISSING: CoreAnswer = CoreAnswer::Reason("bad-txns-inputs-missingorspent");
+const BELOW_OUT: CoreAnswer = CoreAnswer::Reason("bad-txns-in-belowout");
 
 pub(crate) const ALL: [Mutation; 27] = [
     Mutation::new("no transactions", part::BODY, no_transactions),
     Mutation::new("coinbase last", part::BODY, coinbase_last),
-    Mutation::new("first transaction nearly a coinbase", part::LIST, nearly_coinbase),
+    Mutation::new("first transaction almost a coinbase", part::LIST, nearly_coinbase),
     Mutation::new("first transaction has a second input", part::LIST, coinbase_of_two_inputs),
     Mutation::new("a second coinbase", part::APPENDED, second_coinbase),
     Mutation::new("neither inputs nor outputs", part::APPENDED, nothing_in_nothing_out),
     Mutation::new("no outputs", part::APPENDED, no_outputs),
-    Mutation::new("output below zero or above all the money", part::APPENDED, bad_value),
+    Mutation::new("output below zero or above the total supply", part::APPENDED, bad_value),
     Mutation::new("output of zero", part::APPENDED, zero_value),
-    Mutation::new("output of all the money", part::APPENDED, all_the_money).connected(),
-    Mutation::new("outputs of more than all the money", part::APPENDED, bad_total),
-    Mutation::new("outputs of all the money together", part::APPENDED, all_the_money_in_parts).connected(),
+    Mutation::new("output of the total supply", part::APPENDED, all_the_money).connected(),
+    Mutation::new("sum of outputs above the total supply", part::APPENDED, bad_total),
+    Mutation::new("sum of outputs equal to the total supply", part::APPENDED, all_the_money_in_parts).connected(),
     Mutation::new("an output spent twice in one transaction", part::APPENDED, duplicate_input),
-    Mutation::new("two outputs of one transaction", part::APPENDED, two_outputs_of_one).connected(),
-    Mutation::new("an input that names no output", part::APPENDED, null_prevout),
-    Mutation::new("an input that nearly names no output", part::APPENDED, nearly_null_prevout).connected(),
-    Mutation::new("signature checks one too many", part::BODY, too_many_sigops),
-    Mutation::new("as many signature checks as are allowed", part::BODY, most_sigops),
+    Mutation::new("two outputs of one transaction spent", part::APPENDED, two_outputs_of_one).connected(),
+    Mutation::new("an input with a null outpoint", part::APPENDED, null_prevout),
+    Mutation::new("an input with an almost null outpoint", part::APPENDED, nearly_null_prevout).connected(),
+    Mutation::new("too many signature operations", part::BODY, too_many_sigops),
+    Mutation::new("maximum number of signature operations", part::BODY, most_sigops),
     Mutation::new("locked by height or time", part::APPENDED, locked),
     Mutation::new("lock just passed", part::APPENDED, lock_passed),
-    Mutation::new("lock that final sequences switch off", part::APPENDED, lock_switched_off),
+    Mutation::new("lock disabled by final sequence numbers", part::APPENDED, lock_switched_off),
     Mutation::new("coinbase locked", part::COINBASE_LOCK, locked_coinbase),
-    Mutation::new("relative lock (BIP68)", part::APPENDED, relative_lock).connected(),
+    Mutation::new("relative lock (BIP 68)", part::APPENDED, relative_lock).connected(),
     Mutation::new("spends an output that does not exist", part::APPENDED, missing_output).connected(),
-    Mutation::new("pays more than it takes", part::APPENDED, pays_more).connected(),
+    Mutation::new("outputs above the inputs", part::APPENDED, pays_more).connected(),
     Mutation::new("coinbase pays more than the subsidy", part::BODY, pays_past_subsidy).connected(),
     Mutation::new("script that fails", part::APPENDED, failing_script).connected(),
 ];
@@ -51,7 +51,7 @@ fn one_of<T: Copy>(values: &[T], random: &mut Random) -> T {
     values[random.below(values.len() as u64) as usize]
 }
 
-/// A transaction that spends so many outputs.
+/// A transaction that spends `count` outputs.
 fn spending(count: usize, draft: &mut Draft, random: &mut Random) -> Transaction {
     let coins: Vec<_> = (0..count).map(|_| draft.coin(false, random)).collect();
     spend(&coins, random)
@@ -59,7 +59,7 @@ fn spending(count: usize, draft: &mut Draft, random: &mut Random) -> Transaction
 
 fn no_transactions(draft: &mut Draft, _random: &mut Random) -> Effect {
     draft.transactions.clear();
-    Effect::breaks(&["R24"]).values(FIRST, "no transaction").core(CoreSays::Reason("bad-blk-length"))
+    Effect::breaks(&["R24"]).values(FIRST, "no transaction").core(CoreAnswer::Reason("bad-blk-length"))
 }
 
 fn coinbase_last(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -90,7 +90,7 @@ fn second_coinbase(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R25"]).values("only the first transaction may be a coinbase", "a second coinbase").at(at)
 }
 
-/// With outputs and without inputs a transaction would be read as one with witnesses.
+/// Without inputs but with outputs, a transaction would be parsed as one with witnesses.
 fn nothing_in_nothing_out(draft: &mut Draft, _random: &mut Random) -> Effect {
     let at = draft.append(Transaction::new(Vec::new(), Vec::new()));
     Effect::breaks(&["R26", "R27"]).values(1, 0).at(at)
@@ -103,7 +103,7 @@ fn no_outputs(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::breaks(&["R27"]).values(1, 0).at(at)
 }
 
-/// Appends a transaction with outputs of these values.
+/// Appends a transaction with outputs of these values. Returns its index.
 fn paying(values: &[i64], draft: &mut Draft, random: &mut Random) -> usize {
     let mut transaction = spending(1, draft, random);
     transaction.outputs = values.iter().map(|value| Output { value: *value, script: vec![0x51] }).collect();
@@ -157,7 +157,7 @@ fn duplicate_input(draft: &mut Draft, random: &mut Random) -> Effect {
 fn two_outputs_of_one(draft: &mut Draft, random: &mut Random) -> Effect {
     let coin = draft.coin(false, random);
     let mut transaction = spend(std::slice::from_ref(&coin), random);
-    // A coinbase's first four outputs need no witness. The other one may not be spent by the block elsewhere.
+    // The first four outputs of a coinbase need no witness. The block must not spend the other output elsewhere.
     let other = (coin.index + 1) % 4;
     let is_spent = |one: &Transaction| one.inputs.iter().any(|i| (i.prev_id, i.prev_index) == (coin.id, other));
     if !draft.transactions.iter().any(is_spent) {
@@ -184,15 +184,15 @@ fn nearly_null_prevout(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::accepted().core(MISSING)
 }
 
-/// Appends a transaction whose scripts ask for so many signature checks.
+/// Appends a transaction whose scripts have `count` signature operations.
 fn with_sigops(count: usize, draft: &mut Draft, random: &mut Random) {
     let mut transaction = spending(1, draft, random);
     let multisig = random.below(count as u64 / 20 + 1) as usize;
     let plain = count - 20 * multisig;
-    // CHECKSIG or CHECKSIGVERIFY; CHECKMULTISIG or CHECKMULTISIGVERIFY.
+    // CHECKSIG or CHECKSIGVERIFY count once, CHECKMULTISIG or CHECKMULTISIGVERIFY 20 times.
     let mut script = vec![0xac + random.below(2) as u8; plain];
     script.resize(plain + multisig, 0xae + random.below(2) as u8);
-    // What is pushed does not count, nor what comes after a push past the script's end.
+    // Pushed bytes do not count, and neither does anything from an incomplete push on.
     let tail = [&[0x02, 0xac, 0xae][..], &[0x4c, 200, 0xac, 0xac]].concat();
     transaction.outputs.push(Output { value: 0, script: [script, tail].concat() });
     draft.append(transaction);
@@ -209,7 +209,7 @@ fn most_sigops(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::accepted()
 }
 
-/// A lock that a block of this height does not pass, with the latest one that it does.
+/// A lock time that prevents inclusion in the block, and the latest one that would not.
 fn lock_ahead(draft: &Draft, random: &mut Random) -> (u32, u64) {
     let (height, median) = (draft.height as u32, draft.median);
     match random.below(4) {
@@ -223,7 +223,7 @@ fn lock_ahead(draft: &Draft, random: &mut Random) -> (u32, u64) {
 fn locked(draft: &mut Draft, random: &mut Random) -> Effect {
     let (lock_time, latest) = lock_ahead(draft, random);
     let mut transaction = Transaction { lock_time, ..spending(2, draft, random) };
-    // One input is enough to let the lock count.
+    // One input that is not final is enough to enable the lock.
     transaction.inputs[random.below(2) as usize].sequence = LOCKABLE;
     let at = draft.append(transaction);
     Effect::breaks(&["R35"]).values(latest, lock_time).at(at)
@@ -255,7 +255,7 @@ fn relative_lock(draft: &mut Draft, random: &mut Random) -> Effect {
     let mut transaction = spending(1, draft, random);
     transaction.inputs[0].sequence = 0xffff;
     draft.append(transaction);
-    Effect::accepted().core(CoreSays::Reason("bad-txns-nonfinal"))
+    Effect::accepted().core(CoreAnswer::Reason("bad-txns-nonfinal"))
 }
 
 fn missing_output(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -270,11 +270,11 @@ fn pays_more(draft: &mut Draft, random: &mut Random) -> Effect {
     Effect::accepted().core(BELOW_OUT)
 }
 
-/// 25 coins up to height 299, and no fees in these blocks.
+/// The subsidy is 25 coins up to height 299, and the blocks have no fees.
 fn pays_past_subsidy(draft: &mut Draft, _random: &mut Random) -> Effect {
     let rest: i64 = draft.transactions[0].outputs.iter().skip(1).map(|output| output.value).sum();
     draft.transactions[0].outputs[0].value = 2_500_000_000 - rest + 1;
-    Effect::accepted().core(CoreSays::Reason("bad-cb-amount"))
+    Effect::accepted().core(CoreAnswer::Reason("bad-cb-amount"))
 }
 
 fn failing_script(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -282,5 +282,5 @@ fn failing_script(draft: &mut Draft, random: &mut Random) -> Effect {
     // OP_RETURN.
     transaction.inputs[0].script = vec![0x6a];
     draft.append(transaction);
-    Effect::accepted().core(CoreSays::Reason("script-verify-flag-failed"))
+    Effect::accepted().core(CoreAnswer::Reason("script-verify-flag-failed"))
 }

@@ -1,4 +1,4 @@
-//! What can be done to a block, and the plain list of rules that it breaks by construction.
+//! Mutations of a block, and the rules that each breaks by construction.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use cityseal_tests::synthetic::Random;
 
 use crate::draft::Draft;
 
-/// Parts of a block that a mutation changes. Two mutations of one block share none.
+/// Parts of a block that a mutation changes. Mutations of the same block must not share a part.
 pub(crate) mod part {
     pub(crate) const BITS: u16 = 1;
     pub(crate) const NONCE: u16 = 1 << 1;
@@ -21,47 +21,47 @@ pub(crate) mod part {
     pub(crate) const COINBASE_SCRIPT: u16 = 1 << 8;
     pub(crate) const COINBASE_LOCK: u16 = 1 << 9;
     pub(crate) const COMMITMENT: u16 = 1 << 10;
-    /// All transactions: nothing else can be done to the body.
+    /// The whole body: no other mutation of the body is possible.
     pub(crate) const BODY: u16 = ROOT | BYTES | LIST | COINBASE_SCRIPT | COINBASE_LOCK | COMMITMENT | APPENDED;
-    /// One more transaction. Any number of mutations can append one; this keeps them from those of the whole body.
+    /// An appended transaction. Any number of mutations can append one, but not together with one of the whole body.
     pub(crate) const APPENDED: u16 = 1 << 11;
     pub(crate) const HEADER: u16 = BITS | NONCE | PREV | TIME | VERSION;
 }
 
-/// What Bitcoin Core says of a mutation beyond the reason of the lowest rule.
+/// How Bitcoin Core answers to a mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CoreSays {
-    /// The reason of the rule, or acceptance where none is broken.
+pub(crate) enum CoreAnswer {
+    /// Refuses with the reason of the lowest broken rule; accepts if none is broken.
     ByRule,
-    /// This reason.
+    /// Refuses with this reason.
     Reason(&'static str),
-    /// Acceptance, although a rule is broken.
+    /// Accepts although a rule is broken.
     Accepts,
-    /// `submitblock` completes the block and accepts it; a proposal is refused by the rule.
+    /// `submitblock` completes the block and accepts it; a proposal is refused with the reason of the rule.
     SubmitCompletes,
-    /// Something that depends on what else the node knows.
+    /// Depends on the node's other blocks.
     Depends,
 }
 
-/// What a mutation of a block does.
+/// The effect of a mutation on a block.
 #[derive(Clone, Debug)]
 pub(crate) struct Effect {
-    /// Every rule that is broken by construction.
+    /// Every rule broken by construction.
     pub(crate) breaks: &'static [&'static str],
     /// The transaction that breaks the lowest of them.
     pub(crate) transaction: Option<usize>,
-    /// What a verdict writes as `expected` and `found`, where construction gives it.
+    /// The fault's `expected` and `found`, if they are known by construction.
     pub(crate) values: Option<(String, String)>,
-    pub(crate) core: CoreSays,
+    pub(crate) core: CoreAnswer,
 }
 
 impl Effect {
-    /// Breaks these rules.
+    /// An effect that breaks these rules.
     pub(crate) const fn breaks(rules: &'static [&'static str]) -> Self {
-        Self { breaks: rules, transaction: None, values: None, core: CoreSays::ByRule }
+        Self { breaks: rules, transaction: None, values: None, core: CoreAnswer::ByRule }
     }
 
-    /// Breaks nothing.
+    /// An effect that breaks no rule.
     pub(crate) const fn accepted() -> Self {
         Self::breaks(&[])
     }
@@ -76,23 +76,23 @@ impl Effect {
         self
     }
 
-    pub(crate) fn core(mut self, core: CoreSays) -> Self {
+    pub(crate) fn core(mut self, core: CoreAnswer) -> Self {
         self.core = core;
         self
     }
 }
 
-/// Something that can be done to a block.
+/// A mutation of a block.
 #[derive(Clone, Copy)]
 pub(crate) struct Mutation {
     pub(crate) name: &'static str,
     /// The [`part`]s that it changes.
     pub(crate) parts: u16,
-    /// Whether the block becomes as large as a block may be: such cases are few.
+    /// Whether it makes a block of the maximum size; there are only few such cases.
     pub(crate) is_heavy: bool,
-    /// The highest height at which it can be done.
+    /// The highest height at which it is possible.
     pub(crate) height_max: u64,
-    /// Whether it needs outputs that exist, since Bitcoin Core's answer rests on them.
+    /// Whether it needs existing outputs, because Bitcoin Core's answer depends on them.
     pub(crate) is_connected: bool,
     pub(crate) apply: fn(&mut Draft, &mut Random) -> Effect,
 }
@@ -117,15 +117,15 @@ impl Mutation {
         self
     }
 
-    /// Whether it changes the header alone, so that it fits a chain of headers.
+    /// Whether it changes only the header, so that it is possible in a chain of headers.
     pub(crate) const fn is_of_header(&self) -> bool {
         self.parts & !part::HEADER == 0
     }
 
-    /// Whether both can be done to one block.
+    /// Whether both are possible in one block.
     pub(crate) const fn fits(&self, other: &Self) -> bool {
         let shared = self.parts & other.parts;
-        // Two appended transactions do not meet each other, unless one of the two changes the whole body.
+        // Two mutations that each append a transaction are compatible, unless one changes the whole body.
         let appended_only = shared == part::APPENDED && self.parts != part::BODY && other.parts != part::BODY;
         (shared == 0 || appended_only) && !(self.is_heavy || other.is_heavy)
     }

@@ -1,4 +1,4 @@
-//! A Bitcoin Core node on regtest, started for one test and spoken to over JSON-RPC.
+//! A Bitcoin Core node on regtest, started for one test and controlled by JSON-RPC.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,10 +10,10 @@ use cityseal_tests::folder::Folder;
 use cityseal_tests::skip::{Resource, skip};
 use serde_json::{Value, json};
 
-/// The longest that a node may take to start or to answer; a call with the largest block takes well under a second.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Timeout for the node's start and for each answer; a call with the largest block takes well below a second.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A running node, stopped when this value is dropped.
+/// A running node; stopped on drop.
 pub(crate) struct Node {
     process: Child,
     folder: Folder,
@@ -21,17 +21,17 @@ pub(crate) struct Node {
     cookie: String,
 }
 
-/// The binary that `CITYSEAL_BITCOIND` names, or `None` after saying that `test` is skipped.
+/// The binary set in `CITYSEAL_BITCOIND`, or `None` after reporting that `test` is skipped.
 pub(crate) fn binary(test: &str) -> Option<PathBuf> {
     let named = std::env::var_os("CITYSEAL_BITCOIND").map(PathBuf::from);
     if named.is_none() {
-        skip(test, Resource::Bitcoind, "CITYSEAL_BITCOIND names no bitcoind");
+        skip(test, Resource::Bitcoind, "CITYSEAL_BITCOIND is not set");
     }
     named
 }
 
 impl Node {
-    /// Starts a node that listens on loopback for RPC alone. `now` is its clock.
+    /// Starts a node that listens only for RPC on loopback. `now` is its clock.
     pub(crate) fn start(binary: &Path, now: u64) -> Self {
         let folder = Folder::new();
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|bound| bound.local_addr());
@@ -39,7 +39,7 @@ impl Node {
         let process = Command::new(binary)
             .arg(format!("-datadir={}", folder.path().display()))
             .args(["-regtest", "-server", "-listen=0", "-dnsseed=0", "-discover=0", "-connect=0", "-printtoconsole=0"])
-            // Checks of the whole index after each block would take longer than all else.
+            // Checking the whole index after each block would take most of the time.
             .args(["-checkblockindex=0", "-checkmempool=0", "-par=1", "-debuglogfile=0"])
             .args([format!("-rpcport={port}"), format!("-mocktime={now}")])
             .stdin(Stdio::null())
@@ -52,7 +52,7 @@ impl Node {
         node
     }
 
-    /// Where its block files are.
+    /// The folder of the block files.
     pub(crate) fn blocks(&self) -> PathBuf {
         self.folder.path().join("regtest/blocks")
     }
@@ -69,27 +69,27 @@ impl Node {
             {
                 return;
             }
-            assert!(started.elapsed() < PATIENCE, "bitcoind is not ready after {PATIENCE:?}");
-            // Nothing is ever sent: this waits for the time alone.
+            assert!(started.elapsed() < TIMEOUT, "bitcoind is not ready after {TIMEOUT:?}");
+            // Nothing is ever sent, so this waits for the timeout.
             let _ = wake.recv_timeout(Duration::from_millis(50));
             let _ = &wakes;
         }
     }
 
-    /// Calls a method; an error of the node comes back as its message.
+    /// Calls a method; returns an error of the node as its message.
     pub(crate) fn call(&self, method: &str, parameters: &Value) -> Result<Value, String> {
         self.try_call(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// Calls a method that does not fail.
-    pub(crate) fn ask(&self, method: &str, parameters: &Value) -> Value {
+    /// Calls a method; panics if the node returns an error.
+    pub(crate) fn call_ok(&self, method: &str, parameters: &Value) -> Value {
         self.call(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     fn try_call(&self, method: &str, parameters: &Value) -> std::io::Result<Result<Value, String>> {
         let body = json!({"jsonrpc": "1.0", "id": 1, "method": method, "params": parameters}).to_string();
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         let head = format!(
             "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Basic {}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
@@ -105,9 +105,9 @@ impl Node {
         })
     }
 
-    /// Asks the node to stop, so that all its files are written, and gives its folder of blocks.
+    /// Shuts the node down, so that all files are written, and returns the folder of the block files.
     pub(crate) fn stop(&mut self) -> PathBuf {
-        self.ask("stop", &json!([]));
+        self.call_ok("stop", &json!([]));
         let ended = self.process.wait().expect("a child can be waited for");
         assert!(ended.success(), "bitcoind ended with {ended}");
         self.blocks()
@@ -116,13 +116,13 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // It may have ended already.
+        // Errors mean that it has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The body of an HTTP answer, whose length its head gives: a node does not always close the connection.
+/// Reads the body of an HTTP answer by its `Content-Length`, because the node does not always close the connection.
 fn body_of(stream: TcpStream) -> std::io::Result<Vec<u8>> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
@@ -142,7 +142,7 @@ fn body_of(stream: TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(body)
 }
 
-/// RFC 4648, with padding.
+/// Encodes Base64 with padding (RFC 4648).
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -158,7 +158,7 @@ fn base64(bytes: &[u8]) -> String {
 
 mod tests {
     #[test]
-    fn credentials_are_written_as_rfc_4648_writes_them() {
+    fn base64_matches_the_vectors_of_rfc_4648() {
         for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
             assert_eq!(super::base64(bytes.as_bytes()), text);
         }

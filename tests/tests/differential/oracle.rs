@@ -1,5 +1,5 @@
-//! The oracle: the rules of `docs/RULES.md` for regtest as a plain list, over what the crate `bitcoin` reads from a
-//! block's bytes. It shares no code with the product and none with the builder of the blocks.
+//! The oracle: the rules of `docs/RULES.md` for regtest as a plain list, applied to blocks parsed by the crate
+//! `bitcoin`. It shares no code with the product or with the code that builds the blocks.
 
 use std::collections::HashSet;
 
@@ -14,29 +14,29 @@ use crate::draft::{Finished, HEADER_BYTES};
 const MONEY: u64 = 2_100_000_000_000_000;
 const COMMITMENT_HEAD: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 
-/// What the oracle says of a block.
+/// The oracle's verdict on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum Finding {
     /// No rule is broken.
     Accepted,
-    /// This is the first rule in order that is broken.
+    /// The lowest rule that is broken.
     Breaks(&'static str),
-    /// The crate cannot read a transaction without inputs and outputs, which Bitcoin's rules read.
+    /// The crate cannot parse a transaction without inputs and outputs, which Bitcoin Core can.
     Unread,
 }
 
-/// Judges a block, or its header alone.
-pub(crate) fn judge(block: &Finished, now: u64, header_only: bool) -> Said {
+/// Checks a block, or only its header.
+pub(crate) fn judge(block: &Finished, now: u64, header_only: bool) -> Finding {
     let header: Header = encode::deserialize(&block.bytes[..HEADER_BYTES]).expect("80 bytes are a header");
     let mut broken = header_rules(&header, block, now);
     if broken.is_empty() && !header_only {
         match encode::deserialize::<Block>(&block.bytes) {
             Ok(read) => broken = body_rules(&read, block),
-            Err(encode::Error::UnsupportedSegwitFlag(0)) => return Said::Unread,
+            Err(encode::Error::UnsupportedSegwitFlag(0)) => return Finding::Unread,
             Err(_) => broken.push("R20"),
         }
     }
-    broken.into_iter().min().map_or(Said::Accepted, Said::Breaks)
+    broken.into_iter().min().map_or(Finding::Accepted, Finding::Breaks)
 }
 
 fn header_rules(header: &Header, block: &Finished, now: u64) -> Vec<&'static str> {
@@ -119,7 +119,7 @@ fn body_rules(read: &Block, block: &Finished) -> Vec<&'static str> {
     checks.into_iter().filter(|(_, is_broken)| *is_broken).map(|(rule, _)| rule).collect()
 }
 
-/// Whether two equal nodes are a pair on any level.
+/// Whether two equal nodes form a pair on any level.
 fn repeats(mut level: Vec<[u8; 32]>) -> bool {
     use bitcoin::hashes::sha256d;
     while level.len() > 1 {

@@ -1,9 +1,9 @@
-//! Bitcoin Core's reasons and the rules that they stand for: the table of `docs/RULES.md`.
+//! Bitcoin Core's reasons and the rules that they correspond to: the table in `docs/RULES.md`.
 
-/// A reason of Bitcoin Core with the rules that it may stand for, in order.
+/// A reason of Bitcoin Core and the rules that it may mean, in order.
 pub(crate) type Reason = (&'static str, &'static [&'static str]);
 
-/// Reasons that stand for a rule. `bad-version` and `Must submit previous header` are followed by a value.
+/// Reasons that correspond to rules. `bad-version` and `Must submit previous header` are followed by a value.
 pub(crate) const OF_RULES: [Reason; 30] = [
     ("high-hash", &["R01", "R02", "R03", "R04", "R05"]),
     ("prev-blk-not-found", &["R06"]),
@@ -37,10 +37,10 @@ pub(crate) const OF_RULES: [Reason; 30] = [
     ("unexpected-witness", &["R39"]),
 ];
 
-/// The one reason that is left: it stands for R40, or for R20 where a block has more than 4,000,000 bytes.
+/// The reason for R40, and for R20 if a block has more than 4,000,000 bytes.
 pub(crate) const WEIGHT: Reason = ("bad-blk-weight", &["R20", "R40"]);
 
-/// Reasons that stand for no rule: scripts, amounts, unspent outputs, and what the node knows of other blocks.
+/// Reasons without a rule: scripts, amounts, unspent outputs, and the state of other blocks.
 pub(crate) const OF_NO_RULE: [&str; 8] = [
     "bad-txns-BIP30",
     "bad-txns-inputs-missingorspent",
@@ -52,14 +52,14 @@ pub(crate) const OF_NO_RULE: [&str; 8] = [
     "duplicate-invalid",
 ];
 
-/// All reasons that stand for a rule.
+/// All reasons that correspond to a rule.
 pub(crate) fn of_rules() -> impl Iterator<Item = Reason> {
     OF_RULES.into_iter().chain([WEIGHT])
 }
 
-/// The rules that a reason of Bitcoin Core stands for; none where it stands for no rule.
+/// The rules that an answer of Bitcoin Core corresponds to; empty if there are none.
 pub(crate) fn rules_of(answer: &str) -> &'static [&'static str] {
-    // Longest first, since no reason may be taken for one that it begins with.
+    // Longest first, because some reasons are prefixes of others.
     let mut known: Vec<Reason> = of_rules().collect();
     known.sort_by_key(|(reason, _)| std::cmp::Reverse(reason.len()));
     known.into_iter().find(|(reason, _)| answer.contains(reason)).map_or(&[], |(_, rules)| rules)
@@ -70,7 +70,7 @@ mod tests {
     use cityseal_engine::chain::Rule;
 
     #[test]
-    fn every_rule_that_regtest_can_break_has_a_reason_and_no_reason_is_listed_twice() {
+    fn every_rule_that_regtest_can_break_has_a_reason_and_each_reason_is_listed_once() {
         let mut reasons: Vec<&str> = of_rules().map(|(reason, _)| reason).chain(OF_NO_RULE).collect();
         let count = reasons.len();
         reasons.sort_unstable();
@@ -78,11 +78,11 @@ mod tests {
         assert_eq!(reasons.len(), count);
         let with_reason: Vec<&str> = of_rules().flat_map(|(_, rules)| rules).copied().collect();
         let without: Vec<&str> = Rule::all().map(Rule::code).filter(|code| !with_reason.contains(code)).collect();
-        assert_eq!(without, ["R41"], "R41 is a city's rule, which Bitcoin Core does not have");
+        assert_eq!(without, ["R41"], "only R41, which applies to cities, has no reason of Bitcoin Core");
     }
 
     #[test]
-    fn the_table_in_the_documents_is_the_one_that_the_comparison_uses() {
+    fn the_table_in_the_documentation_equals_the_one_used_here() {
         let text = std::fs::read_to_string(cityseal_tests::data::workspace_root().join("docs/RULES.md")).unwrap();
         let rows: Vec<(String, String)> = text
             .lines()
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_with_a_value_behind_it_is_found() {
+    fn a_reason_followed_by_a_value_is_found() {
         assert_eq!(rules_of("bad-version(0x00000003)"), ["R11"]);
         assert_eq!(rules_of("Must submit previous header (00) first"), ["R06"]);
         assert_eq!(rules_of("bad-txns-inputs-missingorspent"), [""; 0]);

@@ -1,4 +1,4 @@
-//! Blocks that a test can seal in no time, with bodies of any size, and what a set says of them.
+//! Easily sealed blocks with bodies of any size, and helpers to inspect a block set.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) fn regtest() -> Parameters {
     Parameters::of(Network::Regtest)
 }
 
-/// A block of `size` bytes or a little more: a header, and one transaction with an input and an output.
+/// A block of at least about `size` bytes: a header, and one transaction with one input and one output.
 fn with_body(header: &BlockHeader, size: usize) -> Vec<u8> {
     let script = vec![0x51; size.saturating_sub(150)];
     let script_len = match script.len() {
@@ -33,7 +33,7 @@ fn header_of(block: &[u8]) -> BlockHeader {
     BlockHeader::from_wire(block.first_chunk().unwrap())
 }
 
-/// A block on `parent`; `salt` tells those on one parent apart.
+/// A block on `parent`; different values of `salt` give different blocks on one parent.
 pub(crate) fn child(parent: &[u8], salt: u32, size: usize) -> Vec<u8> {
     let parent = header_of(parent);
     let mut root = [0; 32];
@@ -47,7 +47,8 @@ pub(crate) fn child(parent: &[u8], salt: u32, size: usize) -> Vec<u8> {
     with_body(&header, size)
 }
 
-/// `count` blocks on `parent`, most of them small, some larger than a page and some larger than a short read skips.
+/// `count` blocks on `parent` of different sizes: most are small, some are larger than a page, and some are large
+/// enough to be skipped by seeking instead of reading.
 pub(crate) fn chain(parent: &[u8], salt: u32, count: usize) -> Vec<Vec<u8>> {
     let size = |at: usize| [200, 300, 90_000, 250, 9_000][at % 5] + at;
     let mut blocks: Vec<Vec<u8>> = Vec::new();
@@ -58,14 +59,15 @@ pub(crate) fn chain(parent: &[u8], salt: u32, count: usize) -> Vec<Vec<u8>> {
     blocks
 }
 
-/// A chain of `count` blocks from regtest's genesis on.
+/// A chain of `count` blocks, starting with the genesis block of regtest.
 pub(crate) fn main_chain(count: usize) -> Vec<Vec<u8>> {
     let genesis = with_body(regtest().genesis(), 285);
     let rest = chain(&genesis, 1, count - 1);
     std::iter::once(genesis).chain(rest).collect()
 }
 
-/// A main chain of 60 blocks with a branch of three from height 20 and one of one from height 40: all blocks, and the chain.
+/// A main chain of 60 blocks with a branch of three blocks at height 20 and a branch of one block at height 40. Returns
+/// all blocks, and the main chain.
 pub(crate) fn forked() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let best = main_chain(60);
     let mut all = best.clone();
@@ -78,7 +80,7 @@ pub(crate) fn open_folder(folder: &Path) -> BlockSet {
     BlockSet::of_folder(folder, &regtest(), Root::Genesis).unwrap()
 }
 
-/// Writes these blocks as a node does and goes through them.
+/// Writes blocks as a node does and opens the folder.
 pub(crate) fn written(settings: CoreFolder, blocks: &[Vec<u8>]) -> (Folder, BlockSet) {
     let folder = Folder::new();
     settings.write(folder.path(), blocks).unwrap();
@@ -86,7 +88,7 @@ pub(crate) fn written(settings: CoreFolder, blocks: &[Vec<u8>]) -> (Folder, Bloc
     (folder, set)
 }
 
-/// The blocks of the best chain, read as workers read them.
+/// The blocks of the best chain, read in the same way as by workers.
 pub(crate) fn best_blocks(set: &BlockSet) -> Vec<Vec<u8>> {
     set.best_blocks().flat_map(|batch| blocks_of(&batch)).collect()
 }
@@ -96,7 +98,7 @@ pub(crate) fn blocks_of(batch: &UnreadBlocks) -> Vec<Vec<u8>> {
     assert!(batch.places.len() == 1 || bytes <= 1 << 20, "{bytes} bytes in a batch");
     let mut room = vec![7; 3];
     batch.source.read_blocks(&batch.places, &mut room).unwrap();
-    assert_eq!((room.len(), &room[..3]), (3 + bytes, &[7; 3][..]), "what was there stays");
+    assert_eq!((room.len(), &room[..3]), (3 + bytes, &[7; 3][..]), "existing bytes must stay");
     let mut rest = &room[3..];
     let mut blocks = Vec::new();
     for (place, header) in batch.places.iter().zip(batch.headers.chunks(80)) {
@@ -108,15 +110,15 @@ pub(crate) fn blocks_of(batch: &UnreadBlocks) -> Vec<Vec<u8>> {
     blocks
 }
 
-/// What is stale: the fork's height, and how many blocks, by the height of the tip.
+/// The stale branches: by the height of the tip, the height of the fork and the number of blocks.
 pub(crate) fn stale(set: &BlockSet) -> BTreeMap<u64, (u64, u64)> {
     set.tree().stale().iter().map(|branch| (branch.tip_height, (branch.fork.height, branch.blocks))).collect()
 }
 
-/// The set holds all of [`forked`], undamaged.
+/// Asserts that the set has all blocks of [`forked`] without damage.
 pub(crate) fn assert_is_forked(set: &BlockSet, best: &[Vec<u8>]) {
     assert_eq!((set.damage(), set.tree().unconnected(), set.tree().invalid_headers()), (&[][..], &[][..], &[][..]));
-    assert!(best_blocks(set) == best, "the best chain, byte by byte");
+    assert!(best_blocks(set) == best, "the best chain differs");
     let headers: Vec<u8> = set.best_headers().flatten().collect();
     assert_eq!(headers, best.iter().flat_map(|block| block[..80].to_vec()).collect::<Vec<u8>>());
     assert_eq!(stale(set), BTreeMap::from([(23, (20, 3)), (41, (40, 1))]));

@@ -1,4 +1,4 @@
-//! What is wrong in a block file is named with its file and byte, and all that is whole is found all the same.
+//! Damage in a block file is reported with its file and byte, and all intact blocks are still found.
 
 use std::fs;
 
@@ -14,13 +14,13 @@ const COUNT: usize = 10;
 
 struct Damaged {
     set: BlockSet,
-    /// As it was written.
+    /// Places of the blocks before the damage.
     places: Vec<Written>,
     blocks: Vec<Vec<u8>>,
     _folder: Folder,
 }
 
-/// Two files of a chain whose bytes are changed before they are read; `change` is given the plain bytes of both.
+/// Two block files of a chain, changed by `change`, which gets the deobfuscated bytes of both files.
 fn damaged(change: impl FnOnce(&mut [Vec<u8>; 2], &[Written])) -> Damaged {
     let blocks = main_chain(COUNT);
     let folder = Folder::new();
@@ -31,26 +31,27 @@ fn damaged(change: impl FnOnce(&mut [Vec<u8>; 2], &[Written])) -> Damaged {
     let paths = ["blk00000.dat", "blk00001.dat"].map(|name| folder.path().join(name));
     assert!(places[..COUNT / 2].iter().all(|place| place.path == paths[0]));
     assert!(places[COUNT / 2..].iter().all(|place| place.path == paths[1]));
-    let mut files = paths.clone().map(|path| turned(&fs::read(path).unwrap()));
+    let mut files = paths.clone().map(|path| obfuscated(&fs::read(path).unwrap()));
     change(&mut files, &places);
     for (path, file) in paths.iter().zip(&files) {
-        fs::write(path, turned(file)).unwrap();
+        fs::write(path, obfuscated(file)).unwrap();
     }
     let set = open_folder(folder.path());
     Damaged { set, places, blocks, _folder: folder }
 }
 
-fn turned(bytes: &[u8]) -> Vec<u8> {
+/// Applies the key, which is its own inverse.
+fn obfuscated(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().enumerate().map(|(at, byte)| byte ^ KEY[at % 8]).collect()
 }
 
-/// Where the frame of a block begins.
+/// Offset of a block's frame.
 fn frame(places: &[Written], block: usize) -> usize {
     places[block].at as usize - 8
 }
 
 #[test]
-fn garbage_between_frames_is_named_and_no_block_is_lost() {
+fn garbage_between_frames_is_reported_and_no_block_is_lost() {
     let Damaged { set, places, blocks, _folder } = damaged(|files, places| {
         let at = frame(places, 3);
         files[0].splice(at..at, *b"what is this?");
@@ -65,7 +66,7 @@ fn garbage_between_frames_is_named_and_no_block_is_lost() {
 }
 
 #[test]
-fn any_bit_of_a_frame_that_is_wrong_is_told_and_the_blocks_behind_it_are_found() {
+fn a_flipped_bit_anywhere_in_a_frame_is_reported_and_later_blocks_are_found() {
     for block in [0, 3, COUNT / 2, COUNT - 1] {
         for bit in 0..64 {
             let damaged = damaged(|files, places| {
@@ -73,12 +74,12 @@ fn any_bit_of_a_frame_that_is_wrong_is_told_and_the_blocks_behind_it_are_found()
                 files[usize::from(block >= COUNT / 2)][at + bit / 8] ^= 1 << (bit % 8);
             });
             let Damaged { set, places, .. } = &damaged;
-            // A block that got shorter by the zeros at its end is none; its judge says so.
+            // If the length loses only zeros at the block's end, the block is found but does not parse.
             let read = set.best_blocks().flat_map(|batch| blocks_of(&batch));
-            let is_told = !set.damage().is_empty() || read.into_iter().any(|block| ParsedBlock::parse(&block).is_err());
-            assert!(is_told, "bit {bit} of the frame of block {block} at {}", frame(places, block));
+            let is_reported = !set.damage().is_empty() || read.into_iter().any(|one| ParsedBlock::parse(&one).is_err());
+            assert!(is_reported, "bit {bit} of the frame of block {block} at {}", frame(places, block));
             let known = set.tree().len();
-            assert!(known >= COUNT - 3, "{known} blocks are left, bit {bit} of block {block}");
+            assert!(known >= COUNT - 3, "found {known} blocks, bit {bit} of block {block}");
         }
     }
 }
@@ -109,7 +110,7 @@ fn a_block_of_another_network_is_damage() {
 }
 
 #[test]
-fn a_length_that_runs_past_the_end_is_no_cut_where_the_block_is_whole_or_others_follow() {
+fn a_length_past_the_end_of_the_file_is_damage_if_the_block_is_whole_or_others_follow() {
     for block in [COUNT - 2, COUNT - 1] {
         let Damaged { set, places, .. } = damaged(|files, places| {
             let at = frame(places, block) + 4;
@@ -123,7 +124,7 @@ fn a_length_that_runs_past_the_end_is_no_cut_where_the_block_is_whole_or_others_
 }
 
 #[test]
-fn a_header_with_a_wrong_bit_is_invalid_at_its_height_or_leaves_the_rest_in_the_air() {
+fn a_header_with_a_flipped_bit_is_invalid_or_disconnects_the_blocks_above_it() {
     for bit in (0..640).step_by(7) {
         let Damaged { set, .. } = damaged(|files, places| files[0][places[2].at as usize + bit / 8] ^= 1 << (bit % 8));
         let tree = set.tree();

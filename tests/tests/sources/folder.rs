@@ -1,4 +1,4 @@
-//! The folder of a node is read whatever its files' sizes, its key, its order and the room in it.
+//! A node's folder is read with any file sizes, key, block order and preallocated space.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use cityseal_tests::folder::Folder;
 
 use crate::blocks::{REGTEST_MAGIC, assert_is_forked, best_blocks, forked, main_chain, open_folder, regtest, written};
 
-/// The last one makes every magic in it a row of zeros where the frame stands at a multiple of eight.
+/// The last key turns the magic of every frame at a multiple of eight bytes into zeros.
 const KEYS: [[u8; 8]; 4] = [
     [0; 8],
     [1, 2, 3, 4, 5, 6, 7, 8],
@@ -32,7 +32,7 @@ fn any_layout_gives_the_same_best_chain_and_the_same_stale_branches() {
 }
 
 #[test]
-fn more_files_than_are_kept_open_are_read_in_any_order() {
+fn more_files_than_can_be_open_at_once_are_read_in_any_order() {
     let (all, best) = forked();
     let mut backwards = all;
     backwards.reverse();
@@ -53,7 +53,7 @@ fn offsets_count_over_all_files() {
 }
 
 #[test]
-fn a_block_that_the_end_of_the_last_file_cuts_is_a_note_and_no_damage() {
+fn a_truncated_block_at_the_end_of_the_last_file_is_a_note_and_not_damage() {
     let blocks = main_chain(20);
     let whole = blocks.iter().map(|block| 8 + block.len()).sum::<usize>();
     let last = blocks[19].len();
@@ -72,7 +72,7 @@ fn a_block_that_the_end_of_the_last_file_cuts_is_a_note_and_no_damage() {
 }
 
 #[test]
-fn all_else_in_the_folder_is_left_alone_and_a_missing_number_is_noted() {
+fn other_files_in_the_folder_are_ignored_and_a_missing_block_file_is_noted() {
     let blocks = main_chain(12);
     let folder = Folder::new();
     CoreFolder::new(REGTEST_MAGIC).file_bytes_max(1).write(folder.path(), &blocks).unwrap();

@@ -1,4 +1,4 @@
-//! Forks out of plain files, in each way of writing them, and the reorganisation of btcd's test chain.
+//! Forks in plain files of every format, and the reorganization of btcd's test chain.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ fn two_files(format: Format) -> (Folder, Vec<PathBuf>, Vec<Vec<u8>>) {
 }
 
 #[test]
-fn blocks_in_any_order_and_writing_give_the_best_chain_and_the_stale_branches() {
+fn blocks_in_any_order_and_format_give_the_best_chain_and_the_stale_branches() {
     for format in [Format::FramedBlocks, Format::RawBlocks, Format::HexBlocks] {
         let (_folder, paths, best) = two_files(format);
         let set = open(paths, format);
@@ -56,7 +56,7 @@ fn blocks_in_any_order_and_writing_give_the_best_chain_and_the_stale_branches() 
 }
 
 #[test]
-fn headers_alone_have_forks_too() {
+fn forks_are_found_in_headers_without_bodies() {
     for format in [Format::Headers, Format::Hex] {
         let (_folder, paths, best) = two_files(format);
         let set = open(paths.clone(), format);
@@ -71,7 +71,7 @@ fn headers_alone_have_forks_too() {
 }
 
 #[test]
-fn a_file_that_ends_too_early_is_damaged_and_what_was_before_counts() {
+fn a_truncated_file_is_damaged_and_the_blocks_before_the_end_are_used() {
     for (format, cut) in
         [(Format::RawBlocks, 3), (Format::FramedBlocks, 3), (Format::HexBlocks, 9), (Format::Headers, 3)]
     {
@@ -86,7 +86,7 @@ fn a_file_that_ends_too_early_is_damaged_and_what_was_before_counts() {
 }
 
 #[test]
-fn lines_that_are_no_blocks_are_named() {
+fn a_line_that_is_not_a_block_is_reported_with_its_number() {
     let (all, _) = forked();
     let folder = Folder::new();
     let text = [written(Format::HexBlocks, &all[..2]), b"zz\n".to_vec()].concat();
@@ -102,8 +102,8 @@ fn a_stream_is_refused() {
 }
 
 #[test]
-fn the_reorganisation_of_btcd_is_found_with_its_way() {
-    let test = "the_reorganisation_of_btcd_is_found_with_its_way";
+fn the_reorganization_of_the_btcd_chain_is_found_with_its_path() {
+    let test = "the_reorganization_of_the_btcd_chain_is_found_with_its_path";
     let names = ["0_to_4", "3A", "4A", "5A"];
     let files = names.map(|name| data_file(test, &format!("blocks/btcd_blk_{name}.dat")));
     let Some(paths) = files.into_iter().collect::<Option<Vec<PathBuf>>>() else { return };
@@ -112,7 +112,7 @@ fn the_reorganisation_of_btcd_is_found_with_its_way() {
     assert!(set.damage().is_empty() && set.tree().unconnected().is_empty() && set.tree().invalid_headers().is_empty());
     assert_eq!(set.tree().best(), [0, 1, 2, 5, 6, 7]);
     assert_eq!(stale(&set), [(4, (2, 2))].into());
-    let way = set.tree().reorganisation(4, 7).unwrap();
-    assert_eq!((way.fork.height, way.disconnect, way.connect), (2, vec![4, 3], vec![5, 6, 7]));
+    let path = set.tree().reorganisation(4, 7).unwrap();
+    assert_eq!((path.fork.height, path.disconnect, path.connect), (2, vec![4, 3], vec![5, 6, 7]));
     assert_eq!(best_blocks(&set).len(), 6);
 }

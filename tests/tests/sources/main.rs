@@ -1,7 +1,7 @@
-//! Where chains come from: whole blocks out of streams, and forks out of files and out of the folder of a node. The bodies
-//! of most tests are only shaped like blocks; those of `regtest` keep every rule.
+//! Tests of chain inputs: whole blocks from streams, and forks from files and node folders. In most tests only the
+//! encoding of the bodies is valid; the blocks of `regtest` are valid by every rule.
 
-#![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
+#![allow(clippy::unwrap_used, reason = "a wrong value fails the test")]
 
 mod blocks;
 mod damage;

@@ -1,4 +1,4 @@
-//! Regtest blocks that keep every rule, with and without witnesses, and copies of them that are damaged on purpose.
+//! Valid regtest blocks with and without witnesses, and deliberately damaged copies of them.
 
 use cityseal_engine::chain::body::coinbase_height_script;
 use cityseal_engine::chain::{BlockHash, BlockHeader, MerkleRoot, hex};
@@ -6,13 +6,16 @@ use cityseal_hash::double_sha256;
 
 use crate::blocks::regtest;
 
-/// The only transaction of regtest's genesis block.
-const GENESIS_COINBASE: &str = "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff\
-001d0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e6420626169\
-6c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61\
-deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000";
+/// The only transaction of the regtest genesis block.
+const GENESIS_COINBASE: &str = concat!(
+    "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff",
+    "001d0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e",
+    "6b206f66207365636f6e64206261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104",
+    "678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51e",
+    "c112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000",
+);
 
-/// A transaction with one input and any outputs; its witness is one item.
+/// A transaction with one input and any number of outputs.
 #[derive(Clone, Debug)]
 struct Transaction {
     spent: [u8; 36],
@@ -53,7 +56,7 @@ impl Transaction {
     }
 }
 
-/// A block taken apart, so that it can be written damaged.
+/// The parts of a block, from which damaged copies can be written.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) header: BlockHeader,
@@ -68,7 +71,7 @@ fn root(mut nodes: Vec<[u8; 32]>) -> [u8; 32] {
     nodes[0]
 }
 
-/// What a block has besides its coinbase.
+/// The kind of a block's transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     Plain,
@@ -77,7 +80,7 @@ pub(crate) enum Body {
 }
 
 impl Block {
-    /// The next block on `parent`; `salt` tells those on one parent apart. It has three transactions.
+    /// A block of three transactions on `parent`; different values of `salt` give different blocks on one parent.
     pub(crate) fn on(parent: &BlockHeader, height: u64, salt: u32, body: Body) -> Self {
         let mut script = coinbase_height_script(height).as_bytes().to_vec();
         script.extend(salt.to_le_bytes());
@@ -120,11 +123,11 @@ impl Block {
         [&self.header.to_wire()[..], &[self.transactions.len() as u8], &transactions].concat()
     }
 
-    /// Every way in which a copy of this block is damaged here, with the rule that it breaks.
+    /// Damaged copies of this block, each with the rule that it breaks.
     pub(crate) fn damaged(&self) -> Vec<(&'static str, Vec<u8>)> {
         let whole = self.bytes();
         let mut flipped = whole.clone();
-        // In the input that the coinbase spends nothing with, behind version, marker and count.
+        // A byte of the coinbase script, which follows the output index ffffffff and the script's length.
         let script = whole.windows(4).position(|bytes| bytes == [0xff; 4]).unwrap() + 7;
         flipped[script] ^= 4;
         let mut repeated = self.clone();
@@ -151,14 +154,14 @@ impl Block {
     }
 }
 
-/// The header with its lowest nonce that meets its bits.
+/// The header with the lowest nonce that meets its target.
 pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
     (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
 }
 
-/// The same header with its lowest nonce that does not meet its bits.
-pub(crate) fn idle(header: BlockHeader) -> BlockHeader {
+/// The header with the lowest nonce that does not meet its target.
+pub(crate) fn unsealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
     (0..=u32::MAX)
         .map(|nonce| BlockHeader { nonce, ..header })
@@ -170,7 +173,7 @@ pub(crate) fn genesis() -> Vec<u8> {
     [&regtest().genesis().to_wire()[..], &[1], &hex::decode(GENESIS_COINBASE).unwrap()].concat()
 }
 
-/// `count` blocks on `parent`, the first one at `height`; every second one has witnesses.
+/// `count` blocks on `parent`, starting at `height`; every second one has witnesses.
 pub(crate) fn blocks_on(parent: &BlockHeader, height: u64, salt: u32, count: usize) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     for height in (height..).take(count) {

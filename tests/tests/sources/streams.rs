@@ -1,4 +1,4 @@
-//! Each file of real blocks gives as many whole blocks as it holds, whatever way it is written; and several files are one stream.
+//! Files of real blocks in every format are split into all their blocks, and several files form one stream.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use cityseal_tests::shipped::mainnet_block;
 
 use crate::blocks::{chain, main_chain};
 
-/// Every file of real blocks, with how many it holds and the last digits of the last one's hash.
+/// Files of real blocks: format, number of blocks, and the last digits of the last block's hash.
 const FILES: [(&str, Format, usize, &str); 20] = [
     ("bitcoinj_block169482.dat", Format::RawBlocks, 1, "5f368665"),
     ("bitcoinj_block227835.dat", Format::RawBlocks, 1, "b7a74eb6"),
@@ -59,7 +59,8 @@ fn cut(format: Format, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
     blocks.0
 }
 
-/// The bytes are detected as this format and cut into so many blocks, whatever way they arrive; the last one's hash ends so.
+/// Asserts that the bytes are detected as `format` and split into `count` blocks, in whole or in pieces, and that the
+/// last block's hash ends with `hash`.
 fn demand_blocks(name: &str, bytes: &[u8], format: Format, count: usize, hash: &str) {
     assert_eq!(detect(bytes), format, "{name}");
     let blocks = cut(format, &[bytes]);
@@ -72,7 +73,7 @@ fn demand_blocks(name: &str, bytes: &[u8], format: Format, count: usize, hash: &
 }
 
 #[test]
-fn files_of_real_blocks_are_cut_into_their_blocks() {
+fn files_of_real_blocks_are_split_into_their_blocks() {
     let raw = mainnet_block();
     let frame = [&[0xf9, 0xbe, 0xb4, 0xd9], &(raw.len() as u32).to_le_bytes()[..]].concat();
     let line = hex::encode(raw) + "\n";
@@ -88,9 +89,10 @@ fn files_of_real_blocks_are_cut_into_their_blocks() {
     }
 }
 
-/// Batches as the verifier gets them: blocks, bytes, file and places of each.
+/// The batches passed to the verifier.
 #[derive(Default)]
 struct Batches {
+    /// Blocks, bytes, file and places of each batch.
     seen: Vec<(usize, usize, usize, Vec<Place>)>,
     stop_after: Option<usize>,
 }
@@ -115,7 +117,7 @@ fn framed(blocks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn batches_hold_about_a_megabyte_and_no_batch_two_files() {
+fn a_batch_has_about_a_megabyte_and_blocks_of_one_file_only() {
     let blocks = main_chain(200);
     let folder = Folder::new();
     let paths: Vec<PathBuf> = [("a", &blocks[..150]), ("b", &blocks[150..])]
@@ -132,7 +134,7 @@ fn batches_hold_about_a_megabyte_and_no_batch_two_files() {
 }
 
 #[test]
-fn a_block_larger_than_a_batch_is_one_by_itself() {
+fn a_block_larger_than_a_batch_gets_its_own_batch() {
     let mut blocks = main_chain(3);
     let large = [&blocks[1][..], &vec![0; 3_000_000]].concat();
     blocks[1] = large;
@@ -144,7 +146,7 @@ fn a_block_larger_than_a_batch_is_one_by_itself() {
 }
 
 #[test]
-fn what_stands_before_a_mistake_is_given_before_the_mistake_is_told() {
+fn blocks_before_an_error_are_passed_on_before_the_error_is_returned() {
     let blocks = main_chain(20);
     let folder = Folder::new();
     let bytes = framed(&blocks);
@@ -158,17 +160,17 @@ fn what_stands_before_a_mistake_is_given_before_the_mistake_is_told() {
 }
 
 #[test]
-fn reading_stops_when_the_sink_has_had_enough() {
+fn reading_stops_when_the_sink_breaks() {
     let blocks = main_chain(150);
     let folder = Folder::new();
-    let paths = vec![folder.write("a", framed(&blocks)).into(), folder.write("b", b"this is never looked at").into()];
+    let paths = vec![folder.write("a", framed(&blocks)).into(), folder.write("b", b"this file is never read").into()];
     let mut batches = Batches { stop_after: Some(1), ..Batches::default() };
     ChainInput::detect(paths).unwrap().read_blocks(&mut batches).unwrap();
     assert_eq!(batches.seen.len(), 1);
 }
 
 #[test]
-fn lines_are_places_and_headers_alone_are_refused() {
+fn places_in_hex_files_are_line_numbers_and_files_of_headers_are_refused() {
     let folder = Folder::new();
     let lines: String = main_chain(151).iter().map(|block| hex::encode(block) + "\n").collect();
     let mut batches = Batches::default();

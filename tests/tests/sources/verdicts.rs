@@ -1,4 +1,4 @@
-//! What `cityseal verify` says of node folders and files whose blocks are damaged, repeated, out of order or not all there.
+//! Verdicts of `cityseal verify` on node folders and files with damaged, duplicate, unordered or missing blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use cityseal_tests::program::{Ended, Program};
 use serde_json::{Value, json};
 
 use crate::blocks::{REGTEST_MAGIC, regtest};
-use crate::regtest::{Block, Body, blocks_on, chain, genesis, idle, sealed};
+use crate::regtest::{Block, Body, blocks_on, chain, genesis, sealed, unsealed};
 
-/// Behind every block of these chains.
+/// A time after every block of these chains.
 const NOW: &str = "1800000000";
 
 fn verify(arguments: &[&str]) -> Ended {
@@ -30,7 +30,7 @@ fn framed(block: &[u8]) -> Vec<u8> {
     [&REGTEST_MAGIC[..], &(block.len() as u32).to_le_bytes(), block].concat()
 }
 
-/// A folder whose files are given as their parts, each a framed block or junk.
+/// A node folder; each file is a list of parts: framed blocks or junk.
 fn node(files: &[Vec<Vec<u8>>]) -> Folder {
     let folder = Folder::new();
     for (number, parts) in files.iter().enumerate() {
@@ -43,7 +43,7 @@ fn framed_all(blocks: &[Block]) -> Vec<Vec<u8>> {
     std::iter::once(genesis()).chain(blocks.iter().map(Block::bytes)).map(|block| framed(&block)).collect()
 }
 
-/// Exit code 0, and the chain's last block is the tip.
+/// Asserts exit code 0 and the tip. Returns the JSON.
 fn assert_valid(ended: Ended, tip: &Block) -> Value {
     let answer = ended.with_code(0).json();
     assert_eq!(answer["verdict"], json!("valid"), "{answer}");
@@ -59,7 +59,7 @@ fn assert_incomplete(ended: Ended, words: &[&str]) -> Value {
     answer
 }
 
-/// The rules and heights of the damaged copies that are listed.
+/// The rules and heights of the listed damaged copies.
 fn damaged_copies(answer: &Value) -> Vec<(String, u64)> {
     let rows = answer["forks"]["damaged_copies"].as_array().unwrap_or_else(|| panic!("{answer}"));
     assert_eq!(answer["forks"]["damaged_copies_count"], json!(rows.len()));
@@ -68,7 +68,7 @@ fn damaged_copies(answer: &Value) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_damaged_copy_of_any_kind_before_or_behind_the_whole_one_is_listed_and_changes_no_verdict() {
+fn a_damaged_copy_before_or_after_the_intact_block_is_listed_and_does_not_change_the_verdict() {
     let blocks = chain(8);
     let whole = framed_all(&blocks);
     for height in [5, 6] {
@@ -76,7 +76,7 @@ fn a_damaged_copy_of_any_kind_before_or_behind_the_whole_one_is_listed_and_chang
             let damaged = framed(&damaged);
             let first = [&whole[..height], from_ref(&damaged), &whole[height..]].concat();
             let last = [&whole[..], from_ref(&damaged)].concat();
-            // In a file of its own, before all the others and behind them.
+            // In the same file, and in a separate file before and after it.
             let files = [
                 vec![first],
                 vec![last],
@@ -94,7 +94,7 @@ fn a_damaged_copy_of_any_kind_before_or_behind_the_whole_one_is_listed_and_chang
 }
 
 #[test]
-fn a_damaged_copy_is_listed_with_its_file_and_byte_for_people_too() {
+fn a_damaged_copy_is_listed_with_its_file_and_byte_in_json_and_text() {
     let blocks = chain(4);
     let (rule, damaged) = blocks[2].damaged().swap_remove(2);
     let folder =
@@ -107,13 +107,13 @@ fn a_damaged_copy_is_listed_with_its_file_and_byte_for_people_too() {
     let program = Program::at(env!("CARGO_BIN_EXE_cityseal-under-test"));
     let path = folder.path().to_str().unwrap().to_owned();
     let words = ["verify", "--device", "cpu", "--now", NOW, "--network", "regtest", path.as_str()];
-    let said = program.args(words).run().with_code(0).stdout;
+    let stdout = program.args(words).run().with_code(0).stdout;
     let line = format!("damaged copy: of the block at height 3, at byte {offset} of {file}, breaks {rule}; not used");
-    assert!(said.contains(&line), "{said}");
+    assert!(stdout.contains(&line), "{stdout}");
 }
 
 #[test]
-fn of_many_copies_the_first_whole_one_is_used_and_all_damaged_ones_are_listed() {
+fn the_first_intact_copy_of_many_is_used_and_all_damaged_ones_are_listed() {
     let blocks = chain(6);
     let mut parts = framed_all(&blocks);
     let kinds = blocks[3].damaged();
@@ -126,7 +126,7 @@ fn of_many_copies_the_first_whole_one_is_used_and_all_damaged_ones_are_listed() 
 }
 
 #[test]
-fn a_block_whose_every_copy_is_damaged_is_a_fault_by_the_lowest_rule_whatever_the_order() {
+fn a_block_with_damaged_copies_only_is_a_fault_by_the_lowest_rule_in_any_order() {
     let blocks = chain(6);
     let whole = framed_all(&blocks);
     let kinds = blocks[3].damaged();
@@ -144,8 +144,8 @@ fn a_block_whose_every_copy_is_damaged_is_a_fault_by_the_lowest_rule_whatever_th
 }
 
 #[test]
-fn a_rule_that_the_block_itself_breaks_is_a_fault_whatever_copies_there_are() {
-    // Two coinbases: no other body could fit this header.
+fn a_rule_broken_by_the_block_itself_is_a_fault_despite_damaged_copies() {
+    // The Merkle root commits to a coinbase with the wrong height, so no other body matches this header.
     let blocks = chain(3);
     let good = Block::on(&blocks[2].header, 4, 1, Body::Plain);
     let wrong_height = Block::on(&blocks[2].header, 9, 1, Body::Plain);
@@ -160,7 +160,7 @@ fn a_rule_that_the_block_itself_breaks_is_a_fault_whatever_copies_there_are() {
 }
 
 #[test]
-fn files_of_blocks_in_any_writing_may_hold_damaged_copies() {
+fn damaged_copies_are_found_in_files_of_every_format() {
     let blocks = chain(6);
     let all: Vec<Vec<u8>> = std::iter::once(genesis()).chain(blocks.iter().map(Block::bytes)).collect();
     let damaged = blocks[3].damaged().swap_remove(2).1;
@@ -168,10 +168,10 @@ fn files_of_blocks_in_any_writing_may_hold_damaged_copies() {
         |blocks: &[Vec<u8>]| blocks.iter().map(|block| hex::encode(block) + "\n").collect::<String>().into_bytes();
     let frames = |blocks: &[Vec<u8>]| blocks.iter().flat_map(|block| framed(block)).collect::<Vec<u8>>();
     let raw = |blocks: &[Vec<u8>]| blocks.concat();
-    for writing in [&lines as &dyn Fn(&[Vec<u8>]) -> Vec<u8>, &frames, &raw] {
+    for encode in [&lines as &dyn Fn(&[Vec<u8>]) -> Vec<u8>, &frames, &raw] {
         let folder = Folder::new();
-        let first = folder.write("first", writing(&[&all[..3], from_ref(&damaged)].concat()));
-        let second = folder.write("second", writing(&all[3..]));
+        let first = folder.write("first", encode(&[&all[..3], from_ref(&damaged)].concat()));
+        let second = folder.write("second", encode(&all[3..]));
         for (one, other) in [(&first, &second), (&second, &first)] {
             let ended = verify(&["--network", "regtest", "--forks", one, other]);
             assert_eq!(damaged_copies(&assert_valid(ended, &blocks[5])), [("R21".to_owned(), 4)]);
@@ -180,19 +180,19 @@ fn files_of_blocks_in_any_writing_may_hold_damaged_copies() {
 }
 
 #[test]
-fn behind_a_copy_whose_end_cannot_be_found_blocks_without_frames_are_found_again() {
+fn unframed_blocks_are_found_after_a_copy_whose_end_is_unknown() {
     let blocks = chain(6);
     let all: Vec<Vec<u8>> = std::iter::once(genesis()).chain(blocks.iter().map(Block::bytes)).collect();
     let mut endless = all[3].clone();
-    // The count of outputs of the last transaction.
+    // The output count of the last transaction.
     let at = endless.len() - 4 - 14 - 1;
     assert_eq!(endless[at], 1, "one output");
     for count in [0xff, 0xfc] {
-        // Bytes that are no count, and a count that wants more bytes than there are.
+        // An invalid count, and a count that needs more bytes than follow.
         endless[at] = count;
-        let rotten = [all[..3].concat(), endless.clone(), all[4..].concat()].concat();
+        let damaged = [all[..3].concat(), endless.clone(), all[4..].concat()].concat();
         let folder = Folder::new();
-        let first = folder.write("first", rotten);
+        let first = folder.write("first", damaged);
         let second = folder.write("second", &all[3]);
         for (one, other) in [(&first, &second), (&second, &first)] {
             let ended = verify(&["--network", "regtest", "--format", "blocks", "--forks", one, other]);
@@ -205,11 +205,11 @@ fn behind_a_copy_whose_end_cannot_be_found_blocks_without_frames_are_found_again
 }
 
 #[test]
-fn a_copy_with_a_wrong_bit_in_its_header_changes_no_verdict() {
+fn a_copy_with_a_flipped_bit_in_its_header_does_not_change_the_verdict() {
     let blocks = chain(8);
     let whole = framed_all(&blocks);
     for height in [3, 8] {
-        // Bits of the target are left out: with work that meets it such a header is heavier, and breaks R07.
+        // The bits field is skipped: a header that meets a harder target has more work and becomes a fault by R07.
         for bit in (0..640).step_by(37).filter(|bit| !(576..608).contains(bit)) {
             let mut copy = blocks[height - 1].bytes();
             copy[bit / 8] ^= 1 << (bit % 8);
@@ -218,7 +218,7 @@ fn a_copy_with_a_wrong_bit_in_its_header_changes_no_verdict() {
             for parts in [first, last] {
                 let folder = node(&[parts]);
                 let ended = verify_regtest(folder.path(), &[]);
-                // A tip with another time, version or nonce that has work is a block of its own, and the first of both wins.
+                // A changed tip that still meets its target is another block, and the first of the two is the best tip.
                 let is_rival = height == 8 && ended.json()["tip"]["hash"] != json!(blocks[7].hash().to_display_hex());
                 if is_rival {
                     assert!(
@@ -233,7 +233,7 @@ fn a_copy_with_a_wrong_bit_in_its_header_changes_no_verdict() {
 }
 
 #[test]
-fn many_copies_of_a_block_are_counted_and_no_more_than_some_are_listed() {
+fn all_copies_of_a_block_are_counted_and_a_limited_number_is_listed() {
     let blocks = chain(2);
     let damaged = framed(&blocks[0].damaged().swap_remove(2).1);
     let folder = node(&[[framed_all(&blocks), vec![damaged; 5000]].concat()]);
@@ -264,18 +264,17 @@ fn a_stray_frame_before_a_block_is_a_note_in_a_folder_and_in_a_stream() {
 }
 
 #[test]
-fn junk_between_blocks_is_listed_and_changes_no_verdict() {
+fn junk_between_blocks_is_listed_and_does_not_change_the_verdict() {
     let blocks = chain(6);
     let whole = framed_all(&blocks);
     let fake = [&REGTEST_MAGIC[..], &[200, 0, 0, 0], &[0x77; 40]].concat();
     let long = [&REGTEST_MAGIC[..], &[0, 0, 0, 0x77], &[0x77; 9]].concat();
-    let idle_block = framed(&[&idle(blocks[2].header).to_wire()[..], &[0x77; 50]].concat());
-    for junk in [b"?".to_vec(), vec![0x25; 100], b"<html>".repeat(900), fake, long, REGTEST_MAGIC.to_vec(), idle_block]
-    {
+    let no_work = framed(&[&unsealed(blocks[2].header).to_wire()[..], &[0x77; 50]].concat());
+    for junk in [b"?".to_vec(), vec![0x25; 100], b"<html>".repeat(900), fake, long, REGTEST_MAGIC.to_vec(), no_work] {
         for at in 0..=whole.len() {
             let parts = [&whole[..at], from_ref(&junk), &whole[at..]].concat();
             if at == whole.len() && junk.len() <= 48 {
-                // At the end of a file this may be the beginning of a block, of which the header is not all there.
+                // At the end of a file this may be the start of a block with an incomplete header.
                 continue;
             }
             let folder = node(&[parts, vec![framed(&blocks[5].bytes())]]);
@@ -289,12 +288,12 @@ fn junk_between_blocks_is_listed_and_changes_no_verdict() {
 }
 
 #[test]
-fn damage_that_hides_a_block_above_the_tip_is_incomplete_and_signs_nothing() {
+fn damage_that_hides_a_block_above_the_tip_is_incomplete_and_writes_no_receipt() {
     let blocks = chain(8);
     let whole = framed_all(&blocks);
-    let mut bent = whole[8].clone();
-    bent[1] ^= 8;
-    let folder = node(&[[&whole[..8], from_ref(&bent)].concat()]);
+    let mut damaged = whole[8].clone();
+    damaged[1] ^= 8;
+    let folder = node(&[[&whole[..8], from_ref(&damaged)].concat()]);
     let hash = blocks[7].hash().to_display_hex();
     assert_incomplete(verify_regtest(folder.path(), &[]), &[&hash, "hides"]);
     let key = folder.path().join("key");
@@ -304,10 +303,10 @@ fn damage_that_hides_a_block_above_the_tip_is_incomplete_and_signs_nothing() {
     let arguments = ["--key", key.to_str().unwrap(), "--receipt", receipt.to_str().unwrap()];
     assert_eq!(verify_regtest(folder.path(), &arguments).code, Some(2));
     assert!(!receipt.exists());
-    // Another copy of it takes the doubt away.
-    let folder = node(&[[&whole[..8], &[bent], &whole[8..]].concat()]);
+    // With an intact copy the chain is valid.
+    let folder = node(&[[&whole[..8], &[damaged], &whole[8..]].concat()]);
     let answer = assert_valid(verify_regtest(folder.path(), &[]), &blocks[7]);
-    assert_eq!(damaged_copies(&answer), [("R20".to_owned(), 8)], "a copy behind a damaged frame is damaged");
+    assert_eq!(damaged_copies(&answer), [("R20".to_owned(), 8)], "a copy after a damaged frame counts as damaged");
 }
 
 #[test]
@@ -321,7 +320,7 @@ fn a_missing_block_leaves_newer_ones_unconnected_and_is_incomplete() {
 }
 
 #[test]
-fn old_blocks_that_do_not_connect_are_listed_and_change_no_verdict() {
+fn old_unconnected_blocks_are_listed_and_do_not_change_the_verdict() {
     let blocks = chain(40);
     let orphans =
         blocks_on(&sealed(BlockHeader { nonce: 0, time: blocks[4].header.time, ..blocks[3].header }), 6, 9, 2);
@@ -332,11 +331,11 @@ fn old_blocks_that_do_not_connect_are_listed_and_change_no_verdict() {
 }
 
 #[test]
-fn a_pruned_folder_names_the_flag_and_the_height_by_which_its_chain_begins() {
+fn the_message_for_a_pruned_folder_names_the_flag_and_the_start_height() {
     let blocks = chain(40);
     let framed_from =
         |height: usize| blocks[height - 1..].iter().map(|block| framed(&block.bytes())).collect::<Vec<_>>();
-    // Blocks that came late stand in the first file that is left.
+    // The first remaining file also has two older blocks that arrived late.
     let strays = [7, 12].map(|height: usize| framed(&blocks[height - 1].bytes())).to_vec();
     let folder = node(&[vec![], vec![], [strays, framed_from(20)].concat()]);
     (0..2).for_each(|number| fs::remove_file(folder.path().join(format!("blk{number:05}.dat"))).unwrap());
@@ -354,7 +353,7 @@ fn a_pruned_folder_names_the_flag_and_the_height_by_which_its_chain_begins() {
 }
 
 #[test]
-fn of_a_data_directory_the_blocks_of_the_network_are_read_and_another_one_s_are_named() {
+fn a_data_directory_is_searched_for_the_network_and_other_networks_are_named() {
     let blocks = chain(3);
     let folder = Folder::new();
     let inner = folder.path().join("regtest").join("blocks");
@@ -363,8 +362,8 @@ fn of_a_data_directory_the_blocks_of_the_network_are_read_and_another_one_s_are_
     let answer = assert_valid(verify_regtest(folder.path(), &[]), &blocks[2]);
     assert!(answer["forks"]["notes"].to_string().contains("blocks is read"), "{answer}");
     let ended = verify(&["--network", "signet", folder.path().to_str().unwrap()]).with_code(2);
-    let said = format!("{}{}", ended.stdout, ended.stderr);
-    assert!(said.contains("regtest/blocks") && said.contains("--network"), "{said}");
+    let output = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(output.contains("regtest/blocks") && output.contains("--network"), "{output}");
     let plain = folder.path().join("blocks");
     fs::rename(inner, &plain).unwrap();
     assert_valid(verify_regtest(folder.path(), &[]), &blocks[2]);
@@ -397,7 +396,7 @@ fn rivals() -> (Vec<Vec<u8>>, [Block; 2], [Block; 2]) {
 }
 
 #[test]
-fn of_branches_with_equal_work_the_one_that_became_whole_first_is_the_best() {
+fn the_branch_that_is_complete_first_wins_a_tie_of_work() {
     let (trunk, a, b) = rivals();
     let [a1, a2] = &a;
     let [b1, b2] = &b;
@@ -411,7 +410,7 @@ fn of_branches_with_equal_work_the_one_that_became_whole_first_is_the_best() {
 }
 
 #[test]
-fn in_a_tie_a_block_counts_from_its_first_whole_copy_and_never_without_one() {
+fn in_a_tie_the_first_intact_copy_of_a_block_counts() {
     let (trunk, [a1, a2], [b1, b2]) = rivals();
     let whole = |block: &Block| framed(&block.bytes());
     for (_, damaged) in a2.damaged() {
@@ -424,7 +423,7 @@ fn in_a_tie_a_block_counts_from_its_first_whole_copy_and_never_without_one() {
         let folder = node(&[parts]);
         assert_eq!(damaged_copies(&assert_valid(verify_regtest(folder.path(), &[]), &a2)).len(), 1);
     }
-    // A copy of the block below the fork came whole last: it connects both, in the order of the blocks on it.
+    // The intact copy of the block below the fork comes last and connects both branches, in the order of their blocks.
     let (last, below) = trunk.split_last().unwrap();
     let mut damaged = last.clone();
     let at = damaged.len() - 10;
@@ -433,7 +432,7 @@ fn in_a_tie_a_block_counts_from_its_first_whole_copy_and_never_without_one() {
     assert_valid(verify_regtest(node(&[parts]).path(), &[]), &a2);
 }
 
-/// A case of the folder of real chains: its path below `cases`.
+/// The path of a case of the data folder, given relative to `cases`.
 fn case(test: &str, name: &str) -> Option<PathBuf> {
     let path = data_dir(test)?.join("cases").join(name);
     assert!(path.exists(), "{} is missing from the data", path.display());
@@ -441,8 +440,8 @@ fn case(test: &str, name: &str) -> Option<PathBuf> {
 }
 
 #[test]
-fn inputs_that_failed_before_are_judged_rightly() {
-    let test = "inputs_that_failed_before_are_judged_rightly";
+fn inputs_that_once_failed_get_the_right_verdict() {
+    let test = "inputs_that_once_failed_get_the_right_verdict";
     let Some(context) = case(test, "ctx100.bin") else { return };
     let context = context.to_str().unwrap();
     let regtest = ["--network", "regtest"];

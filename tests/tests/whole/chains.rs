@@ -1,4 +1,4 @@
-//! Whole real chains through the binary, on every worker: valid, and with one and the same JSON.
+//! The binary verifies real chains on every worker: they are valid, and the JSON is identical.
 
 use cityseal_engine::chain::{BlockHeader, Network, Parameters};
 use cityseal_engine::{Engine, VerifyRequest};
@@ -20,16 +20,17 @@ fn verify(worker: Worker, words: &[&str]) -> Program {
     cityseal().args(["verify", "--json"]).args(worker.flags()).args(words.iter().copied())
 }
 
-/// The JSON without what may differ from run to run.
+/// The JSON without the fields that differ between runs.
 fn comparable(ended: &Ended) -> Value {
     let mut answer = ended.json();
     let fields = answer.as_object_mut().expect("an answer is an object");
-    fields.remove("devices").expect("an answer says who worked");
-    fields.remove("seconds").expect("an answer says how long it took");
+    fields.remove("devices").expect("an answer lists its devices");
+    fields.remove("seconds").expect("an answer has its duration");
     answer
 }
 
-/// Demands VALID with `count` headers up to `tip`, by this worker and exactly as by the reference. Gives the JSON.
+/// Asserts that the worker finds `count` valid headers up to height `tip`, with the JSON of the reference worker.
+/// Returns the JSON.
 fn demand_valid(worker: Worker, program: impl Fn(Worker) -> Program, count: u64, tip: u64) -> Value {
     let ended = program(worker).run().with_code(0);
     let answer = comparable(&ended);
@@ -53,7 +54,7 @@ fn the_start_of_mainnet_is_valid(worker: Worker, _test: &str) {
 }
 on_every_worker!(the_start_of_mainnet_is_valid);
 
-fn a_later_part_of_mainnet_ends_with_the_work_of_the_whole(worker: Worker, _test: &str) {
+fn a_later_part_of_mainnet_ends_with_the_work_of_the_whole_chain(worker: Worker, _test: &str) {
     let start = mainnet_start();
     // Every header up to this height has bits 1d00ffff, the work of 0x1_0001_0001 hashes.
     let from: u64 = 1_000;
@@ -63,15 +64,15 @@ fn a_later_part_of_mainnet_ends_with_the_work_of_the_whole(worker: Worker, _test
     let answer = demand_valid(worker, |worker| verify(worker, &words), start.count() - from, start.count() - 1);
     assert!(answer["tip"]["chain_work"].as_str().unwrap().ends_with(start.chain_work), "{answer}");
 }
-on_every_worker!(a_later_part_of_mainnet_ends_with_the_work_of_the_whole);
+on_every_worker!(a_later_part_of_mainnet_ends_with_the_work_of_the_whole_chain);
 
 /// Runs a check on every worker that this machine has.
 fn on_all(test: &str, check: impl Fn(Worker)) {
-    Worker::ALL.into_iter().filter(|worker| worker.is_ready(test)).for_each(check);
+    Worker::ALL.into_iter().filter(|worker| worker.ready_or_skip(test)).for_each(check);
 }
 
-fn signet_is_valid_but_for_its_signatures() {
-    let test = "signet_is_valid_but_for_its_signatures";
+fn signet_is_valid_except_for_its_signatures() {
+    let test = "signet_is_valid_except_for_its_signatures";
     let Some(file) = data_file(test, "headers/signet_0_2015.bin") else { return };
     let file = file.to_string_lossy();
     on_all(test, |worker| {
@@ -101,20 +102,20 @@ fn testnet_from_stdin_is_valid_through_its_easy_headers() {
     });
 }
 
-/// One test, and so one skip, for the folder of real chains.
+/// One test, and therefore one skip, for all chains of the data folder.
 #[test]
 fn chains_of_other_networks_and_late_periods_are_valid_on_every_worker() {
     if data_dir("chains_of_other_networks_and_late_periods_are_valid_on_every_worker").is_some() {
-        signet_is_valid_but_for_its_signatures();
+        signet_is_valid_except_for_its_signatures();
         an_alternative_mainnet_is_valid_past_a_clamped_retarget();
         testnet_from_stdin_is_valid_through_its_easy_headers();
         two_late_periods_of_mainnet_end_with_the_recorded_work();
     }
 }
 
-/// The row of the CSV of period edges: (header, chain work).
+/// The row of a height in the CSV file of period edges: (header, chain work).
 fn edge(csv: &str, height: u64) -> (String, String) {
-    let row = csv.lines().find(|line| line.starts_with(&format!("{height},"))).expect("the height is an edge");
+    let row = csv.lines().find(|line| line.starts_with(&format!("{height},"))).expect("the file has the height");
     let mut cells = row.split(',').skip(1).map(str::to_owned);
     (cells.next().expect("a header"), cells.next().expect("chain work"))
 }
@@ -135,8 +136,8 @@ fn two_late_periods_of_mainnet_end_with_the_recorded_work() {
     });
 }
 
-/// Headers with their heights: one that a package ships every so often, and both ends of every period of mainnet where the
-/// folder of real chains is there.
+/// Headers with their heights: every 37th header that a package ships and, with the data folder, the first and last
+/// header of every difficulty period of mainnet.
 fn single_headers() -> Vec<(u64, BlockHeader)> {
     let shipped = mainnet_headers();
     let spread =
@@ -150,8 +151,8 @@ fn single_headers() -> Vec<(u64, BlockHeader)> {
     rows
 }
 
-/// Each header by itself: what needs more history is not judged, and the answer says so.
-fn a_single_header_is_judged_as_the_portable_kernel_judges_it(worker: Worker, test: &str) {
+/// Verifies each header alone: rules that need more history are not checked, and the answer lists them.
+fn a_single_header_gets_the_verdict_of_the_portable_kernel(worker: Worker, test: &str) {
     let (Some(engine), Some(reference)) = (worker.engine(test), REFERENCE.engine(test)) else { return };
     for (height, header) in single_headers() {
         let verify = |engine: &Engine| {
@@ -163,7 +164,7 @@ fn a_single_header_is_judged_as_the_portable_kernel_judges_it(worker: Worker, te
         assert_eq!(found.not_checked, expected.not_checked, "height {height}");
     }
 }
-on_every_worker!(a_single_header_is_judged_as_the_portable_kernel_judges_it);
+on_every_worker!(a_single_header_gets_the_verdict_of_the_portable_kernel);
 
 fn edge_of(row: &str) -> (u64, BlockHeader) {
     let mut cells = row.split(',');
@@ -174,7 +175,7 @@ fn edge_of(row: &str) -> (u64, BlockHeader) {
 fn a_broken_link_is_the_same_fault_in_every_notation(worker: Worker, _test: &str) {
     let mut chain = easy_chain(300);
     chain[200].time += 1;
-    // Seal it again, so that only its child is wrong: its link leads to a header that is not there.
+    // Seal the header again, so that only its child's link is broken.
     let target = chain[200].bits.decode().unwrap();
     while !target.is_met_by(&chain[200].hash()) {
         chain[200].nonce += 1;

@@ -1,5 +1,5 @@
-//! A thousand bytes of a synthetic chain, each changed by itself: header, transaction, witness or frame. Every worker names the
-//! fault that the slow walk over whole blocks names.
+//! A thousand single-byte changes of a synthetic chain, in headers, transactions, witnesses and frames. Every worker
+//! reports the fault that the slow reference walk reports.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cityseal::input::{BlockCutter, Cut, Format, TakeBlock};
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, Rule, Verdict};
 use cityseal_engine::{BlockBatch, Engine, VerifyRequest};
-use cityseal_tests::block_reference::{BlockReference, Framing, Said};
+use cityseal_tests::block_reference::{BlockReference, Expected, Framing};
 use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::synthetic::block::{HEADER_BYTES, header_of};
@@ -20,34 +20,35 @@ use serde_json::Value;
 
 const CORRUPTIONS: usize = 1_000;
 const BLOCKS: u64 = 64;
-/// Of each block, unless `CITYSEAL_BLOCK_BYTES` says otherwise: 1,048,576 make a chain of 64 MiB.
+/// Size of each block, unless `CITYSEAL_BLOCK_BYTES` is set: 1,048,576 makes a chain of 64 MiB.
 const BLOCK_BYTES: usize = 20_000;
-/// Blocks that are given from a changed one on: what breaks shows in that or in the next.
+/// Blocks passed to the verifier from the changed one on: a change breaks that block or the next one.
 const GIVEN: usize = 4;
-/// Blocks before a changed one that are given as context: as many as any rule of regtest looks at.
+/// Headers before the changed block passed as context: as many as any rule of regtest depends on.
 const CONTEXT: usize = 11;
-/// A clock past every header of the chain, so that R10 objects to changed times only.
+/// A clock after every header of the chain, so that R10 refuses changed times only.
 const NOW: u64 = 1_400_000_000;
 
-/// Where the changes come from: `CITYSEAL_SEED`, or the clock.
+/// Seed of the changes: `CITYSEAL_SEED`, or the clock.
 static SEED: LazyLock<u64> = LazyLock::new(|| {
     let given = std::env::var("CITYSEAL_SEED").ok().and_then(|text| text.parse().ok());
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
     let seed = given.unwrap_or(clock);
-    // Straight to stderr: the test runner keeps back what a passing test prints otherwise.
+    // Write to stderr directly, because the test runner captures what passing tests print.
     let _ = writeln!(std::io::stderr(), "corruptions: repeat with CITYSEAL_SEED={seed}");
     seed
 });
 
-/// A framed chain with its home, where each block's frame begins, and all headers.
-struct Sound {
+/// A framed chain before any change.
+struct Intact {
     home: Home,
     bytes: Vec<u8>,
+    /// Offset of each block's frame.
     starts: Vec<usize>,
     headers: Vec<BlockHeader>,
 }
 
-static SOUND: LazyLock<Sound> = LazyLock::new(|| {
+static INTACT: LazyLock<Intact> = LazyLock::new(|| {
     let home = Home::regtest();
     let (mut bytes, mut starts, mut headers) = (Vec::new(), Vec::new(), Vec::new());
     let given = std::env::var("CITYSEAL_BLOCK_BYTES").ok().and_then(|text| text.parse().ok());
@@ -56,51 +57,51 @@ static SOUND: LazyLock<Sound> = LazyLock::new(|| {
         headers.push(header_of(&block));
         bytes.extend(home.framed(&block));
     }
-    Sound { home, bytes, starts, headers }
+    Intact { home, bytes, starts, headers }
 });
 
-/// One changed byte, and what must be said.
+/// One changed byte and the expected verdict.
 struct Corruption {
     at: usize,
     mask: u8,
-    /// The block in whose frame, header or body it stands.
+    /// The block whose frame, header or body contains the byte.
     block: usize,
-    said: Said,
+    expected: Expected,
 }
 
 static CORRUPTED: LazyLock<Vec<Corruption>> = LazyLock::new(|| {
     let mut random = Random::new(*SEED);
     let mut made = |at: usize| {
-        let block = SOUND.starts.partition_point(|start| *start <= at) - 1;
+        let block = INTACT.starts.partition_point(|start| *start <= at) - 1;
         let mask = random.between(1, 255) as u8;
         let (framing, network) = (Framing::Framed, (block > 0).then_some("regtest"));
-        let reference = BlockReference::new(SOUND.home.parameters(), framing, NOW);
-        let reference = reference.from(block as u64, below(block), SOUND.starts[block] as u64, network);
-        Corruption { at, mask, block, said: reference.walk(&changed(block, at, mask)) }
+        let reference = BlockReference::new(INTACT.home.parameters(), framing, NOW);
+        let reference = reference.from(block as u64, below(block), INTACT.starts[block] as u64, network);
+        Corruption { at, mask, block, expected: reference.walk(&changed(block, at, mask)) }
     };
     let mut places = Random::new(!*SEED);
     let mut place = |number: usize| match number % 10 {
-        // One in ten in a frame, one in ten in a header, the rest anywhere.
-        0 => SOUND.starts[places.below(BLOCKS) as usize] + places.below(FRAME_BYTES as u64) as usize,
-        1 => SOUND.starts[places.below(BLOCKS) as usize] + FRAME_BYTES + places.below(HEADER_BYTES as u64) as usize,
-        _ => places.below(SOUND.bytes.len() as u64) as usize,
+        // One in ten is in a frame, one in ten in a header, the others are anywhere.
+        0 => INTACT.starts[places.below(BLOCKS) as usize] + places.below(FRAME_BYTES as u64) as usize,
+        1 => INTACT.starts[places.below(BLOCKS) as usize] + FRAME_BYTES + places.below(HEADER_BYTES as u64) as usize,
+        _ => places.below(INTACT.bytes.len() as u64) as usize,
     };
     (0..CORRUPTIONS).map(|number| made(place(number))).collect()
 });
 
 fn below(block: usize) -> &'static [BlockHeader] {
-    &SOUND.headers[block.saturating_sub(CONTEXT)..block]
+    &INTACT.headers[block.saturating_sub(CONTEXT)..block]
 }
 
-/// Some of the chain from that block on, with one byte changed.
+/// The next [`GIVEN`] blocks from `block` on, with one byte changed.
 fn changed(block: usize, at: usize, mask: u8) -> Vec<u8> {
-    let end = SOUND.starts.get(block + GIVEN).copied().unwrap_or(SOUND.bytes.len());
-    let mut bytes = SOUND.bytes[SOUND.starts[block]..end].to_vec();
-    bytes[at - SOUND.starts[block]] ^= mask;
+    let end = INTACT.starts.get(block + GIVEN).copied().unwrap_or(INTACT.bytes.len());
+    let mut bytes = INTACT.bytes[INTACT.starts[block]..end].to_vec();
+    bytes[at - INTACT.starts[block]] ^= mask;
     bytes
 }
 
-/// Gathers blocks as they are cut.
+/// Collects blocks as the cutter returns them.
 struct Gathered {
     batch: BlockBatch,
     base: u64,
@@ -117,24 +118,24 @@ fn names_the_reference_fault_for_a_thousand_changed_bytes(worker: Worker, test: 
     let Some(engine) = worker.engine(test) else { return };
     let mut rules = BTreeSet::new();
     for corruption in CORRUPTED.iter() {
-        assert_said(worker, &engine, corruption);
-        rules.extend(corruption.said.fault.map(|fault| fault.rule));
+        assert_expected(worker, &engine, corruption);
+        rules.extend(corruption.expected.fault.map(|fault| fault.rule));
     }
     for rule in [Rule::ProofOfWork, Rule::BlockEncoding, Rule::MerkleRoot, Rule::WitnessCommitment] {
-        assert!(rules.contains(&rule), "{rule} is met among a thousand: {rules:?}");
+        assert!(rules.contains(&rule), "no change breaks {rule}: {rules:?}");
     }
 }
 on_every_worker!(names_the_reference_fault_for_a_thousand_changed_bytes);
 
-fn assert_said(worker: Worker, engine: &Engine, corruption: &Corruption) {
-    let Corruption { at, mask, block, said } = corruption;
-    let base = SOUND.starts[*block] as u64;
+fn assert_expected(worker: Worker, engine: &Engine, corruption: &Corruption) {
+    let Corruption { at, mask, block, expected } = corruption;
+    let base = INTACT.starts[*block] as u64;
     let mut gathered = Gathered { batch: BlockBatch::default(), base };
     let mut cutter = BlockCutter::of(Format::FramedBlocks).unwrap();
     let cut = cutter.push(&changed(*block, *at, *mask), &mut gathered);
     let is_cut = cut.and_then(|_| cutter.end(&mut gathered)).is_err();
     let context = below(*block).iter().flat_map(BlockHeader::to_wire).collect();
-    let request = VerifyRequest::new(SOUND.home.parameters().clone()).start_height(*block as u64).now(NOW);
+    let request = VerifyRequest::new(INTACT.home.parameters().clone()).start_height(*block as u64).now(NOW);
     let mut verifier = engine.block_verifier(request.context(context)).unwrap();
     if !gathered.batch.is_empty() {
         verifier.push(gathered.batch);
@@ -145,27 +146,27 @@ fn assert_said(worker: Worker, engine: &Engine, corruption: &Corruption) {
         Verdict::Valid | Verdict::Incomplete(_) => None,
     };
     let what = format!("byte {at} of block {block} changed by {mask:02x}, CITYSEAL_SEED={}", *SEED);
-    assert_eq!((found, report.count), (said.fault, said.count), "{what}");
-    assert_eq!(report.verdict.name(), said.verdict(), "{what}");
+    assert_eq!((found, report.count), (expected.fault, expected.count), "{what}");
+    assert_eq!(report.verdict.name(), expected.verdict(), "{what}");
     worker.demand_share(&report.devices, report.count);
 }
 
-/// Changes of the whole chain that the binary is given, in each framing.
+/// Number of changed chains that the binary verifies, for each framing.
 const RUNS: usize = 25;
 
 #[test]
-fn the_binary_prints_what_the_slow_walk_says_of_a_chain_framed_or_not() {
+fn the_binary_prints_the_verdict_of_the_slow_walk_with_and_without_frames() {
     let folder = Folder::new();
-    let ends = SOUND.starts[1..].iter().copied().chain([SOUND.bytes.len()]);
-    let body = |(start, end): (&usize, usize)| SOUND.bytes[start + FRAME_BYTES..end].to_vec();
-    let raw: Vec<u8> = SOUND.starts.iter().zip(ends).flat_map(body).collect();
+    let ends = INTACT.starts[1..].iter().copied().chain([INTACT.bytes.len()]);
+    let body = |(start, end): (&usize, usize)| INTACT.bytes[start + FRAME_BYTES..end].to_vec();
+    let raw: Vec<u8> = INTACT.starts.iter().zip(ends).flat_map(body).collect();
     let mut random = Random::of_stream(*SEED, 1);
-    for (framing, sound) in [(Framing::Framed, &SOUND.bytes), (Framing::Raw, &raw)] {
+    for (framing, intact) in [(Framing::Framed, &INTACT.bytes), (Framing::Raw, &raw)] {
         for _ in 0..RUNS {
-            let (at, mask) = (random.below(sound.len() as u64) as usize, random.between(1, 255) as u8);
-            let mut bytes = sound.clone();
+            let (at, mask) = (random.below(intact.len() as u64) as usize, random.between(1, 255) as u8);
+            let mut bytes = intact.clone();
             bytes[at] ^= mask;
-            let said = BlockReference::new(SOUND.home.parameters(), framing, NOW).walk(&bytes);
+            let expected = BlockReference::new(INTACT.home.parameters(), framing, NOW).walk(&bytes);
             let file = folder.write("chain", &bytes);
             let (network, now) = (["--network", "regtest"], NOW.to_string());
             let ended = crate::cityseal()
@@ -174,14 +175,15 @@ fn the_binary_prints_what_the_slow_walk_says_of_a_chain_framed_or_not() {
                 .run();
             let what = format!("{framing:?}, byte {at} changed by {mask:02x}, CITYSEAL_SEED={}: {ended:?}", *SEED);
             let answer = ended.json();
-            assert_eq!((&answer["verdict"], &answer["count"]), (&said.verdict().into(), &said.count.into()), "{what}");
-            let printed = said.fault.map_or(Value::Null, |fault| fault_json(&fault));
+            assert_eq!(answer["verdict"], expected.verdict(), "{what}");
+            assert_eq!(answer["count"], expected.count, "{what}");
+            let printed = expected.fault.map_or(Value::Null, |fault| fault_json(&fault));
             assert_eq!(printed_of(&answer["fault"], &printed), printed, "{what}");
         }
     }
 }
 
-/// A fault as the contract prints it.
+/// The JSON of a fault, as documented.
 fn fault_json(fault: &Fault) -> Value {
     let value = |value: &FaultValue| value.as_integer().map_or_else(|| value.to_string().into(), Value::from);
     let mut json = serde_json::json!({
@@ -198,7 +200,7 @@ fn fault_json(fault: &Fault) -> Value {
     json
 }
 
-/// What is printed, with no field left out but those that are empty.
+/// The printed fault without its null fields.
 fn printed_of(answer: &Value, expected: &Value) -> Value {
     let mut printed = answer.clone();
     if let (Some(fields), Some(_)) = (printed.as_object_mut(), expected.as_object()) {

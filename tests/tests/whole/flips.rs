@@ -1,4 +1,5 @@
-//! A thousand random single-bit flips of a real chain: every worker names the fault that the reference implementation names.
+//! A thousand random single-bit flips of a real chain: every worker reports the fault that the reference implementation
+//! reports.
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -11,28 +12,28 @@ use cityseal_tests::data::mainnet_start;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::worker::Worker;
 
-/// Flips that every worker judges.
+/// Number of flips that every worker checks.
 const FLIPS: usize = 1_000;
-/// Headers before the flip that the reference is given: a whole difficulty period, so that it misses no history.
+/// Headers before the flip passed to the reference: a whole difficulty period, so that no rule lacks history.
 const REFERENCE_CONTEXT: usize = 2_016 + 11;
-/// Headers after a flip that a worker is given: its child already breaks the link; the others show that the first
-/// fault is named, not the last.
+/// Headers after a flip passed to a worker: the next header already breaks the link; the others show that the first
+/// fault is reported, not the last.
 const HEADERS_AFTER: usize = 64;
 const HEADER_BYTES: usize = 80;
-/// A clock past every header of the chain, so that R10 objects to flipped times only: 2010-01-01.
+/// A clock after every header of the chain, so that R10 refuses flipped times only: 2010-01-01.
 const NOW: u64 = 1_262_304_000;
 
-/// Where the flips come from: `CITYSEAL_SEED`, or the clock.
+/// Seed of the flips: `CITYSEAL_SEED`, or the clock.
 static SEED: LazyLock<u64> = LazyLock::new(|| {
     let given = std::env::var("CITYSEAL_SEED").ok().and_then(|text| text.parse().ok());
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
     let seed = given.unwrap_or(clock).max(1);
-    // Straight to stderr: the test runner keeps back what a passing test prints otherwise.
+    // Write to stderr directly, because the test runner captures what passing tests print.
     let _ = writeln!(std::io::stderr(), "flips: repeat with CITYSEAL_SEED={seed}");
     seed
 });
 
-/// One flipped bit with the fault that follows from it.
+/// One flipped bit with its expected fault.
 struct Flip {
     bit: usize,
     fault: Fault,
@@ -50,10 +51,10 @@ impl Random {
     }
 }
 
-/// The flips of this run with the reference's faults; made once and used by the tests of all workers.
+/// The flips of this run with their expected faults; computed once for the tests of all workers.
 fn flips(chain: &[u8]) -> &'static [Flip] {
     static FLIPPED: LazyLock<std::sync::Mutex<Option<&'static [Flip]>>> = LazyLock::new(Default::default);
-    let mut made = FLIPPED.lock().expect("no test panics while it makes the flips");
+    let mut made = FLIPPED.lock().expect("no test panics while it computes the flips");
     made.get_or_insert_with(|| make_flips(chain).leak())
 }
 
@@ -67,8 +68,8 @@ fn make_flips(chain: &[u8]) -> Vec<Flip> {
     bits.map(|bit| Flip { bit, fault: reference_fault(&parameters, &headers, bit) }).collect()
 }
 
-/// What the sequential reference says of the flipped chain. All before the flipped header is the real chain, which the tests
-/// of whole chains show to be valid; so the reference begins there, with all the history that its rules ask for.
+/// The fault of the flipped chain by the sequential reference. The headers before the flip are valid, as the tests of
+/// whole chains show, so the reference starts at the flipped header with all the history that the rules need.
 fn reference_fault(parameters: &Parameters, headers: &[BlockHeader], bit: usize) -> Fault {
     let at = bit / 8 / HEADER_BYTES;
     let context = &headers[at.saturating_sub(REFERENCE_CONTEXT)..at];
@@ -89,13 +90,13 @@ fn names_the_reference_fault_for_a_thousand_flipped_bits(worker: Worker, test: &
     let mut chain = mainnet_start().headers;
     let Some(engine) = worker.engine(test) else { return };
     let flips = flips(&chain);
-    let judged = flips.iter().filter(|flip| names_its_fault(worker, &engine, &mut chain, flip)).count();
-    assert_eq!(judged, FLIPS);
+    assert_eq!(flips.len(), FLIPS);
+    flips.iter().for_each(|flip| assert_fault(worker, &engine, &mut chain, flip));
 }
 on_every_worker!(names_the_reference_fault_for_a_thousand_flipped_bits);
 
-/// Flips the bit, verifies from genesis, and flips it back.
-fn names_its_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) -> bool {
+/// Flips the bit, verifies from genesis, asserts the fault, and flips the bit back.
+fn assert_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) {
     let (byte, mask) = (flip.bit / 8, 1 << (flip.bit % 8));
     let end = (byte / HEADER_BYTES + 1 + HEADERS_AFTER) * HEADER_BYTES;
     let end = end.min(chain.len());
@@ -109,11 +110,10 @@ fn names_its_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Fli
     assert_eq!(fault, &flip.fault, "bit {}, CITYSEAL_SEED={}", flip.bit, *SEED);
     assert_eq!(report.count, flip.fault.height);
     worker.demand_share(&report.devices, report.count);
-    true
 }
 
 #[test]
-fn a_flip_in_the_last_header_is_seen_too() {
+fn a_flip_in_the_last_header_is_detected() {
     let mut chain = mainnet_start().headers;
     let engine = Engine::builder().gpu(false).build().expect("the CPU is always there");
     let bit = chain.len() * 8 - 1;

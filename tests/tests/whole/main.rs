@@ -1,7 +1,7 @@
-//! The whole on real input, on every kernel, on lavapipe and on both together: real chains, random damage to them,
-//! known nonce scans. And a GPU that does nothing, let in on purpose.
+//! End-to-end tests on every kernel, on lavapipe and on both together: real chains, random damage, known nonce scans,
+//! and a GPU that does nothing.
 
-#![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
+#![allow(clippy::unwrap_used, reason = "a wrong value fails the test")]
 
 mod chains;
 mod corruptions;

@@ -1,6 +1,6 @@
-//! A GPU that does nothing, let in past its self-test: its jobs end right all the same, and it is found out.
+//! A GPU that does nothing, with its self-test bypassed: jobs still end correctly, and the GPU is quarantined.
 //!
-//! `CITYSEAL_NOOP_GPU` holds the command prefix under which it is seen; the test runs itself under it.
+//! `CITYSEAL_NOOP_GPU` is the command prefix under which the GPU appears; the test runs itself with this prefix.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use cityseal_engine::hash::HashKernel;
 use cityseal_engine::{Engine, EnginePolicy, SealJob, SealOutcome};
 use cityseal_tests::skip::{Resource, skip};
 
-/// Set where the test runs under the prefix.
+/// Set in the run with the prefix.
 const INSIDE: &str = "CITYSEAL_NOOP_GPU_INSIDE";
 const NONCES: u32 = 400_000;
 
 #[test]
-fn a_gpu_that_does_nothing_and_was_let_in_spoils_no_job_and_is_found_out() {
+fn a_gpu_that_does_nothing_spoils_no_job_and_is_quarantined() {
     if std::env::var_os(INSIDE).is_some() {
         work_with_the_gpu_that_does_nothing();
         return;
     }
-    let test = "noop::a_gpu_that_does_nothing_and_was_let_in_spoils_no_job_and_is_found_out";
+    let test = "noop::a_gpu_that_does_nothing_spoils_no_job_and_is_quarantined";
     let Ok(prefix) = std::env::var("CITYSEAL_NOOP_GPU") else {
         skip(test, Resource::NoopGpu, "CITYSEAL_NOOP_GPU is not set");
         return;
     };
-    // `env` takes settings and a command, so that the prefix may begin with either.
+    // `env` accepts variables and a command, so the prefix may begin with either.
     let output = Command::new("env")
         .args(prefix.split_whitespace())
         .arg(std::env::current_exe().unwrap())
@@ -39,11 +39,11 @@ fn a_gpu_that_does_nothing_and_was_let_in_spoils_no_job_and_is_found_out() {
         .env(INSIDE, "1")
         .output()
         .unwrap();
-    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{errors}");
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
 }
 
-/// About one hash in 4,096 is a seal.
+/// A job in which about one hash in 4,096 is a seal.
 fn job() -> SealJob {
     let target = Target::from_display_hex(&format!("000f{}", "f".repeat(60))).unwrap();
     let header = *Parameters::of(Network::Mainnet).genesis();
@@ -55,19 +55,19 @@ fn work_with_the_gpu_that_does_nothing() {
     let cpu = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
     let honest = cpu.seal(job());
     assert!(honest.seals.len() > 50);
-    let forced = ForcedIn { inner: the_gpu(), worked: Arc::default() };
+    let forced = SelfTestBypass { inner: the_gpu(), worked: Arc::default() };
     let (id, worked) = (forced.info().id.clone(), Arc::clone(&forced.worked));
     let policy = EnginePolicy {
         batch_hashes_first: 1_000,
         cpu_batch_time: Duration::from_micros(100),
-        // Longer than the test: what it does not do at once it does not do by trying again.
+        // Longer than the test, so that the device is not reopened.
         reopen_first: Duration::from_hours(1),
         quarantine_first: Duration::from_hours(1),
         ..EnginePolicy::default()
     };
     let builder = Engine::builder().gpu(false).threads(Some(1)).policy(policy);
     let engine = builder.devices(vec!["cpu".to_owned(), id.clone()]).add_device(Box::new(forced)).build().unwrap();
-    // The CPU may be done before the other has begun.
+    // Repeat until the GPU takes part: the CPU may finish a job before the GPU has started.
     while worked.load(Ordering::SeqCst) == 0 {
         demand_whole(&engine, &honest.seals);
     }
@@ -78,7 +78,7 @@ fn work_with_the_gpu_that_does_nothing() {
     assert_eq!(status.hashes, 0);
 }
 
-/// All seals, no other, every nonce searched once, and none of them by the GPU.
+/// Asserts that a job finds exactly these seals, and that the CPU alone searches every nonce once.
 fn demand_whole(engine: &Engine, seals: &[cityseal_engine::chain::Seal]) {
     let report = engine.seal(job());
     assert_eq!((&report.outcome, report.hashes), (&SealOutcome::Sealed, u128::from(NONCES)));
@@ -96,36 +96,36 @@ fn the_gpu() -> Box<dyn Opener> {
     found.devices.into_iter().find(|opener| opener.info().kind == DeviceKind::Gpu).expect("a GPU is visible")
 }
 
-/// Opens a device whose self-test is answered by the CPU, and everything behind it by the device.
-struct ForcedIn {
+/// Opens a device whose self-test is answered by the CPU and everything after it by the device.
+struct SelfTestBypass {
     inner: Box<dyn Opener>,
-    /// Batches that the device itself was given.
+    /// Number of batches submitted to the device itself.
     worked: Arc<AtomicU64>,
 }
 
-impl Opener for ForcedIn {
+impl Opener for SelfTestBypass {
     fn info(&self) -> &DeviceInfo {
         self.inner.info()
     }
 
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
         let inner = self.inner.open()?;
-        let spared = known_answers::cases(&*inner).len();
+        let cases_left = known_answers::cases(&*inner).len();
         let reference = CpuBackend::new(HashKernel::portable());
-        Ok(Box::new(Forced { inner, reference, spared, by_reference: false, worked: Arc::clone(&self.worked) }))
+        Ok(Box::new(Bypassed { inner, reference, cases_left, by_reference: false, worked: Arc::clone(&self.worked) }))
     }
 }
 
-struct Forced {
+struct Bypassed {
     inner: Box<dyn Backend>,
     reference: CpuBackend,
-    /// Questions of the self-test that are still to come; they come one at a time.
-    spared: usize,
+    /// Remaining cases of the self-test, which are submitted one at a time.
+    cases_left: usize,
     by_reference: bool,
     worked: Arc<AtomicU64>,
 }
 
-impl Backend for Forced {
+impl Backend for Bypassed {
     fn info(&self) -> &DeviceInfo {
         self.inner.info()
     }
@@ -135,8 +135,8 @@ impl Backend for Forced {
     }
 
     fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
-        self.by_reference = self.spared > 0;
-        self.spared = self.spared.saturating_sub(1);
+        self.by_reference = self.cases_left > 0;
+        self.cases_left = self.cases_left.saturating_sub(1);
         if self.by_reference {
             return self.reference.submit(batch);
         }

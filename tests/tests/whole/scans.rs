@@ -1,4 +1,4 @@
-//! Nonce scans through the binary, on every worker: known hits, all of them, and nothing else.
+//! Nonce scans by the binary on every worker find exactly the known hits.
 
 use cityseal_engine::chain::{BlockHeader, Target};
 use cityseal_tests::data::data_bytes_if_any;
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use crate::cityseal;
 
-/// Bitcoin's genesis header with its nonce taken out.
-const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617f\
-                       c81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d00000000";
+/// Bitcoin's genesis header with the nonce set to zero.
+const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd\
+                       7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d00000000";
 /// The nonce that seals it.
 const GENESIS_NONCE: u64 = 2_083_236_893;
-/// How many hits the listed scans have together.
+/// Total number of hits of the scans in the data folder.
 const LISTED_HITS: usize = 40;
-/// Nonces of each scan that is made here.
+/// Number of nonces of each scan generated here.
 const MADE_NONCES: u32 = 20_000;
-/// Heights of mainnet whose headers are scanned.
+/// Mainnet heights of the headers scanned by the generated scans.
 const MADE_OF: [usize; 4] = [0, 1, 500, 1_111];
 
 fn seal(worker: Worker, words: &[&str]) -> (i32, Value) {
@@ -28,14 +28,14 @@ fn seal(worker: Worker, words: &[&str]) -> (i32, Value) {
     (code, ended.json())
 }
 
-/// Pairs of (nonce, hash) of an answer's seals, as they stand there.
+/// The (nonce, hash) pairs of an answer's seals, in order.
 fn hits_of(answer: &Value) -> Vec<(u64, String)> {
     let seals = answer["seals"].as_array().expect("an answer lists its seals");
     let pair = |seal: &Value| (seal["nonce"].as_u64().unwrap(), seal["hash"].as_str().unwrap().to_owned());
     seals.iter().map(pair).collect()
 }
 
-/// The coverage holds exactly the nonces `first..=last` of one header: ascending, without gap or overlap.
+/// Asserts that the coverage is exactly the nonces `first..=last` of one header: ascending, without gap or overlap.
 fn demand_cover(answer: &Value, first: u64, last: u64) {
     let mut next = first;
     for span in answer["coverage"].as_array().expect("an answer lists its coverage") {
@@ -55,7 +55,7 @@ fn finds_the_seal_of_the_genesis_header(worker: Worker, _test: &str) {
 }
 on_every_worker!(finds_the_seal_of_the_genesis_header);
 
-/// The scan around the nonce that sealed a header, in the notation of the listed ones, by a plain loop over all 256 bits.
+/// A scan around the nonce that sealed a header, in the format of the data folder; its hits are found by a plain loop.
 fn made_scan(headers: &[u8], height: usize) -> Value {
     let mut header = BlockHeader::from_wire(headers.as_chunks().0.get(height).expect("a shipped header"));
     let first = header.nonce.saturating_sub(MADE_NONCES / 2).min(u32::MAX - MADE_NONCES);
@@ -91,7 +91,7 @@ fn gives_exactly_the_hits_of_every_scan(worker: Worker, _test: &str) {
 }
 on_every_worker!(gives_exactly_the_hits_of_every_scan);
 
-/// Runs one scan and gives how many hits it had.
+/// Runs one scan and returns the number of hits.
 fn check_scan(worker: Worker, scan: &Value) -> usize {
     let first = scan["first_nonce"].as_u64().unwrap();
     let last = first + scan["count"].as_u64().unwrap() - 1;
@@ -106,7 +106,7 @@ fn check_scan(worker: Worker, scan: &Value) -> usize {
     listed.len()
 }
 
-fn both_ends_of_the_nonce_space_are_ordinary(worker: Worker, _test: &str) {
+fn both_ends_of_the_nonce_space_are_searched(worker: Worker, _test: &str) {
     let everything = "f".repeat(64);
     for (nonces, first, last) in [("0..=2", 0, 2), ("4294967293..=4294967295", 4_294_967_293, 4_294_967_295)] {
         let (code, answer) = seal(worker, &["--header", GENESIS, "--nonces", nonces, "--target", &everything, "--all"]);
@@ -116,7 +116,7 @@ fn both_ends_of_the_nonce_space_are_ordinary(worker: Worker, _test: &str) {
         demand_cover(&answer, first, last);
     }
 }
-on_every_worker!(both_ends_of_the_nonce_space_are_ordinary);
+on_every_worker!(both_ends_of_the_nonce_space_are_searched);
 
 fn a_space_without_a_seal_is_exhausted_and_covered(worker: Worker, _test: &str) {
     let (code, answer) = seal(worker, &["--header", GENESIS, "--nonces", "5..=70004"]);
