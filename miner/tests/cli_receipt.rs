@@ -379,7 +379,7 @@ fn a_source_that_can_not_be_read_is_bad_input() {
     let bytes = packed(&case.headers);
     let cut = case.folder.file("cut.bin", &bytes[..bytes.len() - 1]);
     let place = format!("offset {}", bytes.len() - 80);
-    case.spot_check("65536", &[&cut]).refused(&["cut.bin", "mid-header: 79 of 80 bytes", &place]);
+    case.spot_check("65536", &[&cut]).refused(&["cut.bin", "truncated header: 79 of 80 bytes", &place]);
     let digit = case.folder.file("bad.hex", case.headers[0].to_hex() + "\nx\n");
     case.spot_check("65536", &[&digit]).refused(&["bad.hex", "line 2"]);
     case.spot_check("1", &["nowhere.bin"]).refused(&["nowhere.bin"]);

@@ -172,7 +172,7 @@ fn a_file_cut_in_mid_header_is_incomplete_and_the_json_says_how_far() {
     let city = City::new(10);
     let path = city.folder.file("cut.bin", &city.packed()[..799]);
     let run = city.verify(&[&path]);
-    run.refused(&["cut.bin", "mid-header", "offset 720"]);
+    run.refused(&["cut.bin", "truncated header", "offset 720"]);
     let answer = run.json();
     assert_eq!((&answer["verdict"], &answer["count"]), (&json!("incomplete"), &json!(9)));
     assert_eq!(answer["tip"]["height"], 8);
