@@ -108,8 +108,8 @@ async fn less_than_a_header_and_chunks_of_two_kinds_are_refused_with_their_place
     let begins_at = format!("79 bytes at offset {}", blocks[0].len());
     let cases = [
         (vec![begin(), whole(), short()], "chunk[1].packed_blocks", begins_at.as_str()),
-        (vec![begin(), whole(), headers()], "chunk[1].packed_headers", "the chunks before hold blocks"),
-        (vec![begin(), headers(), whole()], "chunk[1].packed_blocks", "the chunks before hold headers"),
+        (vec![begin(), whole(), headers()], "chunk[1].packed_headers", "earlier chunks hold blocks"),
+        (vec![begin(), headers(), whole()], "chunk[1].packed_blocks", "earlier chunks hold headers"),
         (vec![begin(), message(Part::Chunk(v1::VerifyChunk::default()))], "chunk[0].payload", "packed_blocks"),
     ];
     for (messages, path, said) in cases {

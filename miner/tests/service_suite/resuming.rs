@@ -131,10 +131,10 @@ async fn tokens_that_are_forged_cut_foreign_or_of_another_call_are_refused_by_na
     let mut forged = token.to_vec();
     forged[100] ^= 1;
     for foreign in [Bytes::from(forged), token.slice(..token.len() - 1), Bytes::from_static(b"x")] {
-        assert!(refusal(&service, with(foreign)).await.contains("not a token of this service"));
+        assert!(refusal(&service, with(foreign)).await.contains("not issued by this service"));
     }
     // Without a key of its own, a restarted service has another one for its tokens.
-    assert!(refusal(&start().await, with(token.clone())).await.contains("since its start"));
+    assert!(refusal(&start().await, with(token.clone())).await.contains("restart without a key"));
     let signet = Some(v1::verify_begin::Parameters::Network("signet".to_owned()));
     let others = [
         (v1::VerifyBegin { parameters: signet, ..with(token.clone()) }, "parameters"),
