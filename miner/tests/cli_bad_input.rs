@@ -1,5 +1,5 @@
 //! Bad input: each line a clear message that names the place, exit code 2, and no panic.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! `cityseal bench` and `selftest` as a script sees them; and a kernel that is broken on purpose.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! `cityseal devices` as a script sees it.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 #[path = "service_suite/skip.rs"]

@@ -1,5 +1,5 @@
 //! `cityseal drill` as a script sees it: every fault on purpose is injected, and every answer stays right.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Text that came from outside is shown and acts on no terminal: names of files, receipts, configurations, arguments.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,10 +1,10 @@
 //! Files that the command line writes: devices, FIFOs, links and mounts stay what they are, outputs are checked before the work
 //! starts, and a checkpoint that fails costs nothing but itself.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its part of this module")]
+#[allow(dead_code, reason = "each test binary uses only a part of this module")]
 #[path = "service_suite/skip.rs"]
 mod skip;
 

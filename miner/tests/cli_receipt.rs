@@ -1,5 +1,5 @@
 //! `cityseal key` and `cityseal receipt` as a script sees them: exit codes, JSON, and every way in which a receipt is refused.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! `docs/CLI.md` names every command with every flag, value and default that the program has, and no others; and the JSON
 //! keys that the program prints.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

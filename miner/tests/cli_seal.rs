@@ -1,5 +1,5 @@
 //! `cityseal seal` as a script sees it: exit codes, JSON, order of results, exact coverage.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! `cityseal serve` reports where it listens and drains when asked; `cityseal demo` gets the right answers and keeps its files.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

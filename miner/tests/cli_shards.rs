@@ -1,5 +1,5 @@
 //! What `cityseal verify` says of a shard, and results of other builds: parts and checkpoints by other rules.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

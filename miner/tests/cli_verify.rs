@@ -1,5 +1,5 @@
 //! `cityseal verify` as a script sees it: verdicts, exit codes, JSON, and every way in which headers are written.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -1,8 +1,8 @@
 //! Whose chain is it? Block frames against `--network`, custom signets, and hints where it is another network's chain.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its part of this module")]
+#[allow(dead_code, reason = "each test binary uses only a part of this module")]
 #[path = "service_suite/skip.rs"]
 mod skip;
 

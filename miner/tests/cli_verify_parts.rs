@@ -1,5 +1,5 @@
 //! `cityseal verify` in parts: shards that join, checkpoints that are gone on from, receipts, inputs that fork.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -349,7 +349,7 @@ fn a_changed_byte_where_the_input_begins_does_not_make_something_else_of_it() {
         let fault = &answer["fault"];
         if run.code == 2 {
             // A count that takes what follows for more of the same, up to the end of the file.
-            assert!(answer["reason"].as_str().unwrap().ends_with("begins at offset 0"), "byte {at}: {run:?}");
+            assert!(answer["reason"].as_str().unwrap().ends_with("block at offset 0"), "byte {at}: {run:?}");
             continue;
         }
         assert_eq!((run.code, &fault["height"], &fault["offset"]), (1, &json!(0), &json!(0)), "byte {at}: {run:?}");

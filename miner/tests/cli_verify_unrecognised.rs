@@ -1,9 +1,9 @@
 //! What is not a chain is bad input: exit 2, named by what it looks like, never signed. What is a chain, however it is written, is
 //! judged; and with `--json` a command without an answer says why.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its part of this module")]
+#[allow(dead_code, reason = "each test binary uses only a part of this module")]
 #[path = "service_suite/skip.rs"]
 mod skip;
 

@@ -1,5 +1,5 @@
 //! Starts the binary as a person would, with a clean environment, and reads what it says.
-#![allow(dead_code, reason = "each test binary uses its part of this module")]
+#![allow(dead_code, reason = "each test binary uses only a part of this module")]
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The binary's service, and a caller in another language.
+//! The binary's service, and a client in another language.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,7 +14,7 @@ use prost::Message;
 use crate::skip::{data, example, python, skip};
 use crate::support::Folder;
 
-/// `cityseal serve` as a process of its own; killed when the test ends.
+/// `cityseal serve` as a child process; killed when the test ends.
 pub(crate) struct Serve {
     process: Child,
     pub(crate) address: String,
@@ -29,7 +29,7 @@ impl Serve {
         Self::start_logging_to(arguments, Stdio::null())
     }
 
-    /// Starts with its stderr, and so its log, in a file or a pipe of the test's.
+    /// Starts with stderr, and so the log, redirected to a file or a pipe of the test.
     pub(crate) fn start_logging_to(arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
             .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--json"])
@@ -44,7 +44,7 @@ impl Serve {
         Self { process, address: said["listening"].as_str().unwrap().to_owned() }
     }
 
-    /// Ends the service as an operator does, and gives its exit code.
+    /// Ends the service as an operator does, and returns its exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         let signalled = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(signalled.success());
@@ -53,7 +53,7 @@ impl Serve {
 }
 
 impl Serve {
-    /// The reading end of its stderr; dropped, it closes it.
+    /// Returns the reading end of stderr; dropping it closes the pipe.
     pub(crate) fn take_stderr(&mut self) -> ChildStderr {
         self.process.stderr.take().unwrap()
     }
@@ -61,7 +61,7 @@ impl Serve {
 
 impl Drop for Serve {
     fn drop(&mut self) {
-        // Already gone where the test ended it itself.
+        // Fails harmlessly if the test has already ended the process.
         drop(self.process.kill());
         drop(self.process.wait());
     }
@@ -82,22 +82,22 @@ fn stdout_of(output: &Output) -> String {
     stdout.into_owned()
 }
 
-/// Whether the example can run; says aloud why not.
+/// Whether the example can run; reports a skip if not.
 fn can_run(test: &str) -> bool {
     let is_there = has_grpc(&python());
     if !is_there {
         skip(
             test,
             "python",
-            &format!("{} cannot import grpc; `cargo xtask test` makes one that can", python().display()),
+            &format!("{} cannot import grpc; `cargo xtask test` creates one that can", python().display()),
         );
     }
     is_there
 }
 
 #[test]
-fn python_seals_watches_cancels_verifies_and_cuts() {
-    if !can_run("python_seals_watches_cancels_verifies_and_cuts") {
+fn python_seals_watches_cancels_verifies_and_truncates() {
+    if !can_run("python_seals_watches_cancels_verifies_and_truncates") {
         return;
     }
     let serve = Serve::start();
@@ -136,10 +136,10 @@ fn python_streams_the_start_of_mainnet_and_gets_valid() {
     assert!(said.contains("resumed mainnet after"), "{said}");
 }
 
-/// The first blocks of mainnet behind its genesis, framed.
+/// The first blocks of mainnet after its genesis block, framed.
 const BLOCKS: &str = "blocks/mainnet_1_256.dat";
 
-/// What the command line says of the same blocks.
+/// Verifies the same blocks on the command line.
 fn verified_by_command_line(blocks: &Path) -> serde_json::Value {
     let arguments = ["verify", "--network", "mainnet", "--start-height", "1", "--device", "cpu", "--json"];
     let ended = Command::new(env!("CARGO_BIN_EXE_cityseal")).args(arguments).arg(blocks).output().unwrap();
@@ -147,12 +147,12 @@ fn verified_by_command_line(blocks: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt() {
-    let test = "python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt";
+fn python_streams_real_blocks_resumes_an_interrupted_stream_and_saves_a_receipt() {
+    let test = "python_streams_real_blocks_resumes_an_interrupted_stream_and_saves_a_receipt";
     if !can_run(test) {
         return;
     }
-    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
+    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is missing")) };
     let (folder, key) = (Folder::new(), SecretKey::from_seed(&[3; 32], None).unwrap());
     let (secret, saved) = (folder.secret("key", &key), folder.path("receipt.json"));
     let serve = Serve::start_with(&["--key", secret.to_str().unwrap()]);
@@ -173,9 +173,9 @@ fn python_names_the_broken_rule_that_the_command_line_names() {
     if !can_run(test) {
         return;
     }
-    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
+    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is missing")) };
     let mut bytes = std::fs::read(blocks).unwrap();
-    // The last byte of a coinbase's script: the block's Merkle root does not fit any more.
+    // The last byte of a coinbase's script: the block's Merkle root no longer matches.
     let middle = bytes.len() / 2;
     let frame = middle + bytes[middle..].windows(4).position(|magic| magic == [0xf9, 0xbe, 0xb4, 0xd9]).unwrap();
     bytes[frame - 6] ^= 1;
@@ -191,8 +191,8 @@ fn python_names_the_broken_rule_that_the_command_line_names() {
 }
 
 #[test]
-fn python_ends_with_2_where_there_is_no_service_file_or_whole_header() {
-    if !can_run("python_ends_with_2_where_there_is_no_service_file_or_whole_header") {
+fn python_exits_with_2_without_a_service_a_file_or_whole_headers() {
+    if !can_run("python_exits_with_2_without_a_service_a_file_or_whole_headers") {
         return;
     }
     let missing = run_example("127.0.0.1:1", &["--headers", "/nowhere"]);
@@ -202,7 +202,7 @@ fn python_ends_with_2_where_there_is_no_service_file_or_whole_header() {
     assert!(String::from_utf8_lossy(&this_file.stderr).contains("expected whole headers of 80 bytes"));
 }
 
-/// What Python's gRPC library makes of a refusal of this one message.
+/// Returns what Python's gRPC library reports about the refusal of this message.
 fn refused(serve: &Serve, method: &str, kind: &str, message: &impl Message) -> String {
     let folder = Folder::new();
     let file = folder.file("message", &message.encode_to_vec());
@@ -211,15 +211,15 @@ fn refused(serve: &Serve, method: &str, kind: &str, message: &impl Message) -> S
 }
 
 #[test]
-fn python_gets_the_service_s_own_status_whatever_it_sent() {
-    if !can_run("python_gets_the_service_s_own_status_whatever_it_sent") {
+fn python_gets_the_services_status_for_any_input() {
+    if !can_run("python_gets_the_services_status_for_any_input") {
         return;
     }
     let (serve, verify) = (Serve::start(), "/cityseal.v1.VerifyService/VerifyChain");
     let begin = |parameters| v1::VerifyChainRequest {
         part: Some(Part::Begin(v1::VerifyBegin { parameters: Some(parameters), ..Default::default() })),
     };
-    // One byte on the wire, two, and three: percent-encoded they become one, six and nine.
+    // Characters of one, two and three bytes: percent-encoded they take one, six and nine.
     for letter in ["x", "ß", "€"] {
         for bytes in [10_000, 1_000_000, 4_000_000] {
             let name = letter.repeat(bytes / letter.len());
