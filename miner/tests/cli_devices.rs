@@ -77,7 +77,7 @@ fn without_a_runtime_directory_only_our_own_notes_reach_stderr() {
 
 #[cfg(not(feature = "gpu"))]
 #[test]
-fn a_build_without_gpu_support_says_so_and_refuses_a_gpu_by_name() {
+fn a_build_without_gpu_support_reports_it_and_refuses_a_gpu_by_name() {
     let run = cityseal(&["devices"]);
     assert!(run.code == 0 && run.stdout.contains("built without GPU support"), "{run:?}");
     cityseal(&["devices", "--device", "gpu"]).refused(&["gpu", "built without GPU support"]);

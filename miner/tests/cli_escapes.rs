@@ -20,10 +20,10 @@ fn is_bad(character: char) -> bool {
 
 fn shows(run: &Run, code: i32) {
     assert_eq!(run.code, code, "{run:?}");
-    let said = format!("{}{}", run.stdout, run.stderr);
-    assert!(!said.chars().any(is_bad), "{run:?}");
-    assert!(said.contains(SHOWN), "{run:?}");
-    assert!(!said.lines().any(|line| line.starts_with("VALID") && line != "VALID"), "{run:?}");
+    let printed = format!("{}{}", run.stdout, run.stderr);
+    assert!(!printed.chars().any(is_bad), "{run:?}");
+    assert!(printed.contains(SHOWN), "{run:?}");
+    assert!(!printed.lines().any(|line| line.starts_with("VALID") && line != "VALID"), "{run:?}");
 }
 
 fn is_clean(run: &Run) {

@@ -39,8 +39,8 @@ fn every_thread_of_the_process_has_the_requested_niceness() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    assert!(said.into_iter().any(|line| line.contains("127.0.0.1:")), "it never listened");
+    let printed = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(printed.into_iter().any(|line| line.contains("127.0.0.1:")), "it never listened");
     let threads = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
     let niceness = |thread: std::fs::DirEntry| {
         let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
@@ -130,9 +130,9 @@ fn a_kept_demo_lists_all_of_its_files_and_its_commands_exit_as_stated() {
     for name in names.iter().filter(|name| *name != "README.txt") {
         assert!(readme.contains(&format!("\n{name} ")), "{name} is not in {readme}");
     }
-    let mut told: Vec<String> = serde_json::from_value(run.json()["kept"]["files"].clone()).unwrap();
-    told.sort();
-    assert_eq!(told, names);
+    let mut listed: Vec<String> = serde_json::from_value(run.json()["kept"]["files"].clone()).unwrap();
+    listed.sort();
+    assert_eq!(listed, names);
     let commands = commands_in(&readme);
     assert!(commands.len() >= 7 && commands.iter().any(|(_, code)| *code == 1), "{readme}");
     for (words, code) in commands {

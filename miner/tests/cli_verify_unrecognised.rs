@@ -458,7 +458,7 @@ proptest! {
 
 /// Records that contain a header after other bytes, so that some headers begin at a multiple of 80 bytes.
 #[test]
-fn headers_inside_other_records_are_not_judged_as_a_chain() {
+fn headers_inside_other_records_are_not_verified_as_a_chain() {
     let city = City::new(40);
     for before in [8, 16, 20, 32, 36, 40, 48, 64, 80] {
         let records: Vec<u8> =
@@ -467,7 +467,7 @@ fn headers_inside_other_records_are_not_judged_as_a_chain() {
     }
     for behind in [1, 4, 8, 32, 44] {
         let lines: String = city.lines().iter().map(|line| line.clone() + &"a5".repeat(behind) + "\n").collect();
-        city.gives_no_verdict(&format!("{behind} bytes behind each header, as hex"), lines.as_bytes());
+        city.gives_no_verdict(&format!("{behind} bytes after each header, as hex"), lines.as_bytes());
     }
     let framed = city.headers.iter().flat_map(|header| {
         let block = block(header);

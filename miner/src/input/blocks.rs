@@ -60,6 +60,7 @@ impl FramedBlocks {
     }
 
     fn collect(&mut self, bytes: &[u8], sink: &mut dyn HeaderSink) -> Result<usize, DecodeError> {
+        // Preallocated zeros before a frame are not part of it.
         if self.len == 0 {
             let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
             if zeros > 0 {
@@ -67,6 +68,7 @@ impl FramedBlocks {
             }
             self.block = self.offset;
         }
+        // The frame is checked as soon as it is complete, before the header has arrived.
         let wanted = if self.len < FRAME_LEN { FRAME_LEN } else { self.held.len() };
         let used = bytes.len().min(wanted - self.len);
         self.held[self.len..self.len + used].copy_from_slice(&bytes[..used]);

@@ -131,6 +131,7 @@ impl HexLines {
             State::Comment => {}
         }
         match byte {
+            // A line feed ends headers and comments; within a comment everything else is skipped.
             b'\n' => {
                 self.end_digits(sink)?;
                 self.state = State::Digits;

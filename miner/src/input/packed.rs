@@ -63,7 +63,7 @@ mod tests {
     use super::super::{DecodeError, Format};
 
     #[test]
-    fn whole_headers_pass_and_a_cut_one_is_named_by_its_offset() {
+    fn whole_headers_pass_and_a_truncated_one_is_reported_by_its_offset() {
         let bytes: Vec<u8> = (0..240_u8).collect();
         let (collected, result) = decode(Format::Headers, &[&bytes]);
         assert_eq!((collected.headers, result), (bytes.clone(), Ok(())));

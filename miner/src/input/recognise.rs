@@ -116,6 +116,7 @@ impl Recogniser {
                 || at == 0 && (self.is_plausible(header) || self.is_damaged_genesis(header))
         });
         let looks: Vec<bool> = looks.collect();
+        // Two records need only one header, so that a chain of two with a damaged first header is still recognised.
         match looks.as_slice() {
             [first] => *first,
             [first, second] => *first || *second,

@@ -350,6 +350,7 @@ impl FilePlace<'_> {
         loop {
             if buffer.is_empty() {
                 // The bytes read to detect the format are whole headers, unless the file has ended with them.
+                // A sink that reads by itself avoids a copy of packed headers.
                 if format == Format::Headers
                     && let Some(flow) = self.let_it_read(&mut source, offset, tagged.sink)?
                 {

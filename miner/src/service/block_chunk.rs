@@ -104,7 +104,7 @@ mod tests {
     fn less_than_a_header_is_refused_with_its_place_and_a_single_header_is_a_block() {
         let whole = block(300);
         assert_eq!(batches(&[&whole, &[7; 80][..]].concat()), Ok(vec![(2, whole.len() + 80)]));
-        let said = batches(&[&whole, &[7; 79][..]].concat()).unwrap_err().to_string();
-        assert!(said.contains(&format!("79 bytes at offset {}", 1000 + whole.len())), "{said}");
+        let message = batches(&[&whole, &[7; 79][..]].concat()).unwrap_err().to_string();
+        assert!(message.contains(&format!("79 bytes at offset {}", 1000 + whole.len())), "{message}");
     }
 }

@@ -17,8 +17,8 @@ pub(crate) fn deadline_of(metadata: &MetadataMap) -> Duration {
 
 /// Returns how long the answer to a call may take to begin: the client's timeout, at most `max`.
 pub(crate) fn deadline_in(headers: &HeaderMap<HeaderValue>, max: Duration) -> Duration {
-    let said = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
-    said.unwrap_or(max).min(max)
+    let requested = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
+    requested.unwrap_or(max).min(max)
 }
 
 /// Parses `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2: at most eight digits and one letter.

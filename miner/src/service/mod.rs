@@ -170,6 +170,7 @@ impl Service {
             () = shutdown => {}
         }
         info!("draining");
+        // Health first, so that load balancers stop sending callers before jobs are refused.
         report(&self.health, ServingStatus::NotServing).await;
         self.drain.begin();
         drop(stop);

@@ -134,6 +134,7 @@ impl Upload {
             Payload::PackedHeaders(headers) => (ItemKind::Headers, headers.len()),
             Payload::PackedBlocks(blocks) => (ItemKind::Blocks, blocks.len()),
         };
+        // The first chunk decides whether the upload holds headers or blocks.
         let judge = match self.judge.take() {
             Some(judge) => judge,
             None => self.new_judge(items)?,

@@ -79,7 +79,7 @@ impl VerifyService for Verification {
         let (answers, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
         let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
         let note = CallNote::of(request.extensions());
-        let call = Call { engine, keys, messages: request.into_inner(), answers, told: Told::default(), note };
+        let call = Call { engine, keys, messages: request.into_inner(), answers, sent: Sent::default(), note };
         tokio::spawn(async move {
             call.run(deadline).await;
             drop(admitted);
@@ -93,13 +93,13 @@ struct Call {
     keys: Arc<Keys>,
     messages: Streaming<v1::VerifyChainRequest>,
     answers: mpsc::Sender<Answer>,
-    told: Told,
+    sent: Sent,
     note: CallNote,
 }
 
 /// The progress that was sent last.
 #[derive(Default)]
-struct Told {
+struct Sent {
     progress: v1::VerifyProgress,
     /// Time from which the next token is due.
     token_due: Option<Instant>,
@@ -156,7 +156,7 @@ impl Call {
                 message = self.next(idle_at) => Event::Message(message?),
             };
             match event {
-                Event::Tick => self.tell_progress(&upload),
+                Event::Tick => self.send_progress(&upload),
                 Event::Message(None) => return conclude(upload, None).await,
                 Event::Message(Some(message)) => {
                     if let Step::Finish(finish) = upload.take(message).await? {
@@ -182,23 +182,24 @@ impl Call {
     }
 
     /// Sends the progress if it has changed and the channel has space.
-    fn tell_progress(&mut self, upload: &Upload) {
+    fn send_progress(&mut self, upload: &Upload) {
         let now = Instant::now();
-        let is_token_due = self.told.token_due.is_none_or(|due| now >= due);
+        let is_token_due = self.sent.token_due.is_none_or(|due| now >= due);
         let progress = upload.progress(is_token_due.then_some(&self.keys));
-        let has_moved = progress.received != self.told.progress.received
-            || progress.validated_through != self.told.progress.validated_through;
+        let has_moved = progress.received != self.sent.progress.received
+            || progress.validated_through != self.sent.progress.validated_through;
         let has_token = !progress.resume_token.is_empty();
-        if !has_moved && (!has_token || progress.resume_token == self.told.progress.resume_token) {
+        if !has_moved && (!has_token || progress.resume_token == self.sent.progress.resume_token) {
             return;
         }
         let part = Some(Part::Progress(progress.clone()));
         if self.answers.try_send(Ok(v1::VerifyChainResponse { part })).is_ok() {
-            let before = std::mem::replace(&mut self.told.progress, progress);
+            let before = std::mem::replace(&mut self.sent.progress, progress);
             if has_token {
-                self.told.token_due = Some(now + RESUME_TOKEN_INTERVAL);
+                self.sent.token_due = Some(now + RESUME_TOKEN_INTERVAL);
             } else {
-                self.told.progress.resume_token = before.resume_token;
+                // Keeps the last token for the next comparison.
+                self.sent.progress.resume_token = before.resume_token;
             }
         }
     }

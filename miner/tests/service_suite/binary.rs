@@ -40,8 +40,8 @@ impl Serve {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { process, address: said["listening"].as_str().unwrap().to_owned() }
+        let printed: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Self { process, address: printed["listening"].as_str().unwrap().to_owned() }
     }
 
     /// Ends the service as an operator does, and returns its exit code.
@@ -101,7 +101,7 @@ fn python_seals_watches_cancels_verifies_and_truncates() {
         return;
     }
     let serve = Serve::start();
-    let said = stdout_of(&run_example(&serve.address, &[]));
+    let printed = stdout_of(&run_example(&serve.address, &[]));
     let expected = [
         "cityseal.v1.SealService",
         "health: SERVING",
@@ -112,7 +112,7 @@ fn python_seals_watches_cancels_verifies_and_truncates() {
         "every answer was right",
     ];
     for line in expected {
-        assert!(said.contains(line), "no '{line}' in:\n{said}");
+        assert!(printed.contains(line), "no '{line}' in:\n{printed}");
     }
     assert_eq!(serve.terminate(), Some(0), "a drained service ends with 0");
 }
@@ -126,14 +126,14 @@ fn python_streams_the_start_of_mainnet_and_gets_valid() {
     let (start, folder) = (mainnet_start(), Folder::new());
     let headers = folder.file("mainnet.bin", &start.headers);
     let serve = Serve::start();
-    let said = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
+    let printed = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
     let count = start.count();
-    assert!(said.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{said}");
+    assert!(printed.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{printed}");
     assert!(
-        said.contains(&format!("tip {} ", count - 1)) && said.contains(&format!("{}\n", start.chain_work)),
-        "{said}"
+        printed.contains(&format!("tip {} ", count - 1)) && printed.contains(&format!("{}\n", start.chain_work)),
+        "{printed}"
     );
-    assert!(said.contains("resumed mainnet after"), "{said}");
+    assert!(printed.contains("resumed mainnet after"), "{printed}");
 }
 
 /// The first blocks of mainnet after its genesis block, framed.
@@ -157,11 +157,11 @@ fn python_streams_real_blocks_resumes_an_interrupted_stream_and_saves_a_receipt(
     let (secret, saved) = (folder.secret("key", &key), folder.path("receipt.json"));
     let serve = Serve::start_with(&["--key", secret.to_str().unwrap()]);
     let file = ["--start-height", "1", "--blocks", blocks.to_str().unwrap(), "--receipt", saved.to_str().unwrap()];
-    let said = stdout_of(&run_example(&serve.address, &file));
-    let told = verified_by_command_line(&blocks);
-    let (count, tip) = (&told["count"], told["tip"]["hash"].as_str().unwrap());
-    assert!(said.contains(&format!("streamed {count} blocks of mainnet: VERDICT_KIND_VALID")), "{said}");
-    assert!(said.contains(tip) && said.contains("resumed "), "{said}");
+    let printed = stdout_of(&run_example(&serve.address, &file));
+    let reported = verified_by_command_line(&blocks);
+    let (count, tip) = (&reported["count"], reported["tip"]["hash"].as_str().unwrap());
+    assert!(printed.contains(&format!("streamed {count} blocks of mainnet: VERDICT_KIND_VALID")), "{printed}");
+    assert!(printed.contains(tip) && printed.contains("resumed "), "{printed}");
     let receipt = std::fs::read(saved).unwrap();
     let stated = cityseal_receipt::verify(&receipt, &[key.public_key()]).unwrap();
     assert_eq!((stated.parts().kind, Some(stated.parts().count)), (ItemKind::Blocks, count.as_u64()));
@@ -185,9 +185,9 @@ fn python_names_the_broken_rule_that_the_command_line_names() {
     assert_eq!(fault["rule"], "R21", "{fault}");
     let serve = Serve::start();
     let ended = run_example(&serve.address, &["--start-height", "1", "--blocks", broken.to_str().unwrap()]);
-    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(said.contains(&format!("rule R21 merkle-root broken at height {}", fault["height"])), "{said}");
+    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{printed}");
+    assert!(printed.contains(&format!("rule R21 merkle-root broken at height {}", fault["height"])), "{printed}");
 }
 
 #[test]
@@ -224,21 +224,21 @@ fn python_gets_the_services_status_for_any_input() {
         for bytes in [10_000, 1_000_000, 4_000_000] {
             let name = letter.repeat(bytes / letter.len());
             let toml = begin(Parameters::ParametersToml(format!("\"{name}\" = 1\n")));
-            let told = refused(&serve, verify, "stream", &toml);
+            let reported = refused(&serve, verify, "stream", &toml);
             assert!(
-                told.starts_with("INVALID_ARGUMENT True ") && told.contains("begin.parameters_toml: line 1"),
-                "{told}"
+                reported.starts_with("INVALID_ARGUMENT True ") && reported.contains("begin.parameters_toml: line 1"),
+                "{reported}"
             );
-            let told = refused(&serve, verify, "stream", &begin(Parameters::Network(name)));
-            assert!(told.starts_with("INVALID_ARGUMENT True ") && told.contains("or regtest"), "{told}");
+            let reported = refused(&serve, verify, "stream", &begin(Parameters::Network(name)));
+            assert!(reported.starts_with("INVALID_ARGUMENT True ") && reported.contains("or regtest"), "{reported}");
         }
     }
     let tenant = v1::SubmitSealRequest { request_id: "r".into(), tenant: "€".repeat(300_000), ..Default::default() };
-    let told = refused(&serve, "/cityseal.v1.SealService/SubmitSeal", "unary", &tenant);
-    assert!(told.starts_with("INVALID_ARGUMENT True ") && told.contains("INVALID_FIELD"), "{told}");
+    let reported = refused(&serve, "/cityseal.v1.SealService/SubmitSeal", "unary", &tenant);
+    assert!(reported.starts_with("INVALID_ARGUMENT True ") && reported.contains("INVALID_FIELD"), "{reported}");
     let large = v1::GetJobRequest { job_id: "x".repeat(2 << 20) };
-    let told = refused(&serve, "/cityseal.v1.SealService/GetJob", "unary", &large);
-    assert!(told.starts_with("OUT_OF_RANGE True ") && told.contains("MESSAGE_TOO_LARGE"), "{told}");
-    let told = refused(&serve, "/cityseal.v1.SealService/Mint", "unary", &large);
-    assert!(told.starts_with("UNIMPLEMENTED True ") && told.contains("UNKNOWN_METHOD"), "{told}");
+    let reported = refused(&serve, "/cityseal.v1.SealService/GetJob", "unary", &large);
+    assert!(reported.starts_with("OUT_OF_RANGE True ") && reported.contains("MESSAGE_TOO_LARGE"), "{reported}");
+    let reported = refused(&serve, "/cityseal.v1.SealService/Mint", "unary", &large);
+    assert!(reported.starts_with("UNIMPLEMENTED True ") && reported.contains("UNKNOWN_METHOD"), "{reported}");
 }

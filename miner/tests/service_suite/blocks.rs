@@ -112,11 +112,11 @@ async fn less_than_a_header_and_chunks_of_two_kinds_are_refused_with_their_place
         (vec![begin(), headers(), whole()], "chunk[1].packed_blocks", "earlier chunks hold headers"),
         (vec![begin(), message(Part::Chunk(v1::VerifyChunk::default()))], "chunk[0].payload", "packed_blocks"),
     ];
-    for (messages, path, said) in cases {
+    for (messages, path, expected) in cases {
         let status = verdict(&service, messages).await.unwrap_err();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_CHUNK"));
         assert_eq!(field(&status), path);
-        assert!(status.message().contains(said), "{status:?}");
+        assert!(status.message().contains(expected), "{status:?}");
     }
 }
 

@@ -101,13 +101,13 @@ async fn a_drain_shows_in_health_informs_watchers_and_ends() {
     assert!(events.message().await.unwrap().is_some());
     let ended = service.stop();
     assert_eq!(status(states.message().await.unwrap()), ServingStatus::NotServing);
-    let told = loop {
+    let refusal = loop {
         match events.message().await {
             Ok(event) => assert!(event.is_some(), "the job does not end by itself"),
             Err(status) => break status,
         }
     };
-    assert_eq!((told.code(), reason(&told).as_str()), (Code::Unavailable, "DRAINING"));
+    assert_eq!((refusal.code(), reason(&refusal).as_str()), (Code::Unavailable, "DRAINING"));
     drop((states, health));
     ended.await.unwrap().unwrap();
 }
@@ -162,8 +162,8 @@ async fn a_connection_without_http_2_is_closed_and_others_are_served() {
     let mut stranger = tokio::net::TcpStream::connect(service.address).await.unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     service.client().await.devices().await.unwrap();
-    let mut said = Vec::new();
+    let mut received = Vec::new();
     // Closed or reset: in both cases this connection ends.
-    drop(stranger.read_to_end(&mut said).await);
+    drop(stranger.read_to_end(&mut received).await);
     service.client().await.devices().await.unwrap();
 }

@@ -59,7 +59,7 @@ async fn a_receipt_of_a_service_that_is_not_trusted_is_refused() {
 }
 
 #[tokio::test]
-async fn a_service_without_a_key_says_so_before_anything_is_sent() {
+async fn a_service_without_a_key_refuses_receipts_before_anything_is_sent() {
     let begin = message(Part::Begin(v1::VerifyBegin { want_receipt: true, ..regtest() }));
     let status = verdict(&start().await, vec![begin]).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NO_RECEIPT_KEY"));

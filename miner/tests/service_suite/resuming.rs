@@ -143,8 +143,8 @@ async fn forged_truncated_foreign_and_mismatched_tokens_are_refused_by_name() {
         (v1::VerifyBegin { now_s: Some(7), ..with(token.clone()) }, "R10"),
     ];
     for (other, what) in others {
-        let said = refusal(&service, other).await;
-        assert!(said.contains(what), "{said}");
+        let reported = refusal(&service, other).await;
+        assert!(reported.contains(what), "{reported}");
     }
 }
 
@@ -223,7 +223,7 @@ async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
             let mut far = TcpStream::connect(to).await.unwrap();
             let cut = if std::mem::take(&mut is_first) { Some(Arc::clone(&cut)) } else { None };
             tokio::spawn(async move {
-                let told = async {
+                let signal = async {
                     match cut {
                         Some(cut) => cut.notified().await,
                         None => pending().await,
@@ -231,7 +231,7 @@ async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
                 };
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    () = told => {}
+                    () = signal => {}
                 }
             });
         }

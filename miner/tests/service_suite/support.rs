@@ -45,12 +45,12 @@ pub(crate) async fn start_with(options: ServiceOptions) -> Running {
     let address = service.local_addr();
     let (stop, stopped) = oneshot::channel();
     // Only the signal ends it: a test may drop the handle and keep its clients.
-    let told = async {
+    let signal = async {
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    let task = tokio::spawn(service.run(told));
+    let task = tokio::spawn(service.run(signal));
     Running { address, stop, task }
 }
 

@@ -42,6 +42,7 @@ impl JsonBlock {
             | serde_json::error::Category::Data => DecodeError::Json { message: error.to_string() },
         })?;
         let digits = object.block.as_bytes();
+        // The digits are borrowed from the text, so their addresses give the offset.
         let at = digits.as_ptr() as usize - text.as_ptr() as usize;
         let mark = held.rest().len() - text.len();
         let mut lines = text[..at].split(|byte| *byte == b'\n');

@@ -64,6 +64,8 @@ impl BlockSet {
             tied.sort_unstable();
             tied.dedup();
             self.check(parameters, &tied, &again, &mut checked)?;
+            // The tie may change which blocks belong to the best chain, so the repeated blocks are determined again
+            // below.
             self.break_tie(parameters, root, &tied, &again, &checked);
         }
         let repeated = self.repeated_blocks(&again);

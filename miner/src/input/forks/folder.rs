@@ -49,6 +49,7 @@ fn folder_of_blocks(folder: &Path, parameters: &Parameters) -> Result<(PathBuf, 
     if !block_files(folder)?.is_empty() {
         return Ok((folder.into(), Vec::new()));
     }
+    // Mainnet's blocks are directly under `blocks`; the other networks have a folder of their own.
     let known = Network::ALL.map(Network::name).into_iter().filter(|name| *name != Network::Mainnet.name());
     let of_networks: Vec<(&str, PathBuf)> =
         known.map(|name| (name, folder.join(name).join("blocks"))).filter(|(_, folder)| has_blocks(folder)).collect();
@@ -178,6 +179,7 @@ pub(super) fn in_parallel<I: Sync, T: Send>(
         Ok(workers.into_iter().flat_map(join).collect())
     });
     let mut done = done?;
+    // The threads take items as they become free, so the results arrive out of order.
     done.sort_unstable_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, answer)| answer).collect()
 }

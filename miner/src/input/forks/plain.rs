@@ -160,6 +160,7 @@ fn blocks_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
             let next = match cut_file(path, source, &[], cutter, &mut noting) {
                 Ok((ControlFlow::Break(()), _)) => noting.header_behind_last(path, size)?,
                 Ok((ControlFlow::Continue(()), _)) => None,
+                // The counts need more bytes than the file has: either a truncated block, or a damaged count.
                 Err(InputError::Decode { source: DecodeError::CutBlock { offset }, .. }) => {
                     let offset = noting.shift + offset;
                     let next = noting.header_behind_cut(path, offset, size)?;

@@ -141,6 +141,7 @@ impl<'a> Scan<'a> {
                     return Ok(scanned);
                 }
                 Found::Damage(what) | Found::Cut(Some(what)) => {
+                    // The damage may be caused by a wrong length of the block before it.
                     let doubted = if is_last_open { self.doubt_last(&mut scanned, at)? } else { None };
                     at = match doubted {
                         Some(next) => next,
@@ -193,6 +194,7 @@ impl<'a> Scan<'a> {
                 *at += room;
                 continue;
             }
+            // The order of the arms matters: a wrong length is damage only if the frame is not stray.
             let read = Frame::read(frame, *at, &mut self.network);
             match read {
                 Err(DecodeError::Magic { .. }) if self.window.is_room(*at, frame[0]) => *at += 1,
@@ -269,6 +271,7 @@ impl<'a> Scan<'a> {
                 break;
             }
             let mut network = self.network;
+            // Each candidate starts from the known network, so that a false frame does not decide the network.
             if let Ok(frame) = Frame::read(self.window.frame(at)?, at, &mut network)
                 && self.is_likely(at, frame)?
             {

@@ -68,6 +68,7 @@ fn under_unknown_key(opening: &Opening) -> Option<Looks> {
     for at in coinbase_zeros().map(|at| 8 + at) {
         let Some(zeros) = bytes.get(at..at + 32) else { continue };
         let (words, _) = zeros.as_chunks::<8>();
+        // Obfuscated zeros are the key itself, repeated.
         if words.iter().any(|word| *word != words[0]) || words[0] == [0; 8] {
             continue;
         }

@@ -113,6 +113,7 @@ fn columns(opening: &Opening, text: &str) -> Option<Looks> {
                 format!("pass only that column: {}", opening.piped(&command)),
             ));
         }
+        // Spaces and colons are common in ordinary text and do not make it a table.
         if separator != ' ' && separator != ':' && lines[first].1.split(separator).count() > 2 {
             let what = format!("it is a table (CSV) without a column of {DIGITS} hex digits");
             return Some(Looks::new(what, FORMATS));

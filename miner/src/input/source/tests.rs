@@ -63,8 +63,8 @@ fn several_files_are_one_chain_and_each_ends_with_a_whole_header() {
 fn a_missing_file_is_named_before_any_header_is_read() {
     let folder = Folder::new("missing");
     let paths = vec![folder.file("a", &[1; 80]), folder.0.join("nowhere.bin")];
-    let said = ChainInput::detect(paths).unwrap_err().to_string();
-    assert!(said.contains("nowhere.bin"), "{said}");
+    let message = ChainInput::detect(paths).unwrap_err().to_string();
+    assert!(message.contains("nowhere.bin"), "{message}");
 }
 
 #[test]

@@ -65,12 +65,14 @@ impl JobBook {
         peer: Option<SocketAddr>,
     ) -> Result<(Arc<JobRecord>, bool), Refusal> {
         let mut shelf = self.lock();
+        // The request id makes a retry after a lost answer idempotent.
         if let Some(before) = shelf.find_request(&request.tenant, &request.request_id) {
             return replayed(before, &request);
         }
         let superseded = self.superseded(&shelf, &request)?;
         shelf.check_room(&request.tenant, superseded.as_ref().map(|old| old.number))?;
         let record = self.start(&mut shelf, request);
+        // The superseded job frees its place at once, although it ends a little later.
         if let Some(old) = superseded {
             shelf.leaves(old.number);
             old.handle.supersede(&record.id);
