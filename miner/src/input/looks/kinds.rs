@@ -91,7 +91,7 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-/// The eight bytes at the end of a LevelDB table.
+/// The eight bytes at the end of a `LevelDB` table.
 const LEVELDB_END: [u8; 8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 
 pub(super) fn of(opening: &Opening) -> Option<Looks> {
