@@ -9,7 +9,6 @@ use cityseal_engine::ReadAt;
 
 use super::source::InputError;
 
-/// An open input.
 pub(super) struct Source {
     pub(super) reader: Box<dyn Read>,
     /// The same input, if it is a regular file.

@@ -28,7 +28,6 @@ pub(super) enum Writing {
     Digits,
 }
 
-/// The files of a set.
 #[derive(Debug)]
 pub(super) struct BlockFiles {
     paths: Vec<PathBuf>,

@@ -29,7 +29,7 @@ impl<'a> Window<'a> {
 }
 
 impl Window<'_> {
-    /// Returns bytes that must be within the file.
+    /// Returns `len` bytes from `at` on; the range must be within the file.
     pub(super) fn at(&mut self, at: u64, len: usize) -> io::Result<&[u8]> {
         let is_there = at >= self.begin && at + len as u64 <= self.begin + self.bytes.len() as u64;
         if !is_there {

@@ -82,7 +82,7 @@ fn reading_stops_when_the_sink_has_had_enough() {
     assert_eq!(taken.headers, READ_BYTES / 80);
 }
 
-/// Reads by itself, in small pieces.
+/// A sink that reads by itself, in small pieces.
 #[derive(Default)]
 struct Reading {
     bytes: Vec<u8>,
