@@ -126,14 +126,14 @@ fn python_streams_the_start_of_mainnet_and_gets_valid() {
     let (start, folder) = (mainnet_start(), Folder::new());
     let headers = folder.file("mainnet.bin", &start.headers);
     let serve = Serve::start();
-    let printed = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
+    let said = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
     let count = start.count();
-    assert!(printed.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{printed}");
+    assert!(said.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{said}");
     assert!(
-        printed.contains(&format!("tip {} ", count - 1)) && printed.contains(&format!("{}\n", start.chain_work)),
-        "{printed}"
+        said.contains(&format!("tip {} ", count - 1)) && said.contains(&format!("{}\n", start.chain_work)),
+        "{said}"
     );
-    assert!(printed.contains("resumed mainnet after"), "{printed}");
+    assert!(said.contains("resumed mainnet after"), "{said}");
 }
 
 /// The first blocks of mainnet after its genesis block, framed.
