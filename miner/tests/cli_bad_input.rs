@@ -1,5 +1,5 @@
-//! Bad input: each line a clear message that names the place, exit code 2, and no panic.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! Bad input gives a clear message that names the place, exit code 2, and no panic.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -17,7 +17,7 @@ fn a_header_with_a_bad_digit_is_refused_with_its_position() {
 }
 
 #[test]
-fn a_range_backwards_is_refused_with_both_ends() {
+fn a_backward_range_is_refused_with_both_ends() {
     cityseal(&["seal", "--header", GENESIS, "--nonces", "9..=8"]).refused(&["--nonces", "backwards", "9", "8"]);
 }
 
@@ -29,7 +29,7 @@ fn a_target_of_zero_is_refused_in_both_notations() {
 }
 
 #[test]
-fn a_header_whose_bits_are_no_target_is_refused_unless_a_target_is_given() {
+fn a_header_with_invalid_bits_is_refused_unless_a_target_is_given() {
     let header = format!("{}00000000{}", &GENESIS[..144], &GENESIS[152..]);
     cityseal(&["seal", "--device", "cpu", "--header", &header]).refused(&["00000000"]);
     let ones = "f".repeat(64);
@@ -64,13 +64,13 @@ fn a_mask_that_rolls_the_top_bits_of_the_version_is_refused_on_the_command_line_
 }
 
 #[test]
-fn a_time_window_past_the_end_of_time_is_refused() {
+fn a_time_window_beyond_32_bits_is_refused() {
     cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--time-window", "4294967295"])
         .refused(&["time window"]);
 }
 
 #[test]
-fn an_unknown_network_is_refused_with_the_names_there_are() {
+fn an_unknown_network_is_refused_with_the_known_names() {
     cityseal(&["verify", "-", "--network", "mainet"]).refused(&["mainet", "testnet4", "regtest"]);
 }
 
@@ -89,7 +89,7 @@ fn an_unknown_key_of_a_template_is_refused_with_file_and_key() {
 }
 
 #[test]
-fn a_missing_file_is_named_wherever_it_is_asked_for() {
+fn a_missing_file_is_named_for_every_argument() {
     for arguments in [
         &["verify", "nowhere.bin"][..],
         &["verify", "-", "--network", "nowhere.toml"],
@@ -116,20 +116,20 @@ fn a_line_of_the_wrong_length_is_refused_with_file_line_and_column() {
 }
 
 #[test]
-fn a_device_that_is_not_there_is_an_error_and_never_a_fallback() {
+fn a_missing_device_is_an_error_and_never_falls_back() {
     cityseal(&["devices", "--device", "warp-drive"]).refused(&["warp-drive", "cpu"]);
     cityseal(&["seal", "--header", GENESIS, "--device", "warp-drive"]).refused(&["warp-drive"]);
 }
 
 #[test]
-fn an_unknown_kernel_is_refused_with_the_kernels_there_are() {
+fn an_unknown_kernel_is_refused_with_the_known_names() {
     cityseal(&["seal", "--header", GENESIS, "--kernel", "mmx"]).refused(&["mmx", "portable"]);
     let run = command(&["seal", "--header", GENESIS]).env("CITYSEAL_KERNEL", "mmx").output().unwrap();
     common::Run::from(run).refused(&["mmx", "portable"]);
 }
 
 #[test]
-fn a_mode_that_does_not_exist_is_a_wrong_command_line() {
+fn an_unknown_mode_is_a_usage_error() {
     cityseal(&["bench", "--mode", "signatures"]).refused(&["--mode", "signatures", "search-shared"]);
 }
 
@@ -154,7 +154,7 @@ fn an_unknown_profile_is_refused_on_the_command_line_and_in_the_configuration_wi
 }
 
 #[test]
-fn an_unknown_key_of_the_configuration_is_refused_and_a_known_one_is_taken() {
+fn an_unknown_key_of_the_configuration_is_refused_and_a_known_one_is_used() {
     let folder = Folder::new();
     let bad = folder.file("bad.toml", "thread = 1\n");
     cityseal(&["devices", "--config", &bad]).refused(&["bad.toml", "thread", "line 1"]);
@@ -165,7 +165,7 @@ fn an_unknown_key_of_the_configuration_is_refused_and_a_known_one_is_taken() {
 }
 
 #[test]
-fn help_and_version_are_answers() {
+fn help_and_version_exit_with_success() {
     for arguments in [&["--help"][..], &["seal", "--help"], &["--version"]] {
         let run = cityseal(arguments);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:?}");
@@ -175,6 +175,6 @@ fn help_and_version_are_answers() {
 }
 
 #[test]
-fn a_filter_of_the_log_that_means_nothing_is_refused() {
+fn an_invalid_log_filter_is_refused() {
     cityseal(&["devices", "--log", "cityseal=loudly"]).refused(&["--log", "cityseal=loudly"]);
 }

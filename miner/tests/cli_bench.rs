@@ -1,5 +1,5 @@
-//! `cityseal bench` and `selftest` as a script sees them; and a kernel that is broken on purpose.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! `cityseal bench` and `selftest` as a script sees them, and a kernel that is broken on purpose.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -11,7 +11,7 @@ fn bench(arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn every_mode_measures_with_right_answers_beside_its_baselines() {
+fn every_mode_measures_with_right_answers_and_its_baselines() {
     for (mode, unit, baselines) in [
         ("search", "hash/s", &["sha2_whole_header"][..]),
         ("search-shared", "hash/s", &["sha2_whole_header"]),
@@ -29,7 +29,7 @@ fn every_mode_measures_with_right_answers_beside_its_baselines() {
         let rate = |key: &str| row[key].as_f64().unwrap();
         assert!(0.0 < rate("min") && rate("min") <= rate("median") && rate("median") <= rate("max"), "{row}");
         let versus = row["versus"].as_object().unwrap();
-        // The bound by ports stands there too, on machines whose ports are known.
+        // The port bound is there too, on machines whose ports are known.
         assert_eq!(versus.keys().filter(|name| *name != "port_bound").collect::<Vec<_>>(), baselines);
         assert!(versus.values().all(|ratio| ratio.as_f64().unwrap() > 0.0), "{row}");
         assert!(!answer["environment"]["cpu"].as_str().unwrap().is_empty());
@@ -37,7 +37,7 @@ fn every_mode_measures_with_right_answers_beside_its_baselines() {
 }
 
 #[test]
-fn text_says_how_many_rows_there_are_and_numbers_each_of_them() {
+fn the_text_announces_the_rows_and_numbers_them() {
     let run = cityseal(&["bench", "--device", "cpu", "--mode", "headers", "--seconds", "0.5", "--sweep", "1,2"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.starts_with("2 rows, about 1 s\n"), "{run:?}");
@@ -48,7 +48,7 @@ fn text_says_how_many_rows_there_are_and_numbers_each_of_them() {
         assert_eq!(lines[0].find("answers"), line.find("right"), "{run:?}");
     }
     let json = bench(&["--mode", "headers"]);
-    assert_eq!(json.stderr, "", "JSON goes alone: {json:?}");
+    assert_eq!(json.stderr, "", "with JSON nothing else is printed: {json:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn all_kernels_have_a_row_each() {
 }
 
 #[test]
-fn a_kernel_broken_on_purpose_gets_wrong_answers_and_exit_code_1() {
+fn a_kernel_broken_on_purpose_gives_wrong_answers_and_exit_code_1() {
     for mode in ["search", "search-shared", "headers", "merkle"] {
         let run = bench(&["--mode", mode, "--kernel", "broken"]);
         assert_eq!((run.code, &run.json()["rows"][0]["answers"]), (1, &json!("wrong")), "{run:?}");
@@ -103,7 +103,7 @@ fn a_sweep_has_a_row_for_each_number_of_threads() {
 }
 
 #[test]
-fn by_batch_gives_a_rate_for_each_size_and_is_refused_where_there_are_no_sizes() {
+fn by_batch_gives_a_rate_for_each_size_and_is_refused_for_modes_without_sizes() {
     let run = bench(&["--mode", "headers", "--by-batch"]);
     assert_eq!(run.code, 0, "{run:?}");
     let row = &run.json()["rows"][0];
@@ -115,7 +115,7 @@ fn by_batch_gives_a_rate_for_each_size_and_is_refused_where_there_are_no_sizes()
 }
 
 #[test]
-fn the_mode_latency_tells_three_waits_and_keeps_them() {
+fn the_mode_latency_reports_three_delays_and_records_them() {
     let folder = Folder::new();
     let records = folder.path().join("records");
     let run = bench(&["--mode", "latency", "--record", records.to_str().unwrap()]);
@@ -145,7 +145,7 @@ fn record(folder: &Folder, name: &str, kernel: &str, median: f64) -> String {
 }
 
 #[test]
-fn compare_says_better_same_or_worse_with_an_exit_code() {
+fn compare_reports_better_same_or_worse_with_an_exit_code() {
     let folder = Folder::new();
     let before = record(&folder, "before.json", "avx2", 100.0);
     for (median, verdict, code) in [(104.0, "better", 0), (101.0, "same", 0), (96.0, "worse", 1)] {
@@ -174,7 +174,7 @@ fn compare_names_the_file_and_the_place_of_bad_input() {
 }
 
 #[test]
-fn report_makes_one_page_and_the_plots_that_are_asked_for() {
+fn report_writes_one_page_and_the_requested_plots() {
     let folder = Folder::new();
     record(&folder, "2026-11-22-0123abc.json", "avx2", 100.0);
     record(&folder, "2026-11-22-0123abd.json", "sha-ni", 50.0);

@@ -1,9 +1,9 @@
 //! `cityseal devices` as a script sees it.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 #[path = "service_suite/skip.rs"]
-#[expect(dead_code, reason = "only what says that a test was skipped is used here")]
+#[expect(dead_code, reason = "only the function that reports a skip is used here")]
 mod skip;
 
 use common::{GENESIS, cityseal};
@@ -12,7 +12,7 @@ use common::{Run, command};
 use serde_json::json;
 
 #[test]
-fn devices_tells_of_each_adapter_its_state_or_the_reason() {
+fn devices_lists_the_state_or_the_reason_of_each_adapter() {
     let run = cityseal(&["devices", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
     let answer = run.json();
@@ -28,14 +28,18 @@ fn devices_tells_of_each_adapter_its_state_or_the_reason() {
 
 #[cfg(feature = "gpu")]
 #[test]
-fn devices_says_of_software_what_it_allows_why_it_is_left_out_and_how_it_is_tuned() {
+fn devices_shows_the_limits_the_reason_and_the_tuning_of_software() {
     let named = |answer: &serde_json::Value| {
         let devices = answer["devices"].as_array().unwrap().clone();
         devices.into_iter().find(|device| device["kind"] == "software")
     };
     let answer = cityseal(&["devices", "--json"]).json();
     let Some(left_out) = named(&answer) else {
-        skip::skip("devices_says_of_software", "lavapipe", "no software adapter was found");
+        skip::skip(
+            "devices_shows_the_limits_the_reason_and_the_tuning_of_software",
+            "lavapipe",
+            "no software adapter was found",
+        );
         return;
     };
     assert_eq!(left_out["state"], "software", "{left_out}");
@@ -50,14 +54,17 @@ fn devices_says_of_software_what_it_allows_why_it_is_left_out_and_how_it_is_tune
     let cpu = software["devices"].as_array().unwrap().iter().find(|device| device["kind"] == "cpu").unwrap().clone();
     assert_eq!(cpu["state"], "not-selected", "{cpu}");
     let named = named(&software).unwrap();
-    assert!(named["state"] == "ready" && named["tuning"]["crossover"].is_null(), "named, it always works: {named}");
+    assert!(
+        named["state"] == "ready" && named["tuning"]["crossover"].is_null(),
+        "a named device is always used: {named}"
+    );
 }
 
-/// Drivers print to stderr by themselves where there is no display: OpenGL's libraries are not in the default build, and Mesa's
-/// Vulkan layer is turned off.
+/// Drivers print to stderr by themselves if there is no display: OpenGL's libraries are not in the default build, and
+/// Mesa's Vulkan layer is turned off.
 #[cfg(not(feature = "gl"))]
 #[test]
-fn without_a_runtime_directory_only_our_own_words_reach_stderr() {
+fn without_a_runtime_directory_only_our_own_notes_reach_stderr() {
     let run: Run = command(&["devices", "--allow-software"])
         .env_remove("XDG_RUNTIME_DIR")
         .env_remove("NODEVICE_SELECT")
@@ -70,18 +77,18 @@ fn without_a_runtime_directory_only_our_own_words_reach_stderr() {
 
 #[cfg(not(feature = "gpu"))]
 #[test]
-fn a_build_without_gpu_support_says_so_and_refuses_a_gpu_by_name() {
+fn a_build_without_gpu_support_reports_it_and_refuses_a_gpu_by_name() {
     let run = cityseal(&["devices"]);
     assert!(run.code == 0 && run.stdout.contains("built without GPU support"), "{run:?}");
     cityseal(&["devices", "--device", "gpu"]).refused(&["gpu", "built without GPU support"]);
     cityseal(&["devices", "--kernel", "wgsl-loaded-or"]).refused(&["wgsl-loaded-or", "built without GPU support"]);
 }
 
-/// What a run prints where no GPU is ready.
+/// What a run prints if no GPU is ready.
 const NO_GPU: &str = "no GPU is ready";
 
 #[test]
-fn a_missing_gpu_is_no_news_for_a_question_that_the_cpu_answers() {
+fn a_missing_gpu_is_not_reported_by_commands_that_do_not_need_one() {
     let ones = "f".repeat(64);
     for arguments in [
         &["seal", "--header", GENESIS, "--nonces", "0..=0", "--target", &ones][..],
@@ -95,7 +102,7 @@ fn a_missing_gpu_is_no_news_for_a_question_that_the_cpu_answers() {
 }
 
 #[test]
-fn a_missing_gpu_is_noted_once_where_devices_are_the_subject_and_one_could_have_been_used() {
+fn a_missing_gpu_is_noted_once_by_commands_about_devices_that_could_use_one() {
     let has_gpu = cityseal(&["devices", "--json"]).json()["devices"]
         .as_array()
         .unwrap()
@@ -118,11 +125,15 @@ fn a_missing_gpu_is_noted_once_where_devices_are_the_subject_and_one_could_have_
 
 #[cfg(feature = "gpu")]
 #[test]
-fn software_that_is_named_needs_the_flag_that_allows_it_in_every_command() {
+fn a_named_software_adapter_needs_the_flag_that_allows_it_in_every_command() {
     let answer = cityseal(&["devices", "--json"]).json();
     let devices = answer["devices"].as_array().unwrap();
     let Some(software) = devices.iter().find(|device| device["state"] == "software") else {
-        skip::skip("software_that_is_named", "lavapipe", "no software adapter was found");
+        skip::skip(
+            "a_named_software_adapter_needs_the_flag_that_allows_it_in_every_command",
+            "lavapipe",
+            "no software adapter was found",
+        );
         return;
     };
     let id = software["id"].as_str().unwrap();

@@ -1,18 +1,18 @@
-//! Text that came from outside is shown and acts on no terminal: names of files, receipts, configurations, arguments.
+//! Text from outside is shown but never controls the terminal: names of files, receipts, configurations, arguments.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
 use common::{Folder, Run, block, city, city_of_blocks, cityseal, framed, packed};
 
-/// A name that clears the screen, begins a line of its own, and turns the direction of writing.
+/// A name that clears the screen, begins a new line, and reverses the writing direction.
 const NAME: &str = "x\u{1b}[2J\u{9b}31m\nVALID\r\u{202e}txt.\u{2066}\u{200b}\u{7f}";
 
-/// How it is shown.
+/// The name as it is shown.
 const SHOWN: &str = "x\\u{1b}[2J\\u{9b}31m\\nVALID\\r\\u{202e}txt.\\u{2066}\\u{200b}\\u{7f}";
 
-/// What no output may hold, JSON included; line feeds are ours.
+/// Characters that no output may hold, JSON included; line feeds come from the program.
 fn is_bad(character: char) -> bool {
     character.is_control() && character != '\n'
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -20,10 +20,10 @@ fn is_bad(character: char) -> bool {
 
 fn shows(run: &Run, code: i32) {
     assert_eq!(run.code, code, "{run:?}");
-    let said = format!("{}{}", run.stdout, run.stderr);
-    assert!(!said.chars().any(is_bad), "{run:?}");
-    assert!(said.contains(SHOWN), "{run:?}");
-    assert!(!said.lines().any(|line| line.starts_with("VALID") && line != "VALID"), "{run:?}");
+    let printed = format!("{}{}", run.stdout, run.stderr);
+    assert!(!printed.chars().any(is_bad), "{run:?}");
+    assert!(printed.contains(SHOWN), "{run:?}");
+    assert!(!printed.lines().any(|line| line.starts_with("VALID") && line != "VALID"), "{run:?}");
 }
 
 fn is_clean(run: &Run) {
@@ -54,7 +54,7 @@ fn names_of_files_are_shown_in_errors() {
 }
 
 #[test]
-fn arguments_that_are_refused_are_shown_in_the_refusal() {
+fn refused_arguments_are_shown_in_the_error() {
     for arguments in [
         &["verify", "a.bin", "--start-height", NAME][..],
         &["verify", "a.bin", "--format", NAME],
@@ -69,7 +69,7 @@ fn arguments_that_are_refused_are_shown_in_the_refusal() {
 }
 
 #[test]
-fn the_file_of_a_fault_and_of_damage_is_shown_in_the_answer() {
+fn the_file_of_a_fault_or_damage_is_shown_in_the_answer() {
     let (toml, headers) = city_of_blocks(10);
     let folder = Folder::new();
     let toml = folder.file("city.toml", toml);
@@ -84,25 +84,25 @@ fn the_file_of_a_fault_and_of_damage_is_shown_in_the_answer() {
     let cut = folder.file(NAME, &packed(&headers)[..500]);
     shows(&verify(&[&cut]), 2);
 
-    // A set of blocks without its sixth one, in a file of that name.
+    // A set of blocks that lacks the sixth, in a file with that name.
     let blocks: Vec<Vec<u8>> = headers.iter().enumerate().filter(|(at, _)| *at != 5).map(|(_, h)| block(h)).collect();
     let forks = folder.file(NAME, framed(&blocks));
     let run = verify(&[&forks, "--forks"]);
     shows(&run, 2);
     let run = verify(&[&forks, "--forks", "--json"]);
     is_clean(&run);
-    assert!(run.json()["reason"].as_str().unwrap().contains(NAME), "JSON has the name as it is: {run:?}");
+    assert!(run.json()["reason"].as_str().unwrap().contains(NAME), "JSON has the original name: {run:?}");
 }
 
 #[test]
-fn the_folder_of_a_demonstration_is_shown() {
+fn the_folder_of_a_demo_is_shown() {
     let folder = Folder::new();
     let kept = folder.path().join(NAME);
     shows(&cityseal(&["demo", "--device", "cpu", "--keep", kept.to_str().unwrap()]), 0);
 }
 
 #[test]
-fn a_receipt_of_a_stranger_and_values_of_a_configuration_are_shown() {
+fn foreign_receipts_and_configuration_values_are_escaped() {
     let folder = Folder::new();
     let receipt = folder.file("r.json", format!("{{\"format\":{}}}", serde_json::to_string(NAME).unwrap()));
     for command in ["verify", "show"] {

@@ -1,10 +1,10 @@
-//! Files that the command line writes: devices, FIFOs, links and mounts stay what they are, outputs are checked before the work
-//! starts, and a checkpoint that fails costs nothing but itself.
+//! Files that the command line writes: devices, FIFOs, links and mounts keep their type, outputs are checked before the
+//! work starts, and a failed checkpoint does not affect the verdict.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its part of this module")]
+#[allow(dead_code, reason = "each test binary uses only a part of this module")]
 #[path = "service_suite/skip.rs"]
 mod skip;
 
@@ -16,10 +16,10 @@ use std::process::{Command, Stdio};
 use common::{Folder, Run, city, cityseal, command, packed};
 use serde_json::Value;
 
-/// A moment after every header of the test city.
+/// A time after every header of the test city.
 const NOW: &str = "1800000000";
 
-/// A valid chain of ten headers and a key, in a folder of their own.
+/// A valid chain of ten headers and a key, in a temporary folder.
 struct Case {
     folder: Folder,
     toml: String,
@@ -38,7 +38,7 @@ impl Case {
         Self { folder, toml, chain, key }
     }
 
-    /// A path in the folder of outputs, which holds nothing else.
+    /// Returns a path in the folder of outputs, which holds nothing else.
     fn out(&self, name: &str) -> PathBuf {
         self.folder.path().join("out").join(name)
     }
@@ -90,7 +90,7 @@ fn a_fifo_is_written_through_and_stays_a_fifo() {
             "--receipt" => case.receipt(text(&fifo)),
             _ => case.verify(&["--json", "--out", text(&fifo)]),
         };
-        // Whatever it is, it came through the FIFO.
+        // The content came through the FIFO.
         assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo(), "{flag}: {run:?}");
         assert_eq!(run.code, 0, "{flag}: {run:?}");
         assert!(reader.join().unwrap().starts_with('{'), "{flag}");
@@ -100,9 +100,9 @@ fn a_fifo_is_written_through_and_stays_a_fifo() {
 }
 
 #[test]
-fn a_device_is_written_through_and_a_full_one_is_reported_with_its_name() {
+fn a_device_is_written_through_and_a_full_one_is_reported_by_name() {
     let case = Case::new();
-    // Behind a link, so that a program that replaces what it is given replaces the link and not the machine's own device.
+    // Through a link, so that a program that replaces its output replaces the link and not the machine's own device.
     for (device, code) in [("/dev/null", 0), ("/dev/full", 2)] {
         let link = case.out("device");
         symlink(device, &link).unwrap();
@@ -120,7 +120,7 @@ fn a_device_is_written_through_and_a_full_one_is_reported_with_its_name() {
 }
 
 #[test]
-fn stdout_may_be_the_output_as_a_pipe_and_as_a_file() {
+fn stdout_may_be_the_output_whether_pipe_or_file() {
     let case = Case::new();
     for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
         let run = case.receipt(name);
@@ -144,7 +144,7 @@ fn stdout_may_be_the_output_as_a_pipe_and_as_a_file() {
 }
 
 #[test]
-fn a_symbolic_link_stays_and_its_target_is_replaced_or_made() {
+fn a_symbolic_link_is_kept_and_its_target_is_replaced_or_created() {
     let case = Case::new();
     fs::write(case.out("target"), "old").unwrap();
     fs::set_permissions(case.out("target"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -166,7 +166,7 @@ fn a_symbolic_link_stays_and_its_target_is_replaced_or_made() {
 }
 
 #[test]
-fn a_users_file_beside_the_output_is_never_the_temporary_one() {
+fn an_existing_file_next_to_the_output_is_never_used_as_the_temporary_one() {
     let case = Case::new();
     for name in ["receipt.json.new", "part.json.new"] {
         fs::write(case.out(name), "mine").unwrap();
@@ -192,7 +192,7 @@ fn a_file_that_is_a_mount_point_is_written_in_place() {
         command.output().unwrap()
     };
     if !run("true".as_ref(), &[]).status.success() {
-        skip::skip(test, "mount", "this user can make no mount namespace");
+        skip::skip(test, "mount", "this user cannot create a mount namespace");
         return;
     }
     let arguments: Vec<_> = verify.get_args().collect();
@@ -203,7 +203,7 @@ fn a_file_that_is_a_mount_point_is_written_in_place() {
 }
 
 #[test]
-fn outputs_that_cannot_be_are_refused_before_the_work_starts() {
+fn impossible_outputs_are_refused_before_the_work_starts() {
     let case = Case::new();
     let key = ["--key", &case.key];
     let folder = text(case.out(""));
@@ -231,18 +231,18 @@ fn outputs_that_cannot_be_are_refused_before_the_work_starts() {
         "--out",
         "same file",
     ]);
-    // The same file by another name.
+    // The same file under another name.
     symlink("twice", case.out("other")).unwrap();
     case.verify(&["--out", twice, "--checkpoint", text(case.out("other"))]).refused(&["--checkpoint", "same file"]);
     case.verify(&["--receipt", &case.key, "--key", &case.key]).refused(&["--receipt", "this is an input (--key"]);
-    // What goes nowhere may go there twice.
+    // /dev/null may be given twice.
     let run = case.verify(&["--receipt", "/dev/null", "--out", "/dev/null", "--key", &case.key]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
 }
 
 #[test]
-fn a_block_file_of_the_folder_that_is_verified_is_no_output() {
+fn a_block_file_of_the_verified_folder_is_refused_as_an_output() {
     let case = Case::new();
     let run = cityseal(&["verify", text(case.out("")), "--out", text(case.out("blk00000.dat"))]);
     run.refused(&["--out", "this is an input"]);
@@ -250,7 +250,7 @@ fn a_block_file_of_the_folder_that_is_verified_is_no_output() {
 }
 
 #[test]
-fn a_checkpoint_is_a_regular_file_or_refused_before_the_work_starts() {
+fn a_checkpoint_must_be_a_regular_file_and_is_refused_before_the_work_starts_otherwise() {
     let case = Case::new();
     let fifo = case.out("fifo");
     make_fifo(&fifo);
@@ -260,7 +260,7 @@ fn a_checkpoint_is_a_regular_file_or_refused_before_the_work_starts() {
         assert!(!run.stdout.contains("verdict"), "{run:?}");
     }
     fs::remove_file(fifo).unwrap();
-    // Behind a link it is one.
+    // A link to a regular file is accepted.
     symlink("checkpoint", case.out("link")).unwrap();
     assert_eq!(case.verify(&["--checkpoint", text(case.out("link"))]).code, 0);
     assert_eq!(case.names(), ["checkpoint", "link"]);
@@ -268,16 +268,16 @@ fn a_checkpoint_is_a_regular_file_or_refused_before_the_work_starts() {
 }
 
 #[test]
-fn a_checkpoint_that_cannot_be_written_warns_once_and_the_verdict_comes() {
+fn a_checkpoint_that_cannot_be_written_warns_once_and_does_not_affect_the_verdict() {
     let case = Case::new();
     let checkpoint = case.out("checkpoint");
-    // Once the run has begun, a pipe that nobody filled yet gives time to take the folder away.
+    // The run blocks on an empty pipe, which gives the test time to remove the folder.
     let input = case.folder.path().join("input");
     make_fifo(&input);
     let arguments = ["--device", "cpu", "--json", "--now", NOW, "--network", &case.toml];
     let mut child = command(&[&["verify", text(&input), "--checkpoint", text(&checkpoint)], &arguments[..]].concat());
     let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Opened only when the run opens it to read, which is after its outputs were checked.
+    // This open returns only when the run opens the pipe for reading, which is after its outputs were checked.
     let mut pipe = fs::OpenOptions::new().write(true).open(&input).unwrap();
     fs::remove_dir_all(case.out("")).unwrap();
     std::io::copy(&mut fs::File::open(&case.chain).unwrap(), &mut pipe).unwrap();
@@ -289,7 +289,7 @@ fn a_checkpoint_that_cannot_be_written_warns_once_and_the_verdict_comes() {
 }
 
 #[test]
-fn figures_are_recorded_behind_links_and_a_folder_that_cannot_be_made_is_refused_at_once() {
+fn results_are_recorded_through_links_and_an_impossible_folder_is_refused_at_once() {
     let case = Case::new();
     let bench = |folder: &str| {
         cityseal(&["bench", "--device", "cpu", "--threads", "1", "--seconds", "0.1", "--record", folder])

@@ -1,5 +1,6 @@
-//! `cityseal key` and `cityseal receipt` as a script sees them: exit codes, JSON, and every way in which a receipt is refused.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! `cityseal key` and `cityseal receipt` as a script sees them: exit codes, JSON, and every reason for refusing a
+//! receipt.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -20,7 +21,7 @@ const SUBTREE: u64 = 64;
 
 struct Case {
     folder: Folder,
-    /// The file of the city's parameters.
+    /// The path of the city's parameter file.
     toml: String,
     parameters: [u8; 32],
     headers: Vec<BlockHeader>,
@@ -72,7 +73,7 @@ impl Case {
         Receipt::sign(Statement::new(self.parts()).unwrap(), &self.key).unwrap().to_json()
     }
 
-    /// Checks a receipt by the trusted key, with more arguments.
+    /// Verifies a receipt with the trusted key and further arguments.
     fn verify(&self, receipt: &str, arguments: &[&str]) -> Run {
         let file = self.folder.file("receipt.json", receipt);
         let key = self.key.public_key().to_string();
@@ -99,7 +100,7 @@ fn expect_no(run: &Run, reason: &str) {
 }
 
 #[test]
-fn a_new_key_is_its_owners_alone_is_never_overwritten_and_shows_its_public_half() {
+fn a_new_key_is_private_is_never_overwritten_and_shows_its_public_key() {
     let folder = Folder::new();
     let path = folder.path().join("auditor.key");
     let file = path.to_str().unwrap();
@@ -139,7 +140,7 @@ fn two_new_keys_are_different_and_a_bad_label_or_folder_leaves_no_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_key_that_others_may_read_is_refused_with_the_command_that_mends_it() {
+fn a_secret_key_that_others_may_read_is_refused_with_the_command_that_fixes_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
     let key = SecretKey::from_seed(&[7; 32], None).unwrap();
@@ -169,7 +170,7 @@ fn a_secret_key_that_others_may_read_is_refused_with_the_command_that_mends_it()
 }
 
 #[test]
-fn a_receipt_by_a_trusted_key_is_good_and_its_statement_is_told() {
+fn a_receipt_by_a_trusted_key_is_good_and_its_statement_is_printed() {
     let case = Case::new(3);
     let answer = expect_good(&case.verify(&case.json(), &[]));
     assert_eq!(answer["public_key"], case.key.public_key().to_string());
@@ -197,7 +198,7 @@ fn a_key_may_be_given_as_digits_or_as_a_file_and_one_of_several_suffices() {
 }
 
 #[test]
-fn without_a_key_the_signer_is_not_trusted_which_is_neither_yes_nor_no() {
+fn without_a_key_the_signer_is_not_trusted_and_the_answer_is_undecided() {
     let case = Case::new(3);
     let receipt = case.folder.file("r.json", case.json());
     let run = cityseal(&["receipt", "verify", &receipt]);
@@ -210,7 +211,7 @@ fn without_a_key_the_signer_is_not_trusted_which_is_neither_yes_nor_no() {
     let run = cityseal(&["receipt", "verify", &receipt, "--json"]);
     let answer = run.json();
     assert_eq!((run.code, &answer["receipt"], &answer["key"]), (2, &json!("good"), &json!("unchecked")));
-    // What is a clear no with a key is one without.
+    // What is refused with a key is refused without one too.
     let forged = case.folder.file("f.json", case.json().replace("Audit", "Other"));
     assert_eq!(cityseal(&["receipt", "verify", &forged]).code, 1);
     let run = cityseal(&["receipt", "verify", &receipt, "--network", "mainnet"]);
@@ -250,7 +251,7 @@ fn the_rules_of_a_receipt_are_compared_with_those_of_this_build() {
 #[test]
 fn a_receipt_of_format_1_still_verifies() {
     let folder = Folder::new();
-    // As the build before format 2 wrote it, of the first five headers of Bitcoin's main chain.
+    // Written by the build before format 2, for the first five headers of Bitcoin's main chain.
     let receipt = folder.file("old.json", include_str!("../../receipt/tests/data/format-1.json"));
     let key = SecretKey::from_seed(&[7; 32], None).unwrap().public_key().to_string();
     let answer =
@@ -261,7 +262,7 @@ fn a_receipt_of_format_1_still_verifies() {
 }
 
 #[test]
-fn what_was_changed_or_signed_by_a_stranger_is_a_clear_no() {
+fn a_changed_or_foreign_receipt_is_refused() {
     let case = Case::new(3);
     let json = case.json();
     expect_no(&case.verify(&json.replacen("\"count\":3", "\"count\":4", 1), &[]), "signed text");
@@ -274,7 +275,7 @@ fn what_was_changed_or_signed_by_a_stranger_is_a_clear_no() {
 }
 
 #[test]
-fn what_is_no_receipt_is_bad_input() {
+fn a_file_that_is_not_a_receipt_is_bad_input() {
     let case = Case::new(3);
     let json = case.json();
     for (text, reason) in [
@@ -291,7 +292,7 @@ fn what_is_no_receipt_is_bad_input() {
 }
 
 #[test]
-fn the_signed_text_is_shown_to_the_byte_and_no_other() {
+fn the_signed_text_is_shown_exactly_and_no_other_text_is() {
     let case = Case::new(3);
     let text = Statement::new(case.parts()).unwrap().text();
     let receipt = case.folder.file("r.json", case.json());
@@ -338,7 +339,7 @@ fn a_spot_check_opens_the_chain_in_every_format_and_reads_no_more_than_it_needs(
 }
 
 #[test]
-fn a_spot_check_reads_from_a_pipe_too() {
+fn a_spot_check_reads_from_a_pipe() {
     let case = Case::new(600);
     let receipt = case.folder.file("r.json", case.json());
     let key = case.key.public_key().to_string();
@@ -348,10 +349,10 @@ fn a_spot_check_reads_from_a_pipe_too() {
 }
 
 #[test]
-fn a_spot_check_against_another_chain_is_a_clear_no() {
+fn a_spot_check_against_another_chain_is_refused() {
     let case = Case::new(600);
     let mut other = case.headers.clone();
-    // From here on another chain, as good as the one that was signed.
+    // From here on another chain, as valid as the signed one.
     for at in 300..600 {
         let prev_block_hash = other[at - 1].hash();
         other[at] = sealed(BlockHeader { version: 7, prev_block_hash, ..other[at] });
@@ -364,7 +365,7 @@ fn a_spot_check_against_another_chain_is_a_clear_no() {
 }
 
 #[test]
-fn a_source_with_too_few_headers_is_a_clear_no_and_one_that_goes_on_is_none() {
+fn a_source_with_too_few_headers_is_refused_and_a_longer_one_is_accepted() {
     let case = Case::new(600);
     let bytes = packed(&case.headers);
     let short = case.folder.file("short.bin", &bytes[..80 * 599]);
@@ -374,19 +375,19 @@ fn a_source_with_too_few_headers_is_a_clear_no_and_one_that_goes_on_is_none() {
 }
 
 #[test]
-fn a_source_that_can_not_be_read_is_bad_input() {
+fn an_unreadable_source_is_bad_input() {
     let case = Case::new(COUNT);
     let bytes = packed(&case.headers);
     let cut = case.folder.file("cut.bin", &bytes[..bytes.len() - 1]);
     let place = format!("offset {}", bytes.len() - 80);
-    case.spot_check("65536", &[&cut]).refused(&["cut.bin", "mid-header: 79 of 80 bytes", &place]);
+    case.spot_check("65536", &[&cut]).refused(&["cut.bin", "truncated header: 79 of 80 bytes", &place]);
     let digit = case.folder.file("bad.hex", case.headers[0].to_hex() + "\nx\n");
     case.spot_check("65536", &[&digit]).refused(&["bad.hex", "line 2"]);
     case.spot_check("1", &["nowhere.bin"]).refused(&["nowhere.bin"]);
 }
 
 #[test]
-fn a_receipt_about_a_faulty_first_header_has_nothing_to_open_and_passes_no_spot_check() {
+fn a_receipt_about_a_faulty_first_header_passes_no_spot_check() {
     let case = Case { headers: Vec::new(), ..Case::new(1) };
     let fault = cityseal_receipt::FaultRow {
         height: 0,
@@ -419,7 +420,7 @@ fn a_receipt_about_a_faulty_first_header_has_nothing_to_open_and_passes_no_spot_
 }
 
 #[test]
-fn a_receipt_by_other_rules_than_those_wanted_is_a_clear_no() {
+fn a_receipt_for_other_rules_than_requested_is_refused() {
     let case = Case::new(3);
     expect_good(&case.verify(&case.json(), &["--network", &case.toml]));
     let run = case.verify(&case.json(), &["--network", "mainnet"]);
@@ -451,7 +452,7 @@ fn a_spot_check_follows_the_best_chain_of_a_nodes_folder() {
         let block = block(header);
         [&[0xfa, 0xbf, 0xb5, 0xda][..], &(block.len() as u32).to_le_bytes(), &block].concat()
     };
-    // A block beside the chain, and the others from the last to the first, in two files.
+    // A block outside the chain, and the others from the last to the first, in two files.
     let stale = sealed(BlockHeader { version: 7, ..case.headers[400] });
     let blocks: Vec<Vec<u8>> = [stale].iter().chain(case.headers.iter().rev()).map(framed).collect();
     let node = Folder::new();

@@ -1,6 +1,6 @@
-//! `docs/CLI.md` names every command with every flag, value and default that the program has, and no others; and the JSON
-//! keys that the program prints.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! `docs/CLI.md` lists exactly the commands, flags, values and defaults of the program, and the JSON keys that it
+//! prints.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -15,7 +15,7 @@ use common::{Folder, GENESIS, cityseal};
 
 /// The heading under which clap lists the flags that choose devices.
 const DEVICES: &str = "Devices";
-/// How a section says that its command takes those flags.
+/// The link by which a section says that its command takes those flags.
 const DEVICES_LINK: &str = "](#device-flags)";
 
 fn page() -> String {
@@ -38,7 +38,7 @@ fn sections(page: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// A row of a table of flags: what is written on the command line, the default, the meaning.
+/// A row of a table of flags: the usage, the default, the meaning.
 #[derive(Debug)]
 struct Row {
     usage: String,
@@ -74,7 +74,7 @@ fn commands() -> BTreeMap<String, Command> {
     found
 }
 
-/// As the page writes it: `--device NAME`, `--json`, `FILE`.
+/// Formats a flag as the page does: `--device NAME`, `--json`, `FILE`.
 fn usage(flag: &Arg) -> String {
     let values = flag.get_value_names().unwrap_or_default().iter().map(ToString::to_string);
     let takes_values = flag.get_action().takes_values();
@@ -149,7 +149,7 @@ fn the_flags_of_all_commands_and_those_of_devices_are_listed_once() {
     assert_rows("Device flags", &rows(&sections["Device flags"]), &flags);
 }
 
-/// All keys of a JSON value, at any depth; what the key `statement` or `versus` holds has names of its own.
+/// Collects all keys of a JSON value at any depth, except inside `statement` and `versus`, whose keys are names.
 fn keys(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -165,7 +165,7 @@ fn keys(value: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Runs a command with `--json`, and gives the keys that the page does not name in the section of the command.
+/// Runs a command with `--json`, and returns the keys that the command's section does not mention.
 fn unnamed_keys(section: &str, arguments: &[&str]) -> Vec<String> {
     let sections = sections(&page());
     let run = cityseal(&[arguments, &["--json"]].concat());
@@ -185,7 +185,7 @@ fn unnamed_keys(section: &str, arguments: &[&str]) -> Vec<String> {
     found.into_iter().filter(|key| !is_named(key)).map(|key| format!("{place}: {key}")).collect()
 }
 
-/// The words for programs in the sources of the errors: `"no-receipt"`.
+/// The error reasons in the source of the errors: `"no-receipt"`.
 fn reasons_in(source: &str) -> BTreeSet<String> {
     let quoted = source.split('"').skip(1).step_by(2);
     let is_reason = |word: &&str| word.contains('-') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
@@ -193,7 +193,7 @@ fn reasons_in(source: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_reason_of_an_error_is_listed_and_no_others() {
+fn exactly_the_error_reasons_of_the_program_are_listed() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/error/words.rs");
     let defined = reasons_in(&std::fs::read_to_string(source).unwrap());
     assert!(defined.len() > 30, "{defined:?}");

@@ -1,5 +1,5 @@
 //! `cityseal seal` as a script sees it: exit codes, JSON, order of results, exact coverage.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -22,7 +22,7 @@ fn volume(answer: &Value) -> u128 {
 }
 
 #[test]
-fn finds_the_nonce_of_the_genesis_block_and_says_who_searched_what() {
+fn finds_the_nonce_of_the_genesis_block_and_lists_the_coverage() {
     let run = seal(&["--header", GENESIS, "--nonces", "2083230000..=2083240000"]);
     assert_eq!(run.code, 0, "{run:?}");
     let answer = run.json();
@@ -30,7 +30,8 @@ fn finds_the_nonce_of_the_genesis_block_and_says_who_searched_what() {
     let seals = answer["seals"].as_array().unwrap();
     assert_eq!(seals.len(), 1);
     let expected = json!({
-        "header": GENESIS, "hash": GENESIS_HASH, "version": "00000001", "time": 1_231_006_505, "nonce": 2_083_236_893_u32,
+        "header": GENESIS, "hash": GENESIS_HASH, "version": "00000001", "time": 1_231_006_505,
+        "nonce": 2_083_236_893_u32,
     });
     assert_eq!(seals[0], expected);
     assert_eq!(answer["hashes"].as_str().unwrap().parse::<u128>().unwrap(), volume(&answer));
@@ -59,7 +60,7 @@ fn both_edge_nonces_are_ordinary_with_an_all_ones_target() {
 }
 
 #[test]
-fn with_all_the_hits_come_in_the_order_version_time_nonce() {
+fn with_all_the_hits_are_sorted_by_version_time_and_nonce() {
     let run = seal(&[
         "--header",
         GENESIS,
@@ -88,7 +89,7 @@ fn with_all_the_hits_come_in_the_order_version_time_nonce() {
 }
 
 #[test]
-fn more_hits_than_may_be_kept_is_no_answer() {
+fn more_hits_than_the_limit_give_no_answer() {
     let ask = |max: &str| {
         seal(&["--header", GENESIS, "--nonces", "0..=9", "--target", &"f".repeat(64), "--all", "--max-seals", max])
     };
@@ -119,7 +120,10 @@ fn a_template_file_rolls_the_extranonce() {
     let folder = Folder::new();
     let template = json!({
         "header": GENESIS, "target": "1f7fffff", "nonces": { "first": 0, "last": 999 },
-        "coinbase": { "prefix": "01", "suffix": "02", "extranonce_size": 2, "extranonce_first": "0001", "extranonce_last": "0003" },
+        "coinbase": {
+            "prefix": "01", "suffix": "02",
+            "extranonce_size": 2, "extranonce_first": "0001", "extranonce_last": "0003",
+        },
         "merkle_branch": ["11".repeat(32)],
     });
     let path = folder.file("job.json", template.to_string());
@@ -133,7 +137,7 @@ fn a_template_file_rolls_the_extranonce() {
 }
 
 #[test]
-fn people_read_the_outcome_first_and_json_is_not_mixed_in() {
+fn the_text_begins_with_the_outcome_and_contains_no_json() {
     let run = cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--nonces", "2083236890..=2083236899"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.starts_with("SEALED after "), "{run:?}");
@@ -141,7 +145,7 @@ fn people_read_the_outcome_first_and_json_is_not_mixed_in() {
 }
 
 #[test]
-fn a_reader_that_closes_the_pipe_does_not_make_it_panic() {
+fn a_closed_pipe_causes_no_panic() {
     let mut child = command(&["seal", "--device", "cpu", "--header", GENESIS, "--nonces", "0..=9999", "--json"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
@@ -154,10 +158,10 @@ fn a_reader_that_closes_the_pipe_does_not_make_it_panic() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_ends_in_the_outcome_cancelled_with_an_exact_coverage() {
+fn ctrl_c_gives_the_outcome_cancelled_with_exact_coverage() {
     use std::io::{BufRead, BufReader};
 
-    // The log says on stderr when the signals are caught, so that the test need not guess.
+    // The log reports on stderr that the search has begun, so that the test does not have to guess.
     let hopeless = format!("{}1", "0".repeat(63));
     let mut child = command(&["seal", "--device", "cpu", "--header", GENESIS, "--target", &hopeless, "--json"])
         .env("CITYSEAL_LOG", "cityseal=info")
@@ -180,7 +184,7 @@ fn ctrl_c_ends_in_the_outcome_cancelled_with_an_exact_coverage() {
 }
 
 #[test]
-fn text_of_a_search_that_found_nothing_says_how_likely_that_was() {
+fn the_text_of_an_exhausted_search_states_its_probability() {
     let run =
         cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--nonces", "0..=999", "--target", "1f00ffff"]);
     assert_eq!(run.code, 1, "{run:?}");

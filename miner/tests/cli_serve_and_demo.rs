@@ -1,5 +1,6 @@
-//! `cityseal serve` reports where it listens and drains when asked; `cityseal demo` gets the right answers and keeps its files.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! `cityseal serve` reports its address and drains on a signal; `cityseal demo` gets the right answers and keeps its
+//! files.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -9,7 +10,7 @@ use common::{Folder, Run, cityseal, command};
 
 #[cfg(unix)]
 #[test]
-fn serve_tells_the_port_that_it_bound_and_drains_on_sigterm() {
+fn serve_reports_the_bound_port_and_drains_on_sigterm() {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
@@ -30,7 +31,7 @@ fn serve_tells_the_port_that_it_bound_and_drains_on_sigterm() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn every_thread_of_a_process_that_is_nice_stands_back_as_far_as_it_was_told() {
+fn every_thread_of_the_process_has_the_requested_niceness() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
@@ -38,12 +39,12 @@ fn every_thread_of_a_process_that_is_nice_stands_back_as_far_as_it_was_told() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    assert!(said.into_iter().any(|line| line.contains("127.0.0.1:")), "it never listened");
+    let printed = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(printed.into_iter().any(|line| line.contains("127.0.0.1:")), "it never listened");
     let threads = std::fs::read_dir(format!("/proc/{}/task", child.id())).unwrap();
     let niceness = |thread: std::fs::DirEntry| {
         let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
-        // proc_pid_stat(5): niceness is field 19; the name, field 2, ends with the last bracket.
+        // proc_pid_stat(5): niceness is field 19; the name, field 2, ends with the last parenthesis.
         stat.rsplit(") ").next().unwrap().split(' ').nth(19 - 3).unwrap().parse::<i32>().unwrap()
     };
     let found: Vec<i32> = threads.map(|thread| niceness(thread.unwrap())).collect();
@@ -53,12 +54,12 @@ fn every_thread_of_a_process_that_is_nice_stands_back_as_far_as_it_was_told() {
 }
 
 #[test]
-fn a_niceness_that_no_system_has_is_refused() {
+fn a_niceness_out_of_range_is_refused() {
     let run = cityseal(&["devices", "--nice", "20"]);
     assert!(run.code == 2 && run.stderr.contains("--nice"), "{run:?}");
 }
 
-/// The last block of the demonstration, which is the same on every machine.
+/// The last block of the demo, which is the same on every machine.
 const DEMO_TIP: &str = "00000697db05b91c1d2059b7c71078b74cf3d2aac241e47f49226572f7ada692";
 
 #[test]
@@ -91,7 +92,7 @@ fn the_demo_makes_the_same_chain_on_every_kernel_and_any_number_of_threads() {
 }
 
 #[test]
-fn the_demo_leaves_nothing_behind_unless_a_folder_is_given() {
+fn the_demo_keeps_no_files_unless_a_folder_is_given() {
     let folder = Folder::new();
     let run = Run::from(command(&["demo", "--device", "cpu"]).current_dir(folder.path()).output().unwrap());
     assert_eq!(run.code, 0, "{run:?}");
@@ -106,7 +107,7 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The commands of a kept README.txt, with the exit codes that it states.
+/// Returns the commands in a kept README.txt, with the exit codes that it states.
 fn commands_in(readme: &str) -> Vec<(Vec<&str>, i32)> {
     let lines = readme.lines().filter_map(|line| line.strip_prefix("  cityseal "));
     lines
@@ -119,7 +120,7 @@ fn commands_in(readme: &str) -> Vec<(Vec<&str>, i32)> {
 }
 
 #[test]
-fn a_kept_demo_lists_all_of_its_files_and_every_command_in_its_list_ends_as_it_states() {
+fn a_kept_demo_lists_all_of_its_files_and_its_commands_exit_as_stated() {
     let folder = Folder::new();
     let kept = folder.path().join("new/city");
     let run = cityseal(&["demo", "--device", "cpu", "--json", "--keep", kept.to_str().unwrap()]);
@@ -129,9 +130,9 @@ fn a_kept_demo_lists_all_of_its_files_and_every_command_in_its_list_ends_as_it_s
     for name in names.iter().filter(|name| *name != "README.txt") {
         assert!(readme.contains(&format!("\n{name} ")), "{name} is not in {readme}");
     }
-    let mut told: Vec<String> = serde_json::from_value(run.json()["kept"]["files"].clone()).unwrap();
-    told.sort();
-    assert_eq!(told, names);
+    let mut listed: Vec<String> = serde_json::from_value(run.json()["kept"]["files"].clone()).unwrap();
+    listed.sort();
+    assert_eq!(listed, names);
     let commands = commands_in(&readme);
     assert!(commands.len() >= 7 && commands.iter().any(|(_, code)| *code == 1), "{readme}");
     for (words, code) in commands {
@@ -141,7 +142,7 @@ fn a_kept_demo_lists_all_of_its_files_and_every_command_in_its_list_ends_as_it_s
 }
 
 #[test]
-fn a_kept_demo_has_the_chain_that_its_answer_names_and_a_new_key_each_time() {
+fn a_kept_demo_holds_the_chain_of_its_answer_and_a_new_key_each_time() {
     let folder = Folder::new();
     let mut kept = Vec::new();
     for name in ["a", "b"] {
@@ -162,18 +163,18 @@ fn a_kept_demo_has_the_chain_that_its_answer_names_and_a_new_key_each_time() {
 
 #[cfg(unix)]
 #[test]
-fn a_kept_secret_key_is_readable_by_its_owner_alone() {
+fn a_kept_secret_key_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = Folder::new();
     let run = cityseal(&["demo", "--device", "cpu", "--keep", folder.path().to_str().unwrap()]);
-    assert_eq!(run.code, 0, "an empty folder is taken: {run:?}");
+    assert_eq!(run.code, 0, "an empty folder is accepted: {run:?}");
     let mode = std::fs::metadata(folder.path().join("auditor.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]
-fn a_demo_refuses_to_keep_anything_in_a_folder_with_files_or_in_a_file() {
+fn a_demo_refuses_to_keep_files_in_a_nonempty_folder_or_in_a_file() {
     let folder = Folder::new();
     let file = folder.file("there", b"mine");
     let run = cityseal(&["demo", "--device", "cpu", "--keep", folder.path().to_str().unwrap()]);

@@ -1,5 +1,5 @@
-//! What `cityseal verify` says of a shard, and results of other builds: parts and checkpoints by other rules.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! The answers of `cityseal verify` about shards, and results of other builds: parts and checkpoints for other rules.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -7,7 +7,7 @@ use cityseal_chain::{MerkleKind, RuleSet};
 use common::{Folder, Run, block, city_of_blocks, cityseal, packed};
 use serde_json::json;
 
-/// A moment after every header of the test city.
+/// A time after every header of the test city.
 const NOW: &str = "1800000000";
 
 /// A chain of twenty blocks, and its headers alone.
@@ -42,9 +42,9 @@ impl City {
 }
 
 #[test]
-fn a_shard_holds_with_its_heights_and_its_own_work_and_is_no_valid_chain() {
+fn a_shard_holds_with_its_heights_and_its_own_work_but_is_not_a_valid_chain() {
     let city = City::new();
-    // Each header is worth two hashes.
+    // Each header adds two hashes of work.
     let work = |headers: u64| format!("{:064x}", 2 * headers);
     for (file, shard, head, count) in [
         (&city.headers, "1/3", "SHARD 1 of 3 HOLDS: heights 0 to 5", 6),
@@ -71,7 +71,7 @@ fn a_shard_holds_with_its_heights_and_its_own_work_and_is_no_valid_chain() {
 }
 
 #[test]
-fn a_shard_without_items_holds_and_one_with_a_fault_says_which_it_is() {
+fn a_shard_without_items_holds_and_one_with_a_fault_names_itself() {
     let city = City::new();
     // The second of sixty shards of twenty items has none.
     let run = city.shard(&city.headers, "2/60", &[]);
@@ -89,7 +89,7 @@ fn a_shard_without_items_holds_and_one_with_a_fault_says_which_it_is() {
     assert_eq!((&answer["verdict"], &answer["shard"]["index"]), (&json!("fault"), &json!(3)));
 }
 
-/// The texts of a part with another digest of rules, and as a build wrote it that recorded none.
+/// The text of a part with another digest of rules, and as written by a build that recorded none.
 fn by_other_rules(part: &str, mine: &str) -> [(String, String); 2] {
     let other = "07".repeat(32);
     let line = format!("  \"rules\": \"{mine}\",\n");
@@ -99,7 +99,7 @@ fn by_other_rules(part: &str, mine: &str) -> [(String, String); 2] {
 }
 
 #[test]
-fn shards_and_checkpoints_by_other_rules_are_refused_with_both_digests() {
+fn shards_and_checkpoints_for_other_rules_are_refused_with_both_digests() {
     let city = City::new();
     for (input, mine) in
         [(&city.headers, RuleSet::HEADERS.digest()), (&city.blocks, RuleSet::blocks(MerkleKind::Bitcoin).digest())]
@@ -119,15 +119,15 @@ fn shards_and_checkpoints_by_other_rules_are_refused_with_both_digests() {
             let other = city.folder.file("other", &text);
             let run = city.verify(&[input, "--json", "--checkpoint", &other]);
             run.refused(&["other", "RULES_DIFFER", &found, &mine]);
-            assert!(!run.stdout.contains("verdict"), "nothing was judged: {run:?}");
-            assert_eq!(std::fs::read_to_string(&other).unwrap(), text, "it is left as it was");
+            assert!(!run.stdout.contains("verdict"), "nothing was verified: {run:?}");
+            assert_eq!(std::fs::read_to_string(&other).unwrap(), text, "the file is unchanged");
         }
         std::fs::remove_file(&checkpoint).unwrap();
     }
 }
 
 #[test]
-fn a_part_by_the_rules_of_another_kind_of_tree_is_refused() {
+fn a_part_for_the_rules_of_another_kind_of_tree_is_refused() {
     let city = City::new();
     assert_eq!(city.shard(&city.blocks, "1/1", &[]).code, 0);
     let mine = RuleSet::blocks(MerkleKind::Bitcoin).digest();
@@ -139,8 +139,8 @@ fn a_part_by_the_rules_of_another_kind_of_tree_is_refused() {
 }
 
 #[test]
-fn a_real_part_of_the_format_before_is_refused_by_name() {
-    // Shard 2 of 2 of the first five headers of Bitcoin's main chain, as the build before format 2 wrote it.
+fn a_real_part_of_the_previous_format_is_refused_by_name() {
+    // Shard 2 of 2 of the first five headers of Bitcoin's main chain, as written by the build before format 2.
     let folder = Folder::new();
     let part = folder.file("old.json", include_str!("data/part-1.json"));
     let run = cityseal(&["verify", "--join", &part]);

@@ -1,5 +1,5 @@
-//! `cityseal verify` as a script sees it: verdicts, exit codes, JSON, and every way in which headers are written.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! `cityseal verify` as a script sees it: verdicts, exit codes, JSON, and every input format.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -10,7 +10,7 @@ use common::{
 };
 use serde_json::{Value, json};
 
-/// A moment after every header of the test city.
+/// A time after every header of the test city.
 const NOW: &str = "1800000000";
 
 struct City {
@@ -82,7 +82,7 @@ fn the_genesis_header_alone_is_a_valid_chain() {
 }
 
 #[test]
-fn packed_hex_framed_and_raw_blocks_are_told_apart_and_give_the_same_verdict() {
+fn packed_hex_framed_and_raw_input_is_distinguished_and_gives_the_same_verdict() {
     let city = City::of_blocks(40);
     let blocks: Vec<Vec<u8>> = city.headers.iter().map(block).collect();
     let (raw, framed) = (blocks.concat(), framed(&blocks));
@@ -148,7 +148,7 @@ fn a_fault_in_hex_names_its_line_with_blank_lines_counted() {
 }
 
 #[test]
-fn a_fault_inside_blocks_stands_at_its_byte() {
+fn a_fault_inside_blocks_has_the_offset_of_its_block() {
     let mut city = City::of_blocks(6);
     let frame = (block(&city.headers[0]).len() + 8) as u64;
     let verdict = |city: &City, bend: &dyn Fn(&mut Vec<u8>)| {
@@ -156,7 +156,7 @@ fn a_fault_inside_blocks_stands_at_its_byte() {
         bend(&mut framed);
         city.verify_stdin(&[], &framed).json()["fault"].clone()
     };
-    // A byte of the coinbase's output in block 3, counted from 0; and one more input than there is.
+    // A byte of the coinbase's output in block 3, counted from 0; and an input count that is too large by one.
     let fault = verdict(&city, &|framed| framed[3 * frame as usize + 8 + 80 + 1 + 50] ^= 1);
     assert_eq!((&fault["rule"], &fault["height"], &fault["offset"]), (&json!("R21"), &json!(3), &json!(3 * frame + 8)));
     let fault = verdict(&city, &|framed| framed[3 * frame as usize + 8 + 80 + 1 + 4] = 2);
@@ -168,18 +168,18 @@ fn a_fault_inside_blocks_stands_at_its_byte() {
 }
 
 #[test]
-fn a_file_cut_in_mid_header_is_incomplete_and_the_json_says_how_far() {
+fn a_file_truncated_inside_a_header_is_incomplete_and_the_json_reports_the_progress() {
     let city = City::new(10);
     let path = city.folder.file("cut.bin", &city.packed()[..799]);
     let run = city.verify(&[&path]);
-    run.refused(&["cut.bin", "mid-header", "offset 720"]);
+    run.refused(&["cut.bin", "truncated header", "offset 720"]);
     let answer = run.json();
     assert_eq!((&answer["verdict"], &answer["count"]), (&json!("incomplete"), &json!(9)));
     assert_eq!(answer["tip"]["height"], 8);
 }
 
 #[test]
-fn a_fault_before_the_cut_is_a_fault() {
+fn a_fault_before_the_truncation_is_a_fault() {
     let mut city = City::new(10);
     city.headers[3].prev_block_hash = city.headers[1].hash();
     city.headers[3] = sealed(city.headers[3]);
@@ -214,7 +214,7 @@ fn empty_input_is_incomplete_and_has_no_tip() {
 }
 
 #[test]
-fn what_can_not_be_judged_without_history_is_said_and_context_makes_it_judged() {
+fn checks_without_history_are_listed_as_skipped_and_context_enables_them() {
     let city = City::new(40);
     let bytes = city.packed();
     let part = city.folder.file("part.bin", &bytes[20 * 80..]);
@@ -250,7 +250,7 @@ fn every_kernel_and_any_number_of_threads_give_the_same_json_apart_from_devices_
 }
 
 #[test]
-fn people_read_the_verdict_first() {
+fn the_text_begins_with_the_verdict() {
     let city = City::new(3);
     let path = city.folder.file("city.bin", city.packed());
     let run = cityseal(&["verify", &path, "--network", &city.toml, "--device", "cpu", "--now", NOW]);

@@ -1,8 +1,8 @@
-//! Whose chain is it? Block frames against `--network`, custom signets, and hints where it is another network's chain.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! Network detection: block frames against `--network`, custom signets, and hints for chains of other networks.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its part of this module")]
+#[allow(dead_code, reason = "each test binary uses only a part of this module")]
 #[path = "service_suite/skip.rs"]
 mod skip;
 
@@ -12,7 +12,7 @@ use common::{Folder, Run, block, city_of_blocks, cityseal, cityseal_with_stdin, 
 /// The magic of the signet whose challenge is the script `51` (BIP325).
 const SIGNET_51: [u8; 4] = [0x54, 0xd2, 0x6f, 0xbd];
 
-/// The coinbase of every network's genesis block but testnet4's.
+/// The coinbase of every network's genesis block except testnet4's.
 const GENESIS_COINBASE: &str = "\
     01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d010445\
     5468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e\
@@ -20,14 +20,14 @@ const GENESIS_COINBASE: &str = "\
     105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac\
     00000000";
 
-/// The genesis block of a network behind a frame with this magic.
+/// The genesis block of a network after a frame with this magic.
 fn genesis_block(network: Network, magic: [u8; 4]) -> Vec<u8> {
     let coinbase = cityseal_chain::hex::decode(GENESIS_COINBASE).unwrap();
     let block = [&Parameters::of(network).genesis().to_wire()[..], &[1], &coinbase].concat();
     [&magic[..], &(block.len() as u32).to_le_bytes(), &block].concat()
 }
 
-/// Verifies a file, the same bytes on stdin and a folder that holds them.
+/// Verifies a file, the same bytes on stdin, and a folder that holds them.
 fn verify_everywhere(bytes: &[u8], arguments: &[&str]) -> [Run; 3] {
     let folder = Folder::new();
     let file = folder.file("blk00000.dat", bytes);
@@ -54,7 +54,7 @@ fn blocks_of_another_network_are_named_with_the_flag_that_reads_them() {
 }
 
 #[test]
-fn a_city_has_no_magic_of_its_own_and_takes_those_that_are_known() {
+fn a_city_has_no_magic_of_its_own_and_accepts_the_known_ones() {
     let folder = Folder::new();
     let (toml, headers) = city_of_blocks(5);
     let toml = folder.file("city.toml", toml);
@@ -65,7 +65,7 @@ fn a_city_has_no_magic_of_its_own_and_takes_those_that_are_known() {
 }
 
 #[test]
-fn the_blocks_of_a_custom_signet_are_read_with_its_challenge_and_with_no_other() {
+fn the_blocks_of_a_custom_signet_are_read_only_with_its_challenge() {
     let bytes = genesis_block(Network::Signet, SIGNET_51);
     for run in verify_everywhere(&bytes, &["--network", "signet", "--signet-challenge", "51"]) {
         assert_eq!(run.code, 0, "{run:?}");
@@ -84,7 +84,8 @@ fn a_custom_signet_may_be_a_toml_file_and_its_digest_names_the_challenge() {
     let folder = Folder::new();
     let genesis = Parameters::of(Network::Signet).genesis().to_hex();
     let text = format!(
-        "name = \"our signet\"\ngenesis = \"{genesis}\"\npow_limit = \"1e0377ae\"\ndifficulty = \"bitcoin-2016\"\nsignet_challenge = \"51\"\n"
+        "name = \"our signet\"\ngenesis = \"{genesis}\"\npow_limit = \"1e0377ae\"\ndifficulty = \"bitcoin-2016\"\n\
+         signet_challenge = \"51\"\n"
     );
     let toml = folder.file("signet.toml", text);
     for run in verify_everywhere(&genesis_block(Network::Signet, SIGNET_51), &["--network", &toml]) {
@@ -101,7 +102,7 @@ fn a_custom_signet_may_be_a_toml_file_and_its_digest_names_the_challenge() {
 }
 
 #[test]
-fn a_challenge_for_another_network_and_one_that_is_no_script_are_refused() {
+fn a_challenge_for_another_network_and_an_invalid_script_are_refused() {
     cityseal(&["verify", "-", "--signet-challenge", "51"]).refused(&["--signet-challenge", "signet", "mainnet"]);
     for bad in ["", "5", "0x51", "5g"] {
         cityseal(&["verify", "-", "--network", "signet", "--signet-challenge", bad]).refused(&["--signet-challenge"]);

@@ -1,5 +1,5 @@
-//! `cityseal verify` in parts: shards that join, checkpoints that are gone on from, receipts, inputs that fork.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! `cityseal verify` in parts: shards that are merged, resumed checkpoints, receipts, inputs that fork.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -9,7 +9,7 @@ use cityseal_chain::BlockHeader;
 use common::{Folder, Run, block, city_of_blocks, cityseal, framed, packed, sealed};
 use serde_json::{Value, json};
 
-/// A moment after every header of the test city.
+/// A time after every header of the test city.
 const NOW: &str = "1800000000";
 
 struct City {
@@ -39,7 +39,7 @@ impl City {
         self.headers.iter().map(block).collect()
     }
 
-    /// Judges the file in so many shards, joins them in an odd order, and gives the joined part.
+    /// Verifies the file in `of` shards, merges them in a mixed order, and returns the merged part.
     fn in_shards(&self, file: &str, of: usize) -> (Run, String) {
         let mut parts: Vec<String> = (1..=of).map(|index| self.path(&format!("shard{index}.json"))).collect();
         for (index, part) in (1..).zip(&parts) {
@@ -53,17 +53,17 @@ impl City {
     }
 }
 
-/// The verdict, without what says how it came about.
+/// Returns the verdict without keys that depend on how it was reached.
 fn verdict(run: &Run) -> Value {
     let mut answer = run.json();
     let keys = answer.as_object_mut().unwrap();
-    // A hint is advice on one run's input.
+    // A hint is advice about the input of one run.
     ["devices", "hint", "seconds", "stages"].iter().for_each(|key| drop(keys.remove(*key)));
     answer
 }
 
 #[test]
-fn shards_join_to_the_verdict_and_to_the_bytes_of_one_run() {
+fn merged_shards_equal_a_single_run_in_verdict_and_bytes() {
     let city = City::new(50);
     let blocks = city.blocks();
     let lines: String = city.headers.iter().map(|header| header.to_hex() + "\n").collect();
@@ -81,7 +81,7 @@ fn shards_join_to_the_verdict_and_to_the_bytes_of_one_run() {
         let file = city.folder.file(name, bytes);
         let whole = city.path("whole.json");
         let one = city.verify(&[&file, "--out", &whole]);
-        // More shares than blocks, too.
+        // Also more shards than blocks.
         let divisions: &[usize] = if name == "framed" { &[1, 2, 60] } else { &[4] };
         for &of in divisions {
             let (joined, part) = city.in_shards(&file, of);
@@ -92,7 +92,7 @@ fn shards_join_to_the_verdict_and_to_the_bytes_of_one_run() {
 }
 
 #[test]
-fn shards_that_make_no_whole_are_refused_with_the_reason() {
+fn incomplete_or_mismatched_shards_are_refused_with_the_reason() {
     let city = City::new(30);
     let file = city.folder.file("blocks", city.blocks().concat());
     let (run, _) = city.in_shards(&file, 3);
@@ -117,7 +117,7 @@ fn shards_that_make_no_whole_are_refused_with_the_reason() {
             city.verify(&["--join", &a, &cut, &c]).refused(&["cut.json"]);
         }
     }
-    // A share of another chain of the same rules, cut at the same places.
+    // A shard of another chain with the same rules, split at the same places.
     let mut other = City::new(30);
     for index in 5..30 {
         let parent = other.headers[index - 1];
@@ -132,7 +132,7 @@ fn shards_that_make_no_whole_are_refused_with_the_reason() {
 }
 
 #[test]
-fn a_checkpoint_is_gone_on_from_and_comes_to_the_same_end() {
+fn a_resumed_checkpoint_reaches_the_same_result() {
     let city = City::new(60);
     let (blocks, checkpoint) = (city.blocks(), city.path("checkpoint"));
     for (name, whole, begun) in [
@@ -144,19 +144,19 @@ fn a_checkpoint_is_gone_on_from_and_comes_to_the_same_end() {
         let expected = city.path("expected.json");
         let one = city.verify(&[&whole, "--out", &expected]);
         assert_eq!(city.verify(&[&begun, "--checkpoint", &checkpoint]).code, 0);
-        let joined = city.path("gone-on.json");
+        let joined = city.path("resumed.json");
         let run = city.verify(&[&whole, "--checkpoint", &checkpoint, "--out", &joined]);
         assert_eq!((run.code, verdict(&run)), (0, verdict(&one)));
-        assert_eq!(run.json()["devices"][0]["headers"], 37, "only what is new is judged");
+        assert_eq!(run.json()["devices"][0]["headers"], 37, "only new headers are verified");
         assert_eq!(fs::read_to_string(&joined).unwrap(), fs::read_to_string(expected).unwrap());
-        // Now it stands at the end, and the file that it began with is too short.
+        // The checkpoint is now at the end, so the shorter file no longer matches it.
         city.verify(&[&begun, "--checkpoint", &checkpoint]).refused(&["does not fit its input", "37 items"]);
         fs::remove_file(&checkpoint).unwrap();
     }
 }
 
 #[test]
-fn a_checkpoint_that_does_not_fit_is_refused_with_what_differs() {
+fn a_mismatched_checkpoint_is_refused_with_the_difference() {
     let city = City::new(30);
     let (blocks, checkpoint) = (city.blocks(), city.path("checkpoint"));
     let begun = city.folder.file("begun", blocks[..20].concat());
@@ -179,7 +179,7 @@ fn a_checkpoint_that_does_not_fit_is_refused_with_what_differs() {
 }
 
 #[test]
-fn a_receipt_is_written_for_a_verdict_and_holds_against_its_source() {
+fn a_receipt_is_written_for_a_verdict_and_passes_checks_against_its_source() {
     let city = City::new(40);
     let blocks = city.folder.file("blocks", framed(&city.blocks()));
     let (key, receipt) = (city.path("key"), city.path("receipt.json"));
@@ -204,7 +204,7 @@ fn a_receipt_is_written_for_a_verdict_and_holds_against_its_source() {
     for line in ["verdict: valid", "count: 40", "transactions: 40"] {
         assert!(text.lines().any(|known| known == line), "{line}: {text}");
     }
-    // A fault has a receipt too; what was not seen to its end has none.
+    // A fault has a receipt too; an incomplete verdict has none.
     let mut bent = city.blocks();
     bent[30][100] ^= 1;
     let bent = city.folder.file("bent", framed(&bent));
@@ -229,7 +229,7 @@ fn branch(parent: &BlockHeader, count: usize) -> Vec<BlockHeader> {
 }
 
 #[test]
-fn of_an_input_that_forks_the_best_chain_is_judged_and_the_rest_is_listed() {
+fn the_best_chain_of_a_forked_input_is_verified_and_the_rest_is_listed() {
     let city = City::new(30);
     let stale = branch(&city.headers[20], 4);
     let mut all: Vec<BlockHeader> = city.headers.iter().chain(&stale).copied().collect();
@@ -250,11 +250,15 @@ fn of_an_input_that_forks_the_best_chain_is_judged_and_the_rest_is_listed() {
         assert_eq!((&forks["unconnected_count"], &forks["duplicates"]), (&json!(0), &json!(0)));
     }
     let run = city.verify(&[&blocks]);
-    assert_eq!((run.code, &run.json()["fault"]["rule"]), (1, &json!("R06")), "in order it is no chain: {run:?}");
+    assert_eq!(
+        (run.code, &run.json()["fault"]["rule"]),
+        (1, &json!("R06")),
+        "in file order it is not a chain: {run:?}"
+    );
 }
 
 #[test]
-fn of_an_input_that_forks_what_hangs_in_the_air_or_has_no_work_is_named() {
+fn unconnected_blocks_and_blocks_without_work_in_a_forked_input_are_reported() {
     let city = City::new(30);
     let mut blocks = city.blocks();
     let missing = blocks.remove(17);
@@ -289,7 +293,7 @@ fn of_an_input_that_forks_what_hangs_in_the_air_or_has_no_work_is_named() {
 }
 
 #[test]
-fn what_has_no_work_beside_the_best_chain_is_listed_and_changes_nothing() {
+fn blocks_without_work_outside_the_best_chain_are_listed_and_change_nothing() {
     let city = City::new(30);
     let target = city.headers[12].bits.decode().unwrap();
     let nonces = (0..).map(|nonce| BlockHeader { nonce, time: city.headers[12].time + 1, ..city.headers[12] });
@@ -304,7 +308,7 @@ fn what_has_no_work_beside_the_best_chain_is_listed_and_changes_nothing() {
 }
 
 #[test]
-fn a_node_s_folder_is_judged_whole_or_from_a_trusted_header_on_and_not_in_parts() {
+fn a_nodes_folder_is_verified_whole_or_from_a_trusted_header_but_not_in_parts() {
     let city = City::new(30);
     let node = city.path("node");
     fs::create_dir(&node).unwrap();
@@ -316,7 +320,7 @@ fn a_node_s_folder_is_judged_whole_or_from_a_trusted_header_on_and_not_in_parts(
     assert_eq!((run.code, run.json()["count"].as_u64()), (0, Some(30)), "{run:?}");
     let context = city.folder.file("context", packed(&city.headers[..12]));
     let run = city.verify(&[&node, "--start-height", "12", "--context", &context]);
-    assert_eq!((run.code, run.json()["count"].as_u64()), (0, Some(18)), "what stands below is trusted: {run:?}");
+    assert_eq!((run.code, run.json()["count"].as_u64()), (0, Some(18)), "headers below are trusted: {run:?}");
     let out = city.path("out");
     city.verify(&[&node, "--shard", "1/2", "--out", &out]).refused(&["--shard", "one run"]);
     city.verify(&[&node, "--checkpoint", &out]).refused(&["--checkpoint", "one run"]);
@@ -337,7 +341,7 @@ fn a_checkpoint_without_its_outlines_is_refused() {
 }
 
 #[test]
-fn a_changed_byte_where_the_input_begins_does_not_make_something_else_of_it() {
+fn a_changed_byte_at_the_beginning_does_not_change_the_detected_format() {
     let city = City::new(5);
     let (raw, framed) = (city.blocks().concat(), framed(&city.blocks()));
     for at in 80..125 {
@@ -348,8 +352,8 @@ fn a_changed_byte_where_the_input_begins_does_not_make_something_else_of_it() {
         let answer = run.json();
         let fault = &answer["fault"];
         if run.code == 2 {
-            // A count that takes what follows for more of the same, up to the end of the file.
-            assert!(answer["reason"].as_str().unwrap().ends_with("begins at offset 0"), "byte {at}: {run:?}");
+            // A larger count that takes the following bytes as further entries, up to the end of the file.
+            assert!(answer["reason"].as_str().unwrap().ends_with("block at offset 0"), "byte {at}: {run:?}");
             continue;
         }
         assert_eq!((run.code, &fault["height"], &fault["offset"]), (1, &json!(0), &json!(0)), "byte {at}: {run:?}");

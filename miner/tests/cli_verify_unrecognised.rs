@@ -1,9 +1,9 @@
-//! What is not a chain is bad input: exit 2, named by what it looks like, never signed. What is a chain, however it is written, is
-//! judged; and with `--json` a command without an answer says why.
-#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+//! Input that is not a chain is bad input: exit 2, described by what it looks like, never signed. A chain in any format
+//! is verified; and with `--json` a command without an answer reports the reason.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
-#[allow(dead_code, reason = "each test binary uses its part of this module")]
+#[allow(dead_code, reason = "each test binary uses only a part of this module")]
 #[path = "service_suite/skip.rs"]
 mod skip;
 
@@ -14,7 +14,7 @@ use common::{Folder, Run, block, city_of_blocks, cityseal, cityseal_with_stdin, 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A moment after every header of the test city.
+/// A time after every header of the test city.
 const NOW: &str = "1800000000";
 
 /// A city with a chain, and a key to sign with.
@@ -49,7 +49,7 @@ impl City {
         cityseal_with_stdin(network, bytes)
     }
 
-    /// Nothing is signed, and the answer says what these bytes look like, from a file and from stdin.
+    /// Checks that nothing is signed and that the answer describes these bytes, from a file and from stdin.
     fn refuses(&self, name: &str, bytes: &[u8], what: &str) {
         let (file, receipt) = (self.folder.file("input", bytes), self.path("receipt.json"));
         let signed = self.verify(&[&file, "--receipt", &receipt, "--key", &self.key]);
@@ -68,7 +68,7 @@ impl City {
         assert!(!Path::new(&receipt).exists(), "{name} was signed");
     }
 
-    /// Exit code 2 and nothing signed, from a file and from stdin.
+    /// Checks for exit code 2 and that nothing is signed, from a file and from stdin.
     fn gives_no_verdict(&self, name: &str, bytes: &[u8]) {
         let (file, receipt) = (self.folder.file("input", bytes), self.path("receipt.json"));
         for run in [self.verify(&[&file, "--receipt", &receipt, "--key", &self.key]), self.verify_stdin(bytes)] {
@@ -130,7 +130,7 @@ fn headers_are_read_however_their_hex_is_wrapped() {
 }
 
 #[test]
-fn what_is_no_chain_is_refused_by_what_it_looks_like_and_is_not_signed() {
+fn input_that_is_not_a_chain_is_refused_with_a_description_and_not_signed() {
     let city = City::new(40);
     let (lines, packed) = (city.lines(), packed(&city.headers));
     let column: String =
@@ -181,7 +181,7 @@ fn what_is_no_chain_is_refused_by_what_it_looks_like_and_is_not_signed() {
     }
 }
 
-/// Bytes of a generator that repeats itself in no test (splitmix64).
+/// Pseudo-random bytes (splitmix64).
 fn noise(seed: u64, len: usize) -> Vec<u8> {
     let word = |at: u64| {
         let mut mixed =
@@ -220,7 +220,7 @@ fn one_damaged_header_at_the_start_of_a_chain_stays_a_fault() {
         let file = city.folder.file("damaged", &damaged);
         assert_eq!(city.verify(&[&file]).code, 1, "byte {at}");
         assert_eq!(city.verify_stdin(&damaged).code, 1, "byte {at}");
-        // As one line of hex it is still headers, since the others link.
+        // As one line of hex it is still headers, since the other headers link.
         assert_eq!(city.verify_stdin(hex::encode(&damaged).as_bytes()).code, 1, "byte {at}");
         let blocks: Vec<Vec<u8>> = city.headers.iter().map(block).collect();
         let mut damaged = blocks.concat();
@@ -230,7 +230,7 @@ fn one_damaged_header_at_the_start_of_a_chain_stays_a_fault() {
 }
 
 #[test]
-fn a_fault_deeper_in_a_chain_stays_a_fault_and_a_named_format_is_believed() {
+fn a_fault_deeper_in_a_chain_stays_a_fault_and_an_explicit_format_is_used() {
     let city = City::new(40);
     let mut damaged = packed(&city.headers);
     damaged[30 * 80..].fill(0x20);
@@ -243,7 +243,7 @@ fn a_fault_deeper_in_a_chain_stays_a_fault_and_a_named_format_is_believed() {
 }
 
 #[test]
-fn shards_checkpoints_forks_folders_and_outputs_of_no_chain_are_refused_too() {
+fn shards_checkpoints_forks_folders_and_outputs_of_other_input_are_refused_too() {
     let city = City::new(4);
     let noise_file = city.folder.file("noise", noise(11, 80 * 40));
     let out = city.path("part.json");
@@ -253,7 +253,7 @@ fn shards_checkpoints_forks_folders_and_outputs_of_no_chain_are_refused_too() {
     }
     let run = city.verify(&[&noise_file, "--out", &out]);
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(!Path::new(&out).exists(), "a part of no chain was written");
+    assert!(!Path::new(&out).exists(), "a part was written without a chain");
     let checkpoint = city.path("checkpoint");
     for arguments in [&["--checkpoint", checkpoint.as_str()][..], &["--forks"]] {
         let run = city.verify(&[&[noise_file.as_str()], arguments].concat());
@@ -266,7 +266,7 @@ fn shards_checkpoints_forks_folders_and_outputs_of_no_chain_are_refused_too() {
 }
 
 #[test]
-fn a_shard_deep_in_a_chain_is_judged_by_the_beginning_of_the_whole_input() {
+fn a_shard_deep_in_a_chain_is_recognised_by_the_beginning_of_the_whole_input() {
     let city = City::new(40);
     let mut bytes = packed(&city.headers);
     bytes[30 * 80..].copy_from_slice(&noise(3, 800));
@@ -276,7 +276,7 @@ fn a_shard_deep_in_a_chain_is_judged_by_the_beginning_of_the_whole_input() {
 }
 
 #[test]
-fn a_later_file_that_is_no_chain_or_written_otherwise_is_named() {
+fn a_later_file_that_is_not_a_chain_or_has_another_format_is_named() {
     let city = City::new(40);
     let bytes = packed(&city.headers);
     let first = city.folder.file("first", &bytes[..800]);
@@ -292,7 +292,7 @@ fn a_later_file_that_is_no_chain_or_written_otherwise_is_named() {
 }
 
 #[test]
-fn a_context_and_a_source_that_are_no_chain_are_bad_input() {
+fn a_context_or_a_source_that_is_not_a_chain_is_bad_input() {
     let city = City::new(40);
     let bytes = packed(&city.headers);
     let noise = city.folder.file("noise", noise(5, 8000));
@@ -312,7 +312,7 @@ fn a_context_and_a_source_that_are_no_chain_are_bad_input() {
     assert_eq!(check(&chain).code, 0);
     let run = check(&noise);
     assert_eq!((run.code, &run.json()["error"]["reason"]), (2, &json!("unrecognised-input")), "{run:?}");
-    // Another chain is a clear no.
+    // Another chain is refused.
     let other = city.folder.file("other", [&bytes[..800], &bytes[..bytes.len() - 800]].concat());
     assert_eq!(check(&other).code, 1);
 }
@@ -343,7 +343,7 @@ fn a_chain_of_another_network_is_a_fault_with_a_hint() {
 }
 
 #[test]
-fn a_command_without_an_answer_prints_why_as_json_with_a_word_that_stays() {
+fn a_command_without_an_answer_prints_a_stable_reason_as_json() {
     let folder = Folder::new();
     let noise = folder.file("noise.bin", noise(1, 900));
     let bad = folder.file("bad.toml", "name = 5\n");
@@ -414,7 +414,7 @@ fn noise_and_text_of_any_length_are_never_a_fault() {
     }
 }
 
-/// A chain in one of its shapes with some bytes changed, of which only the beginning or the end is left.
+/// A chain in one of its formats, with some bytes changed and a prefix of random length removed.
 fn any_mutation() -> impl Strategy<Value = Vec<u8>> {
     let (_, headers) = city_of_blocks(6);
     let lines: String = headers.iter().map(|header| header.to_hex() + "\n").collect();
@@ -431,7 +431,7 @@ fn any_mutation() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Whether 80 bytes anywhere in these hash to 32 others of them: an independent way to find a link.
+/// Whether any 80 bytes hash to any 32 bytes of the input: an independent way to find a link.
 fn has_link(bytes: &[u8]) -> bool {
     let all: std::collections::HashSet<&[u8]> = bytes.windows(32).collect();
     bytes.windows(80).any(|header| all.contains(&cityseal_hash::double_sha256(header)[..]))
@@ -440,24 +440,25 @@ fn has_link(bytes: &[u8]) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn a_mutated_chain_is_a_fault_only_where_something_of_a_chain_is_left(bytes in any_mutation()) {
-        // The city's targets are above mainnet's limit, so that no header proves itself by its work.
+    fn a_mutated_chain_is_a_fault_only_if_a_part_of_the_chain_is_left(bytes in any_mutation()) {
+        // The city's targets are above mainnet's limit, so that no header is recognised by its work.
         let run = cityseal_with_stdin(&["verify", "-", "--device", "cpu", "--json"], &bytes);
         prop_assert!(run.code == 1 || run.code == 2, "{:?}", run);
         if run.code == 1 {
             prop_assert!(run.json()["fault"].is_object(), "{:?}", run);
             let digits: String = bytes.iter().map(|byte| char::from(*byte)).filter(char::is_ascii_hexdigit).collect();
             let decoded = hex::decode(&digits[..digits.len() / 2 * 2]).unwrap();
-            // Changed bits may be a target of mainnet's, and the first header plausible.
-            let is_plausible = [bytes.get(75), bytes.get(83), decoded.get(75)].iter().any(|byte| byte.is_some_and(|byte| *byte < 0x20));
+            // Changed bits may encode a valid target for mainnet, so that the first header is plausible.
+            let exponents = [bytes.get(75), bytes.get(83), decoded.get(75)];
+            let is_plausible = exponents.iter().any(|byte| byte.is_some_and(|byte| *byte < 0x20));
             prop_assert!(is_plausible || has_link(&bytes) || has_link(&decoded), "{:?}", run);
         }
     }
 }
 
-/// Records that hold a header behind something else, so that now and then one begins at a multiple of 80 bytes.
+/// Records that contain a header after other bytes, so that some headers begin at a multiple of 80 bytes.
 #[test]
-fn headers_inside_other_records_are_not_judged_as_a_chain() {
+fn headers_inside_other_records_are_not_verified_as_a_chain() {
     let city = City::new(40);
     for before in [8, 16, 20, 32, 36, 40, 48, 64, 80] {
         let records: Vec<u8> =
@@ -466,7 +467,7 @@ fn headers_inside_other_records_are_not_judged_as_a_chain() {
     }
     for behind in [1, 4, 8, 32, 44] {
         let lines: String = city.lines().iter().map(|line| line.clone() + &"a5".repeat(behind) + "\n").collect();
-        city.gives_no_verdict(&format!("{behind} bytes behind each header, as hex"), lines.as_bytes());
+        city.gives_no_verdict(&format!("{behind} bytes after each header, as hex"), lines.as_bytes());
     }
     let framed = city.headers.iter().flat_map(|header| {
         let block = block(header);

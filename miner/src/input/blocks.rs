@@ -1,6 +1,6 @@
-//! Blocks framed as in Bitcoin Core's blk*.dat: magic, length (little-endian), block. Only the header is taken.
+//! Framed blocks as in Bitcoin Core's blk*.dat: magic, length (little-endian), block. Only headers are kept.
 //!
-//! Zeros between frames are the room that Bitcoin Core reserves in advance. The bodies are skipped unread.
+//! Zeros between frames are space that Bitcoin Core preallocates. Bodies are skipped unread.
 
 use cityseal_hash::HEADER_LEN;
 
@@ -10,16 +10,16 @@ use super::{DecodeError, HeaderSink, Place};
 /// Decoder of framed blocks.
 #[derive(Debug)]
 pub struct FramedBlocks {
-    /// Frame and header of the block that is being read.
+    /// Frame and header of the current block.
     held: [u8; STRAY_BYTES],
     len: usize,
-    /// What is wrong with the length in the frame, unless the frame turns out to be stray.
+    /// The error in the frame's length, unless the frame turns out to be stray.
     wrong_length: Option<DecodeError>,
-    /// Bytes of the body that are still to come.
+    /// Bytes of the body still to be skipped.
     skip: u64,
     /// Bytes of the file so far.
     offset: u64,
-    /// Where the block that is being read begins.
+    /// Byte at which the current block begins.
     block: u64,
     network: FrameNetwork,
 }
@@ -39,7 +39,7 @@ impl Default for FramedBlocks {
 }
 
 impl FramedBlocks {
-    /// Takes frames of this network alone.
+    /// Accepts only frames of this network.
     pub(super) fn expect(&mut self, network: FrameNetwork) {
         self.network = network;
     }
@@ -60,6 +60,7 @@ impl FramedBlocks {
     }
 
     fn collect(&mut self, bytes: &[u8], sink: &mut dyn HeaderSink) -> Result<usize, DecodeError> {
+        // Preallocated zeros before a frame are not part of it.
         if self.len == 0 {
             let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
             if zeros > 0 {
@@ -67,6 +68,7 @@ impl FramedBlocks {
             }
             self.block = self.offset;
         }
+        // The frame is checked as soon as it is complete, before the header has arrived.
         let wanted = if self.len < FRAME_LEN { FRAME_LEN } else { self.held.len() };
         let used = bytes.len().min(wanted - self.len);
         self.held[self.len..self.len + used].copy_from_slice(&bytes[..used]);
@@ -79,7 +81,7 @@ impl FramedBlocks {
         Ok(used)
     }
 
-    /// A wrong magic is refused at once; a wrong length only when the frame is known not to be stray.
+    /// Refuses a wrong magic at once; a wrong length only when the frame is known not to be stray.
     fn judge_frame(&mut self) -> Result<(), DecodeError> {
         let [a, b, c, d, e, f, g, h, ..] = self.held;
         self.wrong_length = None;
@@ -97,7 +99,7 @@ impl FramedBlocks {
         u32::from_le_bytes([self.held[4], self.held[5], self.held[6], self.held[7]])
     }
 
-    /// Frame and header are there.
+    /// Handles a complete frame and header.
     fn take_header(&mut self, sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
         if StrayFrame::of(&self.held) == StrayFrame::Yes {
             self.held.copy_within(FRAME_LEN.., 0);
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_in_a_body_gives_its_header_and_says_where_the_block_began() {
+    fn a_file_truncated_in_a_body_gives_its_header_and_reports_where_the_block_begins() {
         let file = [framed(MAINNET, 1, 10), framed(MAINNET, 2, 10)].concat();
         let (collected, result) = decode(Format::FramedBlocks, &[&file[..file.len() - 1]]);
         assert_eq!(collected.headers.len(), 160);

@@ -1,6 +1,6 @@
-//! Finds out from the first bytes how a file is written.
+//! Detects the format of a file from its first bytes.
 //!
-//! It never refuses: what looks like nothing else is taken for packed headers. Whether there is a chain in it at all is
+//! Detection never fails: what looks like nothing else is taken for packed headers. Whether the file holds a chain is
 //! decided by its first records ([`super::Recogniser`]).
 
 use cityseal_hash::HEADER_LEN;
@@ -8,25 +8,25 @@ use cityseal_hash::HEADER_LEN;
 use super::hex_lines::{BYTE_ORDER_MARK, has_link, is_separator};
 use super::{BLOCK_BYTES_MAX, FrameNetwork, MAGICS};
 
-/// How a file is written.
+/// Format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Packed headers, 80 bytes each.
     Headers,
-    /// A header a line, 160 hex digits each.
+    /// A header per line, 160 hex digits each.
     Hex,
-    /// A block a line, in hex.
+    /// A block per line, in hex.
     HexBlocks,
-    /// One block in a JSON object, in hex as its member `block`.
+    /// One block in a JSON object, as its hex member `block`.
     JsonBlock,
     /// Blocks with magic and length before each.
     FramedBlocks,
-    /// Blocks one after the other.
+    /// Blocks one after another.
     RawBlocks,
 }
 
 impl Format {
-    /// Whether whole blocks are to be had.
+    /// Whether the format holds whole blocks.
     pub const fn has_bodies(self) -> bool {
         match self {
             Self::Headers | Self::Hex => false,
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// What a file of this format holds, in words.
+    /// Returns what a file of this format holds, for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Headers => "packed headers",
@@ -46,7 +46,7 @@ impl Format {
         }
     }
 
-    /// Bytes of the file that one header takes, where that is the same for all.
+    /// Returns the bytes of the file per header, if that is the same for all.
     pub const fn bytes_per_header(self) -> Option<u64> {
         match self {
             Self::Headers => Some(80),
@@ -56,29 +56,29 @@ impl Format {
     }
 }
 
-/// How many bytes [`detect`] looks at, where the file has them: the 16 headers that show whether a line without breaks is headers
-/// (2,560 digits), behind comments and blank lines.
+/// Number of bytes that [`detect`] inspects, if the file has them: the 16 headers that show whether a line without
+/// breaks is headers (2,560 digits), after comments and blank lines.
 pub const SNIFF_BYTES: usize = 16 * 1024;
 
-/// Digits in a row with which hex text begins.
+/// Consecutive digits with which hex text begins.
 const HEX_DIGITS_MIN: usize = 16;
 
-/// Digits of the smallest block: a header, a count, and a transaction of 60 bytes, which has one input and one output without
-/// scripts. A shorter line that is longer than a header's is neither.
+/// Digits of the smallest block: a header, a count, and a transaction of 60 bytes, which has one input and one output
+/// without scripts. A shorter line that is longer than a header is neither.
 const BLOCK_DIGITS_MIN: usize = 2 * (HEADER_LEN + 1 + 60);
 
-/// Tells the format of a file by its first bytes ([`SNIFF_BYTES`] of them, or the whole file where it is shorter).
+/// Detects the format of a file from its first bytes ([`SNIFF_BYTES`] of them, or the whole file if it is shorter).
 pub fn detect(first: &[u8]) -> Format {
     detect_for(FrameNetwork::default(), first)
 }
 
-/// The same for a file whose frames may have a magic of the network's own.
+/// Like [`detect`], for a file whose frames may have the magic of this network.
 pub fn detect_for(network: FrameNetwork, first: &[u8]) -> Format {
     let first = &first[..first.len().min(SNIFF_BYTES)];
     if has_frame(network, first) {
         Format::FramedBlocks
     } else if let Some(digits) = hex_digits(first) {
-        // A line longer than a header's is a block, unless it is headers that link.
+        // A line longer than a header is a block, unless it is headers that link.
         if digits.len() >= BLOCK_DIGITS_MIN && !has_link(digits) { Format::HexBlocks } else { Format::Hex }
     } else if is_object(first) {
         Format::JsonBlock
@@ -89,9 +89,9 @@ pub fn detect_for(network: FrameNetwork, first: &[u8]) -> Format {
     }
 }
 
-/// The first digits of hex text, as many as follow each other: behind a byte order mark, separators, comments and `0x`. A wrong
-/// character later in a line is still a mistake in a hex file, and is named as such: so sixteen digits decide. A packed
-/// header has its version there and the end of a hash, whose bytes are digits with probability (22/256)^12.
+/// Returns the first run of digits of hex text, after a byte order mark, separators, comments and `0x`. A wrong
+/// character later in a line is still an error in a hex file, and is reported as such: so sixteen digits decide. A
+/// packed header has its version there and the end of a hash, whose bytes are digits with probability (22/256)^12.
 fn hex_digits(first: &[u8]) -> Option<&[u8]> {
     let mut text = first.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(first);
     loop {
@@ -101,12 +101,12 @@ fn hex_digits(first: &[u8]) -> Option<&[u8]> {
     }
     let text = text.strip_prefix(b"0x").or(text.strip_prefix(b"0X")).unwrap_or(text);
     let digits = &text[..text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count()];
-    // A file that is shorter than that is digits to its end.
+    // A shorter file must be digits to its end.
     let is_all = !digits.is_empty() && text[digits.len()..].iter().all(|byte| is_separator(*byte));
     (digits.len() >= HEX_DIGITS_MIN || is_all && first.len() < SNIFF_BYTES).then_some(digits)
 }
 
-/// The beginning of a JSON object, in text alone.
+/// Whether the file begins with a JSON object, in plain text.
 fn is_object(first: &[u8]) -> bool {
     let first = first.strip_prefix(&BYTE_ORDER_MARK).unwrap_or(first);
     let head = &first[..first.len().min(16)];
@@ -115,8 +115,8 @@ fn is_object(first: &[u8]) -> bool {
     head.iter().all(is_text) && inside.is_some_and(|inside| inside.trim_ascii_start().starts_with(b"\""))
 }
 
-/// A frame whose magic has at most one byte that is not a known one's, and a length that a block can have. A packed header has
-/// a version there, which is none of these.
+/// Whether the file begins with a frame: a magic in which at most one byte differs from a known one, and a length that
+/// a block can have. A packed header has its version there, which is none of these.
 fn has_frame(network: FrameNetwork, first: &[u8]) -> bool {
     let Some((magic, rest)) = first.split_first_chunk::<4>() else { return false };
     let len = rest.first_chunk().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
@@ -129,8 +129,9 @@ fn has_frame(network: FrameNetwork, first: &[u8]) -> bool {
     })
 }
 
-/// A header, a count of transactions, and a transaction that spends no output (all zeros, index 0xffffffff): a coinbase. One
-/// byte may be another: so that what is wrong in it is told of a block, and not of the header that it is not.
+/// Whether the file begins with a header, a transaction count, and a transaction that spends no output (all zeros,
+/// index 0xffffffff): a coinbase. One byte may differ, so that the corruption is reported as a fault of the block and
+/// not of a header.
 fn has_coinbase(first: &[u8]) -> bool {
     const INPUTS: [u8; 37] = {
         let mut inputs = [0; 37];
@@ -146,8 +147,8 @@ fn has_coinbase(first: &[u8]) -> bool {
     })
 }
 
-/// Where in a block the 32 zeros of the coinbase's input may be: behind the header, a count in each of its forms, a version, perhaps
-/// the two bytes that announce witnesses, and the count of inputs.
+/// Returns the possible offsets in a block of the 32 zeros in the coinbase's input: after the header, a count in each
+/// of its forms, a version, possibly the two bytes that announce witnesses, and the input count.
 pub(super) fn coinbase_zeros() -> impl Iterator<Item = usize> {
     [1, 3, 5, 9].into_iter().flat_map(|count_len| [80 + count_len + 4 + 1, 80 + count_len + 6 + 1])
 }
@@ -177,13 +178,13 @@ mod tests {
         let line = |digits: usize| format!("\r\n\n{}", "01".repeat(digits / 2));
         assert_eq!(detect(line(160).as_bytes()), Format::Hex);
         assert_eq!(detect(format!("{}\n{}", line(160), line(400)).as_bytes()), Format::Hex);
-        assert_eq!(detect(line(280).as_bytes()), Format::Hex, "headers with something behind each");
+        assert_eq!(detect(line(280).as_bytes()), Format::Hex, "headers with something after each");
         assert_eq!(detect(line(282).as_bytes()), Format::HexBlocks);
         assert_eq!(detect(format!("{}x", line(160)).as_bytes()), Format::Hex);
     }
 
     #[test]
-    fn what_stands_before_the_digits_does_not_hide_that_it_is_hex() {
+    fn decoration_before_the_digits_does_not_hide_that_it_is_hex() {
         let digits = "01".repeat(80);
         for before in ["\u{feff}", "0x", "  ", "\t", "\"", "[\"", "[\n  \"0x", "# headers 0 to 9\n#\n\n", "'"] {
             assert_eq!(detect(format!("{before}{digits}").as_bytes()), Format::Hex, "{before:?}");
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_several_headers_is_told_from_a_block_by_their_links() {
+    fn a_line_of_several_headers_is_distinguished_from_a_block_by_their_links() {
         let first = [7_u8; 80];
         let mut second = [8; 80];
         second[4..36].copy_from_slice(&cityseal_hash::double_sha256(&first));
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_json_is_text_that_opens_with_a_brace_and_a_name() {
+    fn a_json_object_is_text_that_opens_with_a_brace_and_a_name() {
         assert_eq!(detect(b"{\n  \"hash\": \"00ab\""), Format::JsonBlock);
         assert_eq!(detect(b" {\"block\":\"01\"}"), Format::JsonBlock);
         assert_eq!(detect(b"{\"\0\0 a header with a rolled version"), Format::Headers);
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coinbase_behind_the_header_tells_a_block_with_and_without_witness() {
+    fn a_coinbase_after_the_header_shows_a_block_with_and_without_witness() {
         let coinbase = |marker: &[u8]| {
             [&[4_u8; 80][..], &[2], &[1, 0, 0, 0], marker, &[1], &[0; 32], &[0xff; 4], &[0; 30]].concat()
         };

@@ -1,7 +1,7 @@
 //! The eight bytes before a block in a block file: the network's magic and the block's length, little-endian.
 //!
-//! Bitcoin Core 0.10 to 23 could leave eight stray bytes, magic and length of a block that was there before, in front of the
-//! frame of a block that it wrote after `-reindex`. [`StrayFrame`] recognises them.
+//! Bitcoin Core 0.10 to 23 could leave eight stray bytes, the magic and length of an earlier block, before the frame of
+//! a block that it wrote after `-reindex`. [`StrayFrame`] recognises them.
 
 use cityseal_chain::{BlockHeader, Network, Parameters};
 use cityseal_hash::HEADER_LEN;
@@ -11,7 +11,7 @@ use super::{BLOCK_BYTES_MAX, DecodeError, MAGICS};
 /// Magic and length before each block.
 pub(super) const FRAME_LEN: usize = 8;
 
-/// What a custom signet is called in messages.
+/// Name of a custom signet in messages.
 const CUSTOM_SIGNET: &str = "the signet of this challenge";
 
 /// The network whose frames a file may hold: the one that the caller names, otherwise that of the first frame.
@@ -22,7 +22,7 @@ pub struct FrameNetwork {
     is_asked: bool,
 }
 
-/// A network's magic with the network's name.
+/// A network's magic and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Magic {
     bytes: [u8; 4],
@@ -30,30 +30,30 @@ struct Magic {
 }
 
 impl FrameNetwork {
-    /// The frames of these parameters' network; any known ones for a network of its own that has no magic.
+    /// Accepts the frames of these parameters' network, or of any known network if this one has no magic.
     pub fn of(parameters: &Parameters) -> Self {
         let expected = parameters.magic().map(|bytes| Magic { bytes, network: known(bytes).unwrap_or(CUSTOM_SIGNET) });
         Self { expected, is_asked: expected.is_some() }
     }
 
-    /// The name of the network, once it is known.
+    /// Returns the name of the network, once it is known.
     pub(super) fn name(&self) -> Option<&'static str> {
         self.expected.map(|magic| magic.network)
     }
 
-    /// A frame of the network was read.
+    /// Whether a frame of the network was read.
     pub(super) const fn is_settled(&self) -> bool {
         self.expected.is_some() && !self.is_asked
     }
 
-    /// The magics that the next frame may have.
+    /// Returns the magics that the next frame may have.
     pub(super) fn magics(self) -> impl Iterator<Item = [u8; 4]> {
         let known = MAGICS.iter().map(|(bytes, _)| *bytes);
         let any = known.filter(move |_| self.expected.is_none());
         self.expected.map(|magic| magic.bytes).into_iter().chain(any)
     }
 
-    /// Takes the magic of a frame at `offset`.
+    /// Checks the magic of a frame at `offset`.
     fn take(&mut self, found: [u8; 4], offset: u64) -> Result<(), DecodeError> {
         let Some(expected) = self.expected else {
             let network = known(found).ok_or(DecodeError::Magic { offset, expected: None, found })?;
@@ -73,20 +73,20 @@ impl FrameNetwork {
     }
 }
 
-/// The built-in network of a magic.
+/// Returns the built-in network of a magic.
 fn known(magic: [u8; 4]) -> Option<&'static str> {
     Network::ALL.into_iter().find(|network| network.magic() == magic).map(Network::name)
 }
 
-/// A frame that was judged: of a known network, with a length that a block can have.
+/// A valid frame: of a known network, with a length that a block can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
-    /// Bytes of the block behind it.
+    /// Length in bytes of the block after the frame.
     pub(super) len: u32,
 }
 
 impl Frame {
-    /// Reads the frame at `offset`, in a file of `network`; where that is open, the first frame decides it.
+    /// Reads the frame at `offset` in a file of `network`; if the network is still open, the first frame decides it.
     pub(super) fn read(bytes: [u8; FRAME_LEN], offset: u64, network: &mut FrameNetwork) -> Result<Self, DecodeError> {
         let [a, b, c, d, length @ ..] = bytes;
         network.take([a, b, c, d], offset)?;
@@ -95,7 +95,7 @@ impl Frame {
     }
 }
 
-/// Why no block has such a length.
+/// Returns the error for a length that no block has.
 fn length_fault(len: u32, offset: u64) -> Option<DecodeError> {
     match len {
         small if (small as usize) < HEADER_LEN => Some(DecodeError::SmallBlock { offset, found: small }),
@@ -109,18 +109,18 @@ fn length_fault(len: u32, offset: u64) -> Option<DecodeError> {
 pub(super) enum StrayFrame {
     /// A frame where a header should be: the frame before it is stray.
     Yes,
-    /// No frame, or a header with proof of work whose version happens to look like a magic.
+    /// No frame, or a header with proof of work whose version happens to equal a magic.
     No,
-    /// More bytes are needed to tell.
+    /// More bytes are needed to decide.
     Unknown,
 }
 
-/// Bytes from a frame on that decide whether it is stray: the frame itself, and a header behind it.
+/// Bytes that decide whether a frame is stray: the frame itself, and the header after it.
 pub(super) const STRAY_BYTES: usize = FRAME_LEN + HEADER_LEN;
 
 impl StrayFrame {
-    /// Looks at the bytes from a frame on. The magic of a network is no version of a block that was ever mined, so a second
-    /// frame right behind the first one shows that the first is stray; proof of work is checked all the same.
+    /// Inspects the bytes from a frame on. No mined block has a network's magic as its version, so a second frame right
+    /// after the first one shows that the first is stray; proof of work is checked anyway.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let Some((frame, behind)) = bytes.split_first_chunk::<FRAME_LEN>() else { return Self::Unknown };
         let magic = &frame[..4];
@@ -174,13 +174,13 @@ mod tests {
         assert!(Frame::read(frame(MAGICS[4].0, 80), 0, &mut network).is_ok());
         assert_eq!((network.name(), network.magics().collect::<Vec<_>>()), (Some("regtest"), vec![MAGICS[4].0]));
         let error = Frame::read(frame([1, 2, 3, 4], 80), 88, &mut network).unwrap_err();
-        assert_eq!(error.to_string(), "offset 88: [01, 02, 03, 04] is not the magic of regtest");
+        assert_eq!(error.to_string(), "offset 88: expected the magic of regtest, found [01, 02, 03, 04]");
         let error = Frame::read(frame([1, 2, 3, 4], 80), 0, &mut FrameNetwork::default()).unwrap_err();
-        assert_eq!(error.to_string(), "offset 0: [01, 02, 03, 04] is not the magic of a known network");
+        assert_eq!(error.to_string(), "offset 0: expected the magic of a known network, found [01, 02, 03, 04]");
     }
 
     #[test]
-    fn a_frame_of_another_network_than_the_one_asked_for_is_named_with_the_flag_that_reads_it() {
+    fn a_frame_of_another_network_than_the_requested_one_is_reported_with_the_flag_that_reads_it() {
         let mainnet = FrameNetwork::of(&Parameters::of(Network::Mainnet));
         let signet = frame(Network::Signet.magic(), 80);
         let error = Frame::read(signet, 0, &mut mainnet.clone()).unwrap_err();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_frames_of_a_custom_signet_have_the_magic_of_its_challenge_alone() {
+    fn the_frames_of_a_custom_signet_have_only_the_magic_of_its_challenge() {
         let mut custom = FrameNetwork::of(&Parameters::of(Network::Signet).with_signet_challenge(vec![0x51]));
         assert_eq!(custom.magics().collect::<Vec<_>>(), [[0x54, 0xd2, 0x6f, 0xbd]]);
         assert!(Frame::read(frame([0x54, 0xd2, 0x6f, 0xbd], 80), 0, &mut custom).is_ok());

@@ -1,7 +1,7 @@
-//! Headers as hex text: 160 digits each, one a line, several on a line, or one after the other without a break.
+//! Headers as hex text: 160 digits each, one per line, several per line, or one after another without a break.
 //!
-//! What people and tools put around the digits is skipped: a UTF-8 byte order mark, `0x`, spaces, tabs, quotes, commas and
-//! brackets (so an array of JSON is read too), blank lines, comments from `#` to the end of the line, CRLF. Anything else
+//! Common decoration around the digits is skipped: a UTF-8 byte order mark, `0x`, spaces, tabs, quotes, commas and
+//! brackets (so a JSON array is read too), blank lines, comments from `#` to the end of the line, CRLF. Anything else
 //! is an error that names line and column.
 
 use cityseal_chain::BlockHeader;
@@ -11,10 +11,11 @@ use super::{DecodeError, HeaderSink, Place};
 
 const DIGITS: usize = 2 * HEADER_LEN;
 
-/// Headers decoded before they go on together: 256 × 80 bytes = 20 KiB, within the first-level cache.
+/// Headers decoded before they are passed on together: 256 × 80 bytes = 20 KiB, within the first-level cache.
 const RUN_HEADERS: usize = 256;
 
-/// Headers of a line without breaks that are looked at to tell such a line from a block in hex: two of them must link.
+/// Headers of a line without breaks that are inspected to distinguish headers from a block in hex: two of them must
+/// link.
 const LOOK_HEADERS: usize = 16;
 
 /// Digits of those headers: 16 × 160 = 2,560.
@@ -23,7 +24,7 @@ const LOOK_DIGITS: usize = LOOK_HEADERS * DIGITS;
 /// The UTF-8 byte order mark.
 pub(super) const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
-/// Marks a byte that is no hex digit in [`VALUES`]; no digit's value has this bit.
+/// Marks a byte that is not a hex digit in [`VALUES`]; no digit's value has this bit.
 pub(super) const NO_DIGIT: u8 = 0x80;
 
 /// The value of each byte as a hex digit.
@@ -39,17 +40,17 @@ pub(super) static VALUES: [u8; 256] = {
     values
 };
 
-/// Whether a byte may be between headers: it belongs to none of them.
+/// Whether a byte may separate headers.
 pub(super) const fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'"' | b'\'' | b'[' | b']')
 }
 
-/// What is being read.
+/// State of the decoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The byte order mark at the beginning of the file, of which so many bytes were seen.
+    /// Inside the byte order mark at the beginning of the file, after this many of its bytes.
     Mark(usize),
-    /// Digits, or what is between them.
+    /// Digits, or separators between them.
     Digits,
     /// A comment, up to the end of its line.
     Comment,
@@ -59,7 +60,7 @@ enum State {
 #[derive(Debug)]
 pub struct HexLines {
     state: State,
-    /// The line that is being read, counted from 1.
+    /// The current line, counted from 1.
     line: u64,
     /// The column of the next character, counted from 1.
     column: usize,
@@ -67,7 +68,7 @@ pub struct HexLines {
     digits: Vec<u8>,
     /// These digits belong to headers that follow each other without a break.
     is_run: bool,
-    /// Decoded headers with the place of the first.
+    /// Decoded headers, with the place of the first.
     run: Vec<u8>,
     run_place: Place,
 }
@@ -107,7 +108,7 @@ impl HexLines {
         Ok(())
     }
 
-    /// The fast path: a whole line of digits with its line feed lies ahead. Anything else is left to [`Self::character`].
+    /// The fast path for a whole line of digits with its line feed. Anything else is left to [`Self::character`].
     fn whole_line(&mut self, bytes: &[u8]) -> Option<[u8; HEADER_LEN]> {
         let is_between = self.digits.is_empty() && !self.is_run && matches!(self.state, State::Digits | State::Mark(0));
         if !is_between || bytes.get(DIGITS) != Some(&b'\n') {
@@ -124,12 +125,13 @@ impl HexLines {
                 self.state = State::Mark(seen + 1);
                 return Ok(());
             }
-            // A mark that is not whole.
+            // An incomplete byte order mark.
             State::Mark(1 | 2) => return Err(bad_digit(1, 1, BYTE_ORDER_MARK[0])),
             State::Mark(_) | State::Digits => self.state = State::Digits,
             State::Comment => {}
         }
         match byte {
+            // A line feed ends headers and comments; within a comment everything else is skipped.
             b'\n' => {
                 self.end_digits(sink)?;
                 self.state = State::Digits;
@@ -167,13 +169,14 @@ impl HexLines {
         Ok(())
     }
 
-    /// More digits than a header's without a break are headers if two of them link; otherwise they may be a block.
+    /// Checks that more digits than one header's, without a break, are headers: two of them must link. Otherwise they
+    /// may be a block.
     fn want_run(&mut self) -> Result<(), DecodeError> {
         self.is_run = has_link(&self.digits);
         if self.is_run { Ok(()) } else { Err(DecodeError::LongLine { line: self.line }) }
     }
 
-    /// The digits end here: they must be whole headers.
+    /// Ends the digits here: they must be whole headers.
     fn end_digits(&mut self, sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
         if self.digits.len() > DIGITS {
             self.want_run()?;
@@ -189,7 +192,7 @@ impl HexLines {
         Ok(())
     }
 
-    /// Decodes all whole headers of the digits; what is left of them is dropped.
+    /// Decodes all whole headers of the digits; an incomplete rest is dropped.
     fn keep_all(&mut self, sink: &mut dyn HeaderSink) {
         let digits = std::mem::take(&mut self.digits);
         let place = if self.is_run { Place::OneLine(self.line) } else { Place::Line(self.line) };
@@ -226,14 +229,14 @@ impl HexLines {
         let ended = self.end_digits(sink);
         self.flush(sink);
         match ended {
-            // A line without an end may go on.
+            // A line without a line end may be incomplete.
             Err(DecodeError::ShortLine { found, .. }) => Err(DecodeError::CutLine { line, found }),
             ended => ended,
         }
     }
 }
 
-/// Whether one of the headers in these digits, without breaks between them, names the one before it as its parent.
+/// Whether one of the headers in these digits, without breaks between them, names the header before it as its parent.
 pub(super) fn has_link(digits: &[u8]) -> bool {
     let (headers, _) = digits.as_chunks::<DIGITS>();
     let headers: Vec<BlockHeader> =
@@ -241,8 +244,8 @@ pub(super) fn has_link(digits: &[u8]) -> bool {
     headers.windows(2).any(|pair| pair[1].prev_block_hash == pair[0].hash())
 }
 
-/// A line without the mark, the spaces, the quotes and the `0x` around its digits, and where what is left begins in it;
-/// nothing of a comment.
+/// Strips the byte order mark, spaces, quotes and `0x` around the digits of a line; returns the rest and its offset in
+/// the line, or nothing for a comment.
 pub(super) fn trimmed(line: &[u8]) -> (&[u8], usize) {
     let mark = if line.starts_with(&BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let is_digit = |byte: &u8| !is_separator(*byte);
@@ -255,13 +258,13 @@ pub(super) fn trimmed(line: &[u8]) -> (&[u8], usize) {
     }
 }
 
-/// What stands where a digit should, in words.
+/// Returns the error for a byte that is not a hex digit, with the byte in printable form.
 pub(super) fn bad_digit(line: u64, column: usize, byte: u8) -> DecodeError {
     let found = if byte.is_ascii_graphic() { format!("`{}`", char::from(byte)) } else { format!("byte {byte:#04x}") };
     DecodeError::Digit { line, column, found }
 }
 
-/// The 80 bytes of 160 digits; `None` where one is no digit.
+/// Decodes 160 digits to 80 bytes; `None` if one is not a hex digit.
 fn decode(digits: &[u8; DIGITS]) -> Option<[u8; HEADER_LEN]> {
     let mut header = [0; HEADER_LEN];
     let mut seen = 0;
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_lines_with_blank_ones_and_both_kinds_of_line_ends() {
+    fn reads_lines_with_blank_lines_between_them_and_both_kinds_of_line_ends() {
         let text = format!("{}\r\n\n{}\n\r\n{}", line(0xab), line(0x0c).to_uppercase(), line(7));
         let (collected, result) = decode(Format::Hex, &[text.as_bytes()]);
         assert_eq!(result, Ok(()));
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_that_just_stops_is_cut_and_not_malformed() {
+    fn a_last_line_without_its_end_is_truncated_and_not_malformed() {
         let (_, result) = decode(Format::Hex, &[&line(1).as_bytes()[..158]]);
         let error = result.unwrap_err();
         assert_eq!(error, DecodeError::CutLine { line: 1, found: 158 });
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_put_around_the_digits_is_skipped() {
+    fn common_decoration_around_the_digits_is_skipped() {
         let expected = [[1; 80], [2; 80]].concat();
         let [one, two] = [line(1), line(2)];
         for text in [
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_lines_also_where_lines_hold_several_headers() {
+    fn places_are_lines_even_if_a_line_holds_several_headers() {
         let text = format!("{} {}\n\n# {}\n{}", line(1), line(2), line(9), line(3));
         let expected = [Place::Line(1), Place::Line(1), Place::Line(4)];
         assert_eq!(read_all(text.as_bytes()).1, expected);
@@ -361,12 +364,12 @@ mod tests {
     }
 
     #[test]
-    fn headers_without_a_break_are_read_where_two_of_them_link() {
+    fn headers_without_a_break_are_read_if_two_of_them_link() {
         for count in [2, 15, 16, 17, 600] {
             let (headers, places) = read_all(linked(count).as_bytes());
             assert_eq!((headers.len(), places), (80 * count, vec![Place::OneLine(1); count]));
         }
-        // A first header that was damaged links to none; the others still do.
+        // A damaged first header links to no other; the others still link.
         let mut damaged = linked(40).into_bytes();
         damaged[100] ^= 1;
         assert_eq!(read_all(&damaged).0.len(), 3200);
@@ -377,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_header_of_a_line_without_breaks_may_be_cut_or_short() {
+    fn the_last_header_of_a_line_without_breaks_may_be_truncated_or_short() {
         let digits = linked(20);
         let (collected, result) = decode(Format::Hex, &[&digits.as_bytes()[..19 * 160 + 7]]);
         assert_eq!((collected.headers.len(), result), (19 * 80, Err(DecodeError::CutLine { line: 1, found: 7 })));
@@ -402,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_goes_on_in_runs_whose_lines_are_right() {
+    fn a_long_file_is_passed_on_in_runs_with_the_right_lines() {
         let text = format!("{}\n", line(9)).repeat(600);
         let (collected, result) = decode(Format::Hex, &[text.as_bytes()]);
         assert_eq!((result, collected.headers.len()), (Ok(()), 600 * 80));

@@ -1,9 +1,9 @@
-//! Reads chains of headers as people keep them: packed, as lines of hex, or inside blocks.
+//! Reads chains of headers from the usual formats: packed, as lines of hex, or inside blocks.
 //!
-//! The decoders ([`Decoder`]) are pure and push-based: bytes in, whole headers out, constant memory, any split of
-//! the bytes gives the same answer. Where whole blocks are wanted, a [`BlockCutter`] cuts them out instead. [`ChainInput`]
-//! feeds either from files. Nothing here judges a header or a body; whatever the bytes are, the answer is headers or
-//! blocks, or an error that names the place.
+//! The decoders ([`Decoder`]) are pure and push-based: bytes in, whole headers out, in constant memory; any split of
+//! the bytes gives the same result. For whole blocks, a [`BlockCutter`] is used instead. [`ChainInput`] feeds either of
+//! them from files. Nothing here validates a header or a body: the result is headers or blocks, or an error that names
+//! the place.
 
 mod blocks;
 mod cut;
@@ -34,101 +34,101 @@ pub use source::{ChainInput, ChainSink, InputError};
 
 use cityseal_chain::Network;
 
-/// Where the first of a run of headers stands in its file.
+/// Place in its file of the first header of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In packed headers: its place follows from its index.
+    /// In packed headers: the place follows from the header's index.
     Packed,
-    /// On this line of a hex file, counted from 1; each following header of the run stands on the next line.
+    /// On this line of a hex file, counted from 1; each following header of the run is on the next line.
     Line(u64),
-    /// On this line of a hex file, counted from 1, with all other headers of the run.
+    /// On this line of a hex file, counted from 1, together with all other headers of the run.
     OneLine(u64),
-    /// At this byte of a file of blocks; the run is this one header.
+    /// At this byte of a file of blocks; the run has only this header.
     Byte(u64),
 }
 
-/// Takes whole headers as they are decoded.
+/// Receives whole headers as they are decoded.
 pub trait HeaderSink {
     /// Takes packed headers, 80 bytes each and at least one, with the place of the first.
     fn take(&mut self, packed: &[u8], place: Place);
 }
 
-/// Why bytes are not headers; each with its place in the file.
+/// Reason why bytes are not headers, with the place in the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The file ends inside a header.
-    #[error("cut in mid-header: {found} of 80 bytes at offset {offset}")]
+    #[error("truncated header: {found} of 80 bytes at offset {offset}")]
     CutHeader {
-        /// Where the last header begins.
+        /// Byte at which the last header begins.
         offset: u64,
-        /// How many of its bytes there are.
+        /// Number of bytes found.
         found: usize,
     },
-    /// The last line has no end and too few digits.
-    #[error("cut in mid-header: line {line} ends after {found} of 160 digits")]
+    /// The last line has no line end and too few digits.
+    #[error("truncated header: line {line} ends after {found} of 160 digits")]
     CutLine {
         /// The line, counted from 1.
         line: u64,
-        /// Its digits.
+        /// Number of digits found.
         found: usize,
     },
     /// The file ends inside a block.
-    #[error("cut inside the block that begins at offset {offset}")]
+    #[error("truncated block: the input ends inside the block at offset {offset}")]
     CutBlock {
-        /// Where the block's header (or frame) begins.
+        /// Byte at which the block's header (or frame) begins.
         offset: u64,
     },
     /// A character that is not a hex digit.
-    #[error("line {line}, column {column}: {found} is not a hex digit")]
+    #[error("line {line}, column {column}: expected a hex digit, found {found}")]
     Digit {
         /// The line, counted from 1.
         line: u64,
         /// The column, counted from 1.
         column: usize,
-        /// The byte found, as a person reads it.
+        /// The byte found, in printable form.
         found: String,
     },
     /// A line with too few digits.
-    #[error("line {line}, column {column}: the line ends after {found} digits, a header has 160")]
+    #[error("line {line}, column {column}: the line ends after {found} digits, expected the 160 of a header")]
     ShortLine {
         /// The line, counted from 1.
         line: u64,
-        /// Where the next digit should stand.
+        /// Column at which the next digit was expected.
         column: usize,
-        /// Digits found.
+        /// Number of digits found.
         found: usize,
     },
-    /// A line with too many digits, which are not headers that link either.
-    #[error("line {line}: more than the 160 digits of a header, and not headers that follow each other")]
+    /// A line with too many digits that are not headers linked to each other.
+    #[error("line {line}: more than the 160 digits of a header, and not a run of linked headers")]
     LongLine {
         /// The line, counted from 1.
         line: u64,
     },
-    /// No frame of a block where one should begin.
-    #[error("offset {offset}: {found:02x?} is not the magic of {}", expected.unwrap_or("a known network"))]
+    /// No frame where a block should begin.
+    #[error("offset {offset}: expected the magic of {}, found {found:02x?}", expected.unwrap_or("a known network"))]
     Magic {
-        /// Where the frame should begin.
+        /// Byte at which the frame should begin.
         offset: u64,
-        /// The network of the frames before, where there were any.
+        /// The network of the earlier frames, if there were any.
         expected: Option<&'static str>,
         /// The bytes found.
         found: [u8; 4],
     },
-    /// The first frame is of another network than the one asked for.
-    #[error("offset {offset}: a block of {found}, and --network is {expected}: use --network {found}")]
+    /// The first frame belongs to another network than the one requested.
+    #[error("offset {offset}: expected a block of {expected}, found one of {found}: use --network {found}")]
     OtherNetwork {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
-        /// The network asked for.
+        /// The requested network.
         expected: &'static str,
         /// The network of the frame.
         found: &'static str,
     },
-    /// A frame of another network than the first one's.
-    #[error("offset {offset}: a block of {found} in a file of {expected}")]
+    /// A frame of another network than the first one.
+    #[error("offset {offset}: expected a block of {expected} like the first one, found one of {found}")]
     MixedNetworks {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
         /// The network of the first frame.
         expected: &'static str,
@@ -136,93 +136,97 @@ pub enum DecodeError {
         found: &'static str,
     },
     /// A frame too small to hold a header.
-    #[error("offset {offset}: a block of {found} bytes, a header alone has 80")]
+    #[error("offset {offset}: the frame's block length is {found} bytes, less than the 80 of a header")]
     SmallBlock {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
-        /// The length that the frame tells.
+        /// The length in the frame, in bytes.
         found: u32,
     },
     /// A frame too large for any block.
-    #[error("offset {offset}: a block of {found} bytes, at most {BLOCK_BYTES_MAX} are possible")]
+    #[error("offset {offset}: the frame's block length is {found} bytes, more than the limit of {BLOCK_BYTES_MAX}")]
     LargeFrame {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
-        /// The length that the frame tells.
+        /// The length in the frame, in bytes.
         found: u32,
     },
-    /// A frame whose block would run past the end of the file, and does not.
-    #[error("offset {offset}: a block of {found} bytes runs past the end of the file, but is not what the end cuts")]
+    /// A frame whose length runs past the end of the file although the block is not truncated.
+    #[error(
+        "offset {offset}: the frame's length of {found} bytes runs past the end of the file, but this is not a \
+         truncated block: the length is corrupt"
+    )]
     LongFrame {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
-        /// The length that the frame tells.
+        /// The length in the frame, in bytes.
         found: u32,
     },
-    /// A frame with a wrong length before a block that is whole.
-    #[error("offset {offset}: the frame gives its block {found} bytes, the block has {real}")]
+    /// A frame with a wrong length before a complete block.
+    #[error("offset {offset}: the frame's block length is {found} bytes, but the block has {real}")]
     WrongLength {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
-        /// The length in the frame.
+        /// The length in the frame, in bytes.
         found: u32,
-        /// Where the block really ends, counted from its header; where its body is damaged, where the next frame begins.
+        /// The real length of the block, in bytes from its header; if its body is damaged, the distance to the next
+        /// frame.
         real: u32,
     },
-    /// Bytes that look like a frame, and no block behind them.
-    #[error("offset {offset}: a frame without a block behind it")]
+    /// Bytes that look like a frame but are not followed by a block.
+    #[error("offset {offset}: a frame that is not followed by a block")]
     NoBlock {
-        /// Where the frame begins.
+        /// Byte at which the frame begins.
         offset: u64,
     },
-    /// A block without a frame whose end cannot be found, so that nothing behind it can be read.
+    /// A block without a frame whose end cannot be found, so that nothing after it can be read.
     #[error("offset {offset}: the end of this block cannot be found")]
     NoEnd {
-        /// Where the block begins.
+        /// Byte at which the block begins.
         offset: u64,
     },
     /// A file that should be a JSON object with a block.
-    #[error("not a JSON object with a `block` in hex: {message}")]
+    #[error("expected a JSON object with a hex member `block`: {message}")]
     Json {
         /// What is wrong, with its place.
         message: String,
     },
-    /// A line of a block with half a byte too many.
-    #[error("line {line}: {found} digits, a block has two for each byte")]
+    /// A line of a block with an odd number of digits.
+    #[error("line {line}: {found} digits, expected an even number (two for each byte)")]
     OddLine {
         /// The line, counted from 1.
         line: u64,
-        /// Digits found.
+        /// Number of digits found.
         found: usize,
     },
     /// A line with more digits than a block can have.
-    #[error("line {line}: more than the {} digits of the largest block", 2 * BLOCK_BYTES_MAX)]
+    #[error("line {line}: more than {} digits, the limit for a block", 2 * BLOCK_BYTES_MAX)]
     LargeLine {
         /// The line, counted from 1.
         line: u64,
     },
-    /// The last line has no end, and its block is not whole.
-    #[error("cut inside the block of line {line}, which ends after {found} digits")]
+    /// The last line has no line end, and its block is not complete.
+    #[error("truncated block: line {line} ends after {found} digits")]
     CutBlockLine {
         /// The line, counted from 1.
         line: u64,
-        /// Its digits.
+        /// Number of digits found.
         found: usize,
     },
-    /// The transactions of a block run past what any block may hold.
-    #[error("offset {offset}: a transaction of the block at {block} runs past the {BLOCK_BYTES_MAX} bytes of a block")]
+    /// The transactions of a block run past the maximum size of a block.
+    #[error("offset {offset}: a transaction of the block at {block} runs past the limit of {BLOCK_BYTES_MAX} bytes")]
     LargeBlock {
-        /// Where the excess begins.
+        /// Byte at which the excess begins.
         offset: u64,
-        /// Where the block begins.
+        /// Byte at which the block begins.
         block: u64,
     },
-    /// A transaction whose marker is followed by an unknown flag (BIP144).
-    #[error("offset {offset}: flag {found:#04x} of a transaction of the block at {block}, 0x01 is the only one known")]
+    /// A transaction whose segwit marker is followed by an unknown flag (BIP144).
+    #[error("offset {offset}: transaction flag {found:#04x} in the block at offset {block}, expected 0x01 (BIP144)")]
     TransactionFlag {
-        /// Where the flag stands.
+        /// Byte at which the flag is.
         offset: u64,
-        /// Where the block begins.
+        /// Byte at which the block begins.
         block: u64,
         /// The flag.
         found: u8,
@@ -230,7 +234,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Where in the file: a line, with the column where that is known, or a byte.
+    /// Returns the place in the file: the line, with the column if it is known, or the byte.
     pub fn place(&self) -> Option<String> {
         Some(match self {
             Self::CutHeader { offset, .. }
@@ -258,12 +262,12 @@ impl DecodeError {
         })
     }
 
-    /// A frame of the right network has a length that no block can have.
+    /// Whether a frame of the right network has a length that no block can have.
     pub(crate) const fn is_length(&self) -> bool {
         matches!(self, Self::SmallBlock { .. } | Self::LargeFrame { .. } | Self::LongFrame { .. })
     }
 
-    /// The input only ends too early: all that came before was well formed.
+    /// Whether the input is only truncated: everything before its end was well formed.
     pub const fn is_cut(&self) -> bool {
         matches!(
             self,
@@ -272,7 +276,7 @@ impl DecodeError {
     }
 }
 
-/// A decoder of one file.
+/// Decoder of one file.
 #[derive(Debug)]
 pub enum Decoder {
     /// Packed headers.
@@ -281,23 +285,23 @@ pub enum Decoder {
     Hex(HexLines),
     /// Framed blocks.
     Framed(FramedBlocks),
-    /// Blocks one after the other.
+    /// Blocks without frames, one after another.
     Raw(RawBlocks),
 }
 
 impl Decoder {
-    /// A decoder of headers for a file of this format.
+    /// Returns a decoder of headers for a file of this format.
     pub fn of(format: Format) -> Self {
         match format {
             Format::Headers => Self::Packed(PackedHeaders::default()),
-            // What holds no headers by themselves is refused as lines of headers: blocks come out whole by another way.
+            // Formats without single headers are refused as lines of headers: a `BlockCutter` reads their blocks.
             Format::Hex | Format::HexBlocks | Format::JsonBlock => Self::Hex(HexLines::default()),
             Format::FramedBlocks => Self::Framed(FramedBlocks::default()),
             Format::RawBlocks => Self::Raw(RawBlocks::default()),
         }
     }
 
-    /// The same decoder for files whose frames must be of this network.
+    /// Returns the same decoder, restricted to frames of this network.
     #[must_use]
     pub fn of_network(mut self, network: FrameNetwork) -> Self {
         if let Self::Framed(blocks) = &mut self {
@@ -309,7 +313,7 @@ impl Decoder {
     /// Decodes the next bytes of the file.
     ///
     /// # Errors
-    /// [`DecodeError`]; the headers before it have gone to the sink.
+    /// Returns [`DecodeError`]; the headers before the error have been passed to the sink.
     pub fn push(&mut self, bytes: &[u8], sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
         match self {
             Self::Packed(packed) => {
@@ -322,10 +326,10 @@ impl Decoder {
         }
     }
 
-    /// Says that the file has ended.
+    /// Ends the file.
     ///
     /// # Errors
-    /// [`DecodeError`] where it ended too early.
+    /// Returns [`DecodeError`] if the file ended too early.
     pub fn end(&mut self, sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
         match self {
             Self::Packed(packed) => packed.end(),
@@ -348,7 +352,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Collects headers one by one with the place of each.
+    /// Collects headers one by one, with the place of each.
     #[derive(Debug, Default, PartialEq, Eq)]
     pub(crate) struct Collected {
         pub(crate) headers: Vec<u8>,
@@ -391,7 +395,8 @@ pub(crate) mod tests {
     proptest! {
         #[test]
         fn any_split_of_any_bytes_decodes_to_the_same_headers_and_error(
-            format in any_format(), bytes in almost_text(), cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
+            format in any_format(), bytes in almost_text(),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
         ) {
             let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
             cuts.extend([0, bytes.len()]);

@@ -1,4 +1,4 @@
-//! Opens what a chain is read from: files and stdin. A regular file is opened so that several threads can read it at once.
+//! Opens inputs: files and stdin. Regular files are opened so that several threads can read them at once.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,24 +9,23 @@ use cityseal_engine::ReadAt;
 
 use super::source::InputError;
 
-/// An open input.
 pub(super) struct Source {
     pub(super) reader: Box<dyn Read>,
-    /// The same, where it is a regular file.
+    /// The same input, if it is a regular file.
     pub(super) file: Option<RegularFile>,
 }
 
 pub(super) struct RegularFile {
-    /// What the reader reads from.
+    /// The handle that the reader reads from.
     pub(super) cursor: Arc<File>,
-    /// What can be read anywhere without moving that.
+    /// Reads at any offset without moving the cursor.
     pub(super) anywhere: Arc<dyn ReadAt>,
-    /// In bytes, when it was opened.
+    /// Length in bytes when the file was opened.
     pub(super) len: u64,
 }
 
 impl RegularFile {
-    /// Windows moves the cursor with every read: there the file is opened once more.
+    /// Opens the file a second time on Windows, where every read moves the cursor.
     fn new(path: &Path, cursor: &Arc<File>, len: u64) -> io::Result<Self> {
         let anywhere = if cfg!(windows) { Arc::new(File::open(path)?) } else { Arc::clone(cursor) };
         Ok(Self { cursor: Arc::clone(cursor), anywhere, len })
@@ -53,7 +52,7 @@ pub(super) fn open(path: &Path) -> Result<Source, InputError> {
     Ok(Source { reader: Box::new(file), file: regular })
 }
 
-/// The bytes of all files together, where all are regular; a file that is not there is found here, before work begins.
+/// Returns the total size in bytes, if all files are regular. Missing files are detected here, before work begins.
 pub(super) fn sizes(paths: &[PathBuf]) -> Result<Option<u64>, InputError> {
     let mut total = Some(0);
     for path in paths {

@@ -1,4 +1,4 @@
-//! Packed headers, 80 bytes each: only the pieces that a read cut apart are copied.
+//! Packed headers, 80 bytes each: only headers split between two reads are copied.
 
 use cityseal_hash::HEADER_LEN;
 
@@ -33,7 +33,7 @@ impl PackedHeaders {
         }
     }
 
-    /// Completes the header that the last piece cut, where it did; gives what is left of `bytes`.
+    /// Completes the header that the last piece split, if any; returns the rest of `bytes`.
     fn fill<'a>(&mut self, bytes: &'a [u8], sink: &mut dyn HeaderSink) -> &'a [u8] {
         if self.held == 0 {
             return bytes;
@@ -63,7 +63,7 @@ mod tests {
     use super::super::{DecodeError, Format};
 
     #[test]
-    fn whole_headers_pass_and_a_cut_one_is_named_by_its_offset() {
+    fn whole_headers_pass_and_a_truncated_one_is_reported_by_its_offset() {
         let bytes: Vec<u8> = (0..240_u8).collect();
         let (collected, result) = decode(Format::Headers, &[&bytes]);
         assert_eq!((collected.headers, result), (bytes.clone(), Ok(())));

@@ -1,17 +1,17 @@
-//! Remembers where each header stood in the input, for as long as a fault may still be found in it.
+//! Remembers the place of each header in the input until the header has been checked.
 
 use std::collections::VecDeque;
 
 use super::Place;
 
-/// Where one header stands.
+/// Place of one header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlaceOfHeader {
-    /// Which of the files given, counted from 0.
+    /// Index of its file among the files given, counted from 0.
     pub file: usize,
-    /// Its line, in hex input; counted from 1.
+    /// Its line in hex input, counted from 1.
     pub line: Option<u64>,
-    /// Its byte in all the input, where that does not follow from its index: inside blocks.
+    /// Its byte offset in the whole input, if that does not follow from its index: inside blocks.
     pub byte: Option<u64>,
 }
 
@@ -33,7 +33,7 @@ impl Run {
         PlaceOfHeader { file: self.file, line, byte }
     }
 
-    /// A header at `index` in that place needs no run of its own.
+    /// Whether a header at `index` in that place belongs to this run.
     fn continues(self, index: u64, file: usize, place: Place) -> bool {
         let expected = self.at(index);
         match place {
@@ -46,7 +46,7 @@ impl Run {
     }
 }
 
-/// Places of the headers that are not yet judged: one entry a run, so that a plain file takes one entry in all.
+/// Places of the headers that are not checked yet: one entry per run, so that a plain file needs only one.
 #[derive(Clone, Debug, Default)]
 pub struct PlaceLog {
     runs: VecDeque<Run>,
@@ -54,7 +54,7 @@ pub struct PlaceLog {
 }
 
 impl PlaceLog {
-    /// Notes that the next `count` headers of the input begin at this place.
+    /// Records that the next `count` headers of the input begin at this place.
     pub fn note(&mut self, count: u64, file: usize, place: Place) {
         let known = self.runs.back().is_some_and(|run| run.continues(self.next, file, place));
         if !known {
@@ -63,19 +63,19 @@ impl PlaceLog {
         self.next += count;
     }
 
-    /// How many headers were noted.
+    /// Returns the number of headers recorded.
     pub const fn noted(&self) -> u64 {
         self.next
     }
 
-    /// Forgets the headers below `index`: they are judged.
+    /// Drops the headers below `index`, which have been checked.
     pub fn forget_below(&mut self, index: u64) {
         while self.runs.get(1).is_some_and(|second| second.first <= index) {
             self.runs.pop_front();
         }
     }
 
-    /// Where the header at `index` stands; `None` where it was forgotten or never noted.
+    /// Returns the place of the header at `index`; `None` if it was dropped or never recorded.
     pub fn find(&self, index: u64) -> Option<PlaceOfHeader> {
         let after = self.runs.partition_point(|run| run.first <= index);
         let run = self.runs.get(after.checked_sub(1)?)?;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn forgets_what_is_judged_and_keeps_the_run_that_may_still_fault() {
+    fn drops_checked_headers_and_keeps_the_run_that_may_still_fault() {
         let mut log = PlaceLog::default();
         for block in 0..1000 {
             log.note(1, 0, Place::Byte(block * 300));

@@ -1,7 +1,7 @@
-//! Blocks one after the other without frames: their transactions are walked (not judged) to find the next block.
+//! Blocks one after another without frames: their transactions are walked (not validated) to find the next block.
 //!
-//! The walk follows Bitcoin's serialization with BIP144's witnesses. It keeps counters only, and every byte it passes
-//! is charged to the block, so that no count found in the file can make it run on for ever.
+//! The walk follows Bitcoin's serialization with BIP144's witnesses. It keeps only counters, and every byte it passes
+//! counts towards the size limit of the block, so that no count found in the file can keep it running.
 
 use cityseal_hash::HEADER_LEN;
 
@@ -17,7 +17,7 @@ const VALUE_LEN: u64 = 8;
 /// Version, sequence and lock time each.
 const WORD_LEN: u64 = 4;
 
-/// What stands next in the file, after the bytes that are skipped.
+/// The next field in the file, after the bytes that are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Header,
@@ -40,9 +40,9 @@ pub struct RawBlocks {
     skip: u64,
     /// Bytes of the file so far.
     offset: u64,
-    /// Where the block that is being read begins.
+    /// Byte at which the current block begins.
     block: u64,
-    /// What is left of [`BLOCK_BYTES_MAX`] for this block.
+    /// Bytes of [`BLOCK_BYTES_MAX`] left for this block.
     budget: u64,
     transactions: u64,
     inputs: u64,
@@ -103,7 +103,7 @@ impl RawBlocks {
         Ok(used)
     }
 
-    /// How many bytes the next field has, as far as its first byte tells.
+    /// Returns the length of the next field in bytes, as far as its first byte shows.
     fn wanted(&self) -> usize {
         match self.step {
             Step::Header => HEADER_LEN,
@@ -123,7 +123,7 @@ impl RawBlocks {
         }
     }
 
-    /// The compact size (variable-length count) that was collected.
+    /// Returns the compact size (variable-length count) that was collected.
     fn count(&self) -> u64 {
         let mut bytes = [0; 8];
         match self.held[0] {
@@ -243,7 +243,7 @@ impl RawBlocks {
         Ok(())
     }
 
-    /// Passes `bytes` bytes of the block unread.
+    /// Skips `bytes` bytes of the block unread.
     fn walk(&mut self, bytes: u64) -> Result<(), DecodeError> {
         self.charge(bytes)?;
         self.skip += bytes;
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_next_block_behind_plain_and_witness_transactions() {
+    fn finds_the_next_block_after_plain_and_witness_transactions() {
         let first = block(1, &[plain_transaction(300), witness_transaction()]);
         let file = [first.clone(), block(2, &[witness_transaction()])].concat();
         let (collected, result) = decode(Format::RawBlocks, &[&file]);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_cut_anywhere_behind_its_header_is_cut_inside_that_block() {
+    fn a_block_truncated_anywhere_after_its_header_is_reported_as_truncated() {
         let file = block(1, &[plain_transaction(5), witness_transaction()]);
         for end in 80..file.len() {
             let (collected, result) = decode(Format::RawBlocks, &[&file[..end]]);
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_script_may_fill_a_block_to_its_last_byte_and_not_one_more() {
-        // Header, count of transactions, version, count of inputs, outpoint, length of the script (5 bytes), sequence.
+        // Header, transaction count, version, input count, outpoint, script length (5 bytes), sequence.
         let before = 80 + 1 + 4 + 1 + 36 + 5 + 4;
         let script = |len: u64| {
             let head = [&[1_u8; 80][..], &[1], &[1, 0, 0, 0], &[1], &[0; 36], &[0xfe], &(len as u32).to_le_bytes()];

@@ -1,8 +1,8 @@
-//! Decides whether an input is a chain at all, by its first records.
+//! Decides from its first records whether an input is a chain.
 //!
-//! Any bytes can be cut into records of 80 bytes and judged; most of them break R05 at once. Such an answer would be a FAULT, a
-//! clear no about a chain that was never there. So an input whose format was only detected must show one header among its
-//! first records, whatever its verdict. Costs at most [`RECORDS`] hashes a run.
+//! Any bytes can be split into records of 80 bytes and checked; most of them break R05 at once. The result would be a
+//! FAULT, a definite verdict on a chain that never existed. So an input whose format was only detected must show one
+//! header among its first records, whatever its verdict. The check costs at most [`RECORDS`] hashes per run.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -14,46 +14,46 @@ use cityseal_hash::HEADER_LEN;
 
 use super::{BlockSink, ChainSink, HeaderSink, Place};
 
-/// Records that are looked at.
+/// Number of records inspected.
 pub const RECORDS: usize = 16;
 
-/// Zero bits at the front of a hash that prove work by themselves: random bytes have them once in 65,536 tries, and would
-/// need bits that encode such a target too.
+/// Leading zero bits of a hash that prove work by themselves: random bytes have them once in 65,536 tries, and also
+/// need bits that encode such a target.
 const PROVING_BITS: usize = 16;
 
-/// The first records of an input, as they passed.
+/// The first records of an input, as they were read.
 #[derive(Clone, Debug, Default)]
 pub struct FirstRecords(Vec<u8>);
 
 impl FirstRecords {
-    /// Notes records that follow; those past [`RECORDS`] are not kept.
+    /// Adds the records that follow; those beyond [`RECORDS`] are dropped.
     pub fn note(&mut self, packed: &[u8]) {
         let room = RECORDS * HEADER_LEN - self.0.len();
         self.0.extend_from_slice(&packed[..packed.len().min(room)]);
     }
 
-    /// No record was noted.
+    /// Whether no record was added.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All that are looked at were noted.
+    /// Whether [`RECORDS`] records were added.
     pub fn is_full(&self) -> bool {
         self.0.len() == RECORDS * HEADER_LEN
     }
 
-    /// The records as headers.
+    /// Returns the records as headers.
     pub fn headers(&self) -> impl Iterator<Item = BlockHeader> + '_ {
         self.0.as_chunks::<HEADER_LEN>().0.iter().map(BlockHeader::from_wire)
     }
 
-    /// Whether one of them names another one as its parent.
+    /// Whether one record names another one as its parent.
     pub fn has_link(&self) -> bool {
         let hashes: Vec<BlockHash> = self.headers().map(|header| header.hash()).collect();
         self.headers().any(|header| hashes.contains(&header.prev_block_hash))
     }
 
-    /// The first one.
+    /// Returns the first record.
     pub fn first(&self) -> Option<BlockHeader> {
         self.headers().next()
     }
@@ -65,26 +65,26 @@ impl HeaderSink for FirstRecords {
     }
 }
 
-/// What tells a header from other bytes.
+/// Criteria that distinguish a header from other bytes.
 #[derive(Clone, Debug)]
 pub struct Recogniser {
     genesis: Vec<BlockHeader>,
-    /// Hashes of headers that are known: an input that builds on one of them is a chain.
+    /// Hashes of known headers: an input that builds on one of them is a chain.
     known: Vec<BlockHash>,
-    /// The easiest target of the network, where the network is known.
+    /// The easiest target of the network, if the network is known.
     limit: Option<Target>,
-    /// The bits of every header, where the difficulty is fixed.
+    /// The bits of every header, if the difficulty is fixed.
     fixed: Option<CompactTarget>,
     founded: u32,
-    /// The latest time that a header may have.
+    /// The latest time that a header may have, as Unix time.
     until: u64,
 }
 
 impl Recogniser {
-    /// For a chain of these parameters above `parent` (where that is known), at the time `now`.
+    /// Creates a recogniser for a chain of these parameters on top of `parent` (if known), at the Unix time `now`.
     pub fn new(parameters: Option<&Parameters>, parent: Option<BlockHash>, now: u64) -> Self {
         let own = parameters.map(|parameters| *parameters.genesis());
-        // Another network's chain is a chain: its fault is a fault.
+        // A chain of another network is still a chain, so its fault is reported as a fault.
         let networks = Network::ALL.into_iter().map(|network| *Parameters::of(network).genesis());
         let genesis: Vec<BlockHeader> = own.into_iter().chain(networks).collect();
         Self {
@@ -99,9 +99,10 @@ impl Recogniser {
         }
     }
 
-    /// Whether the first records are headers: one links to another one or to a known header, it meets its own bits, or it is the first
-    /// and nothing in it is implausible. Where the first is none, two that follow each other must be headers: longer records
-    /// that contain headers show one here and there, where its place happens to be a multiple of 80, and never two in a row.
+    /// Whether the first records are headers. A record is a header if it links to another record or to a known header,
+    /// if it meets its own bits, or if it is the first and nothing in it is implausible. If the first record is not a
+    /// header, two consecutive records must be headers: longer records that contain headers show single ones where the
+    /// position happens to be a multiple of 80, but never two in a row.
     pub fn is_chain(&self, first: &FirstRecords) -> bool {
         let records: Vec<(BlockHeader, BlockHash)> = first.headers().map(|header| (header, header.hash())).collect();
         let is_known = |hash: &BlockHash| self.known.contains(hash) || records.iter().any(|(_, other)| other == hash);
@@ -115,6 +116,7 @@ impl Recogniser {
                 || at == 0 && (self.is_plausible(header) || self.is_damaged_genesis(header))
         });
         let looks: Vec<bool> = looks.collect();
+        // Two records need only one header, so that a chain of two with a damaged first header is still recognised.
         match looks.as_slice() {
             [first] => *first,
             [first, second] => *first || *second,
@@ -122,7 +124,8 @@ impl Recogniser {
         }
     }
 
-    /// The hash meets the bits, and does so hardly by chance: the target is hard, or the rest of the header is as it should be too.
+    /// Whether the hash meets the bits, and hardly by chance: the target is hard, or the rest of the header is
+    /// plausible too.
     fn has_work(&self, header: &BlockHeader, hash: &BlockHash) -> bool {
         let Ok(target) = header.bits.decode() else { return false };
         let is_expected = self.is_plausible(header) && self.fixed.is_none_or(|bits| bits == header.bits);
@@ -137,39 +140,39 @@ impl Recogniser {
             && time <= self.until
     }
 
-    /// 1 to 4, BIP9's, or the network's own from its beginning.
+    /// Whether the version is 1 to 4, a BIP9 version, or the network's own from its genesis block.
     fn has_good_version(&self, header: &BlockHeader) -> bool {
         let version = header.version;
         (1..=4).contains(&version) || (version as u32) >> 29 == 1 || self.genesis[0].version == version
     }
 
-    /// They encode a target in the one way in which it is encoded, within the limit.
+    /// Whether the bits are the canonical encoding of a target within the limit.
     fn has_plausible_bits(&self, header: &BlockHeader) -> bool {
         let target = header.bits.decode().ok().filter(|target| target.to_compact_lossy() == header.bits);
         target.is_some_and(|target| self.limit.is_none_or(|limit| target <= limit))
     }
 
-    /// A genesis header in which something was changed.
+    /// Whether this is a genesis header with changed fields.
     fn is_damaged_genesis(&self, header: &BlockHeader) -> bool {
         self.genesis.iter().any(|genesis| {
             genesis.merkle_root == header.merkle_root && genesis.prev_block_hash == header.prev_block_hash
         })
     }
 
-    /// The network, other than that of these parameters, whose genesis header this is.
+    /// Returns the network whose genesis header this is, if it differs from that of the given parameters.
     pub fn foreign_genesis(header: &BlockHeader, parameters: &Parameters) -> Option<Network> {
         let mut all = Network::ALL.into_iter();
         all.find(|network| Parameters::of(*network).genesis() == header && parameters.genesis() != header)
     }
 }
 
-/// Whether a hash that meets this target has [`PROVING_BITS`] zeros at its front.
+/// Whether a hash that meets this target has [`PROVING_BITS`] leading zero bits.
 fn proves_work(target: Target) -> bool {
     target.to_wire().iter().rev().take(PROVING_BITS / 8).all(|byte| *byte == 0)
 }
 
-/// Characters alone, in UTF-8 that may begin and end within one. A header is that by chance once in 10,000 times at most: 72 of
-/// its bytes are hash, root and time, and none may be a control character.
+/// Whether the bytes are text in UTF-8, which may begin and end within a character. A header is text by chance at most
+/// once in 10,000 times: 72 of its bytes are hash, root and time, and none may be a control character.
 fn is_text(bytes: &[u8]) -> bool {
     let cut = bytes.iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
     let text = match std::str::from_utf8(&bytes[cut..]) {
@@ -182,9 +185,9 @@ fn is_text(bytes: &[u8]) -> bool {
     !text.is_empty() && text.chars().all(|found| !found.is_control() || matches!(found, '\n' | '\r' | '\t'))
 }
 
-/// A sink that also keeps the first records of what passes.
+/// A sink that also keeps the first records.
 ///
-/// Where the sink has had enough, the input is read on until [`RECORDS`] were seen.
+/// After the sink has stopped, the input is read on until [`RECORDS`] records were seen.
 #[derive(Debug)]
 pub struct Watched<'a, S> {
     inner: &'a mut S,
@@ -193,12 +196,12 @@ pub struct Watched<'a, S> {
 }
 
 impl<'a, S> Watched<'a, S> {
-    /// Watches what goes to `inner`.
+    /// Wraps `inner`.
     pub const fn new(inner: &'a mut S, first: &'a mut FirstRecords) -> Self {
         Self { inner, first, has_enough: false }
     }
 
-    /// Notes records and hands them on, unless the sink has had enough.
+    /// Keeps the records and passes them on, unless the sink has stopped.
     fn pass(&mut self, packed: &[u8], hand_on: impl FnOnce(&mut S) -> ControlFlow<()>) -> ControlFlow<()> {
         self.first.note(packed);
         self.has_enough = self.has_enough || hand_on(self.inner).is_break();
@@ -212,7 +215,7 @@ impl<S: ChainSink> ChainSink for Watched<'_, S> {
     }
 
     fn read(&mut self, source: &mut dyn Read, file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
-        // What the sink reads itself does not pass here.
+        // Records that the sink reads itself do not pass through here.
         if self.first.is_full() { self.inner.read(source, file) } else { None }
     }
 
@@ -244,10 +247,11 @@ mod tests {
 
     use super::*;
 
-    /// The first three headers of mainnet.
+    /// The first two headers of mainnet.
     fn mainnet() -> Vec<BlockHeader> {
         let genesis = *Parameters::of(Network::Mainnet).genesis();
-        let first = "010000006fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000982051fd1e4ba744bbbe680e1fee14677ba1a3c3540bf7b1cdb606e857233e0e61bc6649ffff001d01e36299";
+        let first = "010000006fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000982051fd1e4ba744bbbe680e\
+                     1fee14677ba1a3c3540bf7b1cdb606e857233e0e61bc6649ffff001d01e36299";
         vec![genesis, BlockHeader::from_hex(first).unwrap()]
     }
 
@@ -261,13 +265,13 @@ mod tests {
         Recogniser::new(Some(&Parameters::of(network)), None, 1_800_000_000)
     }
 
-    /// A header in which version, bits and time are of no network.
+    /// A header whose version, bits and time belong to no network.
     fn implausible(header: &BlockHeader) -> BlockHeader {
         BlockHeader { version: -5, time: 3, ..*header }
     }
 
     #[test]
-    fn headers_that_meet_their_bits_are_recognised_wherever_they_are_but_one_alone_is_chance() {
+    fn headers_that_meet_their_bits_are_recognised_anywhere_but_a_single_one_may_be_chance() {
         let mainnet = mainnet();
         let noise = BlockHeader { bits: CompactTarget::from_bits(0xffff_ffff), ..implausible(&mainnet[1]) };
         let noise = BlockHeader { prev_block_hash: BlockHash::from_wire([7; 32]), ..noise };
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn every_networks_genesis_is_a_header_on_every_other_network_and_a_damaged_one_is_too() {
+    fn every_genesis_header_is_recognised_on_every_network_even_if_it_is_damaged() {
         for network in Network::ALL {
             let genesis = *Parameters::of(network).genesis();
             for asked in Network::ALL {
@@ -312,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_record_counts_where_version_bits_and_time_are_plausible_and_no_other_record_does() {
+    fn only_the_first_record_counts_by_plausible_version_bits_and_time() {
         let plausible = BlockHeader { nonce: 0, prev_block_hash: BlockHash::from_wire([7; 32]), ..mainnet()[1] };
         let mainnet = recogniser(Network::Mainnet);
         let noise = BlockHeader { bits: CompactTarget::from_bits(0), ..plausible };
@@ -331,14 +335,14 @@ mod tests {
         );
         assert!(!with(|header| header.time = 1_231_006_504) && !with(|header| header.time = 1_800_007_201));
         assert!(with(|header| header.time = 1_231_006_505) && with(|header| header.time = 1_800_007_200));
-        // Above mainnet's limit, and a second way to write a target.
+        // Above mainnet's limit, and a non-canonical encoding of a target.
         assert!(!with(|header| header.bits = CompactTarget::from_bits(0x1d01_0000)));
         assert!(!with(|header| header.bits = CompactTarget::from_bits(0x1e00_00ff)));
     }
 
     #[test]
-    fn text_is_never_a_header_even_where_its_hash_meets_its_bits() {
-        // At an easy limit every eighth line of spaces meets the target that they encode.
+    fn text_is_never_a_header_even_if_its_hash_meets_its_bits() {
+        // At an easy limit every eighth line of spaces meets the target that it encodes.
         let line = |number: u32| format!("{number:<80}").into_bytes();
         let meets = |line: &Vec<u8>| {
             let header = BlockHeader::from_wire(line.first_chunk().unwrap());
@@ -352,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_may_begin_and_end_within_a_character_and_bytes_of_a_header_are_none() {
+    fn text_may_begin_and_end_within_a_character_and_header_bytes_are_not_text() {
         let text = "Über die Grundbücher der Städte und die Kärntner Märkte, für Bürgerinnen und Bürger";
         for from in 0..8 {
             assert!(is_text(&text.as_bytes()[from..from + 72]), "{from}");
@@ -361,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn at_a_fixed_easy_difficulty_a_header_proves_itself_by_its_work_only_with_the_bits_of_all() {
+    fn at_a_fixed_easy_difficulty_work_proves_a_header_only_with_the_fixed_bits() {
         let regtest = *Parameters::of(Network::Regtest).genesis();
         let noise = BlockHeader {
             prev_block_hash: BlockHash::from_wire([7; 32]),
@@ -387,9 +391,10 @@ mod tests {
                 for bytes in [bytes.as_slice(), text.as_bytes()] {
                     let mut first = FirstRecords::default();
                     first.note(&bytes[..bytes.len() - bytes.len() % 80]);
-                    // By chance a first record looks plausible once in some thousand cases; then it is for the judge.
+                    // A random first record looks plausible once in some thousand cases; then the verifier decides.
                     let recogniser = recogniser(network);
-                    let by_chance = first.first().is_some_and(|header| recogniser.is_plausible(&header)) && bytes != text.as_bytes();
+                    let is_plausible = first.first().is_some_and(|header| recogniser.is_plausible(&header));
+                    let by_chance = is_plausible && bytes != text.as_bytes();
                     prop_assert!(by_chance || !recogniser.is_chain(&first));
                 }
             }

@@ -15,33 +15,35 @@ use super::{
     DecodeError, Decoder, FirstRecords, Format, HeaderSink, Looks, Opening, Place, Recogniser, detect, detect_for,
 };
 
-/// Bytes of one read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.
+/// Bytes per read: about a megabyte, and whole headers, so that packed headers are never copied to be joined.
 const READ_BYTES: usize = 13_107 * HEADER_LEN;
 
-/// Bytes of every later file that are looked at before it is read: whole headers, so that none is cut (819 × 80 = 65,520).
+/// Bytes of every later file that are inspected before it is read: whole headers, so that none is split (819 × 80 =
+/// 65,520).
 const NEXT_HEAD_BYTES: usize = 819 * HEADER_LEN;
 
-/// Takes the headers of a chain, and may ask to stop.
+/// Receives the headers of a chain, and may stop the input.
 pub trait ChainSink {
-    /// Takes packed headers with the file that they stand in (counted from 0) and the place of the first; a byte
-    /// place counts from the beginning of the whole input.
+    /// Takes packed headers, with the index of their file (counted from 0) and the place of the first; a byte place
+    /// counts from the beginning of the whole input.
     fn take(&mut self, packed: &[u8], file: usize, place: Place) -> ControlFlow<()>;
 
-    /// Reads packed headers itself, straight to where it wants them: what one read gives, cut headers included, or `Break`
-    /// to stop. `Continue(0)` is the end of the file. `None`, where it can only take.
+    /// Reads packed headers directly into the sink's own buffer: returns the number of bytes of one read, incomplete
+    /// headers included, or `Break` to stop. `Continue(0)` is the end of the file. `None` if the sink does not read by
+    /// itself.
     ///
     /// # Errors
-    /// What the source says.
+    /// Returns the error of the source.
     fn read(&mut self, _source: &mut dyn Read, _file: usize) -> Option<io::Result<ControlFlow<(), usize>>> {
         None
     }
 
-    /// Takes the next packed headers of a file that it may read anywhere and later: those from byte `from` on, of which
-    /// `len` bytes are left; how many bytes it took, or `Break` to stop. `Continue(0)` and `None` want them by
-    /// [`Self::read`].
+    /// Takes the next packed headers of a file that the sink may read later and at any offset: those from byte `from`
+    /// on, of which `len` bytes are left. Returns the number of bytes taken, or `Break` to stop. After `Continue(0)` or
+    /// `None` they are read with [`Self::read`].
     ///
     /// # Errors
-    /// What the file says.
+    /// Returns the error of the file.
     fn take_from(
         &mut self,
         _source: &Arc<dyn ReadAt>,
@@ -53,16 +55,16 @@ pub trait ChainSink {
     }
 }
 
-/// Why the input could not be read to its end.
+/// Reason why the input could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// The file is not there, or may not be read.
+    /// The file does not exist, or cannot be opened.
     #[error("{}: {source}", name(path))]
     Open {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A read failed.
@@ -70,9 +72,9 @@ pub enum InputError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Bytes read before.
+        /// Bytes read before the failure.
         offset: u64,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The bytes are not headers.
@@ -83,18 +85,21 @@ pub enum InputError {
         /// What is wrong, with its place.
         source: DecodeError,
     },
-    /// Nothing in the file is a header.
+    /// No record in the file is a header.
     #[error("{}: not recognised as a chain of headers or blocks: {looks}{}", name(path), bracketed(why.as_deref()))]
     Unrecognised {
         /// The file.
         path: PathBuf,
         /// What it looks like.
         looks: Looks,
-        /// Why no record could be read, where none could.
+        /// Why no record could be read, if none could.
         why: Option<String>,
     },
-    /// A later file is written in another way than the first.
-    #[error("{}: it holds {}, and the first file holds {}: the files of one chain must be written alike", name(path), found.name(), expected.name())]
+    /// A later file has another format than the first.
+    #[error(
+        "{}: it holds {}, but the first file holds {}: all files of a chain must have the same format",
+        name(path), found.name(), expected.name()
+    )]
     OtherFormat {
         /// The file.
         path: PathBuf,
@@ -103,24 +108,24 @@ pub enum InputError {
         /// The format of this one.
         found: Format,
     },
-    /// Blocks are wanted of an input that holds headers only.
-    #[error("{}: headers only, without the blocks' transactions", name(path))]
+    /// Blocks were requested from an input that holds only headers.
+    #[error("{}: headers only, expected whole blocks with their transactions", name(path))]
     NoBlocks {
         /// The file.
         path: PathBuf,
     },
-    /// What is read in another order than it is written must be a regular file.
-    #[error("{}: not a regular file; forks are told apart only in regular files and folders", name(path))]
+    /// An input that is not read in order must be a regular file.
+    #[error("{}: not a regular file: forks can be resolved only in regular files and folders", name(path))]
     NotRegular {
         /// The file.
         path: PathBuf,
     },
-    /// A folder of block files has a key of another length.
-    #[error("{}: a key of {found} bytes, Bitcoin Core's has 8", path.display())]
+    /// The key file of a folder of block files has a wrong length.
+    #[error("{}: expected a key of 8 bytes (Bitcoin Core), found {found}", path.display())]
     XorKey {
-        /// The file of the key.
+        /// The key file.
         path: PathBuf,
-        /// Its bytes.
+        /// Its length in bytes.
         found: usize,
     },
     /// A folder holds no block files.
@@ -134,13 +139,13 @@ pub enum InputError {
     /// A block whose place is known cannot be read.
     #[error("{source}")]
     Blocks {
-        /// What the system said, with the file.
+        /// The error of the operating system, with the file.
         source: io::Error,
     },
-    /// The system gave no thread.
-    #[error("the system refused a thread: {source}")]
+    /// The operating system could not start a thread.
+    #[error("the operating system could not start a thread: {source}")]
     Thread {
-        /// What it said.
+        /// Its error.
         source: io::Error,
     },
     /// `-` was given twice.
@@ -149,12 +154,12 @@ pub enum InputError {
 }
 
 impl InputError {
-    /// What is wrong in the bytes, where that is all.
+    /// Returns what is wrong in the bytes, if that is the cause.
     pub const fn decode_error(&self) -> Option<&DecodeError> {
         if let Self::Decode { source, .. } = self { Some(source) } else { None }
     }
 
-    /// What to do.
+    /// Returns what the user can do.
     pub fn hint(&self) -> Option<String> {
         if let Self::Unrecognised { looks, .. } = self { Some(looks.hint.clone()) } else { None }
     }
@@ -164,25 +169,25 @@ fn bracketed(words: Option<&str>) -> String {
     words.map(|words| format!(" ({words})")).unwrap_or_default()
 }
 
-/// Where block files are, if not in the folder given.
+/// Names the folders that hold block files, if the given one does not.
 fn elsewhere(others: &[PathBuf]) -> String {
     let names: Vec<String> = others.iter().map(|other| other.display().to_string()).collect();
     if names.is_empty() {
-        return "; of a Bitcoin Core data directory, pass its `blocks/`".into();
+        return ": for a Bitcoin Core data directory, pass its `blocks/`".into();
     }
-    format!("; there are some in {}: pass that folder, with the `--network` that it is of", names.join(" and in "))
+    format!("; found some in {}: pass that folder and its network with `--network`", names.join(" and in "))
 }
 
 /// Several files as one chain, in one format.
 pub struct ChainInput {
     pub(super) paths: Vec<PathBuf>,
     pub(super) format: Format,
-    /// The network that frames must be of.
+    /// The network that frames must belong to.
     pub(super) network: FrameNetwork,
     pub(super) first: Source,
-    /// What was read of the first file to tell its format.
+    /// The bytes of the first file that were read to detect its format.
     pub(super) head: Vec<u8>,
-    /// What every later file must show, where the format was detected.
+    /// Check that every later file must pass, if the format was detected.
     pub(super) guard: Option<Recogniser>,
     bytes_total: Option<u64>,
 }
@@ -194,13 +199,13 @@ impl std::fmt::Debug for ChainInput {
 }
 
 impl ChainInput {
-    /// Opens the input. Every file must be there; the format of the first one, where it is not given, holds for all.
+    /// Opens the input. Every file must exist; the format of the first file, unless it is given, applies to all.
     ///
     /// # Errors
-    /// [`InputError`] naming the file.
+    /// Returns [`InputError`], which names the file.
     ///
     /// # Panics
-    /// If `paths` is empty: a broken promise of the caller.
+    /// If `paths` is empty.
     pub fn open(paths: Vec<PathBuf>, format: impl FnOnce(&[u8]) -> Format) -> Result<Self, InputError> {
         if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
             return Err(InputError::StdinTwice);
@@ -223,18 +228,18 @@ impl ChainInput {
         })
     }
 
-    /// Opens the input and tells its format by its first bytes.
+    /// Opens the input and detects its format from its first bytes.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As for [`Self::open`].
     pub fn detect(paths: Vec<PathBuf>) -> Result<Self, InputError> {
         Self::open(paths, detect)
     }
 
-    /// The same input, whose frames must be of this network.
+    /// Returns the same input, restricted to frames of this network.
     ///
     /// # Errors
-    /// [`InputError::Decode`] where the first frame is of another known network.
+    /// Returns [`InputError::Decode`] if the first frame belongs to another known network.
     pub fn of_network(mut self, network: FrameNetwork) -> Result<Self, InputError> {
         self.network = network;
         let zeros = leading_zeros(&self.head);
@@ -247,33 +252,32 @@ impl ChainInput {
         Ok(self)
     }
 
-    /// The same input, whose later files must be written like the first and begin with headers too.
+    /// Returns the same input, with the check that later files have the format of the first and begin with headers.
     #[must_use]
     pub fn guarded(mut self, guard: Recogniser) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// The beginning of the first file.
+    /// Returns the beginning of the first file.
     pub fn opening(&self) -> Opening {
         Opening::new(&self.paths[0], &self.head, self.network)
     }
 
-    /// How the input is written.
+    /// Returns the format of the input.
     pub const fn format(&self) -> Format {
         self.format
     }
 
-    /// About how many headers there are, where sizes and format tell.
+    /// Returns the approximate number of headers, if it follows from sizes and format.
     pub fn headers_expected(&self) -> Option<u64> {
         Some(self.bytes_total? / self.format.bytes_per_header()?)
     }
 
-    /// Feeds all headers to the sink, until it asks to stop.
+    /// Feeds all headers to the sink, until the sink stops.
     ///
     /// # Errors
-    /// [`InputError`] at the first place where the input is not what it should be; all headers before it have gone
-    /// to the sink.
+    /// Returns [`InputError`] at the first malformed place; all headers before it have been passed to the sink.
     pub fn read(self, sink: &mut dyn ChainSink) -> Result<(), InputError> {
         let Self { paths, format, network, first, head, guard, .. } = self;
         let mut base = 0;
@@ -293,7 +297,7 @@ impl ChainInput {
     }
 }
 
-/// Opens a later file, and looks at its beginning where the formats are detected.
+/// Opens a later file, and inspects its beginning if formats are detected.
 pub(super) fn open_next(
     path: &Path,
     expected: Format,
@@ -309,7 +313,7 @@ pub(super) fn open_next(
     }
     let found = detect_for(network, &head);
     let mut first = FirstRecords::default();
-    // What is wrong in the file is reported when it is read.
+    // Errors in the file's content are reported when it is read.
     let read = Decoder::of(found).of_network(network).push(&head, &mut first);
     let holds_headers = matches!(found, Format::HexBlocks | Format::JsonBlock) || guard.is_chain(&first);
     if !holds_headers {
@@ -321,7 +325,7 @@ pub(super) fn open_next(
     Ok((source, head))
 }
 
-/// One file in the row of all.
+/// One file and its position in the input.
 struct FilePlace<'a> {
     path: &'a Path,
     file: usize,
@@ -331,7 +335,7 @@ struct FilePlace<'a> {
 }
 
 impl FilePlace<'_> {
-    /// Decodes one file to its end; gives its size, or `Break` where the sink asked to stop.
+    /// Decodes one file to its end; returns its size, or `Break` if the sink stopped.
     fn feed(
         &self,
         mut source: Source,
@@ -345,7 +349,8 @@ impl FilePlace<'_> {
         let mut offset = 0;
         loop {
             if buffer.is_empty() {
-                // What was read to tell the format is whole headers, unless the file has ended with it.
+                // The bytes read to detect the format are whole headers, unless the file has ended with them.
+                // A sink that reads by itself avoids a copy of packed headers.
                 if format == Format::Headers
                     && let Some(flow) = self.let_it_read(&mut source, offset, tagged.sink)?
                 {
@@ -368,8 +373,8 @@ impl FilePlace<'_> {
         Ok(tagged.flow.map_continue(|()| offset))
     }
 
-    /// Lets the sink read the rest of the file, from `offset` on, where it can; gives the file's size, or `Break` where the
-    /// sink asked to stop.
+    /// Lets the sink read the rest of the file from `offset` on, if it can; returns the file's size, or `Break` if the
+    /// sink stopped.
     fn let_it_read(
         &self,
         source: &mut Source,
@@ -399,7 +404,7 @@ impl FilePlace<'_> {
         }
     }
 
-    /// Lets the sink take parts of a file that it reads itself, and moves `offset` on behind them.
+    /// Lets the sink take parts of a file that it reads itself, and moves `offset` past them.
     fn let_it_take(
         &self,
         source: &mut Source,
@@ -410,7 +415,7 @@ impl FilePlace<'_> {
         let begin = *offset;
         while let Some(taken) = sink.take_from(&file.anywhere, *offset, file.len.saturating_sub(*offset), self.file) {
             match taken {
-                // Some files look regular and can only be read in order.
+                // Some files look regular but can only be read in order.
                 Err(error) if *offset == begin && error.kind() == io::ErrorKind::NotSeekable => break,
                 Err(error) => return Err(error),
                 Ok(ControlFlow::Break(())) => return Ok(ControlFlow::Break(())),
@@ -419,7 +424,7 @@ impl FilePlace<'_> {
             }
         }
         if *offset != begin {
-            // Whoever reads on does so where the parts end.
+            // Continue reading where the parts end.
             file.cursor.as_ref().seek(SeekFrom::Start(*offset))?;
         }
         Ok(ControlFlow::Continue(()))
@@ -430,7 +435,7 @@ impl FilePlace<'_> {
     }
 }
 
-/// Adds file and base to what a decoder says.
+/// Adds the file index and the base offset to what a decoder emits.
 struct Tagged<'a> {
     file: usize,
     base: u64,
@@ -450,7 +455,8 @@ impl HeaderSink for Tagged<'_> {
     }
 }
 
-/// Reads until `bytes` bytes are there or the file ends, into `reuse`'s room; a pipe gives less at a time than is wanted.
+/// Reads until `bytes` bytes are there or the file ends, reusing the allocation of `reuse`; a pipe returns less per
+/// read.
 fn read_up_to(stream: &mut dyn Read, bytes: usize, reuse: &mut Vec<u8>) -> io::Result<Vec<u8>> {
     let mut buffer = std::mem::take(reuse);
     buffer.clear();

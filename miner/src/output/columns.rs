@@ -1,11 +1,11 @@
-//! Tables of text: columns of fixed or measured widths. Colour codes in a cell take no width.
+//! Text tables: columns of fixed or measured widths. Colour codes in a cell take no width.
 
 /// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
     /// Its heading.
     pub(crate) head: &'static str,
-    /// Characters that it has at least; a wider heading widens it.
+    /// Minimum width in characters; a wider heading widens the column.
     pub(crate) width: usize,
     /// Its cells are aligned to the right.
     pub(crate) is_number: bool,
@@ -40,7 +40,8 @@ pub(crate) fn line(columns: &[Column], cells: &[String]) -> String {
     padded.join("  ").trim_end().to_owned() + "\n"
 }
 
-/// Columns under headings, each as wide as its widest cell; those at the places `right` are aligned to the right.
+/// Formats columns under headings, each as wide as its widest cell; the columns at the indices `right` are aligned to
+/// the right.
 pub(crate) fn table(heads: &[&'static str], right: &[usize], rows: &[Vec<String>]) -> String {
     let column = |(at, head): (usize, &&'static str)| {
         let widths = rows.iter().filter_map(|row| row.get(at)).map(|cell| visible_width(cell));
@@ -51,7 +52,7 @@ pub(crate) fn table(heads: &[&'static str], right: &[usize], rows: &[Vec<String>
     head_line(&columns) + &lines
 }
 
-/// Characters that a terminal shows: colour codes (`ESC [ … m`) are left out.
+/// Returns the number of characters that a terminal shows: colour codes (`ESC [ … m`) do not count.
 fn visible_width(cell: &str) -> usize {
     let mut parts = cell.split("\x1b[");
     let first = parts.next().map_or(0, |text| text.chars().count());
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_printed_one_by_one_stay_aligned_and_a_wide_cell_moves_only_its_own_line() {
+    fn lines_printed_one_by_one_stay_aligned_and_a_wide_cell_moves_only_its_own_line() {
         let columns = [Column::words("name", 6), Column::numbers("rate", 8), Column::words("answers", 0)];
         assert_eq!(head_line(&columns), "name        rate  answers\n");
         assert_eq!(line(&columns, &cells(&["avx2", "1.5 M", "right"])), "avx2       1.5 M  right\n");

@@ -1,14 +1,14 @@
-//! Numbers in words for people: rates, durations, percentages, probabilities. Every function takes any number.
+//! Numbers formatted for people: rates, durations, percentages, probabilities. Every function accepts any number.
 
 use std::time::Duration;
 
-/// Above this a number is shown as a power of ten: the largest SI prefix used is peta (10^15).
+/// From this value on a number is shown as a power of ten: the largest SI prefix used is peta (10^15).
 const POWERS_FROM: f64 = 1e18;
 
 /// Probabilities below this, and above one minus this, are not shown as a percentage.
 const CHANCE_MIN: f64 = 1e-4;
 
-/// A number with its SI prefix and three or four digits: `38.0 M`.
+/// Formats a number with its SI prefix and three or four digits: `38.0 M`.
 pub(crate) fn si(value: f64) -> String {
     let steps = [(1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, " ")];
     let (unit, prefix) = steps.into_iter().find(|(unit, _)| value >= *unit).unwrap_or((1.0, " "));
@@ -17,7 +17,7 @@ pub(crate) fn si(value: f64) -> String {
     format!("{scaled:.digits$}{prefix}")
 }
 
-/// A count with its SI prefix, or as a power of ten where that is shorter: `4.29 G`, `10^76`.
+/// Formats a count with its SI prefix, or as a power of ten from 10^18 on: `4.29 G`, `10^76`.
 pub(crate) fn count_words(value: f64) -> String {
     if value < 1_000.0 {
         return format!("{value:.0}");
@@ -25,13 +25,13 @@ pub(crate) fn count_words(value: f64) -> String {
     if value < POWERS_FROM { si(value).trim_end().to_owned() } else { format!("10^{:.0}", value.log10().floor()) }
 }
 
-/// A measured duration: `1.2 s`, `35 ms`.
+/// Formats a measured duration: `1.2 s`, `35 ms`.
 pub(crate) fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds >= 1.0 { format!("{seconds:.2} s") } else { format!("{:.1} ms", seconds * 1e3) }
 }
 
-/// An estimated time, in two units at most: `24 s`, `1 min 5 s`, `3 h 20 min`, `12 days`, `over 1000 years`.
+/// Formats an estimated time in at most two units: `24 s`, `1 min 5 s`, `3 h 20 min`, `12 days`, `over 1000 years`.
 pub(crate) fn time_words(seconds: f64) -> String {
     const MINUTE: f64 = 60.0;
     const HOUR: f64 = 3_600.0;
@@ -57,7 +57,7 @@ pub(crate) fn time_words(seconds: f64) -> String {
     }
 }
 
-/// How much of something is done, rounded down: `41.3 %`. 100 % is shown only where nothing is left.
+/// Formats a completed fraction, rounded down: `41.3 %`. `100.0 %` is shown only if nothing is left.
 pub(crate) fn percent_words(done: u128, of: u128) -> String {
     if done >= of {
         return "100.0 %".into();
@@ -66,7 +66,7 @@ pub(crate) fn percent_words(done: u128, of: u128) -> String {
     format!("{:.1} %", tenths / 10.0)
 }
 
-/// A probability: `63 %`, `0.63 %`, `1 in 4.29 G`, `over 99.99 %`.
+/// Formats a probability: `63 %`, `0.63 %`, `1 in 4.29 G`, `over 99.99 %`.
 pub(crate) fn chance_words(probability: f64) -> String {
     let percent = probability * 100.0;
     if probability <= 0.0 {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_done_only_where_nothing_is_left() {
+    fn hundred_percent_is_shown_only_if_nothing_is_left() {
         let all = 1 << 32;
         let words = [(0, all), (1, all), (all / 2, all), (all - 1, all), (all, all), (0, 0)];
         let words = words.map(|(done, of)| percent_words(done, of));

@@ -1,4 +1,4 @@
-//! The first message of an upload: which chain, by which rules, what shall come back, and where an earlier call stood.
+//! The first message of an upload: the chain, its rules, the requested results, and the state of an earlier call.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,30 +15,30 @@ use super::limits::ECHO_BYTES_MAX;
 use super::refusal::Refusal;
 use crate::part::{Chain, ItemKind, Misfit, Part, RulesDiffer, Shares, rules_of};
 
-/// Names a Begin message may give.
+/// Names that a Begin message may use.
 const NETWORKS: &str = "mainnet, testnet3, testnet4, signet or regtest";
 
-/// What the first message asks for.
+/// A first message that was checked.
 #[derive(Clone, Debug)]
 pub(super) struct Begun {
     pub(super) parameters: Parameters,
-    /// With what an earlier call proved, where it goes on from there.
+    /// Includes the state of an earlier call if the upload resumes one.
     pub(super) request: VerifyRequest,
     pub(super) start_height: u64,
     pub(super) start_work: ChainWork,
     pub(super) now: u64,
-    /// What the first item of the chain comes after.
+    /// The history before the first item of the chain.
     before: History,
     pub(super) wants_receipt: bool,
     pub(super) wants_tokens: bool,
     pub(super) resumed: Option<Resumed>,
 }
 
-/// What an earlier call proved.
+/// The state of an earlier call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Resumed {
     pub(super) items: ItemKind,
-    /// Bytes of the chain that it proved something of.
+    /// Bytes of the chain that it covered.
     pub(super) bytes: u64,
 }
 
@@ -46,7 +46,7 @@ impl Begun {
     /// Reads the message.
     ///
     /// # Errors
-    /// [`Refusal::Field`], [`Refusal::NoReceiptKey`], [`Refusal::ResumeToken`], [`Refusal::RulesDiffer`].
+    /// Returns [`Refusal::Field`], [`Refusal::NoReceiptKey`], [`Refusal::ResumeToken`] or [`Refusal::RulesDiffer`].
     pub(super) fn read(begin: &v1::VerifyBegin, keys: &Keys) -> Result<Self, Refusal> {
         if begin.want_receipt && keys.signer().is_none() {
             return Err(Refusal::NoReceiptKey);
@@ -70,7 +70,7 @@ impl Begun {
             .context(begin.context_headers.to_vec())
             .start_work(start_work)
             .now(now)
-            // A call that goes on may ask for the receipt that this one does not ask for.
+            // A resumed call may request a receipt that this one does not request.
             .commits(begin.want_receipt || begin.want_resume_tokens || !begin.resume_token.is_empty());
         let before = request.state().map_err(|error| request_refused(&error))?.history;
         Ok(Self {
@@ -107,7 +107,7 @@ impl Begun {
         }
     }
 
-    /// What a later call goes on from.
+    /// Returns the state from which a later call can resume.
     pub(super) fn part(&self, items: ItemKind, state: RunState) -> Part {
         let RunState { summary, history } = state;
         let (chain, before, after) = (self.chain(items), self.before, Some(history));
@@ -115,7 +115,7 @@ impl Begun {
     }
 }
 
-/// Bytes of the chain up to there.
+/// Returns the bytes of the chain up to this state.
 pub(super) const fn bytes_of(items: ItemKind, state: &RunState) -> u64 {
     match items {
         ItemKind::Headers => state.summary.count * HEADER_LEN as u64,
@@ -133,7 +133,7 @@ fn parameters_of(begin: &v1::VerifyBegin) -> Result<Parameters, FieldError> {
         Some(Choice::ParametersToml(text)) => {
             Parameters::from_toml(text).map_err(|error| FieldError::refused("begin.parameters_toml", &error))
         }
-        None => Err(FieldError::missing("begin.parameters", "a network's name or a city's parameters")),
+        None => Err(FieldError::missing("begin.parameters", "a network name or custom network parameters")),
     }
 }
 
@@ -159,7 +159,7 @@ fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-const _: () = assert!(HEADER_LEN == HASHED_LEN, "the wire and the kernels agree on a header");
+const _: () = assert!(HEADER_LEN == HASHED_LEN, "the wire format and the kernels use the same header length");
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_network_is_known_by_its_name_and_no_other_name_is() {
+    fn every_network_is_found_by_its_name_and_other_names_are_refused() {
         for name in ["mainnet", "testnet3", "testnet4", "signet", "regtest"] {
             assert_eq!(parameters_of(&begin(Some(Choice::Network(name.to_owned())))).unwrap().name(), name);
         }
@@ -193,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_are_no_toml_are_refused_with_the_line() {
+    fn invalid_toml_parameters_are_refused_with_the_line() {
         let text = "name = \"city\"\nsurprise = 1\n".to_owned();
         let error = parameters_of(&begin(Some(Choice::ParametersToml(text)))).unwrap_err();
         assert!(error.to_string().starts_with("begin.parameters_toml: line 2"), "{error}");
     }
 
     #[test]
-    fn context_and_work_have_their_lengths() {
+    fn context_and_work_of_wrong_length_are_refused() {
         let keys = Keys::new(None).unwrap();
         let context = v1::VerifyBegin { context_headers: vec![0; 81].into(), ..regtest() };
         assert_eq!(path_of(Begun::read(&context, &keys)), "begin.context_headers");

@@ -1,7 +1,7 @@
-//! The blocks of one chunk on their way into the verifier, about a megabyte at a time.
+//! Passes the blocks of one chunk to the verifier, about a megabyte at a time.
 //!
-//! It finds where each block ends and judges none. Where a block has no end within its chunk, all that is there is one block:
-//! its judge says where it breaks off (R20).
+//! It finds where each block ends but validates none. If a block has no end within its chunk, all remaining bytes are
+//! one block, and the verifier reports where it breaks off (R20).
 
 use cityseal_chain::body::{Extent, block_extent};
 use cityseal_engine::BlockBatch;
@@ -9,14 +9,14 @@ use cityseal_hash::HEADER_LEN;
 use cityseal_proto::FieldError;
 use prost::bytes::{Buf, Bytes};
 
-/// Bytes of a batch, unless one block alone has more: enough to fill the lanes of a kernel many times.
+/// Bytes per batch, unless one block is larger: enough to fill the lanes of a kernel many times.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// What is left of a chunk.
+/// The rest of a chunk.
 #[derive(Debug)]
 pub(super) struct BlockChunk {
     rest: Bytes,
-    /// Where the rest begins in the whole chain, in bytes.
+    /// Byte of the whole chain at which the rest begins.
     offset: u64,
 }
 
@@ -32,7 +32,7 @@ impl BlockChunk {
     /// Moves the next blocks into an empty batch.
     ///
     /// # Errors
-    /// Where less than a header is left.
+    /// Returns an error if less than a header is left.
     pub(super) fn fill(&mut self, batch: &mut BlockBatch) -> Result<(), FieldError> {
         while !self.rest.is_empty() {
             let len = self.front_len()?;
@@ -49,7 +49,8 @@ impl BlockChunk {
     fn front_len(&self) -> Result<usize, FieldError> {
         let left = self.rest.len();
         if left < HEADER_LEN {
-            let problem = format!("{left} bytes at offset {} of the chain are less than a header", self.offset);
+            let problem =
+                format!("{left} bytes at offset {} of the chain, expected at least the 80 of a header", self.offset);
             return Err(FieldError::refused("packed_blocks", &problem));
         }
         match block_extent(&self.rest) {
@@ -63,14 +64,14 @@ impl BlockChunk {
 mod tests {
     use super::*;
 
-    /// A block of one transaction whose script has so many bytes.
+    /// A block of one transaction whose script has `script` bytes.
     fn block(script: u16) -> Vec<u8> {
         let script = [&script.to_le_bytes()[..], &vec![0x51; usize::from(script)]].concat();
         let transaction = [&[1, 0, 0, 0, 1][..], &[7; 36], &[0xfd], &script, &[0xff; 4], &[1], &[0; 9], &[0; 4]];
         [&[7; HEADER_LEN][..], &[1], &transaction.concat()].concat()
     }
 
-    /// Blocks and bytes of each batch.
+    /// Number of blocks and bytes of each batch.
     fn batches(blocks: &[u8]) -> Result<Vec<(usize, usize)>, FieldError> {
         let mut chunk = BlockChunk::new(Bytes::copy_from_slice(blocks), 1000);
         let mut batches = Vec::new();
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_without_an_end_is_all_that_is_left() {
+    fn a_block_without_an_end_takes_the_rest() {
         let whole = block(300);
         let cut = &whole[..whole.len() - 1];
         assert_eq!(batches(&[&whole, cut].concat()), Ok(vec![(2, 2 * whole.len() - 1)]));
@@ -100,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn less_than_a_header_is_refused_with_its_place_and_a_header_alone_is_a_block() {
+    fn less_than_a_header_is_refused_with_its_place_and_a_single_header_is_a_block() {
         let whole = block(300);
         assert_eq!(batches(&[&whole, &[7; 80][..]].concat()), Ok(vec![(2, whole.len() + 80)]));
-        let said = batches(&[&whole, &[7; 79][..]].concat()).unwrap_err().to_string();
-        assert!(said.contains(&format!("79 bytes at offset {}", 1000 + whole.len())), "{said}");
+        let message = batches(&[&whole, &[7; 79][..]].concat()).unwrap_err().to_string();
+        assert!(message.contains(&format!("79 bytes at offset {}", 1000 + whole.len())), "{message}");
     }
 }

@@ -1,6 +1,6 @@
-//! What the log says of one call: who called, on whose behalf, about what, and what came of it.
+//! Facts about one call for its log line: the caller, the tenant, the subject and the outcome.
 //!
-//! A call's handler adds what it learns; the line is written once, when the call has ended.
+//! The call's handler adds what it learns; the line is written once, when the call has ended.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,25 +11,25 @@ use super::connection::ConnectionInfo;
 use super::echo::cut;
 use super::limits::ECHO_BYTES_MAX;
 
-/// What a handler learns of its call. Clones share it.
+/// Facts that a handler adds about its call. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallNote(Arc<Mutex<Noted>>);
 
-/// The fields of the line. Texts of callers are cut and not escaped: the log quotes them.
+/// The fields of the log line. Callers' texts are truncated but not escaped: the log quotes them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Noted {
     pub(super) tenant: Option<String>,
     pub(super) network: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) job_id: Option<String>,
-    /// What a call that succeeded came to ("valid", "accepted"); absent: "ok".
+    /// Result of a call that succeeded ("valid", "accepted"); `None` means "ok".
     pub(super) outcome: Option<&'static str>,
-    /// More of it, in words.
+    /// More detail, as text.
     pub(super) detail: Option<String>,
 }
 
 impl CallNote {
-    /// The note of the call that a request belongs to; one that nobody reads where the request came some other way.
+    /// Returns the note of the call that a request belongs to; an unused one if the request has none.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_default()
     }
@@ -62,18 +62,18 @@ impl CallNote {
         self.lock().clone()
     }
 
-    /// A poisoned lock is entered all the same: every change is one assignment.
+    /// A poisoned lock is still usable: every change is one assignment.
     fn lock(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A text that a caller may have left empty.
+/// Returns a text that a caller may have left empty.
 fn text(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| cut(text, ECHO_BYTES_MAX))
 }
 
-/// The address at the other end of the connection.
+/// Returns the remote address of the connection.
 pub(crate) fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
     extensions.get::<ConnectionInfo>().map(|info| info.peer)
 }

@@ -1,7 +1,7 @@
-//! What surrounds every call, whatever it is about: it must be gRPC, its request must come in time, a status that tonic made gets
-//! the details that ours have, and one line of the log says how it ended.
+//! Common handling of all calls: a call must be gRPC, its request must arrive in time, a status made by tonic gets the
+//! service's details, and one log line reports the outcome.
 //!
-//! It knows no message. The lines are bounded by [`LogBudget`], so that callers cannot flood the log.
+//! The number of lines is bounded by [`LogBudget`], so that callers cannot flood the log.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -29,13 +29,13 @@ use super::limits::{ANSWER_DEADLINE_MAX, ECHO_BYTES_MAX};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
 
-/// The media type of gRPC, before `+proto` or a parameter.
+/// The media type of gRPC, without `+proto` or parameters.
 const GRPC: &str = "application/grpc";
 
-/// Services that are asked by machines all the time: their calls are logged at `debug`.
+/// Services that machines call constantly: their calls are logged at `debug`.
 const STANDARD_SERVICES: &str = "/grpc.";
 
-/// The routes of the service, with what surrounds every call.
+/// The routes of the service, with the common handling of calls.
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
     routes: Routes,
@@ -66,7 +66,8 @@ impl Service<Request<Body>> for Calls {
         }
         request.extensions_mut().insert(call.note.clone());
         let deadline = deadline_in(request.headers(), ANSWER_DEADLINE_MAX);
-        // The clock starts here, before tonic starts its own for the same deadline, so that the refusal is ours.
+        // This timer starts before tonic's own timer for the same deadline, so that the refusal carries the service's
+        // details.
         let answering = timeout(deadline, self.routes.call(request));
         Box::pin(async move {
             let response = match answering.await {
@@ -79,7 +80,7 @@ impl Service<Request<Body>> for Calls {
     }
 }
 
-/// A call of gRPC is a POST of its media type.
+/// Checks that a request is a gRPC call: a POST with its media type.
 fn check_grpc(request: &Request<Body>) -> Result<(), Refusal> {
     let media_type = request.headers().get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let media_type = media_type.unwrap_or_default();
@@ -91,7 +92,7 @@ fn check_grpc(request: &Request<Body>) -> Result<(), Refusal> {
     Err(Refusal::NotGrpc { found: shown(&found, ECHO_BYTES_MAX) })
 }
 
-/// A call that has not ended; dropping it ends it, and writes its line.
+/// A call that has not ended; dropping it ends the call and writes its log line.
 #[derive(Debug)]
 pub(super) struct OpenCall {
     budget: Arc<LogBudget>,
@@ -99,7 +100,7 @@ pub(super) struct OpenCall {
     peer: Option<SocketAddr>,
     began: Instant,
     note: CallNote,
-    /// What the caller gets; `None`: it left before.
+    /// The status sent to the caller; `None` if the caller disconnected before.
     status: Option<Status>,
 }
 
@@ -110,18 +111,18 @@ impl OpenCall {
         Self { budget, path, peer, began: Instant::now(), note: CallNote::default(), status: None }
     }
 
-    /// The answer, whose body ends the call.
+    /// Returns the response with a body that ends the call.
     fn answered(mut self, response: Response<Body>) -> Response<CallBody> {
         let (mut parts, body) = response.into_parts();
         self.settle(&mut parts.headers);
         Response::from_parts(parts, CallBody { inner: body, call: self })
     }
 
-    /// Takes the status from headers or trailers, where it is in them, and completes it there.
+    /// Takes the status from headers or trailers, if they hold one, and adds details to it.
     fn settle(&mut self, headers: &mut HeaderMap) {
         let Some(status) = Status::from_header_map(headers) else { return };
         let status = explained(status, &self.path);
-        // Only a message that no header can hold fails here, and ours are percent-encoded.
+        // Fails only for a message that no header can hold; the service's messages are percent-encoded.
         if status.add_header(headers).is_ok() {
             self.status = Some(status);
         }
@@ -138,7 +139,7 @@ impl OpenCall {
         }
     }
 
-    /// One line at `info`, at `debug` for the standard services.
+    /// Writes one line at `info`, or at `debug` for the standard services.
     fn log_end(&self, refusal: Option<&Status>, took: Duration) {
         let is_standard = self.path.starts_with(STANDARD_SERVICES);
         let is_wanted = if is_standard { tracing::enabled!(Level::DEBUG) } else { tracing::enabled!(Level::INFO) };
@@ -150,7 +151,7 @@ impl OpenCall {
         let peer = self.peer.map(tracing::field::display);
         let reason = refusal.and_then(Status::get_details_error_info).map(|info| info.reason);
         let outcome: &str = match (&self.status, &reason) {
-            (None, _) => "caller left",
+            (None, _) => "caller disconnected",
             (Some(_), Some(reason)) => reason,
             (Some(_), None) => noted.outcome.unwrap_or("ok"),
         };
@@ -168,7 +169,7 @@ impl OpenCall {
         }
     }
 
-    /// What the service itself did wrong.
+    /// Writes a line about a failure of the service itself.
     fn log_failure(&self, status: &Status, took: Duration) {
         let Some(left_out) = self.budget.take(Instant::now()) else { return };
         let (method, duration_ms, peer) =
@@ -176,7 +177,7 @@ impl OpenCall {
         warn!(method, peer, code = ?status.code(), error = status.message(), duration_ms, left_out, "call failed");
     }
 
-    /// `package.Service/Method`, as the caller has it.
+    /// Returns `package.Service/Method` as the caller sent it.
     fn method(&self) -> String {
         cut(self.path.trim_start_matches('/'), ECHO_BYTES_MAX)
     }
@@ -188,7 +189,7 @@ impl Drop for OpenCall {
     }
 }
 
-/// The body of an answer: the call ends with its trailers, or when it is dropped before them.
+/// The body of an answer: the call ends with its trailers, or when the body is dropped before them.
 #[derive(Debug)]
 pub(super) struct CallBody {
     inner: Body,

@@ -1,6 +1,6 @@
-//! A connection that cannot be held open by silence: the client's preface must come in time, and the service can cut it.
+//! A connection that silence cannot keep open: the client's preface must arrive in time, and the service can close it.
 //!
-//! It does not read HTTP/2. It trusts nothing that comes over the socket.
+//! It does not parse HTTP/2. Bytes from the socket are not trusted.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,15 +17,16 @@ use tonic::transport::server::Connected;
 
 use super::limits::UPLOADS_PER_CONNECTION_MAX;
 
-/// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must follow (9).
+/// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
+/// follow (9).
 const PREFACE_LEN: usize = 24 + 9;
 
-/// What calls may know of the connection that they came over.
+/// Properties of a connection that its calls can use.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionInfo {
-    /// The address at its other end.
+    /// The remote address.
     pub(crate) peer: SocketAddr,
-    /// One permit per upload that this connection may still open.
+    /// One permit for each further upload that this connection may open.
     pub(crate) uploads: Arc<Semaphore>,
 }
 
@@ -41,7 +42,7 @@ impl Seats {
         Self { taken: Arc::default(), per_address_max }
     }
 
-    /// A seat for one more connection of this address, or `None` where it has all that one address may have.
+    /// Returns a seat for one more connection of this address, or `None` if the address has reached its limit.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Seat> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(address).or_default();
@@ -63,7 +64,7 @@ impl Seats {
     }
 }
 
-/// One connection's place; dropping it frees the place.
+/// The seat of one connection; dropping it releases the seat.
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Seats,
@@ -76,7 +77,7 @@ impl Drop for Seat {
     }
 }
 
-/// What a connection holds while it is open.
+/// Resources that a connection holds while it is open.
 #[derive(Debug)]
 pub(crate) struct Admission {
     pub(crate) _permit: OwnedSemaphorePermit,
@@ -85,7 +86,7 @@ pub(crate) struct Admission {
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A socket with a deadline on its preface and a cord by which the service cuts it.
+/// A socket with a deadline for its preface and a signal with which the service closes it.
 pub(crate) struct GuardedStream<S> {
     socket: S,
     info: ConnectionInfo,
@@ -104,7 +105,7 @@ impl<S> GuardedStream<S> {
         mut cut: watch::Receiver<bool>,
     ) -> Self {
         let cut = async move {
-            // A dropped sender means that the service is gone: the connection is cut then too.
+            // A dropped sender means that the service has ended: the connection is closed then too.
             drop(cut.wait_for(|cut| *cut).await);
         };
         Self {
@@ -117,13 +118,13 @@ impl<S> GuardedStream<S> {
         }
     }
 
-    /// Asked only while the socket has nothing to give: a busy connection pays nothing for it.
+    /// Polled only while the socket has no data, so that a busy connection pays nothing for it.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, "the service cut the connection"));
+            return Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, "the service closed the connection"));
         }
         if self.preface_left > 0 && self.preface_deadline.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client's preface did not come in time"));
+            return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client's preface did not arrive in time"));
         }
         Poll::Pending
     }
@@ -176,7 +177,7 @@ impl<S> Connected for GuardedStream<S> {
     }
 }
 
-/// Whether the service listens for this address: until TLS and authentication exist, loopback only.
+/// Whether the service may listen on this address: loopback only, until TLS and authentication exist.
 pub(crate) fn is_allowed(listen: SocketAddr) -> bool {
     listen.ip().to_canonical().is_loopback()
 }
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_as_many_seats_as_the_limit_and_one_that_leaves_frees_one() {
+    fn an_address_has_as_many_seats_as_the_limit_and_a_closed_connection_frees_one() {
         let seats = Seats::new(2);
         let first = seats.take(LOCALHOST).unwrap();
         let _second = seats.take(LOCALHOST).unwrap();
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_whose_preface_came_may_be_silent() {
+    async fn a_client_may_be_silent_after_its_preface() {
         let (_cord, cut) = watch::channel(false);
         let (mut client, mut stream) = guarded(cut);
         client.write_all(&[0; PREFACE_LEN]).await.unwrap();
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cord_cuts_a_waiting_connection() {
+    async fn the_signal_closes_a_waiting_connection() {
         let (cord, cut) = watch::channel(false);
         let (_client, mut stream) = guarded(cut);
         let read = tokio::spawn(async move { stream.read_u8().await });

@@ -1,6 +1,7 @@
 //! The deadline of a streaming call: the client's `grpc-timeout`, or the service's maximum.
 //!
-//! tonic does not enforce the client's deadline once a streaming response has begun; the calls that stream do it themselves.
+//! tonic does not enforce the client's deadline after a streaming response has begun; the streaming calls enforce it
+//! themselves.
 
 use std::time::Duration;
 
@@ -9,18 +10,18 @@ use tonic::metadata::MetadataMap;
 
 use super::limits::STREAM_DEADLINE_MAX;
 
-/// How long a streaming call may take: what its client says, at most the service's maximum.
+/// Returns how long a streaming call may take: the client's timeout, at most the service's maximum.
 pub(crate) fn deadline_of(metadata: &MetadataMap) -> Duration {
     deadline_in(metadata.as_ref(), STREAM_DEADLINE_MAX)
 }
 
-/// How long the answer of a call may take to begin: what its client says, at most `max`.
+/// Returns how long the answer to a call may take to begin: the client's timeout, at most `max`.
 pub(crate) fn deadline_in(headers: &HeaderMap<HeaderValue>, max: Duration) -> Duration {
-    let said = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
-    said.unwrap_or(max).min(max)
+    let requested = headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(parse);
+    requested.unwrap_or(max).min(max)
 }
 
-/// `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2: at most eight digits and one letter.
+/// Parses `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2: at most eight digits and one letter.
 fn parse(timeout: &str) -> Option<Duration> {
     let (at, unit) = timeout.char_indices().next_back()?;
     let digits = &timeout[..at];
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_must_begin_by_the_client_s_deadline_or_the_limit_where_that_is_sooner() {
+    fn an_answer_must_begin_by_the_clients_deadline_or_the_limit_whichever_is_sooner() {
         let of = |timeout: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", timeout.parse().unwrap());
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_deadline_or_an_unreadable_or_a_longer_one_is_the_maximum() {
+    fn a_missing_unreadable_or_longer_deadline_becomes_the_maximum() {
         assert_eq!(deadline_of(&MetadataMap::new()), STREAM_DEADLINE_MAX);
         for text in ["99999999H", "123456789S", "S", "5", "-1S", "5x", "5 S"] {
             assert_eq!(of(text), STREAM_DEADLINE_MAX, "{text}");

@@ -1,4 +1,4 @@
-//! `DeviceService`: every device as the engine knows it.
+//! `DeviceService`: lists the engine's devices.
 
 use std::time::Instant;
 

@@ -1,16 +1,16 @@
-//! The word that the service is ending, as its parts hear it.
+//! Signals to the parts of the service that it is shutting down.
 
 use tokio::sync::watch;
 
-/// Tells the parts of the service when it begins to drain.
+/// Receives the signal that the drain begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Drain(watch::Receiver<bool>);
 
-/// Begins the drain; dropping it begins it too.
+/// Starts the drain; dropping it starts the drain too.
 #[derive(Debug)]
 pub(crate) struct DrainSwitch(watch::Sender<bool>);
 
-/// A drain that has not begun, and its switch.
+/// Creates a drain that has not begun, and its switch.
 pub(crate) fn drain() -> (DrainSwitch, Drain) {
     let (sender, receiver) = watch::channel(false);
     (DrainSwitch(sender), Drain(receiver))
@@ -29,7 +29,7 @@ impl Drain {
 
     /// Waits until the drain begins.
     pub(crate) async fn begins(&mut self) {
-        // An error means that the switch is gone, and the service with it.
+        // An error means that the switch was dropped, and the service with it.
         drop(self.0.wait_for(|begun| *begun).await);
     }
 }

@@ -1,17 +1,17 @@
-//! A caller's text as it goes back in a status or into the log: on one line, without characters that steer a terminal, and no
-//! longer than a limit.
+//! Prepares a caller's text for a status or the log: on one line, without terminal control characters, and limited in
+//! length.
 //!
-//! It reads nothing and decides nothing. What was escaped once is not escaped again.
+//! Text that is already escaped is not escaped again.
 
 use crate::escape::push_escaped;
 
-/// The text with control characters escaped, cut at a character's edge to at most `bytes_max` bytes. What was cut ends with
-/// "… (N bytes)", where N is the length of the text before.
+/// Returns the text with control characters escaped, truncated at a character boundary to at most `bytes_max` bytes.
+/// Truncated text ends with "… (N bytes)", where N is the length of the original text.
 pub(crate) fn shown(text: &str, bytes_max: usize) -> String {
     cut_with(text, bytes_max, push_escaped)
 }
 
-/// As [`shown`], and nothing is escaped: for fields of the log, which are quoted and escaped when they are written.
+/// Like [`shown`], but without escaping: for log fields, which are quoted and escaped when they are written.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
     cut_with(text, bytes_max, String::push)
 }
@@ -19,13 +19,13 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
 fn cut_with(text: &str, bytes_max: usize, push: fn(&mut String, char)) -> String {
     let ending = format!("… ({} bytes)", text.len());
     let mut shown = String::with_capacity(text.len().min(bytes_max));
-    // How much of `shown` stays where it must end with the words above.
+    // Length of `shown` to which it is truncated before the ending is appended.
     let mut kept = 0;
     for character in text.chars() {
         push(&mut shown, character);
         if shown.len() > bytes_max {
             shown.truncate(kept);
-            // A limit below the ending's own length keeps the ending alone.
+            // If the limit is shorter than the ending, only the ending remains.
             shown.push_str(&ending);
             return shown;
         }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_at_the_limit_is_whole_and_one_byte_more_is_cut_with_its_length() {
+    fn a_text_at_the_limit_is_complete_and_one_byte_more_is_truncated_with_its_length() {
         assert_eq!(shown(&"x".repeat(64), 64), "x".repeat(64));
         assert_eq!(shown(&"x".repeat(65), 64), format!("{}… (65 bytes)", "x".repeat(64 - "… (65 bytes)".len())));
         assert_eq!(shown(&"x".repeat(1_000_000), 64), format!("{}… (1000000 bytes)", "x".repeat(64 - 19)));
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_splits_no_character_and_no_escape() {
+    fn truncation_splits_no_character_and_no_escape() {
         let wide = shown(&"€".repeat(100), 64);
         assert!(wide.starts_with('€') && wide.ends_with("€… (300 bytes)") && wide.len() <= 64, "{wide}");
         let escaped = shown(&"\u{1b}".repeat(100), 64);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_a_terminal_is_escaped_and_what_does_not_is_left() {
+    fn terminal_control_characters_are_escaped_and_others_are_kept() {
         assert_eq!(shown("a\nb\r\t\u{1b}[31m", 64), "a\\nb\\r\\t\\u{1b}[31m");
         assert_eq!(shown("\u{202e}\u{9b}\u{7f}\u{feff}\u{2028}", 64), "\\u{202e}\\u{9b}\\u{7f}\\u{feff}\\u{2028}");
         let ordinary = "Grundbuch 'Zürich' \"städtisch\" \\ 土地";
@@ -68,7 +68,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_text_the_limit_holds_and_a_second_pass_changes_nothing(text in "\\PC{0,200}|[\\x00-\\x7f]{0,200}") {
+        fn the_limit_holds_for_any_text_and_a_second_pass_changes_nothing(text in "\\PC{0,200}|[\\x00-\\x7f]{0,200}") {
             let once = shown(&text, 64);
             prop_assert!(once.len() <= 64 && crate::escape::escape_line(&once) == once);
             prop_assert_eq!(shown(&once, 64), once);

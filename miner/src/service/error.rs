@@ -1,56 +1,56 @@
-//! Why the service could not be started, or stopped by itself.
+//! Errors of starting and running the service.
 
 use std::io;
 use std::net::SocketAddr;
 
 use cityseal_engine::Blame;
 
-/// Why the service could not be started, or stopped by itself.
+/// Reason why the service could not be started, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Without TLS and authentication anybody could use what is not on loopback.
+    /// Without TLS and authentication anyone could use an address beyond loopback.
     #[error(
-        "refusing to listen on {address}: the service has neither TLS nor authentication yet, so it takes loopback addresses \
-         only (127.0.0.1, [::1])"
+        "refusing to listen on {address}: the service has neither TLS nor authentication yet, so it accepts only \
+         loopback addresses (127.0.0.1, [::1])"
     )]
     NotLoopback {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
     },
-    /// Another program listens there.
+    /// Another program listens on this port.
     #[error("port {} on {} is in use; choose another with --listen", address.port(), address.ip())]
     PortInUse {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
     },
     /// The operating system refused the address.
     #[error("cannot listen on {address}: {source}")]
     Bind {
-        /// The address asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The operating system gave no random numbers.
-    #[error("no key for resume tokens: {source}")]
+    /// The operating system provided no random numbers.
+    #[error("cannot create a key for resume tokens: {source}")]
     Random {
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The descriptor set of the build is broken.
-    #[error("the service's own description cannot be read: {source}")]
+    /// The descriptor set of this build is invalid.
+    #[error("invalid protobuf descriptor set in this build: {source}")]
     Reflection {
-        /// What is wrong with it.
+        /// The error of the reflection service.
         source: tonic_reflection::server::Error,
     },
-    /// The server ended without being asked to.
+    /// The server ended unexpectedly.
     #[error("the server stopped: {source}")]
     Transport {
-        /// What the transport said.
+        /// The error of the transport.
         source: tonic::transport::Error,
     },
-    /// The accept loop ended without being asked to.
+    /// The accept loop ended unexpectedly.
     #[error("the server stopped accepting connections")]
     Stopped,
 }
@@ -63,7 +63,7 @@ impl ServeError {
         Self::Bind { address, source }
     }
 
-    /// Who must act.
+    /// Returns who must act on the error.
     pub const fn blame(&self) -> Blame {
         match self {
             Self::NotLoopback { .. } | Self::PortInUse { .. } | Self::Bind { .. } => Blame::Input,

@@ -1,7 +1,7 @@
-//! Statuses that tonic and its health and reflection services make themselves: they get the reason, domain and limits that
-//! the service's own have.
+//! Statuses made by tonic and its health and reflection services: adds the reason, domain and limits that the service's
+//! own statuses have.
 //!
-//! tonic gives no type for what went wrong, only a code and a message, so this is the one place that tells them apart.
+//! tonic provides only a code and a message, no error type, so this is the only place that distinguishes the causes.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::echo::shown;
 use super::limits::{ECHO_BYTES_MAX, STATUS_TEXT_BYTES_MAX};
 
-/// A header that tonic sends with a refusal of the encoding, and with no other.
+/// A header that tonic sends only if it refuses an encoding.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// How tonic begins its words about a flag or length of a message's frame that gRPC does not know.
+/// Prefix of tonic's message about an unknown flag or length of a gRPC frame.
 const FRAME_PROBLEM: &str = "protocol error";
 
-/// A status of tonic's with what a program needs to act on it; one of ours, which has details, and OK as they are.
-/// `path` is the call's: `/package.Service/Method`.
+/// Adds the details that a program needs to a status of tonic; leaves OK and the service's own statuses, which have
+/// details, unchanged. `path` is that of the call: `/package.Service/Method`.
 pub(crate) fn explained(status: Status, path: &str) -> Status {
     if status.code() == Code::Ok || !status.details().is_empty() {
         return status;
@@ -34,15 +34,15 @@ pub(crate) fn explained(status: Status, path: &str) -> Status {
     Status::with_error_details(code, message, details)
 }
 
-/// The code that the caller gets, and the word for it.
+/// Returns the code for the caller, and the reason.
 fn cause_of(status: &Status) -> (Code, &'static str) {
     let code = status.code();
     match code {
         Code::OutOfRange | Code::ResourceExhausted => (code, "MESSAGE_TOO_LARGE"),
         Code::Unimplemented if status.metadata().contains_key(ACCEPT_ENCODING) => (code, "UNSUPPORTED_ENCODING"),
         Code::Unimplemented => (code, "UNKNOWN_METHOD"),
-        // A message that is no protobuf, or ends in its middle, is the caller's fault. For an impossible flag of a frame gRPC
-        // itself demands INTERNAL, and where the connection failed there is nobody left to read this.
+        // A message that is not protobuf, or is truncated, is the caller's fault. For an impossible flag of a frame
+        // gRPC itself requires INTERNAL, and after a failed connection no one reads this.
         Code::Internal if is_of_message(status) => (Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         Code::Internal | Code::Unknown | Code::InvalidArgument | Code::DataLoss => (code, "UNREADABLE_MESSAGE"),
         Code::Cancelled => (code, "CALL_CANCELLED"),
@@ -72,14 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn a_status_of_ours_and_ok_are_left_alone() {
+    fn ok_and_the_services_own_statuses_stay_unchanged() {
         let ours = explained(Status::from(Refusal::Draining), "/a/b");
         assert_eq!((ours.code(), reason(&ours).as_str()), (Code::Unavailable, "DRAINING"));
         assert!(explained(Status::ok(""), "/a/b").details().is_empty());
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_invalid_argument_and_an_impossible_frame_stays_internal() {
+    fn an_unreadable_message_is_an_invalid_argument_and_an_impossible_frame_stays_internal() {
         let bare = explained(Status::internal("failed to decode Protobuf message: invalid wire type value: 7"), "/a/b");
         assert_eq!((bare.code(), reason(&bare).as_str()), (Code::InvalidArgument, "UNREADABLE_MESSAGE"));
         let frame =
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_not_there_is_named_and_cut() {
+    fn an_unknown_method_is_named_and_truncated() {
         let unknown = explained(Status::unimplemented(""), &format!("/{}", "x".repeat(5000)));
         assert_eq!(reason(&unknown), "UNKNOWN_METHOD");
         assert!(unknown.message().contains("'/xx") && unknown.message().contains("(5001 bytes)"), "{unknown}");
     }
 
     #[test]
-    fn an_encoding_that_is_not_supported_is_told_apart_from_an_unknown_method() {
+    fn an_unsupported_encoding_is_distinguished_from_an_unknown_method() {
         let mut status = Status::unimplemented("Content is compressed with `gzip` which isn't supported");
         status.metadata_mut().insert(ACCEPT_ENCODING, "identity".parse().unwrap());
         assert_eq!(reason(&explained(status, "/a/b")), "UNSUPPORTED_ENCODING");

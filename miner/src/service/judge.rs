@@ -1,4 +1,4 @@
-//! The engine's end of an upload: a verifier of headers or of blocks, as the first chunk has it.
+//! The verifier of an upload: for headers or for blocks, depending on the first chunk.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use cityseal_engine::{
 
 use crate::part::ItemKind;
 
-/// See the module's text.
+/// A verifier for headers or blocks.
 #[derive(Debug)]
 pub(super) enum Judge {
     Headers(Verifier),
@@ -16,7 +16,7 @@ pub(super) enum Judge {
 }
 
 impl Judge {
-    /// A verifier that calls `wake` whenever it may have room again.
+    /// Creates a verifier that calls `wake` when it may accept input again.
     pub(super) fn new(
         engine: &Engine,
         items: ItemKind,
@@ -55,7 +55,8 @@ impl Judge {
         }
     }
 
-    /// The verdict; `None`: the upload ended without its closing message. Waits for what is under way.
+    /// Waits for the work in progress and returns the verdict; `None` means that the upload ended without its closing
+    /// message.
     pub(super) fn finish(self, finish: Option<Finish>) -> VerifyReport {
         match (self, finish) {
             (Self::Headers(verifier), Some(finish)) => verifier.finish(Some(finish)),

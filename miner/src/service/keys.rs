@@ -1,8 +1,8 @@
-//! The service's keys: the one that signs receipts, where it has one, and the one that resume tokens are authenticated with.
+//! The service's keys: an optional key that signs receipts, and the key that authenticates resume tokens.
 //!
-//! A token is the state of a verification as a part has it (JSON), behind its HMAC-SHA-256 (RFC 2104). It is no secret, and
-//! the service keeps nothing of it: whoever holds it holds what was proved. Only the service can have made it, so it is
-//! believed once it is authentic; what it says must still fit the call that it comes with.
+//! A token is the state of a verification in the format of a part (JSON), preceded by its HMAC-SHA-256 (RFC 2104). It
+//! is not secret, and the service stores nothing about it. Only the service can create a token, so an authentic token
+//! is accepted; its content must still match the call that presents it.
 
 use std::io;
 use std::sync::Arc;
@@ -15,17 +15,18 @@ use zeroize::Zeroizing;
 
 use crate::part::{Part, PartFileError, RulesDiffer};
 
-/// What the tokens' key is derived for, where the service has a key.
+/// Purpose for which the token key is derived from the signing key.
 const PURPOSE: &str = "cityseal resume token 1";
 
-/// Bytes of the code in front of a token.
+/// Length in bytes of the authentication code at the front of a token.
 const CODE_LEN: usize = 32;
 
-/// The largest token, in bytes. The outlines of two trees have 2 x 512 nodes of 64 digits at most, and what was not judged
-/// some ranges of 100 bytes: 70 KB are usual. A larger state has no token, and a larger token is none of ours.
+/// Maximum size of a token, in bytes. The outlines of two trees have at most 2 x 512 nodes of 64 digits, and unchecked
+/// ranges take 100 bytes each: 70 KB are usual. A larger state has no token, and a larger token is not from this
+/// service.
 pub(super) const TOKEN_BYTES_MAX: usize = 512 * 1024;
 
-/// See the module's text.
+/// Signs receipts, and issues and opens resume tokens.
 #[derive(Clone)]
 pub(super) struct Keys {
     signer: Option<Arc<SecretKey>>,
@@ -38,20 +39,20 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-/// Why a resume token is not taken.
+/// Reason for refusing a resume token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TokenError {
-    /// It is cut, changed, or of another service or another key.
-    #[error("not a token of this service since its start")]
+    /// It is truncated, changed, or from another service or key.
+    #[error("not issued by this service, or issued before a restart without a key")]
     Foreign,
-    /// It is ours, and this build does not read it.
-    #[error("a token of another version of this service")]
+    /// It is authentic, but this build cannot read it.
+    #[error("issued by another version of this service")]
     Unreadable,
-    /// It was judged by other rules than those of this build.
+    /// It was issued for other rules than those of this build.
     #[error(transparent)]
     Rules(#[from] RulesDiffer),
-    /// It is of another call.
-    #[error("the token was issued for a call with a different value: {what}")]
+    /// It belongs to another call.
+    #[error("issued for a call with a different value: {what}")]
     Misfit {
         /// What differs.
         what: &'static str,
@@ -59,21 +60,21 @@ pub(super) enum TokenError {
 }
 
 impl Keys {
-    /// The keys of a service that signs with this one; without one its tokens live until it ends.
+    /// Creates the keys of a service; without a signing key its tokens are valid only until the service ends.
     ///
     /// # Errors
-    /// What the system says where it gives no random numbers.
+    /// Returns the error of the operating system if it provides no random numbers.
     pub(super) fn new(signer: Option<Arc<SecretKey>>) -> io::Result<Self> {
         let key = signer.as_ref().map_or_else(random_key, |signer| Ok(signer.derived(PURPOSE)))?;
         Ok(Self { signer, tokens: hmac_of(&key) })
     }
 
-    /// The key that signs receipts.
+    /// Returns the key that signs receipts.
     pub(super) fn signer(&self) -> Option<&SecretKey> {
         self.signer.as_deref()
     }
 
-    /// The token of a state; none where that is too large.
+    /// Returns the token of a state; `None` if the state is too large.
     pub(super) fn seal(&self, part: &Part) -> Option<Bytes> {
         let state = part.to_json();
         if CODE_LEN + state.len() > TOKEN_BYTES_MAX {
@@ -86,16 +87,16 @@ impl Keys {
         Some(token.freeze())
     }
 
-    /// The state that a token has.
+    /// Returns the state in a token.
     ///
     /// # Errors
-    /// [`TokenError`] where it is not one of ours.
+    /// Returns [`TokenError`] if the token is not from this service or cannot be used.
     pub(super) fn open(&self, token: &[u8]) -> Result<Part, TokenError> {
         let (code, state) = token.split_first_chunk::<CODE_LEN>().ok_or(TokenError::Foreign)?;
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Foreign);
         }
-        // Compared in constant time.
+        // The comparison takes constant time.
         self.tokens.clone().chain_update(state).verify_slice(code).map_err(|_| TokenError::Foreign)?;
         let state = std::str::from_utf8(state).map_err(|_| TokenError::Unreadable)?;
         Part::from_json(state).map_err(|error| match error {
@@ -111,7 +112,7 @@ fn random_key() -> io::Result<Zeroizing<[u8; 32]>> {
     Ok(key)
 }
 
-/// A key shorter than SHA-256's block of 64 bytes is filled up with zeros.
+/// Creates an HMAC; a key shorter than SHA-256's block of 64 bytes is padded with zeros.
 fn hmac_of(key: &[u8; 32]) -> Hmac<Sha256> {
     let mut block = Zeroizing::new([0; 64]);
     block[..key.len()].copy_from_slice(key);
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_any_byte_changed_cut_or_added_is_foreign() {
+    fn a_token_with_any_byte_changed_removed_or_added_is_foreign() {
         let keys = signer(1);
         let token = keys.seal(&part()).unwrap();
         for at in 0..token.len() {

@@ -1,6 +1,6 @@
-//! The accept loop: a permit before each accept, a cap per address, and a pause when file descriptors run out.
+//! The accept loop: a permit before each accept, a limit per address, and a pause when file descriptors run out.
 //!
-//! It does not speak HTTP/2. It ends when its receiver is dropped, which is how the server stops accepting.
+//! It ends when its receiver is dropped, which is how the server stops accepting.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,12 +17,12 @@ use super::limits::{
 };
 use super::log_budget::LogBudget;
 
-/// Accepted sockets that wait for the server to take them.
+/// Accepted sockets waiting to be served.
 const WAITING_MAX: usize = 16;
 
 pub(crate) type Accepted = io::Result<GuardedStream<TcpStream>>;
 
-/// Starts to accept. `cut` turns true when every connection is to end at once.
+/// Starts accepting. `cut` becomes true when all connections must close immediately.
 pub(crate) fn accept(
     listener: TcpListener,
     cut: watch::Receiver<bool>,
@@ -65,7 +65,7 @@ impl Acceptor {
         }
     }
 
-    /// The next connection; `None` where it was refused or could not be accepted.
+    /// Returns the next connection; `None` if it was refused or could not be accepted.
     async fn next(&mut self) -> Option<GuardedStream<TcpStream>> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("this semaphore is never closed");
         match self.listener.accept().await {
@@ -88,12 +88,12 @@ impl Acceptor {
     ) -> Option<GuardedStream<TcpStream>> {
         let Some(seat) = self.seats.take(peer.ip()) else {
             if let Some(left_out) = self.budget.take(Instant::now()) {
-                info!(%peer, max = CONNECTIONS_PER_ADDRESS_MAX, left_out, "connection refused: too many of this address");
+                info!(%peer, max = CONNECTIONS_PER_ADDRESS_MAX, left_out, "connection refused: address limit reached");
             }
             return None;
         };
         if let Err(error) = socket.set_nodelay(true) {
-            debug!(%peer, %error, "connection lost before it was taken");
+            debug!(%peer, %error, "connection lost before it was served");
             return None;
         }
         debug!(%peer, "connection accepted");
@@ -101,8 +101,8 @@ impl Acceptor {
         Some(GuardedStream::new(socket, peer, admission, PREFACE_DEADLINE, self.cut.clone()))
     }
 
-    /// A connection that its client gave up costs no pause; anything else is a want of resources that
-    /// would spin this loop, since the listener stays ready.
+    /// Pauses after a failed accept. A connection that its client closed causes no pause; any other error is a lack of
+    /// resources, for which the listener stays ready and this loop would spin.
     async fn rest(&mut self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {

@@ -1,13 +1,14 @@
-//! How many lines about calls the log takes, so that no caller can flood it: a burst, then so many each second.
+//! Limits the number of log lines about calls, so that no caller can flood the log: a burst, then a fixed number per
+//! second.
 //!
-//! It writes nothing. The time is an argument.
+//! The caller writes the lines, and passes the time as an argument.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::limits::{LOG_LINES_BURST, LOG_LINES_PER_SECOND};
 
-/// A bucket of lines that fills up with time.
+/// A token bucket of log lines.
 #[derive(Debug)]
 pub(crate) struct LogBudget(Mutex<Bucket>);
 
@@ -19,14 +20,15 @@ struct Bucket {
 }
 
 impl LogBudget {
-    /// A full one.
+    /// Creates a full budget.
     pub(crate) fn new(now: Instant) -> Self {
         Self(Mutex::new(Bucket { lines: LOG_LINES_BURST.into(), filled_at: now, left_out: 0 }))
     }
 
-    /// Takes one line. `Some`: it may be written, and so many were left out since the one before. `None`: it is left out.
+    /// Takes one line. `Some(n)`: the line may be written, and `n` lines were suppressed since the last one. `None`:
+    /// the line is suppressed.
     pub(crate) fn take(&self, now: Instant) -> Option<u64> {
-        // A poisoned lock is entered all the same: the worst is a line too many.
+        // A poisoned lock is still usable: the worst case is one line too many.
         let mut bucket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let since = now.saturating_duration_since(bucket.filled_at).as_secs_f64();
         bucket.lines = (bucket.lines + since * f64::from(LOG_LINES_PER_SECOND)).min(LOG_LINES_BURST.into());
@@ -60,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_after_a_gap_has_the_count_of_those_left_out() {
+    fn the_line_after_a_gap_counts_the_suppressed_lines() {
         let now = Instant::now();
         let budget = LogBudget::new(now);
         assert_eq!(taken(&budget, LOG_LINES_BURST + 7, now), LOG_LINES_BURST);
@@ -69,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_fills_no_more_than_one_burst() {
+    fn a_pause_refills_at_most_one_burst() {
         let now = Instant::now();
         let budget = LogBudget::new(now);
         assert_eq!(taken(&budget, 10_000, now + Duration::from_hours(1)), LOG_LINES_BURST);

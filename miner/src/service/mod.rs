@@ -1,7 +1,7 @@
-//! The gRPC service: `cityseal.v1` over HTTP/2 on a loopback address, until it is told to drain.
+//! The gRPC service: `cityseal.v1` over HTTP/2 on a loopback address, until it is asked to drain.
 //!
-//! It searches nothing and judges nothing: jobs and chains go to the engine. It trusts nobody at the other end of a connection; every
-//! limit stands in [`limits`]. It prints nothing and logs by `tracing`.
+//! Searching and validation are left to the engine. Callers are not trusted: every limit is in [`limits`]. Nothing is
+//! printed; logging uses `tracing`.
 
 mod begin;
 mod block_chunk;
@@ -62,11 +62,11 @@ use self::log_budget::LogBudget;
 use self::seal_service::Sealing;
 use self::verify_service::Verification;
 
-/// The services whose health is reported; the empty name stands for the whole.
+/// The services whose health is reported; the empty name means the whole server.
 const HEALTH_NAMES: [&str; 4] =
     ["", "cityseal.v1.SealService", "cityseal.v1.VerifyService", "cityseal.v1.DeviceService"];
 
-/// Where the service listens, and how it ends.
+/// Configuration of a [`Service`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ServiceOptions {
@@ -77,29 +77,29 @@ pub struct ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// A service on an address of loopback; port 0 lets the system choose a free one.
+    /// Creates options for a loopback address; with port 0 the operating system chooses a free port.
     pub const fn new(listen: SocketAddr) -> Self {
         Self { listen, drain_max: DRAIN_MAX, job_events_max: JOB_EVENTS_MAX, signer: None }
     }
 
-    /// The key that receipts are signed with, and from which that of resume tokens is derived. Default: none; no receipts,
-    /// and tokens that live as long as the service runs.
+    /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
+    /// no receipts, and tokens that are valid only until the service ends.
     pub fn signer(self, key: Arc<SecretKey>) -> Self {
         Self { signer: Some(key), ..self }
     }
 
-    /// How long a drain waits for open calls before it cuts them. Default [`DRAIN_MAX`].
+    /// Sets how long a drain waits for open calls before it closes them. Default [`DRAIN_MAX`].
     pub fn drain_max(self, drain_max: Duration) -> Self {
         Self { drain_max, ..self }
     }
 
-    /// How many events of a job are kept for watchers that come late. Default [`JOB_EVENTS_MAX`].
+    /// Sets how many events of a job are kept for late watchers. Default [`JOB_EVENTS_MAX`].
     pub fn job_events_max(self, job_events_max: usize) -> Self {
         Self { job_events_max, ..self }
     }
 }
 
-/// A service that listens, and answers once [`Service::run`] runs.
+/// A bound service, which answers calls in [`Service::run`].
 #[derive(Debug)]
 pub struct Service {
     listener: TcpListener,
@@ -112,10 +112,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// Takes the address and puts the services together over an engine whose devices have passed their self-test.
+    /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// [`ServeError::NotLoopback`], [`ServeError::PortInUse`], [`ServeError::Bind`] or [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::PortInUse`], [`ServeError::Bind`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         if !connection::is_allowed(wanted) {
@@ -137,16 +137,17 @@ impl Service {
         Ok(Self { listener, address, routes: routes.routes(), health, book, drain: switch, drain_max })
     }
 
-    /// The address that it listens on, with the port that the system chose where none was asked for.
+    /// Returns the address of the listener, with the port that the operating system chose for port 0.
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `shutdown` ends, and drains then: health `NOT_SERVING`, no new connections and jobs, watchers are told to come
-    /// again elsewhere, uploads may come to their verdict; what is still open after the limit is cut.
+    /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, new connections and jobs are
+    /// refused, watchers are asked to reconnect elsewhere, and uploads may reach their verdict; calls that are still
+    /// open after the limit are closed.
     ///
     /// # Errors
-    /// [`ServeError::Transport`] or [`ServeError::Stopped`] where the server ended by itself.
+    /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (cord, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
@@ -169,13 +170,14 @@ impl Service {
             () = shutdown => {}
         }
         info!("draining");
+        // Health first, so that load balancers stop sending callers before jobs are refused.
         report(&self.health, ServingStatus::NotServing).await;
         self.drain.begin();
         drop(stop);
         if timeout(self.drain_max, &mut serving).await.is_err() {
-            warn!(limit_s = self.drain_max.as_secs_f64(), "open calls are cut");
+            warn!(limit_s = self.drain_max.as_secs_f64(), "drain limit reached, closing open calls");
             cord.send_replace(true);
-            // Each connection ends when it next looks at its socket, which the cord wakes it for.
+            // Each connection ends when its socket is polled next, which this signal triggers.
             drop(timeout(self.drain_max, &mut serving).await);
         }
         self.book.cancel_all(SHUTDOWN);
@@ -226,7 +228,7 @@ fn add_services(
     routes.add_service(sealing).add_service(verification).add_service(devices);
 }
 
-/// Reflection in both versions: many clients still ask for v1alpha only.
+/// Adds reflection in both versions: many clients still request only v1alpha.
 fn add_reflection(routes: &mut RoutesBuilder) -> Result<(), ServeError> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
@@ -239,7 +241,7 @@ fn add_reflection(routes: &mut RoutesBuilder) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// SERVING where a device passed its self-test and is there to work.
+/// SERVING if at least one device is ready.
 fn health_of(engine: &Engine) -> ServingStatus {
     let is_ready = engine.devices().iter().any(|status| status.state == DeviceState::Ready);
     if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing }

@@ -1,7 +1,7 @@
-//! Why a call is refused, and the one place where that becomes a gRPC status with its details.
+//! Reasons for refusing a call, and their conversion to a gRPC status with details.
 //!
-//! Every status that the service makes carries `ErrorInfo { reason, domain: "cityseal" }`, so that a program can act on it
-//! without reading the message. It decides nothing.
+//! Every status of the service carries `ErrorInfo { reason, domain: "cityseal" }`, so that a program can act on it
+//! without parsing the message.
 
 use std::collections::HashMap;
 
@@ -12,50 +12,50 @@ use tonic_types::{ErrorDetails, StatusExt};
 use super::echo::shown;
 use super::limits::{ECHO_BYTES_MAX, RETRY_DELAY, STATUS_TEXT_BYTES_MAX};
 
-/// Why a call is refused.
+/// Reason for refusing a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("{0}")]
     Field(#[from] FieldError),
-    #[error("request_id '{request_id}' was used before with other content, for job {job_id}")]
+    #[error("request_id '{request_id}' was already used with different content, for job {job_id}")]
     RequestIdReused { request_id: String, job_id: String },
-    #[error("no job {job_id}: it is unknown, forgotten, or of a service that has been restarted (epoch {epoch} now)")]
+    #[error("job {job_id} not found: unknown, dropped, or from before a restart of the service (epoch {epoch} now)")]
     JobNotFound { job_id: String, epoch: u64 },
-    #[error("generation {found} is older than {expected_min}, the generation of job {job_id} that is to be superseded")]
+    #[error("generation {found} is older than generation {expected_min} of job {job_id}, which it would supersede")]
     StaleGeneration { job_id: String, expected_min: u64, found: u64 },
-    #[error("{subject}: at most {max} {what} at once")]
+    #[error("{subject}: limit of {max} {what} reached, retry later")]
     Quota { subject: String, what: &'static str, max: usize },
-    #[error("job {job_id}: event {from_seq} is not kept; {oldest}..={latest} are")]
+    #[error("job {job_id}: event {from_seq} is not available, the service keeps {oldest}..={latest}")]
     SeqOutOfRange { job_id: String, from_seq: u64, oldest: u64, latest: u64 },
-    #[error("upload, message {message_index}: {problem}")]
+    #[error("upload message {message_index}: {problem}")]
     UploadOrder { message_index: u64, problem: &'static str },
     #[error("chunk {chunk_index} (from byte {offset} of the chain): {problem}")]
     Chunk { chunk_index: u64, offset: u64, problem: FieldError },
     #[error("begin.resume_token: {problem}")]
     ResumeToken { problem: String },
     #[error(
-        "begin.resume_token: judged by {}, this service judges by {expected}; send the chain from its beginning",
-        found.as_deref().unwrap_or("a build that did not record its rules")
+        "begin.resume_token: expected a token for rules {expected}, found {}; send the chain from its beginning",
+        found.as_deref().unwrap_or("one without recorded rules")
     )]
     RulesDiffer { found: Option<String>, expected: String },
-    #[error("the service signs no receipts: it was started without a key (`--key FILE`)")]
+    #[error("the service cannot sign receipts: it was started without a key (`--key FILE`)")]
     NoReceiptKey,
     #[error("{problem}")]
     NoReceipt { problem: String },
-    #[error("the upload was silent for {idle_s} s")]
+    #[error("the upload sent no message for {idle_s} s")]
     UploadIdle { idle_s: u64 },
-    #[error("the deadline of the call passed")]
+    #[error("the deadline of the call has passed")]
     Deadline,
     #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
     NotGrpc { found: String },
     #[error("the service is shutting down")]
     Draining,
-    #[error("a part of the service failed; the call can be made again")]
+    #[error("internal error: a part of the service failed, the call can be retried")]
     Broken,
 }
 
 impl Refusal {
-    /// The word that a program acts on.
+    /// Returns the reason that a program acts on.
     pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::Field(_) => "INVALID_FIELD",
@@ -97,7 +97,7 @@ impl Refusal {
         }
     }
 
-    /// The numbers of the message, for programs.
+    /// Returns the values of the message for programs.
     fn metadata(&self) -> HashMap<String, String> {
         let pairs: Vec<(&str, String)> = match self {
             Self::JobNotFound { epoch, .. } => vec![("epoch", epoch.to_string())],
@@ -127,7 +127,7 @@ impl Refusal {
         pairs.into_iter().map(|(key, value)| (key.to_owned(), name(&value))).collect()
     }
 
-    /// The details that a person or a library expects beside the reason.
+    /// Adds the standard gRPC details in addition to the reason.
     fn add_details(&self, details: &mut ErrorDetails) {
         match self {
             Self::Field(error) => {
@@ -178,12 +178,12 @@ impl From<Refusal> for Status {
     }
 }
 
-/// A message or a description, within what clients take.
+/// Limits a message or a description to a size that clients accept.
 fn text(words: &impl ToString) -> String {
     shown(&words.to_string(), STATUS_TEXT_BYTES_MAX)
 }
 
-/// A path, a name or a value beside the reason, within what clients take.
+/// Limits a path, a name or a value to a size that clients accept.
 fn name(words: &str) -> String {
     shown(words, ECHO_BYTES_MAX)
 }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_names_who_passed_it_and_when_to_come_again() {
+    fn a_quota_names_who_exceeded_it_and_when_to_retry() {
         let status = Status::from(Refusal::Quota { subject: "tenant a".into(), what: "running jobs", max: 64 });
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "tenant a");
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(violations[0].field, "template.header");
     }
 
-    /// Every text of a caller is as long as a message may be, and of characters that grow the most on the wire.
+    /// Refusals whose texts are as long as a message may be, of characters that grow the most on the wire.
     fn one_of_each_at_its_worst() -> Vec<Refusal> {
         let long = || "\u{20ac}\u{1b}".repeat(1 << 18);
         let unknown = FieldProblem::Unknown { expected: "a word", found: long() };
@@ -263,15 +263,16 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_caller_sends_a_status_stays_within_what_clients_take() {
+    fn a_status_stays_within_the_size_that_clients_accept_whatever_a_caller_sends() {
         for refusal in one_of_each_at_its_worst() {
             let status = Status::from(refusal.clone());
             let response = status.clone().into_http::<()>();
-            // As RFC 9113 section 6.5.2 counts: 32 bytes for each, beside its name and value. ":status" and "date" come with them.
+            // RFC 9113 section 6.5.2: 32 bytes for each, in addition to name and value. ":status" and "date" are added
+            // to them.
             let bytes: usize =
                 response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
             assert!(bytes + 42 + 65 <= STATUS_BYTES_MAX, "{bytes} bytes for {}", refusal.reason());
-            assert!(status.message().contains("bytes)"), "what was cut is named: {}", status.message());
+            assert!(status.message().contains("bytes)"), "truncation is reported: {}", status.message());
             assert!(!status.message().contains('\u{1b}'), "{}", status.message());
         }
     }

@@ -1,6 +1,6 @@
-//! `SealService`: jobs that outlive the calls that made them.
+//! `SealService`: jobs that outlive the calls that submitted them.
 //!
-//! It checks what is asked and finds the job; the jobs themselves stand in `jobs`.
+//! It checks requests and finds jobs; the jobs themselves are in `jobs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::jobs::{JobBook, JobRecord, JobRequest, name};
 use super::limits::WATCHERS_MAX;
 use super::refusal::Refusal;
 
-/// Events that wait to be sent to one watcher: the log keeps the others.
+/// Events waiting to be sent to one watcher: the log keeps the others.
 const EVENTS_WAITING_MAX: usize = 4;
 
-/// Who cancelled, where the caller does not say.
+/// The canceller's name if the caller gives none.
 const CANCELLED_BY_DEFAULT: &str = "a caller";
 
 type Answer = Result<v1::WatchJobResponse, Status>;
@@ -43,7 +43,7 @@ impl Sealing {
         if self.drain.has_begun() { Err(Refusal::Draining) } else { Ok(()) }
     }
 
-    /// The job of that id, with what the log says of it.
+    /// Returns the job with that id, and adds it to the log line.
     fn find(&self, job_id: &str, note: &CallNote) -> Result<Arc<JobRecord>, Refusal> {
         note.job_id(job_id);
         let record = self.book.find(job_id)?;
@@ -88,7 +88,7 @@ impl SealService for Sealing {
         let (note, deadline) = (CallNote::of(request.extensions()), deadline_of(request.metadata()));
         let v1::WatchJobRequest { job_id, from_seq } = request.into_inner();
         let record = self.find(&job_id, &note)?;
-        // Asked once here, so that the refusal is the call's answer and not its stream's.
+        // Checked here once, so that a refusal ends the call and not its stream.
         events_since(&record, from_seq)?;
         let permit = self.watcher()?;
         let (answers, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
@@ -145,20 +145,20 @@ impl Watcher {
         let ended = tokio::select! {
             ended = timeout(deadline, self.send_events()) => ended.unwrap_or(Err(Refusal::Deadline)),
             () = drain.begins() => Err(Refusal::Draining),
-            // The watcher has gone; the job goes on.
+            // The watcher has disconnected; the job continues.
             () = answers.closed() => return,
         };
         if let Err(refusal) = ended {
-            // A watcher that has gone needs no reason.
+            // A watcher that has disconnected needs no reason.
             drop(answers.send(Err(refusal.into())).await);
         }
     }
 
-    /// Sends events as they come, to the job's end.
+    /// Sends events as they occur, until the job ends.
     async fn send_events(&mut self) -> Result<(), Refusal> {
         let mut latest = self.record.latest();
         loop {
-            // Both are asked before the log is read, so that an event that comes meanwhile is not slept through.
+            // Both are checked before the log is read, so that an event in between is not missed.
             latest.mark_unchanged();
             let is_whole = self.record.has_ended();
             for event in events_since(&self.record, self.next_seq)? {

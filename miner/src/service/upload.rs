@@ -1,7 +1,7 @@
-//! One upload: what may come after what, what each message must hold, and the chain's way into the verifier.
+//! One upload: the order of messages, the required content of each, and the transfer of the chain to the verifier.
 //!
-//! It does not read the socket. It trusts nothing that comes over it; what is judged is judged by the engine. A closing message that
-//! does not fit what was received makes the verdict INCOMPLETE, since something was lost on the way: the sender is not refused.
+//! It does not read the socket. Input is not trusted; validation is left to the engine. A closing message that does not
+//! match what was received makes the verdict INCOMPLETE, since something was lost in transit; the call is not refused.
 
 use std::sync::Arc;
 
@@ -20,31 +20,31 @@ use super::keys::Keys;
 use super::refusal::Refusal;
 use crate::part::ItemKind;
 
-/// A chain on its way into the verifier.
+/// A chain being transferred to the verifier.
 #[derive(Debug)]
 pub(crate) struct Upload {
     engine: Engine,
     begun: Begun,
-    /// Made by the first chunk; by the first message where that goes on from an earlier call.
+    /// Created by the first chunk, or by the first message if it resumes an earlier call.
     judge: Option<Judge>,
-    /// Told whenever the verifier may have room again.
+    /// Notified when the verifier may accept input again.
     room: Arc<Notify>,
     messages: u64,
     chunks: u64,
-    /// Bytes of the chain so far, those of earlier calls included.
+    /// Bytes of the chain so far, including those of earlier calls.
     offset: u64,
 }
 
-/// What to do after a message.
+/// Next step after a message.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Read the next one.
     Next,
-    /// All has come: conclude.
+    /// The upload is complete: conclude.
     Finish(Finish),
 }
 
-/// What an upload came to.
+/// The result of an upload.
 #[derive(Debug)]
 pub(super) struct Conclusion {
     pub(super) begun: Begun,
@@ -53,7 +53,7 @@ pub(super) struct Conclusion {
 }
 
 impl Upload {
-    /// Begins with the first message of the call.
+    /// Starts an upload with the first message of the call.
     pub(super) fn begin(engine: &Engine, keys: &Keys, message: v1::VerifyChainRequest) -> Result<Self, Refusal> {
         let Some(Part::Begin(begin)) = message.part else { return Err(out_of_order(0, "expected Begin first")) };
         let begun = Begun::read(&begin, keys)?;
@@ -73,12 +73,12 @@ impl Upload {
         Ok(upload)
     }
 
-    /// The name of the chain's rules, for the log.
+    /// Returns the name of the chain's network, for the log.
     pub(super) fn network(&self) -> &str {
         self.begun.parameters.name()
     }
 
-    /// Takes one more message in; waits, without a thread, while the verifier has no room.
+    /// Processes one more message; waits asynchronously while the verifier has no space.
     pub(crate) async fn take(&mut self, message: v1::VerifyChainRequest) -> Result<Step, Refusal> {
         let index = self.messages;
         self.messages += 1;
@@ -88,17 +88,17 @@ impl Upload {
                 Ok(Step::Next)
             }
             Some(Part::Finish(finish)) => Ok(Step::Finish(finish_of(&finish)?)),
-            Some(Part::Begin(_)) => Err(out_of_order(index, "expected Chunk or Finish; Begin came before")),
-            None => Err(out_of_order(index, "expected Chunk or Finish; the message is empty")),
+            Some(Part::Begin(_)) => Err(out_of_order(index, "expected Chunk or Finish, found a second Begin")),
+            None => Err(out_of_order(index, "expected Chunk or Finish, found an empty message")),
         }
     }
 
-    /// Whether nothing that comes can change the verdict.
+    /// Whether no later message can change the verdict.
     pub(crate) fn is_decided(&self) -> bool {
         self.judge.as_ref().is_some_and(|judge| judge.progress().is_decided)
     }
 
-    /// How far the verifier is; with a token where one is asked for and there is something to go on from.
+    /// Returns the progress of the verifier, with a token if requested and if there is something to resume from.
     pub(super) fn progress(&self, keys: Option<&Keys>) -> v1::VerifyProgress {
         let Some(judge) = &self.judge else { return v1::VerifyProgress::default() };
         let (received, state, items) = (judge.progress().received, judge.state(), judge.items());
@@ -109,8 +109,8 @@ impl Upload {
         v1::VerifyProgress { received, validated_through, resume_token, validated_bytes }
     }
 
-    /// The verdict; without a closing message a fault that was found, or INCOMPLETE. Waits for the verifier; not for an async
-    /// task.
+    /// Returns the verdict; without a closing message a fault that was found, or INCOMPLETE. Blocks until the verifier
+    /// is done, so it must not be called from an async task.
     pub(super) fn finish(mut self, finish: Option<Finish>) -> Result<Conclusion, Refusal> {
         let judge = match self.judge.take() {
             Some(judge) => judge,
@@ -134,6 +134,7 @@ impl Upload {
             Payload::PackedHeaders(headers) => (ItemKind::Headers, headers.len()),
             Payload::PackedBlocks(blocks) => (ItemKind::Blocks, blocks.len()),
         };
+        // The first chunk decides whether the upload holds headers or blocks.
         let judge = match self.judge.take() {
             Some(judge) => judge,
             None => self.new_judge(items)?,
@@ -147,10 +148,10 @@ impl Upload {
                 push_blocks(verifier, BlockChunk::new(blocks, offset), &self.room).await.map_err(refuse)?;
             }
             (Payload::PackedBlocks(_), Judge::Headers(_)) => {
-                return Err(refuse(FieldError::refused("packed_blocks", &"the chunks before hold headers")));
+                return Err(refuse(FieldError::refused("packed_blocks", &"earlier chunks hold headers")));
             }
             (Payload::PackedHeaders(_), Judge::Blocks(_)) => {
-                return Err(refuse(FieldError::refused("packed_headers", &"the chunks before hold blocks")));
+                return Err(refuse(FieldError::refused("packed_headers", &"earlier chunks hold blocks")));
             }
         }
         self.chunks += 1;
@@ -162,7 +163,7 @@ impl Upload {
 async fn push_headers(verifier: &mut Verifier, mut headers: Bytes, room: &Notify) {
     while headers.has_remaining() {
         match verifier.try_push(&headers) {
-            // A word that came between the attempt and this line is kept for us.
+            // A notification between the attempt and this line is not lost.
             0 => room.notified().await,
             taken => headers.advance(taken),
         }
@@ -175,7 +176,7 @@ async fn push_blocks(verifier: &mut BlockVerifier, mut chunk: BlockChunk, room: 
         chunk.fill(&mut batch)?;
         while let Err(refused) = verifier.try_push(batch) {
             batch = refused;
-            // As above.
+            // See `push_headers`.
             room.notified().await;
         }
     }
@@ -191,7 +192,7 @@ fn finish_of(finish: &v1::VerifyFinish) -> Result<Finish, FieldError> {
     let last_hash = match (finish.count, finish.last_block_hash.is_empty()) {
         (0, true) => None,
         (_, true) => return Err(FieldError::missing(path, "the hash of the last header sent")),
-        (0, false) => return Err(FieldError::refused(path, &"the hash of a last header, and a count of 0")),
+        (0, false) => return Err(FieldError::refused(path, &"expected no hash for a count of 0")),
         (_, false) => Some(field::hash(path, &finish.last_block_hash)?),
     };
     Ok(Finish { count: finish.count, last_hash })
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closing_message_has_a_hash_where_it_counts_headers_and_none_where_it_does_not() {
+    fn a_closing_message_has_a_hash_exactly_if_it_counts_headers() {
         let of = |count, len: usize| finish_of(&v1::VerifyFinish { count, last_block_hash: vec![7; len].into() });
         assert_eq!(of(0, 0).unwrap(), Finish { count: 0, last_hash: None });
         assert!(of(1, 32).unwrap().last_hash.is_some());

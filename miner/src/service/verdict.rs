@@ -1,4 +1,4 @@
-//! What an upload came to, as it is told on the wire, with a receipt where one is asked for.
+//! Converts the verdict of an upload to its message, with a receipt if one was requested.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,10 +14,10 @@ use super::upload::Conclusion;
 use crate::part::{ItemKind, checked_rules};
 use crate::receipts::{self, Asked, NoReceipt};
 
-/// The verdict's message.
+/// Returns the message of the verdict.
 ///
 /// # Errors
-/// [`Refusal::NoReceipt`] where one is asked for and cannot be written.
+/// Returns [`Refusal::NoReceipt`] if a receipt was requested and cannot be written.
 pub(super) fn to_wire(conclusion: &Conclusion, keys: &Keys) -> Result<v1::Verdict, Refusal> {
     let Conclusion { begun, items, report } = conclusion;
     let (kind, fault, incomplete_reason) = match &report.verdict {
@@ -44,7 +44,7 @@ pub(super) fn to_wire(conclusion: &Conclusion, keys: &Keys) -> Result<v1::Verdic
     })
 }
 
-/// The receipt; empty where none is asked for, or there is nothing to sign.
+/// Returns the receipt; empty if none was requested, or if there is nothing to sign.
 fn receipt_of(conclusion: &Conclusion, keys: &Keys) -> Result<Bytes, Refusal> {
     let Conclusion { begun, items, report } = conclusion;
     let Some(key) = keys.signer().filter(|_| begun.wants_receipt) else { return Ok(Bytes::new()) };

@@ -1,6 +1,6 @@
-//! `VerifyService`: uploads that are drained as fast as the verifier takes them, each in a task of its own.
+//! `VerifyService`: uploads that are read as fast as the verifier accepts them, each in its own task.
 //!
-//! It judges nothing. One slow or silent upload holds its own permits and windows and nobody else's.
+//! Validation is left to the engine. A slow or silent upload holds only its own permits and windows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use super::refusal::Refusal;
 use super::upload::{Conclusion, Step, Upload};
 use super::verdict;
 
-/// Answers that wait to be sent: progress that finds no place is left out, since the next tells the same and more.
+/// Answers that wait to be sent. Progress that does not fit is dropped, since the next message supersedes it.
 const ANSWERS_WAITING_MAX: usize = 4;
 
 type Answer = Result<v1::VerifyChainResponse, Status>;
@@ -60,7 +60,7 @@ impl Verification {
     }
 }
 
-/// The right to one upload, until it is dropped.
+/// Permits for one upload, released when dropped.
 struct Admitted {
     _of_connection: Option<OwnedSemaphorePermit>,
     _of_service: OwnedSemaphorePermit,
@@ -79,7 +79,7 @@ impl VerifyService for Verification {
         let (answers, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
         let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
         let note = CallNote::of(request.extensions());
-        let call = Call { engine, keys, messages: request.into_inner(), answers, told: Told::default(), note };
+        let call = Call { engine, keys, messages: request.into_inner(), answers, sent: Sent::default(), note };
         tokio::spawn(async move {
             call.run(deadline).await;
             drop(admitted);
@@ -93,19 +93,19 @@ struct Call {
     keys: Arc<Keys>,
     messages: Streaming<v1::VerifyChainRequest>,
     answers: mpsc::Sender<Answer>,
-    told: Told,
+    sent: Sent,
     note: CallNote,
 }
 
-/// What was told of the progress last.
+/// The progress that was sent last.
 #[derive(Default)]
-struct Told {
+struct Sent {
     progress: v1::VerifyProgress,
-    /// From when on the next token is due.
+    /// Time from which the next token is due.
     token_due: Option<Instant>,
 }
 
-/// What came next.
+/// The next event of an upload.
 enum Event {
     Message(Option<v1::VerifyChainRequest>),
     Tick,
@@ -116,11 +116,11 @@ impl Call {
         let answers = self.answers.clone();
         let ended = tokio::select! {
             ended = timeout(deadline, self.judge()) => ended.unwrap_or_else(|_| Err(Refusal::Deadline.into())),
-            // Nobody waits for the verdict any more.
+            // The caller no longer waits for the verdict.
             () = answers.closed() => return,
         };
         let answer = ended.and_then(|conclusion| self.answer(&conclusion));
-        // A caller that has gone needs no answer.
+        // A caller that has disconnected needs no answer.
         drop(self.answers.send(answer).await);
     }
 
@@ -150,13 +150,13 @@ impl Call {
         let mut idle_at = Instant::now() + UPLOAD_IDLE_MAX;
         loop {
             let event = tokio::select! {
-                // First, so that an upload without a pause is told of too.
+                // Checked first, so that progress is sent even if the upload never pauses.
                 biased;
                 _ = ticks.tick() => Event::Tick,
                 message = self.next(idle_at) => Event::Message(message?),
             };
             match event {
-                Event::Tick => self.tell_progress(&upload),
+                Event::Tick => self.send_progress(&upload),
                 Event::Message(None) => return conclude(upload, None).await,
                 Event::Message(Some(message)) => {
                     if let Step::Finish(finish) = upload.take(message).await? {
@@ -166,13 +166,14 @@ impl Call {
                 }
             }
             if upload.is_decided() {
-                // Nothing that follows can change the verdict: the rest of the upload is not waited for.
+                // No later message can change the verdict, so the rest of the upload is not read.
                 return conclude(upload, None).await;
             }
         }
     }
 
-    /// The next message; `None` where the upload ended, which a cancelled call and a broken connection may look like too.
+    /// Returns the next message; `None` if the upload ended, which also happens for cancelled calls and broken
+    /// connections.
     async fn next(&mut self, idle_at: Instant) -> Result<Option<v1::VerifyChainRequest>, Status> {
         match timeout_at(idle_at, self.messages.message()).await {
             Ok(message) => message.map_err(unreadable),
@@ -180,30 +181,31 @@ impl Call {
         }
     }
 
-    /// Tells how far the upload is, where that is news and there is room for it.
-    fn tell_progress(&mut self, upload: &Upload) {
+    /// Sends the progress if it has changed and the channel has space.
+    fn send_progress(&mut self, upload: &Upload) {
         let now = Instant::now();
-        let is_token_due = self.told.token_due.is_none_or(|due| now >= due);
+        let is_token_due = self.sent.token_due.is_none_or(|due| now >= due);
         let progress = upload.progress(is_token_due.then_some(&self.keys));
-        let has_moved = progress.received != self.told.progress.received
-            || progress.validated_through != self.told.progress.validated_through;
+        let has_moved = progress.received != self.sent.progress.received
+            || progress.validated_through != self.sent.progress.validated_through;
         let has_token = !progress.resume_token.is_empty();
-        if !has_moved && (!has_token || progress.resume_token == self.told.progress.resume_token) {
+        if !has_moved && (!has_token || progress.resume_token == self.sent.progress.resume_token) {
             return;
         }
         let part = Some(Part::Progress(progress.clone()));
         if self.answers.try_send(Ok(v1::VerifyChainResponse { part })).is_ok() {
-            let before = std::mem::replace(&mut self.told.progress, progress);
+            let before = std::mem::replace(&mut self.sent.progress, progress);
             if has_token {
-                self.told.token_due = Some(now + RESUME_TOKEN_INTERVAL);
+                self.sent.token_due = Some(now + RESUME_TOKEN_INTERVAL);
             } else {
-                self.told.progress.resume_token = before.resume_token;
+                // Keeps the last token for the next comparison.
+                self.sent.progress.resume_token = before.resume_token;
             }
         }
     }
 }
 
-/// A message that tonic could not read.
+/// Converts a message that tonic could not read.
 fn unreadable(status: Status) -> Status {
     explained(status, "/cityseal.v1.VerifyService/VerifyChain")
 }
@@ -212,7 +214,7 @@ const fn idle() -> Refusal {
     Refusal::UploadIdle { idle_s: UPLOAD_IDLE_MAX.as_secs() }
 }
 
-/// Concluding waits for the segments that are under way: a few milliseconds on a thread that may wait.
+/// Waits for the segments in progress: a few milliseconds, on a thread that may block.
 async fn conclude(upload: Upload, finish: Option<Finish>) -> Result<Conclusion, Status> {
     let concluded = tokio::task::spawn_blocking(move || upload.finish(finish)).await;
     concluded.map_err(|_| Refusal::Broken)?.map_err(Status::from)

@@ -1,5 +1,5 @@
-//! Starts the binary as a person would, with a clean environment, and reads what it says.
-#![allow(dead_code, reason = "each test binary uses its part of this module")]
+//! Runs the binary as a user would, with a clean environment, and reads its output.
+#![allow(dead_code, reason = "each test binary uses only a part of this module")]
 
 use std::fs;
 use std::io::Write;
@@ -11,12 +11,14 @@ use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot};
 use serde_json::Value;
 
 /// The header of Bitcoin's genesis block, in wire order.
-pub(crate) const GENESIS: &str = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+pub(crate) const GENESIS: &str = "\
+    0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd\
+    7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
 
 /// Its hash as block explorers show it.
 pub(crate) const GENESIS_HASH: &str = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
 
-/// What a run of the binary came to.
+/// The result of a run of the binary.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -25,13 +27,13 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The answer as JSON: one line, and nothing else on stdout.
+    /// Parses stdout as JSON: one line, and nothing else.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stdout.matches('\n').count(), 1, "one line of JSON: {self:?}");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Exit code 2 with a message that holds all of these words.
+    /// Checks for exit code 2 and a message that contains all of these words.
     pub(crate) fn refused(&self, words: &[&str]) {
         assert_eq!(self.code, 2, "{self:?}");
         for word in words {
@@ -51,7 +53,7 @@ impl From<Output> for Run {
     }
 }
 
-/// The binary with an environment that holds none of its variables.
+/// Returns the binary's command, with an environment that sets none of its variables.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cityseal"));
     command.args(arguments);
@@ -62,25 +64,25 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the binary to its end.
+/// Runs the binary and waits for its end.
 pub(crate) fn cityseal(arguments: &[&str]) -> Run {
     command(arguments).output().unwrap().into()
 }
 
-/// Runs the binary to its end, with these bytes on its stdin.
+/// Runs the binary with these bytes on its stdin, and waits for its end.
 pub(crate) fn cityseal_with_stdin(arguments: &[&str], stdin: &[u8]) -> Run {
     let mut child =
         command(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut pipe = child.stdin.take().unwrap();
     let bytes = stdin.to_vec();
-    // The binary may stop reading early, which is its right.
+    // The binary may stop reading early.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
     let run = child.wait_with_output().unwrap().into();
     writer.join().unwrap();
     run
 }
 
-/// A folder that goes away with the test.
+/// A temporary folder that is removed with the test.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -96,7 +98,7 @@ impl Folder {
         &self.0
     }
 
-    /// Writes a file and gives its path as an argument.
+    /// Writes a file and returns its path as an argument.
     pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         fs::write(&path, bytes).unwrap();
@@ -110,27 +112,27 @@ impl Drop for Folder {
     }
 }
 
-/// A city whose blocks every second hash seals: its parameters as TOML, and its first `count` headers.
+/// A city whose headers every second hash seals: its parameters as TOML, and its first `count` headers.
 pub(crate) fn city(count: usize) -> (String, Vec<BlockHeader>) {
     city_over(count, MerkleRoot::ZERO)
 }
 
-/// A coinbase that breaks no rule where heights need not stand in it; alone in a block, its hash is the Merkle root.
+/// A coinbase that breaks no rule if it need not contain the height; alone in a block, its hash is the Merkle root.
 pub(crate) fn coinbase() -> Vec<u8> {
     [&[1, 0, 0, 0, 1][..], &[0; 32], &[0xff; 4], &[2, 0x51, 0x51], &[0xff; 4], &[1], &[0; 8], &[0], &[0; 4]].concat()
 }
 
-/// The same, with the root of one coinbase in each header.
+/// Like [`city`], with the root of one coinbase in each header.
 pub(crate) fn city_of_blocks(count: usize) -> (String, Vec<BlockHeader>) {
     city_over(count, MerkleRoot::from_wire(cityseal_hash::double_sha256(&coinbase())))
 }
 
-/// The block of a header of [`city_of_blocks`].
+/// Returns the block of a header of [`city_of_blocks`].
 pub(crate) fn block(header: &BlockHeader) -> Vec<u8> {
     [&header.to_wire()[..], &[1], &coinbase()].concat()
 }
 
-/// Blocks with the frames that Bitcoin Core puts before them on regtest.
+/// Frames blocks as Bitcoin Core does on regtest.
 pub(crate) fn framed(blocks: &[Vec<u8>]) -> Vec<u8> {
     let frame = |block: &Vec<u8>| [&[0xfa, 0xbf, 0xb5, 0xda][..], &(block.len() as u32).to_le_bytes(), block].concat();
     blocks.iter().flat_map(frame).collect()
@@ -152,13 +154,13 @@ fn city_over(count: usize, merkle_root: MerkleRoot) -> (String, Vec<BlockHeader>
     (toml, headers)
 }
 
-/// The header with its lowest nonce that meets its bits.
+/// Returns the header with its lowest nonce that meets its bits.
 pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().unwrap();
     (0..=u32::MAX).map(|nonce| BlockHeader { nonce, ..header }).find(|header| target.is_met_by(&header.hash())).unwrap()
 }
 
-/// Headers as packed bytes.
+/// Packs headers into bytes.
 pub(crate) fn packed(headers: &[BlockHeader]) -> Vec<u8> {
     headers.iter().flat_map(BlockHeader::to_wire).collect()
 }

@@ -1,4 +1,4 @@
-//! The binary's service, and a caller in another language.
+//! The binary's service, and a client in another language.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,7 +14,7 @@ use prost::Message;
 use crate::skip::{data, example, python, skip};
 use crate::support::Folder;
 
-/// `cityseal serve` as a process of its own; killed when the test ends.
+/// `cityseal serve` as a child process; killed when the test ends.
 pub(crate) struct Serve {
     process: Child,
     pub(crate) address: String,
@@ -29,7 +29,7 @@ impl Serve {
         Self::start_logging_to(arguments, Stdio::null())
     }
 
-    /// Starts with its stderr, and so its log, in a file or a pipe of the test's.
+    /// Starts with stderr, and so the log, redirected to a file or a pipe of the test.
     pub(crate) fn start_logging_to(arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
             .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--json"])
@@ -40,11 +40,11 @@ impl Serve {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { process, address: said["listening"].as_str().unwrap().to_owned() }
+        let printed: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Self { process, address: printed["listening"].as_str().unwrap().to_owned() }
     }
 
-    /// Ends the service as an operator does, and gives its exit code.
+    /// Ends the service as an operator does, and returns its exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         let signalled = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(signalled.success());
@@ -53,7 +53,7 @@ impl Serve {
 }
 
 impl Serve {
-    /// The reading end of its stderr; dropped, it closes it.
+    /// Returns the reading end of stderr; dropping it closes the pipe.
     pub(crate) fn take_stderr(&mut self) -> ChildStderr {
         self.process.stderr.take().unwrap()
     }
@@ -61,7 +61,7 @@ impl Serve {
 
 impl Drop for Serve {
     fn drop(&mut self) {
-        // Already gone where the test ended it itself.
+        // Fails harmlessly if the test has already ended the process.
         drop(self.process.kill());
         drop(self.process.wait());
     }
@@ -82,26 +82,26 @@ fn stdout_of(output: &Output) -> String {
     stdout.into_owned()
 }
 
-/// Whether the example can run; says aloud why not.
+/// Whether the example can run; reports a skip if not.
 fn can_run(test: &str) -> bool {
     let is_there = has_grpc(&python());
     if !is_there {
         skip(
             test,
             "python",
-            &format!("{} cannot import grpc; `cargo xtask test` makes one that can", python().display()),
+            &format!("{} cannot import grpc; `cargo xtask test` creates one that can", python().display()),
         );
     }
     is_there
 }
 
 #[test]
-fn python_seals_watches_cancels_verifies_and_cuts() {
-    if !can_run("python_seals_watches_cancels_verifies_and_cuts") {
+fn python_seals_watches_cancels_verifies_and_truncates() {
+    if !can_run("python_seals_watches_cancels_verifies_and_truncates") {
         return;
     }
     let serve = Serve::start();
-    let said = stdout_of(&run_example(&serve.address, &[]));
+    let printed = stdout_of(&run_example(&serve.address, &[]));
     let expected = [
         "cityseal.v1.SealService",
         "health: SERVING",
@@ -112,7 +112,7 @@ fn python_seals_watches_cancels_verifies_and_cuts() {
         "every answer was right",
     ];
     for line in expected {
-        assert!(said.contains(line), "no '{line}' in:\n{said}");
+        assert!(printed.contains(line), "no '{line}' in:\n{printed}");
     }
     assert_eq!(serve.terminate(), Some(0), "a drained service ends with 0");
 }
@@ -137,10 +137,10 @@ fn python_streams_the_start_of_mainnet_and_gets_valid() {
     assert_eq!(said.contains("resumed mainnet after"), count > 4_096, "{said}");
 }
 
-/// The first blocks of mainnet behind its genesis, framed.
+/// The first blocks of mainnet after its genesis block, framed.
 const BLOCKS: &str = "blocks/mainnet_1_256.dat";
 
-/// What the command line says of the same blocks.
+/// Verifies the same blocks on the command line.
 fn verified_by_command_line(blocks: &Path) -> serde_json::Value {
     let arguments = ["verify", "--network", "mainnet", "--start-height", "1", "--device", "cpu", "--json"];
     let ended = Command::new(env!("CARGO_BIN_EXE_cityseal")).args(arguments).arg(blocks).output().unwrap();
@@ -148,21 +148,21 @@ fn verified_by_command_line(blocks: &Path) -> serde_json::Value {
 }
 
 #[test]
-fn python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt() {
-    let test = "python_streams_real_blocks_goes_on_with_a_broken_stream_and_saves_a_receipt";
+fn python_streams_real_blocks_resumes_an_interrupted_stream_and_saves_a_receipt() {
+    let test = "python_streams_real_blocks_resumes_an_interrupted_stream_and_saves_a_receipt";
     if !can_run(test) {
         return;
     }
-    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
+    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is missing")) };
     let (folder, key) = (Folder::new(), SecretKey::from_seed(&[3; 32], None).unwrap());
     let (secret, saved) = (folder.secret("key", &key), folder.path("receipt.json"));
     let serve = Serve::start_with(&["--key", secret.to_str().unwrap()]);
     let file = ["--start-height", "1", "--blocks", blocks.to_str().unwrap(), "--receipt", saved.to_str().unwrap()];
-    let said = stdout_of(&run_example(&serve.address, &file));
-    let told = verified_by_command_line(&blocks);
-    let (count, tip) = (&told["count"], told["tip"]["hash"].as_str().unwrap());
-    assert!(said.contains(&format!("streamed {count} blocks of mainnet: VERDICT_KIND_VALID")), "{said}");
-    assert!(said.contains(tip) && said.contains("resumed "), "{said}");
+    let printed = stdout_of(&run_example(&serve.address, &file));
+    let reported = verified_by_command_line(&blocks);
+    let (count, tip) = (&reported["count"], reported["tip"]["hash"].as_str().unwrap());
+    assert!(printed.contains(&format!("streamed {count} blocks of mainnet: VERDICT_KIND_VALID")), "{printed}");
+    assert!(printed.contains(tip) && printed.contains("resumed "), "{printed}");
     let receipt = std::fs::read(saved).unwrap();
     let stated = cityseal_receipt::verify(&receipt, &[key.public_key()]).unwrap();
     assert_eq!((stated.parts().kind, Some(stated.parts().count)), (ItemKind::Blocks, count.as_u64()));
@@ -174,9 +174,9 @@ fn python_names_the_broken_rule_that_the_command_line_names() {
     if !can_run(test) {
         return;
     }
-    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is not there")) };
+    let Some(blocks) = data(BLOCKS) else { return skip(test, "data", &format!("{BLOCKS} is missing")) };
     let mut bytes = std::fs::read(blocks).unwrap();
-    // The last byte of a coinbase's script: the block's Merkle root does not fit any more.
+    // The last byte of a coinbase's script: the block's Merkle root no longer matches.
     let middle = bytes.len() / 2;
     let frame = middle + bytes[middle..].windows(4).position(|magic| magic == [0xf9, 0xbe, 0xb4, 0xd9]).unwrap();
     bytes[frame - 6] ^= 1;
@@ -186,14 +186,14 @@ fn python_names_the_broken_rule_that_the_command_line_names() {
     assert_eq!(fault["rule"], "R21", "{fault}");
     let serve = Serve::start();
     let ended = run_example(&serve.address, &["--start-height", "1", "--blocks", broken.to_str().unwrap()]);
-    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert_eq!(ended.status.code(), Some(1), "{said}");
-    assert!(said.contains(&format!("rule R21 merkle-root broken at height {}", fault["height"])), "{said}");
+    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{printed}");
+    assert!(printed.contains(&format!("rule R21 merkle-root broken at height {}", fault["height"])), "{printed}");
 }
 
 #[test]
-fn python_ends_with_2_where_there_is_no_service_file_or_whole_header() {
-    if !can_run("python_ends_with_2_where_there_is_no_service_file_or_whole_header") {
+fn python_exits_with_2_without_a_service_a_file_or_whole_headers() {
+    if !can_run("python_exits_with_2_without_a_service_a_file_or_whole_headers") {
         return;
     }
     let missing = run_example("127.0.0.1:1", &["--headers", "/nowhere"]);
@@ -203,7 +203,7 @@ fn python_ends_with_2_where_there_is_no_service_file_or_whole_header() {
     assert!(String::from_utf8_lossy(&this_file.stderr).contains("expected whole headers of 80 bytes"));
 }
 
-/// What Python's gRPC library makes of a refusal of this one message.
+/// Returns what Python's gRPC library reports about the refusal of this message.
 fn refused(serve: &Serve, method: &str, kind: &str, message: &impl Message) -> String {
     let folder = Folder::new();
     let file = folder.file("message", &message.encode_to_vec());
@@ -212,34 +212,34 @@ fn refused(serve: &Serve, method: &str, kind: &str, message: &impl Message) -> S
 }
 
 #[test]
-fn python_gets_the_service_s_own_status_whatever_it_sent() {
-    if !can_run("python_gets_the_service_s_own_status_whatever_it_sent") {
+fn python_gets_the_services_status_for_any_input() {
+    if !can_run("python_gets_the_services_status_for_any_input") {
         return;
     }
     let (serve, verify) = (Serve::start(), "/cityseal.v1.VerifyService/VerifyChain");
     let begin = |parameters| v1::VerifyChainRequest {
         part: Some(Part::Begin(v1::VerifyBegin { parameters: Some(parameters), ..Default::default() })),
     };
-    // One byte on the wire, two, and three: percent-encoded they become one, six and nine.
+    // Characters of one, two and three bytes: percent-encoded they take one, six and nine.
     for letter in ["x", "ß", "€"] {
         for bytes in [10_000, 1_000_000, 4_000_000] {
             let name = letter.repeat(bytes / letter.len());
             let toml = begin(Parameters::ParametersToml(format!("\"{name}\" = 1\n")));
-            let told = refused(&serve, verify, "stream", &toml);
+            let reported = refused(&serve, verify, "stream", &toml);
             assert!(
-                told.starts_with("INVALID_ARGUMENT True ") && told.contains("begin.parameters_toml: line 1"),
-                "{told}"
+                reported.starts_with("INVALID_ARGUMENT True ") && reported.contains("begin.parameters_toml: line 1"),
+                "{reported}"
             );
-            let told = refused(&serve, verify, "stream", &begin(Parameters::Network(name)));
-            assert!(told.starts_with("INVALID_ARGUMENT True ") && told.contains("or regtest"), "{told}");
+            let reported = refused(&serve, verify, "stream", &begin(Parameters::Network(name)));
+            assert!(reported.starts_with("INVALID_ARGUMENT True ") && reported.contains("or regtest"), "{reported}");
         }
     }
     let tenant = v1::SubmitSealRequest { request_id: "r".into(), tenant: "€".repeat(300_000), ..Default::default() };
-    let told = refused(&serve, "/cityseal.v1.SealService/SubmitSeal", "unary", &tenant);
-    assert!(told.starts_with("INVALID_ARGUMENT True ") && told.contains("INVALID_FIELD"), "{told}");
+    let reported = refused(&serve, "/cityseal.v1.SealService/SubmitSeal", "unary", &tenant);
+    assert!(reported.starts_with("INVALID_ARGUMENT True ") && reported.contains("INVALID_FIELD"), "{reported}");
     let large = v1::GetJobRequest { job_id: "x".repeat(2 << 20) };
-    let told = refused(&serve, "/cityseal.v1.SealService/GetJob", "unary", &large);
-    assert!(told.starts_with("OUT_OF_RANGE True ") && told.contains("MESSAGE_TOO_LARGE"), "{told}");
-    let told = refused(&serve, "/cityseal.v1.SealService/Mint", "unary", &large);
-    assert!(told.starts_with("UNIMPLEMENTED True ") && told.contains("UNKNOWN_METHOD"), "{told}");
+    let reported = refused(&serve, "/cityseal.v1.SealService/GetJob", "unary", &large);
+    assert!(reported.starts_with("OUT_OF_RANGE True ") && reported.contains("MESSAGE_TOO_LARGE"), "{reported}");
+    let reported = refused(&serve, "/cityseal.v1.SealService/Mint", "unary", &large);
+    assert!(reported.starts_with("UNIMPLEMENTED True ") && reported.contains("UNKNOWN_METHOD"), "{reported}");
 }

@@ -1,4 +1,4 @@
-//! Uploads of whole blocks: bodies are judged as on the command line, and faults stand where their blocks begin.
+//! Uploads of whole blocks: bodies are verified as on the command line, and faults have the offsets of their blocks.
 
 use cityseal_chain::{Network, Rule};
 use cityseal_client::{ChainParameters, VerdictKind, VerifyRequest};
@@ -10,7 +10,7 @@ use tonic::Code;
 use crate::support::{blocks, chain, field, headers_of, last_hash, reason, start};
 use crate::wire::{begin, block_chunk, chunk, finish, message, verdict};
 
-/// The largest block, in bytes.
+/// The maximum size of a block, in bytes.
 const BLOCK_BYTES_MAX: usize = 4_000_000;
 
 fn closed(blocks: &[Vec<u8>]) -> v1::VerifyChainRequest {
@@ -22,7 +22,7 @@ fn offset_of(blocks: &[Vec<u8>], index: usize) -> u64 {
 }
 
 #[tokio::test]
-async fn whole_blocks_are_valid_however_they_are_cut_into_chunks() {
+async fn whole_blocks_are_valid_however_they_are_split_into_chunks() {
     let service = start().await;
     let blocks = blocks(30, 300);
     for blocks_of_chunk in [1, 7, 30] {
@@ -40,7 +40,7 @@ async fn whole_blocks_are_valid_however_they_are_cut_into_chunks() {
 }
 
 #[tokio::test]
-async fn headers_alone_are_judged_by_the_rules_of_headers_and_have_no_bodies() {
+async fn headers_alone_are_checked_by_the_header_rules_and_have_no_bodies() {
     let service = start().await;
     let packed = chain(3);
     let messages = vec![begin(), chunk(packed.clone()), finish(3, last_hash(&packed))];
@@ -48,7 +48,7 @@ async fn headers_alone_are_judged_by_the_rules_of_headers_and_have_no_bodies() {
     assert_eq!((verdict.bodies, verdict.checked.last().map(String::as_str)), (None, Some("R11")));
 }
 
-/// The fault in an upload of these blocks, six in a chunk: its rule, how many passed before, and its offset.
+/// The fault in an upload of these blocks, six per chunk: its rule, how many blocks passed before, and its offset.
 async fn fault_in(blocks: &[Vec<u8>]) -> (String, u64, u64) {
     let mut messages = vec![begin()];
     messages.extend(blocks.chunks(6).map(|part| block_chunk(part.concat())));
@@ -60,7 +60,7 @@ async fn fault_in(blocks: &[Vec<u8>]) -> (String, u64, u64) {
 }
 
 #[tokio::test]
-async fn a_fault_in_a_header_or_a_body_stands_where_its_block_begins() {
+async fn a_fault_in_a_header_or_a_body_has_the_offset_of_its_block() {
     let good = blocks(30, 300);
     let mut link = good.clone();
     link[20][4] ^= 1;
@@ -74,26 +74,26 @@ async fn a_fault_in_a_header_or_a_body_stands_where_its_block_begins() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_block_are_a_fault_at_their_place_and_not_a_refused_chunk() {
+async fn bytes_that_are_not_a_block_are_a_fault_at_their_place_and_not_a_refused_chunk() {
     let good = blocks(30, 300);
-    // A count of transactions in more bytes than it needs, in the middle of a chunk.
+    // A transaction count in more bytes than it needs, in the middle of a chunk.
     let mut long = good.clone();
     long[14].splice(80..81, [0xfd, 1, 0]);
     assert_eq!(fault_in(&long).await, ("R20".to_owned(), 14, offset_of(&good, 14)));
-    // A block that its chunk cuts off.
+    // A block that is truncated by the end of its chunk.
     let mut cut = good.clone();
     cut[17].pop();
     assert_eq!(fault_in(&cut).await, ("R20".to_owned(), 17, offset_of(&good, 17)));
 }
 
 #[tokio::test]
-async fn a_block_of_the_largest_size_comes_through() {
+async fn a_block_of_the_largest_size_is_accepted() {
     let small = blocks(2, 70_000);
     let largest = blocks(2, 70_000 + BLOCK_BYTES_MAX - small[1].len());
     assert_eq!(largest[1].len(), BLOCK_BYTES_MAX);
     let messages = vec![begin(), block_chunk(largest[0].clone()), block_chunk(largest[1].clone()), closed(&largest)];
     let verdict = verdict(&start().await, messages).await.unwrap();
-    // Having no witness it is too large; the message was taken all the same.
+    // It is too large because it has no witness; the message was accepted anyway.
     assert_eq!((verdict.kind(), verdict.count), (Kind::Fault, 1));
     assert_eq!(verdict.fault.unwrap().name, Rule::BlockSize.name());
 }
@@ -108,20 +108,20 @@ async fn less_than_a_header_and_chunks_of_two_kinds_are_refused_with_their_place
     let begins_at = format!("79 bytes at offset {}", blocks[0].len());
     let cases = [
         (vec![begin(), whole(), short()], "chunk[1].packed_blocks", begins_at.as_str()),
-        (vec![begin(), whole(), headers()], "chunk[1].packed_headers", "the chunks before hold blocks"),
-        (vec![begin(), headers(), whole()], "chunk[1].packed_blocks", "the chunks before hold headers"),
+        (vec![begin(), whole(), headers()], "chunk[1].packed_headers", "earlier chunks hold blocks"),
+        (vec![begin(), headers(), whole()], "chunk[1].packed_blocks", "earlier chunks hold headers"),
         (vec![begin(), message(Part::Chunk(v1::VerifyChunk::default()))], "chunk[0].payload", "packed_blocks"),
     ];
-    for (messages, path, said) in cases {
+    for (messages, path, expected) in cases {
         let status = verdict(&service, messages).await.unwrap_err();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_CHUNK"));
         assert_eq!(field(&status), path);
-        assert!(status.message().contains(said), "{status:?}");
+        assert!(status.message().contains(expected), "{status:?}");
     }
 }
 
 #[tokio::test]
-async fn the_client_gets_the_verdicts_of_whole_faulty_malformed_and_cut_blocks() {
+async fn the_client_gets_the_verdicts_of_complete_faulty_malformed_and_truncated_blocks() {
     let client = start().await.client().await;
     let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks();
     let good = blocks(40, 3000);

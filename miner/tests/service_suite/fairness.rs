@@ -1,4 +1,4 @@
-//! Many uploads at once: each goes on whatever the others do, and sealing goes on beside them.
+//! Many uploads at once: none blocks the others, and none blocks sealing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,7 +18,7 @@ use crate::support::{Running, blocks, easy, headers_of, last_hash, request, star
 use crate::watching::end_of;
 use crate::wire::{begin, block_chunk, finish, verdict_of};
 
-/// An upload that is fed by hand.
+/// An upload that the test feeds by hand.
 struct Upload {
     sender: mpsc::Sender<v1::VerifyChainRequest>,
     answers: Streaming<v1::VerifyChainResponse>,
@@ -32,7 +32,7 @@ impl Upload {
         Self { sender, answers: call.into_inner() }
     }
 
-    /// Waits until everything up to that height is judged.
+    /// Waits until everything up to that height is validated.
     async fn wait_for(&mut self, height: u64) {
         loop {
             let answer = self.answers.message().await.unwrap().unwrap().part;
@@ -45,7 +45,7 @@ impl Upload {
 }
 
 #[tokio::test]
-async fn uploads_go_on_while_another_one_stands_still() {
+async fn uploads_continue_while_another_one_stalls() {
     let service = start().await;
     let blocks = blocks(60, 2000);
     let mut stalled = Upload::begin(&service).await;
@@ -69,7 +69,7 @@ async fn uploads_go_on_while_another_one_stands_still() {
     assert_eq!((verdict.kind(), verdict.count), (Kind::Incomplete, 10));
 }
 
-/// Verifies the same blocks again and again until it is told to stop; counts the verdicts.
+/// Verifies the same blocks repeatedly until `stop` is set; counts the verdicts.
 async fn verify_until(client: Client, blocks: Bytes, stop: Arc<AtomicBool>, verdicts: Arc<AtomicU64>) {
     let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks();
     while !stop.load(Ordering::SeqCst) {
@@ -80,7 +80,7 @@ async fn verify_until(client: Client, blocks: Bytes, stop: Arc<AtomicBool>, verd
 }
 
 #[tokio::test]
-async fn jobs_are_sealed_and_small_chains_judged_while_four_uploads_are_fed_without_a_pause() {
+async fn jobs_are_sealed_and_small_chains_verified_during_four_continuous_uploads() {
     let service = start().await;
     let all = Bytes::from(blocks(400, 20_000).concat());
     let stop = Arc::new(AtomicBool::new(false));
@@ -92,7 +92,7 @@ async fn jobs_are_sealed_and_small_chains_judged_while_four_uploads_are_fed_with
     }
     let client = service.client().await;
     let small = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks();
-    // Until every upload has come to a verdict beside them.
+    // Until every upload has reached a verdict in the meantime.
     let mut salt = 0;
     while salt < 3 || counts.iter().any(|count| count.load(Ordering::SeqCst) == 0) {
         salt += 1;

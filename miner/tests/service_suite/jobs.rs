@@ -1,4 +1,4 @@
-//! Jobs: submitted once, shared, cancelled, superseded, listed, bounded.
+//! Jobs: submitted once, shared, cancelled, superseded, listed, limited.
 
 use cityseal::service::limits::{JOBS_RUNNING_PER_TENANT_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use cityseal_client::{ClientError, SealOutcome};
@@ -37,7 +37,7 @@ async fn a_space_without_a_seal_is_exhausted() {
 }
 
 #[tokio::test]
-async fn more_seals_than_were_allowed_fail_the_job_and_say_why() {
+async fn more_seals_than_allowed_fail_the_job_with_a_reason() {
     let service = start().await;
     let answer = service.client().await.seal(&request(easy(4, 512)).search_all(3)).await.unwrap();
     let SealOutcome::Failed { reason } = answer.outcome else { panic!("{:?}", answer.outcome) };
@@ -60,7 +60,7 @@ async fn many_jobs_share_the_devices_and_each_finishes() {
 }
 
 #[tokio::test]
-async fn a_job_ends_beside_one_that_never_does() {
+async fn a_job_ends_while_another_never_does() {
     let service = start().await;
     let client = service.client().await;
     let endless = client.submit(&request(endless(1))).await.unwrap();
@@ -80,7 +80,7 @@ async fn the_same_request_gets_the_job_of_the_first() {
 }
 
 #[tokio::test]
-async fn a_request_id_with_other_content_is_refused_and_another_tenants_is_its_own() {
+async fn a_request_id_with_other_content_is_refused_but_other_tenants_may_use_it() {
     let mut sealer = start().await.sealer().await;
     let message = submission("once", &easy(7, 256));
     let first = sealer.submit_seal(message.clone()).await.unwrap().into_inner().job.unwrap();
@@ -94,7 +94,7 @@ async fn a_request_id_with_other_content_is_refused_and_another_tenants_is_its_o
 }
 
 #[tokio::test]
-async fn a_cancelled_job_ends_and_says_by_whom() {
+async fn a_cancelled_job_ends_and_names_the_canceller() {
     let client = start().await.client().await;
     let job = client.submit(&request(endless(2))).await.unwrap();
     client.cancel(&job.id, "the mayor").await.unwrap();
@@ -134,7 +134,7 @@ async fn an_older_generation_does_not_supersede_a_newer_one() {
 }
 
 #[tokio::test]
-async fn another_tenants_job_cannot_be_superseded_nor_told_from_an_unknown_one() {
+async fn another_tenants_job_cannot_be_superseded_or_distinguished_from_an_unknown_one() {
     let mut sealer = start().await.sealer().await;
     let job = sealer.submit_seal(submission("mine", &endless(6))).await.unwrap().into_inner().job.unwrap();
     let theirs = v1::SubmitSealRequest {
@@ -165,7 +165,7 @@ async fn an_unknown_job_is_not_found_by_any_call() {
 }
 
 #[tokio::test]
-async fn a_list_comes_in_pages_without_loss_or_double() {
+async fn a_list_is_paged_without_gaps_or_duplicates() {
     let mut sealer = start().await.sealer().await;
     let mut submitted = Vec::new();
     for salt in 0..5 {
@@ -186,7 +186,7 @@ async fn a_list_comes_in_pages_without_loss_or_double() {
 }
 
 #[tokio::test]
-async fn a_list_can_be_of_one_tenant_and_a_made_up_token_is_refused() {
+async fn a_list_can_be_limited_to_one_tenant_and_an_invented_token_is_refused() {
     let mut sealer = start().await.sealer().await;
     for (name, tenant) in [("a", "north"), ("b", "south"), ("c", "north")] {
         let message = v1::SubmitSealRequest { tenant: tenant.to_owned(), ..submission(name, &easy(30, 64)) };
@@ -201,7 +201,7 @@ async fn a_list_can_be_of_one_tenant_and_a_made_up_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_tenant_that_runs_as_many_jobs_as_it_may_is_told_so_and_others_are_not() {
+async fn a_tenant_at_its_job_limit_is_refused_and_others_are_not() {
     let mut sealer = start().await.sealer().await;
     let mut last = String::new();
     for salt in 0..JOBS_RUNNING_PER_TENANT_MAX as u32 {
@@ -219,7 +219,7 @@ async fn a_tenant_that_runs_as_many_jobs_as_it_may_is_told_so_and_others_are_not
 }
 
 #[tokio::test]
-async fn a_field_that_is_wrong_is_named() {
+async fn an_invalid_field_is_named() {
     let mut sealer = start().await.sealer().await;
     let good = || submission("r", &easy(1, 64));
     let long = "x".repeat(NAME_BYTES_MAX + 1);
@@ -253,7 +253,7 @@ async fn a_message_larger_than_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn the_client_tells_a_refusal_by_its_reason() {
+async fn the_client_reports_a_refusal_by_its_reason() {
     let client = start().await.client().await;
     let ClientError::Refused { code, reason, .. } = client.job("x").await.unwrap_err() else { panic!("not refused") };
     assert_eq!((code, reason.as_str()), (Code::NotFound, "JOB_NOT_FOUND"));

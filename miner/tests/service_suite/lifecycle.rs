@@ -1,4 +1,4 @@
-//! How the service begins, shows itself and ends.
+//! Start, health, reflection and shutdown of the service.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn every_service_is_serving_and_an_unknown_one_is_not_found() {
 const SERVICES: [&str; 3] = ["cityseal.v1.DeviceService", "cityseal.v1.SealService", "cityseal.v1.VerifyService"];
 
 #[tokio::test]
-async fn reflection_lists_the_services_in_its_present_version() {
+async fn reflection_lists_the_services_in_its_current_version() {
     use reflection_v1::server_reflection_request::MessageRequest;
     use reflection_v1::server_reflection_response::MessageResponse;
     let mut client =
@@ -89,7 +89,7 @@ async fn the_cpu_is_listed_as_ready() {
 }
 
 #[tokio::test]
-async fn a_drain_shows_in_health_tells_watchers_and_ends() {
+async fn a_drain_shows_in_health_informs_watchers_and_ends() {
     let service = start().await;
     let mut health = HealthClient::new(service.channel().await);
     let mut states = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
@@ -101,19 +101,19 @@ async fn a_drain_shows_in_health_tells_watchers_and_ends() {
     assert!(events.message().await.unwrap().is_some());
     let ended = service.stop();
     assert_eq!(status(states.message().await.unwrap()), ServingStatus::NotServing);
-    let told = loop {
+    let refusal = loop {
         match events.message().await {
             Ok(event) => assert!(event.is_some(), "the job does not end by itself"),
             Err(status) => break status,
         }
     };
-    assert_eq!((told.code(), reason(&told).as_str()), (Code::Unavailable, "DRAINING"));
+    assert_eq!((refusal.code(), reason(&refusal).as_str()), (Code::Unavailable, "DRAINING"));
     drop((states, health));
     ended.await.unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn an_upload_that_is_under_way_comes_to_its_verdict_during_the_drain() {
+async fn an_open_upload_reaches_its_verdict_during_the_drain() {
     let service = start().await;
     let packed = chain(10);
     let (sender, receiver) = mpsc::channel(4);
@@ -134,7 +134,7 @@ async fn an_upload_that_is_under_way_comes_to_its_verdict_during_the_drain() {
 }
 
 #[tokio::test]
-async fn an_upload_that_does_not_end_is_cut_when_the_drain_has_lasted_long_enough() {
+async fn an_upload_that_does_not_end_is_closed_at_the_drain_limit() {
     let service = start_with(loopback().drain_max(Duration::from_millis(20))).await;
     let (sender, receiver) = mpsc::channel(1);
     let parameters = Some(v1::verify_begin::Parameters::Network("regtest".to_owned()));
@@ -142,12 +142,12 @@ async fn an_upload_that_does_not_end_is_cut_when_the_drain_has_lasted_long_enoug
     sender.send(v1::VerifyChainRequest { part: Some(Part::Begin(begin)) }).await.unwrap();
     let mut answers = service.verifier().await.verify_chain(ReceiverStream::new(receiver)).await.unwrap().into_inner();
     service.stop().await.unwrap().unwrap();
-    assert!(answers.message().await.is_err(), "the call was cut, not concluded");
+    assert!(answers.message().await.is_err(), "the call was closed without a verdict");
     drop(sender);
 }
 
 #[tokio::test]
-async fn a_service_that_has_ended_takes_no_connection_and_frees_its_port() {
+async fn an_ended_service_accepts_no_connection_and_frees_its_port() {
     let service = start().await;
     let address = service.address;
     service.stop().await.unwrap().unwrap();
@@ -157,13 +157,13 @@ async fn a_service_that_has_ended_takes_no_connection_and_frees_its_port() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_2_is_closed_and_others_are_served_beside_it() {
+async fn a_connection_without_http_2_is_closed_and_others_are_served() {
     let service = start().await;
     let mut stranger = tokio::net::TcpStream::connect(service.address).await.unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     service.client().await.devices().await.unwrap();
-    let mut said = Vec::new();
-    // Closed or reset: either way the end of this connection comes.
-    drop(stranger.read_to_end(&mut said).await);
+    let mut received = Vec::new();
+    // Closed or reset: in both cases this connection ends.
+    drop(stranger.read_to_end(&mut received).await);
     service.client().await.devices().await.unwrap();
 }

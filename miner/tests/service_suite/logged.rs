@@ -1,4 +1,4 @@
-//! The log of `cityseal serve`: what an operator reads of each call and job, and what no caller can write into it.
+//! The log of `cityseal serve`: one line per call and job for the operator, and protection against injected lines.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -17,18 +17,18 @@ async fn connect(serve: &Serve) -> Client {
     Client::connect(ClientOptions::new(&serve.address).retry(once)).await.unwrap()
 }
 
-/// The lines that hold all of these.
+/// Returns the lines that contain all of these words.
 fn lines_with<'a>(log: &'a str, words: &[&str]) -> Vec<&'a str> {
     log.lines().filter(|line| words.iter().all(|word| line.contains(word))).collect()
 }
 
-/// The one line that holds all of these.
+/// Returns the only line that contains all of these words.
 fn line_with<'a>(log: &'a str, words: &[&str]) -> &'a str {
     let [line] = lines_with(log, words)[..] else { panic!("expected one line with {words:?} in\n{log}") };
     line
 }
 
-/// Some of everything, and the log of it.
+/// Makes calls of each kind and returns the log.
 async fn log_of(arguments: &[&str], tenant: &str) -> String {
     let folder = Folder::new();
     let file = folder.path("log");
@@ -52,7 +52,7 @@ async fn log_of(arguments: &[&str], tenant: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_call_and_each_job_has_one_line_with_who_called_for_whom_and_what_came_of_it() {
+async fn each_call_and_each_job_has_one_line_with_caller_tenant_and_outcome() {
     let log = log_of(&[], "land-registry").await;
     assert!(line_with(&log, &["INFO", "serving"]).contains("jobs_max=256"), "{log}");
     assert!(line_with(&log, &["INFO", " device ", "device=\"cpu\""]).contains("state=\"ready\""), "{log}");
@@ -73,10 +73,10 @@ async fn each_call_and_each_job_has_one_line_with_who_called_for_whom_and_what_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_caller_writes_a_line_or_a_control_character_into_the_log() {
+async fn callers_cannot_write_lines_or_control_characters_into_the_log() {
     let log = log_of(&[], "a\nINFO cityseal: serving\u{1b}[31m\u{202e}").await;
     assert!(!log.contains(['\u{1b}', '\u{202e}', '\r']), "{log}");
-    // Each line is one of ours: a note, or a time.
+    // Each line is one of the service's own: a note, or one that begins with a time.
     let is_ours = |line: &&str| line.starts_with("20") || line.contains("listening") || line.contains("goodbye");
     let strangers: Vec<&str> = log.lines().filter(|line| !is_ours(line) && !line.contains("SIGTERM")).collect();
     assert!(!strangers.iter().any(|line| line.contains("INFO")), "{strangers:?}");
@@ -85,13 +85,13 @@ async fn no_caller_writes_a_line_or_a_control_character_into_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_that_wants_warnings_only_gets_no_line_of_calls() {
+async fn a_filter_for_warnings_hides_the_lines_about_calls() {
     let log = log_of(&["--log", "warn"], "land-registry").await;
     assert!(!log.contains("call ended") && !log.contains("job ended"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_whose_stderr_was_closed_goes_on_serving() {
+async fn a_service_with_a_closed_stderr_keeps_serving() {
     let mut serve = Serve::start_logging_to(&[], Stdio::piped());
     drop(serve.take_stderr());
     let client = connect(&serve).await;

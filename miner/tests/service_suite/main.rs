@@ -1,6 +1,6 @@
-//! The service as its callers see it: jobs, uploads, and how it begins and ends.
+//! Tests of the service through its public API: jobs, uploads, start and shutdown.
 
-#![allow(clippy::unwrap_used, reason = "a test whose scene cannot be set fails")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod binary;
 mod blocks;

@@ -1,4 +1,4 @@
-//! Receipts of uploads: signed with the service's key, and the same that the command line signs.
+//! Receipts of uploads: signed with the service's key, and equal to those of the command line.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn asking(trusted: Vec<PublicKey>) -> VerifyRequest {
 }
 
 #[tokio::test]
-async fn valid_chains_and_faults_have_a_receipt_and_a_cut_one_has_none() {
+async fn valid_and_faulty_chains_have_a_receipt_and_a_truncated_one_has_none() {
     let client = signing_client().await;
     let request = asking(vec![key(1).public_key()]);
     let packed = chain(300);
@@ -49,23 +49,24 @@ async fn valid_chains_and_faults_have_a_receipt_and_a_cut_one_has_none() {
 async fn a_receipt_of_a_service_that_is_not_trusted_is_refused() {
     let client = signing_client().await;
     let foreign = client.verify_bytes(&asking(vec![key(2).public_key()]), chain(3).into()).await.unwrap_err();
+    let signer = key(1).public_key();
     let is_foreign = matches!(
         foreign,
-        ClientError::FalseReceipt(FalseReceipt::Refused(ReceiptError::Foreign { key })) if key == self::key(1).public_key()
+        ClientError::FalseReceipt(FalseReceipt::Refused(ReceiptError::Foreign { key })) if key == signer
     );
     assert!(is_foreign, "{foreign}");
     assert!(client.verify_bytes(&asking(Vec::new()), chain(3).into()).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_service_without_a_key_says_so_before_anything_is_sent() {
+async fn a_service_without_a_key_refuses_receipts_before_anything_is_sent() {
     let begin = message(Part::Begin(v1::VerifyBegin { want_receipt: true, ..regtest() }));
     let status = verdict(&start().await, vec![begin]).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "NO_RECEIPT_KEY"));
     assert!(status.message().contains("--key"), "{status:?}");
 }
 
-/// What the command line signs of the same bytes with the same key.
+/// Returns the statement that the command line signs for the same bytes with the same key.
 fn signed_by_command_line(bytes: &[u8]) -> StatementParts {
     let folder = Folder::new();
     let (input, secret) = (folder.file("chain.bin", bytes), folder.secret("key", &key(1)));
@@ -87,7 +88,7 @@ async fn the_service_states_what_the_command_line_states() {
         let expected = signed_by_command_line(&bytes);
         let answer = client.verify_bytes(&request, bytes.into()).await.unwrap();
         let stated = answer.receipt.unwrap().statement().parts().clone();
-        // When it was made may differ; the devices' names and what each did are those of this machine.
+        // The date of creation may differ; device names and their shares of the work belong to this machine.
         assert_eq!(
             StatementParts { made: expected.made.clone(), devices: expected.devices.clone(), ..stated },
             expected

@@ -1,8 +1,8 @@
-"""Makes one call of raw messages and prints how it was refused: the code, the reason, and how much came with it.
+"""Makes one call with raw messages and prints how it was refused: the code, the reason, and the sizes.
 
     refused.py ADDRESS /package.Service/Method unary|stream FILE...
 
-Each file is one message. No code is generated: what counts is what the gRPC library lets through.
+Each file is one message. No code is generated: the test is about what the gRPC library lets through.
 """
 
 import sys
@@ -21,7 +21,7 @@ with grpc.insecure_channel(address) as channel:
     except grpc.RpcError as error:
         trailers = dict(error.trailing_metadata() or ())
         details = trailers.get("grpc-status-details-bin", b"")
-        # ErrorInfo's reason is a run of capitals before the domain; a substring will do here.
+        # ErrorInfo holds the reason and the domain; a substring check suffices here.
         print(error.code().name, b"cityseal" in details, len(error.details()), len(details))
         print(error.details())
         print(details.decode("latin-1"))

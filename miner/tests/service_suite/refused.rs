@@ -1,5 +1,5 @@
-//! What a caller gets that sends too much, something else, or something unreadable: a status with a reason that its gRPC library
-//! lets through, whatever was sent.
+//! Calls that send too much, something else, or something unreadable are refused with a status and a reason, always
+//! within the size that gRPC libraries accept.
 
 use std::pin::Pin;
 
@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use crate::support::{Running, easy, field, reason, start, submission};
 use crate::wire::{begin, message, verdict};
 
-/// Two bytes of UTF-8 and of three characters when percent-encoded: what grows the most on the wire.
+/// Two bytes in UTF-8 and six characters when percent-encoded: text that grows a lot on the wire.
 const WIDE: &str = "ß";
 
 const MILLION: usize = 1_000_000;
@@ -30,12 +30,12 @@ async fn refused_begin(service: &Running, parameters: Parameters) -> Status {
     verdict(service, vec![begin_with(parameters)]).await.unwrap_err()
 }
 
-/// A TOML text of so many bytes with one error: a key that nothing knows.
+/// A TOML text of `bytes` bytes with one error: an unknown key.
 fn broken_toml(bytes: usize, letter: &str) -> String {
     format!("\"{}\" = 1\n", letter.repeat((bytes - 6) / letter.len()))
 }
 
-/// The size of a status as headers, as RFC 9113 section 6.5.2 counts it, with what else comes with an answer.
+/// The size of a status as headers, counted as in RFC 9113 section 6.5.2, including the other headers of an answer.
 fn header_bytes(headers: &HeaderMap) -> usize {
     let others = ":status".len() + "200".len() + 32;
     others + headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum::<usize>()
@@ -48,7 +48,7 @@ fn check_size(status: &Status) {
 }
 
 #[tokio::test]
-async fn parameters_of_a_megabyte_and_of_four_are_an_invalid_argument_whatever_their_letters() {
+async fn large_invalid_parameters_are_an_invalid_argument_with_any_letters() {
     let service = start().await;
     for bytes in [2_000, MILLION, 4 * MILLION] {
         for letter in ["x", WIDE, "\u{20ac}"] {
@@ -63,7 +63,7 @@ async fn parameters_of_a_megabyte_and_of_four_are_an_invalid_argument_whatever_t
 }
 
 #[tokio::test]
-async fn an_unknown_network_of_a_megabyte_is_cut_and_the_known_ones_are_still_named() {
+async fn an_unknown_network_of_a_megabyte_is_truncated_and_the_known_ones_are_still_named() {
     let service = start().await;
     for letter in ["x", WIDE, "\u{1b}"] {
         let status = refused_begin(&service, Parameters::Network(letter.repeat(MILLION / letter.len()))).await;
@@ -132,7 +132,7 @@ async fn a_message_over_the_limit_is_refused_by_its_size_in_every_kind_of_call()
     }
 }
 
-/// A call as its bytes: how it is made, and what the answer's headers or trailers say.
+/// A call as raw bytes.
 struct Raw {
     method: Method,
     path: &'static str,
@@ -177,7 +177,7 @@ impl Raw {
         channel.call(request).await.unwrap()
     }
 
-    /// The status in the headers, or in the trailers after whatever messages came.
+    /// Returns the status in the headers, or in the trailers after any messages.
     async fn status(self, service: &Running) -> Status {
         let (parts, mut body) = self.answer(service).await.into_parts();
         if let Some(status) = Status::from_header_map(&parts.headers) {
@@ -195,22 +195,22 @@ impl Raw {
 }
 
 #[tokio::test]
-async fn what_tonic_refuses_itself_carries_a_reason_too() {
+async fn refusals_made_by_tonic_carry_a_reason_too() {
     let service = start().await;
     let refused = [
         (Raw::new(GET, "\0\0\0\0\x01\x07"), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         (Raw::new(VERIFY, "\0\0\0\0\x01\x07"), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         (Raw::new(CHECK, "\0\0\0\0\x01\x07"), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
-        // No message, and the beginning of one.
+        // No message, and a truncated one.
         (Raw::new(GET, ""), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         (Raw::new(GET, "\0\0\0\0\x05\x0a"), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         (Raw::new(VERIFY, "\0\0\0\0\x05\x0a"), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
-        // Text that is not UTF-8 cannot be sent as a Rust string: a length past the message's end will do.
+        // Text that is not UTF-8 cannot be sent as a Rust string, so a length beyond the end of the message is used.
         (Raw::new(SUBMIT, "\0\0\0\0\x02\x0a\x09"), Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         // 2 MiB and 1.9 GB announced, nothing sent.
         (Raw::new(SUBMIT, "\0\0\x20\0\0"), Code::OutOfRange, "MESSAGE_TOO_LARGE"),
         (Raw::new(VERIFY, "\0\x70\0\0\0"), Code::OutOfRange, "MESSAGE_TOO_LARGE"),
-        // Flags of a frame: compressed without an encoding, which gRPC wants as INTERNAL, and one that there is not.
+        // Frame flags: compressed without an encoding, which gRPC defines as INTERNAL, and an unknown flag.
         (Raw::new(GET, "\x01\0\0\0\0"), Code::Internal, "UNREADABLE_MESSAGE"),
         (Raw::new(VERIFY, "\x07\0\0\0\0"), Code::Internal, "UNREADABLE_MESSAGE"),
         (Raw::new(GET, EMPTY).header("grpc-encoding", "gzip"), Code::Unimplemented, "UNSUPPORTED_ENCODING"),
@@ -232,16 +232,16 @@ async fn what_tonic_refuses_itself_carries_a_reason_too() {
 }
 
 #[tokio::test]
-async fn reflection_s_own_refusals_carry_a_reason() {
+async fn refusals_made_by_reflection_carry_a_reason() {
     let service = start().await;
-    // A request without any question, in a stream whose answer has begun.
+    // A request without a question, in a stream whose answer has begun.
     let raw = Raw::new("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", EMPTY);
     let status = raw.status(&service).await;
     assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "UNREADABLE_MESSAGE"));
 }
 
 #[tokio::test]
-async fn what_is_not_a_call_of_grpc_is_answered_as_such() {
+async fn a_request_that_is_not_grpc_is_refused_as_such() {
     let service = start().await;
     let others = [
         Raw::new(GET, EMPTY).content_type("application/json"),
@@ -264,22 +264,22 @@ async fn what_is_not_a_call_of_grpc_is_answered_as_such() {
 }
 
 #[tokio::test]
-async fn a_call_whose_request_does_not_come_in_its_time_ends_with_a_reason() {
+async fn a_call_whose_request_does_not_arrive_in_time_ends_with_a_reason() {
     let service = start().await;
-    // Not by tonic's channel, which would give up itself.
+    // Not through tonic's channel, which would time out by itself.
     let socket = tokio::net::TcpStream::connect(service.address).await.unwrap();
     let (mut caller, connection) = h2::client::handshake(socket).await.unwrap();
     tokio::spawn(connection);
     let request = Request::builder().method(Method::POST).uri(format!("http://localhost{GET}"));
     let request = request.header("content-type", "application/grpc").header("grpc-timeout", "20m").body(()).unwrap();
-    // The request's stream stays open, and nothing comes over it.
+    // The request's stream stays open, but nothing is sent on it.
     let (answer, _open) = caller.send_request(request, false).unwrap();
     let status = Status::from_header_map(answer.await.unwrap().headers()).unwrap();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "DEADLINE_PASSED"));
 }
 
 #[tokio::test]
-async fn an_encoding_of_any_bytes_and_a_path_of_any_length_stay_within_what_clients_take() {
+async fn an_encoding_of_any_bytes_and_a_path_of_any_length_stay_within_the_accepted_size() {
     let service = start().await;
     let long = Box::leak(format!("/{}", "x".repeat(9_000)).into_boxed_str());
     let status = Raw::new(long, EMPTY).status(&service).await;
@@ -305,7 +305,7 @@ async fn the_client_reports_a_refusal_of_a_megabyte_by_its_reason() {
 }
 
 #[tokio::test]
-async fn a_service_that_refused_goes_on_serving() {
+async fn a_service_keeps_serving_after_a_refusal() {
     let service = start().await;
     refused_begin(&service, Parameters::ParametersToml(broken_toml(4 * MILLION, "x"))).await;
     let packed = crate::support::chain(5);

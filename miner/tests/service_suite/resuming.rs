@@ -1,4 +1,4 @@
-//! Resume tokens: a call that broke off is gone on with, and the verdict is that of the whole chain.
+//! Resume tokens: an interrupted call is resumed, and the verdict is that of the whole chain.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn begin(begin: v1::VerifyBegin) -> v1::VerifyChainRequest {
     message(Part::Begin(v1::VerifyBegin { want_resume_tokens: true, now_s: Some(1_800_000_000), ..begin }))
 }
 
-/// Sends some messages, waits for a token for all that was sent (up to that height), and breaks the call off.
+/// Sends some messages, waits for a token that covers all of them (up to that height), and aborts the call.
 async fn token_for(service: &Running, messages: Vec<v1::VerifyChainRequest>, height: u64) -> v1::VerifyProgress {
     let (sender, receiver) = mpsc::channel(64);
     for message in messages {
@@ -50,13 +50,13 @@ async fn token_for(service: &Running, messages: Vec<v1::VerifyChainRequest>, hei
     }
 }
 
-/// What of a verdict does not depend on the machine and the moment.
+/// Removes the parts of a verdict that depend on the machine and the time.
 fn plain(verdict: v1::Verdict) -> v1::Verdict {
     v1::Verdict { devices: Vec::new(), seconds: 0.0, receipt: Bytes::new(), ..verdict }
 }
 
 #[tokio::test]
-async fn a_call_that_broke_off_is_gone_on_with_and_its_verdict_is_that_of_the_whole_chain() {
+async fn an_interrupted_call_is_resumed_and_its_verdict_is_that_of_the_whole_chain() {
     let service = start_with(loopback().signer(key())).await;
     let (good, asks) = (blocks(60, 500), || v1::VerifyBegin { want_receipt: true, ..regtest() });
     let last = last_hash(&headers_of(&good));
@@ -65,7 +65,7 @@ async fn a_call_that_broke_off_is_gone_on_with_and_its_verdict_is_that_of_the_wh
     let broken = vec![begin(asks()), block_chunk(good[..40].concat())];
     let progress = token_for(&service, broken, 39).await;
     assert_eq!((progress.received, progress.validated_bytes), (40, good[..40].concat().len() as u64));
-    // What the token speaks of is not sent again, and the closing message counts this call's blocks.
+    // What the token covers is not sent again, and the closing message counts the blocks of this call.
     let rest = |count| {
         let token = v1::VerifyBegin { resume_token: progress.resume_token.clone(), ..asks() };
         vec![begin(token), block_chunk(good[40..].concat()), finish(count, last.clone())]
@@ -80,7 +80,7 @@ async fn a_call_that_broke_off_is_gone_on_with_and_its_verdict_is_that_of_the_wh
 }
 
 #[tokio::test]
-async fn a_chain_whose_every_header_was_judged_is_closed_by_a_call_that_sends_none() {
+async fn a_chain_whose_headers_are_all_verified_is_closed_by_a_call_that_sends_none() {
     let service = start().await;
     let packed = chain(8192);
     let progress = token_for(&service, vec![begin(regtest()), chunk(packed.clone())], 8191).await;
@@ -90,7 +90,7 @@ async fn a_chain_whose_every_header_was_judged_is_closed_by_a_call_that_sends_no
 }
 
 #[tokio::test]
-async fn a_fault_behind_a_token_stands_at_its_byte_of_the_whole_chain() {
+async fn a_fault_after_a_token_has_its_offset_in_the_whole_chain() {
     let service = start().await;
     let mut bad = blocks(60, 500);
     let progress = token_for(&service, vec![begin(regtest()), block_chunk(bad[..40].concat())], 39).await;
@@ -102,7 +102,7 @@ async fn a_fault_behind_a_token_stands_at_its_byte_of_the_whole_chain() {
 }
 
 #[tokio::test]
-async fn no_tokens_come_where_none_are_asked_for() {
+async fn no_tokens_are_sent_unless_requested() {
     let service = start().await;
     let (sender, receiver) = mpsc::channel(4);
     sender.send(message(Part::Begin(regtest()))).await.unwrap();
@@ -116,7 +116,7 @@ async fn no_tokens_come_where_none_are_asked_for() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_forged_cut_foreign_or_of_another_call_are_refused_by_name() {
+async fn forged_truncated_foreign_and_mismatched_tokens_are_refused_by_name() {
     let service = start().await;
     let first = blocks(20, 300).concat();
     let progress = token_for(&service, vec![begin(regtest()), block_chunk(first)], 19).await;
@@ -131,10 +131,10 @@ async fn tokens_that_are_forged_cut_foreign_or_of_another_call_are_refused_by_na
     let mut forged = token.to_vec();
     forged[100] ^= 1;
     for foreign in [Bytes::from(forged), token.slice(..token.len() - 1), Bytes::from_static(b"x")] {
-        assert!(refusal(&service, with(foreign)).await.contains("not a token of this service"));
+        assert!(refusal(&service, with(foreign)).await.contains("not issued by this service"));
     }
-    // Without a key of its own, a restarted service has another one for its tokens.
-    assert!(refusal(&start().await, with(token.clone())).await.contains("since its start"));
+    // A restarted service without a signing key has a new token key.
+    assert!(refusal(&start().await, with(token.clone())).await.contains("restart without a key"));
     let signet = Some(v1::verify_begin::Parameters::Network("signet".to_owned()));
     let others = [
         (v1::VerifyBegin { parameters: signet, ..with(token.clone()) }, "parameters"),
@@ -143,12 +143,12 @@ async fn tokens_that_are_forged_cut_foreign_or_of_another_call_are_refused_by_na
         (v1::VerifyBegin { now_s: Some(7), ..with(token.clone()) }, "R10"),
     ];
     for (other, what) in others {
-        let said = refusal(&service, other).await;
-        assert!(said.contains(what), "{said}");
+        let reported = refusal(&service, other).await;
+        assert!(reported.contains(what), "{reported}");
     }
 }
 
-/// A token with another state, as a service with this key makes it.
+/// A token with another state, as a service with this key creates it.
 fn token_of(key: &SecretKey, state: &str) -> Bytes {
     let secret = key.derived("cityseal resume token 1");
     let mut block = [0; 64];
@@ -158,19 +158,19 @@ fn token_of(key: &SecretKey, state: &str) -> Bytes {
 }
 
 #[tokio::test]
-async fn a_token_by_other_rules_is_refused_with_both_digests_so_that_the_upload_starts_again() {
+async fn a_token_for_other_rules_is_refused_with_both_digests_so_that_the_upload_starts_again() {
     let service = start_with(loopback().signer(key())).await;
     let good = blocks(20, 300);
     let progress = token_for(&service, vec![begin(regtest()), block_chunk(good.concat())], 19).await;
     let state = String::from_utf8(progress.resume_token[32..].to_vec()).unwrap();
-    assert_eq!(token_of(&key(), &state), progress.resume_token, "tokens are made here as the service makes them");
+    assert_eq!(token_of(&key(), &state), progress.resume_token, "the test creates tokens as the service does");
     let mine = RuleSet::blocks(MerkleKind::Bitcoin).digest();
     let (other, city) = ("07".repeat(32), RuleSet::blocks(MerkleKind::Rfc6962Sha256).digest());
     let without = state.replace("cityseal-part-2", "cityseal-part-1");
     let without = without.replace(&format!("  \"rules\": \"{mine}\",\n"), "");
     for (state, found) in [
         (state.replace(&mine, &other), other.as_str()),
-        // Rules of this build, for another kind of tree than the chain has.
+        // Rules of this build, but for another kind of tree than that of the chain.
         (state.replace(&mine, &city), city.as_str()),
         (without, ""),
     ] {
@@ -186,7 +186,7 @@ async fn a_token_by_other_rules_is_refused_with_both_digests_so_that_the_upload_
 }
 
 #[tokio::test]
-async fn a_call_that_goes_on_may_ask_for_the_receipt_of_the_whole() {
+async fn a_resumed_call_may_request_the_receipt_of_the_whole_chain() {
     let service = start_with(loopback().signer(key())).await;
     let good = blocks(30, 300);
     let progress = token_for(&service, vec![begin(regtest()), block_chunk(good[..20].concat())], 19).await;
@@ -204,7 +204,7 @@ async fn a_token_of_a_service_with_a_key_outlives_it() {
     let good = blocks(60, 500);
     let progress = token_for(&first, vec![begin(regtest()), block_chunk(good[..40].concat())], 39).await;
     let second = start_with(loopback().signer(key())).await;
-    // Without a time of its own the call is judged by that of the one before.
+    // If the call gives no time, the time of the earlier call is used.
     let token = v1::VerifyBegin { resume_token: progress.resume_token, ..regtest() };
     let rest =
         vec![message(Part::Begin(token)), block_chunk(good[40..].concat()), finish(20, last_hash(&headers_of(&good)))];
@@ -212,7 +212,7 @@ async fn a_token_of_a_service_with_a_key_outlives_it() {
     assert_eq!((verdict.kind(), verdict.count), (Kind::Valid, 60));
 }
 
-/// Passes connections on to a service; the first one is cut when it is told to.
+/// Forwards connections to a service; the first one is closed on notification.
 async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, to) = (listener.local_addr().unwrap(), service.address);
@@ -223,7 +223,7 @@ async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
             let mut far = TcpStream::connect(to).await.unwrap();
             let cut = if std::mem::take(&mut is_first) { Some(Arc::clone(&cut)) } else { None };
             tokio::spawn(async move {
-                let told = async {
+                let signal = async {
                     match cut {
                         Some(cut) => cut.notified().await,
                         None => pending().await,
@@ -231,7 +231,7 @@ async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
                 };
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    () = told => {}
+                    () = signal => {}
                 }
             });
         }
@@ -240,7 +240,7 @@ async fn cut_once(service: &Running, cut: Arc<Notify>) -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn the_client_goes_on_where_the_service_stood_when_its_connection_breaks() {
+async fn the_client_resumes_where_the_service_was_when_its_connection_broke() {
     let service = start_with(loopback().signer(key())).await;
     let cut = Arc::new(Notify::new());
     let address = cut_once(&service, Arc::clone(&cut)).await;
@@ -255,7 +255,7 @@ async fn the_client_goes_on_where_the_service_stood_when_its_connection_breaks()
     let open = |position: cityseal_client::Position| {
         opened.push(position);
         let from = position.bytes as usize;
-        // The first source stands still in the middle; only the cut ends that call.
+        // The first source stalls in the middle; only the broken connection ends that call.
         let (now, later) = if from == 0 { (all.slice(..half), None) } else { (all.slice(from..), Some(())) };
         let stall = tokio_stream::once(()).filter(move |()| later.is_none());
         let stall = stall.then(|()| pending::<std::io::Result<Bytes>>());

@@ -1,11 +1,11 @@
-//! How a test says aloud that it could not run: on stderr, and in the file that `CITYSEAL_SKIP_LOG` names.
+//! Reports skipped tests on stderr, and in the file that `CITYSEAL_SKIP_LOG` names.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Says that `test` does not run for want of `resource`; where `CITYSEAL_REQUIRE` names it, that is a failure.
-#[expect(clippy::print_stderr, reason = "a skip is said aloud, and only here")]
+/// Reports that `test` does not run because `resource` is missing; fails if `CITYSEAL_REQUIRE` names the resource.
+#[expect(clippy::print_stderr, reason = "skipped tests are reported, and only here")]
 pub(crate) fn skip(test: &str, resource: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     let is_required = required.split(',').any(|name| name.trim() == resource);
@@ -22,7 +22,7 @@ fn workspace() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A file of the folder of real chains, where it is there.
+/// Returns a file in the folder of real chains, if it exists.
 pub(crate) fn data(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("CITYSEAL_DATA").map_or_else(|| workspace().join("../shared/data"), PathBuf::from);
     Some(folder.join(path)).filter(|path| path.is_file())
@@ -32,7 +32,7 @@ pub(crate) fn example() -> PathBuf {
     workspace().join("examples/python/cityseal_example.py")
 }
 
-/// An interpreter for the examples: the one that is named, or the one that was made for the tests.
+/// Returns the Python interpreter for the examples: the configured one, or the one created for the tests.
 pub(crate) fn python() -> PathBuf {
     std::env::var_os("CITYSEAL_PYTHON").map_or_else(|| workspace().join("target/python/venv/bin/python"), PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! A service on a free port of loopback, a caller, and chains that cost nothing to seal.
+//! A service on a free port of loopback, its clients, and chains that are cheap to seal.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 use tonic_types::StatusExt;
 
-/// A service that runs until the test tells it to drain, or ends.
+/// A service that runs until the test stops it or ends.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -44,18 +44,18 @@ pub(crate) async fn start_with(options: ServiceOptions) -> Running {
     let service = Service::bind(options, engine()).await.unwrap();
     let address = service.local_addr();
     let (stop, stopped) = oneshot::channel();
-    // Only the word ends it: a test may let go of it and keep its callers.
-    let told = async {
+    // Only the signal ends it: a test may drop the handle and keep its clients.
+    let signal = async {
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    let task = tokio::spawn(service.run(told));
+    let task = tokio::spawn(service.run(signal));
     Running { address, stop, task }
 }
 
 impl Running {
-    /// Tells the service to drain; the task ends with it.
+    /// Asks the service to drain; returns its task.
     pub(crate) fn stop(self) -> JoinHandle<Result<(), ServeError>> {
         self.stop.send(()).unwrap();
         self.task
@@ -73,21 +73,21 @@ impl Running {
         VerifyServiceClient::new(self.channel().await)
     }
 
-    /// A node's client that does not try again: a refusal is what the test asks for.
+    /// A client that does not retry, so that the test sees a refusal.
     pub(crate) async fn client(&self) -> Client {
         let once = RetryPolicy { give_up_after: std::time::Duration::ZERO, ..RetryPolicy::default() };
         Client::connect(ClientOptions::new(format!("http://{}", self.address)).retry(once)).await.unwrap()
     }
 }
 
-/// The service's word for a refusal.
+/// The reason in the service's refusal.
 pub(crate) fn reason(status: &Status) -> String {
     let info = status.get_details_error_info().unwrap_or_else(|| panic!("no ErrorInfo in {status:?}"));
     assert_eq!(info.domain, "cityseal");
     info.reason
 }
 
-/// The path of the field that is refused.
+/// The path of the refused field.
 pub(crate) fn field(status: &Status) -> String {
     status.get_details_bad_request().unwrap().field_violations[0].field.clone()
 }
@@ -96,13 +96,13 @@ pub(crate) fn regtest_genesis() -> BlockHeader {
     *Parameters::of(Network::Regtest).genesis()
 }
 
-/// A template that every second nonce seals, over `nonces` nonces. Each `salt` is another block.
+/// A template over `nonces` nonces of which every second one seals. Each `salt` gives another block.
 pub(crate) fn easy(salt: u32, nonces: u32) -> SealTemplate {
     let header = BlockHeader { time: salt, ..regtest_genesis() };
     SealTemplate::builder(header).nonces(NonceSpan::new(0, nonces - 1).unwrap()).build().unwrap()
 }
 
-/// A template that no hash meets, over more hashes than anybody can do.
+/// A template that no hash meets, with a search space that cannot be exhausted.
 pub(crate) fn endless(salt: u32) -> SealTemplate {
     let header = BlockHeader { time: salt, ..regtest_genesis() };
     SealTemplate::builder(header).version_mask(0x1fff_ffff).target(hardest()).build().unwrap()
@@ -124,14 +124,14 @@ pub(crate) fn request(template: SealTemplate) -> SealRequest {
     SealRequest::new(template)
 }
 
-/// A chain of regtest from its genesis, packed: every second nonce seals a header.
+/// A packed chain of regtest from its genesis header: every second nonce seals a header.
 pub(crate) fn chain(headers: usize) -> Vec<u8> {
     let mut last = regtest_genesis();
     let mut packed = last.to_wire().to_vec();
     let target = last.bits.decode().unwrap();
     for _ in 1..headers {
         let (prev_block_hash, time, nonce) = (last.hash(), last.time + 600, 0);
-        // Version 4 stands after every buried height.
+        // Version 4 is accepted at every height, also after the buried deployments.
         last = BlockHeader { version: 4, prev_block_hash, time, nonce, ..last };
         while !target.is_met_by(&last.hash()) {
             last.nonce += 1;
@@ -146,7 +146,7 @@ pub(crate) fn last_hash(packed: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&BlockHeader::from_wire(last).hash().to_wire())
 }
 
-/// The body of Bitcoin's first block, which regtest's has too: the coinbase of 2009.
+/// The body of Bitcoin's first block, which regtest shares: the coinbase of 2009.
 const GENESIS_COINBASE: &str = concat!(
     "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d0104455468652054",
     "696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e64206261696c6f757420",
@@ -154,7 +154,7 @@ const GENESIS_COINBASE: &str = concat!(
     "deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000",
 );
 
-/// A coinbase for that height whose output's script has so many bytes, 253 at least.
+/// A coinbase for that height whose output script has `script` bytes, at least 253.
 fn coinbase(height: u64, script: usize) -> Vec<u8> {
     let head = coinbase_height_script(height);
     let signature = [head.as_bytes(), &[0x51, 0x51]].concat();
@@ -167,7 +167,7 @@ fn coinbase(height: u64, script: usize) -> Vec<u8> {
     [&1_u32.to_le_bytes()[..], &[1], &input, &[1], &output, &[0; 4]].concat()
 }
 
-/// Seals a header of regtest after its parent.
+/// Seals a header of regtest on top of its parent.
 fn sealed_after(parent: &BlockHeader, merkle_root: MerkleRoot) -> BlockHeader {
     let (prev_block_hash, time) = (parent.hash(), parent.time + 600);
     let mut header = BlockHeader { version: 4, prev_block_hash, merkle_root, time, nonce: 0, ..*parent };
@@ -178,7 +178,7 @@ fn sealed_after(parent: &BlockHeader, merkle_root: MerkleRoot) -> BlockHeader {
     header
 }
 
-/// A chain of regtest's blocks from its genesis, each with a coinbase alone whose script has so many bytes.
+/// A chain of regtest's blocks from its genesis block, each with only a coinbase whose script has `script` bytes.
 pub(crate) fn blocks(count: usize, script: usize) -> Vec<Vec<u8>> {
     let mut last = regtest_genesis();
     let genesis = hex::decode(GENESIS_COINBASE).unwrap();
@@ -196,7 +196,7 @@ pub(crate) fn headers_of(blocks: &[Vec<u8>]) -> Vec<u8> {
     blocks.iter().flat_map(|block| block[..80].to_vec()).collect()
 }
 
-/// A folder of its own, removed with all that is in it when the test ends.
+/// A temporary folder, removed with its content when the test ends.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -212,14 +212,14 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// Writes a file into it.
+    /// Writes a file into the folder.
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    /// Writes the file of a secret key into it, readable by its owner alone.
+    /// Writes a secret key file into the folder, readable only by its owner.
     pub(crate) fn secret(&self, name: &str, key: &SecretKey) -> PathBuf {
         let path = self.file(name, key.to_file_text().as_bytes());
         #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Uploads: the verdict over what came, and what a message must hold.
+//! Uploads: the verdict on what was received, and the required content of messages.
 
 use cityseal::service::limits::{UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 use cityseal_chain::{Network, Rule};
@@ -15,7 +15,7 @@ use crate::support::{chain, endless, field, last_hash, reason, request, start};
 use crate::wire::{begin, chunk, finish, message, verdict, verdict_of};
 
 #[tokio::test]
-async fn a_chain_that_came_whole_is_valid_however_it_is_cut() {
+async fn a_complete_chain_is_valid_however_it_is_split() {
     let service = start().await;
     let packed = chain(100);
     for headers_of_chunk in [1, 7, 100] {
@@ -31,7 +31,7 @@ async fn a_chain_that_came_whole_is_valid_however_it_is_cut() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_is_incomplete_and_never_valid() {
+async fn a_truncated_stream_is_incomplete_and_never_valid() {
     let service = start().await;
     let packed = chain(20);
     for headers in [0, 1, 19, 20] {
@@ -43,7 +43,7 @@ async fn a_stream_that_is_cut_is_incomplete_and_never_valid() {
 }
 
 #[tokio::test]
-async fn a_closing_message_that_does_not_fit_is_incomplete_with_both_values() {
+async fn a_mismatched_closing_message_is_incomplete_with_both_values() {
     let service = start().await;
     let packed = chain(20);
     let with = |finish| vec![begin(), chunk(packed.clone()), finish];
@@ -62,7 +62,7 @@ async fn no_headers_are_incomplete() {
 }
 
 #[tokio::test]
-async fn a_flipped_byte_is_a_fault_at_its_place_even_where_the_stream_is_cut() {
+async fn a_flipped_byte_is_a_fault_at_its_place_even_if_the_stream_is_truncated() {
     let service = start().await;
     let mut packed = chain(50);
     packed[30 * 80 + 4] ^= 1;
@@ -77,7 +77,7 @@ async fn a_flipped_byte_is_a_fault_at_its_place_even_where_the_stream_is_cut() {
 }
 
 #[tokio::test]
-async fn a_fault_is_told_while_the_upload_goes_on() {
+async fn a_fault_is_reported_while_the_upload_continues() {
     let service = start().await;
     let (sender, receiver) = mpsc::channel(4);
     let mut verifier = service.verifier().await;
@@ -86,7 +86,7 @@ async fn a_fault_is_told_while_the_upload_goes_on() {
     packed[80 + 4] ^= 1;
     let feed = async {
         sender.send(begin()).await.unwrap();
-        // Sent again and again, never closed: only the verdict ends this.
+        // Sent repeatedly and never closed: only the verdict ends this.
         while sender.send(chunk(packed.repeat(10_000))).await.is_ok() {}
     };
     let answered = async { verdict_of(call.await.unwrap().into_inner()).await };
@@ -96,7 +96,7 @@ async fn a_fault_is_told_while_the_upload_goes_on() {
 }
 
 #[tokio::test]
-async fn the_client_gets_the_verdicts_of_whole_faulty_and_cut_chains() {
+async fn the_client_gets_the_verdicts_of_complete_faulty_and_truncated_chains() {
     let client = start().await.client().await;
     let regtest = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
     let packed = chain(30);
@@ -111,7 +111,7 @@ async fn the_client_gets_the_verdicts_of_whole_faulty_and_cut_chains() {
 }
 
 #[tokio::test]
-async fn a_chain_in_the_middle_is_judged_after_its_context_and_its_work() {
+async fn the_middle_of_a_chain_is_verified_with_its_context_and_work() {
     let client = start().await.client().await;
     let packed = chain(40);
     let regtest = || VerifyRequest::new(ChainParameters::Network(Network::Regtest));
@@ -181,7 +181,7 @@ async fn a_message_larger_than_the_limit_is_refused_by_its_size() {
 }
 
 #[tokio::test]
-async fn a_connection_has_as_many_uploads_as_it_may_and_its_other_calls_go_on_beside_them() {
+async fn a_connection_has_a_limit_of_uploads_that_does_not_block_its_other_calls() {
     let service = start().await;
     let channel = service.channel().await;
     let verifier = v1::verify_service_client::VerifyServiceClient::new(channel.clone());
@@ -202,7 +202,7 @@ async fn a_connection_has_as_many_uploads_as_it_may_and_its_other_calls_go_on_be
 }
 
 #[tokio::test]
-async fn a_chain_is_judged_beside_a_search_that_never_ends() {
+async fn a_chain_is_verified_during_a_search_that_never_ends() {
     let service = start().await;
     let client = service.client().await;
     client.submit(&request(endless(1))).await.unwrap();

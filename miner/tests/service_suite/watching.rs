@@ -1,4 +1,4 @@
-//! Watching: every event once, from any number that is kept; nobody's leaving ends a job.
+//! Watching: every event once, from any number that is kept; a watcher that disconnects does not end a job.
 
 use cityseal_client::{Client, JobEvent};
 use cityseal_proto::v1;
@@ -53,7 +53,7 @@ async fn a_watch_gives_every_event_from_acceptance_to_end() {
 }
 
 #[tokio::test]
-async fn a_watch_from_a_later_event_leaves_out_those_before() {
+async fn a_watch_from_a_later_event_skips_those_before() {
     let mut sealer = start().await.sealer().await;
     let id = submit(&mut sealer, submission("r", &easy(1, 256))).await;
     let all = events(&mut sealer, &id, 1).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_watch_from_a_later_event_leaves_out_those_before() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_come_is_out_of_range() {
+async fn an_event_beyond_the_next_is_out_of_range() {
     let mut sealer = start().await.sealer().await;
     let id = submit(&mut sealer, submission("r", &easy(1, 256))).await;
     let latest = events(&mut sealer, &id, 1).await.unwrap().len() as u64;
@@ -73,7 +73,7 @@ async fn an_event_that_cannot_come_is_out_of_range() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_longer_kept_is_out_of_range_and_the_client_goes_on_from_the_oldest() {
+async fn an_event_that_is_no_longer_kept_is_out_of_range_and_the_client_continues_from_the_oldest() {
     let service = start_with(loopback().job_events_max(1)).await;
     let mut sealer = service.sealer().await;
     let id = submit(&mut sealer, submission("r", &easy(1, 256))).await;
@@ -87,7 +87,7 @@ async fn an_event_that_is_no_longer_kept_is_out_of_range_and_the_client_goes_on_
 }
 
 #[tokio::test]
-async fn a_watcher_sees_progress_and_its_leaving_does_not_end_the_job() {
+async fn a_watcher_sees_progress_and_disconnecting_does_not_end_the_job() {
     let client = start().await.client().await;
     let job = client.submit(&request(endless(1))).await.unwrap();
     let mut watch = client.watch(&job.id, 0);
@@ -112,7 +112,7 @@ async fn two_watchers_of_one_job_see_the_same() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_at_its_callers_deadline_and_the_job_goes_on() {
+async fn a_watch_ends_at_its_callers_deadline_and_the_job_continues() {
     let service = start().await;
     let mut sealer = service.sealer().await;
     let id = submit(&mut sealer, submission("r", &endless(1))).await;

@@ -1,4 +1,4 @@
-//! Messages of uploads, and the verdict over them.
+//! Messages of uploads, and helpers that read the verdict.
 
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
@@ -25,7 +25,7 @@ pub(crate) fn finish(count: u64, last_block_hash: Bytes) -> v1::VerifyChainReque
     message(Part::Finish(v1::VerifyFinish { count, last_block_hash }))
 }
 
-/// The verdict over an upload of these messages, whose stream is then closed.
+/// Uploads these messages, closes the stream, and returns the verdict.
 pub(crate) async fn verdict(service: &Running, messages: Vec<v1::VerifyChainRequest>) -> Result<v1::Verdict, Status> {
     let call = service.verifier().await.verify_chain(tokio_stream::iter(messages)).await?;
     verdict_of(call.into_inner()).await

@@ -66,7 +66,7 @@ fn a_truncated_block_at_the_end_of_the_last_file_is_a_note_and_not_damage() {
         let set = open_folder(folder.path());
         assert!(best_blocks(&set) == blocks[..19], "cut by {cut}");
         assert!(set.damage().is_empty(), "{:?}", set.damage());
-        let byte = format!("cuts the block at byte {}", places[19].at - 8);
+        let byte = format!("the last block, at byte {}", places[19].at - 8);
         assert!(set.notes().iter().all(|note| note.contains(&byte)) && set.notes().len() == 1, "{:?}", set.notes());
     }
 }

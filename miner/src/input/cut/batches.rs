@@ -1,4 +1,4 @@
-//! Blocks of one file after another, gathered to batches for the verifier.
+//! Collects the blocks of the files into batches for the verifier.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -10,30 +10,29 @@ use super::super::source::{InputError, open_next};
 use super::super::{ChainInput, Place};
 use super::{BlockCutter, Cut, TakeBlock};
 
-/// Bytes of a batch, unless one block alone has more: enough to fill the lanes of a kernel many times.
+/// Bytes per batch, unless one block is larger: enough to fill the lanes of a kernel many times.
 pub(in super::super) const BATCH_BYTES: usize = 1024 * 1024;
 
-/// Bytes of one read: twice the usual block, so that few are walked a second time when the rest of them has come.
+/// Bytes per read: twice the usual block, so that few blocks are parsed again when their remaining bytes have arrived.
 const READ_BYTES: usize = 2 * 1024 * 1024;
 
-/// Takes whole blocks as they stand in the input, about a megabyte at a time, and may ask to stop.
+/// Receives whole blocks in input order, about a megabyte at a time, and may stop the input.
 pub trait BlockSink {
-    /// Takes neighbouring blocks of one file (counted from 0), at least one, with the place of each. A byte place counts from
-    /// the beginning of the whole input, as the offsets in the batch do; in hex input places are lines, and offsets count
-    /// the bytes of the blocks before.
+    /// Takes neighbouring blocks of one file (counted from 0), at least one, with the place of each. A byte place
+    /// counts from the beginning of the whole input, as the offsets in the batch do; in hex input places are lines, and
+    /// offsets count the bytes of the blocks before.
     fn take(&mut self, batch: BlockBatch, file: usize, places: &[Place]) -> ControlFlow<()>;
 
-    /// Learns of a stray frame that was skipped, at this byte of a file (counted from 0).
+    /// Notified of a stray frame that was skipped, at this byte of a file (counted from 0).
     fn note_stray_frame(&mut self, _file: usize, _offset: u64) {}
 }
 
 impl ChainInput {
-    /// Feeds all blocks to the sink, until it asks to stop. Behind a block whose end cannot be found nothing is read; that one
-    /// goes to the sink with all that is there of it, for its judge to say what is wrong.
+    /// Feeds all blocks to the sink, until the sink stops. Nothing is read after a block whose end cannot be found;
+    /// that block is passed to the sink with all its available bytes, so that the verifier reports the fault.
     ///
     /// # Errors
-    /// [`InputError`] at the first place where the input is not what it should be; all blocks before it have gone to the
-    /// sink.
+    /// Returns [`InputError`] at the first malformed place; all blocks before it have been passed to the sink.
     pub fn read_blocks(self, sink: &mut dyn BlockSink) -> Result<(), InputError> {
         let Self { paths, format, network, first, head, guard, .. } = self;
         let mut batches = Batches::new(sink);
@@ -47,7 +46,7 @@ impl ChainInput {
             let cutter = BlockCutter::of(format).ok_or_else(|| InputError::NoBlocks { path: path.clone() })?;
             let cutter = cutter.of_network(network);
             let cut = cut_file(path, source, &head, cutter, &mut batches);
-            // What stands before a mistake goes on before it is told.
+            // Blocks before an error are passed on before the error is returned.
             let flow = batches.flush();
             let (cut, bytes) = cut?;
             if cut.is_break() || flow.is_break() {
@@ -59,7 +58,7 @@ impl ChainInput {
     }
 }
 
-/// Cuts one file to its end; gives whether to go on, and its size.
+/// Cuts one file to its end; returns whether to continue, and the file's size.
 pub(in super::super) fn cut_file(
     path: &Path,
     mut source: Source,
@@ -82,7 +81,7 @@ pub(in super::super) fn cut_file(
     Ok((flow, offset))
 }
 
-/// The batch that is being filled.
+/// The current batch.
 struct Batches<'a> {
     sink: &'a mut dyn BlockSink,
     batch: BlockBatch,

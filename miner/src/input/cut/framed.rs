@@ -1,5 +1,5 @@
-//! Blocks with magic and length before each, and zeros between them where Bitcoin Core reserved room. A stray frame before a
-//! block's own is skipped.
+//! Blocks with magic and length before each, and zeros between them where Bitcoin Core preallocated space. A stray
+//! frame before a block's own frame is skipped.
 
 use super::super::DecodeError;
 use super::super::frame::{FRAME_LEN, Frame, FrameNetwork, StrayFrame};
@@ -7,19 +7,19 @@ use super::held::Held;
 use super::{Cut, Cutting, TakeBlock};
 use std::ops::ControlFlow;
 
-/// Keeps nothing but the network: a frame is read again when its block is whole.
+/// Keeps only the network: a frame is read again when its block is complete.
 #[derive(Debug, Default)]
 pub(super) struct Framed {
     network: FrameNetwork,
 }
 
-/// What begins at the front of the bytes that are held.
+/// What is at the front of the held bytes.
 enum Front {
-    /// A whole block of so many bytes behind its frame.
+    /// A whole block of this length after its frame.
     Block(usize),
     /// A stray frame.
     Stray,
-    /// Not enough bytes to tell.
+    /// Not enough bytes to decide.
     Open,
 }
 
@@ -61,8 +61,8 @@ impl Framed {
         }
     }
 
-    /// A wrong magic is refused at once, a wrong length only when the frame is known not to be stray: any split of the bytes
-    /// gives the same answer.
+    /// Refuses a wrong magic at once, and a wrong length only when the frame is known not to be stray: any split of the
+    /// bytes gives the same result.
     fn front(&mut self, held: &Held, is_end: bool) -> Result<Front, DecodeError> {
         let Some((frame, behind)) = held.rest().split_first_chunk::<FRAME_LEN>() else { return Ok(Front::Open) };
         let frame = match Frame::read(*frame, held.offset(), &mut self.network) {
@@ -80,7 +80,7 @@ impl Framed {
     }
 }
 
-/// Bytes that are zero at the front, in steps of a machine word.
+/// Returns the number of leading zero bytes, counted in steps of a machine word.
 pub(in super::super) fn leading_zeros(bytes: &[u8]) -> usize {
     let (words, _) = bytes.as_chunks::<8>();
     let whole = 8 * words.iter().take_while(|word| **word == [0; 8]).count();

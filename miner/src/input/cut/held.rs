@@ -1,14 +1,14 @@
-//! The bytes that were read and not cut yet, with the place of the first.
+//! The bytes that were read but not cut yet, with the offset of the first.
 
 use std::io::{self, Read};
 
-/// Bytes of a file from a place on.
+/// Bytes of a file from an offset on.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     bytes: Vec<u8>,
-    /// How many of them are done with.
+    /// Number of bytes that were consumed.
     passed: usize,
-    /// Where the first that is not done with stands in the file.
+    /// Offset in the file of the first byte that was not consumed.
     offset: u64,
 }
 
@@ -21,7 +21,7 @@ impl Held {
         self.offset
     }
 
-    /// Is done with so many bytes more.
+    /// Consumes this many more bytes.
     pub(super) fn pass(&mut self, bytes: usize) {
         self.passed += bytes;
         self.offset += bytes as u64;

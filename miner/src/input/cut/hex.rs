@@ -1,4 +1,4 @@
-//! A block a line, in hex. What is around the digits is skipped as for lines of headers ([`trimmed`]).
+//! A block per line, in hex. Decoration around the digits is skipped as for lines of headers ([`trimmed`]).
 
 use std::ops::ControlFlow;
 
@@ -10,18 +10,19 @@ use super::held::Held;
 use super::raw::is_cut;
 use super::{Cut, Cutting, TakeBlock};
 
-/// Most digits of a line.
+/// Maximum number of digits per line.
 const DIGITS_MAX: usize = 2 * BLOCK_BYTES_MAX as usize;
 
-/// Most characters around the digits of a line: a mark, `0x`, quotes, a bracket, a comma, and some spaces.
+/// Maximum number of characters around the digits of a line: a byte order mark, `0x`, quotes, a bracket, a comma, and
+/// some spaces.
 const AROUND_MAX: usize = 64;
 
 /// Cutter of lines.
 #[derive(Debug)]
 pub(super) struct HexBlocks {
-    /// The line that is being read, counted from 1.
+    /// The current line, counted from 1.
     line: u64,
-    /// How far the held bytes were searched for its end.
+    /// How far the held bytes were searched for the end of the line.
     searched: usize,
     /// The block of the last line, decoded.
     block: Vec<u8>,
@@ -72,7 +73,7 @@ impl HexBlocks {
         Ok(sink.take(Cut { block: &self.block, at: at + begin as u64, line: Some(self.line) }))
     }
 
-    /// Decodes pairs of digits behind `begin` characters of their line; the odd one at the end only has to be one.
+    /// Decodes pairs of digits after `begin` characters of their line; an odd digit at the end is only checked.
     fn decode(&mut self, digits: &[u8], begin: usize) -> Result<(), DecodeError> {
         if digits.len() > DIGITS_MAX {
             return Err(DecodeError::LargeLine { line: self.line });
@@ -88,7 +89,7 @@ impl HexBlocks {
         Err(bad_digit(self.line, begin + bad + 1, digits[bad]))
     }
 
-    /// A last line may do without its end, if its block is whole.
+    /// A last line may lack its line end if its block is complete.
     pub(super) fn end(&mut self, held: &Held, sink: &mut dyn TakeBlock) -> Cutting {
         let line = held.rest();
         let (digits, begin) = trimmed(line);
@@ -107,7 +108,7 @@ impl HexBlocks {
     }
 }
 
-/// Appends the bytes of pairs of digits; the sum of what was seen has [`NO_DIGIT`] where one is no digit.
+/// Appends the bytes of pairs of digits; the result has the bit [`NO_DIGIT`] if one of them is not a hex digit.
 pub(in super::super) fn decode_onto(room: &mut Vec<u8>, digits: &[u8]) -> u8 {
     let mut seen = 0;
     let (pairs, _) = digits.as_chunks::<2>();

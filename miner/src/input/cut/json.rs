@@ -1,4 +1,5 @@
-//! One block as block explorers give it: a JSON object whose member `block` is the block in hex. Its other members are ignored.
+//! One block as block explorers return it: a JSON object whose member `block` is the block in hex. Other members are
+//! ignored.
 
 use std::ops::ControlFlow;
 
@@ -11,16 +12,16 @@ use super::held::Held;
 use super::hex::decode_onto;
 use super::{Cut, Cutting, TakeBlock};
 
-/// Largest file that is read: the digits of the largest block, and a megabyte for what else is said of it.
+/// Largest file that is read: the digits of the largest block, and a megabyte for the other members.
 const TEXT_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX as usize + 1024 * 1024;
 
 #[derive(Deserialize)]
 struct Object<'a> {
-    /// As it stands in the text: digits need no escapes.
+    /// Borrowed from the text: hex digits need no escapes.
     block: &'a str,
 }
 
-/// Cutter of one object, which it takes at the end of the file.
+/// Cutter of one object, which is parsed at the end of the file.
 pub(super) struct JsonBlock;
 
 impl JsonBlock {
@@ -41,6 +42,7 @@ impl JsonBlock {
             | serde_json::error::Category::Data => DecodeError::Json { message: error.to_string() },
         })?;
         let digits = object.block.as_bytes();
+        // The digits are borrowed from the text, so their addresses give the offset.
         let at = digits.as_ptr() as usize - text.as_ptr() as usize;
         let mark = held.rest().len() - text.len();
         let mut lines = text[..at].split(|byte| *byte == b'\n');
@@ -51,7 +53,7 @@ impl JsonBlock {
     }
 }
 
-/// The block of digits that begin behind `column` characters of a line.
+/// Decodes the digits of a block after `column` characters of a line.
 fn decoded(digits: &[u8], line: u64, column: usize) -> Result<Vec<u8>, DecodeError> {
     let mut block = Vec::with_capacity(digits.len() / 2);
     if let Some(bad) = digits.iter().position(|digit| VALUES[usize::from(*digit)] == NO_DIGIT) {

@@ -1,8 +1,8 @@
-//! Cuts whole blocks out of streams: framed, one after the other, a line of hex each, or one in an object of JSON.
+//! Cuts whole blocks out of streams: framed, one after another, one per line in hex, or one in a JSON object.
 //!
-//! A cutter keeps what is not cut yet, at most one block and one read of it, and hands each block on as soon as it is whole;
-//! any split of the bytes gives the same blocks and the same end. It judges nothing but where a block ends: a body may be
-//! anything.
+//! A cutter keeps the bytes that are not cut yet, at most one block and one read, and passes each block on as soon as
+//! it is complete; any split of the bytes gives the same blocks and the same end. It checks only where a block ends: a
+//! body may be anything.
 
 mod batches;
 mod framed;
@@ -26,12 +26,12 @@ use hex::HexBlocks;
 use json::JsonBlock;
 use raw::Raw;
 
-/// A whole block, as it was cut out of its file.
+/// A whole block with its place in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut<'a> {
-    /// Its header and what is said to be its body: 80 bytes at least.
+    /// The header and the bytes taken for its body: at least 80 bytes.
     pub block: &'a [u8],
-    /// Where its header begins in the file, in bytes; in hex the first digit.
+    /// Byte of the file at which its header begins; in hex input that of its first digit.
     pub at: u64,
     /// Its line in hex input, counted from 1.
     pub line: Option<u64>,
@@ -39,15 +39,15 @@ pub struct Cut<'a> {
 
 /// Takes blocks one by one.
 pub trait TakeBlock {
-    /// Takes the next block; `Break` where no more are wanted.
+    /// Takes the next block; returns `Break` if no more are wanted.
     fn take(&mut self, cut: Cut<'_>) -> ControlFlow<()>;
 
-    /// Learns of a stray frame, eight bytes of magic and length before a block's own frame, at this byte of the file. It is
-    /// skipped.
+    /// Notified of a stray frame, eight bytes of magic and length before a block's own frame, at this byte of the file.
+    /// It is skipped.
     fn note_stray_frame(&mut self, _offset: u64) {}
 }
 
-/// What cutting came to: `Break` where no more blocks are wanted, or none can follow.
+/// Result of cutting: `Break` if no more blocks are wanted, or none can follow.
 type Cutting = Result<ControlFlow<()>, DecodeError>;
 
 /// Cuts the blocks out of one file.
@@ -66,7 +66,7 @@ enum Kind {
 }
 
 impl BlockCutter {
-    /// A cutter for a file of this format; none where that holds no whole blocks.
+    /// Returns a cutter for a file of this format; `None` if the format holds no whole blocks.
     pub fn of(format: Format) -> Option<Self> {
         let kind = match format {
             Format::FramedBlocks => Kind::Framed(Framed::default()),
@@ -78,7 +78,7 @@ impl BlockCutter {
         Some(Self { held: Held::default(), kind })
     }
 
-    /// The same cutter for files whose frames must be of this network.
+    /// Returns the same cutter, restricted to frames of this network.
     #[must_use]
     pub fn of_network(mut self, network: FrameNetwork) -> Self {
         if let Kind::Framed(framed) = &mut self.kind {
@@ -90,18 +90,18 @@ impl BlockCutter {
     /// Takes the next bytes of the file.
     ///
     /// # Errors
-    /// [`DecodeError`]; the blocks before it have gone to the sink.
+    /// Returns [`DecodeError`]; the blocks before the error have been passed to the sink.
     pub fn push(&mut self, bytes: &[u8], sink: &mut dyn TakeBlock) -> Result<ControlFlow<()>, DecodeError> {
         self.held.append(bytes);
         self.cut(sink)
     }
 
-    /// Reads up to so many bytes to where they are cut, without a copy on the way; how many there were.
+    /// Reads up to `bytes` bytes directly into the cutter's buffer; returns how many were read.
     pub(super) fn fill_from(&mut self, stream: &mut dyn Read, bytes: usize) -> io::Result<usize> {
         self.held.fill_from(stream, bytes)
     }
 
-    /// Hands on the blocks that are whole.
+    /// Passes on the complete blocks.
     pub(super) fn cut(&mut self, sink: &mut dyn TakeBlock) -> Cutting {
         match &mut self.kind {
             Kind::Framed(framed) => framed.cut(&mut self.held, sink),
@@ -111,10 +111,10 @@ impl BlockCutter {
         }
     }
 
-    /// Says that the file has ended.
+    /// Ends the file.
     ///
     /// # Errors
-    /// [`DecodeError`] where it ended too early.
+    /// Returns [`DecodeError`] if the file ended too early.
     pub fn end(&mut self, sink: &mut dyn TakeBlock) -> Result<ControlFlow<()>, DecodeError> {
         match &mut self.kind {
             Kind::Framed(framed) => framed.end(&mut self.held, sink),

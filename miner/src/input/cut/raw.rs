@@ -1,7 +1,7 @@
-//! Blocks one after the other: where one ends, its own counts and lengths tell.
+//! Blocks one after another: their own counts and lengths show where each ends.
 //!
-//! Where they tell nothing sensible, all that is there up to the size of the largest block is handed on as one block, so that
-//! its judge names the rule and the place; nothing can follow it. One byte more shows a block that is only too long.
+//! If these are invalid, all available bytes up to the size of the largest block are passed on as one block, so that
+//! the verifier names the rule and the place; nothing can follow it. One byte more shows a block that is only too long.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ use super::{Cut, Cutting, TakeBlock};
 /// Cutter of blocks without frames.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
-    /// The block that begins now has no end that could be found: how much of it is handed on at most.
+    /// The end of the current block cannot be found: the maximum number of its bytes to pass on.
     endless: Option<usize>,
 }
 
@@ -52,13 +52,13 @@ impl Raw {
     }
 }
 
-/// What comes after such a block is nothing, whatever the sink wants.
+/// Passes on a block without an end. Nothing can follow it, whatever the sink returns.
 fn give_endless(block: &[u8], at: u64, sink: &mut dyn TakeBlock) -> ControlFlow<()> {
     let _last = sink.take(Cut { block, at, line: None });
     ControlFlow::Break(())
 }
 
-/// Whether these bytes end inside the block that they begin with.
+/// Whether these bytes end inside the block at their front.
 pub(super) fn is_cut(bytes: &[u8]) -> bool {
     matches!(block_extent(bytes), Ok(Extent::Cut))
 }

@@ -1,4 +1,4 @@
-//! Any split of any bytes is cut into the same blocks; each kind of end is told.
+//! Any split of any bytes is cut into the same blocks; each kind of end is reported.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::{DecodeError, Format};
 use super::{BlockCutter, Cut, TakeBlock};
 
-/// A block with what was said of it.
+/// A block with its place and line.
 type Owned = (Vec<u8>, u64, Option<u64>);
 
 #[derive(Default)]
@@ -49,7 +49,7 @@ fn cut(format: Format, bytes: &[u8]) -> (Vec<Owned>, End) {
 
 const GOES_ON: End = Ok(ControlFlow::Continue(()));
 
-/// A header, and one transaction with an input that has a script of that length.
+/// A header, and one transaction with one input whose script has that length.
 fn block(header: u8, script: usize) -> Vec<u8> {
     let script_len = [&[0xfd_u8][..], &(script.max(0xfd) as u16).to_le_bytes()].concat();
     let script = vec![0x51; script.max(0xfd)];
@@ -75,7 +75,7 @@ fn framed_blocks_come_out_whole_with_the_place_of_their_headers() {
 }
 
 #[test]
-fn a_frame_that_no_block_can_have_is_told_before_its_bytes_are_there() {
+fn an_impossible_frame_is_reported_before_its_bytes_have_arrived() {
     let one = framed(&block(1, 300));
     let large = [&[0xf9, 0xbe, 0xb4, 0xd9][..], &4_000_001_u32.to_le_bytes()].concat();
     let (blocks, end) = cut(Format::FramedBlocks, &[&one[..], &large].concat());
@@ -88,7 +88,7 @@ fn a_frame_that_no_block_can_have_is_told_before_its_bytes_are_there() {
 }
 
 #[test]
-fn a_file_that_ends_inside_a_block_gives_the_blocks_before_it_and_says_where_that_began() {
+fn a_file_that_ends_inside_a_block_gives_the_blocks_before_it_and_reports_where_it_began() {
     let (one, other) = (block(1, 300), block(2, 300));
     let frames = [framed(&one), framed(&other)].concat();
     for end in framed(&one).len() + 1..frames.len() {
@@ -107,7 +107,7 @@ fn a_file_that_ends_inside_a_block_gives_the_blocks_before_it_and_says_where_tha
 }
 
 #[test]
-fn blocks_without_frames_are_told_apart_by_what_they_hold() {
+fn blocks_without_frames_are_separated_by_their_content() {
     let (one, other) = (block(1, 300), block(2, 5000));
     let (blocks, end) = cut(Format::RawBlocks, &[&one[..], &other].concat());
     let at = one.len() as u64;
@@ -115,12 +115,12 @@ fn blocks_without_frames_are_told_apart_by_what_they_hold() {
 }
 
 #[test]
-fn a_block_without_an_end_is_handed_on_up_to_the_limit_and_nothing_after_it() {
+fn a_block_without_an_end_is_passed_on_up_to_the_limit_and_nothing_after_it() {
     let one = block(1, 300);
     let behind_header = |rest: &[&[u8]]| [&[2; 80][..], &[1], &[1, 0, 0, 0], &rest.concat()].concat();
     let unknown_flag = behind_header(&[&[0, 9]]);
     let endless_count = behind_header(&[&[1], &[0; 36], &[0xff; 9]]);
-    // A script up to the last byte of the largest block, with a sequence behind it.
+    // A script up to the last byte of the largest block, followed by a sequence number.
     let too_long = behind_header(&[&[1], &[0; 36], &[0xfe], &(BLOCK_BYTES_MAX as u32 - 127).to_le_bytes()]);
     for endless in [unknown_flag, endless_count, too_long] {
         for room in [1000, BLOCK_BYTES_MAX, BLOCK_BYTES_MAX + 5000] {
@@ -135,10 +135,10 @@ fn a_block_without_an_end_is_handed_on_up_to_the_limit_and_nothing_after_it() {
             assert_eq!((blocks.len(), end), (2, Ok(ControlFlow::Break(()))), "{room}");
             let limit = BLOCK_BYTES_MAX + usize::from(fault.kind == EncodingKind::TooLong);
             assert_eq!(blocks[1].0, there[..there.len().min(limit)]);
-            let told = ParsedBlock::parse(&blocks[1].0).unwrap_err();
-            // Where the file ends at the limit nobody can tell whether it is a cut.
-            let is_at_the_limit = told == EncodingFault { at: BLOCK_BYTES_MAX as u32, kind: EncodingKind::Cut };
-            assert!(told == fault || (is_at_the_limit && room == BLOCK_BYTES_MAX), "{told:?} {fault:?}");
+            let reported = ParsedBlock::parse(&blocks[1].0).unwrap_err();
+            // If the file ends at the limit, the block may also be truncated.
+            let is_at_the_limit = reported == EncodingFault { at: BLOCK_BYTES_MAX as u32, kind: EncodingKind::Cut };
+            assert!(reported == fault || (is_at_the_limit && room == BLOCK_BYTES_MAX), "{reported:?} {fault:?}");
         }
     }
 }
@@ -156,46 +156,46 @@ fn a_line_is_a_block_whatever_its_body_is() {
 }
 
 #[test]
-fn mistakes_in_lines_are_named_by_line_and_column() {
+fn errors_in_lines_are_reported_by_line_and_column() {
     let good = hex(&block(1, 300));
-    let told = |rest: &str| cut(Format::HexBlocks, format!("{good}\n{rest}").as_bytes()).1.unwrap_err();
+    let error_of = |rest: &str| cut(Format::HexBlocks, format!("{good}\n{rest}").as_bytes()).1.unwrap_err();
     assert_eq!(
-        told(&format!("{}x{}\n", &good[..9], &good[9..])),
+        error_of(&format!("{}x{}\n", &good[..9], &good[9..])),
         DecodeError::Digit { line: 2, column: 10, found: "`x`".into() }
     );
     assert_eq!(
-        told(&format!("{good}y\n")),
+        error_of(&format!("{good}y\n")),
         DecodeError::Digit { line: 2, column: good.len() + 1, found: "`y`".into() }
     );
-    assert_eq!(told(&format!("{good}0\n")), DecodeError::OddLine { line: 2, found: good.len() + 1 });
-    assert_eq!(told("00ff\n"), DecodeError::ShortLine { line: 2, column: 5, found: 4 });
-    assert_eq!(told("00ff"), DecodeError::CutLine { line: 2, found: 4 });
+    assert_eq!(error_of(&format!("{good}0\n")), DecodeError::OddLine { line: 2, found: good.len() + 1 });
+    assert_eq!(error_of("00ff\n"), DecodeError::ShortLine { line: 2, column: 5, found: 4 });
+    assert_eq!(error_of("00ff"), DecodeError::CutLine { line: 2, found: 4 });
     let half = &good[..good.len() / 2];
-    assert_eq!(told(half), DecodeError::CutBlockLine { line: 2, found: half.len() });
-    assert!(told(half).is_cut());
+    assert_eq!(error_of(half), DecodeError::CutBlockLine { line: 2, found: half.len() });
+    assert!(error_of(half).is_cut());
     for end in ["", "\n", "\r\n"] {
-        assert_eq!(told(&format!("{}{end}", "0".repeat(8_000_002))), DecodeError::LargeLine { line: 2 });
+        assert_eq!(error_of(&format!("{}{end}", "0".repeat(8_000_002))), DecodeError::LargeLine { line: 2 });
     }
 }
 
 #[test]
-fn an_object_of_json_is_one_block_and_mistakes_in_it_are_named() {
+fn a_json_object_is_one_block_and_errors_in_it_are_reported() {
     let one = block(1, 300);
     let text = format!("{{\n  \"height\": 7,\n  \"block\": \"{}\",\n  \"tx\": []\n}}\n", hex(&one));
     let (blocks, end) = cut(Format::JsonBlock, text.as_bytes());
     let at = text.find(&hex(&one)).unwrap() as u64;
     assert_eq!((blocks, end), (vec![(one, at, Some(3))], GOES_ON));
 
-    let told = |text: &str| cut(Format::JsonBlock, text.as_bytes()).1.unwrap_err();
-    assert_eq!(told(&text[..text.len() / 2]), DecodeError::CutBlock { offset: 0 });
-    assert_eq!(told("{\"block\": \"0g\"}"), DecodeError::Digit { line: 1, column: 13, found: "`g`".into() });
-    assert_eq!(told("{\"block\": \"0\"}"), DecodeError::OddLine { line: 1, found: 1 });
-    assert_eq!(told("{\"block\": \"\"}"), DecodeError::ShortLine { line: 1, column: 12, found: 0 });
-    assert!(matches!(told("{\"hash\": \"00\"}"), DecodeError::Json { .. }));
+    let error_of = |text: &str| cut(Format::JsonBlock, text.as_bytes()).1.unwrap_err();
+    assert_eq!(error_of(&text[..text.len() / 2]), DecodeError::CutBlock { offset: 0 });
+    assert_eq!(error_of("{\"block\": \"0g\"}"), DecodeError::Digit { line: 1, column: 13, found: "`g`".into() });
+    assert_eq!(error_of("{\"block\": \"0\"}"), DecodeError::OddLine { line: 1, found: 1 });
+    assert_eq!(error_of("{\"block\": \"\"}"), DecodeError::ShortLine { line: 1, column: 12, found: 0 });
+    assert!(matches!(error_of("{\"hash\": \"00\"}"), DecodeError::Json { .. }));
 }
 
 #[test]
-fn nothing_is_cut_once_the_sink_has_had_enough() {
+fn nothing_is_cut_after_the_sink_has_stopped() {
     let file = framed(&block(1, 300)).repeat(3);
     let (blocks, end) = cut_up_to(Format::FramedBlocks, &[&file], Some(2));
     assert_eq!((blocks.len(), end), (2, Ok(ControlFlow::Break(()))));
@@ -227,7 +227,7 @@ fn written(format: Format, sizes: &[usize], change: Option<(prop::sample::Index,
 
 proptest! {
     #[test]
-    fn any_split_of_any_bytes_is_cut_into_the_same_blocks_and_ends_alike(
+    fn any_split_of_any_bytes_is_cut_into_the_same_blocks_with_the_same_end(
         format in any_format(),
         sizes in proptest::collection::vec(0_usize..900, 0..5),
         change in proptest::option::of((any::<prop::sample::Index>(), any::<u8>())),

@@ -1,13 +1,13 @@
-//! Blocks that are given more than once, and which copy of each is used.
+//! Blocks that are given more than once, and the choice of one copy of each.
 //!
-//! A header commits to its body. So a body that does not fit, by R20 to R22, R37 to R39 or R41, is a damaged copy and says
-//! nothing about the block: Bitcoin Core calls such a block mutated, does not mark its header invalid and takes another copy
-//! when one comes. Here the first copy that fits is used. Where none fits, it is the one that breaks the lowest rule, for the
-//! verifier to name it: the fault does not depend on the order of the copies.
+//! A header commits to its body. So a body that does not match by R20 to R22, R37 to R39 or R41 is a damaged copy and
+//! says nothing about the block: Bitcoin Core calls such a block mutated, does not mark its header invalid and accepts
+//! another copy later. Here the first matching copy is used. If none matches, the copy that breaks the lowest rule is
+//! used, so that the verifier reports it: the fault does not depend on the order of the copies.
 //!
-//! Copies are read only where the choice matters: those of blocks of the best chain that are given more than once, and, where
-//! two tips have equal work, all blocks above the fork: the tip wins whose branch became whole first, and a block counts from
-//! its first copy that fits. Each copy is read once; memory holds a few bytes for each.
+//! Copies are read only if the choice matters: those of blocks of the best chain that are given more than once, and, if
+//! two tips have equal work, all blocks above the fork: the tip whose branch became complete first wins, and a block
+//! counts from its first matching copy. Each copy is read once; memory holds a few bytes per copy.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -23,12 +23,12 @@ use super::folder::in_parallel;
 use super::set::BlockSet;
 use super::{Damage, Hidden};
 
-/// A copy of a block whose body does not fit its header.
+/// A copy of a block whose body does not match its header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DamagedCopy {
     /// The file.
     pub path: PathBuf,
-    /// Where its header begins in that file, in bytes; in hex its first digit.
+    /// Byte of that file at which its header begins; in hex input that of its first digit.
     pub at: u64,
     /// The height of the block.
     pub height: u64,
@@ -36,10 +36,10 @@ pub struct DamagedCopy {
     pub rule: Rule,
 }
 
-/// All copies of blocks by the number of the first one, which the tree knows; the others in the order given.
+/// All further copies, by the index of the first copy (the one in the tree), in input order.
 type Again = HashMap<u32, Vec<u32>>;
 
-/// What is known of the copies that were read: the rule that a damaged one breaks.
+/// The copies that were read: `None` for a matching copy, otherwise the rule that it breaks.
 #[derive(Default)]
 struct Checked(HashMap<u32, Option<Rule>>);
 
@@ -50,7 +50,7 @@ impl Checked {
 }
 
 impl BlockSet {
-    /// Chooses the copy of each block of the best chain, and first the best chain among those of equal work.
+    /// Chooses the best chain among those of equal work, and then the copy of each of its blocks.
     pub(super) fn choose_copies(&mut self, parameters: &Parameters, root: Root) -> Result<(), InputError> {
         let mut again = Again::new();
         for duplicate in self.tree.duplicates() {
@@ -59,11 +59,13 @@ impl BlockSet {
         let mut checked = Checked::default();
         let mut tied = self.tied_blocks();
         if !tied.is_empty() {
-            // A block below the fork that came whole late connects both branches at once.
+            // A block below the fork that became complete late connects both branches at once.
             tied.extend(self.repeated_blocks(&again));
             tied.sort_unstable();
             tied.dedup();
             self.check(parameters, &tied, &again, &mut checked)?;
+            // The tie may change which blocks belong to the best chain, so the repeated blocks are determined again
+            // below.
             self.break_tie(parameters, root, &tied, &again, &checked);
         }
         let repeated = self.repeated_blocks(&again);
@@ -85,7 +87,8 @@ impl BlockSet {
         Ok(())
     }
 
-    /// The blocks above the forks of the branches that have as much work as the best chain; none where it has the most alone.
+    /// Returns the blocks above the forks of all branches with as much work as the best chain; none if only that has
+    /// the most.
     fn tied_blocks(&self) -> Vec<u32> {
         let tree = &self.tree;
         let tips: Vec<&StaleBranch> = tree.stale().iter().filter(|branch| branch.tip_work == tree.work()).collect();
@@ -101,12 +104,12 @@ impl BlockSet {
         tied
     }
 
-    /// The blocks of the best chain that are given more than once.
+    /// Returns the blocks of the best chain that are given more than once.
     fn repeated_blocks(&self, again: &Again) -> Vec<u32> {
         self.tree.best().iter().copied().filter(|index| again.contains_key(index)).collect()
     }
 
-    /// Builds the tree anew with what is known of when each block became whole.
+    /// Rebuilds the tree with the order in which blocks became complete.
     fn break_tie(&mut self, parameters: &Parameters, root: Root, tied: &[u32], again: &Again, checked: &Checked) {
         let mut arrivals: Vec<u32> = (0..self.places.len() as u32).collect();
         for index in tied {
@@ -145,7 +148,7 @@ impl BlockSet {
         DamagedCopy { path: self.files.paths()[place.file as usize].clone(), at: place.at, height, rule }
     }
 
-    /// Lists blocks of the best chain of which another copy is cut off, or behind a damaged frame.
+    /// Adds blocks of the best chain that have another copy which is truncated or behind a damaged frame.
     fn add_cut_copies(&mut self) {
         let hash_of = |damage: &Damage| match &damage.hidden {
             Hidden::Block { at, header } => Some((double_sha256(header), (damage.path.clone(), *at))),
@@ -171,21 +174,22 @@ fn copies_of(index: u32, again: &Again) -> impl Iterator<Item = u32> {
     std::iter::once(index).chain(again.get(&index).into_iter().flatten().copied())
 }
 
-/// The rule by which a body does not fit its header; none where it fits, whatever else is wrong with the block.
+/// Returns the rule by which a body does not match its header; `None` if it matches, whatever else is wrong with the
+/// block.
 fn broken_by_copy(parameters: &Parameters, height: u64, block: &[u8]) -> Option<Rule> {
     let Ok(parsed) = ParsedBlock::parse(block) else { return Some(Rule::BlockEncoding) };
     let header = BlockHeader::from_wire(block.first_chunk()?);
     let context = BodyContext { height, median_time: None };
     let roots = BodyRoots::of(parameters, &context, block, &parsed);
     if parameters.merkle() == MerkleKind::Rfc6962Sha256 && roots.merkle != header.merkle_root.to_wire() {
-        // R41 is the last rule, but any other one may be broken only because the body is not the header's.
+        // R41 is the last rule, but an earlier one may be broken only because the body is not that of the header.
         return Some(Rule::TransactionLogRoot);
     }
     let broken = judge_body(parameters, &context, block, &parsed, &roots).broken?.rule;
     is_of_copy(broken).then_some(broken)
 }
 
-/// Whether a rule says that a body is not the one that its header commits to.
+/// Whether a broken rule means that the body is not the one that the header commits to.
 const fn is_of_copy(rule: Rule) -> bool {
     matches!(
         rule,

@@ -1,4 +1,4 @@
-//! The files of a set, from which several threads read whole blocks at once; few of them are open at a time.
+//! The files of a set, from which several threads read whole blocks at once; only a few of them are open at a time.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,27 +13,26 @@ use super::super::hex_lines::NO_DIGIT;
 use super::super::source::InputError;
 use super::key::Key;
 
-/// Files that are kept open: a chain moves on through its files, and a block of another one now and then is opened again.
+/// Files kept open: a chain proceeds through its files, and an occasional block of another file reopens it.
 const OPEN_MAX: usize = 32;
 
-/// Bytes between two blocks that are read along with them, to save a read: a frame, and a little room.
+/// Bytes between two blocks that are read with them to save a read: a frame, and a little space.
 const GAP_MAX: u64 = 64;
 
-/// How blocks are written in their files.
+/// Encoding of blocks in their files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writing {
-    /// As bytes, under a key.
+    /// As bytes, obfuscated with a key.
     Bytes(Key),
     /// As hex digits.
     Digits,
 }
 
-/// The files of a set.
 #[derive(Debug)]
 pub(super) struct BlockFiles {
     paths: Vec<PathBuf>,
     writing: Writing,
-    /// The one used last stands last.
+    /// Open files; the most recently used one is last.
     open: Mutex<VecDeque<(u32, Arc<File>)>>,
 }
 
@@ -56,7 +55,7 @@ impl BlockFiles {
         read.map_err(|source| InputError::Blocks { source })
     }
 
-    /// The file of that number, opened if need be.
+    /// Returns the file with that index, and opens it if necessary.
     fn file(&self, number: u32) -> io::Result<Arc<File>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let found = open.iter().position(|(open, _)| *open == number).and_then(|at| open.remove(at));
@@ -76,7 +75,7 @@ impl BlockFiles {
         io::Error::new(error.kind(), format!("{}: {error}", path.display()))
     }
 
-    /// Reads neighbouring blocks with one read, and closes the gaps between them.
+    /// Reads neighbouring blocks with one read, and removes the gaps between them.
     fn read_run(&self, run: &[BlockPlace], key: Key, room: &mut Vec<u8>) -> io::Result<()> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
         let begin = room.len();
@@ -101,7 +100,10 @@ impl BlockFiles {
         if decode_onto(room, &digits) & NO_DIGIT == 0 {
             return Ok(());
         }
-        Err(self.named(place.file, &io::Error::new(io::ErrorKind::InvalidData, "no longer the digits that were there")))
+        Err(self.named(
+            place.file,
+            &io::Error::new(io::ErrorKind::InvalidData, "the hex digits have changed since they were first read"),
+        ))
     }
 }
 

@@ -1,8 +1,9 @@
-//! The folder of a Bitcoin Core node: `blk00000.dat` and so on, under the key of `xor.dat`, in the order of their numbers.
+//! The folder of a Bitcoin Core node: `blk00000.dat` and so on, obfuscated with the key in `xor.dat`, in the order of
+//! their numbers.
 //!
-//! Everything else in it is left alone: `rev*.dat` are for undoing blocks, the index is the node's own. A node appends to its
-//! last file: a block that the end of that one cuts is normal and is a note; anywhere else it is damage. Of a node's data
-//! directory the folder of the network's blocks is read.
+//! Other files are ignored: `rev*.dat` are for undoing blocks, and the index is private to the node. A node appends to
+//! its last file: a truncated block at the end of that file is normal and becomes a note; in any other file it is
+//! damage. For a node's data directory, the folder of the network's blocks is read.
 
 use std::fs::{self, File};
 use std::num::NonZero;
@@ -22,14 +23,14 @@ use super::key::Key;
 use super::scan::{Flaw, Scan, Scanned};
 use super::{BlockSet, Found};
 
-/// Most threads that go through files: each wants a disk's head, or a part of its queue.
+/// Maximum number of threads that scan files: each occupies a disk head or a part of the disk's queue.
 const THREADS_MAX: usize = 8;
 
 impl BlockSet {
-    /// Goes through all block files of a folder.
+    /// Scans all block files of a folder.
     ///
     /// # Errors
-    /// [`InputError`] where the folder holds no block files, or one of them cannot be read.
+    /// Returns [`InputError`] if the folder holds no block files, or if one of them cannot be read.
     pub fn of_folder(folder: &Path, parameters: &Parameters, root: Root) -> Result<Self, InputError> {
         let (folder, mut notes) = folder_of_blocks(folder, parameters)?;
         let key = Key::of_folder(&folder)?;
@@ -42,12 +43,13 @@ impl BlockSet {
     }
 }
 
-/// The folder that holds the block files: the one given or, of a node's data directory, the one of the network.
+/// Returns the folder that holds the block files: the given one or, in a node's data directory, that of the network.
 fn folder_of_blocks(folder: &Path, parameters: &Parameters) -> Result<(PathBuf, Vec<String>), InputError> {
     let has_blocks = |folder: &Path| block_files(folder).is_ok_and(|files| !files.is_empty());
     if !block_files(folder)?.is_empty() {
         return Ok((folder.into(), Vec::new()));
     }
+    // Mainnet's blocks are directly under `blocks`; the other networks have a folder of their own.
     let known = Network::ALL.map(Network::name).into_iter().filter(|name| *name != Network::Mainnet.name());
     let of_networks: Vec<(&str, PathBuf)> =
         known.map(|name| (name, folder.join(name).join("blocks"))).filter(|(_, folder)| has_blocks(folder)).collect();
@@ -55,7 +57,8 @@ fn folder_of_blocks(folder: &Path, parameters: &Parameters) -> Result<(PathBuf, 
     let of_network = of_networks.iter().find(|(name, _)| *name == parameters.name()).map(|(_, folder)| folder.clone());
     match of_network.or(of_mainnet) {
         Some(found) => {
-            let note = format!("{}: no block files in it, its {} is read", folder.display(), found.display());
+            let note =
+                format!("{}: no block files in this folder; {} is read instead", folder.display(), found.display());
             Ok((found, vec![note]))
         }
         None => Err(InputError::NoBlockFiles {
@@ -65,7 +68,7 @@ fn folder_of_blocks(folder: &Path, parameters: &Parameters) -> Result<(PathBuf, 
     }
 }
 
-/// The block files of a folder by their numbers.
+/// Returns the block files of a folder, sorted by number.
 fn block_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, InputError> {
     let refuse = |source| InputError::Open { path: folder.into(), source };
     let mut files = Vec::new();
@@ -79,20 +82,20 @@ fn block_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, InputError> {
     Ok(files)
 }
 
-/// The number of `blk00000.dat`; five digits, or more where they do not suffice.
+/// Returns the number of `blk00000.dat`: five digits, or more for large numbers.
 fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("blk")?.strip_suffix(".dat")?;
     let is_number = digits.len() >= 5 && digits.bytes().all(|digit| digit.is_ascii_digit());
     is_number.then(|| digits.parse().ok())?
 }
 
-/// Gaps between the numbers: a pruned node removes its lowest files, and none between others.
+/// Reports gaps between the numbers: a pruned node removes only its lowest files.
 fn missing(files: &[(u64, PathBuf)]) -> Vec<String> {
     let gaps = files.windows(2).filter(|pair| pair[0].0 + 1 < pair[1].0);
     gaps.map(|pair| format!("no block files with numbers {} to {}", pair[0].0 + 1, pair[1].0 - 1)).collect()
 }
 
-/// Reads framed files, several at once. Where the last one `grows`, its end may cut a block.
+/// Scans framed files, several at once. If the last one `grows`, it may end in a truncated block.
 pub(super) fn scan_all(paths: &[PathBuf], key: Key, network: FrameNetwork, grows: bool) -> Result<Found, InputError> {
     let network = first_network(paths, key, network)?;
     let scanned = in_parallel(paths, |path| scan(path, key, network))?;
@@ -108,8 +111,8 @@ pub(super) fn scan_all(paths: &[PathBuf], key: Key, network: FrameNetwork, grows
     Ok(found)
 }
 
-/// The network of the first file that begins with a frame: the other files must be of it too. Where the caller asked for a
-/// network, a first frame of another known one is an error.
+/// Returns the network of the first file that begins with a frame; the other files must be of the same network. If the
+/// caller named a network, a first frame of another known one is an error.
 fn first_network(paths: &[PathBuf], key: Key, asked: FrameNetwork) -> Result<FrameNetwork, InputError> {
     for path in paths {
         let (file, size) = open(path)?;
@@ -125,7 +128,7 @@ fn first_network(paths: &[PathBuf], key: Key, asked: FrameNetwork) -> Result<Fra
 
 fn open(path: &Path) -> Result<(File, u64), InputError> {
     let refuse = |source| InputError::Open { path: path.into(), source };
-    // Before it is opened: opening a FIFO waits for a writer.
+    // Check before opening: opening a FIFO waits for a writer.
     let metadata = fs::metadata(path).map_err(refuse)?;
     if metadata.is_file() {
         let file = File::open(path).map_err(refuse)?;
@@ -134,7 +137,7 @@ fn open(path: &Path) -> Result<(File, u64), InputError> {
     Err(InputError::NotRegular { path: path.into() })
 }
 
-/// What one file holds, with the hashes of its headers.
+/// The content of one file, with the hashes of its headers.
 struct ScannedFile {
     scanned: Scanned,
     hashes: Vec<[u8; 32]>,
@@ -150,7 +153,7 @@ fn scan(path: &Path, key: Key, network: FrameNetwork) -> Result<ScannedFile, Inp
     Ok(ScannedFile { scanned, hashes, size })
 }
 
-/// Does the same for each item, on several threads; the answers are in the order of the items.
+/// Applies `work` to each item on several threads; the results are in the order of the items.
 pub(super) fn in_parallel<I: Sync, T: Send>(
     items: &[I],
     work: impl Fn(&I) -> Result<T, InputError> + Sync,
@@ -176,6 +179,7 @@ pub(super) fn in_parallel<I: Sync, T: Send>(
         Ok(workers.into_iter().flat_map(join).collect())
     });
     let mut done = done?;
+    // The threads take items as they become free, so the results arrive out of order.
     done.sort_unstable_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, answer)| answer).collect()
 }
@@ -194,7 +198,9 @@ impl Found {
         let path_name = path.display();
         match scanned.cut {
             Some((offset, _)) if may_be_cut => {
-                self.notes.push(format!("{path_name}: its end cuts the block at byte {offset}, as a node leaves it"));
+                self.notes.push(format!(
+                    "{path_name}: the last block, at byte {offset}, is truncated, as is normal for a node"
+                ));
             }
             Some((offset, hidden)) => self.damage(path, DecodeError::CutBlock { offset }, None, hidden),
             None => {}

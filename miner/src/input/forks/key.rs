@@ -1,7 +1,8 @@
-//! The key that Bitcoin Core (from 28.0 on) lays over its block files, so that no scanner of viruses takes offence at them.
+//! The key with which Bitcoin Core (28.0 and later) obfuscates its block files, so that virus scanners do not react to
+//! them.
 //!
-//! Eight bytes of `xor.dat`, repeated over each file from its first byte on: which of them meets a byte depends on its place
-//! alone. A key of zeros, or none, changes nothing.
+//! The eight bytes of `xor.dat` are repeated over each file from its first byte on: the byte of the key at an offset
+//! depends only on the offset. A key of zeros, or no key, changes nothing.
 
 use std::fs;
 use std::io;
@@ -23,10 +24,10 @@ impl From<[u8; KEY_LEN]> for Key {
 }
 
 impl Key {
-    /// The key of a folder; without a file of that name there is none.
+    /// Returns the key of a folder; the default key if the folder has no `xor.dat`.
     pub(super) fn of_folder(folder: &Path) -> Result<Self, InputError> {
         let path = folder.join("xor.dat");
-        // Before it is opened: opening a FIFO waits for a writer.
+        // Check before opening: opening a FIFO waits for a writer.
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(InputError::NotRegular { path });
         }
@@ -40,14 +41,14 @@ impl Key {
         }
     }
 
-    /// The key as it lies from byte `at` of a file on.
+    /// Returns the key rotated for byte `at` of a file.
     pub(super) fn at(self, at: u64) -> [u8; KEY_LEN] {
         let mut key = self.0;
         key.rotate_left((at % KEY_LEN as u64) as usize);
         key
     }
 
-    /// Takes the key off bytes that begin at `at` in their file, or lays it on.
+    /// Adds or removes the key on bytes that begin at offset `at` of their file (XOR).
     pub(super) fn turn(self, bytes: &mut [u8], at: u64) {
         if self == Self::default() {
             return;
@@ -77,7 +78,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_byte_meets_the_byte_of_the_key_that_its_place_says(
+        fn each_byte_is_combined_with_the_key_byte_of_its_offset(
             key: [u8; KEY_LEN], at in 0_u64..1 << 40, bytes in proptest::collection::vec(any::<u8>(), 0..70),
         ) {
             let mut turned = bytes.clone();

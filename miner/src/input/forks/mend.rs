@@ -1,8 +1,8 @@
-//! What becomes of a place where a block file is damaged: which block a wrong length belongs to, and where reading resumes.
+//! Repair at damaged places of a block file: which block has the wrong length, and where reading resumes.
 //!
-//! A file is read by the lengths in its frames. So a frame with a wrong length, or eight bytes that only look like a frame,
-//! leads to a place in the middle of something else. Proof of work tells a block from such bytes, and a block's own counts
-//! tell where it ends.
+//! A file is read by the lengths in its frames. So a frame with a wrong length, or eight bytes that only look like a
+//! frame, leads into the middle of something else. Proof of work distinguishes a block from such bytes, and a block's
+//! own counts show where it ends.
 
 use std::io;
 
@@ -14,8 +14,8 @@ use super::super::frame::FRAME_LEN;
 use super::scan::{Hidden, Scan, Scanned};
 
 impl Scan<'_> {
-    /// Looks again at the last block, at whose end there is damage. Gives where reading resumes, if it was not the block that
-    /// its frame says.
+    /// Re-examines the last block, which ends at damage. Returns where reading resumes if it is not the block that its
+    /// frame describes.
     pub(super) fn doubt_last(&mut self, scanned: &mut Scanned, damage: u64) -> io::Result<Option<u64>> {
         let Some((begin, len)) = scanned.blocks.last().copied().filter(|_| self.may_mend()) else { return Ok(None) };
         let frame = begin - FRAME_LEN as u64;
@@ -29,7 +29,7 @@ impl Scan<'_> {
         }
         let real = match self.whole_block(begin)? {
             Some(real) => real,
-            // A damaged body. What stands inside it may be the next block.
+            // A damaged body. What is inside it may be the next block.
             None => match self.next_frame(begin + HEADER_LEN as u64)? {
                 Some(next) if next < begin + u64::from(len) => (next - begin) as u32,
                 _ => len,
@@ -46,8 +46,8 @@ impl Scan<'_> {
         Ok(Some(next))
     }
 
-    /// Notes damage at `at`, and gives where reading resumes: behind the block, if only the length in its frame is wrong,
-    /// else at the next frame.
+    /// Records damage at `at`, and returns where reading resumes: after the block if only the length in its frame is
+    /// wrong, otherwise at the next frame.
     pub(super) fn skip_damage(&mut self, scanned: &mut Scanned, at: u64, what: DecodeError) -> io::Result<u64> {
         let begin = at + FRAME_LEN as u64;
         let header = self.header_with_work(begin)?;
@@ -66,7 +66,7 @@ impl Scan<'_> {
         Ok(next.unwrap_or(self.window.len))
     }
 
-    /// What is hidden where the end of the file cuts the block whose frame is at `at`.
+    /// Returns what is hidden by the truncated block whose frame is at `at`.
     pub(super) fn hidden_by_cut(&mut self, at: u64) -> io::Result<Hidden> {
         let begin = at + FRAME_LEN as u64;
         if begin + HEADER_LEN as u64 > self.window.len {
@@ -75,7 +75,7 @@ impl Scan<'_> {
         Ok(self.header_with_work(begin)?.map_or(Hidden::Nothing, |header| Hidden::Block { at: begin, header }))
     }
 
-    /// Bytes of the block that begins there, by its own counts, if it is whole.
+    /// Returns the length of the block at `begin` from its own counts, if it is complete.
     fn whole_block(&mut self, begin: u64) -> io::Result<Option<u32>> {
         let there = self.window.up_to(begin, BLOCK_BYTES_MAX)?;
         Ok(match block_extent(there) {

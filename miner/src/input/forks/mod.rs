@@ -1,9 +1,9 @@
 //! Blocks or headers in any order, with all their forks: the folder of a Bitcoin Core node, or files.
 //!
-//! The input is read once for the headers, which are put together to a tree ([`HeaderTree`]); the blocks of the best chain are
-//! read a second time, in order, by the workers that verify them. So memory holds what is known of each header (about 150
-//! bytes), and no body. Damage is reported with its file and byte, and skipped. Of a block that is given more than once, the
-//! first copy whose body fits its header is used ([`copies`]).
+//! The input is read once for the headers, which form a tree ([`HeaderTree`]); the blocks of the best chain are read a
+//! second time, in order, by the workers that verify them. So memory holds about 150 bytes per header and no body.
+//! Damage is reported with its file and byte, and skipped. For a block that is given more than once, the first copy
+//! whose body matches its header is used ([`copies`]).
 
 mod copies;
 mod files;
@@ -30,16 +30,16 @@ use files::{BlockFiles, Writing};
 pub use scan::Hidden;
 pub use set::{BestBlocks, BlockSet, PlaceInSet};
 
-/// A place where a file is not what it should be.
+/// A damaged place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
     /// What is wrong, with its place.
     pub what: DecodeError,
-    /// The byte of the file at which reading resumed; none where nothing more was found in it.
+    /// The byte of the file at which reading resumed; `None` if nothing more was found in it.
     pub resumed_at: Option<u64>,
-    /// What it may hide.
+    /// What the damage may hide.
     pub hidden: Hidden,
 }
 
@@ -48,35 +48,35 @@ impl fmt::Display for Damage {
         write!(f, "{}: {}; ", self.path.display(), self.what)?;
         match self.resumed_at {
             Some(byte) => write!(f, "reading resumed at byte {byte}"),
-            None => write!(f, "no block was found behind it"),
+            None => write!(f, "no block was found after it"),
         }
     }
 }
 
-/// What was found in one file or in several, in the order in which it stands there.
+/// The blocks found in one or more files, in file order.
 #[derive(Debug, Default)]
 struct Found {
     /// Packed headers.
     headers: Vec<u8>,
     hashes: Vec<[u8; 32]>,
     places: Vec<BlockPlace>,
-    /// The line of each, in hex input.
+    /// The line of each header, in hex input.
     lines: Vec<u64>,
     damage: Vec<Damage>,
-    /// Whether damage that is not listed one by one may hide a block.
+    /// Whether damage that is not listed individually may hide a block.
     hides_unlisted: bool,
     notes: Vec<String>,
 }
 
 impl Found {
-    /// Makes room for so many more.
+    /// Reserves space for `blocks` more blocks.
     fn reserve(&mut self, blocks: usize) {
         self.headers.reserve_exact(blocks * HEADER_LEN);
         self.hashes.reserve_exact(blocks);
         self.places.reserve_exact(blocks);
     }
 
-    /// Hashes the headers that came since the last time.
+    /// Hashes the headers added since the last call.
     fn hash(&mut self, kernel: HashKernel) {
         let known = self.hashes.len();
         self.hashes.resize(self.headers.len() / HEADER_LEN, [0; 32]);

@@ -1,4 +1,4 @@
-//! Files that hold blocks or headers in any order, however they are written.
+//! Files that hold blocks or headers in any order, in any format.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -24,13 +24,13 @@ use super::{BlockSet, Found, Hidden};
 const HASHED_HEADERS: usize = 4096;
 
 impl BlockSet {
-    /// Goes through files of one format, which the first bytes of the first tell; they must be regular.
+    /// Reads files of one format, which is detected from the first bytes of the first; they must be regular.
     ///
     /// # Errors
-    /// [`InputError`] where one is not there or cannot be read. What is wrong inside a file is damage.
+    /// Returns [`InputError`] if one does not exist or cannot be read. Errors inside a file are damage.
     ///
     /// # Panics
-    /// If `paths` is empty: a broken promise of the caller.
+    /// If `paths` is empty.
     pub fn of_files(
         paths: Vec<PathBuf>,
         format: impl FnOnce(&[u8]) -> Format,
@@ -56,14 +56,14 @@ impl BlockSet {
     }
 }
 
-/// Notes where blocks stand, and keeps their headers.
+/// Records the places of blocks, and keeps their headers.
 struct Noting {
     found: Found,
     kernel: HashKernel,
     file: u32,
     /// Bytes of the files before this one.
     base: u64,
-    /// Where in this file reading began.
+    /// Byte of this file at which reading began.
     shift: u64,
     /// Bytes of all blocks so far.
     blocks_bytes: u64,
@@ -74,8 +74,8 @@ impl Noting {
         Self { found: Found::default(), kernel: HashKernel::detect(), file: 0, base: 0, shift: 0, blocks_bytes: 0 }
     }
 
-    /// Cuts the last block, whose end is not known and which took the bytes behind it, at the next header in them. Gives where
-    /// that header is in the file.
+    /// Ends the last block, whose end is unknown and which took the bytes after it, at the next header in them. Returns
+    /// the offset of that header in the file.
     fn header_behind_last(&mut self, path: &Path, size: u64) -> Result<Option<u64>, InputError> {
         let Some(last) = self.found.places.last_mut() else { return Ok(None) };
         let (at, len) = (last.at, last.len);
@@ -84,15 +84,15 @@ impl Noting {
             last.len = next as u32;
         }
         let resumed_at = next.map(|next| at + next as u64);
-        // A block that took all the rest of its file hides nothing that is not searched.
+        // A block that took the whole rest of its file hides nothing that is not searched.
         let is_searched = next.is_some() || at + u64::from(len) >= size;
         let hidden = if is_searched { Hidden::Nothing } else { Hidden::Unknown };
         self.found.damage(path, DecodeError::NoEnd { offset: at }, resumed_at, hidden);
         Ok(resumed_at)
     }
 
-    /// Where the next header is behind a block at `at` whose counts want more bytes than the file has: a block that is only cut
-    /// has none behind it.
+    /// Returns the offset of the next header after a block at `at` whose counts need more bytes than the file has: a
+    /// block that is only truncated has none after it.
     fn header_behind_cut(&mut self, path: &Path, at: u64, size: u64) -> Result<Option<u64>, InputError> {
         let bytes = read_part(path, at, (size - at).min(BLOCK_BYTES_MAX))?;
         let (Some(next), Some(header)) = (next_header(&bytes), bytes.first_chunk().copied()) else { return Ok(None) };
@@ -148,7 +148,7 @@ fn blocks_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
         noting.file = number;
         noting.shift = 0;
         let mut size = 0;
-        // Behind a block without an end reading resumes at the next header that can be found.
+        // After a block without an end, reading resumes at the next header that can be found.
         loop {
             let source = open(path)?;
             if let Some(file) = &source.file {
@@ -160,6 +160,7 @@ fn blocks_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
             let next = match cut_file(path, source, &[], cutter, &mut noting) {
                 Ok((ControlFlow::Break(()), _)) => noting.header_behind_last(path, size)?,
                 Ok((ControlFlow::Continue(()), _)) => None,
+                // The counts need more bytes than the file has: either a truncated block, or a damaged count.
                 Err(InputError::Decode { source: DecodeError::CutBlock { offset }, .. }) => {
                     let offset = noting.shift + offset;
                     let next = noting.header_behind_cut(path, offset, size)?;
@@ -191,8 +192,8 @@ fn read_part(path: &Path, at: u64, len: u64) -> Result<Vec<u8>, InputError> {
     Ok(bytes)
 }
 
-/// Where the next header begins in the bytes of a block without an end: one with proof of work that names this block as its
-/// parent, or has its target.
+/// Returns the offset of the next header in the bytes of a block without an end: one with proof of work that names this
+/// block as its parent, or has the same bits.
 fn next_header(bytes: &[u8]) -> Option<usize> {
     let first: &[u8; HEADER_LEN] = bytes.first_chunk()?;
     let (hash, bits) = (double_sha256(first), &first[72..76]);
@@ -214,7 +215,7 @@ fn headers_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
 }
 
 impl Found {
-    /// A mistake in the bytes is damage; that they cannot be read is an error.
+    /// Records malformed content as damage; a failed read is an error.
     fn take_mistake(&mut self, path: &Path, read: Result<(), InputError>) -> Result<(), InputError> {
         match read {
             Err(InputError::Decode { source, .. }) => self.damage(path, source, None, Hidden::Unknown),

@@ -1,8 +1,8 @@
-//! Finds the blocks of one file of framed blocks, and what in it is neither a block nor reserved room.
+//! Finds the blocks of one file of framed blocks, and the bytes in it that are neither blocks nor preallocated space.
 //!
-//! Only frames and headers are looked at: behind large blocks it reads a little at a time, among small ones it reads on. Where
-//! a frame should be and is not, it searches for the next one. The block before such a place is looked at again, because a
-//! wrong length or a frame that is no frame leads there too (see [`super::mend`]).
+//! Only frames and headers are inspected: after large blocks it reads a little at a time, among small blocks it reads
+//! ahead. If a frame is missing, it searches for the next one. The block before such a place is examined again, because
+//! a wrong length or a false frame leads there too (see [`super::mend`]).
 
 use std::io;
 
@@ -15,17 +15,19 @@ use super::super::frame::{FRAME_LEN, Frame, FrameNetwork, STRAY_BYTES, StrayFram
 use super::key::Key;
 use super::window::{LONG_READ, Window};
 
-/// Bytes of a read behind a large block: a frame and a header, and the page that they are in.
+/// Bytes per read after a large block: a frame and a header, and the page that holds them.
 const SHORT_READ: usize = 4096;
 
-/// A block is large from here on: its body is more to read than a read costs.
+/// Size from which a block is large: reading its body costs more than a separate read.
 const LARGE_BLOCK: u32 = 64 * 1024;
 
-/// Damaged places and stray frames of one file that are listed one by one, about 200 bytes each; the others are counted.
+/// Damaged places and stray frames of one file that are listed individually, about 200 bytes each; the others are
+/// counted.
 pub(super) const LISTED_MAX: usize = 1000;
 
-/// How often the blocks around damaged places of one file are looked at again. Each time costs up to 6 MB of reading (two
-/// windows of 1 MB and the 4 MB of the largest block), so a file that was made to be slow costs 6 GB at most.
+/// Maximum number of times that the blocks around damaged places of one file are re-examined. Each time costs up to 6
+/// MB of reading (two windows of 1 MB and the 4 MB of the largest block), so a file that was built to be slow costs 6
+/// GB at most.
 pub(super) const MENDS_MAX: u32 = 1000;
 
 /// What damage may hide.
@@ -35,7 +37,7 @@ pub enum Hidden {
     Nothing,
     /// The block of this header, which has proof of work.
     Block {
-        /// Where the header begins in its file, in bytes.
+        /// Byte of its file at which the header begins.
         at: u64,
         /// The header.
         header: [u8; HEADER_LEN],
@@ -44,32 +46,32 @@ pub enum Hidden {
     Unknown,
 }
 
-/// A place where a file is not what it should be.
+/// A damaged place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Flaw {
     pub(super) what: DecodeError,
-    /// Where reading resumed; none where nothing more was found.
+    /// Where reading resumed; `None` if nothing more was found.
     pub(super) resumed_at: Option<u64>,
     pub(super) hidden: Hidden,
 }
 
-/// What one file holds.
+/// Content of one file.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
     /// Packed headers.
     pub(super) headers: Vec<u8>,
-    /// Where each block begins, and its length.
+    /// Offset and length of each block.
     pub(super) blocks: Vec<(u64, u32)>,
     /// What is wrong with the file.
     pub(super) flaws: Vec<Flaw>,
-    /// How many more places are wrong, and whether one of them may hide a block.
+    /// Number of further damaged places, and whether one of them may hide a block.
     pub(super) flaws_unlisted: u64,
     pub(super) hides_unlisted: bool,
-    /// Where stray frames begin.
+    /// Offsets of stray frames.
     pub(super) stray: Vec<u64>,
-    /// How many more there are.
+    /// Number of further stray frames.
     pub(super) stray_unlisted: u64,
-    /// Where the block begins that the end of the file cuts, and what that hides.
+    /// Offset of the truncated block at the end of the file, and what that hides.
     pub(super) cut: Option<(u64, Hidden)>,
 }
 
@@ -92,13 +94,13 @@ impl Scanned {
     }
 }
 
-/// What is found at a place.
+/// What is found at an offset.
 enum Found {
     Nothing,
     Block(Frame),
     /// A frame that is followed by the frame of a block.
     Stray,
-    /// A block that the end of the file cuts; or only its frame says so.
+    /// A block that runs past the end of the file; with an error if the block is not really truncated.
     Cut(Option<DecodeError>),
     Damage(DecodeError),
 }
@@ -106,9 +108,9 @@ enum Found {
 pub(super) struct Scan<'a> {
     pub(super) window: Window<'a>,
     pub(super) network: FrameNetwork,
-    /// How many damaged places are still looked at again.
+    /// How many more damaged places may be re-examined.
     pub(super) mends_left: u32,
-    /// The last search for a frame: from where, and what it found.
+    /// The last search for a frame: where it began, and what it found.
     searched: Option<(u64, Option<u64>)>,
 }
 
@@ -121,7 +123,7 @@ impl<'a> Scan<'a> {
     pub(super) fn run(mut self) -> io::Result<Scanned> {
         let mut scanned = Scanned::default();
         let mut at = 0;
-        // Whether the last block's length is all that leads to where the next one is looked for.
+        // Whether only the last block's length leads to the offset where the next one is expected.
         let mut is_last_open = false;
         loop {
             match self.look(&mut at)? {
@@ -139,6 +141,7 @@ impl<'a> Scan<'a> {
                     return Ok(scanned);
                 }
                 Found::Damage(what) | Found::Cut(Some(what)) => {
+                    // The damage may be caused by a wrong length of the block before it.
                     let doubted = if is_last_open { self.doubt_last(&mut scanned, at)? } else { None };
                     at = match doubted {
                         Some(next) => next,
@@ -150,7 +153,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Takes the block behind the frame at `at`; gives where it ends.
+    /// Takes the block after the frame at `at`; returns the offset of its end.
     pub(super) fn take(&mut self, scanned: &mut Scanned, at: u64, len: u32) -> io::Result<u64> {
         let begin = at + FRAME_LEN as u64;
         scanned.headers.extend_from_slice(self.window.at(begin, HEADER_LEN)?);
@@ -159,7 +162,7 @@ impl<'a> Scan<'a> {
         Ok(begin + u64::from(len))
     }
 
-    /// The network after the frame at the very beginning of the file.
+    /// Returns the network after the frame at the beginning of the file.
     pub(super) fn first_frame(mut self) -> io::Result<Result<FrameNetwork, DecodeError>> {
         if self.window.len >= FRAME_LEN as u64 {
             let frame = self.window.frame(0)?;
@@ -172,7 +175,7 @@ impl<'a> Scan<'a> {
         Ok(Ok(self.network))
     }
 
-    /// Skips reserved room from `at` on and says what comes then.
+    /// Skips preallocated space from `at` on and returns what follows.
     fn look(&mut self, at: &mut u64) -> io::Result<Found> {
         while *at < self.window.len {
             if self.window.len - *at < FRAME_LEN as u64 {
@@ -183,13 +186,15 @@ impl<'a> Scan<'a> {
                 continue;
             }
             let frame = self.window.frame(*at)?;
-            // Room that was never written lies under no key. Its zeros look like the key; a frame that does is none.
+            // Unwritten space is not obfuscated. Its zeros look like the key; a frame that equals the key is not a
+            // frame.
             let room = self.window.room_words(*at, frame)?;
             if room > 0 {
                 self.window.ahead = LONG_READ;
                 *at += room;
                 continue;
             }
+            // The order of the arms matters: a wrong length is damage only if the frame is not stray.
             let read = Frame::read(frame, *at, &mut self.network);
             match read {
                 Err(DecodeError::Magic { .. }) if self.window.is_room(*at, frame[0]) => *at += 1,
@@ -207,22 +212,22 @@ impl<'a> Scan<'a> {
         Ok(Found::Nothing)
     }
 
-    /// Why it is not the end of the file that cuts this block: behind a cut nothing can be whole. A length with a wrong bit
-    /// must not pass for one.
+    /// Returns the error if this block is not truncated by the end of the file: nothing after a truncated block can be
+    /// complete. A length with a wrong bit must not pass for truncation.
     fn doubt_cut(&mut self, at: u64, frame: Frame) -> io::Result<Option<DecodeError>> {
         let begin = at + FRAME_LEN as u64;
         let there = (self.window.len - begin) as usize;
-        // The rest is read only where nothing follows, and so once.
+        // The rest is read only if no frame follows, so at most once.
         let is_followed = self.next_frame(at + 1)?.is_some();
         let is_whole = !is_followed && matches!(block_extent(self.window.at(begin, there)?), Ok(Extent::Whole(_)));
         Ok((is_whole || is_followed).then_some(DecodeError::LongFrame { offset: at, found: frame.len }))
     }
 
-    /// The last bytes of a file, less than a frame: the beginning of one, room, or damage.
+    /// Inspects the last bytes of a file, fewer than a frame: the beginning of one, preallocated space, or damage.
     fn look_at_end(&mut self, at: u64) -> io::Result<Option<Found>> {
         let key = self.window.key;
         let tail = self.window.at(at, (self.window.len - at) as usize)?;
-        // Zeros under a key may look like the beginning of a frame.
+        // Obfuscated zeros may look like the beginning of a frame.
         let is_room = tail.iter().all(|byte| *byte == 0) || (at..).zip(tail).all(|(at, byte)| *byte == key.at(at)[0]);
         if is_room {
             return Ok(None);
@@ -238,7 +243,7 @@ impl<'a> Scan<'a> {
         Ok((!may_be_room).then_some(Found::Damage(DecodeError::Magic { offset: at, expected, found })))
     }
 
-    /// The next place from `at` on where a frame is whose block lies in the file and looks like one.
+    /// Returns the next offset from `at` on with a frame whose block is within the file and is likely a block.
     pub(super) fn next_frame(&mut self, at: u64) -> io::Result<Option<u64>> {
         if let Some((from, found)) = self.searched
             && from <= at
@@ -266,6 +271,7 @@ impl<'a> Scan<'a> {
                 break;
             }
             let mut network = self.network;
+            // Each candidate starts from the known network, so that a false frame does not decide the network.
             if let Ok(frame) = Frame::read(self.window.frame(at)?, at, &mut network)
                 && self.is_likely(at, frame)?
             {
@@ -276,8 +282,8 @@ impl<'a> Scan<'a> {
         Ok(None)
     }
 
-    /// Whether a block is behind a frame that was searched for: its header has proof of work, or what follows it is the end,
-    /// room or another frame.
+    /// Whether a block follows a frame found by search: its header has proof of work, or it is followed by the end of
+    /// the file, preallocated space or another frame.
     fn is_likely(&mut self, at: u64, frame: Frame) -> io::Result<bool> {
         let begin = at + FRAME_LEN as u64;
         let end = begin + u64::from(frame.len);
@@ -296,7 +302,7 @@ impl<'a> Scan<'a> {
         Ok(is_frame || first.is_none_or(|first| self.window.is_room(end, first)))
     }
 
-    /// The header at `begin`, if it has proof of work.
+    /// Returns the header at `begin`, if it has proof of work.
     pub(super) fn header_with_work(&mut self, begin: u64) -> io::Result<Option<[u8; HEADER_LEN]>> {
         let header = self.window.up_to(begin, HEADER_LEN)?.first_chunk().copied();
         Ok(header.filter(has_work))

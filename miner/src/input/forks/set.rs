@@ -1,4 +1,4 @@
-//! A set of blocks whose tree is known: its best chain in order, and where each block stands.
+//! A set of blocks with its tree: the best chain in order, and the place of each block.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,20 +15,20 @@ use super::Damage;
 use super::copies::DamagedCopy;
 use super::files::BlockFiles;
 
-/// Headers that are given together: 80 KiB.
+/// Headers that are returned together: 80 KiB.
 const RUN_HEADERS: usize = 1024;
 
-/// Where one block of a set stands.
+/// Place of one block of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlaceInSet<'a> {
     /// The file.
     pub path: &'a Path,
-    /// Where its header begins in that file, in bytes; in hex its first digit. Among headers alone, which may be hex too, the
-    /// bytes of those before it.
+    /// Byte of that file at which its header begins; in hex input that of its first digit. For input of headers only,
+    /// which may be hex too, the total bytes of the headers before it.
     pub at: u64,
-    /// Its line, in hex input; counted from 1.
+    /// Its line in hex input, counted from 1.
     pub line: Option<u64>,
-    /// Where its header begins in all the input, in bytes: what a fault names.
+    /// Byte of the whole input at which its header begins: the offset of a fault.
     pub offset: u64,
 }
 
@@ -40,7 +40,7 @@ pub struct BlockSet {
     pub(super) lines: Vec<u64>,
     pub(super) files: Arc<BlockFiles>,
     pub(super) has_bodies: bool,
-    /// For blocks of the best chain that are given more than once, the copy that is used.
+    /// For blocks of the best chain that are given more than once: the copy that is used.
     pub(super) copies: HashMap<u32, u32>,
     pub(super) damaged_copies: Vec<DamagedCopy>,
     pub(super) damage: Vec<Damage>,
@@ -58,27 +58,27 @@ impl std::fmt::Debug for BlockSet {
 }
 
 impl BlockSet {
-    /// How the headers hang together. They are numbered in the order in which they stand in the files.
+    /// Returns the tree of the headers. They are numbered in the order of the files.
     pub const fn tree(&self) -> &HeaderTree {
         &self.tree
     }
 
-    /// Whether there are whole blocks; else [`Self::best_headers`] is all that can be had.
+    /// Whether there are whole blocks; otherwise only [`Self::best_headers`] is available.
     pub const fn has_bodies(&self) -> bool {
         self.has_bodies
     }
 
-    /// Places at which a file is not what it should be.
+    /// Returns the damaged places of the files.
     pub fn damage(&self) -> &[Damage] {
         &self.damage
     }
 
-    /// Whether damage that is not listed may hide blocks: a file has more of it than is listed.
+    /// Whether damage beyond the listed places may hide blocks: a file has more of it than is listed.
     pub const fn hides_unlisted(&self) -> bool {
         self.hides_unlisted
     }
 
-    /// Copies of blocks of the best chain that do not fit their headers and are not used, by height.
+    /// Returns the copies of blocks of the best chain that do not match their headers and are not used, by height.
     pub fn damaged_copies(&self) -> &[DamagedCopy] {
         &self.damaged_copies
     }
@@ -86,46 +86,46 @@ impl BlockSet {
     /// Reads a block.
     ///
     /// # Errors
-    /// [`InputError`] where its file cannot be read.
+    /// Returns [`InputError`] if its file cannot be read.
     ///
     /// # Panics
-    /// If there is no block of that number.
+    /// If there is no block with that index.
     pub fn read_block(&self, index: u32) -> Result<Vec<u8>, InputError> {
         let mut block = Vec::new();
         self.files.read_one(&self.places[index as usize], &mut block)?;
         Ok(block)
     }
 
-    /// What is worth reporting, and no damage.
+    /// Returns observations to report that are not damage.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// The first records of the files, by which a chain is recognised.
+    /// Returns the first records of the files, from which a chain is recognised.
     pub fn first_records(&self) -> FirstRecords {
         let mut first = FirstRecords::default();
         first.note(&self.headers);
         first
     }
 
-    /// The first of the files.
+    /// Returns the first file.
     pub fn first_file(&self) -> &Path {
         &self.files.paths()[0]
     }
 
-    /// The 80 bytes of a header.
+    /// Returns the 80 bytes of a header.
     ///
     /// # Panics
-    /// If there is no header of that number.
+    /// If there is no header with that index.
     pub fn header(&self, index: u32) -> &[u8] {
         let from = index as usize * HEADER_LEN;
         &self.headers[from..from + HEADER_LEN]
     }
 
-    /// Where a block is; of a block of the best chain the copy that is used.
+    /// Returns the place of a block; for a block of the best chain, that of the copy that is used.
     ///
     /// # Panics
-    /// If there is no block of that number.
+    /// If there is no block with that index.
     pub fn place(&self, index: u32) -> PlaceInSet<'_> {
         let index = self.used(index) as usize;
         let BlockPlace { file, at, offset, .. } = self.places[index];
@@ -133,17 +133,17 @@ impl BlockSet {
         PlaceInSet { path: &self.files.paths()[file as usize], at, line, offset }
     }
 
-    /// The blocks of the best chain from the root up, about a megabyte at a time, for workers to read.
+    /// Returns the blocks of the best chain from the root up, about a megabyte at a time, for workers to read.
     pub fn best_blocks(&self) -> BestBlocks<'_> {
         BestBlocks { set: self, from: 0 }
     }
 
-    /// The headers of the best chain from the root up, packed.
+    /// Returns the packed headers of the best chain from the root up.
     pub fn best_headers(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         self.tree.best().chunks(RUN_HEADERS).map(|run| self.packed(run))
     }
 
-    /// The number of the copy that is used of a block.
+    /// Returns the index of the copy that is used for a block.
     fn used(&self, index: u32) -> u32 {
         self.copies.get(&index).copied().unwrap_or(index)
     }
@@ -155,7 +155,7 @@ impl BlockSet {
     }
 }
 
-/// The blocks of the best chain, a batch at a time.
+/// The blocks of the best chain, one batch at a time.
 #[derive(Debug)]
 pub struct BestBlocks<'a> {
     set: &'a BlockSet,
@@ -173,7 +173,7 @@ impl Iterator for BestBlocks<'_> {
             bytes += place(index).len as usize;
             bytes <= BATCH_BYTES
         };
-        // One block at least, however large.
+        // At least one block, whatever its size.
         let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
         let run = &rest[..count];
         self.from += count;

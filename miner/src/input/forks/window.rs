@@ -1,4 +1,4 @@
-//! A part of a block file with its key taken off, which moves through the file.
+//! A part of a block file without its obfuscation, which moves through the file.
 
 use std::io;
 
@@ -7,18 +7,18 @@ use cityseal_engine::ReadAt;
 use super::super::frame::FRAME_LEN;
 use super::key::{KEY_LEN, Key};
 
-/// Bytes of a read among small blocks.
+/// Bytes per read among small blocks.
 pub(super) const LONG_READ: usize = 1024 * 1024;
 
-/// A part of the file with its key taken off, moved on as it is asked for.
+/// A part of the file without its obfuscation, moved on demand.
 pub(super) struct Window<'a> {
     file: &'a dyn ReadAt,
-    /// Bytes of the file.
+    /// Length of the file in bytes.
     pub(super) len: u64,
     pub(super) key: Key,
     bytes: Vec<u8>,
     begin: u64,
-    /// How much is read at once.
+    /// Bytes read at once.
     pub(super) ahead: usize,
 }
 
@@ -29,7 +29,7 @@ impl<'a> Window<'a> {
 }
 
 impl Window<'_> {
-    /// Bytes that the file has.
+    /// Returns `len` bytes from `at` on; the range must be within the file.
     pub(super) fn at(&mut self, at: u64, len: usize) -> io::Result<&[u8]> {
         let is_there = at >= self.begin && at + len as u64 <= self.begin + self.bytes.len() as u64;
         if !is_there {
@@ -45,13 +45,13 @@ impl Window<'_> {
         Ok(frame)
     }
 
-    /// What there is from `at` on without many reads: at least a frame.
+    /// Returns the buffered bytes from `at` on: at least a frame.
     pub(super) fn some_at(&mut self, at: u64) -> io::Result<&[u8]> {
         self.at(at, FRAME_LEN)?;
         Ok(&self.bytes[(at - self.begin) as usize..])
     }
 
-    /// What there is from `at` on, at most `len` bytes.
+    /// Returns the bytes from `at` on, at most `len` of them.
     pub(super) fn up_to(&mut self, at: u64, len: usize) -> io::Result<&[u8]> {
         if at >= self.len {
             return Ok(&[]);
@@ -68,13 +68,13 @@ impl Window<'_> {
         Ok(())
     }
 
-    /// Whether a byte was never written, or written as zero.
+    /// Whether a byte is preallocated space: never written, or written as zero.
     pub(super) fn is_room(&self, at: u64, byte: u8) -> bool {
         byte == 0 || byte == self.key.at(at)[0]
     }
 
-    /// How far to go where the eight bytes of a frame are reserved room: on by as many as stand here in a row, but the last
-    /// ones, which the next frame may begin in.
+    /// Returns how far to advance if the eight bytes of a frame are preallocated space: over all such words in a row
+    /// except the last, in which the next frame may begin. 0 if they are not.
     pub(super) fn room_words(&mut self, at: u64, frame: [u8; FRAME_LEN]) -> io::Result<u64> {
         let words = [[0; KEY_LEN], self.key.at(at)];
         let Some(room) = words.into_iter().find(|room| *room == frame) else { return Ok(0) };

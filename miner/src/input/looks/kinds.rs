@@ -1,13 +1,13 @@
-//! Kinds of files that begin with bytes of their own.
+//! File types with a known signature.
 
 use super::{Looks, Opening};
 
-/// A kind of file by the bytes at one place of it.
+/// A file type and its signature at one offset.
 struct Kind {
     at: usize,
     bytes: &'static [u8],
     what: &'static str,
-    /// A command that writes what is inside to stdout, for `FILE`; or what to do.
+    /// Either a command that writes the content of `FILE` to stdout, or advice.
     hint: Hint,
 }
 
@@ -21,14 +21,14 @@ const fn packed(bytes: &'static [u8], what: &'static str, command: &'static str)
 }
 
 const fn other(bytes: &'static [u8], what: &'static str) -> Kind {
-    Kind { at: 0, bytes, what, hint: Hint::Words("this is not a chain: give the file of headers or blocks") }
+    Kind { at: 0, bytes, what, hint: Hint::Words("this is not a chain: pass a file of headers or blocks") }
 }
 
 const fn worded(bytes: &'static [u8], what: &'static str, hint: &'static str) -> Kind {
     Kind { at: 0, bytes, what, hint: Hint::Words(hint) }
 }
 
-const DATABASE: &str = "a node's database has no chain in it that could be read: verify its folder `blocks`";
+const DATABASE: &str = "a node's database holds no readable chain: verify the node's folder `blocks`";
 
 const KINDS: &[Kind] = &[
     packed(&[0x1f, 0x8b], "gzip-compressed data", "gunzip -c FILE"),
@@ -49,12 +49,12 @@ const KINDS: &[Kind] = &[
     worded(b"/annex/objects/", "a git-annex pointer, not the file itself", "fetch the file: git annex get"),
     worded(
         b"SPVB",
-        "a block store of bitcoinj (.spvchain), which keeps the last headers in a ring",
+        "a block store of bitcoinj (.spvchain), which keeps the last headers in a ring buffer",
         "export the headers from the wallet's node: 80 bytes each, or hex",
     ),
     worded(
         b"SPV2",
-        "a block store of bitcoinj (.spvchain), which keeps the last headers in a ring",
+        "a block store of bitcoinj (.spvchain), which keeps the last headers in a ring buffer",
         "export the headers from the wallet's node: 80 bytes each, or hex",
     ),
     worded(
@@ -62,8 +62,8 @@ const KINDS: &[Kind] = &[
         "a SQLite database",
         "export the headers as hex: sqlite3 FILE 'SELECT …' | cityseal verify -",
     ),
-    worded(b"cityseal-secret-key-1", "a secret key of CitySeal", "a key signs a receipt: --receipt FILE --key KEYFILE"),
-    worded(b"-----BEGIN", "a PEM file (a key or a certificate)", "give the file of headers or blocks"),
+    worded(b"cityseal-secret-key-1", "a secret key of CitySeal", "to sign a receipt with it: --receipt OUT --key FILE"),
+    worded(b"-----BEGIN", "a PEM file (a key or a certificate)", "pass a file of headers or blocks"),
     other(b"%PDF", "a PDF document"),
     other(b"\x89PNG", "a PNG image"),
     other(&[0xff, 0xd8, 0xff], "a JPEG image"),
@@ -91,7 +91,7 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-/// The eight bytes at the end of a table of `LevelDB`.
+/// The eight bytes at the end of a `LevelDB` table.
 const LEVELDB_END: [u8; 8] = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 
 pub(super) fn of(opening: &Opening) -> Option<Looks> {

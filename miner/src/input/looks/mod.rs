@@ -1,7 +1,7 @@
-//! Says what an input looks like that is not a chain, and what to do about it.
+//! Describes what an input that is not a chain looks like, and what to do about it.
 //!
-//! Called only when nothing in the input was recognised; so it may take its time. What it says is a description for people: no
-//! decision depends on it.
+//! Called only if nothing in the input was recognised, so it may be slow. The description is for people: no decision
+//! depends on it.
 
 mod kinds;
 mod records;
@@ -19,12 +19,13 @@ use super::open::is_stdin;
 use super::source::InputError;
 use super::{Decoder, FirstRecords, Format, FrameNetwork, detect_for};
 
-/// Bytes of the input that are looked at: more than any head of a known kind, and two difficulty periods' worth of links.
+/// Bytes of the input that are inspected: more than the header of any known file type, and enough for several hundred
+/// links.
 pub const LOOK_BYTES: usize = 64 * 1024;
 
-/// What is said where nothing is known.
-const FORMATS: &str = "expected packed headers of 80 bytes each, hex text of 160 digits a header, or whole blocks; if it is one \
-                       of these all the same, say which with --format";
+/// The hint if nothing is known.
+const FORMATS: &str = "expected packed headers of 80 bytes each, hex text of 160 digits per header, or whole blocks; \
+                       if it is one of these, name the format with --format";
 
 /// The beginning of an input.
 #[derive(Clone, Debug)]
@@ -35,12 +36,12 @@ pub struct Opening {
     network: FrameNetwork,
 }
 
-/// What an input looks like.
+/// Description of what an input looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looks {
-    /// In words, such as `gzip-compressed data`; ends a sentence.
+    /// The description, such as `gzip-compressed data`; ends a sentence.
     pub what: String,
-    /// What to do.
+    /// What the user can do.
     pub hint: String,
 }
 
@@ -57,12 +58,12 @@ impl fmt::Display for Looks {
 }
 
 impl Opening {
-    /// The first bytes of an input that was opened already.
+    /// Creates an opening from the first bytes of an input that is already open.
     pub fn new(path: &Path, bytes: &[u8], network: FrameNetwork) -> Self {
         Self { path: path.into(), bytes: bytes[..bytes.len().min(LOOK_BYTES)].to_vec(), network }
     }
 
-    /// The first bytes of a regular file; empty where it cannot be read, which is reported when its content is read.
+    /// Reads the first bytes of a regular file; empty if it cannot be read, which is reported when its content is read.
     pub fn of_file(path: &Path, network: FrameNetwork) -> Self {
         let mut bytes = Vec::new();
         if let Ok(file) = File::open(path) {
@@ -71,7 +72,7 @@ impl Opening {
         Self { path: path.into(), bytes, network }
     }
 
-    /// The records that these bytes begin with, also where the first block is not whole.
+    /// Returns the records at the beginning of these bytes, even if the first block is incomplete.
     pub fn records(&self) -> FirstRecords {
         let mut first = FirstRecords::default();
         match detect_for(self.network, &self.bytes) {
@@ -82,24 +83,24 @@ impl Opening {
                 header.iter().for_each(|header| first.note(header));
             }
             format @ (Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks) => {
-                // What is wrong behind them is reported when their content is read.
+                // Errors after them are reported when the content is read.
                 let _mistake = Decoder::of(format).of_network(self.network).push(&self.bytes, &mut first);
             }
         }
         first
     }
 
-    /// Whether these are packed headers with something between them, so that the first is read and no other.
+    /// Whether these are packed headers with bytes between them, so that only the first can be read.
     pub fn is_spaced(&self) -> bool {
         detect_for(self.network, &self.bytes) == Format::Headers && records::is_spaced(&self.bytes)
     }
 
-    /// The error that says that there is no chain in it.
+    /// Returns the error for an input that is not a chain.
     pub fn refuse(&self, why: Option<String>) -> InputError {
         InputError::Unrecognised { path: self.path.clone(), looks: self.looks(), why }
     }
 
-    /// What these bytes look like.
+    /// Describes what these bytes look like.
     pub fn looks(&self) -> Looks {
         let bytes = self.bytes.as_slice();
         if bytes.is_empty() {
@@ -107,10 +108,7 @@ impl Opening {
         }
         if bytes.iter().all(|byte| *byte == 0) {
             let what = format!("its first {} bytes are zeros", bytes.len());
-            return Looks::new(
-                what,
-                "a file that was reserved and not written, or a download that failed: get it again",
-            );
+            return Looks::new(what, "the file was preallocated but never written, or a download failed: get it again");
         }
         kinds::of(self)
             .or_else(|| self.under_a_key())
@@ -131,7 +129,7 @@ impl Opening {
         Looks::new(what, FORMATS)
     }
 
-    /// A block file of a node whose key is in the same folder.
+    /// Recognises an obfuscated block file whose key is in the same folder.
     fn under_a_key(&self) -> Option<Looks> {
         let folder = self.path.parent().filter(|_| !is_stdin(&self.path))?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
@@ -143,24 +141,24 @@ impl Opening {
         is_frame.then(|| {
             let key = cityseal_chain::hex::encode(&key);
             Looks::new(
-                format!("it is a block file of Bitcoin Core under the key {key} of {}", path.display()),
-                format!("verify the folder, whose key is then used: cityseal verify {}", quoted(folder)),
+                format!("it is a block file of Bitcoin Core, obfuscated with the key {key} of {}", path.display()),
+                format!("verify the folder, so that its key is used: cityseal verify {}", quoted(folder)),
             )
         })
     }
 
-    /// The file as an argument of a command; `FILE` where it is stdin.
+    /// Returns the file as a command-line argument; `FILE` if it is stdin.
     fn argument(&self) -> String {
         if is_stdin(&self.path) { "FILE".into() } else { quoted(&self.path) }
     }
 
-    /// A command that makes of the file what can be verified.
+    /// Returns a command that converts the file and verifies the result.
     fn piped(&self, command: &str) -> String {
         format!("{} | cityseal verify -", command.replace("FILE", &self.argument()))
     }
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:@%,".contains(&byte);

@@ -1,5 +1,5 @@
-//! Binary files that hold headers or blocks after all, in a shape that is not read: behind a count, with something between them,
-//! under a key, of another coin.
+//! Binary files that contain headers or blocks in a layout that is not read: after a count, with bytes between them,
+//! obfuscated with a key, or of another coin.
 
 use cityseal_chain::BlockHeader;
 use cityseal_hash::HEADER_LEN;
@@ -7,10 +7,11 @@ use cityseal_hash::HEADER_LEN;
 use super::{Looks, Opening};
 use crate::input::{MAGICS, detect::coinbase_zeros};
 
-/// Where the first header is looked for: behind a count, a frame or a table's head of up to 1 KiB (bitcoinj's store has that).
+/// Range of offsets searched for the first header: after a count, a frame or a table header of up to 1 KiB (as in
+/// bitcoinj's store).
 const BEGINS_MAX: usize = 1100;
 
-/// Most bytes between two headers.
+/// Maximum number of bytes between two headers.
 const BETWEEN_MAX: usize = 512;
 
 /// Magics before blocks of other chains (each project's chain parameters, `pchMessageStart`).
@@ -41,32 +42,33 @@ const OTHER_COINS: &[([u8; 4], &str)] = &[
     ([0xd9, 0xb4, 0xbe, 0xf9], "Bitcoin in the wrong byte order"),
 ];
 
-/// A frame: of another coin, of a message between nodes, or a known one before what is no block.
+/// Recognises frames: of another coin, of a peer-to-peer message, or of a known network without a block.
 pub(super) fn frames(opening: &Opening) -> Option<Looks> {
     let (magic, rest) = opening.bytes.split_first_chunk::<4>()?;
     if let Some((_, coin)) = OTHER_COINS.iter().find(|(known, _)| known == magic) {
-        let what = format!("it begins with the frame of {coin}");
+        let what = format!("it begins with a block frame of {coin}");
         return Some(Looks::new(what, "only chains with Bitcoin's headers and double SHA-256 can be verified"));
     }
     if let Some((_, network)) = MAGICS.iter().find(|(known, _)| known == magic) {
         let command: String =
             rest.iter().take(12).take_while(|byte| **byte != 0).map(|byte| char::from(*byte)).collect();
         if !command.is_empty() && command.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
-            let what = format!("it begins with the message `{command}` between nodes of {network}");
-            return Some(Looks::new(what, "give the payload of the messages: headers of 80 bytes each, or blocks"));
+            let what = format!("it begins with the message `{command}` of the peer-to-peer protocol of {network}");
+            return Some(Looks::new(what, "pass the payload of the messages: headers of 80 bytes each, or blocks"));
         }
-        let what = format!("it has frames of {network}, and what is in them does not begin with a header");
+        let what = format!("it has frames of {network}, but their content does not begin with a header");
         return Some(Looks::new(what, "the file is damaged or of another kind: get it again"));
     }
     under_unknown_key(opening)
 }
 
-/// A block file under a key that is not beside it. The 32 zeros of the first coinbase's input show the key.
+/// Recognises an obfuscated block file without its key file. The 32 zeros of the first coinbase's input show the key.
 fn under_unknown_key(opening: &Opening) -> Option<Looks> {
     let bytes = opening.bytes.as_slice();
     for at in coinbase_zeros().map(|at| 8 + at) {
         let Some(zeros) = bytes.get(at..at + 32) else { continue };
         let (words, _) = zeros.as_chunks::<8>();
+        // Obfuscated zeros are the key itself, repeated.
         if words.iter().any(|word| *word != words[0]) || words[0] == [0; 8] {
             continue;
         }
@@ -76,15 +78,15 @@ fn under_unknown_key(opening: &Opening) -> Option<Looks> {
         if MAGICS.iter().any(|(known, _)| *known == *magic) || opening.network.magics().any(|known| known == *magic) {
             let key = cityseal_chain::hex::encode(&key);
             return Some(Looks::new(
-                format!("it is a block file of Bitcoin Core under the key {key}"),
-                "put the node's xor.dat (that key as 8 bytes) beside it and verify the folder",
+                format!("it is a block file of Bitcoin Core, obfuscated with the key {key}"),
+                "copy the node's xor.dat (this key as 8 bytes) into the same folder and verify the folder",
             ));
         }
     }
     None
 }
 
-/// Headers that link, but do not follow each other from the first byte on.
+/// Recognises headers that link but are not packed from the first byte on.
 pub(super) fn shifted(opening: &Opening) -> Option<Looks> {
     let bytes = opening.bytes.as_slice();
     for begin in 0..BEGINS_MAX {
@@ -95,17 +97,17 @@ pub(super) fn shifted(opening: &Opening) -> Option<Looks> {
     None
 }
 
-/// Whether the header at the very beginning is followed by another one, but not at once.
+/// Whether the header at the beginning is followed by another one, with bytes between them.
 pub(super) fn is_spaced(bytes: &[u8]) -> bool {
     next_after(bytes).is_some_and(|between| between > 0)
 }
 
-/// The bytes between the header that these begin with and the next one, which names it as its parent.
+/// Returns the number of bytes between the header at the front and the next one, which names it as its parent.
 fn next_after(bytes: &[u8]) -> Option<usize> {
     let (header, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
     let hash = BlockHeader::from_wire(header).hash().to_wire();
     let near = &rest[..rest.len().min(BETWEEN_MAX + 36)];
-    // The hash is in the next header behind its version.
+    // The parent's hash follows the version in the next header.
     near.windows(32).skip(4).position(|found| found == hash)
 }
 
@@ -115,23 +117,22 @@ fn looks_shifted(opening: &Opening, begin: usize, between: usize) -> Looks {
     let cut = format!("xxd -p -c {stride} | cut -c 1-160");
     let head = match begin {
         0 => String::new(),
-        1..=9 => format!(" behind a count of {begin} bytes"),
+        1 => " after a count of 1 byte".into(),
+        2..=9 => format!(" after a count of {begin} bytes"),
         _ => format!(" from byte {begin} on"),
     };
     match between {
         0 => Looks::new(
             format!("it holds headers of 80 bytes{head}"),
-            format!("leave out what is before the first header: {}", opening.piped(&skip)),
+            format!("drop the bytes before the first header: {}", opening.piped(&skip)),
         ),
         1 => Looks::new(
-            format!(
-                "it holds records of 81 bytes{head}: headers with a count of transactions after each, as nodes send them"
-            ),
-            format!("keep the 80 bytes of each: {}", opening.piped(&format!("{skip} | {cut}"))),
+            format!("it holds records of 81 bytes{head}: headers, each with a transaction count, as nodes send them"),
+            format!("keep only the 80 bytes of each: {}", opening.piped(&format!("{skip} | {cut}"))),
         ),
         _ => Looks::new(
             format!("it holds headers of 80 bytes{head} with {between} bytes between them"),
-            format!("keep the 80 bytes of each: {}", opening.piped(&format!("{skip} | {cut}"))),
+            format!("keep only the 80 bytes of each: {}", opening.piped(&format!("{skip} | {cut}"))),
         ),
     }
 }

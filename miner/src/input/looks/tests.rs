@@ -1,4 +1,4 @@
-//! Each kind of input that is not a chain, by what is said of it.
+//! Each kind of input that is not a chain, with its description.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn looks(bytes: impl AsRef<[u8]>) -> Looks {
     Opening::new(Path::new("dir/the file"), bytes.as_ref(), FrameNetwork::default()).looks()
 }
 
-/// Asserts what is said of these bytes.
+/// Asserts the description of these bytes.
 fn says(bytes: impl AsRef<[u8]>, what: &str, hint: &str) {
     let looks = looks(bytes);
     assert!(looks.what.contains(what), "{what}: {looks:?}");
@@ -36,7 +36,7 @@ fn lines(count: usize) -> Vec<String> {
     linked(count).iter().map(|header| hex::encode(header)).collect()
 }
 
-/// A block with the coinbase's zeros where they are in every block.
+/// A block with the zeros of a coinbase.
 fn block() -> Vec<u8> {
     [&linked(1)[0][..], &[1], &[1, 0, 0, 0, 1], &[0; 32], &[0xff; 4], &[2, 0x51, 0x51], &[0xff; 4]].concat()
 }
@@ -74,7 +74,7 @@ fn pointers_documents_programs_and_databases_are_named() {
 fn files_of_cityseal_itself_are_named_with_the_option_that_takes_them() {
     says("{\"format\":\"cityseal-receipt-1\"}", "receipt", "cityseal receipt verify");
     says("{\"format\":\"cityseal-part-1\"}", "shard", "--join");
-    says("{\"verdict\":\"valid\"}", "answer", "");
+    says("{\"verdict\":\"valid\"}", "output", "");
     says("name = \"x\"\ngenesis = \"01\"\npow_limit = \"207fffff\"\n", "network parameters", "--network");
     says("cityseal-secret-key-1\n0707\n", "secret key", "--key");
 }
@@ -102,7 +102,7 @@ fn text_that_is_not_lines_of_headers_is_named_with_its_place() {
 }
 
 #[test]
-fn json_is_named_by_what_is_in_it() {
+fn json_is_named_by_its_content() {
     says(
         "[{\"hash\": \"00\", \"height\": 0, \"merkleroot\": \"4a\", \"time\": 1}]",
         "decoded headers",
@@ -114,16 +114,16 @@ fn json_is_named_by_what_is_in_it() {
 }
 
 #[test]
-fn headers_behind_a_count_or_with_bytes_between_them_are_found_by_their_links() {
+fn headers_after_a_count_or_with_bytes_between_them_are_found_by_their_links() {
     let headers = linked(3);
-    says([&[3, 0, 0, 0][..], &headers.concat()].concat(), "behind a count of 4 bytes", "tail -c +5 ");
-    says([&[3][..], &headers.concat()].concat(), "behind a count of 1 bytes", "tail -c +2 ");
+    says([&[3, 0, 0, 0][..], &headers.concat()].concat(), "after a count of 4 bytes", "tail -c +5 ");
+    says([&[3][..], &headers.concat()].concat(), "after a count of 1 byte", "tail -c +2 ");
     let spaced = |head: &[u8], between: &[u8]| {
         let records: Vec<Vec<u8>> = headers.iter().map(|header| [&header[..], between].concat()).collect();
         [head, &records.concat()].concat()
     };
     says(spaced(&[], &[0]), "records of 81 bytes", "xxd -p -c 81 | cut -c 1-160");
-    says(spaced(&[3], &[0]), "records of 81 bytes behind a count of 1 bytes", "tail -c +2 ");
+    says(spaced(&[3], &[0]), "records of 81 bytes after a count of 1 byte", "tail -c +2 ");
     says(spaced(&[7; 44], &[9; 48]), "from byte 44 on with 48 bytes between", "xxd -p -c 128");
 }
 
@@ -137,24 +137,24 @@ fn frames_of_other_coins_and_messages_between_nodes_are_named() {
 }
 
 #[test]
-fn a_block_file_under_a_key_is_named_with_the_key_wherever_that_is() {
+fn an_obfuscated_block_file_is_named_with_its_key_wherever_the_key_is() {
     let key = [0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6, 0x07, 0x18];
     let block = block();
     let mut bytes = [&[0xf9, 0xbe, 0xb4, 0xd9][..], &(block.len() as u32).to_le_bytes(), &block].concat();
     (0..).zip(&mut bytes).for_each(|(at, byte): (usize, &mut u8)| *byte ^= key[at % 8]);
-    says(&bytes, "under the key a1b2c3d4e5f60718", "xor.dat");
+    says(&bytes, "obfuscated with the key a1b2c3d4e5f60718", "xor.dat");
 
     let folder = std::env::temp_dir().join(format!("cityseal-looks-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("xor.dat"), key).unwrap();
     let looks = Opening::new(&folder.join("blk00000.dat"), &bytes[..60], FrameNetwork::default()).looks();
     fs::remove_dir_all(&folder).unwrap();
-    assert!(looks.what.contains("under the key a1b2c3d4e5f60718 of"), "{looks:?}");
+    assert!(looks.what.contains("obfuscated with the key a1b2c3d4e5f60718 of"), "{looks:?}");
     assert!(looks.hint.contains("cityseal verify") && looks.hint.contains("cityseal-looks"), "{looks:?}");
 }
 
 #[test]
-fn nothing_zeros_a_piece_and_noise_are_named_too() {
+fn empty_files_zeros_fragments_and_noise_are_named_too() {
     says([], "empty", "");
     says([0; 4000], "zeros", "get it again");
     says([7; 79], "79 bytes, and a header has 80", "");

@@ -1,4 +1,4 @@
-//! Files and streams, whole and cut, with a sink that takes and one that reads.
+//! Complete and truncated files and streams, with a sink that takes headers and one that reads by itself.
 
 use std::fs;
 
@@ -56,19 +56,19 @@ fn several_files_are_one_chain_and_each_ends_with_a_whole_header() {
 
     let cut = vec![folder.file("a", &[1; 159]), paths[1].clone()];
     let error = ChainInput::detect(cut).unwrap().read(&mut taken).unwrap_err();
-    assert!(error.to_string().ends_with("a: cut in mid-header: 79 of 80 bytes at offset 80"), "{error}");
+    assert!(error.to_string().ends_with("a: truncated header: 79 of 80 bytes at offset 80"), "{error}");
 }
 
 #[test]
 fn a_missing_file_is_named_before_any_header_is_read() {
     let folder = Folder::new("missing");
     let paths = vec![folder.file("a", &[1; 80]), folder.0.join("nowhere.bin")];
-    let said = ChainInput::detect(paths).unwrap_err().to_string();
-    assert!(said.contains("nowhere.bin"), "{said}");
+    let message = ChainInput::detect(paths).unwrap_err().to_string();
+    assert!(message.contains("nowhere.bin"), "{message}");
 }
 
 #[test]
-fn a_folder_is_no_input() {
+fn a_folder_is_not_an_input() {
     let folder = Folder::new("folder");
     assert!(matches!(ChainInput::detect(vec![folder.0.clone()]), Err(InputError::Open { .. })));
 }
@@ -82,7 +82,7 @@ fn reading_stops_when_the_sink_has_had_enough() {
     assert_eq!(taken.headers, READ_BYTES / 80);
 }
 
-/// Reads by itself, in small pieces.
+/// A sink that reads by itself, in small pieces.
 #[derive(Default)]
 struct Reading {
     bytes: Vec<u8>,
@@ -108,7 +108,7 @@ impl ChainSink for Reading {
 }
 
 #[test]
-fn a_sink_that_reads_by_itself_gets_every_byte_once_and_cuts_are_named_alike() {
+fn a_sink_that_reads_by_itself_gets_every_byte_once_and_truncation_is_reported_the_same_way() {
     let folder = Folder::new("reading");
     let bytes: Vec<u8> = (0..2 * READ_BYTES + 160).map(|at| (at / 80) as u8).collect();
     let long = folder.file("long", &bytes);
@@ -119,7 +119,7 @@ fn a_sink_that_reads_by_itself_gets_every_byte_once_and_cuts_are_named_alike() {
 
     let cut = folder.file("cut", &bytes[..160 + 79]);
     let error = ChainInput::detect(vec![short, cut]).unwrap().read(&mut Reading::default()).unwrap_err();
-    assert!(error.to_string().ends_with("cut: cut in mid-header: 79 of 80 bytes at offset 160"), "{error}");
+    assert!(error.to_string().ends_with("cut: truncated header: 79 of 80 bytes at offset 160"), "{error}");
 
     let mut sink = Reading { stop_after: Some(READ_BYTES + 100), ..Reading::default() };
     ChainInput::detect(vec![long]).unwrap().read(&mut sink).unwrap();

@@ -1,13 +1,13 @@
-//! The events of one job, numbered from 1, of which the latest are kept.
+//! The events of one job, numbered from 1; only the latest are kept.
 //!
-//! It knows no engine and no call. Numbers have no gaps; an event once numbered never changes.
+//! Numbers have no gaps, and an event never changes once it is numbered.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use cityseal_proto::v1;
 
-/// How far a job was at some moment.
+/// The progress of a job at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) hashes: u64,
@@ -39,7 +39,7 @@ pub(crate) struct Event {
     pub(crate) kind: EventKind,
 }
 
-/// The numbers of the events that are kept: what a caller may ask for.
+/// Range of the events that are kept and that a caller may request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotKept {
     pub(crate) oldest: u64,
@@ -61,7 +61,7 @@ impl EventLog {
         log
     }
 
-    /// Adds an event and returns its number. After the end of the job nothing is added.
+    /// Adds an event and returns its number. Nothing is added after the end of the job.
     pub(crate) fn push(&mut self, counts: Counts, kind: EventKind) -> u64 {
         if self.end().is_some() {
             return self.latest;
@@ -75,7 +75,7 @@ impl EventLog {
     }
 
     pub(crate) fn last(&self) -> &Event {
-        self.events.back().expect("a log begins with the event of its acceptance and keeps its last")
+        self.events.back().expect("a log begins with its acceptance event and keeps at least the last event")
     }
 
     pub(crate) fn end(&self) -> Option<&End> {
@@ -85,7 +85,7 @@ impl EventLog {
         }
     }
 
-    /// The events from number `from` on; none where `from` is the next number to come. 0 is the same as 1.
+    /// Returns the events from number `from` on; empty if `from` is the next number. 0 is the same as 1.
     pub(crate) fn since(&self, from: u64) -> Result<Vec<Event>, NotKept> {
         let from = from.max(1);
         let oldest = self.latest + 1 - self.events.len() as u64;
@@ -125,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn gives_nothing_for_the_next_number_and_refuses_the_one_after() {
+    fn returns_nothing_for_the_next_number_and_refuses_the_one_after() {
         let log = log_of(4, 8);
         assert!(numbers(&log, 5).is_empty());
         assert_eq!(log.since(6).unwrap_err(), NotKept { oldest: 1, latest: 4 });
     }
 
     #[test]
-    fn gives_the_oldest_event_kept_and_refuses_the_one_before() {
+    fn returns_the_oldest_kept_event_and_refuses_the_one_before() {
         let log = log_of(10, 4);
         assert_eq!(numbers(&log, 7), [7, 8, 9, 10]);
         assert_eq!(log.since(6).unwrap_err(), NotKept { oldest: 7, latest: 10 });

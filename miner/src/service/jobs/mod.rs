@@ -1,6 +1,6 @@
-//! The jobs of the service: started once per request id, watched by anybody, forgotten in the order of their ends.
+//! The jobs of the service: started once per request id, open to any watcher, dropped in the order in which they ended.
 //!
-//! A job belongs to no call and no connection. One task per job waits for the engine's word; no thread is held.
+//! A job belongs to no call and no connection. One task per job waits for the engine; no thread is blocked.
 
 mod log;
 mod record;
@@ -26,7 +26,7 @@ use super::limits::{ECHO_BYTES_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
 
-/// The reason that jobs end with when the service does.
+/// The reason of jobs that end with the service.
 pub(crate) const SHUTDOWN: &str = "the service is shutting down";
 
 /// All jobs of the service.
@@ -36,12 +36,13 @@ pub(crate) struct JobBook {
     epoch: u64,
     events_max: usize,
     shelf: Mutex<Shelf>,
-    /// For the lines about jobs' ends.
+    /// Limits the log lines about ended jobs.
     budget: LogBudget,
 }
 
 impl JobBook {
-    /// An empty book with an epoch of its own: the nanoseconds since 1970, so that a later start has a greater one.
+    /// Creates an empty book with its own epoch: the Unix time in nanoseconds, so that a later start has a greater
+    /// epoch.
     pub(crate) fn new(engine: Engine, events_max: usize) -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (epoch, budget) = (saturated(since_1970.as_nanos()), LogBudget::new(Instant::now()));
@@ -56,20 +57,22 @@ impl JobBook {
         self.epoch
     }
 
-    /// Starts a job, or finds the one that the same request started before (`true`).
-    /// `peer` is who asks for it, for the log.
+    /// Starts a job, or returns the one that the same request started before (`true`). `peer` is the caller's address,
+    /// for the log.
     pub(crate) fn submit(
         self: &Arc<Self>,
         request: JobRequest,
         peer: Option<SocketAddr>,
     ) -> Result<(Arc<JobRecord>, bool), Refusal> {
         let mut shelf = self.lock();
+        // The request id makes a retry after a lost answer idempotent.
         if let Some(before) = shelf.find_request(&request.tenant, &request.request_id) {
             return replayed(before, &request);
         }
         let superseded = self.superseded(&shelf, &request)?;
         shelf.check_room(&request.tenant, superseded.as_ref().map(|old| old.number))?;
         let record = self.start(&mut shelf, request);
+        // The superseded job frees its place at once, although it ends a little later.
         if let Some(old) = superseded {
             shelf.leaves(old.number);
             old.handle.supersede(&record.id);
@@ -83,7 +86,7 @@ impl JobBook {
         self.find_on(&self.lock(), job_id)
     }
 
-    /// The jobs after the one whose id is `page_token`, and the token of the next page.
+    /// Returns the jobs after the one whose id is `page_token`, and the token of the next page.
     pub(crate) fn list(&self, message: &v1::ListJobsRequest) -> Result<(Vec<v1::Job>, String), Refusal> {
         let page_size = match message.page_size as usize {
             0 => PAGE_JOBS_MAX,
@@ -91,7 +94,7 @@ impl JobBook {
         };
         let after = self.number_of_token(&message.page_token)?;
         let tenant = message.tenant.as_deref();
-        // One more than the page holds shows whether another page follows.
+        // One record more than the page holds shows whether another page follows.
         let mut records = self.lock().after(after, tenant, page_size + 1);
         let is_last = records.len() <= page_size;
         records.truncate(page_size);
@@ -99,7 +102,7 @@ impl JobBook {
         Ok((records.iter().map(|record| record.job()).collect(), next.unwrap_or_default()))
     }
 
-    /// Asks every running job to end.
+    /// Requests every running job to end.
     pub(crate) fn cancel_all(&self, by: &str) {
         let running = self.lock().running();
         for record in running {
@@ -154,11 +157,11 @@ impl JobBook {
         Refusal::JobNotFound { job_id: shown(job_id, ECHO_BYTES_MAX), epoch: self.epoch }
     }
 
-    /// The number in an id of this epoch.
+    /// Returns the number in an id of this epoch.
     fn number_of(&self, job_id: &str) -> Option<u64> {
         let (epoch, number) = job_id.split_once('-')?;
         let number = number.parse().ok()?;
-        // Only the one spelling that was handed out: "1-07" and "1-+7" are no ids.
+        // Only the canonical spelling is valid: "1-07" and "1-+7" are not ids.
         (epoch == format!("{:x}", self.epoch) && job_id == format!("{epoch}-{number}")).then_some(number)
     }
 
@@ -166,7 +169,7 @@ impl JobBook {
         if page_token.is_empty() {
             return Ok(0);
         }
-        let problem = "not a token of this service since its start; begin with an empty one";
+        let problem = "expected a page token of this service since its start; begin with an empty token";
         self.number_of(page_token).ok_or_else(|| FieldError::refused("page_token", &problem))
     }
 
@@ -182,7 +185,7 @@ fn replayed(before: Arc<JobRecord>, request: &JobRequest) -> Result<(Arc<JobReco
     Err(Refusal::RequestIdReused { request_id: request.request_id.clone(), job_id: before.id.clone() })
 }
 
-/// Turns the engine's word about a job into events, to the job's end.
+/// Converts the engine's notifications about a job to events, until the job ends.
 async fn follow(book: Arc<JobBook>, record: Arc<JobRecord>, peer: Option<SocketAddr>) {
     let began = Instant::now();
     let woken = Arc::new(Notify::new());
@@ -197,7 +200,7 @@ async fn follow(book: Arc<JobBook>, record: Arc<JobRecord>, peer: Option<SocketA
             book.log_end(&record, &report, peer, began.elapsed());
             return;
         }
-        // What comes too soon is left out: the next event tells the same and more.
+        // Progress that comes too soon is dropped: the next event supersedes it.
         if Instant::now() >= quiet_until {
             record.moved();
             quiet_until = Instant::now() + PROGRESS_INTERVAL;

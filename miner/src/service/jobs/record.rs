@@ -1,7 +1,7 @@
-//! One job as the service keeps it: what was asked, the engine's handle, and the events so far.
+//! One job as the service keeps it: the request, the engine's handle, and the events so far.
 //!
-//! It does not decide when a job may start or when it is forgotten. What stands in it came through the engine, so
-//! every seal was confirmed on the CPU.
+//! It does not decide when a job may start or is dropped. Its content comes from the engine, so every seal was
+//! confirmed on the CPU.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +35,7 @@ impl JobRecord {
         Self { number, id, epoch, request, handle, log: Mutex::new(log), latest }
     }
 
-    /// Adds an event of progress.
+    /// Adds a progress event.
     pub(crate) fn moved(&self) {
         self.push(self.counts(), EventKind::Progress);
     }
@@ -50,7 +50,7 @@ impl JobRecord {
         size
     }
 
-    /// The job and, once it has ended, its result.
+    /// Returns the job and, once it has ended, its result.
     pub(crate) fn now(&self) -> (v1::Job, Option<Arc<v1::SealResult>>) {
         let log = self.lock();
         let result = log.end().map(|end| Arc::clone(&end.result));
@@ -61,22 +61,22 @@ impl JobRecord {
         self.now().0
     }
 
-    /// Whether its last event has happened.
+    /// Whether the last event was added.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().end().is_some()
     }
 
-    /// The events from a number on.
+    /// Returns the events from a number on.
     pub(crate) fn events_since(&self, from_seq: u64) -> Result<Vec<Event>, NotKept> {
         self.lock().since(from_seq)
     }
 
-    /// Turns whenever an event was added.
+    /// Returns a receiver that changes whenever an event was added.
     pub(crate) fn latest(&self) -> watch::Receiver<u64> {
         self.latest.subscribe()
     }
 
-    /// An event as it is sent.
+    /// Returns an event as its message.
     pub(crate) fn message_of(&self, event: &Event) -> v1::WatchJobResponse {
         use v1::watch_job_response::Event as Body;
         let body = match &event.kind {
@@ -126,18 +126,18 @@ impl JobRecord {
         }
     }
 
-    /// A poisoned lock is entered all the same: an event is added whole or not at all.
+    /// A poisoned lock is still usable: an event is added completely or not at all.
     fn lock(&self) -> MutexGuard<'_, EventLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A count as it fits into 64 bits.
+/// Converts a count to 64 bits, saturating.
 pub(crate) fn saturated(count: u128) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// What one device did, as it is sent.
+/// Converts the contribution of one device to its message.
 pub(crate) fn share_to_wire(share: &cityseal_engine::DeviceShare) -> v1::DeviceShare {
     v1::DeviceShare {
         name: share.name.clone(),

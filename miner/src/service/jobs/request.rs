@@ -1,6 +1,7 @@
-//! A submission, checked: every field is what the wire's description says, and the template can be searched.
+//! A submission after validation: every field has the form that the protocol requires, and the template can be
+//! searched.
 //!
-//! It starts nothing. It trusts nothing that comes from the caller.
+//! Callers' input is not trusted.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ pub(crate) struct JobRequest {
     pub(crate) priority: u8,
     pub(crate) generation: u64,
     pub(crate) supersedes: Option<String>,
-    /// SHA-256 of the message: two submissions with one request id are the same where this is.
+    /// SHA-256 of the message: two submissions with the same request id are the same if this is equal.
     pub(crate) fingerprint: [u8; 32],
     deadline: Duration,
     search_all: bool,
@@ -32,7 +33,7 @@ impl TryFrom<v1::SubmitSealRequest> for JobRequest {
 
     fn try_from(message: v1::SubmitSealRequest) -> Result<Self, FieldError> {
         if message.request_id.is_empty() {
-            return Err(FieldError::missing("request_id", "a name that the caller chose for this submission"));
+            return Err(FieldError::missing("request_id", "a name chosen by the caller for this submission"));
         }
         name("request_id", &message.request_id)?;
         name("tenant", &message.tenant)?;
@@ -53,12 +54,13 @@ impl TryFrom<v1::SubmitSealRequest> for JobRequest {
 }
 
 impl JobRequest {
-    /// How many seals its result may have: without a search of all, one. A batch of an easy target gives many.
+    /// Returns how many seals the result may have: only one unless the whole space is searched. A batch with an easy
+    /// target finds many.
     pub(crate) const fn seals_returned_max(&self) -> usize {
         if self.search_all { self.seals_max } else { 1 }
     }
 
-    /// The engine's job, whose deadline counts from `now`.
+    /// Returns the engine's job, whose deadline counts from `now`.
     pub(crate) fn to_job(&self, now: Instant) -> SealJob {
         SealJob::new(self.template.clone())
             .all(self.search_all)
@@ -72,11 +74,11 @@ impl JobRequest {
 /// Checks the length of a name.
 ///
 /// # Errors
-/// [`FieldError`] with both lengths.
+/// Returns [`FieldError`] with both lengths.
 pub(crate) fn name(path: &str, name: &str) -> Result<(), FieldError> {
     field::at_most(path, name.len() as u64, NAME_BYTES_MAX as u64)
         .map(drop)
-        .map_err(|error| FieldError::refused(path, &format!("a name of {} bytes; {}", name.len(), error.problem)))
+        .map_err(|error| FieldError::refused(path, &format!("name of {} bytes: {}", name.len(), error.problem)))
 }
 
 fn clamped(deadline_ms: u64) -> Duration {
@@ -99,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// The header of Bitcoin's regtest genesis, whose target every second hash meets.
+    /// The header of Bitcoin's regtest genesis block, whose target is met by every second hash.
     fn message() -> v1::SubmitSealRequest {
         let mut header = [0; 80];
         header[0] = 1;

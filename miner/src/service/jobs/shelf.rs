@@ -1,6 +1,6 @@
-//! Which jobs are kept, which of them run, and which request made which: counting, finding and forgetting.
+//! The jobs that are kept: counting, finding and dropping them, by number and by request.
 //!
-//! It starts and ends nothing. Its limits are those of `limits.rs`.
+//! It does not start or end jobs. Its limits are in `limits.rs`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -15,7 +15,7 @@ use crate::service::refusal::Refusal;
 pub(super) struct Shelf {
     last_number: u64,
     jobs: BTreeMap<u64, Arc<JobRecord>>,
-    /// By tenant and request id.
+    /// Job numbers by tenant and request id.
     by_request: HashMap<(String, String), u64>,
     /// The jobs that count as running, each with its tenant.
     running: BTreeMap<u64, String>,
@@ -44,7 +44,7 @@ impl Shelf {
         self.find(*number)
     }
 
-    /// Up to `count` jobs after number `after`, ascending.
+    /// Returns up to `count` jobs after number `after`, ascending.
     pub(super) fn after(&self, after: u64, tenant: Option<&str>, count: usize) -> Vec<Arc<JobRecord>> {
         let later = self.jobs.range((Excluded(after), Unbounded)).map(|(_, record)| record);
         later
@@ -58,7 +58,7 @@ impl Shelf {
         self.running.keys().filter_map(|number| self.find(*number)).collect()
     }
 
-    /// Whether one more job of a tenant may run, where `leaving` makes room for it.
+    /// Checks whether one more job of a tenant may run, if the job `leaving` makes room for it.
     pub(super) fn check_room(&self, tenant: &str, leaving: Option<u64>) -> Result<(), Refusal> {
         let staying = || self.running.iter().filter(|(number, _)| Some(**number) != leaving);
         let quota = |subject: String, max| Refusal::Quota { subject, what: "running jobs", max };
@@ -71,12 +71,12 @@ impl Shelf {
         Ok(())
     }
 
-    /// The job no longer counts as running: it was told to end, and will.
+    /// Stops counting the job as running: it was asked to end, and will.
     pub(super) fn leaves(&mut self, number: u64) {
         self.running.remove(&number);
     }
 
-    /// The job has ended, with a result of `size` bytes. Forgets the oldest jobs that no longer fit.
+    /// Records that the job has ended, with a result of `size` bytes. Drops the oldest jobs that no longer fit.
     pub(super) fn ended(&mut self, number: u64, size: usize) {
         self.leaves(number);
         for forgotten in self.ended.push(number, size) {
@@ -91,7 +91,7 @@ impl Shelf {
     }
 }
 
-/// Ended jobs in the order of their ends, with the size of their results.
+/// Ended jobs in the order in which they ended, with the size of their results.
 #[derive(Debug, Default)]
 struct EndedQueue {
     jobs: VecDeque<(u64, usize)>,
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_as_many_ended_jobs_as_the_limit_and_forgets_the_oldest_first() {
+    fn keeps_as_many_ended_jobs_as_the_limit_and_drops_the_oldest_first() {
         let mut queue = EndedQueue::default();
         for number in 0..JOBS_ENDED_MAX as u64 {
             assert!(queue.push(number, 1).is_empty());
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn forgets_as_many_small_results_as_a_large_one_needs() {
+    fn drops_as_many_small_results_as_a_large_one_needs() {
         let mut queue = EndedQueue::default();
         for number in 0..3 {
             assert!(queue.push(number, RESULTS_BYTES_MAX / 3).is_empty());

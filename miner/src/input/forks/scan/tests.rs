@@ -1,4 +1,5 @@
-//! Block files with frames, room, junk, stray frames and wrong lengths: what is found, what is reported, where reading resumes.
+//! Block files with frames, preallocated space, junk, stray frames and wrong lengths: what is found and reported, and
+//! where reading resumes.
 
 use cityseal_chain::{BlockHeader, MerkleRoot, Network, Parameters};
 use proptest::prelude::*;
@@ -53,7 +54,7 @@ fn regtest() -> Parameters {
     Parameters::of(Network::Regtest)
 }
 
-/// A block behind a frame that gives it `len` bytes.
+/// A block after a frame with the length `len`.
 fn framed_as(len: usize, block: &[u8]) -> Vec<u8> {
     [&frame(len as u32)[..], block].concat()
 }
@@ -79,11 +80,12 @@ fn any_part() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn frames_with_any_zeros_between_them_are_all_found(
-        parts in proptest::collection::vec((80_u32..70_000, 0_usize..40), 0..9), key: [u8; KEY_LEN], room in 0_usize..3000,
+        parts in proptest::collection::vec((80_u32..70_000, 0_usize..40), 0..9), key: [u8; KEY_LEN],
+        room in 0_usize..3000,
     ) {
         let (mut bytes, mut blocks) = (Vec::new(), Vec::new());
         for (len, zeros) in parts {
-            // Zeros that were written lie under the key as all the rest does.
+            // Zeros that were written are obfuscated like all other bytes.
             bytes.resize(bytes.len() + zeros, 0);
             blocks.push((bytes.len() as u64 + 8, len));
             bytes.extend(framed(len));
@@ -98,7 +100,8 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_to_their_end_and_blocks_never_overlap(
-        parts in proptest::collection::vec(any_part(), 0..12), key in prop_oneof![Just([0; KEY_LEN]), any::<[u8; KEY_LEN]>()],
+        parts in proptest::collection::vec(any_part(), 0..12),
+        key in prop_oneof![Just([0; KEY_LEN]), any::<[u8; KEY_LEN]>()],
     ) {
         let mut bytes = parts.concat();
         let key = Key::from(key);
@@ -115,7 +118,7 @@ proptest! {
 
     #[test]
     fn junk_between_blocks_hides_none_of_them(
-        // A byte from 0x80 on is never the sign of bits that encode a target, so that no junk is a header by chance.
+        // A byte from 0x80 on is never the last byte of valid bits, so that no junk is a header by chance.
         junk in proptest::collection::vec(proptest::collection::vec(0x80_u8..=0xff, 0..300), 4),
     ) {
         let blocks = [1, 2, 3].map(|salt| right(&block(salt, 260)));
@@ -168,9 +171,9 @@ fn a_wrong_length_in_a_frame_is_reported_and_no_block_is_lost() {
 }
 
 #[test]
-fn a_wrong_length_before_a_damaged_body_loses_no_block_behind_it() {
+fn a_wrong_length_before_a_damaged_body_loses_no_later_block() {
     let (one, mut two, three) = (block(1, 260), block(2, 270), block(3, 280));
-    // A count of transactions that the block does not have.
+    // A transaction count that does not match the block.
     two[80] = 200;
     let scanned = scan_plain(&[&right(&one), &framed_as(two.len() + 50, &two), &right(&three)]);
     let lens: Vec<usize> = scanned.blocks.iter().map(|(_, len)| *len as usize).collect();
@@ -179,7 +182,7 @@ fn a_wrong_length_before_a_damaged_body_loses_no_block_behind_it() {
 }
 
 #[test]
-fn bytes_that_look_like_a_frame_hide_no_block_behind_them() {
+fn bytes_that_look_like_a_frame_hide_no_later_block() {
     let (one, other) = (block(1, 260), block(2, 270));
     let fake = [&frame(200)[..], &[0x77; 40]].concat();
     let scanned = scan_plain(&[&right(&one), &fake, &right(&other), &right(&one)]);
@@ -191,7 +194,7 @@ fn bytes_that_look_like_a_frame_hide_no_block_behind_them() {
 }
 
 #[test]
-fn what_a_damaged_frame_hides_is_the_header_behind_it() {
+fn a_damaged_frame_hides_the_header_after_it() {
     let (one, other) = (block(1, 260), block(2, 270));
     let mut bent = right(&one);
     bent[1] ^= 1;
@@ -206,7 +209,7 @@ fn what_a_damaged_frame_hides_is_the_header_behind_it() {
 }
 
 #[test]
-fn a_file_that_is_made_to_be_slow_is_looked_at_again_only_so_often() {
+fn a_file_built_to_be_slow_is_re_examined_a_limited_number_of_times() {
     // Each frame ends at the same junk, so that every block is doubted in turn.
     let count = 3 * MENDS_MAX as usize;
     let mut bytes = Vec::new();
