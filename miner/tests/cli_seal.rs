@@ -185,7 +185,7 @@ fn text_of_a_search_that_found_nothing_says_how_likely_that_was() {
         cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--nonces", "0..=999", "--target", "1f00ffff"]);
     assert_eq!(run.code, 1, "{run:?}");
     // 1000 tries, each of which seals with 65535 / 2^32.
-    let expected = "a space of this size holds no seal with a probability of 98 %: at this target one hash in 65.5 k";
+    let expected = "a space of this size has no seal with a probability of 98 %: at this target one hash in 65.5 k";
     assert!(run.stdout.starts_with("EXHAUSTED after 1,000 hashes") && run.stdout.contains(expected), "{run:?}");
     assert_eq!(run.stderr, "", "no progress without a terminal: {run:?}");
 }

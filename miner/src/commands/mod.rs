@@ -1,4 +1,4 @@
-//! The commands that ask the engine one question and print its answer.
+//! The commands that send one task to the engine and print its result.
 
 pub(crate) mod devices;
 pub(crate) mod drill;
@@ -14,7 +14,7 @@ use cityseal_engine::DeviceShare;
 use crate::json::ShareRow;
 use crate::output::Output;
 
-/// What a row of `devices` tells of the work.
+/// The unit in which a row of `devices` counts what a device did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
     Hashes,
@@ -25,7 +25,7 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
     let row = |share: &DeviceShare| ShareRow {
         name: share.name.clone(),
         kernel: (!share.kernel.is_empty()).then(|| share.kernel.clone()),
-        // A header checked is a hash done, so `hashes` says in every answer who did how much.
+        // Checking a header takes one hash, so `hashes` is comparable in the answers of all commands.
         hashes: Some(if work == Work::Headers { share.headers.to_string() } else { share.hashes.to_string() }),
         headers: (work == Work::Headers).then_some(share.headers),
         state: share.state.clone(),
@@ -33,7 +33,7 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
     shares.iter().map(row).collect()
 }
 
-/// The devices that did something, a line each.
+/// One line for each device that did something or is not ready.
 fn share_lines(rows: &[ShareRow], unit: &str) -> String {
     let line = |row: &ShareRow| {
         let did = row.hashes.clone().or(row.headers.map(|headers| headers.to_string())).unwrap_or_default();
@@ -47,7 +47,12 @@ fn share_lines(rows: &[ShareRow], unit: &str) -> String {
     rows.iter().map(line).collect()
 }
 
-/// Digits in groups of three: `2083236893` becomes `2,083,236,893`.
+/// Chooses the form of a word for a count: `1 header`, `2 headers`.
+const fn plural<'a>(count: u64, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
+/// Groups digits by three: `2083236893` becomes `2,083,236,893`.
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -59,7 +64,7 @@ fn grouped(digits: &str) -> String {
     text
 }
 
-/// Prints nothing where the answer went out as JSON; otherwise says it on stderr.
+/// Prints a note on stderr, unless the answer was printed as JSON.
 fn say_unless_json(output: &Output, words: impl std::fmt::Display) {
     if !output.wants_json() {
         output.note(words);
@@ -69,6 +74,11 @@ fn say_unless_json(output: &Output, words: impl std::fmt::Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_count_of_one_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| plural(count, "header", "headers")), ["headers", "header", "headers"]);
+    }
 
     #[test]
     fn digits_are_grouped_by_three_from_the_right() {
