@@ -33,8 +33,8 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
     shares.iter().map(row).collect()
 }
 
-/// One line for each device that did something or is not ready.
-fn share_lines(rows: &[ShareRow], unit: &str) -> String {
+/// One line for each device that did something or is not ready; `unit` is the singular and the plural.
+fn share_lines(rows: &[ShareRow], unit: [&str; 2]) -> String {
     let line = |row: &ShareRow| {
         let did = row.hashes.clone().or(row.headers.map(|headers| headers.to_string())).unwrap_or_default();
         if did == "0" && row.state == "ready" {
@@ -42,6 +42,7 @@ fn share_lines(rows: &[ShareRow], unit: &str) -> String {
         }
         let kernel = row.kernel.as_ref().map(|kernel| format!(" ({kernel})")).unwrap_or_default();
         let state = if row.state == "ready" { String::new() } else { format!(", {}", row.state) };
+        let unit = unit[usize::from(did != "1")];
         format!("  by {}{kernel}: {} {unit}{state}\n", row.name, grouped(&did))
     };
     rows.iter().map(line).collect()
@@ -94,8 +95,10 @@ mod tests {
             headers: Some(headers),
             state: state.into(),
         };
-        assert_eq!(share_lines(&[row(0, "ready")], "headers"), "");
-        assert_eq!(share_lines(&[row(1234, "ready")], "headers"), "  by cpu (avx2): 1,234 headers\n");
-        assert_eq!(share_lines(&[row(0, "quarantined")], "headers"), "  by cpu (avx2): 0 headers, quarantined\n");
+        let lines = |headers, state: &str| share_lines(&[row(headers, state)], ["header", "headers"]);
+        assert_eq!(lines(0, "ready"), "");
+        assert_eq!(lines(1, "ready"), "  by cpu (avx2): 1 header\n");
+        assert_eq!(lines(1234, "ready"), "  by cpu (avx2): 1,234 headers\n");
+        assert_eq!(lines(0, "quarantined"), "  by cpu (avx2): 0 headers, quarantined\n");
     }
 }

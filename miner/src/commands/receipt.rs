@@ -12,8 +12,8 @@ use cityseal_chain::{MerkleKind, Network, Parameters, RuleSet};
 use cityseal_receipt::{PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement, StatementParts};
 
 use super::key::{KEY_BYTES_MAX, random_seed};
+use super::say_unless_json;
 use super::verify::parameters;
-use super::{plural, say_unless_json};
 use crate::Context;
 use crate::args::{ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs};
 use crate::error::CommandError;
@@ -255,11 +255,9 @@ fn spot_check_line(check: &SpotCheckRow) -> String {
     if *result == IMPOSSIBLE {
         return "  spot check impossible: the receipt covers 0 items\n".to_owned();
     }
-    let items_word = plural(items.len() as u64, "item", "items");
-    let headers_word = plural(*headers, "header", "headers");
-    let subtrees_word = plural(*subtrees, "subtree", "subtrees");
     let count = items.len();
-    format!(
-        "  spot check {result}: {count} random {items_word}, {headers} {headers_word} read in {subtrees} {subtrees_word}\n"
-    )
+    let item = super::plural(count as u64, "item", "items");
+    let header = super::plural(*headers, "header", "headers");
+    let subtree = super::plural(*subtrees, "subtree", "subtrees");
+    format!("  spot check {result}: {count} random {item}, {headers} {header} read in {subtrees} {subtree}\n")
 }

@@ -198,7 +198,7 @@ fn human(output: &Output, answer: &SealAnswer, space: Space, took: Duration) -> 
     let afterwards = space.afterwards(answer.outcome, answer.seals.len(), hashes);
     parts.extend(afterwards.map(|words| format!("  {words}\n")));
     parts.extend(answer.seals.iter().map(seal_lines));
-    parts.push(share_lines(&answer.devices, "hashes"));
+    parts.push(share_lines(&answer.devices, ["hash", "hashes"]));
     parts.concat()
 }
 
