@@ -74,6 +74,7 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
         start_work: asked.start_work,
         tip: report.tip.as_ref().map(TipRow::from),
         transactions: bodies.transactions,
+        // The totals of a run include the headers; the statement counts bodies only.
         body_bytes: bodies.bytes - bodies.blocks * HEADER_LEN as u64,
         fault,
         checked: part::checked_rules(asked.parameters.merkle(), asked.items),
@@ -84,6 +85,7 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
         contents_root: contents.as_ref().and_then(cityseal_chain::TreeOutline::root),
         openings,
         build: Build { version: env!("CARGO_PKG_VERSION").to_owned(), commit: COMMIT.to_owned() },
+        // Only devices that took part are named.
         devices: report.devices.iter().filter(|share| share.headers > 0).map(device_row).collect(),
         now: asked.now,
         made: Made::at(asked.made).ok_or(NoReceipt::Clock)?,

@@ -90,6 +90,7 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     let mut settings = context.settings(&args.engine)?;
     let all_kernels = settings.kernel.as_deref() == Some(ALL_KERNELS);
     if all_kernels {
+        // `all` is not the name of a kernel, so the devices are selected without one.
         settings.kernel = None;
     }
     let selection = builder(&settings).select()?;
@@ -99,6 +100,7 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     if all_kernels {
         openers = with_all_variants(openers, &settings)?;
     }
+    // The environment has one driver: that of the first device that has any.
     let driver = openers.iter().find_map(|opener| opener.info().driver.clone());
     let bench = Bench::new(args, &settings, threads)?;
     let plan = bench.plan(&openers);
@@ -195,6 +197,7 @@ impl<'a> Bench<'a> {
                 let (threads, at) = (*threads, RowAt { number, of });
                 watcher.begins(at);
                 if self.args.mode == BenchMode::Latency {
+                    // Two of the three latencies are measured through an engine that has only this device.
                     let engine = builder(&self.engine_settings(opener.info(), threads)).build()?;
                     let row = latency::row(&mut *opener, &engine, threads)?;
                     watcher.latency(at, &row)?;

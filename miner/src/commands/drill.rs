@@ -140,6 +140,7 @@ impl Ground {
         }
         let injected = injector.injected();
         let engine = self.engine(injector)?;
+        // The time starts after the engine was built, so that opening the device does not count.
         let started = Instant::now();
         let is_right = match drill.exercise {
             Exercise::Job => is_same_job(&engine.seal(SealJob::new(self.template.clone()).all(true)), &self.right_job),

@@ -119,6 +119,7 @@ fn judge(
     let statement = receipt.statement();
     let mut reason = foreign.map(|foreign| foreign.to_string()).or_else(|| other_rules(statement, network.as_ref()));
     let mut spot_check = None;
+    // Without items there is nothing to compare, which must not look like a passed spot check.
     if reason.is_none() && args.spot_check.is_some() && statement.parts().count == 0 {
         let words =
             "no item passed, so there is nothing to compare with the source; check this receipt without --spot-check";

@@ -267,6 +267,7 @@ impl Part {
     /// [`Misfit`] if the part is of another chain, another input, other options or other rules.
     pub(crate) fn resume(self, chain: &Chain, before: &History) -> Result<RunState, Misfit> {
         let (found, expected) = (&self.chain, chain);
+        // The kind of items decides which rules are judged, so it is compared before the rules.
         let other = if found.parameters != expected.parameters {
             "the parameters of the chain"
         } else if found.items != expected.items {

@@ -171,6 +171,7 @@ impl Machine {
             if kin.len() < 2 || lines.iter().any(|line| line.label == label) {
                 continue;
             }
+            // The rate of one thread, estimated from the row with the fewest threads.
             let one = kin[0].median / kin[0].threads as f64;
             let points = kin.iter().map(|row| (row.threads as f64, row.median / one)).collect();
             lines.push(Line { label, points, is_ideal: false });
@@ -195,6 +196,7 @@ impl Machine {
             let swept: Vec<&BenchRow> = self.rows().filter(|row| row.mode == mode && row.by_batch.len() > 1).collect();
             let Some(first) = swept.first() else { continue };
             let unit = super::super::show::with_unit("", &first.unit).trim().to_owned();
+            // Batch sizes grow by factors, so the x axis is logarithmic; its labels are the sizes.
             let points = |row: &BenchRow| {
                 row.by_batch.iter().map(|at| ((at.batch_items as f64).log2(), at.median)).collect::<Vec<_>>()
             };

@@ -168,6 +168,7 @@ impl<'a> Feed<'a> {
             saver,
             error: None,
         };
+        // Otherwise the judge is created after the skipped items, whose history it needs.
         if feed.course.skip == 0 {
             feed.begin()?;
         }

@@ -66,6 +66,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Comman
     }
     let input = open(args, &parameters)?;
     run.items = items_of(input.format());
+    // Shards and checkpoints are resolved before the devices are opened, so that their errors come at once.
     let course = run.course()?;
     let engine = context.engine(&settings)?;
     run.report(run.feed(&engine, input, course)?, &engine)
@@ -183,6 +184,7 @@ impl Run<'_> {
         let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
         let story = Story { fault, file, reason, notes, first, opening, mistake: why, ..Story::default() };
         let ending = self.tell(&report, before, story, engine)?;
+        // Malformed input is an error only if it decided the verdict; after a fault it is a note.
         match (&report.verdict, mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Err(mistake.into()),
             (_, Some(mistake)) => {
