@@ -78,8 +78,8 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
     let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Story::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
-    // Data outside the best chain can overrule its verdict: an invalid header on top of it is a FAULT, and signs of missing
-    // blocks make a valid chain INCOMPLETE.
+    // Data outside the best chain can overrule its verdict: an invalid header on top of it is a FAULT, and signs of
+    // missing blocks make a valid chain INCOMPLETE.
     match (&report.verdict, invalid_header_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {
             story.overruled = Some("fault");
