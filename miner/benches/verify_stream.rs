@@ -1,5 +1,5 @@
-//! One `VerifyChain` stream over loopback, client and service in one process: how many headers pass in a second, with the answer
-//! checked by the client each time.
+//! Measures headers per second through one `VerifyChain` stream over loopback, with client and service in one process.
+//! The client checks each answer.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 /// 2^18 headers are 20 MiB: twenty full messages.
 const HEADERS: usize = 1 << 18;
 
-/// A chain of regtest: every second nonce seals a header.
+/// A packed regtest chain; every second nonce seals a header.
 fn chain(headers: usize) -> Bytes {
     let mut last = *Parameters::of(Network::Regtest).genesis();
     let mut packed = last.to_wire().to_vec();

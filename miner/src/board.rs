@@ -1,5 +1,5 @@
-//! How much memory a GPU has, where the system tells: AMD's driver in a file of Linux, NVIDIA's through its library (NVML).
-//! Where nobody tells, nothing is said.
+//! The memory size of a GPU, if the system reports it: AMD's driver in a file of Linux, NVIDIA's through its library
+//! (NVML).
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,13 @@ use std::sync::LazyLock;
 use cityseal_device::DeviceInfo;
 use nvml_wrapper::Nvml;
 
-/// Where Linux shows the devices of the PCI bus, by address.
+/// Folder in which Linux lists PCI devices by address.
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
-/// PCI vendor id of NVIDIA, as it begins vendor:device.
+/// PCI vendor id of NVIDIA, as the prefix of `vendor:device`.
 const NVIDIA: &str = "10de:";
 
-/// Bytes of a device's own memory.
+/// Size of a device's own memory in bytes; `None` if unknown.
 pub(crate) fn memory_bytes(info: &DeviceInfo) -> Option<u64> {
     let mut words = info.pci.as_deref()?.split_whitespace();
     let (address, numbers) = (words.next()?, words.next().unwrap_or_default());
@@ -23,14 +23,14 @@ pub(crate) fn memory_bytes(info: &DeviceInfo) -> Option<u64> {
 }
 
 fn memory_of_amd(devices: &Path, address: &str) -> Option<u64> {
-    // An address is a name of its own, not a way to another folder.
+    // The address comes from a driver and must not lead to another folder.
     if address.contains(['/', '\\']) {
         return None;
     }
     fs::read_to_string(devices.join(address).join("mem_info_vram_total")).ok()?.trim().parse().ok()
 }
 
-/// Loads the driver's library where there is one, once; nothing of it is needed to build.
+/// Loads the driver's library once, if it is installed. It is not needed to build the program.
 fn memory_of_nvidia(address: &str) -> Option<u64> {
     static LIBRARY: LazyLock<Option<Nvml>> = LazyLock::new(|| Nvml::init().ok());
     let nvml = LIBRARY.as_ref()?;
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_board_whose_driver_tells_has_memory_and_any_other_has_none() {
+    fn only_a_board_whose_driver_reports_it_has_a_memory_size() {
         let sample = Sample::new("0000:03:00.0", "25753026560\n");
         assert_eq!(memory_of_amd(&sample.0, "0000:03:00.0"), Some(25_753_026_560));
         assert_eq!(memory_of_amd(&sample.0, "0000:04:00.0"), None);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_address_has_no_memory_of_its_own() {
+    fn a_device_without_a_pci_address_has_no_memory_size() {
         let cpu = cityseal_device::CpuBackend::new(cityseal_hash::HashKernel::portable());
         assert_eq!(memory_bytes(cityseal_device::Backend::info(&cpu)), None);
     }

@@ -1,5 +1,5 @@
-//! A city founded on the spot: its genesis header, and the parameters that name it. The demonstration and the
-//! benchmarks use it, so that their chains depend on nothing outside.
+//! A city chain created at run time: its genesis header and its parameters. The demonstration, the drill and the
+//! benchmarks use it, so that their chains need no external data.
 
 use cityseal_chain::{BlockHash, BlockHeader, CompactTarget, MerkleRoot, Parameters};
 
@@ -10,13 +10,13 @@ pub(crate) const EASIEST_BITS: u32 = 0x207f_ffff;
 #[derive(Clone, Debug)]
 pub(crate) struct City {
     pub(crate) genesis: BlockHeader,
-    /// The parameters as a city would publish them.
+    /// The parameters as a TOML file.
     pub(crate) toml: String,
     pub(crate) parameters: Parameters,
 }
 
 impl City {
-    /// The city of a sealed genesis header; all of its blocks have the same difficulty.
+    /// A city with this sealed genesis header and a fixed difficulty.
     ///
     /// # Panics
     /// If the header does not meet its own bits. All callers seal it first.
@@ -29,17 +29,17 @@ impl City {
         Self::from_toml(genesis, toml)
     }
 
-    /// The city of a sealed genesis header with these parameters.
+    /// A city with this sealed genesis header and these parameters.
     ///
     /// # Panics
-    /// If the text is not the parameters of a city founded on that header. All callers write it from constants.
+    /// If the TOML is not valid parameters for that header. All callers write it from constants.
     pub(crate) fn from_toml(genesis: BlockHeader, toml: String) -> Self {
         let parameters = Parameters::from_toml(&toml).expect("a sealed genesis header and constants");
         Self { genesis, toml, parameters }
     }
 }
 
-/// A genesis header without a seal.
+/// An unsealed genesis header.
 pub(crate) const fn genesis(bits: u32, records: MerkleRoot, time: u32) -> BlockHeader {
     BlockHeader {
         version: 1,
@@ -51,10 +51,11 @@ pub(crate) const fn genesis(bits: u32, records: MerkleRoot, time: u32) -> BlockH
     }
 }
 
-/// The header with the lowest nonce that meets its own bits; if no nonce does, the time is raised by a second.
+/// Returns the header with the lowest nonce that meets its own bits. If no nonce does, the time is increased by a
+/// second.
 ///
 /// # Panics
-/// If the bits encode no target. All callers pass constants.
+/// If the bits do not encode a target. All callers pass constants.
 pub(crate) fn sealed(mut header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().expect("a constant that encodes a target");
     loop {

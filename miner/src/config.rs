@@ -1,6 +1,7 @@
-//! Where a setting comes from: flags over the environment over the TOML file that `CITYSEAL_CONFIG` names.
+//! Settings from flags, the environment and the TOML file of `CITYSEAL_CONFIG` or `--config`. Flags override the
+//! environment, and the environment overrides the file.
 //!
-//! The environment is read once, in [`Environment::of_process`]; nothing else in the project reads it.
+//! The environment is read only here, once, in [`Environment::of_process`].
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -13,13 +14,13 @@ use cityseal_engine::Profile;
 
 use crate::args::{EngineArgs, GlobalArgs, values};
 
-/// Where `serve` listens unless told otherwise.
+/// Default address of `serve`.
 pub(crate) const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
 
-/// Largest configuration file that is read: it has seven keys.
+/// Maximum size of a configuration file, which has seven keys.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
-/// What the binary takes from its environment; an empty variable counts as absent.
+/// The environment variables that the binary uses; an empty variable counts as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// `CITYSEAL_KERNEL`.
@@ -28,9 +29,9 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// `CITYSEAL_LOG`.
     pub(crate) log: Option<String>,
-    /// Where this user's programs keep what they could do again: `XDG_CACHE_HOME`, `LOCALAPPDATA` or `HOME/.cache`.
+    /// The user's cache folder: `XDG_CACHE_HOME`, `LOCALAPPDATA` or `HOME/.cache`.
     pub(crate) cache: Option<PathBuf>,
-    /// `NO_COLOR` is set, or the terminal is a dumb one.
+    /// `NO_COLOR` is set, or `TERM` is `dumb`.
     pub(crate) no_color: bool,
 }
 
@@ -57,7 +58,7 @@ impl Environment {
     }
 }
 
-/// The configuration file, as written.
+/// The keys of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfigFile {
@@ -71,7 +72,7 @@ pub(crate) struct ConfigFile {
     key: Option<PathBuf>,
 }
 
-/// The error that a name of no profile makes has its place added by whoever reads the file.
+/// Parses the name of a profile. The TOML parser adds the place to the error.
 fn profile_by_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Profile>, D::Error> {
     let name = String::deserialize(deserializer)?;
     values::profile(&name).map(Some).map_err(serde::de::Error::custom)
@@ -94,19 +95,19 @@ impl Names {
     }
 }
 
-/// Why the configuration could not be taken.
+/// Error of reading the configuration file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ConfigError {
-    /// The file can not be read.
+    /// The file cannot be read.
     #[error("configuration {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The file is not what it should be; the message names line, column and key.
+    /// The contents are invalid; the message names line, column and key.
     #[error("configuration {}: {message}", path.display())]
     Parse {
         /// The file.
@@ -116,7 +117,7 @@ pub(crate) enum ConfigError {
     },
 }
 
-/// What is wrong with a text, with its line and column, on one line.
+/// The parser's message on one line, with line and column in front.
 fn one_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let place = before.map(|before| {
@@ -133,7 +134,7 @@ impl ConfigFile {
         let file: Self = toml::from_str(text).map_err(|error| refuse(one_line(text, &error)))?;
         match file.threads {
             Some(threads) if !(1..=values::THREADS_MAX).contains(&threads) => {
-                Err(refuse(format!("threads = {threads}: wanted 1 to {}", values::THREADS_MAX)))
+                Err(refuse(format!("threads = {threads}: expected 1 to {}", values::THREADS_MAX)))
             }
             _ => Ok(file),
         }
@@ -142,7 +143,7 @@ impl ConfigFile {
     /// Reads a configuration file.
     ///
     /// # Errors
-    /// [`ConfigError`] naming the file, and the place in it.
+    /// [`ConfigError`] with the file and the place in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = crate::files::read_text(path, CONFIG_BYTES_MAX)
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
@@ -150,24 +151,24 @@ impl ConfigFile {
     }
 }
 
-/// All settings of one run, each from the highest place that names it.
+/// All settings of one run, each from the source with the highest precedence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Names of devices; empty: the default.
+    /// Names of devices; empty for automatic selection.
     pub(crate) devices: Vec<String>,
-    /// Software adapters count.
+    /// Software adapters are allowed.
     pub(crate) allow_software: bool,
-    /// How long a dispatch of a GPU takes.
+    /// Target duration of a GPU dispatch.
     pub(crate) profile: Profile,
-    /// Name of a CPU kernel.
+    /// Name of a CPU kernel or of a shader variant; `None` for the fastest.
     pub(crate) kernel: Option<String>,
-    /// CPU threads.
+    /// Number of CPU threads; `None` for all.
     pub(crate) threads: Option<usize>,
-    /// Where `serve` listens, where the file says so.
+    /// Address of `serve` in the configuration file.
     pub(crate) listen: Option<SocketAddr>,
-    /// The file of the key that `serve` signs receipts with, where the file says so.
+    /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
-    /// Where the engine keeps what it measured of GPUs.
+    /// Path of the engine's tuning cache for GPUs.
     pub(crate) device_memory: Option<PathBuf>,
 }
 
@@ -175,14 +176,14 @@ impl Settings {
     /// Joins flags, environment and configuration file.
     ///
     /// # Errors
-    /// [`ConfigError`] where a configuration file is named and can not be taken.
+    /// [`ConfigError`] if the named configuration file cannot be read or is invalid.
     pub(crate) fn of(engine: &EngineArgs, global: &GlobalArgs, environment: &Environment) -> Result<Self, ConfigError> {
         let path = global.config.as_deref().or(environment.config.as_deref());
         let file = path.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::load)?;
         Ok(Self::join(engine, environment, file))
     }
 
-    /// Nothing but the CPU was asked for, so that no driver of a GPU need be woken.
+    /// Whether only the CPU is selected, so that no GPU driver needs to be loaded.
     pub(crate) fn is_cpu_only(&self) -> bool {
         !self.devices.is_empty() && self.devices.iter().all(|name| name.eq_ignore_ascii_case(CPU_DEVICE_ID))
     }
@@ -233,12 +234,12 @@ mod tests {
 
     #[test]
     fn refuses_an_unknown_key_and_names_it_with_its_line() {
-        let said = parse("threads = 2\nkernl = \"avx2\"").unwrap_err().to_string();
-        assert!(said.contains("city.toml") && said.contains("kernl") && said.contains("line 2"), "{said}");
+        let message = parse("threads = 2\nkernl = \"avx2\"").unwrap_err().to_string();
+        assert!(message.contains("city.toml") && message.contains("kernl") && message.contains("line 2"), "{message}");
     }
 
     #[test]
-    fn the_key_of_the_service_is_a_file_that_the_configuration_names() {
+    fn the_configuration_can_name_the_key_file_of_the_service() {
         let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
         let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
         assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_comes_from_the_flag_the_file_or_is_the_balanced_one() {
+    fn a_profile_comes_from_the_flag_or_the_file_and_defaults_to_balanced() {
         let profile_of = |flag, text: &str| {
             let flags = EngineArgs { profile: flag, ..EngineArgs::default() };
             Settings::join(&flags, &Environment::default(), parse(text).unwrap()).profile
@@ -260,9 +261,9 @@ mod tests {
         assert_eq!(profile_of(None, ""), Profile::Balanced);
         assert_eq!(profile_of(None, "profile = \"interactive\""), Profile::Interactive);
         assert_eq!(profile_of(Some(Profile::Throughput), "profile = \"interactive\""), Profile::Throughput);
-        let said = parse("threads = 2\nprofile = \"turbo\"").unwrap_err().to_string();
-        assert!(said.contains("city.toml") && said.contains("line 2") && said.contains("turbo"), "{said}");
-        assert!(said.contains("interactive, balanced, throughput"), "{said}");
+        let message = parse("threads = 2\nprofile = \"turbo\"").unwrap_err().to_string();
+        assert!(message.contains("city.toml") && message.contains("line 2") && message.contains("turbo"), "{message}");
+        assert!(message.contains("interactive, balanced, throughput"), "{message}");
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_where_the_user_s_programs_keep_theirs() {
+    fn the_cache_is_in_the_cache_folder_of_the_user() {
         let home = Environment::read(|name| (name == "HOME").then(|| "/h".into()));
         assert_eq!(home.cache, Some(PathBuf::from("/h/.cache")));
         let all = Environment::read(|name| Some(format!("/{name}").into()));

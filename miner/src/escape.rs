@@ -1,39 +1,39 @@
-//! Characters that a terminal acts on, or that hide or reorder others, written so that a person sees them.
+//! Escapes characters that control a terminal, are invisible, or reorder other characters.
 //!
-//! File names, receipts of strangers, configurations and messages of drivers may hold any of them: an escape sequence can erase what
-//! was printed before it, and a change of writing direction can make a FAULT look like something else.
+//! File names, receipts, configurations and driver messages may contain them: an escape sequence can erase earlier
+//! output, and a change of writing direction can make a FAULT look like something else.
 
 use std::fmt::Write as _;
 
-/// Begins a colour in text that is to be printed. Followed by the digits of its code and [`COLOR_CODE_END`].
+/// Marks the start of a colour in text for printing; the digits of the colour's code and [`COLOR_CODE_END`] follow.
 ///
-/// It is one of Unicode's noncharacters, which no text for interchange holds, so that our own colours are told from escape
-/// sequences in what is printed. Those of foreign text are escaped.
+/// It is a Unicode noncharacter, which does not occur in text for interchange. This distinguishes the program's own
+/// colours from escape sequences in foreign text, which are escaped.
 pub(crate) const COLOR: char = '\u{fdd0}';
 
-/// Ends the code of a colour.
+/// Marks the end of a colour's code.
 pub(crate) const COLOR_CODE_END: char = '\u{fdd1}';
 
-/// Ends what is coloured.
+/// Marks the end of coloured text.
 pub(crate) const COLOR_END: char = '\u{fdd2}';
 
-/// What is escaped besides control characters (C0, DEL, C1).
+/// The characters that are escaped in addition to control characters (C0, DEL, C1).
 const UNSEEN: [std::ops::RangeInclusive<char>; 8] = [
-    // Directions of writing: ALM.
+    // Writing direction: ALM.
     '\u{61c}'..='\u{61c}',
     // Zero width space, joiners, LRM and RLM.
     '\u{200b}'..='\u{200f}',
-    // Separators of lines and paragraphs; embeddings and overrides of directions.
+    // Line and paragraph separators; embeddings and overrides of directions.
     '\u{2028}'..='\u{202e}',
     // Word joiner, invisible operators, isolates of directions.
     '\u{2060}'..='\u{206f}',
-    // Noncharacters, ours for colours among them.
+    // Noncharacters, including the colour marks above.
     COLOR..='\u{fdef}',
     // Zero width no-break space, the byte order mark.
     '\u{feff}'..='\u{feff}',
-    // Marks of annotations.
+    // Annotation marks.
     '\u{fff9}'..='\u{fffb}',
-    // Tags, which no font shows.
+    // Tags, which fonts do not show.
     '\u{e0000}'..='\u{e007f}',
 ];
 
@@ -41,7 +41,8 @@ fn is_unseen(character: char) -> bool {
     character.is_control() || UNSEEN.iter().any(|range| range.contains(&character))
 }
 
-/// Escapes foreign text that is to stay on its line: `\n`, `\r` and `\t` as such, others as `\u{1b}`.
+/// Escapes foreign text for printing on one line: line feeds become `\n`, and likewise `\r` and `\t`; others become
+/// `\u{1b}`.
 pub(crate) fn escape_line(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -50,17 +51,17 @@ pub(crate) fn escape_line(text: &str) -> String {
     escaped
 }
 
-/// Adds a character, escaped where [`escape_line`] escapes it.
+/// Appends a character, escaped as by [`escape_line`].
 pub(crate) fn push_escaped(text: &mut String, character: char) {
     if is_unseen(character) {
-        // `escape_default` writes `\n` and its like, and code points in hex.
+        // `escape_default` writes `\n`, `\r`, `\t`, and other code points in hex.
         text.extend(character.escape_default());
     } else {
         text.push(character);
     }
 }
 
-/// Escapes text that is printed, whatever it is made of; its line breaks stay, and marked colours become colours.
+/// Escapes text for printing. Line breaks are kept, and colour marks become escape sequences.
 pub(crate) fn escape_text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text;
@@ -80,7 +81,7 @@ pub(crate) fn escape_text(text: &str) -> String {
     escaped
 }
 
-/// The escape sequence of a mark at the beginning of a text, and what is behind it.
+/// The escape sequence for a colour mark at the start of a text, and the text after the mark.
 fn color(text: &str) -> Option<(String, &str)> {
     if let Some(behind) = text.strip_prefix(COLOR_END) {
         return Some(("\x1b[0m".to_owned(), behind));
@@ -90,7 +91,7 @@ fn color(text: &str) -> Option<(String, &str)> {
     is_code.then(|| (format!("\x1b[{code}m"), behind))
 }
 
-/// Escapes JSON, in which such characters are in strings only, where `\u001b` has the same meaning.
+/// Escapes JSON, in which such characters occur only in strings, where `\u001b` has the same meaning.
 pub(crate) fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
@@ -114,14 +115,15 @@ mod tests {
         "a\u{1b}[2Jb\u{7f}c\u{9b}d\u{202e}e\u{2066}f\u{200b}g\rh\ti\u{feff}j\u{fdd0}31\u{fdd1}k\u{0}\u{e0041}";
 
     #[test]
-    fn a_line_holds_nothing_that_acts_or_hides() {
-        let expected = "a\\u{1b}[2Jb\\u{7f}c\\u{9b}d\\u{202e}e\\u{2066}f\\u{200b}g\\rh\\ti\\u{feff}j\\u{fdd0}31\\u{fdd1}k\\u{0}\\u{e0041}";
+    fn an_escaped_line_has_no_control_or_invisible_characters() {
+        let expected = "a\\u{1b}[2Jb\\u{7f}c\\u{9b}d\\u{202e}e\\u{2066}f\\u{200b}g\\rh\\ti\\u{feff}j\\u{fdd0}31\\u{fdd1}k\\u{0}\
+                        \\u{e0041}";
         assert_eq!(escape_line(BAD), expected);
         assert_eq!(escape_line("two\nlines"), "two\\nlines");
     }
 
     #[test]
-    fn what_people_write_stays_as_it_is() {
+    fn ordinary_text_is_not_changed() {
         for plain in ["blocks/blk00000.dat", "Amt für Register", "城市", "a\\b", "naïve – “quoted”", "👍"] {
             assert_eq!(escape_line(plain), plain);
             assert_eq!(escape_text(plain), plain);
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_and_marked_colours_of_text_stay_and_escape_sequences_do_not() {
+    fn line_breaks_and_colour_marks_are_kept_and_escape_sequences_are_not() {
         let text = format!("{COLOR}32{COLOR_CODE_END}VALID{COLOR_END}\nfile \u{1b}[31mred\r\n");
         assert_eq!(escape_text(&text), "\u{1b}[32mVALID\u{1b}[0m\nfile \\u{1b}[31mred\\r\n");
         let no_code = format!("{COLOR}1;31{COLOR_CODE_END}");
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn json_keeps_its_meaning_and_holds_nothing_that_acts_or_hides() {
+    fn escaped_json_keeps_its_meaning_and_has_no_control_or_invisible_characters() {
         let json = serde_json::to_string(BAD).unwrap();
         let escaped = escape_json(&json);
         assert!(!escaped.chars().any(is_unseen), "{escaped}");

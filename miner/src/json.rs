@@ -1,7 +1,7 @@
-//! The shapes of every JSON answer, in one place. Scripts rely on them: fields may be added, never changed.
+//! The JSON answers of all commands. Scripts rely on them: fields may be added, but not changed or removed.
 //!
-//! Hashes, targets and chain work are 64 hex digits, most significant first; headers are 160 digits in wire order;
-//! `version` and `bits` are 8 digits; numbers that can pass 2^53 are decimal strings, all others integers.
+//! Hashes, targets and chain work are 64 hex digits, most significant first. Headers are 160 hex digits in wire order.
+//! `version` and `bits` are 8 hex digits. Integers that can pass 2^53 are decimal strings. Times are Unix times.
 
 mod devices;
 mod error;
@@ -22,18 +22,18 @@ pub(crate) use error::{ErrorAnswer, ErrorRow};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
 
-/// One device's part in the work.
+/// What one device contributed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ShareRow {
-    /// The device.
+    /// Name of the device.
     pub(crate) name: String,
-    /// What it ran.
+    /// Name of its kernel or shader variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kernel: Option<String>,
-    /// Double hashes done, a decimal string: nonces searched, or headers checked.
+    /// Number of double hashes as a decimal string: nonces searched, or headers checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hashes: Option<String>,
-    /// Headers hashed; absent from the answer of `seal`.
+    /// Number of headers hashed; absent in the answer of `seal`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) headers: Option<u64>,
     /// `ready`, `quarantined`, …
@@ -48,49 +48,49 @@ pub(crate) struct SealAnswer {
     /// Why it was cancelled or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// Verified seals in the order of the space.
+    /// Verified seals in the order of the space: extranonce, version, time, nonce.
     pub(crate) seals: Vec<SealRow>,
-    /// Hashes done: the volume of `coverage`, a decimal string.
+    /// Number of hashes as a decimal string; equals the volume of `coverage`.
     pub(crate) hashes: String,
     /// What was searched: sorted and disjoint.
     pub(crate) coverage: Vec<CoverageRow>,
-    /// Who did how much.
+    /// What each device contributed.
     pub(crate) devices: Vec<ShareRow>,
 }
 
 /// One verified seal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SealRow {
-    /// 160 digits.
+    /// The sealed header, 160 hex digits.
     pub(crate) header: String,
-    /// 64 digits.
+    /// Its hash, 64 hex digits.
     pub(crate) hash: String,
-    /// 8 digits.
+    /// Its version, 8 hex digits.
     pub(crate) version: String,
-    /// Seconds since 1970.
+    /// Its Unix time.
     pub(crate) time: u32,
-    /// The nonce.
+    /// Its nonce.
     pub(crate) nonce: u32,
-    /// A decimal string: it may have 64 bits.
+    /// Extranonce as a decimal string, since it may have 64 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) extranonce: Option<String>,
 }
 
-/// One run of nonces that one device searched.
+/// A range of nonces that one device searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct CoverageRow {
-    /// A decimal string: it may have 64 bits.
+    /// Extranonce as a decimal string, since it may have 64 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) extranonce: Option<String>,
-    /// 8 digits.
+    /// Version, 8 hex digits.
     pub(crate) version: String,
-    /// Seconds since 1970.
+    /// Unix time.
     pub(crate) time: u32,
     /// The first nonce.
     pub(crate) nonce_first: u32,
-    /// The last nonce, itself searched.
+    /// The last nonce (inclusive).
     pub(crate) nonce_last: u32,
-    /// The device.
+    /// Name of the device.
     pub(crate) device: String,
 }
 
@@ -99,22 +99,22 @@ pub(crate) struct CoverageRow {
 pub(crate) struct SelftestAnswer {
     /// A row for each kernel and device.
     pub(crate) rows: Vec<SelftestRow>,
-    /// Adapters that were not asked, with the reason.
+    /// Adapters that were not tested, with the reason.
     pub(crate) left_out: Vec<LeftOutRow>,
 }
 
-/// What one kernel or device made of the known answers.
+/// The result of the known-answer tests of one kernel or device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SelftestRow {
-    /// The device.
+    /// Name of the device.
     pub(crate) device: String,
-    /// What it ran.
+    /// Name of its kernel or shader variant.
     pub(crate) kernel: String,
     /// `right` or `wrong`.
     pub(crate) answers: &'static str,
-    /// How many questions it answered rightly.
+    /// Number of tests that passed.
     pub(crate) cases: usize,
-    /// The question that it failed, with both answers.
+    /// The test that failed, with both answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }
@@ -124,23 +124,23 @@ pub(crate) struct SelftestRow {
 pub(crate) struct BenchAnswer {
     /// A row for each device, kernel and mode.
     pub(crate) rows: Vec<BenchRow>,
-    /// How long one waits for each device, where that was asked for.
+    /// Latencies of each device; only in mode `latency`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) latencies: Vec<LatencyRow>,
-    /// Where the figures come from.
+    /// The machine and the program.
     pub(crate) environment: BenchEnvironment,
 }
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BenchRow {
-    /// The device.
+    /// Name of the device.
     pub(crate) device: String,
-    /// What it ran.
+    /// Name of its kernel or shader variant.
     pub(crate) kernel: String,
     /// `search`, …
     pub(crate) mode: String,
-    /// CPU threads: of the device where it is the CPU, and of its baselines.
+    /// Number of CPU threads of the baselines, and of the device if it is the CPU.
     pub(crate) threads: usize,
     /// Median rate.
     pub(crate) median: f64,
@@ -155,35 +155,35 @@ pub(crate) struct BenchRow {
     /// Why the answers are wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// How many times the rate of each baseline, measured in between on as many threads.
+    /// The rate divided by the rate of each baseline, which is measured between the laps on as many threads.
     pub(crate) versus: BTreeMap<String, f64>,
-    /// Hashes, headers or nodes of one batch, where the device is given batches of one size.
+    /// Hashes, headers or nodes per batch, if the device gets batches of one size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) batch_items: Option<u64>,
-    /// The rate by the size of the batches, ascending, where that was asked for.
+    /// The rate by batch size, ascending; only with `--by-batch`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) by_batch: Vec<BatchRow>,
-    /// Clock of the CPU's cores between the laps, as a chain of additions shows it, in cycles a second.
+    /// Clock of the CPU cores between the laps, measured with a chain of additions, in cycles per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock_hz: Option<f64>,
-    /// What one hash, header or node costs, where the machine tells it.
+    /// Energy of one hash, header or node, if the machine has a sensor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) energy: Option<EnergyRow>,
 }
 
-/// Energy, as a counter of the machine told it.
+/// Energy as measured by a counter of the machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct EnergyRow {
-    /// For one hash, header or node, in nanojoules.
+    /// Nanojoules per hash, header or node.
     pub(crate) nj_per_item: f64,
-    /// `rapl`: all packages of the CPU; `nvml`: the GPU's board.
+    /// `rapl`: all packages of the CPU; `nvml`: the board of the GPU.
     pub(crate) source: String,
 }
 
 /// The rate with batches of one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BatchRow {
-    /// Hashes, headers or nodes of one batch.
+    /// Hashes, headers or nodes per batch.
     pub(crate) batch_items: u64,
     /// Median rate, in the row's unit.
     pub(crate) median: f64,
@@ -193,20 +193,20 @@ pub(crate) struct BatchRow {
     pub(crate) max: f64,
 }
 
-/// How long one waits for a device. All times in microseconds.
+/// Latencies of a device in microseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LatencyRow {
-    /// The device.
+    /// Name of the device.
     pub(crate) device: String,
-    /// What it ran.
+    /// Name of its kernel or shader variant.
     pub(crate) kernel: String,
-    /// CPU threads.
+    /// Number of CPU threads.
     pub(crate) threads: usize,
-    /// How often each wait was tried.
+    /// Number of trials of each latency.
     pub(crate) trials: usize,
     /// From the submission of an easy job to its seal.
     pub(crate) first_hit_us: Spread,
-    /// From the word to the end of a job that is cancelled.
+    /// From the cancellation of a job to its end.
     pub(crate) cancel_us: Spread,
     /// From the submission of a batch of one header to its hash.
     pub(crate) round_trip_us: Spread,
@@ -217,33 +217,33 @@ pub(crate) struct LatencyRow {
     pub(crate) reason: Option<String>,
 }
 
-/// The middle and the ends of several trials.
+/// Median, minimum and maximum of several trials.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
-    /// The middle one.
+    /// Median.
     pub(crate) median: f64,
-    /// The lowest.
+    /// Minimum.
     pub(crate) min: f64,
-    /// The highest.
+    /// Maximum.
     pub(crate) max: f64,
 }
 
 /// The machine and the program that were measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BenchEnvironment {
-    /// The processor's name.
+    /// Name of the processor.
     pub(crate) cpu: String,
-    /// Its clock as the system tells it.
+    /// Clock of the processor as the system reports it, in cycles per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock_hz: Option<u64>,
-    /// Driver of the GPUs measured.
+    /// Driver of the measured GPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) driver: Option<String>,
-    /// The commit that the program was built from; `-dirty` where its sources differed.
+    /// The commit that the program was built from, with `-dirty` if the sources differed from it.
     pub(crate) commit: String,
     /// Operating system and its version.
     pub(crate) os: String,
-    /// When it was measured, in UTC: `2026-11-22T23:59:07Z`.
+    /// Time of the measurement in UTC: `2026-11-22T23:59:07Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) measured_at: Option<String>,
 }
@@ -253,36 +253,36 @@ pub(crate) struct BenchEnvironment {
 pub(crate) struct CompareAnswer {
     /// Rows that both sides have.
     pub(crate) rows: Vec<CompareRow>,
-    /// Rows of the first side alone.
+    /// Rows that only the first side has.
     pub(crate) only_in_a: Vec<RowName>,
-    /// Rows of the second side alone.
+    /// Rows that only the second side has.
     pub(crate) only_in_b: Vec<RowName>,
-    /// No row's noise counts as less than this.
+    /// Minimum noise of every row.
     pub(crate) noise_min: f64,
-    /// What else is worth knowing: figures of different machines.
+    /// Notes, such as that the figures are of different machines.
     pub(crate) notes: Vec<String>,
 }
 
-/// What one row is about.
+/// The key of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct RowName {
-    /// The processor, where one side has figures of several.
+    /// Name of the processor, if a side has figures of several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) machine: Option<String>,
-    /// The device.
+    /// Name of the device.
     pub(crate) device: String,
-    /// What it ran.
+    /// Name of its kernel or shader variant.
     pub(crate) kernel: String,
     /// `search`, …
     pub(crate) mode: String,
-    /// CPU threads.
+    /// Number of CPU threads.
     pub(crate) threads: usize,
 }
 
-/// One row of both sides.
+/// The comparison of one row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CompareRow {
-    /// What it is about.
+    /// The key of the row.
     #[serde(flatten)]
     pub(crate) name: RowName,
     /// `hash/s`, `header/s` or `node/s`.
@@ -293,27 +293,27 @@ pub(crate) struct CompareRow {
     pub(crate) b: f64,
     /// `b / a`.
     pub(crate) ratio: f64,
-    /// The spread of the laps, (max − min) / median, of the noisier side; `noise_min` at least.
+    /// Spread of the laps, (max − min) / median, of the noisier side, and at least `noise_min`.
     pub(crate) noise: f64,
-    /// `better`, `same`, `worse`; `wrong` where the answers of a side were.
+    /// `better`, `same` or `worse`; `wrong` if a side has wrong answers.
     pub(crate) verdict: &'static str,
 }
 
 /// The answer of `bench report`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ReportAnswer {
-    /// The page.
+    /// Path of the page.
     pub(crate) page: String,
-    /// Files of single plots, where they were asked for.
+    /// Paths of the plots written for `--svg`.
     pub(crate) plots: Vec<String>,
-    /// Rows that the page shows.
+    /// Number of rows on the page.
     pub(crate) rows: usize,
 }
 
-/// What `serve` says once it listens.
+/// What `serve` prints once it listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ServeAnswer {
-    /// The address, with the port that was bound.
+    /// The address with the bound port.
     pub(crate) listening: String,
 }
 
@@ -322,23 +322,23 @@ pub(crate) struct ServeAnswer {
 pub(crate) struct DemoAnswer {
     /// Blocks sealed on top of the genesis block.
     pub(crate) blocks_sealed: u64,
-    /// Hash of the last one, 64 digits.
+    /// Hash of the last block, 64 hex digits.
     pub(crate) tip: String,
     /// The height of the fault in the forged headers.
     pub(crate) fault_height: u64,
-    /// Its rule, such as `R05`.
+    /// The broken rule, such as `R05`.
     pub(crate) fault_rule: String,
     /// The folder and files of `--keep`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<KeptRow>,
-    /// How long the demonstration took.
+    /// Duration of the demonstration.
     pub(crate) seconds: f64,
 }
 
 /// What `demo --keep` wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct KeptRow {
-    /// The folder as it was given.
+    /// The folder as given on the command line.
     pub(crate) folder: String,
     /// The names of its files.
     pub(crate) files: Vec<&'static str>,
@@ -347,27 +347,27 @@ pub(crate) struct KeptRow {
 /// The answer of `drill`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct DrillAnswer {
-    /// How long a batch may take before its device counts as hung.
+    /// Time after which a device counts as hung.
     pub(crate) hang_after_ms: f64,
     /// A row for each device and fault.
     pub(crate) rows: Vec<DrillRow>,
 }
 
-/// What became of one injected fault.
+/// The result of one injected fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct DrillRow {
-    /// The device; `cpu-as-device` where the CPU poses as one.
+    /// Name of the device; `cpu-as-device` if the CPU is drilled.
     pub(crate) device: String,
     /// `loss`, `hang`, `stuck`, `false-hits`, `missed-hits`, `zeros` or `wrong-hashes`.
     pub(crate) fault: &'static str,
-    /// How often it was injected.
+    /// How often the fault was injected.
     pub(crate) injected: u64,
-    /// `right` where the answer is that of the CPU alone, and nothing was left out; otherwise `wrong`.
+    /// `right` if the answer equals that of the CPU alone and has no gaps; otherwise `wrong`.
     pub(crate) answer: &'static str,
-    /// From the first fault until a thread of the CPU began with what the device had been asked; null where none had to,
-    /// since the judge had hashed it again on the spot.
+    /// From the first fault until a CPU thread started the device's work; null if no work had to be repeated, because
+    /// the CPU corrected the answer while checking it.
     pub(crate) takeover_ms: Option<f64>,
-    /// How long the job or the chain took.
+    /// Duration of the job or of the verification.
     pub(crate) job_ms: f64,
     /// The device's state at the end: `ready`, `quarantined`, …
     pub(crate) state: &'static str,

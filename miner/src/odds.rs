@@ -1,8 +1,9 @@
-//! How likely a search finds a seal. Every hash is an independent try that meets the target with the same probability.
+//! The probability that a search finds a seal. Every hash is an independent trial that meets the target with the same
+//! probability.
 
 use cityseal_chain::Target;
 
-/// 2^256: how many hashes there are.
+/// 2^256: the number of possible hashes.
 const HASHES: f64 = 1.157_920_892_373_162e77;
 
 /// The odds of one target.
@@ -19,33 +20,33 @@ impl Odds {
         Self { per_hash: ((number + 1.0) / HASHES).min(1.0) }
     }
 
-    /// The probability that so many hashes hold at least one seal.
+    /// The probability of at least one seal among `hashes` hashes.
     pub(crate) fn of_a_seal(self, hashes: u128) -> f64 {
         -self.exponent(hashes).exp_m1()
     }
 
-    /// The probability that so many hashes hold no seal.
+    /// The probability of no seal among `hashes` hashes.
     pub(crate) fn of_none(self, hashes: u128) -> f64 {
         self.exponent(hashes).exp()
     }
 
-    /// How many hashes it takes to a seal, on average: 1 to 2^255.
+    /// The average number of hashes per seal: 1 to 2^255.
     pub(crate) const fn hashes_per_seal(self) -> f64 {
         1.0 / self.per_hash
     }
 
-    /// How many seals so many hashes hold, on average.
+    /// The average number of seals among `hashes` hashes.
     pub(crate) fn expected_seals(self, hashes: u128) -> f64 {
         self.per_hash * hashes as f64
     }
 
-    /// `ln((1 - p)^hashes)`. With `p = 1` the logarithm is infinite, and no hashes at all are still 0.
+    /// `ln((1 - p)^hashes)`. With `p = 1` the logarithm is infinite, so 0 hashes are a special case.
     fn exponent(self, hashes: u128) -> f64 {
         if hashes == 0 { 0.0 } else { (-self.per_hash).ln_1p() * hashes as f64 }
     }
 }
 
-/// Seconds until so many hashes are done at this rate; `None` where nothing is known of the rate.
+/// Seconds that `hashes` hashes take at this rate; `None` if the rate is unknown.
 pub(crate) fn seconds_for(hashes: f64, rate_hz: f64) -> Option<f64> {
     (rate_hz > 0.0 && rate_hz.is_finite()).then(|| hashes / rate_hz)
 }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_hash_meets_the_largest_target_and_no_hash_is_still_no_seal() {
+    fn every_hash_meets_the_largest_target_and_zero_hashes_have_no_seal() {
         let all = Odds::of(Target::MAX);
         assert_eq!((all.hashes_per_seal(), all.of_a_seal(0), all.of_none(0)), (1.0, 0.0, 1.0));
         assert_eq!((all.of_a_seal(1), all.of_none(1)), (1.0, 0.0));
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn two_of_all_hashes_meet_the_smallest_target() {
+    fn two_of_all_possible_hashes_meet_the_smallest_target() {
         let smallest = Odds::of(Target::ONE);
         assert!(is_close(smallest.hashes_per_seal(), 2_f64.powi(255)));
         assert!(is_close(smallest.of_a_seal(1 << 32), 2_f64.powi(32 - 255)), "not rounded to 0");
@@ -92,14 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn an_easy_target_is_met_by_every_second_hash() {
+    fn every_second_hash_meets_the_easiest_target() {
         let easy = odds(0x207f_ffff);
         assert!((easy.of_a_seal(1) - 0.5).abs() < 1e-6 && (easy.of_a_seal(2) - 0.75).abs() < 1e-6);
         assert!(easy.of_none(1_000) > 0.0, "small and not 0: {}", easy.of_none(1_000));
     }
 
     #[test]
-    fn without_a_rate_there_is_no_time() {
+    fn an_unknown_rate_gives_no_time() {
         assert_eq!([0.0, -1.0, f64::NAN, f64::INFINITY].map(|rate| seconds_for(10.0, rate)), [None; 4]);
         assert_eq!(seconds_for(10.0, 4.0), Some(2.5));
     }

@@ -1,10 +1,10 @@
-//! How far this process stands back behind others. Called before the first thread is made: threads inherit it.
+//! The scheduling niceness of this process. It is set before the first thread is started, because threads inherit it.
 
 use std::io;
 
 use crate::error::CommandError;
 
-/// Takes so many steps back, where any are asked for.
+/// Increases the niceness by `steps`, if given.
 pub(crate) fn lower(steps: Option<u8>) -> Result<(), CommandError> {
     let Some(steps) = steps else { return Ok(()) };
     nice(steps).map_err(|source| CommandError::Nice { steps, source })
@@ -18,5 +18,5 @@ fn nice(steps: u8) -> io::Result<()> {
 
 #[cfg(not(unix))]
 fn nice(_steps: u8) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no niceness"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "niceness is not supported on this system"))
 }

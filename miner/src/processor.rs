@@ -2,17 +2,17 @@
 
 use std::fs;
 
-/// The text of `/proc/cpuinfo`; empty where there is none.
+/// The text of `/proc/cpuinfo`; empty if there is none.
 pub(crate) fn cpu_info() -> String {
     fs::read_to_string("/proc/cpuinfo").unwrap_or_default()
 }
 
-/// The model of the processor in such a text, where it is named.
+/// The processor model in the text of `/proc/cpuinfo`, if it is named.
 pub(crate) fn cpu_model(cpu_info: &str) -> Option<&str> {
     field(cpu_info, "model name")
 }
 
-/// The first value of that name.
+/// The first value with this name in the text of `/proc/cpuinfo`.
 pub(crate) fn field<'a>(cpu_info: &'a str, name: &str) -> Option<&'a str> {
     let line = cpu_info.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name);
     line.map(|(_, value)| value.trim())

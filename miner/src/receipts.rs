@@ -1,4 +1,4 @@
-//! Receipts made out of verdicts: what the command line and the service sign alike.
+//! Creates signed receipts from verdicts, for the command line and the service.
 
 use cityseal_chain::{BlockHash, Commitments, Parameters, Verdict};
 use cityseal_engine::VerifyReport;
@@ -11,45 +11,45 @@ use cityseal_receipt::{
 use crate::bench::environment::COMMIT;
 use crate::part;
 
-/// What a receipt says besides what the report does.
+/// What a receipt contains in addition to the report.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
-    /// The rules of the chain.
+    /// The parameters of the chain.
     pub(crate) parameters: &'a Parameters,
-    /// What the input was made of.
+    /// Kind of the items in the input.
     pub(crate) items: ItemKind,
     /// The height of the first item.
     pub(crate) start_height: u64,
-    /// The chain work below it.
+    /// The chain work before the first item.
     pub(crate) start_work: cityseal_chain::ChainWork,
-    /// The time for R10.
+    /// The time for R10 (Unix time).
     pub(crate) now: u64,
-    /// When the receipt is made.
+    /// The time at which the receipt is created (Unix time).
     pub(crate) made: u64,
 }
 
-/// Why there is no receipt.
+/// Reason why there is no receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum NoReceipt {
-    /// There is nothing to sign.
-    #[error("no receipt: only a valid chain or a fault has one, and the verdict is incomplete")]
+    /// The verdict is INCOMPLETE.
+    #[error("no receipt: the verdict is INCOMPLETE; only VALID and FAULT are signed")]
     Incomplete,
-    /// The best chain is good, and the set that it stands in is not.
-    #[error("no receipt: the input holds more than its best chain, and that is broken or not whole")]
+    /// The best chain is valid, but the input has damaged or incomplete data outside it.
+    #[error("no receipt: damaged or incomplete data lies outside the best chain")]
     Overruled,
-    /// The run did not commit to its items, or not from the first one on.
-    #[error("no receipt: what was proved does not commit to the items from the first one on")]
+    /// The run did not compute commitments to its items from the first one on.
+    #[error("no receipt: the result has no commitment to the items from the first one on")]
     NotCommitted,
-    /// Something in it may not be written.
+    /// A value cannot be part of a statement.
     #[error("no receipt: {0}")]
     Statement(#[from] StatementError),
-    /// The clock is past what a date can say.
-    #[error("no receipt: the clock shows a time past the year 9999")]
+    /// The clock is after the last date that a receipt can have.
+    #[error("no receipt: the clock is set to a time after the year 9999")]
     Clock,
 }
 
-/// Signs what a report says.
+/// Creates and signs the receipt of a report.
 ///
 /// # Errors
 /// [`NoReceipt`].
@@ -74,6 +74,7 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
         start_work: asked.start_work,
         tip: report.tip.as_ref().map(TipRow::from),
         transactions: bodies.transactions,
+        // The totals of a run include the headers; the statement counts bodies only.
         body_bytes: bodies.bytes - bodies.blocks * HEADER_LEN as u64,
         fault,
         checked: part::checked_rules(asked.parameters.merkle(), asked.items),
@@ -84,6 +85,7 @@ pub(crate) fn sign(asked: Asked<'_>, report: &VerifyReport, key: &SecretKey) -> 
         contents_root: contents.as_ref().and_then(cityseal_chain::TreeOutline::root),
         openings,
         build: Build { version: env!("CARGO_PKG_VERSION").to_owned(), commit: COMMIT.to_owned() },
+        // Only devices that took part are named.
         devices: report.devices.iter().filter(|share| share.headers > 0).map(device_row).collect(),
         now: asked.now,
         made: Made::at(asked.made).ok_or(NoReceipt::Clock)?,

@@ -1,11 +1,11 @@
-//! The wish to stop: Ctrl-C, and where there are such signals, SIGTERM.
+//! Signals that stop the process: Ctrl-C, and SIGTERM on Unix.
 
 use std::io;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Signals that ask the process to stop, caught from the moment this value exists.
+/// Catches the stop signals as long as this value exists.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     #[cfg(unix)]
@@ -15,25 +15,25 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Begins to catch them; to be called within a tokio runtime.
+    /// Starts to catch the signals. Must be called in a tokio runtime.
     ///
     /// # Errors
-    /// What the system said.
+    /// The system's error.
     #[cfg(unix)]
     pub(crate) fn catch() -> io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Begins to catch them; to be called within a tokio runtime.
+    /// Starts to catch the signals. Must be called in a tokio runtime.
     ///
     /// # Errors
-    /// None here; elsewhere what the system said.
+    /// None on this system.
     #[cfg(not(unix))]
     pub(crate) fn catch() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// Waits for the next one and gives its name.
+    /// Waits for the next signal and returns its name.
     #[cfg(unix)]
     pub(crate) async fn asked(&mut self) -> &'static str {
         tokio::select! {
@@ -42,10 +42,10 @@ impl StopSignals {
         }
     }
 
-    /// Waits for the next one and gives its name.
+    /// Waits for the next signal and returns its name.
     #[cfg(not(unix))]
     pub(crate) async fn asked(&mut self) -> &'static str {
-        // Where Ctrl-C can not be caught, the system's own handling of it ends the process.
+        // If Ctrl-C cannot be caught, the system's default handling ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -53,10 +53,10 @@ impl StopSignals {
     }
 }
 
-/// A runtime of `threads` worker threads.
+/// Starts a tokio runtime with `threads` worker threads.
 ///
 /// # Errors
-/// What the system said when it was asked for threads.
+/// The system's error if the threads cannot be started.
 pub(crate) fn runtime(threads: usize) -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }

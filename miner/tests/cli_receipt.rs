@@ -230,7 +230,7 @@ fn the_rules_of_a_receipt_are_compared_with_those_of_this_build() {
     for (rules, compared, words) in [
         (Some(RuleSet::HEADERS.digest_bytes()), "same", format!("rules: {mine}, this build's rules")),
         (Some([7; 32]), "other", format!("rules: {}, other rules than this build's ({mine})", "07".repeat(32))),
-        (None, "unnamed", "rules: not named, since receipts of format 1 name none".to_owned()),
+        (None, "unnamed", "rules: not named, since receipts of format 1 have no digest".to_owned()),
     ] {
         let receipt = with(rules);
         let verify = |json: &[&str]| cityseal(&[&["receipt", "verify", &receipt, "--key", &key], json].concat());
@@ -369,7 +369,7 @@ fn a_source_with_too_few_headers_is_refused_and_a_longer_one_is_accepted() {
     let case = Case::new(600);
     let bytes = packed(&case.headers);
     let short = case.folder.file("short.bin", &bytes[..80 * 599]);
-    expect_no(&case.spot_check("600", &[&short]), "the source ends after 599 headers, the receipt is about 600");
+    expect_no(&case.spot_check("600", &[&short]), "the source ends after 599 headers, but the receipt covers 600");
     let long = case.folder.file("long.bin", [&bytes[..], &[1; 800]].concat());
     expect_good(&case.spot_check("600", &[&long]));
 }
@@ -411,10 +411,7 @@ fn a_receipt_about_a_faulty_first_header_passes_no_spot_check() {
     let file = case.folder.file("receipt.json", &receipt);
     let run = cityseal(&["receipt", "verify", &file, "--spot-check", "5", "--source", &source]);
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(
-        run.stdout.starts_with("REFUSED: the receipt is about 0 items") && !run.stdout.contains("right"),
-        "{run:?}"
-    );
+    assert!(run.stdout.starts_with("REFUSED: the receipt covers 0 items") && !run.stdout.contains("right"), "{run:?}");
     // Without a spot check it is a good receipt of a fault.
     expect_good(&case.verify(&receipt, &[]));
 }
@@ -424,7 +421,7 @@ fn a_receipt_for_other_rules_than_requested_is_refused() {
     let case = Case::new(3);
     expect_good(&case.verify(&case.json(), &["--network", &case.toml]));
     let run = case.verify(&case.json(), &["--network", "mainnet"]);
-    expect_no(&run, "the receipt is by the rules of test");
+    expect_no(&run, "the receipt is for the parameters of test");
     assert_eq!(run.json()["key"], "trusted");
     case.verify(&case.json(), &["--network", "mainet"]).refused(&["mainet"]);
 }

@@ -189,7 +189,7 @@ fn the_text_of_an_exhausted_search_states_its_probability() {
         cityseal(&["seal", "--device", "cpu", "--header", GENESIS, "--nonces", "0..=999", "--target", "1f00ffff"]);
     assert_eq!(run.code, 1, "{run:?}");
     // 1000 tries, each of which seals with 65535 / 2^32.
-    let expected = "a space of this size holds no seal with a probability of 98 %: at this target one hash in 65.5 k";
+    let expected = "a space of this size has no seal with a probability of 98 %: at this target one hash in 65.5 k";
     assert!(run.stdout.starts_with("EXHAUSTED after 1,000 hashes") && run.stdout.contains(expected), "{run:?}");
     assert_eq!(run.stderr, "", "no progress without a terminal: {run:?}");
 }

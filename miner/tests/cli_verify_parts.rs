@@ -98,17 +98,17 @@ fn incomplete_or_mismatched_shards_are_refused_with_the_reason() {
     let (run, _) = city.in_shards(&file, 3);
     assert_eq!(run.code, 0, "{run:?}");
     let [a, b, c] = [1, 2, 3].map(|index| city.path(&format!("shard{index}.json")));
-    city.verify(&["--join", &a, &c]).refused(&["expected share 2 of 3, found share 3"]);
-    city.verify(&["--join", &a, &b]).refused(&["share 3 of 3 is missing"]);
-    city.verify(&["--join", &b, &c]).refused(&["expected share 1 of 3"]);
-    city.verify(&["--join", &a, &b, &b, &c]).refused(&["expected share 3 of 3, found share 2"]);
+    city.verify(&["--join", &a, &c]).refused(&["expected shard 2 of 3, found shard 3"]);
+    city.verify(&["--join", &a, &b]).refused(&["shard 3 of 3 is missing"]);
+    city.verify(&["--join", &b, &c]).refused(&["expected shard 1 of 3"]);
+    city.verify(&["--join", &a, &b, &b, &c]).refused(&["expected shard 3 of 3, found shard 2"]);
     city.verify(&["--join", "--network", "regtest"]).refused(&["FILE"]);
     let text = fs::read_to_string(&b).unwrap();
     let bent = |from: &str, to: &str| city.folder.file("bent.json", text.replacen(from, to, 1));
     city.verify(&["--join", &a, &bent("\"count\": 10", "\"count\": 11"), &c])
         .refused(&["bent.json", "not a checkpoint"]);
     city.verify(&["--join", &a, &bent("\"now\": 18", "\"now\": 17"), &c])
-        .refused(&["share 2", "the time for rule R10"]);
+        .refused(&["shard 2", "the time for rule R10"]);
     city.verify(&["--join", &a, &bent("{", "{\"x\":1,"), &c]).refused(&["unknown field `x`"]);
     city.verify(&["--join", &a, &bent("\"share_first\": 2", "\"share_first\": 0"), &c]).refused(&["share_first"]);
     for end in 0..text.len() {
@@ -126,7 +126,8 @@ fn incomplete_or_mismatched_shards_are_refused_with_the_reason() {
     }
     let file = other.folder.file("blocks", other.blocks().concat());
     other.in_shards(&file, 3);
-    city.verify(&["--join", &a, &other.path("shard2.json"), &c]).refused(&["share 2", "headers before it are others"]);
+    city.verify(&["--join", &a, &other.path("shard2.json"), &c])
+        .refused(&["shard 2", "headers before it are different"]);
     city.verify(&[&file, "--shard", "4/3", "--out", &a]).refused(&["I/N"]);
     city.verify(&["-", "--shard", "1/3", "--out", &a]).refused(&["stdin"]);
 }
@@ -167,8 +168,7 @@ fn a_mismatched_checkpoint_is_refused_with_the_difference() {
     let other = city.folder.file("other", other);
     city.verify(&[&other, "--checkpoint", &checkpoint]).refused(&["does not fit its input", "height 20"]);
     let headers = city.folder.file("headers", packed(&city.headers));
-    city.verify(&[&headers, "--checkpoint", &checkpoint])
-        .refused(&["not of this run", "headers where there are blocks"]);
+    city.verify(&[&headers, "--checkpoint", &checkpoint]).refused(&["not of this run", "the kind of items"]);
     let clock = ["--now", "1900000000"];
     let run =
         cityseal(&[&["verify", &begun, "--network", &city.toml, "--checkpoint", &checkpoint][..], &clock].concat());

@@ -339,7 +339,7 @@ fn a_chain_of_another_network_is_a_fault_with_a_hint() {
     assert!(run.json()["hint"].as_str().unwrap().contains("--network FILE.toml"), "{run:?}");
     let (whole, context) = (city.folder.file("whole", &bytes), city.folder.file("context", &bytes[80..400]));
     let run = city.verify(&[&whole, "--start-height", "5", "--context", &context]);
-    assert!(run.json()["hint"].as_str().unwrap().contains("leave out --start-height"), "{run:?}");
+    assert!(run.json()["hint"].as_str().unwrap().contains("omit --start-height"), "{run:?}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
-//! The command line: which commands there are, which flags each takes, and the help that people read.
+//! The command line: the commands, their flags and the texts of `--help`.
 //!
-//! Only shapes and single values are checked here; what needs a file, a device or the clock is checked by the
-//! command itself.
+//! Only the form of each value is checked here. Each command checks what needs a file, a device or the clock.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
 use cityseal_engine::Profile;
 
+mod examples;
 mod receipt;
 pub mod values;
 
@@ -22,48 +22,34 @@ pub use receipt::{
 
 const ABOUT: &str = "Seals blocks and checks chains of blocks, on GPUs and CPUs. The CPU rechecks what a GPU reports.";
 
-const EXAMPLES: &str = "\
-Examples:
-  cityseal demo                                      see everything at work, in a few seconds
-  cityseal devices                                   list the devices and their states
-  cityseal seal --header HEX --nonces 0..=99999999   search for the nonce of a header
-  cityseal verify headers.bin --network mainnet      check a chain of headers from its genesis
-  cityseal receipt verify receipt.json --key K       check what another party verified and signed
-  cityseal bench                                     measure this machine; every answer is checked
-  cityseal drill                                     inject faults into each device and check that the answers stay right
-  cityseal serve                                     offer sealing and verification over gRPC
-
-Exit codes:
-  0 yes (sealed, valid, right)
-  1 a clear no (exhausted, fault, wrong answer)
-  2 anything else
-Answers go to stdout; notes, progress and errors go to stderr.
-
-Environment: CITYSEAL_CONFIG (a TOML file of defaults), CITYSEAL_KERNEL, CITYSEAL_LOG, NO_COLOR.
-Flags override the environment, and the environment overrides the file.";
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "cityseal", version, about = ABOUT, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "cityseal", version, about = ABOUT, after_help = examples::ROOT)]
 pub struct Cli {
     /// Options that every command takes.
     #[command(flatten)]
     pub global: GlobalArgs,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
 /// Options that every command takes.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = GLOBAL)]
 pub struct GlobalArgs {
     /// Print the answer as JSON on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Read defaults from this TOML file (keys: device, profile, kernel, threads, `allow_software`, listen, key).
+    /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
+    /// `allow_software`, `listen`, `key`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`: `warn,cityseal=info`).
+    /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
+    /// `warn,cityseal=info`).
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
     /// Scheduling niceness, 0 (default) to 19 (idle).
@@ -71,7 +57,7 @@ pub struct GlobalArgs {
     pub nice: Option<u8>,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List every device with its state and the reason for it.
@@ -96,12 +82,12 @@ pub enum Command {
     Drill(DrillArgs),
 }
 
-/// Which devices work, and how.
+/// The devices to use, and how to drive them.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Devices")]
 pub struct EngineArgs {
-    /// Use this device: auto, cpu, gpu, software, all, an id, a PCI address or vendor:device, or a part of a name. Repeat the
-    /// flag for several devices. With auto, the default, a device gets only work at which it beats the CPU.
+    /// Use this device: auto, cpu, gpu, software, all, an id, a PCI address, vendor:device, or part of a name.
+    /// Repeatable. With auto, the default, a device gets only work that it does faster than the CPU.
     #[arg(long, value_name = "NAME")]
     pub device: Vec<String>,
     /// Allow software adapters, which imitate a GPU on the CPU (llvmpipe).
@@ -110,8 +96,8 @@ pub struct EngineArgs {
     /// Duration of one GPU dispatch: 5 ms (interactive), 20 ms (balanced) or 100 ms (throughput) (default: balanced).
     #[arg(long, value_name = "NAME", value_parser = values::profile)]
     pub profile: Option<Profile>,
-    /// CPU kernel: portable, sha-ni, avx2 or avx512 (default: the best that this CPU can run); or variant of the GPU shaders,
-    /// such as wgsl-loaded-or (default: the fastest that passes its self-test).
+    /// CPU kernel: portable, sha-ni, avx2 or avx512 (default: the fastest that this CPU supports); or GPU shader
+    /// variant, such as wgsl-loaded-or (default: the fastest that passes its self-test).
     #[arg(long, value_name = "NAME")]
     pub kernel: Option<String>,
     /// Number of CPU threads (default: all).
@@ -121,60 +107,39 @@ pub struct EngineArgs {
 
 /// Options of `devices`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = examples::DEVICES)]
 pub struct DevicesArgs {
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
 /// Options of `selftest`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = examples::SELFTEST)]
 pub struct SelftestArgs {
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
-
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  cityseal demo
-  cityseal demo --keep city
-
-With --keep the folder has: headers.bin, blocks.dat, city.toml (the chain and its rules), forged-blocks.dat,
-forged-headers.bin, chain.receipt, auditor.pub, auditor.key (made new each time), and README.txt with commands to try.
-
-Exit codes: 0 every answer was right, 2 anything else.";
 
 /// Options of `demo`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = DEMO_EXAMPLES)]
+#[command(after_help = examples::DEMO)]
 pub struct DemoArgs {
-    /// Keep the chain, its rules, two forgeries, the receipt and its keys in DIR: a new or an empty folder.
+    /// Keep the chain, its rules, two forgeries, the receipt and its keys in DIR, a new or empty folder.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
-const DRILL_EXAMPLES: &str = "\
-Examples:
-  cityseal drill                                     every ready device; the CPU is treated as an untrusted device
-  cityseal drill --device \"GeForce RTX 4090\" --json
-  cityseal drill --device llvmpipe --allow-software
-
-Each device gets these faults, one after the other: a loss, a hang, a driver that never returns, false hits, missed
-hits, zeros, and wrong hashes in a chain. The device is real and runs its batches; only its answers are changed. Each
-result is compared with that of the CPU alone, and the searched nonces are checked for gaps. \"Taken over after\" is the
-time from the fault until a CPU thread started the work that the device had.
-
-Exit codes: 0 every answer was right, 1 one was wrong, 2 anything else.";
-
 /// Options of `drill`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = DRILL_EXAMPLES)]
+#[command(after_help = examples::DRILL)]
 pub struct DrillArgs {
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
@@ -198,24 +163,9 @@ pub enum BenchMode {
     Latency,
 }
 
-const BENCH_EXAMPLES: &str = "\
-Examples:
-  cityseal bench --kernel all --threads 1      every kernel of this CPU on one thread
-  cityseal bench --mode headers --seconds 2    header hashing, 2 seconds a row
-  cityseal bench --sweep all                   a row for 1, 2, 4, … and all threads
-  cityseal bench --mode headers --by-batch     header hashing by the size of its batches
-  cityseal bench --mode latency                latency of a hit, a cancel and a round trip
-  cityseal bench --device gpu --json           the GPUs, as JSON
-  cityseal bench --record bench-results        save the figures with their machine and commit
-  cityseal bench compare before after          compare two records: better, same or worse beyond noise
-  cityseal bench report bench-results --out bench.html
-
-Each figure is the median of several laps. The baseline, a plain loop of the sha2 crate on the same number
-of threads, runs between the laps. A row is printed as soon as it is measured. A wrong answer is exit code 1.";
-
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = BENCH_EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(after_help = examples::BENCH, args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
     /// Work with recorded figures instead of measuring.
     #[command(subcommand)]
@@ -232,15 +182,15 @@ pub struct BenchArgs {
     /// Measure with each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
     #[arg(long, value_name = "LIST", value_parser = values::sweep, conflicts_with = "threads")]
     pub sweep: Option<values::Sweep>,
-    /// Also measure the rate for each batch size.
+    /// Measure the rate for each batch size too.
     #[arg(long)]
     pub by_batch: bool,
-    /// Which devices work, and how (`--kernel all`: every kernel of this CPU, every variant of a GPU's shaders).
+    /// The devices to use. `--kernel all` measures every kernel of this CPU and every variant of a GPU's shaders.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
-/// What can be done with recorded figures.
+/// Commands for recorded figures.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BenchAction {
     /// Compare the rows that two records have in common: better, same or worse beyond noise.
@@ -249,28 +199,23 @@ pub enum BenchAction {
     Report(ReportArgs),
 }
 
-const COMPARE_HELP: &str = "\
-A row is a device with its kernel, mode and number of threads. Its noise is the spread of its laps, (max - min) / median,
-on the noisier of the two sides, and at least 2 %. A median is better or worse if it differs by more than that factor.
-
-Exit codes: 0 nothing is worse, 1 a row is worse or its answers were wrong, 2 no comparison (unreadable, nothing in common).";
-
 /// Options of `bench compare`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = COMPARE_HELP)]
+#[command(after_help = examples::COMPARE)]
 pub struct CompareArgs {
-    /// The figures before: a record, or a folder of records (the newest figure of each row is used).
+    /// The figures before: a record, or a folder of records (the newest figure of each row counts).
     #[arg(value_name = "A")]
     pub before: PathBuf,
-    /// The figures after: likewise.
+    /// The figures after: a record or a folder of records.
     #[arg(value_name = "B")]
     pub after: PathBuf,
 }
 
 /// Options of `bench report`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = examples::REPORT)]
 pub struct ReportArgs {
-    /// A record, or a folder of records (the newest figure of each row is used).
+    /// A record, or a folder of records (the newest figure of each row counts).
     #[arg(value_name = "DIR")]
     pub records: PathBuf,
     /// Write the page to this file.
@@ -281,35 +226,23 @@ pub struct ReportArgs {
     pub svg: Option<PathBuf>,
 }
 
-const SEAL_EXAMPLES: &str = "\
-Examples:
-  cityseal seal --header 0100…1d00ffff00000000 --nonces 2083000000..=2084000000
-  cityseal seal --header HEX --target 207fffff --nonces 0..=20 --all --json
-  cityseal seal --header HEX --version-mask 1fffe000 --time-window 600
-  cityseal seal --template job.json
-
-On a terminal, progress shows the percentage searched, the time to the end of the space at the current rate, and how
-likely the rest of the space holds a seal.
-
-Exit codes: 0 sealed, 1 exhausted (the whole space was searched), 2 anything else.";
-
 /// Options of `seal`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = SEAL_EXAMPLES)]
+#[command(after_help = examples::SEAL, after_long_help = examples::seal_with_template())]
 pub struct SealArgs {
     /// The header to seal: 160 hex digits in wire order; its nonce is ignored.
     #[arg(long, value_name = "HEX", value_parser = values::header, required_unless_present = "template")]
     pub header: Option<BlockHeader>,
-    /// A JSON file with the header and everything that may roll, the extranonce included.
+    /// A JSON file with the header and everything that may change, the extranonce included (--help shows a sample).
     #[arg(long, value_name = "FILE", conflicts_with = "header")]
     pub template: Option<PathBuf>,
     /// Search these nonces, both ends included, for each version, time and extranonce (default: all 2^32).
     #[arg(long, value_name = "A..=B", value_parser = values::nonces, allow_hyphen_values = true)]
     pub nonces: Option<NonceSpan>,
-    /// Roll the version bits of this mask: 8 hex digits, usually 1fffe000 (BIP320). Bits 29 to 31 cannot roll.
+    /// Also search the version bits of this mask: 8 hex digits, usually 1fffe000 (BIP320). Bits 29 to 31 must be 0.
     #[arg(long, value_name = "MASK", value_parser = values::version_mask)]
     pub version_mask: Option<u32>,
-    /// Roll the time up to this many seconds after the header's.
+    /// Also search times up to this many seconds after the header's.
     #[arg(long, value_name = "S")]
     pub time_window: Option<u32>,
     /// Search for this target instead of the header's own: 8 hex digits (compact), or 64 (the full number).
@@ -318,72 +251,64 @@ pub struct SealArgs {
     /// Search the whole space and return every hit, in order.
     #[arg(long)]
     pub all: bool,
-    /// With --all: stop with exit code 2 if there are more hits than this.
+    /// With --all: stop with exit code 2 after more hits than this.
     #[arg(long, value_name = "N", default_value = "65536", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_seals: u32,
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
-/// How the input of `verify` is written.
+/// Formats of the input of `verify`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
     /// Detect the format from the first bytes.
     Auto,
     /// Packed headers, 80 bytes each.
     Headers,
-    /// Hex text: headers or whole blocks, one a line.
+    /// Hex text: headers or whole blocks, one per line.
     Hex,
-    /// Whole blocks: framed as in blk*.dat, or one after the other.
+    /// Whole blocks: framed as in blk*.dat, or back to back.
     Blocks,
 }
 
-const VERIFY_EXAMPLES: &str = "\
-Examples:
-  cityseal verify headers.bin                                  Bitcoin's main chain from its genesis
-  cityseal verify part.bin --start-height 822528 --context before.bin
-  gunzip -c headers.hex.gz | cityseal verify - --network testnet3 --start-height 1
-  cityseal verify city.bin --network city.toml --json
-
-Exit codes: 0 valid, 1 a fault (the first one, exactly), 2 incomplete or bad input.";
-
 /// Options of `verify`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = VERIFY_EXAMPLES)]
+#[command(after_help = examples::VERIFY)]
 pub struct VerifyArgs {
-    /// Headers or blocks; several files are one chain in the order given; a folder is one of Bitcoin Core's; - is stdin.
+    /// Headers or blocks. Several files form one chain in the order given; a folder is Bitcoin Core's blocks folder; -
+    /// is stdin.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// mainnet, testnet3, testnet4, signet, regtest, or the TOML file of a city's parameters.
+    /// mainnet, testnet3, testnet4, signet, regtest, or a TOML file of custom network parameters.
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "mainnet")]
     pub network: String,
-    /// The challenge of a custom signet (hex of a script, BIP325): its block files have a magic of their own. With
+    /// Challenge of a custom signet (a script in hex, BIP325), from which the magic of its block files follows. Needs
     /// --network signet.
     #[arg(long, value_name = "HEX", value_parser = values::signet_challenge)]
     pub signet_challenge: Option<values::SignetChallenge>,
     /// Height of the first header given.
     #[arg(long, value_name = "H", default_value_t = 0)]
     pub start_height: u64,
-    /// Trusted headers just before the first one, so that retargets and median times can be judged.
+    /// Trusted headers just before the first one, needed to check retargets and median times.
     #[arg(long, value_name = "FILE")]
     pub context: Option<PathBuf>,
-    /// Chain work of all headers before the first one given, in hex.
+    /// Chain work of all headers before the first one, in hex (default: 0).
     #[arg(long, value_name = "HEX", value_parser = values::chain_work)]
     pub start_work: Option<ChainWork>,
-    /// Judge future times by this clock, as Unix time (default: this machine's clock).
+    /// Current time for rule R10 (times in the future), as Unix time (default: this machine's clock).
     #[arg(long, value_name = "UNIX")]
     pub now: Option<u64>,
     /// Format of the input.
     #[arg(long, value_enum, default_value = "auto")]
     pub format: FormatArg,
-    /// Accept input in any order and with forks: judge the chain with the most work, and list the rest.
+    /// Accept input in any order and with forks: check the chain with the most work, and list the rest.
     #[arg(long, conflicts_with_all = ["shard", "join", "checkpoint"])]
     pub forks: bool,
-    /// Judge only shard I of N, and write the result to --out.
+    /// Check only shard I of N, and write the result to --out.
     #[arg(long, value_name = "I/N", value_parser = values::shard, requires = "out")]
     pub shard: Option<values::Shard>,
-    /// Write the result of the shard to this file, for --join. A device or FIFO is written through.
+    /// Write the result of the shard to this file, for --join. It may be a device or a FIFO.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Treat the inputs as shard results and merge them into one verdict.
@@ -392,7 +317,7 @@ pub struct VerifyArgs {
     /// Save progress to FILE every few seconds; resume from it if it exists. It must be a regular file.
     #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     pub checkpoint: Option<PathBuf>,
-    /// Write a signed receipt of the verdict to this file. A device or FIFO is written through.
+    /// Write a signed receipt of the verdict to this file. It may be a device or a FIFO.
     #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "shard")]
     pub receipt: Option<PathBuf>,
     /// The secret key that signs the receipt (see `cityseal key new`).
@@ -401,21 +326,22 @@ pub struct VerifyArgs {
     /// Report how busy each stage was.
     #[arg(long)]
     pub stats: bool,
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
 /// Options of `serve`.
 #[derive(Clone, Debug, Args)]
+#[command(after_help = examples::SERVE)]
 pub struct ServeArgs {
     /// Listen on this loopback address; port 0 picks a free port (default: 127.0.0.1:50051).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
-    /// Sign receipts with the secret key in FILE (from `cityseal key new`); without a key the service issues no receipts.
+    /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// Which devices work, and how.
+    /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
@@ -432,18 +358,52 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_consistent_in_itself() {
+    fn the_command_line_passes_the_checks_of_the_parser() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn every_flag_and_command_says_what_it_does() {
+    fn every_flag_and_command_has_a_help_text() {
         for command in Cli::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
             for flag in command.get_arguments() {
                 assert!(flag.get_help().is_some(), "{} {}", command.get_name(), flag.get_id());
             }
         }
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn check(command: &clap::Command) {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(text.contains("Examples:\n"), "{}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+
+    #[test]
+    fn options_of_every_command_have_a_heading_of_their_own() {
+        let mut cli = Cli::command();
+        cli.build();
+        let help = cli.find_subcommand_mut("verify").unwrap().render_help().to_string();
+        let (_, global) = help.split_once("Global options:").unwrap();
+        assert!(["--json", "--config", "--log", "--nice"].iter().all(|flag| global.contains(flag)), "{help}");
+    }
+
+    #[test]
+    fn help_is_a_command_too() {
+        for line in ["cityseal help", "cityseal help verify", "cityseal help bench compare"] {
+            assert_eq!(refused(line).kind(), ErrorKind::DisplayHelp, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_sample_of_a_template_is_a_template() {
+        let builder = cityseal_chain::SealTemplateBuilder::from_json(examples::TEMPLATE_SAMPLE).unwrap();
+        assert!(builder.build().is_ok());
+        let help = Cli::command().find_subcommand_mut("seal").unwrap().render_long_help().to_string();
+        assert!(help.contains("\"prev_block_hash\""), "{help}");
     }
 
     #[test]
@@ -461,14 +421,14 @@ mod tests {
     }
 
     #[test]
-    fn a_range_backwards_is_refused_with_both_of_its_ends() {
+    fn refuses_a_range_that_runs_backwards() {
         let header = "00".repeat(80);
-        let said = refused(&format!("cityseal seal --header {header} --nonces 9..=8")).to_string();
-        assert!(said.contains("runs backwards") && said.contains("--nonces"), "{said}");
+        let message = refused(&format!("cityseal seal --header {header} --nonces 9..=8")).to_string();
+        assert!(message.contains("runs backwards") && message.contains("--nonces"), "{message}");
     }
 
     #[test]
-    fn json_may_stand_before_and_after_the_command() {
+    fn json_is_accepted_before_and_after_the_command() {
         for line in ["cityseal --json devices", "cityseal devices --json"] {
             assert!(Cli::try_parse_from(line.split_whitespace()).unwrap().global.json);
         }

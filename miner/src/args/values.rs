@@ -1,6 +1,6 @@
-//! Turns single values of the command line into types that hold only what is right.
+//! Parses single values of the command line into types that can hold only valid values.
 //!
-//! Every error names what was wrong and where; none of these functions reads a file or the environment.
+//! Every error names what is wrong and where. No function here reads a file or the environment.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use cityseal_chain::{
 };
 use cityseal_engine::Profile;
 
-/// Most worker threads of `--threads`: far above any machine, and low enough that a typing error is noticed.
+/// Maximum of `--threads`: far above any machine, and low enough to catch a typing error.
 pub const THREADS_MAX: usize = 1024;
 
-/// Most seconds that one measurement of `bench` may last: an hour.
+/// Maximum duration of one measurement of `bench` in seconds: an hour.
 pub const BENCH_SECONDS_MAX: f64 = 3600.0;
 
-/// Digits of a full target or of chain work: 32 bytes.
+/// Hex digits of a full target or of chain work: 32 bytes.
 const DIGITS_256: usize = 64;
 
-/// Why a value of the command line was refused.
+/// Error of a value of the command line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
     /// Not of the form `A..=B`.
     #[error("not a range of nonces: expected A..=B (both ends included), such as 0..=4294967295")]
     NotARange,
-    /// `A..B`, which would leave out its end.
-    #[error("write {first}..={last}: a range includes both of its ends")]
+    /// `A..B`, which excludes its end.
+    #[error("a range includes both of its ends: write {first}..={last}")]
     HalfOpenRange {
         /// The text before the dots.
         first: String,
@@ -40,7 +40,7 @@ pub enum ValueError {
     NotANonce {
         /// `first` or `last`.
         end: &'static str,
-        /// What stood there.
+        /// The text found.
         text: String,
     },
     /// The first nonce is above the last.
@@ -54,29 +54,29 @@ pub enum ValueError {
     /// Not a header.
     #[error(transparent)]
     Header(#[from] HeaderHexError),
-    /// A mask of version bits that may not all roll.
+    /// A version mask with bits that must not change.
     #[error(transparent)]
     VersionMask(#[from] VersionMaskError),
-    /// Not a target above zero.
+    /// Not a valid target above zero.
     #[error(transparent)]
     Target(#[from] ThresholdHexError),
-    /// Not the hex digits that are wanted.
+    /// Not the expected hex digits.
     #[error(transparent)]
     Hex(#[from] HexError),
-    /// A number outside its bounds.
+    /// Not one of the allowed values.
     #[error("`{text}` is not {wanted}")]
     NotInBounds {
-        /// What stood there.
+        /// The text found.
         text: String,
-        /// The bounds, in words.
+        /// The allowed values, in words.
         wanted: String,
     },
 }
 
-/// Reads `A..=B`: two decimal nonces, the second not below the first.
+/// Parses `A..=B`: two decimal nonces, the second not below the first.
 ///
 /// # Errors
-/// [`ValueError`] naming the end that is wrong, or both where the range runs backwards.
+/// [`ValueError`] that names the wrong end, or both ends if the range runs backwards.
 pub fn nonces(text: &str) -> Result<NonceSpan, ValueError> {
     let Some((first, last)) = text.split_once("..") else { return Err(ValueError::NotARange) };
     let Some(last) = last.strip_prefix('=') else {
@@ -90,26 +90,26 @@ fn nonce(end: &'static str, text: &str) -> Result<u32, ValueError> {
     text.trim().parse().map_err(|_| ValueError::NotANonce { end, text: text.into() })
 }
 
-/// Reads a header: 160 hex digits in wire order.
+/// Parses a header: 160 hex digits in wire order.
 ///
 /// # Errors
-/// [`ValueError::Header`] with the length found, or the place of the bad digit.
+/// [`ValueError::Header`] with the length found, or the position of the bad digit.
 pub fn header(text: &str) -> Result<BlockHeader, ValueError> {
     Ok(BlockHeader::from_hex(text)?)
 }
 
-/// Reads a mask of version bits: 8 hex digits, numeric, without bits 29 to 31.
+/// Parses a version mask: 8 hex digits, numeric, without bits 29 to 31.
 ///
 /// # Errors
-/// [`ValueError::Hex`] with the length found, or the place of the bad digit; [`ValueError::VersionMask`] where one of the
-/// top three bits is set.
+/// [`ValueError::Hex`] with the length found, or the position of the bad digit; [`ValueError::VersionMask`] if one of
+/// the top three bits is set.
 pub fn version_mask(text: &str) -> Result<u32, ValueError> {
     let mask = hex::decode_u32(text)?;
     RollingVersion::check_mask(mask)?;
     Ok(mask)
 }
 
-/// Reads a target: 8 hex digits are compact, 64 are the whole number.
+/// Parses a target: 8 hex digits are compact, 64 are the full number.
 ///
 /// # Errors
 /// [`ValueError::Target`] for a bad digit, another length, a compact target that does not decode, or a target of zero.
@@ -121,15 +121,15 @@ pub fn target(text: &str) -> Result<Target, ValueError> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignetChallenge(pub Vec<u8>);
 
-/// Reads the challenge of a signet: the hex digits of a script.
+/// Parses the challenge of a signet: the hex digits of a script.
 ///
 /// # Errors
-/// [`ValueError::Hex`] for a bad digit, an odd number of them, none, or too many.
+/// [`ValueError::Hex`] for a bad digit, an odd number of digits, none, or too many.
 pub fn signet_challenge(text: &str) -> Result<SignetChallenge, ValueError> {
     Ok(SignetChallenge(decode_signet_challenge(text)?))
 }
 
-/// Reads chain work: 64 hex digits, most significant first; leading zeros may be left out.
+/// Parses chain work: up to 64 hex digits, most significant first; leading zeros are optional.
 ///
 /// # Errors
 /// [`ValueError::Hex`] for a bad digit, no digit, or more than 64.
@@ -138,7 +138,7 @@ pub fn chain_work(text: &str) -> Result<ChainWork, ValueError> {
     Ok(ChainWork::from_display_hex(&("0".repeat(leading_zeros) + text))?)
 }
 
-/// Reads a number of threads: 1 to [`THREADS_MAX`].
+/// Parses a number of threads: 1 to [`THREADS_MAX`].
 ///
 /// # Errors
 /// [`ValueError::NotInBounds`].
@@ -150,28 +150,28 @@ pub fn threads(text: &str) -> Result<usize, ValueError> {
     })
 }
 
-/// Reads the name of a profile.
+/// Parses the name of a profile.
 ///
 /// # Errors
-/// [`ValueError::NotInBounds`] with the names that there are.
+/// [`ValueError::NotInBounds`] with the known names.
 pub fn profile(text: &str) -> Result<Profile, ValueError> {
     Profile::by_name(text).ok_or_else(|| ValueError::NotInBounds {
         text: text.into(),
-        wanted: Profile::ALL.map(Profile::name).join(", "),
+        wanted: format!("one of {}", Profile::ALL.map(Profile::name).join(", ")),
     })
 }
 
-/// Numbers of threads that `bench --sweep` goes through.
+/// The numbers of threads that `bench --sweep` measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sweep {
-    /// 1, 2, 4, … and all threads that there are.
+    /// 1, 2, 4, … and all threads of the machine.
     All,
-    /// These, in this order.
+    /// These numbers, in this order.
     Each(Vec<usize>),
 }
 
 impl Sweep {
-    /// The numbers of threads on a machine that has `all`.
+    /// Returns the numbers of threads to measure on a machine with `all` threads.
     pub fn counts(&self, all: usize) -> Vec<usize> {
         match self {
             Self::Each(counts) => counts.clone(),
@@ -183,10 +183,10 @@ impl Sweep {
     }
 }
 
-/// Reads numbers of threads: `all`, or a list such as `1,2,8`.
+/// Parses numbers of threads: `all`, or a list such as `1,2,8`.
 ///
 /// # Errors
-/// [`ValueError::NotInBounds`] for the first of the list that is no number of threads.
+/// [`ValueError::NotInBounds`] for the first list item that is not a number of threads.
 pub fn sweep(text: &str) -> Result<Sweep, ValueError> {
     if text == "all" {
         return Ok(Sweep::All);
@@ -194,7 +194,7 @@ pub fn sweep(text: &str) -> Result<Sweep, ValueError> {
     text.split(',').map(threads).collect::<Result<_, _>>().map(Sweep::Each)
 }
 
-/// Reads how long to measure: seconds, fractions allowed, above 0 and up to [`BENCH_SECONDS_MAX`].
+/// Parses a duration in seconds, with or without a fraction: above 0 and up to [`BENCH_SECONDS_MAX`].
 ///
 /// # Errors
 /// [`ValueError::NotInBounds`].
@@ -206,7 +206,7 @@ pub fn seconds(text: &str) -> Result<Duration, ValueError> {
     })
 }
 
-/// Reads an address to listen on: `IP:PORT`.
+/// Parses an address to listen on: `IP:PORT`.
 ///
 /// # Errors
 /// [`ValueError::NotInBounds`].
@@ -217,19 +217,19 @@ pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
     })
 }
 
-/// One of N parts of an input that are judged apart.
+/// One of N shards of an input that are verified separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which one, counted from 1.
+    /// Number of this shard, counted from 1.
     pub index: u64,
-    /// How many there are.
+    /// Number of shards.
     pub of: u64,
 }
 
-/// Most shards of one input: far more than machines that anyone has, and low enough that a typing error is noticed.
+/// Maximum number of shards: far more machines than anyone has, and low enough to catch a typing error.
 pub const SHARDS_MAX: u64 = 1 << 20;
 
-/// Reads `3/7`.
+/// Parses a shard such as `3/7`.
 pub(super) fn shard(text: &str) -> Result<Shard, String> {
     let numbers = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
     match numbers {
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_holds_both_of_its_ends() {
+    fn a_range_includes_both_of_its_ends() {
         let span = nonces("2083000000..=2084000000").unwrap();
         assert_eq!((span.first(), span.last()), (2_083_000_000, 2_084_000_000));
         let whole = nonces("0..=4294967295").unwrap();
@@ -256,12 +256,12 @@ mod tests {
     #[test]
     fn refuses_a_range_that_runs_backwards_and_names_both_ends() {
         assert_eq!(nonces("9..=8"), Err(ValueError::Backwards { first: 9, last: 8 }));
-        let said = nonces("9..=8").unwrap_err().to_string();
-        assert!(said.contains("backwards") && said.contains('9') && said.contains('8'), "{said}");
+        let message = nonces("9..=8").unwrap_err().to_string();
+        assert!(message.contains("backwards") && message.contains('9') && message.contains('8'), "{message}");
     }
 
     #[test]
-    fn refuses_a_range_that_leaves_out_its_end_or_is_no_range() {
+    fn refuses_a_range_that_excludes_its_end_and_text_that_is_not_a_range() {
         assert!(matches!(nonces("0..5"), Err(ValueError::HalfOpenRange { .. })));
         assert_eq!(nonces("5"), Err(ValueError::NotARange));
         assert_eq!(nonces("0..=x"), Err(ValueError::NotANonce { end: "last", text: "x".into() }));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_compact_with_eight_digits_and_whole_with_sixty_four() {
+    fn a_target_of_eight_digits_is_compact_and_one_of_sixty_four_is_full() {
         let whole = target("00000000ffff0000000000000000000000000000000000000000000000000000").unwrap();
         assert_eq!(target("1d00ffff").unwrap(), whole);
     }
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_may_roll_any_bit_below_the_top_three_or_none() {
+    fn a_mask_may_have_any_bits_below_the_top_three_or_none() {
         assert_eq!((version_mask("1fffffff"), version_mask("00000000")), (Ok(0x1fff_ffff), Ok(0)));
         for text in ["20000000", "40000000", "80000000", "ffffffff"] {
             assert!(matches!(version_mask(text), Err(ValueError::VersionMask(_))), "{text}");
@@ -300,20 +300,20 @@ mod tests {
     }
 
     #[test]
-    fn chain_work_may_leave_out_its_leading_zeros() {
+    fn leading_zeros_of_chain_work_are_optional() {
         assert_eq!(chain_work("7e"), chain_work(&format!("{:0>64}", "7e")));
         assert!(chain_work(&"f".repeat(64)).is_ok() && chain_work(&"f".repeat(65)).is_err());
         assert!(chain_work("").is_err() && chain_work("0x1").is_err());
     }
 
     #[test]
-    fn a_signet_challenge_is_the_digits_of_a_script() {
+    fn a_signet_challenge_is_a_script_in_hex() {
         assert_eq!(signet_challenge("51aC"), Ok(SignetChallenge(vec![0x51, 0xac])));
         assert!(signet_challenge("").is_err() && signet_challenge("5").is_err() && signet_challenge("0x51").is_err());
     }
 
     #[test]
-    fn threads_and_seconds_stop_at_their_bounds() {
+    fn threads_and_seconds_have_bounds() {
         assert_eq!(threads("1"), Ok(1));
         assert_eq!(threads("1024"), Ok(1024));
         assert!(threads("0").is_err() && threads("1025").is_err());
@@ -326,15 +326,16 @@ mod tests {
         assert_eq!(sweep("1,2,8").unwrap().counts(4), [1, 2, 8]);
         let all = sweep("all").unwrap();
         assert_eq!((all.counts(1), all.counts(2), all.counts(6)), (vec![1], vec![1, 2], vec![1, 2, 4, 6]));
-        let said = sweep("1,,2").unwrap_err().to_string();
-        assert!(said.contains("1 to 1024"), "{said}");
+        let message = sweep("1,,2").unwrap_err().to_string();
+        assert!(message.contains("1 to 1024"), "{message}");
         assert!(sweep("1,0").is_err() && sweep("").is_err() && sweep("ALL").is_err());
     }
 
     #[test]
     fn a_profile_is_one_of_three_names_and_a_refusal_names_them() {
         assert_eq!(profile("throughput"), Ok(Profile::Throughput));
-        assert_eq!(profile("turbo").unwrap_err().to_string(), "`turbo` is not interactive, balanced, throughput");
+        let message = profile("turbo").unwrap_err().to_string();
+        assert_eq!(message, "`turbo` is not one of interactive, balanced, throughput");
     }
 
     proptest! {
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_is_one_of_some() {
+    fn a_shard_is_its_number_and_the_number_of_shards() {
         assert_eq!(shard("3/7"), Ok(Shard { index: 3, of: 7 }));
         assert_eq!(shard("1/1"), Ok(Shard { index: 1, of: 1 }));
         for text in ["0/7", "8/7", "3", "3/", "/7", "3/7/9", "-1/2", "1/1048577"] {

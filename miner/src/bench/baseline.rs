@@ -1,4 +1,4 @@
-//! What a figure stands beside: the plain loop of the `sha2` crate that a program without this one would run.
+//! The baselines of each figure: the plain loop of the `sha2` crate that a program would otherwise use.
 
 use std::hint::black_box;
 use std::sync::atomic::AtomicU64;
@@ -12,10 +12,10 @@ use super::race::{Beside, Contestant, together};
 use crate::args::BenchMode;
 use crate::error::CommandError;
 
-/// Items of one portion: about a millisecond of work, and within a core's second-level cache.
+/// Items per portion: about a millisecond of work that fits in a core's second-level cache.
 const ITEMS: usize = 4096;
 
-/// What one portion is.
+/// The items of one portion.
 #[derive(Debug)]
 enum Portion {
     /// Nonces of a header, each hashed as a whole header.
@@ -26,7 +26,7 @@ enum Portion {
     Nodes(Vec<u8>),
 }
 
-/// One baseline on so many threads.
+/// One baseline on a number of threads.
 #[derive(Debug)]
 pub(super) struct Baseline {
     portion: Portion,
@@ -80,7 +80,7 @@ impl Contestant for Baseline {
         self.threads
     }
 
-    /// It is what the answers are compared with.
+    /// Always `None`: other answers are compared with those of the baseline.
     fn wrong(&self) -> Option<String> {
         None
     }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn merkle_nodes_stand_beside_whole_headers_and_nodes() {
+    fn merkle_nodes_are_compared_with_whole_headers_and_nodes() {
         let names = |mode| Baseline::of(mode, 1).iter().map(Beside::name).collect::<Vec<_>>();
         assert_eq!(names(BenchMode::Merkle), ["sha2_whole_header", "sha2_node"]);
         assert_eq!(names(BenchMode::Search), ["sha2_whole_header"]);

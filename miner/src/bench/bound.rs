@@ -1,51 +1,53 @@
-//! What a processor's ports allow at best: the fewest cycles that a kernel's folded operations can take, where the ports
-//! of the machine are known; and what a GPU's lanes allow, where `cargo xtask isa --report` has counted for it. Of every other
-//! machine nothing is said.
+//! Upper bounds of rates. For a CPU with known execution ports: from the fewest cycles that a kernel's operations can
+//! take. For a GPU that `cargo xtask isa --report` has analysed: from its instruction counts. Other machines have no
+//! bound.
 
 use crate::args::BenchMode;
 
-/// What was counted for GPUs, with the bounds that follow: written by `cargo xtask isa --report`.
+/// Instruction counts of GPUs and the resulting bounds, written by `cargo xtask isa --report`.
 const COUNTED: &str = include_str!("../../../bench-results/isa/README.md");
 
-/// Names that drivers give to devices of a name in that table.
+/// Names that drivers use for devices in that table: (name in the table, name of the driver).
 const ALSO_CALLED: [(&str, &str); 2] = [("H100 SXM", "H100 80GB HBM3"), ("A100 SXM", "A100-SXM4")];
 
 /// Lanes of the AVX-512 kernel.
 const LANES: f64 = 16.0;
 
-/// Operations on 512-bit words for 16 items: the sums that the tests of `engine/hash` hold the kernel to.
+/// Operations on 512-bit words for 16 items of a search; the tests of `engine/hash` check these sums.
 const SEARCH: u32 = 2_847;
-/// The message schedule, which midstates of one second block share.
+/// Operations of the message schedule, which midstates with the same second block share.
 const SCHEDULE: u32 = 460;
-/// Midstates of the mode `search-shared`.
+/// Number of midstates in the mode `search-shared`.
 const SHARED: u32 = 4;
-/// A whole header: two blocks and the block of its digest. Its loads come on top.
+/// Operations for whole headers: two blocks and the block of the digest, without loads.
 const HEADER: u32 = 4_672;
-/// A Merkle node: two blocks, of which the second is padding, and the block of its digest.
+/// Operations for Merkle nodes: two blocks, of which the second is padding, and the block of the digest.
 const NODE: u32 = 4_175;
 
-/// A processor whose ports are known.
+/// A processor with known execution ports.
 struct Ports {
     vendor: &'static str,
     family: u32,
     models: &'static [u32],
-    /// 512-bit additions and three-input logic in a cycle. Rotates and shifts have one port less; they are fewer than half of
-    /// every kernel's operations, so that they bind nothing.
+    /// 512-bit additions and three-input logic operations per cycle. Rotates and shifts have one port less, but are
+    /// fewer than half of every kernel's operations, so they are not the limit.
     operations_per_cycle: f64,
 }
 
-/// Granite Rapids (server and edge): 512-bit integer work on ports 0 and 5, as measured there kernel by kernel.
+/// Granite Rapids (server and edge): 512-bit integer operations on ports 0 and 5, as measured for each kernel.
 const KNOWN: [Ports; 1] =
     [Ports { vendor: "GenuineIntel", family: 6, models: &[0xad, 0xae], operations_per_cycle: 2.0 }];
 
-/// Fewest cycles of one core for one hash, header or node, on the processor that this text of `/proc/cpuinfo` tells of.
+/// Minimum cycles of one core per hash, header or node, on the processor described by this text of `/proc/cpuinfo`;
+/// `None` if its ports or the kernel's operations are unknown.
 pub(super) fn cycles_per_item(cpu_info: &str, kernel: &str, mode: BenchMode) -> Option<f64> {
     let operations = operations(mode).filter(|_| kernel == "avx512")?;
     let ports = KNOWN.iter().find(|ports| ports.are_of(cpu_info))?;
     Some(operations / LANES / ports.operations_per_cycle)
 }
 
-/// The most hashes a second that a GPU of this name can do, by the instructions that its compiler needs for one.
+/// Maximum hashes per second of a GPU of this name, from the instructions that its compiler needs per hash; `None` if
+/// the GPU is not in the table.
 pub(super) fn hashes_per_second(device: &str, mode: BenchMode) -> Option<f64> {
     let column = match mode {
         BenchMode::Search => 5,
@@ -59,7 +61,7 @@ pub(super) fn hashes_per_second(device: &str, mode: BenchMode) -> Option<f64> {
     Some(row[column].parse::<f64>().ok()? * 1e9)
 }
 
-/// Whether a device's name, as its driver tells it, is that of a GPU of the table: another model has a longer name.
+/// Whether a device's name from its driver is that of a GPU in the table. A longer name may be that of another model.
 fn is_called(device: &str, name: &str) -> bool {
     let also = ALSO_CALLED.iter().filter(|(known, _)| *known == name).map(|(_, also)| *also);
     let is = |name: &str| device.split_once(name).is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(" ("));
@@ -67,7 +69,7 @@ fn is_called(device: &str, name: &str) -> bool {
     !name.is_empty() && (is(name) || { also }.any(is_board))
 }
 
-/// For 16 items.
+/// Operations for 16 items in this mode.
 fn operations(mode: BenchMode) -> Option<f64> {
     match mode {
         BenchMode::Search => Some(f64::from(SEARCH)),
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn of_other_machines_kernels_and_modes_nothing_is_said() {
+    fn other_machines_kernels_and_modes_have_no_bound() {
         let zen = GRANITE_RAPIDS.replace("GenuineIntel", "AuthenticAMD");
         assert_eq!(cycles_per_item(&zen, "avx512", BenchMode::Search), None);
         assert_eq!(cycles_per_item("", "avx512", BenchMode::Search), None);
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn gpus_of_the_table_have_the_bound_that_was_counted_for_them_and_no_other_has_one() {
+    fn only_gpus_in_the_table_have_a_bound() {
         let bound = |device: &str| hashes_per_second(device, BenchMode::Search);
         for device in [
             "NVIDIA GeForce RTX 4090",

@@ -1,4 +1,4 @@
-//! The mode `verify`: a chain of a city's headers, made on the spot, in a file that is verified from end to end.
+//! The mode `verify`: verifies a generated chain of headers from a file.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
@@ -18,18 +18,18 @@ use crate::config::Settings;
 use crate::error::CommandError;
 use crate::input::{ChainInput, ChainSink, Place};
 
-/// Headers for each second that a row may take; making one takes about a third of a microsecond.
+/// Headers per second of measurement; generating one takes about a third of a microsecond.
 const HEADERS_PER_SECOND: f64 = 300_000.0;
 
-/// Fewest and most headers of the file: 800 KB and 80 MB.
+/// Minimum and maximum number of headers in the file: 800 KB and 80 MB.
 const HEADERS_MIN: u64 = 10_000;
 const HEADERS_MAX: u64 = 1_000_000;
 
-/// When the chain begins, and how far apart its blocks are, in seconds.
+/// Unix time of the genesis header, and the seconds between two headers.
 const GENESIS_TIME: u32 = 1_700_000_000;
 const SPACING_S: u32 = 60;
 
-/// A chain in a temporary file, which goes away with this value.
+/// A chain in a temporary file, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct ChainFile {
     path: PathBuf,
@@ -39,7 +39,7 @@ pub(super) struct ChainFile {
 }
 
 impl ChainFile {
-    /// Makes a chain of a length that suits the time given.
+    /// Generates a chain whose length suits the duration of the measurement.
     pub(super) fn make(seconds: Duration) -> Result<Self, CommandError> {
         let headers = (seconds.as_secs_f64() * HEADERS_PER_SECOND) as u64;
         let headers = headers.clamp(HEADERS_MIN, HEADERS_MAX);
@@ -69,7 +69,7 @@ impl ChainFile {
         file.flush()
     }
 
-    /// The headers, packed: 80 MB at most.
+    /// Reads the packed headers: at most 80 MB.
     pub(super) fn read(&self) -> Result<Vec<u8>, CommandError> {
         fs::read(&self.path).map_err(|source| CommandError::ReadFile { path: self.path.clone(), source })
     }
@@ -95,7 +95,7 @@ impl ChainFile {
 
 impl Drop for ChainFile {
     fn drop(&mut self) {
-        // A temporary folder is cleaned by the system where we can not.
+        // If it cannot be removed, the system cleans its temporary folder.
         let _left_behind = fs::remove_file(&self.path);
     }
 }
@@ -106,7 +106,7 @@ fn fresh_path() -> PathBuf {
     std::env::temp_dir().join(format!("cityseal-bench-{}-{number}.bin", std::process::id()))
 }
 
-/// An engine with one device that verifies the file again and again.
+/// An engine with one device that verifies the file repeatedly.
 #[derive(Debug)]
 pub(super) struct ChainRunner<'a> {
     chain: &'a ChainFile,

@@ -1,25 +1,25 @@
-//! The processor's clock while it is measured: how fast a chain of additions runs, each of which needs the one before.
+//! Measures the processor's clock during a benchmark: times a chain of dependent additions.
 //!
-//! The system's own word (`cpu MHz`) is often the nominal clock, and on a virtual machine it may be anything.
+//! The value that the system reports (`cpu MHz`) is often the nominal clock, and meaningless on many virtual machines.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use super::race::together;
 
-/// Steps of one sample: two cycles each, so about a quarter of a millisecond.
+/// Steps per sample: two cycles each, so about a quarter of a millisecond.
 const STEPS: u32 = 1 << 19;
 
-/// Cycles of a step: one for its addition, one for its exclusive or.
+/// Cycles per step: one for the addition, one for the exclusive or.
 const CYCLES_PER_STEP: u32 = 2;
 
-/// Samples of one look at the clock.
+/// Samples per measurement of the clock.
 const SAMPLES: usize = 4;
 
-/// Steps between two looks at the counter, so that counting costs nothing beside them.
+/// Steps per loop iteration, so that the loop counter costs next to nothing.
 const UNROLLED: u32 = 8;
 
-/// The fastest clock seen on so many threads at once. Whatever disturbs a sample makes it slower, never faster.
+/// The fastest clock measured on a number of threads at once. Disturbances make a sample slower, never faster.
 #[derive(Debug)]
 pub(super) struct Clock {
     threads: usize,
@@ -31,7 +31,7 @@ impl Clock {
         Self { threads, fastest_hz: 0.0 }
     }
 
-    /// Looks at the clock for about a millisecond, on all threads at once, as the work beside it runs.
+    /// Measures the clock for about a millisecond on all threads at once, like the benchmark's work.
     pub(super) fn look(&mut self) {
         let (_, seen) = together(vec![|| (0..SAMPLES).map(|_| sample()).collect::<Vec<_>>(); self.threads]);
         let took = seen.into_iter().flatten().flatten().min().unwrap_or(Duration::MAX);
@@ -39,7 +39,7 @@ impl Clock {
         self.fastest_hz = self.fastest_hz.max(hz);
     }
 
-    /// Cycles a second, once somebody has looked.
+    /// Cycles per second; `None` before the first measurement.
     pub(super) fn hz(&self) -> Option<f64> {
         (self.fastest_hz > 0.0).then_some(self.fastest_hz)
     }
@@ -51,9 +51,9 @@ fn sample() -> Duration {
     began.elapsed()
 }
 
-/// One after the other: `word` plus `addend`, then exclusive-or `mask`. Each takes one cycle on every processor since the
-/// Pentium; neither operand is a constant, which some processors add for nothing; and a sum of exclusive ors has no
-/// shorter form that a compiler could put in its place, unlike a sum of sums.
+/// Alternates `word + addend` and `word ^ mask`. Each takes one cycle on every processor since the Pentium. Neither
+/// operand is a constant, because some processors add constants at no cost. A compiler cannot shorten the alternation,
+/// as it could a chain of additions only.
 fn chain(mut word: u64, addend: u64, mask: u64) -> u64 {
     let step = |word: u64| word.wrapping_add(addend) ^ mask;
     for _ in 0..STEPS / UNROLLED {
@@ -67,13 +67,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_takes_all_of_its_steps() {
+    fn the_chain_executes_all_of_its_steps() {
         let slow = (0..STEPS).fold(7_u64, |word, _| (word.wrapping_add(3)) ^ 0x55);
         assert_eq!(chain(7, 3, 0x55), slow);
     }
 
     #[test]
-    fn a_clock_is_known_once_it_was_looked_at_and_only_rises() {
+    fn a_clock_is_known_after_a_measurement_and_only_rises() {
         let mut clock = Clock::new(2);
         assert_eq!(clock.hz(), None);
         clock.look();

@@ -1,5 +1,5 @@
-//! `cityseal bench compare`: which figures got better, stayed the same or got worse, beyond what their laps' own spread
-//! explains. It measures nothing.
+//! `cityseal bench compare`: reports which figures are better, the same or worse, beyond the spread of their laps. It
+//! measures nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::exit::Ending;
 use crate::json::{BenchRow, CompareAnswer, CompareRow, RowName};
 use crate::output::{Output, Paint, si, table};
 
-/// Two runs of one program differ by more than the laps within one of them: no noise counts as less.
+/// Minimum noise, because two runs of one program differ by more than the laps within one run.
 const NOISE_MIN: f64 = 0.02;
 
 pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Ending, CommandError> {
@@ -24,12 +24,12 @@ pub(super) fn run(context: &Context, args: &CompareArgs) -> Result<Ending, Comma
     Ok(Ending::of_right(answer.rows.iter().all(|row| row.verdict != "worse" && row.verdict != "wrong")))
 }
 
-/// The rows of one side by what they are about.
+/// The rows of one side by their keys.
 type Side = BTreeMap<RowName, BenchRow>;
 
 fn compare(before: Vec<Figure>, after: Vec<Figure>) -> CompareAnswer {
     let machines = [&before, &after].map(|figures| machines_of(figures));
-    // Where each side has one machine, rows of the one stand beside rows of the other, and a note says so.
+    // If each side has one machine, their rows are compared even if the machines differ; a note says so.
     let by_machine = machines.iter().any(|side| side.len() > 1);
     let (before, after) = (side(before, by_machine), side(after, by_machine));
     let both = before.iter().filter_map(|(name, a)| Some(judge(name, a, after.get(name)?)));
@@ -71,7 +71,7 @@ fn spread(row: &BenchRow) -> f64 {
     (row.max - row.min) / row.median
 }
 
-/// Looks at factors, so that what got worse one way got better the other way.
+/// Compares by factors, so that swapping the sides swaps "better" and "worse".
 fn verdict(ratio: f64, noise: f64) -> &'static str {
     let band = 1.0 + noise;
     if ratio > band {
@@ -90,7 +90,7 @@ fn human(output: &Output, answer: &CompareAnswer) -> String {
             "same" => Paint::Strong,
             _ => Paint::Bad,
         };
-        let rates = [row.a, row.b].map(|rate| format!("{}{}", si(rate), row.unit));
+        let rates = [row.a, row.b].map(|rate| super::show::with_unit(&si(rate), &row.unit));
         let noise = format!("{:.1} %", row.noise * 100.0);
         let figures = [format!("{:.3}", row.ratio), noise, output.paint(paint, row.verdict)];
         labels(&row.name).into_iter().chain(rates).chain(figures).collect()
@@ -102,7 +102,7 @@ fn human(output: &Output, answer: &CompareAnswer) -> String {
         text.extend(names.iter().map(|name| format!("only in {side}: {}\n", labels(name).join(" "))));
     }
     text + &format!(
-        "noise: (max - min) / median of the laps, of the noisier side, {:.0} % at least\n",
+        "noise: (max - min) / median of the laps, of the noisier side, at least {:.0} %\n",
         answer.noise_min * 100.0
     )
 }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_median_within_the_spread_is_the_same_and_just_past_it_is_not() {
+    fn a_median_within_the_spread_is_the_same_and_one_just_outside_is_not() {
         // A spread of 10 %: the band ends at 110.0 and at 90.9.
         let a = [95.0, 100.0, 105.0];
         for (median, expected) in [(110.0, "same"), (110.1, "better"), (90.95, "same"), (90.85, "worse")] {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn laps_without_spread_still_have_the_least_noise() {
+    fn laps_without_spread_have_the_minimum_noise() {
         assert_eq!(verdict_of([100.0; 3], [102.0; 3]), "same");
         assert_eq!(verdict_of([100.0; 3], [102.1; 3]), "better");
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_one_side_alone_are_named() {
+    fn rows_that_only_one_side_has_are_named() {
         let (one, two) = (figure("x", "avx2", [1.0; 3]), figure("x", "sha-ni", [1.0; 3]));
         let answer = compare(vec![one.clone(), two.clone()], vec![two, figure("x", "avx512", [1.0; 3])]);
         assert_eq!(answer.rows.iter().map(|row| &row.name.kernel).collect::<Vec<_>>(), ["sha-ni"]);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn single_machines_are_compared_with_a_note_and_several_each_with_itself() {
+    fn two_single_machines_are_compared_with_a_note_and_several_are_compared_each_with_itself() {
         let [x, y] = ["x", "y"].map(|cpu| figure(cpu, "avx2", [1.0; 3]));
         let two = compare(vec![x.clone()], vec![y.clone()]);
         assert_eq!((two.rows.len(), two.notes.len()), (1, 1));
@@ -177,7 +177,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_got_better_one_way_got_worse_the_other_way(a in 1.0..1e9_f64, b in 1.0..1e9_f64, noise in 0.0..3.0_f64) {
+        fn swapping_the_sides_swaps_better_and_worse(a in 1.0..1e9_f64, b in 1.0..1e9_f64, noise in 0.0..3.0_f64) {
             let back = match verdict(b / a, noise) { "better" => "worse", "worse" => "better", same => same };
             // A ratio on the very edge may fall on either side once it is inverted.
             let edge = [1.0 + noise, 1.0 / (1.0 + noise)].iter().any(|edge| (b / a / edge - 1.0).abs() < 1e-9);

@@ -1,4 +1,4 @@
-//! A device under measurement: on each of its threads a back end that is kept busy with one question.
+//! Measures a device: keeps a back end on each of its threads busy with one question.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,16 +14,17 @@ use super::race::{Contestant, LAPS, race, together};
 use crate::error::CommandError;
 use crate::json::BatchRow;
 
-/// How long one batch may take before the device counts as hung: software adapters compile during their first.
+/// Time after which a device counts as hung. It is long because software adapters compile during their first batch.
 const BATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A device that is not the CPU gets larger batches until one takes so long: then submitting costs little beside it.
+/// Devices other than the CPU get larger batches until one takes this long, so that submitting costs little in
+/// comparison.
 const BATCH_WANTED: Duration = Duration::from_millis(20);
 
-/// No size of batch is left out for being slow where a lap of it takes less.
+/// Batch sizes whose lap takes less than this are never skipped as too slow.
 const SLOW_BATCH: Duration = Duration::from_millis(500);
 
-/// A device with its question.
+/// A device and the question that it answers.
 pub(super) struct DeviceRunner {
     name: String,
     backends: Vec<Box<dyn Backend>>,
@@ -32,8 +33,8 @@ pub(super) struct DeviceRunner {
 }
 
 impl DeviceRunner {
-    /// Opens the device, the CPU once for each thread, and finds the size of its batches. `None` where its limits
-    /// leave no room for the question.
+    /// Opens the device (the CPU once for each thread) and finds the size of its batches. `None` if even the smallest
+    /// question exceeds its limits.
     pub(super) fn open(
         opener: &mut dyn Opener,
         questions: &Questions,
@@ -47,7 +48,7 @@ impl DeviceRunner {
         };
         let count = if is_cpu { threads } else { 1 };
         let backends = (0..count).map(|_| opener.open().map_err(not_ready)).collect::<Result<Vec<_>, _>>()?;
-        // A device knows its limits for sure only once it is open.
+        // The limits of a device are final only once it is open.
         let limits = backends[0].info().limits;
         let Some(question) = questions.question(0, &limits) else { return Ok(None) };
         let mut runner = Self { name: info.name.clone(), backends, question, wrong: Arc::default() };
@@ -60,12 +61,13 @@ impl DeviceRunner {
         Ok(Some(runner))
     }
 
-    /// Hashes, headers or nodes of one batch.
+    /// Hashes, headers or nodes per batch.
     pub(super) fn batch_items(&self) -> u64 {
         self.question.items
     }
 
-    /// The rate with batches of each size that the device takes and that ends within its lap; `budget` for all sizes.
+    /// Measures the rate for each batch size that the device accepts and that is not too slow; `budget` is the time for
+    /// all sizes together.
     pub(super) fn by_batch(&mut self, questions: &Questions, budget: Duration) -> Result<Vec<BatchRow>, CommandError> {
         let limits: BatchLimits = self.backends[0].info().limits;
         let sizes = questions.sizes();
@@ -112,7 +114,7 @@ fn joined(hand: thread::Result<Result<(), DeviceError>>) -> Result<(), DeviceErr
     hand.unwrap_or_else(|_| Err(DeviceError::Panicked { message: "while it was measured".into() }))
 }
 
-/// Keeps as many batches in flight as the back end takes, until no ticket is left.
+/// Keeps as many batches in flight as the back end accepts, until no ticket is left.
 fn keep_busy(
     backend: &mut Box<dyn Backend>,
     question: &Question,
@@ -136,7 +138,7 @@ fn keep_busy(
     }
 }
 
-/// One portion of the lap, where one is left.
+/// Takes one portion of the lap; `false` if none is left.
 pub(super) fn take_ticket(left: &AtomicU64) -> bool {
     left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_by_batch_has_ascending_sizes_and_the_answers_are_checked_there_too() {
+    fn the_rate_by_batch_has_ascending_sizes_and_its_answers_are_checked() {
         let questions = Questions::of(BenchMode::Headers);
         let mut opener = CpuOpener::new(HashKernel::detect());
         let mut runner = DeviceRunner::open(&mut opener, &questions, 1).unwrap().unwrap();
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_hash_is_told_and_a_lost_device_is_an_error() {
+    fn a_wrong_hash_is_reported_and_a_lost_device_is_an_error() {
         let questions = Questions::of(BenchMode::Headers);
         let mut liar = FakeOpener::new("liar").from_batch(2, Behaviour::WrongHashes);
         let mut runner = DeviceRunner::open(&mut liar, &questions, 1).unwrap().unwrap();

@@ -1,17 +1,16 @@
-//! Energy of the processor's packages, where Linux tells it (RAPL), and of an NVIDIA board, where its driver does (NVML).
-//! Where they do not, nothing is said.
+//! Energy of the processor's packages, if Linux reports it (RAPL), and of an NVIDIA board, if its driver does (NVML).
 //!
-//! A counter covers all that the package or the board does, other programs included.
+//! The counters cover the whole package or board, including the work of other programs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use nvml_wrapper::Nvml;
 
-/// Where Linux shows the counters.
+/// Folder in which Linux shows the counters.
 const POWERCAP: &str = "/sys/class/powercap";
 
-/// Whatever counts energy.
+/// A sensor that counts energy.
 #[derive(Debug)]
 pub(super) enum Meter {
     /// All packages of the processor.
@@ -20,7 +19,7 @@ pub(super) enum Meter {
     Board(Box<Board>),
 }
 
-/// What a meter showed at one moment.
+/// A reading of a meter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// Each package's counter, in microjoules.
@@ -30,19 +29,19 @@ pub(super) enum Reading {
 }
 
 impl Meter {
-    /// The meter of the processor; `None` where it has none that this user may read.
+    /// The meter of the processor; `None` if it has none that this user can read.
     pub(super) fn of_cpu() -> Option<Self> {
         Packages::find_in(Path::new(POWERCAP)).map(Self::Packages)
     }
 
-    /// The meter of the board at this PCI address (`0000:01:00.0`); `None` where no driver tells of one.
+    /// The meter of the board at this PCI address (`0000:01:00.0`); `None` if no driver reports one.
     pub(super) fn of_board(pci: &str) -> Option<Self> {
-        // Loads the driver's library where there is one; nothing of it is needed to build.
+        // Loads the driver's library if it is installed. It is not needed to build the program.
         let board = Board { nvml: Nvml::init().ok()?, pci: pci.to_owned() };
         board.read().map(|_| Self::Board(Box::new(board)))
     }
 
-    /// Where its readings come from.
+    /// Source of the readings, as in the JSON.
     pub(super) const fn source(&self) -> &'static str {
         match self {
             Self::Packages(_) => "rapl",
@@ -57,7 +56,7 @@ impl Meter {
         }
     }
 
-    /// Joules between two readings of this meter, less than one round of a counter apart.
+    /// Joules between two readings of this meter, during which a counter wraps around at most once.
     pub(super) fn joules(&self, before: &Reading, after: &Reading) -> Option<f64> {
         match (self, before, after) {
             (Self::Packages(packages), Reading::Packages(before), Reading::Packages(after)) => {
@@ -69,7 +68,7 @@ impl Meter {
     }
 }
 
-/// A board whose driver was loaded anew in between has counted from 0 again: what it used is not known.
+/// `None` if the counter went backwards because the driver was reloaded in between: the energy is unknown.
 fn board_joules(before_mj: u64, after_mj: u64) -> Option<f64> {
     after_mj.checked_sub(before_mj).map(|spent_mj| spent_mj as f64 / 1e3)
 }
@@ -87,7 +86,7 @@ impl Board {
     }
 }
 
-/// One package's counter, in microjoules; after `range_uj` it begins again at 0.
+/// The counter of one package in microjoules. It wraps around to 0 after `range_uj`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Counter {
     energy: PathBuf,
@@ -103,7 +102,7 @@ impl Packages {
         let zones = fs::read_dir(powercap).ok()?.flatten().map(|entry| entry.path());
         let counters: Option<Vec<_>> = zones.filter(|zone| is_package(zone)).map(|zone| counter(&zone)).collect();
         let packages = Self(counters.filter(|counters| !counters.is_empty())?);
-        // Counters that only root may read are there and tell nothing.
+        // On many systems the counters exist but only root can read them.
         packages.read().map(|_| packages)
     }
 
@@ -123,7 +122,7 @@ impl Counter {
     }
 }
 
-/// `intel-rapl:0` is a package (AMD's too); `intel-rapl:0:0` a part of it, already counted.
+/// `intel-rapl:0` is a package (on AMD too); `intel-rapl:0:0` is a part of it, which is already counted.
 fn is_package(zone: &Path) -> bool {
     let name = zone.file_name().unwrap_or_default().to_string_lossy();
     let number = name.strip_prefix("intel-rapl:");
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_packages_add_up_and_their_parts_do_not_count_twice() {
+    fn packages_are_added_up_and_their_parts_are_not_counted_twice() {
         let sample = Sample::of("sum");
         sample.package(0, "1000000\n");
         sample.package(1, "5000000\n");
@@ -187,16 +186,16 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_began_again_has_gone_through_its_end() {
+    fn a_counter_that_went_backwards_has_wrapped_around() {
         let counter = Counter { energy: PathBuf::new(), range_uj: 1000 };
         assert_eq!(counter.spent_uj(400, 400), 0);
         assert_eq!(counter.spent_uj(400, 900), 500);
         assert_eq!(counter.spent_uj(900, 50), 150);
-        assert_eq!(counter.spent_uj(1200, 50), 50, "a counter past its own range does not make energy");
+        assert_eq!(counter.spent_uj(1200, 50), 50, "a reading past the range must not underflow");
     }
 
     #[test]
-    fn a_board_counts_millijoules_and_one_that_began_again_tells_nothing() {
+    fn a_board_counts_millijoules_and_a_reloaded_driver_gives_no_energy() {
         assert_eq!(board_joules(1_000, 351_500), Some(350.5));
         assert_eq!(board_joules(7, 7), Some(0.0));
         assert_eq!(board_joules(7, 6), None);
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_tells_nothing_has_no_meter() {
+    fn a_machine_without_readable_counters_has_no_meter() {
         let sample = Sample::of("none");
         assert!(Packages::find_in(&sample.0).is_none());
         sample.zone("dtpm", &[("name", "package-0")]);

@@ -1,4 +1,4 @@
-//! The machine and the program behind a figure, as far as they can be known; what is not known is left out.
+//! The machine and the program behind a figure. Unknown values are left out.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::json::BenchEnvironment;
 use crate::processor::{cpu_info, cpu_model, field};
 use crate::unix_now;
 
-/// The commit that this program was built from, as the build script found it.
+/// The commit that this program was built from, set by the build script.
 pub(crate) const COMMIT: &str = env!("CITYSEAL_COMMIT");
 
 pub(super) fn here(driver: Option<String>) -> BenchEnvironment {
@@ -27,9 +27,10 @@ fn os() -> String {
     format!("{} {}", std::env::consts::OS, release.trim()).trim_end().to_owned()
 }
 
-/// The day of a moment since 1970 as a UTC date of the Gregorian calendar: `2026-11-22`.
+/// The UTC date of a Unix time: `2026-11-22`.
 pub(super) fn date(since_1970: Duration) -> String {
-    // Days are counted from 1 March of year 0, so that a leap day ends its year; 400 years are 146,097 days.
+    // Days are counted from 1 March of year 0, so that a leap day is the last day of its year. 400 years are 146,097
+    // days.
     let days = since_1970.as_secs() / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -41,7 +42,7 @@ pub(super) fn date(since_1970: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// A moment since 1970 in UTC, to the second, as RFC 3339 writes it: `2026-11-22T23:59:07Z`.
+/// A Unix time in UTC with seconds, in the format of RFC 3339: `2026-11-22T23:59:07Z`.
 pub(super) fn moment(since_1970: Duration) -> String {
     let of_day = since_1970.as_secs() % 86_400;
     format!("{}T{:02}:{:02}:{:02}Z", date(since_1970), of_day / 3600, of_day / 60 % 60, of_day % 60)
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_told_right_across_leap_years_and_centuries() {
+    fn dates_are_right_across_leap_years_and_centuries() {
         let dates = [
             (0, "1970-01-01"),
             (951_782_400, "2000-02-29"),

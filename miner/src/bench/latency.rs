@@ -1,5 +1,5 @@
-//! The mode `latency`: how long one waits for a device, apart from how fast it hashes. Three waits, each tried many
-//! times: the first hit of an easy job, the end of a job that is cancelled, the round trip of the smallest batch.
+//! The mode `latency`: measures three latencies of a device, each many times: the first hit of an easy job, the end of
+//! a cancelled job, and the round trip of the smallest batch.
 
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use cityseal_hash::double_sha256;
 use crate::error::CommandError;
 use crate::json::{LatencyRow, Spread};
 
-/// Trials that count. Odd, so that the median is one of them.
+/// Number of trials that count. Odd, so that the median is one of them.
 const TRIALS: usize = 21;
 
-/// Trials before them: the first batches of a device are slower than all others.
+/// Trials before those that count, because the first batches of a device are slower.
 const WARM_UP: usize = 3;
 
-/// How long one trial may take before the device counts as hung.
+/// Time after which the device counts as hung.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Version bits that keep a job going for longer than anyone waits: 2^16 times all nonces (BIP 320).
+/// Version mask that keeps a job busy for longer than a trial: 2^16 times all nonces (BIP320).
 const VERSION_MASK: u32 = 0x1fff_e000;
 
-/// All three waits of one device, whose engine has it alone.
+/// Measures the three latencies of one device; `engine` has only this device.
 pub(super) fn row(opener: &mut dyn Opener, engine: &Engine, threads: usize) -> Result<LatencyRow, CommandError> {
     let info = opener.info().clone();
     let mut waits = Waits { wrong: None };
@@ -53,14 +53,14 @@ fn trials(mut wait: impl FnMut() -> Result<Duration, CommandError>) -> Result<Sp
     Ok(spread(waits[WARM_UP..].to_vec()))
 }
 
-/// In microseconds.
+/// Median, minimum and maximum in microseconds.
 fn spread(mut waits: Vec<Duration>) -> Spread {
     waits.sort_unstable();
     let us = |at: usize| waits[at].as_secs_f64() * 1e6;
     Spread { median: us(waits.len() / 2), min: us(0), max: us(waits.len() - 1) }
 }
 
-/// The waits, and what was wrong with an answer so far.
+/// The measurements, and the first wrong answer.
 struct Waits {
     wrong: Option<String>,
 }
@@ -72,23 +72,23 @@ impl Waits {
         }
     }
 
-    /// From the submission of a job that every second hash ends to its seal.
+    /// From the submission of a job to its seal; every second hash meets the target.
     fn first_hit(&mut self, engine: &Engine) -> Result<Duration, CommandError> {
         let template = SealTemplate::builder(genesis(Network::Regtest)).build()?;
         let began = Instant::now();
         let report = engine.submit(SealJob::new(template)).wait(Some(PATIENCE));
         let took = began.elapsed();
         let outcome = report.map(|report| report.outcome);
-        self.expect(outcome == Some(SealOutcome::Sealed), || format!("an easy job ended as {outcome:?}"));
+        self.expect(outcome == Some(SealOutcome::Sealed), || format!("easy job: expected a seal, found {outcome:?}"));
         Ok(took)
     }
 
-    /// From the word to the end of a job that has begun to move and has no end of its own: no hash meets its target.
+    /// From the cancellation to the end of a running job that would not end by itself, since no hash meets its target.
     fn cancel(&mut self, engine: &Engine) -> Result<Duration, CommandError> {
         let template = SealTemplate::builder(genesis(Network::Mainnet)).version_mask(VERSION_MASK).build()?;
         let job = engine.submit(SealJob::new(template.with_target(Target::ONE)));
         let (moved, moves) = mpsc::channel();
-        // Whoever waits no longer need not be told.
+        // The receiver may be gone already; then nobody needs the message.
         job.on_change(Arc::new(move || _ = moved.send(())));
         let has_moved = moves.recv_timeout(PATIENCE).is_ok();
         let began = Instant::now();
@@ -96,7 +96,7 @@ impl Waits {
         let report = job.wait(Some(PATIENCE));
         let took = began.elapsed();
         let cancelled = report.is_some_and(|report| matches!(report.outcome, SealOutcome::Cancelled { .. }));
-        self.expect(has_moved && cancelled, || "a job without end was not cancelled".into());
+        self.expect(has_moved && cancelled, || "an endless job was not cancelled".into());
         Ok(took)
     }
 
@@ -128,13 +128,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_of_the_waits_is_their_median() {
+    fn the_median_is_the_middle_of_the_sorted_waits() {
         let waits = [9, 1, 5].map(Duration::from_micros).to_vec();
         assert_eq!(spread(waits), Spread { median: 5.0, min: 1.0, max: 9.0 });
     }
 
     #[test]
-    fn a_header_comes_back_with_its_hash_and_a_false_hash_is_told() {
+    fn a_round_trip_returns_the_hash_and_a_wrong_hash_is_reported() {
         let mut waits = Waits { wrong: None };
         let mut honest = CpuOpener::new(HashKernel::detect());
         let info = honest.info().clone();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_easy_job_is_sealed_and_one_without_end_is_cancelled() {
+    fn an_easy_job_is_sealed_and_an_endless_one_is_cancelled() {
         let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
         let mut waits = Waits { wrong: None };
         assert!(waits.first_hit(&engine).unwrap() > Duration::ZERO);

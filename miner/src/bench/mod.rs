@@ -1,11 +1,12 @@
-//! `cityseal bench`: how fast each kernel and device works here, beside a plain loop of the `sha2` crate, with every
-//! answer checked while it is measured.
+//! `cityseal bench`: measures how fast each kernel and device is on this machine, compared with a plain loop of the
+//! `sha2` crate. Every answer is checked during the measurement.
 //!
 //! A row is printed as soon as it is measured. A figure is the median of several laps. Between two laps of a contestant
-//! each of its baselines runs one, on as many threads, so that whatever else the machine does meanwhile hits them alike; a
+//! each of its baselines runs one lap on as many threads, so that other load on the machine affects both equally. A
 //! ratio is the median over such pairs.
 //!
-//! Figures are kept as records (`record`), read again (`records`), compared (`compare`) and shown on a page (`report`).
+//! Figures are written as records (`record`), read back (`records`), compared (`compare`) and shown on a page
+//! (`report`).
 
 mod baseline;
 mod bound;
@@ -46,11 +47,11 @@ use race::{Contestant, Figures, race};
 use show::{Live, Plan, RowAt};
 use stream::StreamRunner;
 
-/// `--kernel` with this name: each kernel of this CPU has its row, and each variant of a GPU's shaders.
+/// Value of `--kernel` that measures each kernel of this CPU and each variant of a GPU's shaders.
 const ALL_KERNELS: &str = "all";
 
 impl BenchMode {
-    /// The mode as it stands on the command line and in JSON.
+    /// Name of the mode on the command line and in JSON.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Search => "search",
@@ -68,7 +69,7 @@ impl BenchMode {
             Self::Search | Self::SearchShared => "hash/s",
             Self::Headers | Self::Verify | Self::Service => "header/s",
             Self::Merkle => "node/s",
-            // Its figures are waits, in microseconds.
+            // Its figures are latencies in microseconds.
             Self::Latency => "us",
         }
     }
@@ -89,6 +90,7 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     let mut settings = context.settings(&args.engine)?;
     let all_kernels = settings.kernel.as_deref() == Some(ALL_KERNELS);
     if all_kernels {
+        // `all` is not the name of a kernel, so the devices are selected without one.
         settings.kernel = None;
     }
     let selection = builder(&settings).select()?;
@@ -98,6 +100,7 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     if all_kernels {
         openers = with_all_variants(openers, &settings)?;
     }
+    // The environment has one driver: that of the first device that has any.
     let driver = openers.iter().find_map(|opener| opener.info().driver.clone());
     let bench = Bench::new(args, &settings, threads)?;
     let plan = bench.plan(&openers);
@@ -114,19 +117,19 @@ fn measure(context: &Context, args: &BenchArgs) -> Result<Ending, CommandError> 
     Ok(Ending::of_right(answers.all(|answers| answers == "right")))
 }
 
-/// Follows a measurement row by row.
+/// Receives the rows of a measurement one by one.
 trait Watcher {
     /// A row is about to be measured.
     fn begins(&mut self, at: RowAt);
-    /// A row of rates is measured.
+    /// A row of rates was measured.
     fn rate(&mut self, at: RowAt, row: &BenchRow) -> Result<(), CommandError>;
-    /// A row of waits is measured.
+    /// A row of latencies was measured.
     fn latency(&mut self, at: RowAt, row: &LatencyRow) -> Result<(), CommandError>;
-    /// A row has no figures, since the device cannot run the mode.
+    /// A row has no figures because the device cannot run the mode.
     fn cannot_run(&mut self, at: RowAt, device: &str);
 }
 
-/// Each GPU among them once for each variant of the shaders.
+/// Replaces each GPU by one opener for each shader variant.
 fn with_all_variants(
     mut openers: Vec<Box<dyn Opener>>,
     settings: &Settings,
@@ -141,13 +144,13 @@ fn with_all_variants(
     Ok(openers)
 }
 
-/// One run of `bench`: what all of its rows share.
+/// One run of `bench`: the values that all of its rows share.
 struct Bench<'a> {
     args: &'a BenchArgs,
     settings: &'a Settings,
     /// All kernels and variants are measured, each in turn.
     is_sweep: bool,
-    /// Numbers of threads that the CPU is measured with, each in turn.
+    /// Numbers of threads with which the CPU is measured, each in turn.
     threads: Vec<usize>,
     questions: Questions,
     chain: Option<ChainFile>,
@@ -168,8 +171,8 @@ impl<'a> Bench<'a> {
         Ok(Self { args, settings, is_sweep, threads, questions, chain, cpu_info })
     }
 
-    /// Every row that will be measured, and how long each takes: its laps fill the seconds asked for, once more where the
-    /// rates by batch are measured too.
+    /// The rows to measure, and how long each takes: the laps take `--seconds`, and the rates by batch size as long
+    /// again.
     fn plan(&self, openers: &[Box<dyn Opener>]) -> Plan {
         let mut rows = Vec::new();
         for opener in openers {
@@ -194,6 +197,7 @@ impl<'a> Bench<'a> {
                 let (threads, at) = (*threads, RowAt { number, of });
                 watcher.begins(at);
                 if self.args.mode == BenchMode::Latency {
+                    // Two of the three latencies are measured through an engine that has only this device.
                     let engine = builder(&self.engine_settings(opener.info(), threads)).build()?;
                     let row = latency::row(&mut *opener, &engine, threads)?;
                     watcher.latency(at, &row)?;
@@ -209,13 +213,14 @@ impl<'a> Bench<'a> {
         Ok((rows, latencies))
     }
 
-    /// A device that is not the CPU has threads of its own: those of the CPU only judge it.
+    /// The numbers of threads with which a device is measured. Other devices than the CPU get one row only, since CPU
+    /// threads merely check their answers.
     fn threads_of(&self, info: &DeviceInfo) -> &[usize] {
         let last = self.threads.len().saturating_sub(1);
         if info.kind == DeviceKind::Cpu { &self.threads } else { &self.threads[last..] }
     }
 
-    /// Measures one device with one kernel; `None` where it can not run the mode.
+    /// Measures one device with one kernel; `None` if it cannot run the mode.
     fn row(&self, opener: &mut dyn Opener, threads: usize) -> Result<Option<BenchRow>, CommandError> {
         let info = opener.info().clone();
         if let Some(chain) = &self.chain {
@@ -236,9 +241,9 @@ impl<'a> Bench<'a> {
         Ok(Some(row))
     }
 
-    /// Settings for an engine that has this device alone.
+    /// Settings for an engine with only this device.
     fn engine_settings(&self, info: &DeviceInfo, threads: usize) -> Settings {
-        // A GPU runs what suits it best, unless a variant was asked for or all are measured.
+        // A GPU runs its fastest variant, unless a variant was requested or all are measured.
         let is_named = info.kind == DeviceKind::Cpu || self.is_sweep;
         let kernel = if is_named { Some(info.kernel.clone()) } else { self.settings.kernel.clone() };
         Settings { devices: vec![info.id.clone()], kernel, threads: Some(threads), ..self.settings.clone() }
@@ -304,14 +309,14 @@ mod tests {
 
     use super::*;
 
-    /// What happened, in order.
+    /// The events in order.
     type Events = Arc<Mutex<Vec<String>>>;
 
     fn note(events: &Events, event: impl Into<String>) {
         events.lock().unwrap().push(event.into());
     }
 
-    /// The CPU's portable kernel, which notes when it is opened to be measured.
+    /// The CPU's portable kernel, which records when it is opened.
     struct Noting(CpuOpener, &'static str, Events);
 
     impl Opener for Noting {
@@ -344,10 +349,10 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_handed_over_before_the_next_one_begins() {
+    fn each_row_is_reported_before_the_next_one_starts() {
         let line = "cityseal bench --mode headers --seconds 0.01 --device cpu";
         let cli = <crate::args::Cli as clap::Parser>::try_parse_from(line.split(' ')).unwrap();
-        let crate::args::Command::Bench(args) = &cli.command else { panic!("bench was asked for") };
+        let crate::args::Command::Bench(args) = &cli.command else { panic!("expected the command bench") };
         let settings = Settings::of(&args.engine, &cli.global, &crate::config::Environment::default()).unwrap();
         let bench = Bench::new(args, &settings, vec![1]).unwrap();
         let events = Events::default();

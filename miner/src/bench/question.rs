@@ -1,4 +1,5 @@
-//! The questions that are put while the clock runs, with their answers, found beforehand by the plain loop of `sha2`.
+//! The questions with which devices are measured, and their answers, which the plain loop of `sha2` computes
+//! beforehand.
 
 use std::sync::Arc;
 
@@ -8,38 +9,38 @@ use cityseal_hash::{HEADER_LEN, Hit, HitBuffer, Midstate, NODE_LEN, baseline};
 
 use crate::args::BenchMode;
 
-/// Nonces around that of the genesis block whose hits are known: the smallest batch of a search.
+/// Nonces around the genesis block's nonce whose hits are known: the smallest batch of a search.
 const KNOWN_NONCES: u64 = 1 << 19;
 
-/// Versions that share a second block in the mode `search-shared`.
+/// Number of versions that share a second block in the mode `search-shared`.
 const SHARED_MIDSTATES: usize = 4;
 
-/// One hash in 2^16 is a hit: several in the known window, and few enough not to matter.
+/// One hash in 2^16 is a hit: several in the known window, but too few to slow down the search.
 pub(super) const TOP_WORD_MAX: u32 = 0xffff;
 
-/// Headers or nodes of the smallest batch of a sweep over sizes: one group of lanes of the widest kernel.
+/// Headers or nodes in the smallest batch of a sweep over sizes: the lanes of the widest kernel.
 const ITEMS_MIN: u64 = 16;
 
-/// Headers or nodes of the first batch: with their hashes 450 KiB, within a core's second-level cache.
+/// Headers or nodes in the first batch: 450 KiB with their hashes, which fits in a core's second-level cache.
 const ITEMS_FIRST: u64 = 4096;
 
-/// Items of the largest batch of headers or nodes: 2^20 × 80 bytes = 80 MiB.
+/// Items in the largest batch of headers or nodes: 2^20 × 80 bytes = 80 MiB.
 const ITEMS_MAX: u64 = 1 << 20;
 
-/// One question, as often as it is put.
+/// A batch with its known answer.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) batch: Batch,
-    /// Hashes, headers or nodes.
+    /// Number of hashes, headers or nodes.
     pub(super) items: u64,
     answer: Answer,
 }
 
 #[derive(Clone, Debug)]
 enum Answer {
-    /// All hits of the window; what a device says beyond it is hashed again.
+    /// All hits of the window; hits outside of it are hashed again.
     Hits(Arc<Window>),
-    /// One hash an item.
+    /// One hash per item.
     Hashes(Arc<Vec<[u8; 32]>>),
 }
 
@@ -52,7 +53,7 @@ pub(super) enum Questions {
     Headers,
     /// Packed nodes.
     Nodes,
-    /// None: the mode works on whole chains.
+    /// No questions: the mode verifies whole chains.
     Chain,
 }
 
@@ -67,13 +68,14 @@ impl Questions {
         }
     }
 
-    /// The first question, its size doubled so often; `None` where that passes the limits of the device or of the mode.
+    /// The first question with its size doubled `doublings` times; `None` if that exceeds the limits of the device or
+    /// mode.
     pub(super) fn question(&self, doublings: u32, limits: &BatchLimits) -> Option<Question> {
         let first = if matches!(self, Self::Search(_)) { KNOWN_NONCES } else { ITEMS_FIRST };
         self.sized(first << doublings, limits)
     }
 
-    /// Sizes of batches over which the rate is looked at, ascending: each four times the one before.
+    /// Batch sizes of a sweep, ascending: each is four times the previous one.
     pub(super) fn sizes(&self) -> Vec<u64> {
         let (first, last) = match self {
             Self::Search(_) => (KNOWN_NONCES, 1 << 32),
@@ -83,7 +85,7 @@ impl Questions {
         std::iter::successors(Some(first), |size| Some(size * 4)).take_while(|size| *size <= last).collect()
     }
 
-    /// A question over so many hashes, headers or nodes; `None` where that passes the limits of the device or of the mode.
+    /// A question of `items` hashes, headers or nodes; `None` if that exceeds the limits of the device or of the mode.
     pub(super) fn sized(&self, items: u64, limits: &BatchLimits) -> Option<Question> {
         match self {
             Self::Search(window) => window.question(items, limits),
@@ -114,7 +116,7 @@ fn hashed(bytes: &[u8], item_len: usize, reference: impl Fn(&[u8], &mut [[u8; 32
     Answer::Hashes(Arc::new(hashes))
 }
 
-/// Bytes that repeat nowhere: `SplitMix64` from a fixed seed.
+/// Pseudo-random bytes: `SplitMix64` from a fixed seed.
 pub(super) fn noise(len: usize) -> Vec<u8> {
     let mut state = 0_u64;
     let mut bytes = Vec::with_capacity(len + 8);
@@ -128,7 +130,7 @@ pub(super) fn noise(len: usize) -> Vec<u8> {
     bytes
 }
 
-/// The header without nonce whose search is measured: the genesis header, its version rolled for the others.
+/// The measured header without its nonce: the genesis header, with another version for each `index`.
 pub(super) fn header76(index: usize) -> [u8; 76] {
     let genesis = Parameters::of(Network::Mainnet).genesis().to_owned();
     let header = BlockHeader { version: genesis.version | (index as i32) << 13, ..genesis };
@@ -137,7 +139,7 @@ pub(super) fn header76(index: usize) -> [u8; 76] {
     bytes
 }
 
-/// A run of nonces around that of the genesis block, and all its hits.
+/// A range of nonces around that of the genesis block, and all its hits.
 #[derive(Debug)]
 pub(super) struct Window {
     headers: Vec<[u8; 76]>,
@@ -161,11 +163,11 @@ impl Window {
         Self { headers, first, last, hits }
     }
 
-    /// A search of `hashes` hashes that has the window in its middle.
+    /// A search of `hashes` hashes with the window in its middle.
     fn question(self: &Arc<Self>, hashes: u64, limits: &BatchLimits) -> Option<Question> {
         let midstates = self.headers.len();
         let nonces = hashes / midstates as u64;
-        // A device must be able to report twice the hits to be expected.
+        // A device must be able to report twice the expected number of hits.
         let hits_max = (2 * hashes).div_ceil(1 << 16).max(64) as usize;
         let fits = midstates <= limits.search_midstates_max
             && nonces <= limits.search_nonces_max.min(1 << 32)
@@ -183,10 +185,11 @@ impl Window {
         let (inside, outside): (Vec<Hit>, Vec<Hit>) =
             hits.iter().partition(|hit| (self.first..=self.last).contains(&hit.nonce));
         if inside != self.hits {
-            return Err(format!("{} hits in a window that has {}, or other ones", inside.len(), self.hits.len()));
+            let (found, expected) = (inside.len(), self.hits.len());
+            return Err(format!("wrong hits in the known window: expected {expected} hits, found {found}"));
         }
         match outside.iter().find(|hit| !self.is_hit(**hit)) {
-            Some(hit) => Err(format!("nonce {} of midstate {} is no hit", hit.nonce, hit.midstate)),
+            Some(hit) => Err(format!("nonce {} of midstate {} is not a hit", hit.nonce, hit.midstate)),
             None => Ok(()),
         }
     }
@@ -204,7 +207,8 @@ fn block(header: &[u8; 76]) -> [u8; 64] {
     block
 }
 
-/// So many nonces with that of the genesis block in their middle, moved where the end of the space is near.
+/// The first and last of `nonces` nonces around that of the genesis block, shifted if they would leave the 32-bit
+/// space.
 pub(super) fn around_genesis(nonces: u64) -> (u32, u32) {
     let genesis = u64::from(Parameters::of(Network::Mainnet).genesis().nonce);
     let space = 1_u64 << 32;
@@ -213,16 +217,16 @@ pub(super) fn around_genesis(nonces: u64) -> (u32, u32) {
 }
 
 impl Question {
-    /// Compares what a device says with what is known.
+    /// Compares a device's report with the known answer.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// The difference, in words.
     pub(super) fn judge(&self, report: &Report) -> Result<(), String> {
         match (&self.answer, report) {
-            (Answer::Hits(_), Report::Search(search)) if search.overflow => Err("an overflow of hits".into()),
+            (Answer::Hits(_), Report::Search(search)) if search.overflow => Err("the buffer of hits overflowed".into()),
             (Answer::Hits(window), Report::Search(search)) => window.judge(&search.hits),
             (Answer::Hashes(expected), Report::Hashes(found)) => judge_hashes(expected, found),
-            (Answer::Hits(_) | Answer::Hashes(_), _) => Err("the answer to another question".into()),
+            (Answer::Hits(_) | Answer::Hashes(_), _) => Err("the answer belongs to another kind of question".into()),
         }
     }
 }
@@ -233,7 +237,7 @@ fn judge_hashes(expected: &[[u8; 32]], found: &[[u8; 32]]) -> Result<(), String>
     }
     match expected.iter().zip(found).position(|(expected, found)| expected != found) {
         Some(at) => Err(format!("hash {at} of {} is wrong", expected.len())),
-        None => Err(format!("{} hashes where {} were asked for", found.len(), expected.len())),
+        None => Err(format!("expected {} hashes, found {}", expected.len(), found.len())),
     }
 }
 
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kernel_answers_every_mode_rightly_and_a_broken_one_none() {
+    fn every_kernel_passes_every_mode_and_a_broken_one_none() {
         for mode in [BenchMode::Search, BenchMode::SearchShared, BenchMode::Headers, BenchMode::Merkle] {
             let question = Questions::of(mode).question(0, &limits()).unwrap();
             for kernel in HashKernel::all_available() {
@@ -269,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_question_holds_the_window_and_false_hits_beyond_it_are_found() {
+    fn a_larger_question_contains_the_window_and_false_hits_outside_it_are_found() {
         let question = Questions::of(BenchMode::Search).question(1, &limits()).unwrap();
         assert_eq!(question.items, 2 * KNOWN_NONCES);
         let Report::Search(mut search) = answer(HashKernel::detect(), &question) else { panic!("a search") };
@@ -279,18 +283,18 @@ mod tests {
         let (first, _) = around_genesis(question.items);
         let gap = (first..=u32::MAX).find(|nonce| search.hits.iter().all(|hit| hit.nonce != *nonce)).unwrap();
         search.hits.push(Hit { midstate: 0, nonce: gap });
-        assert!(question.judge(&Report::Search(search)).unwrap_err().contains("is no hit"));
+        assert!(question.judge(&Report::Search(search)).unwrap_err().contains("is not a hit"));
     }
 
     #[test]
-    fn the_window_stays_within_the_space_of_nonces() {
+    fn the_window_stays_within_the_nonce_space() {
         assert_eq!(around_genesis(1 << 32), (0, u32::MAX));
         let (first, last) = around_genesis(1 << 31);
         assert_eq!(u64::from(last - first) + 1, 1 << 31);
     }
 
     #[test]
-    fn every_size_of_a_sweep_within_the_limits_is_a_question_of_that_size() {
+    fn every_size_of_a_sweep_within_the_limits_has_a_question() {
         let small = BatchLimits { check_headers_max: 1024, search_nonces_max: 1 << 21, ..limits() };
         let sizes_of = |questions: Questions| -> Vec<u64> {
             let sized = questions.sizes().into_iter().map_while(|size| questions.sized(size, &small));
@@ -302,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_beyond_the_limits_is_not_put() {
+    fn there_is_no_question_beyond_the_limits() {
         let small = BatchLimits { check_headers_max: 4095, search_midstates_max: 1, ..limits() };
         assert!(Questions::of(BenchMode::Headers).question(0, &small).is_none());
         assert!(Questions::of(BenchMode::SearchShared).question(0, &small).is_none());

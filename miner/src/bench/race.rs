@@ -1,4 +1,4 @@
-//! Laps, in turn: the contestant, its baselines, the contestant again; and what the laps say.
+//! Runs laps of a contestant and its baselines in turn, and computes the figures from them.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,33 +7,34 @@ use std::time::{Duration, Instant};
 use super::gauges::Gauges;
 use crate::error::CommandError;
 
-/// Laps of each runner that count. Odd, so that the median is one of them.
+/// Number of laps of each runner that count. Odd, so that the median is one of them.
 pub(super) const LAPS: usize = 5;
 
-/// A lap that only finds out how fast a runner is lasts at least so long.
+/// Minimum duration of the trial lap that finds out how fast a runner is.
 const TRIAL: Duration = Duration::from_millis(10);
 
-/// Whoever runs laps.
+/// A runner whose laps are measured.
 pub(super) trait Contestant {
-    /// Does `tickets` equal portions of work on all its threads and tells how long that took.
+    /// Does `tickets` equal portions of work on all its threads and returns how long that took.
     fn lap(&mut self, tickets: u64) -> Result<Duration, CommandError>;
-    /// Hashes, headers or nodes of one portion.
+    /// Hashes, headers or nodes per portion.
     fn items_per_ticket(&self) -> u64;
-    /// How many hands share a lap's portions: a lap of as many for each leaves no hand idle at its end.
+    /// Number of threads that share the portions of a lap. A multiple of it as the number of portions leaves no thread
+    /// idle at the end of the lap.
     fn hands(&self) -> usize {
         1
     }
-    /// What was wrong with its answers so far.
+    /// What is wrong with its answers so far; `None` if all are right.
     fn wrong(&self) -> Option<String>;
 }
 
-/// A runner whose laps stand beside the contestant's.
+/// A baseline: a runner whose laps alternate with the contestant's.
 pub(super) trait Beside: Contestant {
-    /// Its name in JSON.
+    /// Name of the baseline in JSON.
     fn name(&self) -> &'static str;
 }
 
-/// What the laps say. Rates in items a second.
+/// The figures of the laps. Rates are in items per second.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Figures {
     pub(super) median: f64,
@@ -43,7 +44,8 @@ pub(super) struct Figures {
     pub(super) wrong: Option<String>,
 }
 
-/// Runs all in turn for about `budget`, warm-up not counted; the gauges are read around the contestant's laps.
+/// Runs the contestant and the baselines in turn for about `budget`, without the warm-up. The gauges are read around
+/// the contestant's laps.
 pub(super) fn race<B: Beside>(
     contestant: &mut dyn Contestant,
     baselines: &mut [B],
@@ -71,7 +73,7 @@ pub(super) fn race<B: Beside>(
     Ok(Figures { median, min: rates[0], max: rates[LAPS - 1], versus, wrong })
 }
 
-/// How many portions fill a lap of that length: as many for each hand, at least one.
+/// The number of portions that fill a lap of that duration: a multiple of the number of threads.
 fn tickets_for(runner: &mut dyn Contestant, lap: Duration) -> Result<u64, CommandError> {
     let mut tickets = 1;
     loop {
@@ -90,10 +92,10 @@ fn rate(runner: &mut dyn Contestant, tickets: u64) -> Result<f64, CommandError> 
     Ok((tickets * runner.items_per_ticket()) as f64 / took.max(1e-9))
 }
 
-/// Runs all hands at once, each on a thread of its own, and tells how long they took together.
+/// Runs all closures at once, each on a thread of its own, and returns the time from the first start to the last end.
 ///
-/// Each hand reads the clock itself, before its first and after its last stroke. The thread that waits for them must
-/// not: on a busy machine it may get to run only when much of the work, or all of it, is done.
+/// Each thread reads the clock itself at its start and end. The waiting thread must not, because on a busy machine it
+/// may be scheduled only when most of the work is done.
 pub(super) fn together<T: Send>(hands: Vec<impl FnOnce() -> T + Send>) -> (Duration, Vec<thread::Result<T>>) {
     let start = Barrier::new(hands.len());
     let ended: Vec<_> = thread::scope(|scope| {
@@ -107,7 +109,7 @@ pub(super) fn together<T: Send>(hands: Vec<impl FnOnce() -> T + Send>) -> (Durat
             })
         };
         let running: Vec<_> = hands.into_iter().map(timed).collect();
-        running.into_iter().map(|hand| hand.join().expect("a hand's panic is caught inside")).collect()
+        running.into_iter().map(|hand| hand.join().expect("a panic is caught inside the thread")).collect()
     });
     let began = ended.iter().map(|(began, ..)| *began).min();
     let done = ended.iter().map(|(_, done, _)| *done).max();
@@ -115,7 +117,7 @@ pub(super) fn together<T: Send>(hands: Vec<impl FnOnce() -> T + Send>) -> (Durat
     (took, ended.into_iter().map(|(.., result)| result).collect())
 }
 
-/// Sorts, and gives the middle one.
+/// Sorts the values and returns the middle one.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]
@@ -125,7 +127,7 @@ fn median(values: &mut [f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Takes a fixed time a portion, without waiting for it.
+    /// Reports a fixed time per portion, without waiting for it.
     struct Clockwork {
         per_ticket: Duration,
         hands: usize,
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn every_hand_has_as_many_portions_of_a_lap_as_the_others() {
+    fn all_threads_have_the_same_number_of_portions_in_a_lap() {
         for (hands, lap, expected) in [(1, 17, 17), (2, 17, 18), (3, 16, 15), (4, 1, 4)] {
             let mut clockwork = Clockwork { hands, ..clockwork(1) };
             assert_eq!(tickets_for(&mut clockwork, Duration::from_millis(lap)).unwrap(), expected);
@@ -179,15 +181,15 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_answer_of_anyone_is_told() {
+    fn a_wrong_answer_is_reported() {
         let mut liar = Clockwork { wrong: Some("two".into()), ..clockwork(1) };
         let figures = race(&mut liar, &mut [clockwork(1)], Duration::from_secs(1), &mut Gauges::default()).unwrap();
         assert_eq!(figures.wrong.as_deref(), Some("two"));
     }
 
     #[test]
-    fn the_time_of_hands_together_covers_all_that_each_of_them_saw() {
-        // More hands than cores, so that some begin when others, or the waiting thread, are kept from running.
+    fn the_time_together_covers_the_time_of_each_thread() {
+        // More threads than cores, so that some start while others, or the waiting thread, are not scheduled.
         let hand = || {
             let began = Instant::now();
             let _sum: u64 = (0..20_000).map(std::hint::black_box).sum();
@@ -201,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_one_hand_is_told_and_the_others_end() {
+    fn a_panic_of_one_thread_is_reported_and_the_others_end() {
         let (_, results) = together((0..3).map(|hand| move || assert_ne!(hand, 1)).collect());
         assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]
-    fn the_median_is_the_middle_one() {
+    fn the_median_is_the_middle_value() {
         assert!((median(&mut [5.0, 1.0, 3.0]) - 3.0).abs() < 1e-12);
     }
 }

@@ -1,7 +1,7 @@
-//! Figures kept with their machine, date and commit: `DIR/<device>/<date>-<commit>.json`.
+//! Records: figures with their machine, date and commit in `DIR/<device>/<date>-<commit>.json`.
 //!
-//! A later run of the same day and commit adds its rows and replaces those that it measured again. What is read back
-//! is checked, and a record that can not be is refused with its file and place.
+//! A later run of the same day and commit adds its rows and replaces those that it measured again. Records are checked
+//! when they are read, and impossible ones are refused with the file and the place.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,7 +15,7 @@ use crate::json::{BenchAnswer, BenchRow};
 use crate::output::Output;
 use crate::unix_now;
 
-/// Largest record that is read back: thousands of rows.
+/// Maximum size of a record: thousands of rows.
 const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Writes the rows of each device into its own record.
@@ -57,17 +57,17 @@ pub(super) fn read(path: &Path) -> Result<BenchAnswer, CommandError> {
     }
 }
 
-/// What no run can have written.
+/// Why a row is impossible; `None` if it is not.
 fn objection(row: &BenchRow) -> Option<String> {
     let BenchRow { median, min, max, answers, .. } = row;
     if !["right", "wrong"].contains(&answers.as_str()) {
-        return Some(format!("answers `{answers}`: wanted right or wrong"));
+        return Some(format!("answers `{answers}`: expected right or wrong"));
     }
     let is_in_order = 0.0 < *min && min <= median && median <= max && max.is_finite();
-    (!is_in_order).then(|| format!("min {min}, median {median}, max {max}: wanted rates above 0, in that order"))
+    (!is_in_order).then(|| format!("min {min}, median {median}, max {max}: expected rates above 0, in ascending order"))
 }
 
-/// What was measured again replaces what was.
+/// Joins two records; newer rows replace earlier ones with the same key.
 fn joined(earlier: Option<BenchAnswer>, newer: BenchAnswer) -> BenchAnswer {
     let Some(earlier) = earlier else { return newer };
     BenchAnswer {
@@ -89,7 +89,7 @@ fn keep(path: &Path, record: &BenchAnswer) -> Result<(), CommandError> {
     written.map_err(|source| CommandError::WriteFile { path: path.into(), source })
 }
 
-/// Letters and digits of a name, in lower case, with a dash for each run of anything else.
+/// The letters and digits of a name in lower case, with a dash for each run of other characters.
 pub(super) fn slug(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let slug = words.collect::<Vec<_>>().join("-").to_lowercase();
@@ -137,13 +137,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_slug_is_fit_for_a_folder_on_every_system() {
+    fn a_slug_is_a_valid_folder_name_on_every_system() {
         assert_eq!(slug("AMD EPYC 9B45 (96 cores)"), "amd-epyc-9b45-96-cores");
         assert_eq!(slug("../.."), "unknown");
     }
 
     #[test]
-    fn a_second_run_replaces_what_it_measured_again_and_keeps_the_rest() {
+    fn a_second_run_replaces_the_rows_that_it_measured_again_and_keeps_the_rest() {
         let folder = std::env::temp_dir().join(format!("cityseal-record-{}", std::process::id()));
         let output = Output::of_process(true, true);
         write(&folder, &answer(vec![row("avx2", 2.0), row("portable", 1.0)]), &output).unwrap();

@@ -1,4 +1,5 @@
-//! Figures of earlier runs: a record, or all records of a folder, of which the newest figure of each row counts.
+//! Reads figures of earlier runs: one record, or all records of a folder, of which the newest figure of each row
+//! counts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,23 +9,24 @@ use super::record;
 use crate::error::CommandError;
 use crate::json::{BenchAnswer, BenchEnvironment, BenchRow, LatencyRow, RowName};
 
-/// Folders of records hold machines, and those hold files; deeper ones are no records.
+/// Maximum depth of folders. A folder of records has a folder for each machine, which has files.
 const DEPTH_MAX: usize = 4;
 
-/// Length of a date as it opens a record's name: `2026-11-22`.
+/// Length of the date at the start of a record's name: `2026-11-22`.
 const DATE_LEN: usize = 10;
 
-/// One row with where it comes from.
+/// One row with its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Figure {
     pub(super) row: BenchRow,
     pub(super) environment: BenchEnvironment,
-    /// When it was measured: a day or a second of UTC, empty where neither the record nor its name tell.
+    /// Time of the measurement: a UTC date with or without a time of day; empty if neither the record nor its name has
+    /// one.
     pub(super) when: String,
 }
 
 impl Figure {
-    /// What it is a figure of, its machine included.
+    /// The key of the row, including its machine.
     pub(super) fn name(&self) -> RowName {
         RowName {
             machine: Some(self.environment.cpu.clone()),
@@ -36,21 +38,21 @@ impl Figure {
     }
 }
 
-/// The waits of one device with where they come from.
+/// The latencies of one device with their origin.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Wait {
     pub(super) row: LatencyRow,
     pub(super) environment: BenchEnvironment,
 }
 
-/// What records hold, of each row the newest, in the order of their names.
+/// The newest figure of each row, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Newest {
     pub(super) figures: Vec<Figure>,
     pub(super) waits: Vec<Wait>,
 }
 
-/// What a record holds, or all records of a folder.
+/// Reads the newest figures of a record or of all records in a folder.
 pub(super) fn newest(path: &Path) -> Result<Newest, CommandError> {
     let (mut figures, mut waits) = (BTreeMap::new(), BTreeMap::new());
     for (when, record) in in_order(path)? {
@@ -75,14 +77,14 @@ fn in_order(path: &Path) -> Result<Vec<(String, BenchAnswer)>, CommandError> {
     Ok(records.into_iter().map(|(when, _, record)| (when, record)).collect())
 }
 
-/// A day sorts before each second of it.
+/// Time of a record. A date without a time of day sorts before all times of that day.
 fn when(record: &BenchAnswer, file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let day = name.get(..DATE_LEN).filter(|day| day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
     record.environment.measured_at.clone().or(day.map(str::to_owned)).unwrap_or_default()
 }
 
-/// The file of a record, or those of a folder of records.
+/// The file of a record, or the files of a folder of records.
 pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, CommandError> {
     if path.is_dir() { records_in(path) } else { Ok(vec![path.to_owned()]) }
 }
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_figure_of_a_row_counts_whatever_the_order_of_the_files() {
+    fn the_newest_figure_of_a_row_counts_in_any_order_of_the_files() {
         let folder = Folder::of("newest");
         folder.keep("2026-11-22-aaa.json", text(&answer(vec![row("avx2", 2.0), row("portable", 1.5)])));
         folder.keep("2026-11-23-000.json", text(&answer(vec![row("avx2", 2.5)])));
@@ -161,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_named_with_its_place() {
+    fn an_invalid_record_is_refused_with_its_place() {
         let folder = Folder::of("broken");
         let path = folder.keep("2026-11-22-aaa.json", "{\"rows\": [\n  {\"device\": 7}]}");
-        let said = newest(&path).unwrap_err().to_string();
-        assert!(said.contains("2026-11-22-aaa.json") && said.contains("line 2"), "{said}");
+        let message = newest(&path).unwrap_err().to_string();
+        assert!(message.contains("2026-11-22-aaa.json") && message.contains("line 2"), "{message}");
 
         let good = row("avx2", 2.0);
         for (bad, word) in [
@@ -174,8 +176,8 @@ mod tests {
             (BenchRow { answers: "fine".into(), ..good.clone() }, "fine"),
         ] {
             folder.keep("2026-11-22-aaa.json", text(&answer(vec![good.clone(), bad])));
-            let said = newest(&path).unwrap_err().to_string();
-            assert!(said.contains("rows[1]") && said.contains(word), "{said}");
+            let message = newest(&path).unwrap_err().to_string();
+            assert!(message.contains("rows[1]") && message.contains(word), "{message}");
         }
     }
 }

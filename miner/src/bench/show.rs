@@ -1,4 +1,4 @@
-//! Figures as a person reads them: tables for a terminal, whose rows are printed as they are measured.
+//! Figures as text: tables for a terminal, whose rows are printed as they are measured.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::error::CommandError;
 use crate::json::{BenchAnswer, BenchEnvironment, BenchRow, LatencyRow, Spread};
 use crate::output::{Column, Output, Paint, Progress, head_line, line, si, table, time_words};
 
-/// Characters of the longest rate without its unit: `9.99 k`, `12.3 M`, `999 G`.
-const RATE_WIDTH: usize = 6;
+/// A rate of maximum width without its unit; others are `9.99 k` or `999 G`.
+const WIDEST_RATE: &str = "12.3 M";
 
-/// Characters of an energy: `12345.678 nJ`.
+/// Width of an energy: `12345.678 nJ`.
 const ENERGY_WIDTH: usize = 12;
 
-/// Characters of a wait: `12345.6 us (12345.6 us to 123456.7 us)`.
+/// Width of a latency: `12345.6 us (12345.6 us to 123456.7 us)`.
 const WAIT_WIDTH: usize = 38;
 
-/// Which row of how many, counted from 1.
+/// Number of a row, counted from 1, and the number of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowAt {
     pub(super) number: usize,
@@ -33,18 +33,18 @@ impl fmt::Display for RowAt {
     }
 }
 
-/// What a run of `bench` is going to measure.
+/// What a run of `bench` will measure.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) mode: BenchMode,
-    /// Device, and threads of the CPU, of each row.
+    /// Device and number of CPU threads of each row.
     pub(super) rows: Vec<(DeviceInfo, usize)>,
-    /// How long a row takes; `None` where that depends on the device.
+    /// Duration of a row; `None` if it depends on the device.
     pub(super) per_row: Option<Duration>,
 }
 
 impl Plan {
-    /// `8 rows, about 24 s`.
+    /// The plan in words: `8 rows, about 24 s`.
     pub(super) fn words(&self) -> String {
         let count = self.rows.len();
         let rows = if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
@@ -52,7 +52,7 @@ impl Plan {
         format!("{rows}{time}")
     }
 
-    /// How long the rows after the first `done` take: `about 16 s`.
+    /// Duration of the rows after the first `done`, in words: `about 16 s`.
     fn left(&self, done: usize) -> Option<String> {
         let rows = self.rows.len().saturating_sub(done);
         let seconds = self.per_row?.as_secs_f64() * rows as f64;
@@ -60,7 +60,7 @@ impl Plan {
         Some(if seconds < 1.0 { words } else { format!("about {words}") })
     }
 
-    /// What a row measures: `row 3 of 8: cpu avx2, 2 threads, about 18 s left`.
+    /// A row in words: `row 3 of 8: cpu avx2, 2 threads, about 18 s left`.
     fn row_words(&self, at: RowAt) -> String {
         let left = self.left(at.number - 1).map(|words| format!(", {words} left")).unwrap_or_default();
         let Some((info, threads)) = self.rows.get(at.number - 1) else { return format!("row {at}{left}") };
@@ -83,7 +83,7 @@ impl Plan {
             columns.push(Column::numbers("threads", 0));
             columns.extend(["first hit", "cancel", "round trip"].map(|head| Column::numbers(head, WAIT_WIDTH)));
         } else {
-            let rate = RATE_WIDTH + self.mode.unit().len();
+            let rate = with_unit(WIDEST_RATE, self.mode.unit()).len();
             columns.push(Column::words("mode", self.mode.name().len()));
             columns.push(Column::numbers("threads", 0));
             columns.extend(["median", "min", "max"].map(|head| Column::numbers(head, rate)));
@@ -96,7 +96,7 @@ impl Plan {
     }
 }
 
-/// Prints each row as it is measured, unless JSON is wanted, and shows on a terminal which one is under way.
+/// Prints each row when it is measured, unless JSON is wanted, and shows on a terminal which row is being measured.
 pub(super) struct Live<'a> {
     output: &'a Output,
     plan: Plan,
@@ -106,7 +106,7 @@ pub(super) struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// Says how much there is to do, and about how long it takes.
+    /// Prints the number of rows and the expected duration.
     pub(super) fn new(output: &'a Output, plan: Plan) -> Self {
         if !output.wants_json() {
             output.note(plan.words());
@@ -145,16 +145,26 @@ impl Watcher for Live<'_> {
     }
 }
 
-/// What follows the rows: the rates by batch, and the machine.
+/// The text after the rows: the rates by batch, and the machine.
 pub(super) fn rest(answer: &BenchAnswer) -> String {
     let mut parts: Vec<String> = answer.rows.iter().filter(|row| !row.by_batch.is_empty()).map(by_batch).collect();
     parts.push(foot(&answer.environment, &answer.rows));
     parts.concat()
 }
 
+/// A rate from `si` with its unit, where `unit` is that of the JSON: `12.3 MH/s`, `12.3 M headers/s`.
+pub(super) fn with_unit(rate: &str, unit: &str) -> String {
+    match unit {
+        "hash/s" => format!("{rate}H/s"),
+        "header/s" => format!("{} headers/s", rate.trim_end()),
+        "node/s" => format!("{} nodes/s", rate.trim_end()),
+        other => format!("{rate}{other}"),
+    }
+}
+
 fn rate_cells(output: &Output, at: RowAt, row: &BenchRow) -> Vec<String> {
     let versus = row.versus.iter().map(|(name, ratio)| format!("{ratio:.2} x {name}")).collect::<Vec<_>>();
-    let rates = [row.median, row.min, row.max].map(|rate| format!("{}{}", si(rate), row.unit));
+    let rates = [row.median, row.min, row.max].map(|rate| with_unit(&si(rate), &row.unit));
     let energy = row.energy.as_ref().map_or("unknown".into(), |energy| format!("{:.3} nJ", energy.nj_per_item));
     let labels = [at.to_string(), row.device.clone(), row.kernel.clone(), row.mode.clone(), row.threads.to_string()];
     let last = with_reason(versus.join(", "), row.reason.as_deref());
@@ -189,11 +199,12 @@ fn by_batch(row: &BenchRow) -> String {
         _ => "hashes per batch",
     };
     let cells = |at: &crate::json::BatchRow| {
-        let rates = [at.median, at.min, at.max].map(|rate| format!("{}{}", si(rate), row.unit));
+        let rates = [at.median, at.min, at.max].map(|rate| with_unit(&si(rate), &row.unit));
         [at.batch_items.to_string()].into_iter().chain(rates).collect()
     };
     let rows: Vec<Vec<String>> = row.by_batch.iter().map(cells).collect();
-    let title = format!("\n{}, {}, {}, threads {}\n", row.device, row.kernel, row.mode, row.threads);
+    let threads = if row.threads == 1 { "thread" } else { "threads" };
+    let title = format!("\n{}, {}, {}, {} {threads}\n", row.device, row.kernel, row.mode, row.threads);
     title + &table(&[items, "median", "min", "max"], &[0, 1, 2, 3], &rows)
 }
 
@@ -233,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_says_how_many_rows_there_are_and_how_long_they_take() {
+    fn the_plan_has_the_number_of_rows_and_their_duration() {
         let three = plan(BenchMode::Search, &["a", "b", "c"], Some(8 * SECOND));
         assert_eq!(three.words(), "3 rows, about 24 s");
         assert_eq!(three.row_words(RowAt { number: 2, of: 3 }), "row 2 of 3: b avx2, 2 threads, about 16 s left");
@@ -244,7 +255,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_printed_one_by_one_have_their_columns_below_each_other() {
+    fn units_of_rates_are_those_of_the_field() {
+        assert_eq!(with_unit(&si(2.0e6), "hash/s"), "2.00 MH/s");
+        assert_eq!(with_unit(&si(7.0), "hash/s"), "7.00 H/s");
+        assert_eq!(with_unit(&si(2.5e7), "header/s"), "25.0 M headers/s");
+        assert_eq!(with_unit(&si(7.0), "node/s"), "7.00 nodes/s");
+    }
+
+    #[test]
+    fn rows_printed_one_by_one_have_aligned_columns() {
         let plan = plan(BenchMode::Search, &["cpu", "NVIDIA GeForce RTX 4090"], Some(SECOND));
         let columns = plan.columns();
         let mut fast = row("avx2", 9.99e12);
@@ -266,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn latencies_have_a_row_as_they_come_too() {
+    fn latencies_are_printed_one_by_one_too() {
         let spread = Spread { median: 10.0, min: 9.0, max: 30.5 };
         let row = LatencyRow {
             device: "cpu".into(),
@@ -287,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn energy_that_the_machine_does_not_report_is_unknown() {
+    fn energy_is_unknown_without_a_sensor() {
         let cells = |row: &BenchRow| rate_cells(&plain(), RowAt { number: 1, of: 1 }, row).join("|");
         let mut measured = row("avx2", 2e6);
         assert!(cells(&measured).contains("|unknown|"));

@@ -1,5 +1,5 @@
-//! The mode `service`: one `VerifyChain` stream over loopback, the service and its client in this process. The client
-//! checks each verdict against what it sent.
+//! The mode `service`: verifies a chain through one `VerifyChain` stream over loopback, with the service and its client
+//! in this process. The client checks each verdict against the chain that it sent.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ use crate::error::CommandError;
 use crate::service::{Service, ServiceOptions};
 use crate::signals::runtime;
 
-/// Threads that move bytes, for the service and its client together.
+/// Number of I/O threads for the service and its client together.
 const STREAM_THREADS: usize = 2;
 
-/// A service on a loopback port, and a client that streams the chain to it again and again.
+/// A service on a loopback port, and a client that streams the chain to it repeatedly.
 pub(super) struct StreamRunner<'a> {
     chain: &'a ChainFile,
     runtime: Runtime,
@@ -35,7 +35,7 @@ impl<'a> StreamRunner<'a> {
         let client = runtime.block_on(async {
             let service = Service::bind(ServiceOptions::new(([127, 0, 0, 1], 0).into()), engine).await?;
             let address = service.local_addr();
-            // It ends with the runtime.
+            // The service ends with the runtime.
             tokio::spawn(service.run(std::future::pending()));
             Ok::<_, CommandError>(Client::connect(ClientOptions::new(format!("http://{address}"))).await?)
         })?;

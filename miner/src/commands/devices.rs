@@ -1,4 +1,4 @@
-//! `cityseal devices`: every adapter with its state, or the reason why it is left out.
+//! `cityseal devices`: lists every adapter with its state and the reason for it.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::{Context, builder};
 
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, CommandError> {
     let settings = context.settings(&args.engine)?;
-    // Every adapter is listed, whichever were asked for.
+    // All adapters are listed, even if `--device` selects only some of them.
     let engine = builder(&settings).gpu(true).build()?;
     let now = Instant::now();
     let rows = engine.devices().iter().map(|device| row(device, &settings, now)).collect();
@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, Comma
     Ok(Ending::Yes)
 }
 
-/// What `devices` says of a device that is used.
+/// The reason shown for a device that is in use.
 const PASSED: &str = "passed its self-test";
 
 fn row(status: &DeviceStatus, settings: &Settings, now: Instant) -> DeviceRow {
@@ -66,24 +66,24 @@ fn row(status: &DeviceStatus, settings: &Settings, now: Instant) -> DeviceRow {
     }
 }
 
-/// The threads that drive the CPU; where it is not selected, those that would.
+/// Number of threads that drive the CPU, or that would if it were selected.
 fn threads(status: &DeviceStatus, settings: &Settings) -> usize {
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
     if status.workers > 0 { status.workers } else { settings.threads.unwrap_or_else(all) }
 }
 
-/// Id of the device that is used in its place.
+/// Id of the device that is used instead of this duplicate.
 pub(crate) fn duplicate_of(state: &DeviceState) -> Option<String> {
     if let DeviceState::LeftOut { reason } = state { reason.duplicate_of().map(str::to_owned) } else { None }
 }
 
-/// Whole seconds until a quarantine ends, rounded up; `None` where there is none, or no end of it.
+/// Whole seconds until a quarantine ends, rounded up; `None` without a quarantine, or if it has no end.
 pub(crate) fn until_s(state: &DeviceState, now: Instant) -> Option<u64> {
     let DeviceState::Quarantined { until: Some(until), .. } = state else { return None };
     Some(until.saturating_duration_since(now).as_secs_f64().ceil() as u64)
 }
 
-/// `None` for what has no dispatches, and for what is not used.
+/// `None` for the CPU, which has no dispatches, and for devices that are not used.
 fn tuning(status: &DeviceStatus, profile: Profile) -> Option<TuningRow> {
     let is_used = status.workers > 0 && status.info.adapter.is_some();
     is_used.then(|| TuningRow {
@@ -93,7 +93,7 @@ fn tuning(status: &DeviceStatus, profile: Profile) -> Option<TuningRow> {
     })
 }
 
-/// `None` where nothing was measured.
+/// `None` if nothing was measured.
 fn crossover(status: &DeviceStatus) -> Option<CrossoverRow> {
     (!status.crossovers.is_empty()).then(|| CrossoverRow {
         search: items(status, WorkKind::Search),
@@ -102,7 +102,7 @@ fn crossover(status: &DeviceStatus) -> Option<CrossoverRow> {
     })
 }
 
-/// From how many items on the device does a batch sooner than the CPU; `None`: never, as far as is known.
+/// Smallest batch, in items, that the device finishes sooner than the CPU; `None`: never, as far as is known.
 pub(crate) fn items(status: &DeviceStatus, kind: WorkKind) -> Option<u64> {
     let found = status.crossovers.iter().find(|(other, _)| *other == kind)?;
     if let Crossover::From(items) = found.1 { Some(items) } else { None }
@@ -142,19 +142,19 @@ fn human(output: &Output, answer: &DevicesAnswer) -> String {
     table(&["id", "name", "kind", "kernel", "state", "search", "why"], &[5], &rows) + &uses + &notes.concat()
 }
 
-/// The name for people: of the CPU its model and threads.
+/// The name shown to people; for the CPU, its model and number of threads.
 fn name(row: &DeviceRow) -> String {
     let Some(threads) = row.threads else { return row.name.clone() };
     let model = row.model.as_ref().unwrap_or(&row.name);
     format!("{model}, {threads} {}", if threads == 1 { "thread" } else { "threads" })
 }
 
-/// The batch sizes from which a device beats the CPU, where they were measured.
+/// The batch sizes from which a device is faster than the CPU, if they were measured.
 fn use_line(row: &DeviceRow) -> Option<String> {
     let crossover = row.tuning.as_ref()?.crossover?;
     let from = |items: Option<u64>| items.map_or_else(|| "never".to_owned(), |items| format!("from {items}"));
     let (search, headers, nodes) = (from(crossover.search), from(crossover.headers), from(crossover.nodes));
-    Some(format!("{} beats the CPU: nonces {search}, headers {headers}, Merkle nodes {nodes}\n", row.id))
+    Some(format!("{} is faster than the CPU: nonces {search}, headers {headers}, Merkle nodes {nodes}\n", row.id))
 }
 
 #[cfg(test)]
@@ -189,13 +189,13 @@ mod tests {
         (unused.workers, unused.state) = (0, DeviceState::LeftOut { reason: LeftOutReason::NotSelected });
         let mut unused = row(&unused, &settings(Some(7)), Instant::now());
         assert_eq!((unused.threads, unused.why.as_str()), (Some(7), "not selected: other devices were named"));
-        assert_eq!(unused.reason.as_ref(), Some(&unused.why), "the key that scripts know stays");
+        assert_eq!(unused.reason.as_ref(), Some(&unused.why), "`reason` has the same text");
         (unused.model, unused.threads) = (None, Some(1));
         assert_eq!(name(&unused), "cpu, 1 thread");
     }
 
     #[test]
-    fn a_quarantine_tells_the_seconds_that_are_left_and_other_states_do_not() {
+    fn only_a_quarantine_has_seconds_until_its_end() {
         let now = Instant::now();
         let quarantined = |until| DeviceState::Quarantined { reason: "test".into(), until };
         assert_eq!(until_s(&quarantined(Some(now + Duration::from_millis(59_001))), now), Some(60));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_from_which_size_on_a_device_is_used() {
+    fn the_text_names_the_batch_size_from_which_a_device_is_faster() {
         let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
         let cpu = &engine.devices()[0];
         let mut row = row(cpu, &settings(None), Instant::now());
@@ -221,6 +221,6 @@ mod tests {
         let crossover = CrossoverRow { search: Some(20_000), headers: None, nodes: Some(7) };
         row.tuning = Some(TuningRow { profile: "balanced", dispatch_nonces: None, crossover: Some(crossover) });
         let line = use_line(&row).unwrap();
-        assert_eq!(line, "cpu beats the CPU: nonces from 20000, headers never, Merkle nodes from 7\n");
+        assert_eq!(line, "cpu is faster than the CPU: nonces from 20000, headers never, Merkle nodes from 7\n");
     }
 }

@@ -1,8 +1,8 @@
-//! `cityseal drill`: injects faults into each chosen device, one after the other, while it works on a job or a chain whose
-//! answer is known. Reports whether the answer stays right, and how soon other workers take over.
+//! `cityseal drill`: injects faults into each selected device, one after the other, while it works on a job or a chain
+//! whose answer is known. Reports whether the answer stays right, and how soon other workers take over.
 //!
-//! The devices are real and so are their batches; only their answers are changed on the way ([`cityseal_device::inject`]).
-//! The other workers are threads of the CPU. On a machine without a GPU the CPU itself is drilled as an untrusted device.
+//! The devices and their batches are real; only the answers are changed on the way ([`cityseal_device::inject`]). The
+//! other workers are CPU threads. On a machine without a GPU the CPU itself is drilled as an untrusted device.
 
 use std::time::{Duration, Instant};
 
@@ -21,24 +21,24 @@ use crate::json::{DrillAnswer, DrillRow};
 use crate::output::{Output, Paint, spoken, table};
 use crate::{Context, builder};
 
-/// The CPU where it is drilled as if it were a device whose word is not taken.
+/// Name of the CPU when it is drilled as an untrusted device.
 const CPU_AS_DEVICE: &str = "cpu-as-device";
 
-/// Nonces of the job: a fraction of a second for one thread of a CPU.
+/// Nonces of the job: a fraction of a second on one CPU thread.
 const NONCES: u32 = 1 << 23;
 
-/// Its target: one in 2^16 hashes meets it, so that there are about 128 seals, and a lost one shows.
+/// Target of the job, compact: one hash in 2^16 meets it, so there are about 128 seals and a missing one is noticed.
 const TARGET: u32 = 0x1f00_ffff;
 
 /// Headers of the chain: five segments.
 const HEADERS: usize = 5 * 4_096;
 
-/// When the chain's genesis header was made, and a clock past all of its headers.
+/// Time of the chain's genesis header, and a clock after all of its headers (Unix time).
 const FOUNDED: u32 = 1_700_000_000;
 const NOW: u64 = 2_000_000_000;
 
-/// A drill: its name, the fault, and the batches that it befalls. A device that leaves out hits does so from then on, since one
-/// batch of it could not be told from a batch without hits.
+/// A drill: its name, the fault, and the batches that it affects. A device that omits hits does so from then on, since
+/// a single such batch looks like a batch without hits.
 struct Drill {
     name: &'static str,
     fault: Fault,
@@ -46,7 +46,7 @@ struct Drill {
     exercise: Exercise,
 }
 
-/// What the device works on meanwhile.
+/// What the device works on during the drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exercise {
     Job,
@@ -57,7 +57,7 @@ const fn drill(name: &'static str, fault: Fault, when: When, exercise: Exercise)
     Drill { name, fault, when, exercise }
 }
 
-/// Two batches are right before, so that there is something that must be kept or taken back.
+/// Most faults come after two right batches, so that there are results to keep or to discard.
 const DRILLS: [Drill; 7] = [
     drill("loss", Fault::Loss, When::Batch(2), Exercise::Job),
     drill("hang", Fault::Hang, When::Batch(2), Exercise::Job),
@@ -105,7 +105,7 @@ impl Subject {
     }
 }
 
-/// What all drills share: the questions, and the answers that the CPU alone gave.
+/// What all drills share: the job, the chain, and the answers of the CPU alone.
 struct Ground {
     settings: Settings,
     threads: usize,
@@ -140,6 +140,7 @@ impl Ground {
         }
         let injected = injector.injected();
         let engine = self.engine(injector)?;
+        // The time starts after the engine was built, so that opening the device does not count.
         let started = Instant::now();
         let is_right = match drill.exercise {
             Exercise::Job => is_same_job(&engine.seal(SealJob::new(self.template.clone()).all(true)), &self.right_job),
@@ -159,17 +160,18 @@ impl Ground {
         })
     }
 
-    /// The device afresh: an engine keeps what it was given.
+    /// Creates a new opener of the device, since an engine takes ownership of its openers.
     fn opener(&self, subject: &Subject) -> Result<Box<dyn Opener>, CommandError> {
         if subject.is_cpu {
             return Ok(Box::new(CpuOpener::new(self.kernel)));
         }
         let selection = builder(&Settings { devices: vec![subject.id.clone()], ..self.settings.clone() }).select()?;
         let found = selection.devices.into_iter().find(|opener| opener.info().id == subject.id);
-        found.ok_or_else(|| CommandError::NotReady { device: subject.name.clone(), reason: "it is gone".to_owned() })
+        found.ok_or_else(|| CommandError::NotReady { device: subject.name.clone(), reason: "it vanished".to_owned() })
     }
 
-    /// An engine of the device and of as many threads of the CPU as were asked for, which see when they take its work over.
+    /// Builds an engine of the device and the requested number of CPU threads, which record when they take over its
+    /// work.
     fn engine(&self, injector: Injector) -> Result<Engine, CommandError> {
         let mut names = vec![injector.info().id.clone()];
         let injected = injector.injected();
@@ -191,7 +193,7 @@ fn template(founder: BlockHeader) -> Result<SealTemplate, CommandError> {
     Ok(SealTemplate::builder(founder).nonces(nonces).target(target).build()?)
 }
 
-/// A chain of easy headers from its genesis on, packed.
+/// A chain of easy headers from its genesis on, packed (80 bytes each).
 fn chain(founder: BlockHeader) -> Vec<u8> {
     let next = |parent: &BlockHeader| {
         Some(sealed(BlockHeader { prev_block_hash: parent.hash(), time: parent.time + 600, nonce: 0, ..*parent }))
@@ -205,7 +207,7 @@ fn verify(engine: &Engine, city: &City, chain: &[u8]) -> Result<VerifyReport, Co
     Ok(verifier.finish(None))
 }
 
-/// The same seals, and every nonce searched once: no gap, no overlap.
+/// Whether the seals are the same and every nonce was searched exactly once.
 fn is_same_job(found: &SealReport, right: &SealReport) -> bool {
     let mut next = Some(0);
     let is_gapless = found.coverage.iter().all(|span| {
@@ -222,7 +224,7 @@ fn is_same_verdict(found: &VerifyReport, right: &VerifyReport) -> bool {
         && (&found.verdict, found.count, found.tip) == (&right.verdict, right.count, right.tip)
 }
 
-/// A fault that did not befall shows nothing: that is neither a yes nor a no.
+/// A drill whose fault was never injected proves nothing: neither yes nor no.
 fn ending(answer: &DrillAnswer) -> Ending {
     if answer.rows.iter().any(|row| row.answer != "right") {
         return Ending::No;
@@ -250,9 +252,9 @@ fn human(output: &Output, answer: &DrillAnswer) -> String {
         ]
     };
     let rows: Vec<_> = answer.rows.iter().map(cells).collect();
-    let heads = ["device", "fault", "injected", "answer", "taken over after", "job took", "device is now"];
+    let heads = ["device", "fault", "injected", "answer", "taken over after", "job took", "state after"];
     let hang = shown(answer.hang_after_ms);
-    let foot = format!("A hang is noticed after {hang}; - means that no work had to be repeated.\n");
+    let foot = format!("A hang is detected after {hang}; - means that no work had to be repeated.\n");
     table(&heads, &[2], &rows) + &foot
 }
 
@@ -270,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_answer_is_a_no_and_a_fault_that_did_not_befall_is_neither() {
+    fn one_wrong_answer_is_a_no_and_a_fault_that_was_not_injected_is_neither() {
         assert_eq!(ending_of(vec![row("right", 1), row("right", 7)]), Ending::Yes);
         assert_eq!(ending_of(vec![row("right", 0), row("wrong", 1)]), Ending::No);
         assert_eq!(ending_of(vec![row("right", 1), row("right", 0)]), Ending::Neither);
         assert_eq!(ending_of(Vec::new()), Ending::Neither);
     }
 
-    /// What a small job gave, found by the CPU alone.
+    /// The answers of one CPU thread.
     fn ground() -> Ground {
         let settings = Settings {
             devices: Vec::new(),
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_a_lost_seal_and_an_early_fault_are_no_right_answers() {
+    fn an_answer_with_a_gap_a_lost_seal_or_an_early_end_is_not_right() {
         let ground = ground();
         let right = &ground.right_job;
         assert!(right.seals.len() > 64 && is_same_job(right, right));

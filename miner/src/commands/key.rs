@@ -1,4 +1,4 @@
-//! `cityseal key`: makes the key with which receipts are signed, and prints its public half.
+//! `cityseal key`: creates the key that signs receipts, and prints its public half.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +16,7 @@ use crate::json::KeyAnswer;
 
 use super::say_unless_json;
 
-/// Largest file of a key that is read: three lines, the longest a label of 256 bytes.
+/// Maximum size of a key file: three lines, of which the longest has a label of 256 bytes.
 pub(crate) const KEY_BYTES_MAX: u64 = 4096;
 
 pub(crate) fn run(context: &Context, args: &KeyArgs) -> Result<Ending, CommandError> {
@@ -37,7 +37,7 @@ fn new(context: &Context, args: &KeyNewArgs) -> Result<Ending, CommandError> {
     print(context, &key)?;
     say_unless_json(
         &context.output,
-        format_args!("the secret key is in {}: whoever has it signs in your name", args.out.display()),
+        format_args!("the secret key is in {}: anyone who has it can sign in your name", args.out.display()),
     );
     Ok(Ending::Yes)
 }
@@ -47,16 +47,16 @@ fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, CommandError> {
     Ok(Ending::Yes)
 }
 
-/// Reads the file of a secret key, which nobody but its owner may be able to read.
+/// Reads a secret key file, which only its owner may be able to read.
 ///
 /// # Errors
-/// [`CommandError::KeyReadable`] where others may read it; [`CommandError::ReadFile`] and [`CommandError::Key`].
+/// [`CommandError::KeyReadable`] if others can read it; [`CommandError::ReadFile`] and [`CommandError::Key`].
 pub(crate) fn read(path: &Path) -> Result<SecretKey, CommandError> {
     let unreadable = |source| CommandError::ReadFile { path: path.into(), source };
     let file = File::open(path).map_err(unreadable)?;
     let mode_for_others = files::mode_for_others(&file).map_err(unreadable)?;
     let text = Zeroizing::new(files::text_of(file, KEY_BYTES_MAX).map_err(unreadable)?);
-    // First whether it is a secret at all: a public key may be read by everybody.
+    // Parsed before the mode is checked: a public key file may be readable by everybody, and has an error of its own.
     let key = SecretKey::from_file_text(&text).map_err(|source| refuse(path, source))?;
     match mode_for_others {
         Some(mode) => Err(CommandError::KeyReadable { path: path.into(), mode }),
@@ -64,7 +64,7 @@ pub(crate) fn read(path: &Path) -> Result<SecretKey, CommandError> {
     }
 }
 
-/// Thirty-two random bytes of the operating system.
+/// Returns 32 random bytes of the operating system.
 pub(crate) fn random_seed() -> Result<[u8; 32], CommandError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| CommandError::System(io::Error::other(error.to_string())))?;

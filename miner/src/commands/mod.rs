@@ -1,4 +1,4 @@
-//! The commands that ask the engine one question and print its answer.
+//! The commands that send one task to the engine and print its result.
 
 pub(crate) mod devices;
 pub(crate) mod drill;
@@ -14,7 +14,7 @@ use cityseal_engine::DeviceShare;
 use crate::json::ShareRow;
 use crate::output::Output;
 
-/// What a row of `devices` tells of the work.
+/// The unit in which a row of `devices` counts what a device did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
     Hashes,
@@ -25,7 +25,7 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
     let row = |share: &DeviceShare| ShareRow {
         name: share.name.clone(),
         kernel: (!share.kernel.is_empty()).then(|| share.kernel.clone()),
-        // A header checked is a hash done, so `hashes` says in every answer who did how much.
+        // Checking a header takes one hash, so `hashes` is comparable in the answers of all commands.
         hashes: Some(if work == Work::Headers { share.headers.to_string() } else { share.hashes.to_string() }),
         headers: (work == Work::Headers).then_some(share.headers),
         state: share.state.clone(),
@@ -33,8 +33,8 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
     shares.iter().map(row).collect()
 }
 
-/// The devices that did something, a line each.
-fn share_lines(rows: &[ShareRow], unit: &str) -> String {
+/// One line for each device that did something or is not ready; `unit` is the singular and the plural.
+fn share_lines(rows: &[ShareRow], unit: [&str; 2]) -> String {
     let line = |row: &ShareRow| {
         let did = row.hashes.clone().or(row.headers.map(|headers| headers.to_string())).unwrap_or_default();
         if did == "0" && row.state == "ready" {
@@ -42,12 +42,18 @@ fn share_lines(rows: &[ShareRow], unit: &str) -> String {
         }
         let kernel = row.kernel.as_ref().map(|kernel| format!(" ({kernel})")).unwrap_or_default();
         let state = if row.state == "ready" { String::new() } else { format!(", {}", row.state) };
+        let unit = unit[usize::from(did != "1")];
         format!("  by {}{kernel}: {} {unit}{state}\n", row.name, grouped(&did))
     };
     rows.iter().map(line).collect()
 }
 
-/// Digits in groups of three: `2083236893` becomes `2,083,236,893`.
+/// Chooses the form of a word for a count: `1 header`, `2 headers`.
+const fn plural<'a>(count: u64, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
+/// Groups digits by three: `2083236893` becomes `2,083,236,893`.
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -59,7 +65,7 @@ fn grouped(digits: &str) -> String {
     text
 }
 
-/// Prints nothing where the answer went out as JSON; otherwise says it on stderr.
+/// Prints a note on stderr, unless the answer was printed as JSON.
 fn say_unless_json(output: &Output, words: impl std::fmt::Display) {
     if !output.wants_json() {
         output.note(words);
@@ -69,6 +75,11 @@ fn say_unless_json(output: &Output, words: impl std::fmt::Display) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_count_of_one_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| plural(count, "header", "headers")), ["headers", "header", "headers"]);
+    }
 
     #[test]
     fn digits_are_grouped_by_three_from_the_right() {
@@ -84,8 +95,10 @@ mod tests {
             headers: Some(headers),
             state: state.into(),
         };
-        assert_eq!(share_lines(&[row(0, "ready")], "headers"), "");
-        assert_eq!(share_lines(&[row(1234, "ready")], "headers"), "  by cpu (avx2): 1,234 headers\n");
-        assert_eq!(share_lines(&[row(0, "quarantined")], "headers"), "  by cpu (avx2): 0 headers, quarantined\n");
+        let lines = |headers, state: &str| share_lines(&[row(headers, state)], ["header", "headers"]);
+        assert_eq!(lines(0, "ready"), "");
+        assert_eq!(lines(1, "ready"), "  by cpu (avx2): 1 header\n");
+        assert_eq!(lines(1234, "ready"), "  by cpu (avx2): 1,234 headers\n");
+        assert_eq!(lines(0, "quarantined"), "  by cpu (avx2): 0 headers, quarantined\n");
     }
 }

@@ -1,8 +1,8 @@
-//! `cityseal receipt`: checks the signature of a receipt and whose it is, and compares parts of it with the chain.
+//! `cityseal receipt`: checks the signature of a receipt and its signer, and compares parts of it with the chain.
 //!
-//! A receipt that was changed, that a stranger signed, or that is about another chain is a clear no. What is no receipt, no key or
-//! no chain at all is bad input. A good signature of a signer who is not trusted, or a spot check with nothing to check, is
-//! neither yes nor no.
+//! A receipt that was changed, that another key signed, or that covers another chain is a clear no. A file that is not
+//! a receipt, a key or a chain is bad input. A good signature without a trusted key to compare with, or a spot check of
+//! no items, is neither yes nor no.
 
 mod spot_check;
 
@@ -24,7 +24,7 @@ use crate::output::{Output, Paint, escape_line};
 use crate::part::rules_of;
 use spot_check::SpotCheck;
 
-/// Digits of a public key: an argument of that many is one, unless a file has that name.
+/// Hex digits of a public key: an argument of this length is a key, unless a file has that name.
 const KEY_DIGITS: usize = 64;
 
 /// The result of a spot check that has nothing to check.
@@ -49,7 +49,7 @@ fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, Command
     Ok(ending(&answer))
 }
 
-/// Yes only where a trusted key signed, and what was to be checked was checked.
+/// Yes only if a trusted key signed and a requested spot check was possible.
 fn ending(answer: &ReceiptAnswer) -> Ending {
     let is_checked = answer.spot_check.as_ref().is_none_or(|check| check.result != IMPOSSIBLE);
     match (answer.receipt, answer.key) {
@@ -81,7 +81,7 @@ fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, CommandErro
     Ok(Ending::Yes)
 }
 
-/// The receipt of a file, or why it is a clear no.
+/// The receipt in a file, or the reason why it is a clear no.
 fn read(path: &Path) -> Result<Result<Receipt, ReceiptError>, CommandError> {
     let text = files::read_text(path, RECEIPT_BYTES_MAX as u64)
         .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
@@ -102,8 +102,8 @@ fn trusted_key(key: &str) -> Result<PublicKey, CommandError> {
     PublicKey::from_file_text(&text).map_err(refuse)
 }
 
-/// A receipt that is signed well: is the key trusted, are the rules those that are wanted, is the chain the one that was
-/// signed? The chain is looked at only where the rest is so.
+/// Judges a receipt with a good signature: is the key trusted, are the parameters the requested ones, is the chain the
+/// one that was signed? The chain is read only if everything else is right.
 fn judge(
     receipt: &Receipt,
     trusted: &[PublicKey],
@@ -119,10 +119,11 @@ fn judge(
     let statement = receipt.statement();
     let mut reason = foreign.map(|foreign| foreign.to_string()).or_else(|| other_rules(statement, network.as_ref()));
     let mut spot_check = None;
+    // Without items there is nothing to compare, which must not look like a passed spot check.
     if reason.is_none() && args.spot_check.is_some() && statement.parts().count == 0 {
         let words =
-            "no item passed, so there is nothing that a spot check could open; check this receipt without --spot-check";
-        reason = Some(format!("the receipt is about 0 items: {words}"));
+            "no item passed, so there is nothing to compare with the source; check this receipt without --spot-check";
+        reason = Some(format!("the receipt covers 0 items: {words}"));
         spot_check = Some(impossible(reason.clone()));
     } else if let (None, Some(items)) = (&reason, args.spot_check) {
         let parameters = network.or_else(|| known_network(statement));
@@ -143,20 +144,20 @@ fn judge(
     })
 }
 
-/// What to say of a receipt by other rules than those that are wanted.
+/// Why a receipt is refused if it is for other parameters than the requested ones.
 fn other_rules(statement: &Statement, wanted: Option<&Parameters>) -> Option<String> {
     let (parts, wanted) = (statement.parts(), wanted?);
     let (found, digest) = (cityseal_chain::hex::encode(&parts.parameters), wanted.digest());
     (found != digest).then(|| {
         format!(
-            "the receipt is by the rules of {} ({found}), wanted are those of {} ({digest})",
+            "the receipt is for the parameters of {} ({found}); expected those of {} ({digest})",
             parts.network,
             wanted.name()
         )
     })
 }
 
-/// The parameters of the network that the receipt is about, where they need not be told.
+/// The parameters of the receipt's network if it is a built-in one.
 fn known_network(statement: &Statement) -> Option<Parameters> {
     let mut known = Network::ALL.into_iter().map(Parameters::of);
     known.find(|parameters| parameters.digest_bytes() == statement.parts().parameters)
@@ -176,15 +177,15 @@ fn refused(reason: &ReceiptError) -> ReceiptAnswer {
     }
 }
 
-/// The fields of the statement, but for the nodes that nobody reads.
+/// The fields of the statement without the tree nodes, which are of no use to a reader.
 fn fields(statement: &Statement) -> serde_json::Value {
     let mut fields = serde_json::to_value(statement.parts()).unwrap_or_default();
     fields.as_object_mut().and_then(|fields| fields.remove("openings"));
     fields
 }
 
-/// The rules that a receipt names, compared with those of this build. A receipt does not say which kind of Merkle tree its chain
-/// has, and the digests of the kinds differ.
+/// The rules that a receipt names, compared with those of this build. The digest depends on the kind of Merkle tree,
+/// which a receipt does not name, so the digests of all kinds count as the same.
 fn rules_row(statement: &Statement) -> RulesRow {
     let StatementParts { kind, rules, .. } = statement.parts();
     let mut this_build = [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256].map(|tree| rules_of(tree, *kind)).to_vec();
@@ -200,7 +201,7 @@ fn rules_row(statement: &Statement) -> RulesRow {
 
 fn rules_words(row: &RulesRow) -> String {
     let Some(digest) = &row.digest else {
-        return "rules: not named, since receipts of format 1 name none; `checked` lists their numbers".to_owned();
+        return "rules: not named, since receipts of format 1 have no digest; `checked` lists their numbers".to_owned();
     };
     let compared = match row.compared {
         "same" => "this build's rules".to_owned(),
@@ -233,13 +234,13 @@ fn human(output: &Output, answer: &ReceiptAnswer) -> String {
         (Some(reason), _) => format!("{}: {}\n", output.paint(Paint::Bad, "REFUSED"), escape_line(reason)),
     };
     let signer = answer.public_key.as_ref().map(|key| {
-        let label = answer.label.as_ref().map(|label| format!(", who calls itself \"{label}\"")).unwrap_or_default();
+        let label = answer.label.as_ref().map(|label| format!(", self-described as \"{label}\"")).unwrap_or_default();
         format!("  signed by {key}{label}\n")
     });
     let trust = match answer.key {
         Some("trusted") => "  this key is trusted\n",
         Some("unchecked") => {
-            "  key not checked against a trusted one: get the signer's public key from the signer and give it with --key\n"
+            "  key not checked against a trusted one: get the public key from the signer and pass it with --key\n"
         }
         Some(_) | None => "",
     };
@@ -253,7 +254,11 @@ fn human(output: &Output, answer: &ReceiptAnswer) -> String {
 fn spot_check_line(check: &SpotCheckRow) -> String {
     let SpotCheckRow { result, items, subtrees, headers, .. } = check;
     if *result == IMPOSSIBLE {
-        return "  spot check impossible: the receipt is about 0 items\n".to_owned();
+        return "  spot check impossible: the receipt covers 0 items\n".to_owned();
     }
-    format!("  spot check {result}: {} random items, {headers} headers read in {subtrees} subtrees\n", items.len())
+    let count = items.len();
+    let item = super::plural(count as u64, "item", "items");
+    let header = super::plural(*headers, "header", "headers");
+    let subtree = super::plural(*subtrees, "subtree", "subtrees");
+    format!("  spot check {result}: {count} random {item}, {headers} {header} read in {subtrees} {subtree}\n")
 }

@@ -1,4 +1,4 @@
-//! `cityseal seal`: searches a header's space, shows how far it is, and prints the verified seals.
+//! `cityseal seal`: searches the space of a header, shows progress, and prints the verified seals.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,16 +16,16 @@ use crate::odds::{Odds, seconds_for};
 use crate::output::{Output, Paint, chance_words, count_words, percent_words, si, spoken, time_words};
 use crate::signals::{StopSignals, runtime};
 
-/// How often the progress bar moves.
+/// Time between two updates of the progress bar.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Largest template file that is read: a coinbase of 1 MB in hex, and room.
+/// Maximum size of a template file: a coinbase of 1 MB takes 2 MB in hex, and there is room for the rest.
 const TEMPLATE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 pub(crate) fn run(context: &Context, args: &SealArgs) -> Result<Ending, CommandError> {
     let template = template(args)?;
     let settings = context.settings(&args.engine)?;
-    // Signals are caught before the devices are opened, so that an early Ctrl-C ends in an answer too.
+    // Signals are caught before the devices are opened, so that an early Ctrl-C also produces an answer.
     let runtime = runtime(1).map_err(CommandError::System)?;
     let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CommandError::System)?;
     let engine = context.engine(&settings)?;
@@ -52,7 +52,7 @@ fn template(args: &SealArgs) -> Result<SealTemplate, CommandError> {
     let mut builder = match (&args.header, &args.template) {
         (Some(header), _) => SealTemplate::builder(*header),
         (None, Some(path)) => template_file(path)?,
-        (None, None) => unreachable!("the command line demands one of --header and --template"),
+        (None, None) => unreachable!("the command line requires --header or --template"),
     };
     if let Some(nonces) = args.nonces {
         builder = builder.nonces(nonces);
@@ -75,12 +75,12 @@ fn template_file(path: &Path) -> Result<SealTemplateBuilder, CommandError> {
     SealTemplateBuilder::from_json(&text).map_err(|source| CommandError::TemplateFile { path: path.into(), source })
 }
 
-/// What is searched, and how likely it holds a seal.
+/// The size of the search space, and the probability of a seal in it.
 #[derive(Clone, Copy, Debug)]
 struct Space {
     volume: u128,
     odds: Odds,
-    /// The whole space is searched, whatever is found.
+    /// The whole space is searched, even after a seal was found.
     is_all: bool,
 }
 
@@ -96,41 +96,43 @@ fn watch(context: &Context, job: &JobHandle, space: Space) -> SealReport {
 }
 
 impl Space {
-    /// Two lines for a terminal: how far the search is, and what to expect of the rest.
+    /// Two lines for a terminal: the progress of the search, and what to expect of the rest.
     fn progress(self, now: &JobSnapshot) -> [String; 2] {
         let left = self.volume.saturating_sub(now.hashes);
         let done = percent_words(now.hashes, self.volume);
         let volume = count_words(self.volume as f64);
         let left_words = seconds_for(left as f64, now.rate_hz)
             .map_or_else(|| "time left unknown".into(), |seconds| format!("{} left", time_words(seconds)));
-        let first = format!("{done} of {volume} hashes, {}hash/s, {left_words}", si(now.rate_hz));
+        let first = format!("{done} of {volume} hashes, {}H/s, {left_words}", si(now.rate_hz));
         let mean = self.odds.hashes_per_seal();
         let mean_time = seconds_for(mean, now.rate_hz).map(|seconds| format!(", {}", time_words(seconds)));
-        let mean = format!("one seal in {} hashes{} on average", count_words(mean), mean_time.unwrap_or_default());
+        let hashes = if mean < 1.5 { "hash" } else { "hashes" };
+        let mean = format!("one seal in {} {hashes}{} on average", count_words(mean), mean_time.unwrap_or_default());
         let expected = if self.is_all {
             let seals = self.odds.expected_seals(left);
             let seals = if seals < 10.0 { format!("{seals:.1}") } else { count_words(seals) };
-            format!("{} seals found, about {seals} in the rest", now.seals)
+            let found = if now.seals == 1 { "seal" } else { "seals" };
+            format!("{} {found} found, about {seals} in the rest", now.seals)
         } else {
             format!("a seal in the rest: {}", chance_words(self.odds.of_a_seal(left)))
         };
         [first, format!("{expected}; {mean}")]
     }
 
-    /// What the odds say of a search that found nothing: `None` where there is a seal or nothing to say.
+    /// The probability of a result without a seal, in words; `None` if there is a seal, or for other outcomes.
     fn afterwards(self, outcome: &str, seals: usize, hashes: u128) -> Option<String> {
         let mean = format!("at this target one hash in {} is a seal", count_words(self.odds.hashes_per_seal()));
         match outcome {
             _ if seals > 0 => None,
             "exhausted" => {
                 let none = chance_words(self.odds.of_none(self.volume));
-                Some(format!("a space of this size holds no seal with a probability of {none}: {mean}"))
+                Some(format!("a space of this size has no seal with a probability of {none}: {mean}"))
             }
             "cancelled" | "expired" | "superseded" => {
                 let left = self.volume.saturating_sub(hashes);
                 let rest = chance_words(self.odds.of_a_seal(left));
                 let left = grouped(&left.to_string());
-                Some(format!("the rest, {left} hashes, holds a seal with a probability of {rest}: {mean}"))
+                Some(format!("the rest, {left} hashes, has a seal with a probability of {rest}: {mean}"))
             }
             _ => None,
         }
@@ -189,13 +191,14 @@ fn human(output: &Output, answer: &SealAnswer, space: Space, took: Duration) -> 
     let word = output.paint(paint, &answer.outcome.to_uppercase());
     let rate = answer.hashes.parse::<f64>().unwrap_or(0.0) / took.as_secs_f64().max(1e-9);
     let hashes = grouped(&answer.hashes);
-    let mut parts = vec![format!("{word} after {hashes} hashes in {} ({}hash/s)\n", spoken(took), si(rate))];
+    let unit = if answer.hashes == "1" { "hash" } else { "hashes" };
+    let mut parts = vec![format!("{word} after {hashes} {unit} in {} ({}H/s)\n", spoken(took), si(rate))];
     parts.extend(answer.reason.as_ref().map(|reason| format!("  {reason}\n")));
     let hashes = answer.hashes.parse().unwrap_or(0);
     let afterwards = space.afterwards(answer.outcome, answer.seals.len(), hashes);
     parts.extend(afterwards.map(|words| format!("  {words}\n")));
     parts.extend(answer.seals.iter().map(seal_lines));
-    parts.push(share_lines(&answer.devices, "hashes"));
+    parts.push(share_lines(&answer.devices, ["hash", "hashes"]));
     parts.concat()
 }
 
@@ -222,36 +225,36 @@ mod tests {
     }
 
     #[test]
-    fn progress_shows_share_rate_time_left_odds_and_the_mean() {
+    fn progress_shows_percentage_rate_time_left_odds_and_the_mean() {
         let [first, second] = space(false).progress(&after(1 << 30, 40e6));
-        assert_eq!(first, "25.0 % of 4.29 G hashes, 40.0 Mhash/s, 1 min 21 s left");
+        assert_eq!(first, "25.0 % of 4.29 G hashes, 40.0 MH/s, 1 min 21 s left");
         assert_eq!(second, "a seal in the rest: 53 %; one seal in 4.30 G hashes, 1 min 47 s on average");
         let [_, second] = space(true).progress(&JobSnapshot { seals: 2, ..after(1 << 31, 40e6) });
         assert!(second.starts_with("2 seals found, about 0.5 in the rest"), "{second}");
     }
 
     #[test]
-    fn progress_without_a_rate_names_no_time_and_a_target_that_nothing_meets_is_one_in_very_many() {
+    fn progress_without_a_rate_names_no_time_and_the_odds_are_right_at_both_ends_of_the_targets() {
         let hardest = Space { odds: Odds::of(Target::ONE), ..space(false) };
         let [first, second] = hardest.progress(&after(0, 0.0));
-        assert_eq!(first, "0.0 % of 4.29 G hashes, 0.00 hash/s, time left unknown");
+        assert_eq!(first, "0.0 % of 4.29 G hashes, 0.00 H/s, time left unknown");
         assert_eq!(second, "a seal in the rest: 1 in 10^67; one seal in 10^76 hashes on average");
         let [_, second] = Space { odds: Odds::of(Target::MAX), ..space(false) }.progress(&after(1, 1.0));
-        assert_eq!(second, "a seal in the rest: over 99.99 %; one seal in 1 hashes, 1 s on average");
+        assert_eq!(second, "a seal in the rest: over 99.99 %; one seal in 1 hash, 1 s on average");
         let [_, second] = space(false).progress(&after(1 << 32, 1e6));
         assert!(second.starts_with("a seal in the rest: 0 %"), "{second}");
     }
 
     #[test]
-    fn a_search_that_found_nothing_says_how_likely_that_was() {
+    fn a_search_without_a_seal_reports_how_likely_that_was() {
         let exhausted = space(false).afterwards("exhausted", 0, 1 << 32).unwrap();
-        let expected = "a space of this size holds no seal with a probability of 37 %: at this target one hash in 4.30 G \
+        let expected = "a space of this size has no seal with a probability of 37 %: at this target one hash in 4.30 G \
                         is a seal";
         assert_eq!(exhausted, expected);
         let cancelled = space(false).afterwards("cancelled", 0, 1 << 31).unwrap();
-        assert!(cancelled.starts_with("the rest, 2,147,483,648 hashes, holds a seal with a probability of 39 %"));
+        assert!(cancelled.starts_with("the rest, 2,147,483,648 hashes, has a seal with a probability of 39 %"));
         assert_eq!(space(false).afterwards("sealed", 1, 7), None);
-        assert_eq!(space(true).afterwards("cancelled", 3, 7), None, "what was found is there to see");
+        assert_eq!(space(true).afterwards("cancelled", 3, 7), None, "the seals are printed instead");
         assert_eq!(space(false).afterwards("failed", 0, 7), None);
     }
 }

@@ -1,4 +1,4 @@
-//! `cityseal selftest`: runs the known-answer tests on every kernel of this CPU and on every chosen device.
+//! `cityseal selftest`: runs the known-answer tests on every kernel of this CPU and on every selected device.
 
 use cityseal_device::{CpuOpener, DeviceKind, Opener, known_answers};
 use cityseal_engine::Selection;
@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, Comm
     Ok(Ending::of_right(right))
 }
 
-/// The CPU once for each kernel that it can run (or only the one named), every other device once.
+/// Openers of the CPU, one for each kernel that it supports (or only the named one), and of every other device.
 pub(crate) fn openers(selection: Selection, only_named: bool) -> Vec<Box<dyn Opener>> {
     let kernels = if only_named { vec![selection.kernel] } else { HashKernel::all_available() };
     let mut openers: Vec<Box<dyn Opener>> = Vec::new();
@@ -67,7 +67,7 @@ fn human(output: &Output, answer: &SelftestAnswer) -> String {
         vec![row.device.clone(), row.kernel.clone(), asked, format!("{}  {reason}", output.paint(paint, row.answers))]
     };
     let rows: Vec<_> = answer.rows.iter().map(cells).collect();
-    table(&["device", "kernel", "questions", "answers"], &[], &rows)
+    table(&["device", "kernel", "tests", "answers"], &[], &rows)
 }
 
 #[cfg(test)]
@@ -77,14 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_broken_on_purpose_fails_and_the_question_is_named() {
+    fn a_kernel_broken_on_purpose_fails_and_the_test_is_named() {
         let row = ask(&mut CpuOpener::new(HashKernel::detect().broken_for_tests()));
         assert_eq!((row.answers, row.kernel.as_str()), ("wrong", "broken"));
         assert!(row.reason.unwrap().contains("known-answer test"));
     }
 
     #[test]
-    fn an_honest_device_answers_every_question_and_a_lost_one_is_wrong() {
+    fn an_honest_device_passes_every_test_and_a_lost_one_is_wrong() {
         let honest = ask(&mut FakeOpener::new("fake"));
         assert_eq!(honest.answers, "right");
         assert!(honest.cases >= 10);

@@ -1,4 +1,4 @@
-//! `cityseal serve`: the gRPC service on a loopback address, until Ctrl-C or SIGTERM drains it.
+//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::json::ServeAnswer;
 use crate::service::{Service, ServiceOptions};
 use crate::signals::{StopSignals, runtime};
 
-/// Threads that move bytes between connections and the engine; the hashing has its own.
+/// Threads that move bytes between connections and the engine, which hashes on threads of its own.
 const SERVICE_THREADS: usize = 2;
 
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, CommandError> {
@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, Command
     let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CommandError::System)?;
     let engine = context.engine_with_notes(&settings)?;
     runtime.block_on(serve(context, options, engine, &mut stop))?;
-    context.output.note("drained; goodbye");
+    context.output.note("drained; stopped");
     Ok(Ending::Yes)
 }
 
@@ -47,7 +47,7 @@ async fn serve(
     }
     let asked = async {
         let by = stop.asked().await;
-        context.output.note(format_args!("{by}: no new work is taken, open streams are told"));
+        context.output.note(format_args!("{by}: draining; no new work is accepted, open streams are notified"));
     };
     Ok(service.run(asked).await?)
 }

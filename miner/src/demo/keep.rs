@@ -1,6 +1,7 @@
-//! `demo --keep DIR`: the chain, its forgeries, the keys and the receipt as files, with a list of commands to try on them.
+//! `demo --keep DIR`: writes the chain, its forgeries, the keys and the receipt as files, with a list of commands to
+//! try.
 //!
-//! No file is ever there in part. If one cannot be written, those before it are removed.
+//! Files are written as a whole. If one cannot be written, those written before it are removed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,10 @@ use crate::json::KeptRow;
 
 /// The file that lists the others.
 const README: &str = "README.txt";
-/// The file of the secret key.
+/// The secret key file.
 const SECRET_KEY: &str = "auditor.key";
 
-/// The text of [`README`]. `cityseal` runs every command of it in a test.
+/// The text of [`README`]. A test runs all of its commands.
 const README_TEXT: &str = "\
 The chain of the city of Riverside, written by `cityseal demo --keep`.
 
@@ -42,18 +43,18 @@ Commands to try in this folder:
   cityseal receipt verify chain.receipt --key auditor.pub --spot-check 3 --source blocks.dat
 ";
 
-/// A folder that was empty when the demonstration began.
+/// A folder that was empty when the demonstration started.
 pub(super) struct KeepFolder {
     path: PathBuf,
     is_new: bool,
 }
 
 impl KeepFolder {
-    /// Creates the folder, or takes an empty one.
+    /// Creates the folder, or accepts an existing empty one.
     ///
     /// # Errors
-    /// [`CommandError::KeepFolder`] for a folder with files in it or a path that is no folder; [`CommandError::WriteFile`]
-    /// for a folder that cannot be created or read.
+    /// [`CommandError::KeepFolder`] if the folder is not empty or the path is not a folder; [`CommandError::WriteFile`]
+    /// if the folder cannot be created or read.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let is_new = !path.exists();
         let failed = |source| CommandError::WriteFile { path: path.into(), source };
@@ -68,15 +69,15 @@ impl KeepFolder {
         Ok(Self { path: path.into(), is_new })
     }
 
-    /// Removes the folder again if the demonstration created it and nothing is in it.
+    /// Removes the folder if the demonstration created it and it is empty.
     pub(super) fn abandon(self) {
         if self.is_new {
-            // A folder that somebody put files into stays.
+            // A folder is kept if somebody put files into it.
             let _not_empty = fs::remove_dir(&self.path);
         }
     }
 
-    /// Writes everything; [`README`] comes last, so a folder that has it is complete.
+    /// Writes all files. [`README`] is written last, so a folder that has it is complete.
     pub(super) fn write(
         self,
         city: &City,

@@ -1,5 +1,5 @@
-//! The steps of the demonstration: found a city, seal its blocks, check them, forge a record. Each step knows the result
-//! that it must have.
+//! The steps of the demonstration: found a city, seal its blocks, check them, forge a record. Each step checks that its
+//! result is the expected one.
 
 use std::time::Instant;
 
@@ -15,19 +15,19 @@ use crate::city::{City, genesis};
 use crate::error::CommandError;
 use crate::unix_now;
 
-/// About two million tries a block: a moment on two cores, and too many to guess.
+/// Compact target: about two million hashes per block, which take a moment on two cores but cannot be guessed.
 const BITS: u32 = 0x1e07_ffff;
 
-/// When the city was founded: 2025-01-01 00:00 UTC, before any clock that runs this.
+/// Time of the genesis block: 2025-01-01 00:00 UTC, before the clock of any machine that runs this.
 const FOUNDED: u32 = 1_735_689_600;
-/// Seconds from one block to the next.
+/// Seconds between two blocks.
 const SPACING_S: u32 = 600;
 
-/// Nonces of one search: as many as a seal takes on average. The searches go through the nonces in order, and the lowest
-/// seal of the first search that has one is taken; so the chain is the same on every machine.
+/// Nonces per search: as many as a seal takes on average. The searches cover the nonces in ascending order, and the
+/// lowest seal of the first search that finds one is used, so the chain is the same on every machine.
 const NONCES_PER_SEARCH: u32 = 1 << 21;
 
-/// Founds the city. The engine seals its first block directly; no service is running yet.
+/// Founds the city. The engine seals its first block directly, since no service is running yet.
 pub(super) fn found(engine: &Engine) -> Result<City, CommandError> {
     let header = genesis(BITS, Body::founding().root(), FOUNDED);
     for nonces in searches() {
@@ -42,7 +42,7 @@ pub(super) fn found(engine: &Engine) -> Result<City, CommandError> {
     Err(unexpected("founding the city", "a seal", "none among all 2^32 nonces".into()).into())
 }
 
-/// The city's parameters, with the comments that somebody who founds a city needs.
+/// The city's parameters, with comments for somebody who sets up a chain.
 fn toml(genesis: &BlockHeader) -> String {
     format!(
         "# The rules of the city's chain. Every verdict and every receipt names the digest of these values.\n\
@@ -61,7 +61,7 @@ fn toml(genesis: &BlockHeader) -> String {
     )
 }
 
-/// All nonces in order, cut for one search each.
+/// All nonces in ascending order, one span per search.
 fn searches() -> impl Iterator<Item = Result<NonceSpan, DemoError>> {
     (0..=u32::MAX / NONCES_PER_SEARCH).map(|search| {
         let first = search * NONCES_PER_SEARCH;
@@ -70,7 +70,7 @@ fn searches() -> impl Iterator<Item = Result<NonceSpan, DemoError>> {
     })
 }
 
-/// Has every block sealed, each on top of the one before; gives the whole chain, genesis included.
+/// Seals every block on top of the previous one and returns the whole chain, genesis included.
 pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) -> Result<Chain, CommandError> {
     story.sealing()?;
     let mut chain = Chain::of_genesis(city.genesis);
@@ -92,7 +92,7 @@ pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) ->
     Ok(chain)
 }
 
-/// The seal with the lowest nonce, and how many hashes were computed to find it.
+/// Returns the seal with the lowest nonce, and how many hashes were computed to find it.
 async fn seal(client: &Client, header: BlockHeader) -> Result<(Seal, u64), CommandError> {
     let mut hashes = 0;
     for nonces in searches() {
@@ -109,7 +109,7 @@ async fn seal(client: &Client, header: BlockHeader) -> Result<(Seal, u64), Comma
     Err(unexpected("sealing a block", "a seal", "none among all 2^32 nonces".into()).into())
 }
 
-/// Streams the blocks back, and expects them to be valid up to the last one, with a receipt signed by this key.
+/// Streams the blocks to the service and expects a VALID verdict up to the last one, with a receipt signed by `signer`.
 pub(super) async fn expect_valid(
     client: &Client,
     city: &City,
@@ -132,8 +132,8 @@ pub(super) async fn expect_valid(
     }
 }
 
-/// Rewrites one record, first alone and then with the Merkle root that fits, and expects both forgeries to be found.
-/// Gives the fault of the second one.
+/// Rewrites one record, first alone and then with a matching Merkle root, and expects both forgeries to be found.
+/// Returns the fault of the second one.
 pub(super) async fn expect_faults(
     client: &Client,
     city: &City,
@@ -162,7 +162,7 @@ fn expect_fault(verdict: VerdictKind, rule: Rule) -> Result<Fault, DemoError> {
     }
 }
 
-/// Judges by the machine's clock, or by the last block's time where the clock is behind it.
+/// A request judged by the machine's clock, or by the last block's time if the clock is behind it.
 fn request(city: &City, chain: &Chain) -> VerifyRequest {
     let now_s = unix_now().max(u64::from(chain.last().time));
     VerifyRequest::new(ChainParameters::Toml(city.toml.clone())).now_s(now_s)

@@ -1,8 +1,8 @@
-//! `cityseal demo`: everything at work on a small chain of city blocks, explained to a newcomer.
+//! `cityseal demo`: shows all parts of CitySeal on a small chain of city blocks, with an explanation for newcomers.
 //!
-//! Nothing is staged: the service listens on a loopback port, the client crate connects to it, every seal is searched, and
-//! the verdicts are the engine's. The command succeeds only if every answer is the expected one. Without `--keep` it leaves
-//! nothing behind.
+//! Nothing is simulated: the service listens on a loopback port, the client crate connects to it, every seal is
+//! searched, and the engine gives the verdicts. The command succeeds only if every answer is the expected one. Without
+//! `--keep` it leaves no files.
 
 mod keep;
 mod ledger;
@@ -37,27 +37,27 @@ use story::Story;
 /// Threads for the service and the client together.
 const DEMO_THREADS: usize = 2;
 
-/// How the city's auditor calls itself in its receipts.
+/// The signer's label in the receipts of the city's auditor.
 const LABEL: &str = "Riverside audit office";
 
-/// Why the demonstration failed.
+/// Error of the demonstration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum DemoError {
     /// A call failed, or the client refused the service's answer.
     #[error("the client: {0}")]
     Client(#[from] Box<ClientError>),
-    /// A step had another result than it must have.
+    /// A step had another result than the expected one.
     #[error("{step}: expected {expected}, found {found}")]
     Unexpected {
         /// The step.
         step: &'static str,
-        /// What it must give.
+        /// The expected result.
         expected: String,
-        /// What it gave.
+        /// The actual result.
         found: String,
     },
-    /// The audit office has no key.
+    /// The audit office's key could not be created.
     #[error("the audit office's key: {0}")]
     Key(#[from] cityseal_receipt::KeyError),
 }
@@ -69,7 +69,7 @@ impl From<ClientError> for DemoError {
 }
 
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandError> {
-    // The folder is checked before the work begins.
+    // The folder is checked before the work starts.
     let folder = args.keep.as_deref().map(KeepFolder::open).transpose()?;
     let started = Instant::now();
     let played = play(context, args);
@@ -88,7 +88,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandE
     Ok(Ending::Yes)
 }
 
-/// What the demonstration made.
+/// The results of the demonstration.
 struct Scene {
     city: City,
     chain: Chain,
@@ -106,7 +106,7 @@ fn play(context: &Context, args: &DemoArgs) -> Result<(DemoAnswer, Scene), Comma
     runtime.block_on(serve_and_tell(context, engine, city, key))
 }
 
-/// Runs the service beside its client, and stops it at the end.
+/// Runs the service next to its client, and stops it at the end.
 async fn serve_and_tell(
     context: &Context,
     engine: Engine,
@@ -119,7 +119,7 @@ async fn serve_and_tell(
     let address = service.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(service.run(async {
-        // The sender sends or is dropped; both mean that the service is no longer needed.
+        // A message and a dropped sender both mean that the service is no longer needed.
         let _done = stopped.await;
     }));
     let story = Story::new(context);
@@ -152,7 +152,7 @@ async fn tell(
     Ok((answer, Scene { city, chain, key, receipt }))
 }
 
-/// The devices that are ready, in words.
+/// The ready devices with their kernels, in words.
 fn workers(engine: &Engine) -> String {
     let devices = engine.devices();
     let ready = devices.iter().filter(|device| device.state == DeviceState::Ready);

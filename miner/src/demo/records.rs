@@ -1,10 +1,10 @@
-//! The city's records as whole blocks in Bitcoin's format: each record is a transaction that carries its text and moves
-//! no money.
+//! The city's records as blocks in Bitcoin's format: each record is a transaction that carries its text and moves no
+//! money.
 
 use cityseal_chain::{BlockHeader, MerkleRoot, merkle};
 use cityseal_hash::{HEADER_LEN, double_sha256};
 
-/// The city, as its coinbase transactions and its parameters name it.
+/// The name of the city in its coinbase transactions and parameters.
 pub(super) const CITY_NAME: &str = "Riverside";
 
 /// The record of the genesis block.
@@ -30,20 +30,20 @@ pub(super) const RECORDS: [&[&str]; 4] = [
     &["water reading, quarter 3: 18,204 m3, seal of the works attached"],
 ];
 
-/// The block in which a record is rewritten.
+/// The height of the block in which a record is rewritten.
 pub(super) const FORGED_HEIGHT: usize = 2;
-/// The record that is rewritten. It has the length of [`FORGED_RECORD`], so that no other byte of the block changes.
+/// The record that is rewritten. It is as long as [`FORGED_RECORD`], so that no other byte of the block changes.
 pub(super) const HONEST_RECORD: &str = RECORDS[FORGED_HEIGHT - 1][0];
-/// What the forger writes.
+/// The text that replaces it.
 pub(super) const FORGED_RECORD: &str = "aid voucher 5521: 90 meals for the shelter in Dock Street";
 
-/// A script with this first opcode can never be spent; the text follows as one push.
+/// First opcode of a script that can never be spent; the text follows as one push.
 const OP_RETURN: u8 = 0x6a;
-/// The script that everybody may spend: the demonstration has no keys for its transactions.
+/// A script that anyone can spend: the demonstration has no keys for its transactions.
 const OP_TRUE: u8 = 0x51;
-/// Longest push that one length byte announces without an opcode of its own (Bitcoin Core: `OP_PUSHDATA1 - 1`).
+/// Maximum length of a push whose opcode is its length (Bitcoin Core: `OP_PUSHDATA1 - 1`).
 const PUSH_MAX: usize = 75;
-/// A number below it is one byte in Bitcoin's encoding of counts and lengths.
+/// Numbers below this are one byte in Bitcoin's compact size encoding.
 const COMPACT_SIZE_ONE_BYTE: usize = 0xfd;
 
 /// The transactions of one block, coinbase first.
@@ -56,7 +56,7 @@ impl Body {
         Self(vec![coinbase(0, &[&carrying(FOUNDING_RECORD)])])
     }
 
-    /// The body of the block at a height of at least 1.
+    /// The body of the block at `height`, which is at least 1.
     pub(super) fn at(height: usize) -> Self {
         let mut transactions = vec![coinbase(height, &[])];
         for text in RECORDS[height - 1] {
@@ -128,7 +128,7 @@ impl Chain {
         bytes
     }
 
-    /// The chain with one record of block [`FORGED_HEIGHT`] rewritten, and its header left as it was.
+    /// The chain with one record of block [`FORGED_HEIGHT`] rewritten and its header unchanged.
     pub(super) fn with_forged_record(&self) -> Self {
         let mut chain = self.clone();
         let (_, body) = &mut chain.0[FORGED_HEIGHT];
@@ -136,7 +136,7 @@ impl Chain {
         chain
     }
 
-    /// The chain with the same record rewritten, and with the Merkle root that fits in the header.
+    /// The chain with the same record rewritten and the matching Merkle root in the header.
     pub(super) fn with_forged_root(&self) -> Self {
         let mut chain = self.with_forged_record();
         let (header, body) = &mut chain.0[FORGED_HEIGHT];
@@ -145,7 +145,7 @@ impl Chain {
     }
 }
 
-/// The transaction that begins a block. Its script holds the height (BIP34), so that no two are equal.
+/// The coinbase transaction of a block. Its script contains the height (BIP34), so no two are equal.
 fn coinbase(height: usize, more_outputs: &[&[u8]]) -> Vec<u8> {
     // BIP34: height 0 is the byte 00, heights 1 to 16 are the opcodes 51 to 60.
     let height = if height == 0 { 0 } else { OP_TRUE + one_byte(height - 1, 16) };
@@ -175,12 +175,12 @@ fn transaction(spent: &[u8; 32], index: u32, script: &[u8], outputs: &[&[u8]]) -
     bytes
 }
 
-/// An output that holds no money and carries a text.
+/// An output of value 0 that carries a text.
 fn carrying(text: &str) -> Vec<u8> {
     output(&[&[OP_RETURN][..], &push(text)].concat())
 }
 
-/// An output that holds no money.
+/// An output of value 0.
 fn output(script: &[u8]) -> Vec<u8> {
     let length = one_byte(script.len(), COMPACT_SIZE_ONE_BYTE);
     [&0_u64.to_le_bytes()[..], &[length], script].concat()
@@ -190,7 +190,7 @@ fn push(text: &str) -> Vec<u8> {
     [&[one_byte(text.len(), PUSH_MAX + 1)][..], text.as_bytes()].concat()
 }
 
-/// A number that must be below a limit under 256. All callers pass lengths of the constants above.
+/// Converts a number that must be below `limit`, at most 256. All callers pass lengths of the constants above.
 fn one_byte(number: usize, limit: usize) -> u8 {
     assert!(number < limit, "{number} does not fit into one byte below {limit}");
     number as u8

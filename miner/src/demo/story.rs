@@ -1,4 +1,4 @@
-//! What the demonstration prints. It decides nothing.
+//! The texts that the demonstration prints. No decisions are made here.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::json::KeptRow;
 use crate::output::{Paint, escape_line, spoken};
 
-/// Digits of a hash that are shown: enough to see its zeros and to tell it from others.
+/// Number of digits of a hash that are shown: enough to see its zeros and to distinguish it from others.
 const DIGITS_SHOWN: usize = 16;
 
 /// Prints to stdout; prints nothing with `--json`.
@@ -40,8 +40,8 @@ impl<'a> Story<'a> {
     pub(super) fn service(&self, address: SocketAddr, workers: &str) -> Result<(), CommandError> {
         let title = self.step(1, "The service");
         self.say(&format!(
-            "A city keeps its public records in a chain of blocks. To change an old record, somebody would have to\n\
-             repeat the proof of work of its block and of every later block. CitySeal finds proof of work, and checks it.\n\n\
+            "A city keeps its public records in a chain of blocks. To change an old record, an attacker would have to\n\
+             repeat the proof of work of its block and all later blocks. CitySeal finds and checks proof of work.\n\n\
              {title}\n   `cityseal serve` runs at {address}. It hashes on {workers}.\n   \
              A client connects to it, as a node of the city would."
         ))
@@ -52,7 +52,7 @@ impl<'a> Story<'a> {
         let tries = expected_tries(city.parameters.pow_limit());
         self.say(&format!(
             "\n{title}\n   The first block of {} is {}\n   \
-             The rule for all blocks: the hash must be so small that it takes about {} tries to find one.",
+             The rule for all blocks: the hash must be so small that finding one takes about {} tries.",
             city.parameters.name(),
             short(city.genesis.hash()),
             spoken_count(tries)
@@ -62,9 +62,10 @@ impl<'a> Story<'a> {
     pub(super) fn sealing(&self) -> Result<(), CommandError> {
         let title = self.step(3, "Sealing");
         self.say(&format!(
-            "\n{title}\n   Each record is a transaction. A block's header holds one number that depends on all of them, the Merkle\n   \
-             root. The client asks the service for a nonce that makes the header's hash small enough, and hashes the\n   \
-             answer again itself."
+            "\n{title}\n   \
+             Each record is a transaction. A block's header contains one number that depends on all of them, the\n   \
+             Merkle root. The client asks the service for a nonce that makes the header's hash small enough, and\n   \
+             recomputes the hash of the answer itself."
         ))
     }
 
@@ -92,8 +93,9 @@ impl<'a> Story<'a> {
         let title = self.step(4, "Checking");
         let word = self.context.output.paint(Paint::Good, "VALID");
         self.say(&format!(
-            "\n{title}\n   The client streams all {blocks} blocks back. The service checks proof of work, links, difficulty, times and records.\n   \
-             {word} up to block {}: {}",
+            "\n{title}\n   \
+             The client streams all {blocks} blocks back. The service checks proof of work, links, difficulty,\n   \
+             times and records.\n   {word} up to block {}: {}",
             tip.height,
             short(tip.hash)
         ))
@@ -102,7 +104,7 @@ impl<'a> Story<'a> {
     pub(super) fn receipt(&self, receipt: &Receipt) -> Result<(), CommandError> {
         let label = receipt.statement().parts().signer.label.as_deref().unwrap_or_default();
         self.say(&format!(
-            "   The service signs this verdict as \"{label}\". Anybody who has the public key {}…\n   \
+            "   The service signs this verdict as \"{label}\". Anyone with the public key {}…\n   \
              can check the receipt without this machine.",
             &receipt.public_key().to_string()[..DIGITS_SHOWN]
         ))
@@ -111,13 +113,14 @@ impl<'a> Story<'a> {
     pub(super) fn forging(&self) -> Result<(), CommandError> {
         let title = self.step(5, "Forging");
         self.say(&format!(
-            "\n{title}\n   Somebody rewrites a record in block {FORGED_HEIGHT}:\n      - {HONEST_RECORD}\n      + {FORGED_RECORD}"
+            "\n{title}\n   A forger rewrites a record in block {FORGED_HEIGHT}:\n      - {HONEST_RECORD}\n      \
+             + {FORGED_RECORD}"
         ))
     }
 
     pub(super) fn forged_record(&self, fault: &Fault) -> Result<(), CommandError> {
         self.say(&format!(
-            "   {} at block {}: rule {} ({}). The records no longer fit the Merkle root in the header.",
+            "   {} at block {}: rule {} ({}). The records do not match the Merkle root in the header.",
             self.context.output.paint(Paint::Bad, "FAULT"),
             fault.height,
             fault.rule.code(),
@@ -127,7 +130,7 @@ impl<'a> Story<'a> {
 
     pub(super) fn forged_root(&self, fault: &Fault) -> Result<(), CommandError> {
         self.say(&format!(
-            "   The forger corrects the Merkle root too. Now the header has another hash, and the old nonce is useless:\n   \
+            "   The forger changes the Merkle root too. Now the header has another hash, and its nonce is useless:\n   \
              {} at block {}: rule {} ({}).\n      hash must be at most {}…\n      hash is              {}…",
             self.context.output.paint(Paint::Bad, "FAULT"),
             fault.height,
@@ -138,7 +141,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    /// The last lines; `kept` is the folder of `--keep`.
+    /// The last lines; `kept` lists the files written for `--keep`.
     pub(super) fn end(&self, kept: Option<&KeptRow>, took: Duration) -> String {
         let word = self.context.output.paint(Paint::Good, "All answers were right");
         let next = kept.map_or_else(
@@ -155,12 +158,12 @@ impl<'a> Story<'a> {
     }
 }
 
-/// A number for people: `2.1 million`, `840 thousand`.
+/// A rounded count in words: `2.1 million`, `840 thousand`.
 fn spoken_count(count: f64) -> String {
     if count >= 1e6 { format!("{:.1} million", count / 1e6) } else { format!("{:.0} thousand", (count / 1e3).max(1.0)) }
 }
 
-/// The average number of hashes that it takes to meet a target: 2^256 divided by the number of hashes that do.
+/// The average number of hashes that it takes to meet a target: 2^256 divided by the number of hashes that meet it.
 fn expected_tries(target: Target) -> f64 {
     let numeric = target.to_wire().iter().rev().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte));
     2.0_f64.powi(256) / (numeric + 1.0)
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_second_hash_meets_the_easiest_target_and_one_in_2_to_the_32_that_of_difficulty_1() {
+    fn expected_tries_are_2_at_the_easiest_target_and_2_to_the_32_at_difficulty_1() {
         let tries = |bits| expected_tries(Target::from_threshold_hex(bits).unwrap());
         assert!((tries("207fffff") - 2.0).abs() < 1e-3);
         assert!((tries("1d00ffff") / 4_295_032_833.0 - 1.0).abs() < 1e-9);

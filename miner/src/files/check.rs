@@ -1,5 +1,5 @@
-//! Checks of outputs before the work starts: hours of work must not end in a file that cannot be written, nor in a file of the
-//! user's that was written over.
+//! Checks output paths before the work starts, so that hours of work do not end in a file that cannot be written or in
+//! an overwritten input.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::target::{Target, find, folder_of};
 
-/// An output that a command was asked for.
+/// An output that a flag requests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
-    /// The flag that asks for it.
+    /// The flag.
     pub(crate) flag: &'static str,
-    /// Where it is to go.
+    /// The path of the output.
     pub(crate) path: &'a Path,
-    /// Only a regular file will do: it is read back later.
+    /// The output must be a regular file, because it is read back later.
     pub(crate) is_read_back: bool,
 }
 
-/// Why an output is refused before the work starts.
+/// Error of an output path, found before the work starts.
 #[derive(Debug, thiserror::Error)]
 #[error("{flag} {}: {problem}", path.display())]
 pub(crate) struct OutputError {
@@ -29,11 +29,11 @@ pub(crate) struct OutputError {
 
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("the folder {} does not exist; make it first", folder.display())]
+    #[error("the folder {} does not exist; create it first", folder.display())]
     NoFolder { folder: PathBuf },
     #[error("{} is not a folder", folder.display())]
     NotAFolder { folder: PathBuf },
-    #[error("no file can be made in {}: {source}", folder.display())]
+    #[error("no file can be created in {}: {source}", folder.display())]
     FolderNotWritable { folder: PathBuf, source: io::Error },
     #[error("the file cannot be written: {source}")]
     NotWritable { source: io::Error },
@@ -41,17 +41,17 @@ enum Problem {
     NotRegular,
     #[error("{source}")]
     System { source: io::Error },
-    #[error("{other} names the same file; give each its own")]
+    #[error("{other} names the same file; choose another path for one of them")]
     Twice { other: &'static str },
-    #[error("this is an input ({input}), which would be written over; name another file")]
+    #[error("this is an input ({input}), which would be overwritten; choose another path")]
     IsInput { input: String },
 }
 
-/// Checks that each output can be written, that no two are the same file, and that none is an input (each with the flag or the
-/// word by which it was given). Writes nothing.
+/// Checks that each output can be written, that no two are the same file, and that none is an input. Each input comes
+/// with its flag, or an empty string for a plain argument. Writes nothing.
 ///
 /// # Errors
-/// [`OutputError`] for the first one that is wrong.
+/// [`OutputError`] for the first wrong output.
 pub(crate) fn check_outputs(outputs: &[Wanted<'_>], inputs: &[(&'static str, &Path)]) -> Result<(), OutputError> {
     let mut seen: Vec<(Identity, &'static str)> = Vec::new();
     for wanted in outputs {
@@ -71,12 +71,12 @@ pub(crate) fn check_outputs(outputs: &[Wanted<'_>], inputs: &[(&'static str, &Pa
     Ok(())
 }
 
-/// Checks that files can be made in a folder, which may not exist yet.
+/// Checks that files can be created in a folder, which may not exist yet.
 ///
 /// # Errors
 /// [`OutputError`].
 pub(crate) fn check_folder(flag: &'static str, path: &Path) -> Result<(), OutputError> {
-    // The nearest folder that exists: the others are made in it.
+    // The nearest existing ancestor, in which the other folders will be created.
     let existing = path.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.symlink_metadata().is_ok());
     let folder = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     check_folder_writable(folder).map_err(|problem| OutputError { flag, path: path.into(), problem })
@@ -85,13 +85,13 @@ pub(crate) fn check_folder(flag: &'static str, path: &Path) -> Result<(), Output
 fn check_target(target: &Target, is_read_back: bool) -> Result<(), Problem> {
     match target {
         Target::File { path, found: Some(_) } => {
-            // Opened and closed: nothing is written or cut.
+            // Opening without `truncate` changes nothing in the file.
             let opened = fs::OpenOptions::new().write(true).open(path);
             opened.map(drop).map_err(|source| Problem::NotWritable { source })
         }
         Target::File { path, found: None } => check_folder_writable(folder_of(path)),
         Target::Stdout | Target::Stderr | Target::Through(_) if is_read_back => Err(Problem::NotRegular),
-        // Opening a FIFO would wait for its reader, so only its permissions are looked at.
+        // Opening a FIFO would wait for its reader, so only its permissions are checked.
         Target::Through(path) => may_write(path).map_err(|source| Problem::NotWritable { source }),
         Target::Stdout | Target::Stderr => Ok(()),
     }
@@ -118,20 +118,20 @@ fn may_write(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What tells one file from another.
+/// The identity of a file, for comparison with other files.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
     Stdout,
     Stderr,
-    /// Device and inode of what exists.
+    /// Device and inode of an existing file.
     #[cfg(unix)]
     Inode(u64, u64),
-    /// The full name of what does not exist yet.
+    /// The full path of a file that does not exist yet.
     Name(PathBuf),
 }
 
 impl Identity {
-    /// `None` for a character device: what two outputs write to a terminal or to `/dev/null` harms neither.
+    /// `None` for a character device: two outputs may share a terminal or `/dev/null`.
     fn of(target: &Target) -> Option<Self> {
         match target {
             Target::Stdout => Some(Self::Stdout),
@@ -157,9 +157,9 @@ impl Identity {
     }
 }
 
-/// Whether what is to be written is this input, or a file of a node's folder that is the input.
+/// Whether the target is this input, or would be a `.dat` file in the node's folder that is the input.
 fn is_input(target: &Target, input: &Path) -> bool {
-    // What `-` reads may be a file as well.
+    // Stdin may be redirected from a file.
     let input = if input == Path::new("-") { Path::new("/dev/stdin") } else { input };
     let Ok(found) = fs::metadata(input) else { return false };
     if !found.is_dir() {

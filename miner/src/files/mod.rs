@@ -1,5 +1,5 @@
-//! Files of the command line: small ones read whole, with a bound on their size; secrets that nobody else may read; and outputs,
-//! which are checked before the work starts and never replace what is not a regular file.
+//! File access of the commands: small files are read whole, with a limit on their size; secrets are readable by their
+//! owner only; outputs are checked before the work starts, and only regular files are replaced.
 
 mod check;
 mod target;
@@ -14,12 +14,12 @@ pub(crate) use write::{write_output, write_output_in_new_folders};
 /// Reads a text file of at most `bytes_max` bytes.
 ///
 /// # Errors
-/// What the system said; `InvalidData` for a file that is larger, or not UTF-8.
+/// The system's error; `InvalidData` if the file is larger or not UTF-8.
 pub(crate) fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
     text_of(File::open(path)?, bytes_max)
 }
 
-/// The same for a file that is open.
+/// Reads the rest of an open text file of at most `bytes_max` bytes.
 ///
 /// # Errors
 /// As [`read_text`].
@@ -27,20 +27,20 @@ pub(crate) fn text_of(file: File, bytes_max: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(bytes_max + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > bytes_max {
-        let message = format!("the file is larger than the {bytes_max} bytes that are read");
+        let message = format!("the file is too large; expected at most {bytes_max} bytes");
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
     String::from_utf8(bytes).map_err(|error| {
-        let message = format!("not UTF-8 text: a bad byte at offset {}", error.utf8_error().valid_up_to());
+        let message = format!("not UTF-8 text: invalid byte at offset {}", error.utf8_error().valid_up_to());
         io::Error::new(io::ErrorKind::InvalidData, message)
     })
 }
 
-/// The permissions of a file that gives others than its owner any, as `ssh` judges the file of a secret key: only a regular file
-/// of this user's own, since of another one the permissions are not this user's to change.
+/// Returns the permission bits of a file if they grant any access to group or others. As `ssh` does for secret keys,
+/// only regular files of this user are judged, since the user cannot change the permissions of others' files.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 #[cfg(unix)]
 pub(crate) fn mode_for_others(file: &File) -> io::Result<Option<u32>> {
     use std::os::unix::fs::MetadataExt;
@@ -50,7 +50,7 @@ pub(crate) fn mode_for_others(file: &File) -> io::Result<Option<u32>> {
     Ok(if is_own && mode & 0o077 != 0 { Some(mode) } else { None })
 }
 
-/// Where there are no permissions of this kind nothing is judged by them.
+/// Always `None`: this system has no Unix permissions.
 ///
 /// # Errors
 /// None.
@@ -59,11 +59,10 @@ pub(crate) fn mode_for_others(_file: &File) -> io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Writes a file that nobody but its owner may read, and that must not be there yet. Where that fails half-way nothing is
-/// left of it.
+/// Creates a file that only its owner may read. The file must not exist yet; if writing fails, it is removed.
 ///
 /// # Errors
-/// What the system said; `AlreadyExists` for a file that is there.
+/// The system's error; `AlreadyExists` if the file exists.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -72,7 +71,7 @@ pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = options.open(path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _left_behind = fs::remove_file(path);
     }
     written

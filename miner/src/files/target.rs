@@ -1,35 +1,35 @@
-//! What a path leads to, where a file is to be written.
+//! Resolves the path of an output.
 
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Most symbolic links that are followed, as Linux does (`MAXSYMLINKS`, `path_resolution(7)`).
+/// Maximum number of symbolic links to follow, as in Linux (`MAXSYMLINKS`, `path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 
-/// What a path leads to, symbolic links followed.
+/// What a path leads to after following symbolic links.
 #[derive(Debug)]
 pub(super) enum Target {
     /// This process's own stdout, under one of its names (`/dev/stdout`, `/dev/fd/1`, `/proc/self/fd/1`).
     Stdout,
     /// The same for stderr.
     Stderr,
-    /// A device, a FIFO or an open descriptor: it is written through, whatever it is.
+    /// A device, a FIFO or an open descriptor, which is written to rather than replaced.
     Through(PathBuf),
-    /// A regular file, or the name of one that does not exist yet.
+    /// A regular file, or the path of one that does not exist yet.
     File {
-        /// The file itself: no symbolic link.
+        /// The path, which is not a symbolic link.
         path: PathBuf,
-        /// `None` where it does not exist.
+        /// `None` if the file does not exist.
         found: Option<Metadata>,
     },
 }
 
-/// Follows a path to what it leads to, one link after the other: the last link may lead nowhere yet.
+/// Follows the symbolic links of a path, one after the other. The last link may point to a file that does not exist
+/// yet.
 ///
 /// # Errors
-/// `IsADirectory` for a folder, `InvalidInput` for a socket or links in a circle; otherwise what the
-/// system says.
+/// `IsADirectory` for a folder, `InvalidInput` for a socket or a cycle of links; otherwise the system's error.
 pub(super) fn find(path: &Path) -> io::Result<Target> {
     let mut at = path.to_path_buf();
     for _ in 0..=LINKS_MAX {
@@ -38,7 +38,7 @@ pub(super) fn find(path: &Path) -> io::Result<Target> {
         }
         let found = match fs::symlink_metadata(&at) {
             Ok(found) => found,
-            // What is wrong with the folders above is found where they are looked at.
+            // Missing folders above the file are reported when they are checked or used.
             Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
                 return Ok(Target::File { path: at, found: None });
             }
@@ -63,22 +63,22 @@ pub(super) fn find(path: &Path) -> io::Result<Target> {
             return Ok(Target::Through(at));
         }
     }
-    let message = format!("more than {LINKS_MAX} symbolic links follow each other: they lead in a circle");
+    let message = format!("more than {LINKS_MAX} symbolic links in a row: probably a cycle");
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-/// The folder in which a path's last name is; `.` for a plain name.
+/// The folder of a path's last component; `.` for a plain name.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Whether the path can be a folder's name only: it ends in a separator, or has no last name.
+/// Whether the path can only name a folder: it ends in a separator or has no last component.
 fn names_folder(path: &Path) -> bool {
     path.file_name().is_none() || path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
 }
 
-/// The open descriptor behind a link of procfs. Such a link reads as a path, and yet that path must not be followed: a pipe has
-/// none, and a file must be written through the descriptor, since the process that opened it still has it open.
+/// The open descriptor behind a link of procfs. Such a link can be read as a path, but that path must not be followed:
+/// a pipe has no path, and a file must be written through the descriptor because another process has it open.
 fn descriptor(link: &Path) -> Option<Target> {
     let folder = fs::canonicalize(folder_of(link)).ok()?;
     if !folder.starts_with("/proc") {

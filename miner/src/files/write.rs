@@ -1,4 +1,4 @@
-//! Writes outputs: through what is no regular file, and otherwise so that the file is old or new at any moment, never half.
+//! Writes outputs. Regular files are replaced atomically; devices, FIFOs and open descriptors are written to.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -6,26 +6,26 @@ use std::path::{Path, PathBuf};
 
 use super::target::{Target, find, folder_of};
 
-/// How many names are tried for a temporary file. Each has 64 random bits, so a second one is hardly ever needed.
+/// Number of names tried for a temporary file. Each has 64 random bits, so a second one is hardly ever needed.
 const NAMES_MAX: usize = 16;
 
 /// Writes an output.
 ///
-/// - A device, a FIFO or an open descriptor is written through.
-/// - A regular file, also one behind symbolic links, is replaced as a whole: a temporary file beside it is written, brought to the
-///   disk and renamed. The links, the owner and the permissions stay.
-/// - Where a file cannot be replaced so (a bind mount, a folder that may not be written), it is written in place.
+/// - A device, a FIFO or an open descriptor is written to.
+/// - A regular file, also one behind symbolic links, is replaced atomically: a temporary file in the same folder is
+///   written, synced to disk and renamed. The links, the owner and the permissions are kept.
+/// - A file that cannot be replaced in this way (a bind mount, a read-only folder) is written in place.
 ///
 /// # Errors
-/// What the system says. Nothing temporary is left behind.
+/// The system's error. No temporary file is left behind.
 pub(crate) fn write_output(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with(path, bytes, |from, to| fs::rename(from, to))
 }
 
-/// The same, and makes the folders above the file where they are missing.
+/// Writes an output as [`write_output`] does, and creates missing folders above it.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub(crate) fn write_output_in_new_folders(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(folder_of(path))?;
     write_output(path, bytes)
@@ -38,7 +38,7 @@ fn write_with(path: &Path, bytes: &[u8], rename: impl FnOnce(&Path, &Path) -> io
         Target::Through(path) => write_through(&path, bytes),
         Target::File { path, found } => {
             if found.is_some() {
-                // A file that may not be written is not replaced either.
+                // A read-only file is not replaced either, although the folder would allow it.
                 OpenOptions::new().write(true).open(&path)?;
             }
             match replace(&path, found.as_ref(), bytes, rename) {
@@ -55,20 +55,20 @@ fn write_stream(stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // To the descriptor of a regular file is appended, since what was written through it before must stay. A block device
-    // would be full at its end.
+    // Output to the descriptor of a regular file is appended, so that earlier output through it is kept. A block device
+    // must not be opened for appending: it would be full at its end.
     let is_file = fs::metadata(path)?.is_file();
     let mut file = OpenOptions::new().write(true).append(is_file).open(path)?;
     file.write_all(bytes)?;
     match file.sync_all() {
-        // Most devices, and FIFOs, have nothing that could be brought to a disk.
+        // FIFOs and most devices do not support syncing.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         synced => synced,
     }
 }
 
-/// Whether the file can be written, though not replaced: it is a mount point of its own, its folder may not be written, or its
-/// owner could not be kept.
+/// Whether the error means that the file cannot be replaced but may be writable: it is a mount point, its folder is
+/// read-only, or its owner could not be kept.
 fn needs_in_place(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     [ResourceBusy, CrossesDevices, PermissionDenied, ReadOnlyFilesystem].contains(&error.kind())
@@ -99,14 +99,14 @@ fn replace(
     Ok(())
 }
 
-/// A temporary file, removed unless it got its final name.
+/// A temporary file, removed on drop unless it was renamed.
 struct Temporary {
     path: PathBuf,
     is_left: bool,
 }
 
 impl Temporary {
-    /// Makes a file that was not there, in the folder of the file that it is to replace.
+    /// Creates a new file in the folder of the file to replace.
     fn create(folder: &Path) -> io::Result<(File, Self)> {
         let mut taken = io::ErrorKind::AlreadyExists.into();
         for _ in 0..NAMES_MAX {
@@ -136,19 +136,19 @@ impl Drop for Temporary {
     }
 }
 
-/// Gives a new file the owner and permissions of the one that it is to replace.
+/// Gives a new file the owner and permissions of the file that it replaces.
 ///
 /// # Errors
-/// `PermissionDenied` where this user may not give it that owner.
+/// `PermissionDenied` if this user may not set that owner.
 #[cfg(unix)]
 fn keep_owner_and_permissions(file: &File, found: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let made = file.metadata()?;
     if (made.uid(), made.gid()) != (found.uid(), found.gid()) {
-        // The system has several errors for it: inside a container an owner may not exist at all.
+        // Systems report this with different errors; in a container the owner may not even exist.
         fchown(file, Some(found.uid()), Some(found.gid())).map_err(|_| io::ErrorKind::PermissionDenied)?;
     }
-    // After the owner: a change of owner clears some permissions.
+    // Set after the owner, because a change of owner clears some permissions.
     file.set_permissions(found.permissions())
 }
 
@@ -157,7 +157,7 @@ fn keep_owner_and_permissions(file: &File, found: &Metadata) -> io::Result<()> {
     file.set_permissions(found.permissions())
 }
 
-/// Brings the new name to the disk. Not every file system can, and the file itself is there already.
+/// Syncs the new name to disk. Errors are ignored: not every file system supports it, and the file itself is synced.
 fn sync_folder(folder: &Path) {
     if cfg!(unix) {
         let _synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -172,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder that goes away with the test.
+    /// A folder that is removed at the end of the test.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -188,7 +188,7 @@ mod tests {
             self.0.join(name)
         }
 
-        /// The names of all that is in it, sorted.
+        /// The names of its entries, sorted.
         fn names(&self) -> Vec<String> {
             let entries = fs::read_dir(&self.0).unwrap();
             let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -217,12 +217,12 @@ mod tests {
         write_output(&path, b"new").unwrap();
         let found = fs::metadata(&path).unwrap();
         assert_eq!((text(&path).as_str(), found.mode() & 0o777), ("new", 0o640));
-        assert_ne!(found.ino(), inode, "a reader of the old file keeps the old file");
+        assert_ne!(found.ino(), inode, "a process that has the old file open keeps reading the old file");
         assert_eq!(folder.names(), ["a"]);
     }
 
     #[test]
-    fn a_file_beside_it_of_a_temporary_looking_name_is_not_touched() {
+    fn files_with_names_like_temporary_ones_are_not_touched() {
         let folder = Folder::new();
         for name in ["a.new", "a.partial", "a.tmp"] {
             fs::write(folder.path(name), name).unwrap();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_symbolic_link_the_target_is_replaced_and_the_link_stays() {
+    fn the_target_of_a_symbolic_link_is_replaced_and_the_link_is_kept() {
         let folder = Folder::new();
         fs::create_dir(folder.path("below")).unwrap();
         fs::write(folder.path("below/file"), "old").unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn links_that_lead_in_a_circle_are_refused() {
+    fn refuses_a_cycle_of_links() {
         let folder = Folder::new();
         symlink("b", folder.path("a")).unwrap();
         symlink("a", folder.path("b")).unwrap();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_replaced_is_written_in_place_and_leaves_nothing_beside_it() {
+    fn a_file_that_cannot_be_replaced_is_written_in_place_and_leaves_no_temporary_file() {
         for refusal in [io::ErrorKind::ResourceBusy, io::ErrorKind::CrossesDevices] {
             let folder = Folder::new();
             let path = folder.path("mounted");
@@ -275,13 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_leaves_the_old_file_and_nothing_beside_it() {
+    fn a_failure_leaves_the_old_file_and_no_temporary_file() {
         let folder = Folder::new();
         let path = folder.path("a");
         fs::write(&path, "old").unwrap();
         let error = write_with(&path, b"new", |_, _| Err(io::ErrorKind::StorageFull.into())).unwrap_err();
         assert_eq!((error.kind(), text(&path).as_str()), (io::ErrorKind::StorageFull, "old"));
-        // One that is not there is not made in place: nobody mounted it.
+        // A file that does not exist is not created in place: it cannot be a mount point.
         write_with(&folder.path("b"), b"new", |_, _| Err(io::ErrorKind::ResourceBusy.into())).unwrap_err();
         assert_eq!(folder.names(), ["a"]);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(crate) struct DevicesAnswer {
     /// Every adapter.
     pub(crate) devices: Vec<DeviceRow>,
-    /// What else is worth knowing: why there is no GPU.
+    /// Notes, such as why there is no GPU.
     pub(crate) notes: Vec<String>,
 }
 
@@ -28,72 +28,73 @@ pub(crate) struct DeviceRow {
     /// PCI address and ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pci: Option<String>,
-    /// Bytes of its own memory, where the system tells.
+    /// Size of its own memory, if the system reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) memory_bytes: Option<u64>,
-    /// What its adapter allows.
+    /// Limits of its adapter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<LimitsRow>,
-    /// What it runs.
+    /// Name of its kernel or shader variant.
     pub(crate) kernel: String,
-    /// `ready`, `software`, `duplicate`, `unfit`, `failed-self-test`, `not-selected`, `probation`, `quarantined`, `hung`,
-    /// `reopening` or `failed`.
+    /// `ready`, `software`, `duplicate`, `unfit`, `failed-self-test`, `not-selected`, `probation`, `quarantined`,
+    /// `hung`, `reopening` or `failed`.
     pub(crate) state: &'static str,
     /// Why it is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// Why it is in that state: the reason, or that it passed its self-test.
+    /// Why it is in that state: `reason`, or that it passed its self-test.
     pub(crate) why: String,
-    /// The model of the CPU, where the system names it; absent for other devices.
+    /// Model of the CPU, if the system reports it; absent for other devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
-    /// Threads of the CPU that work, or would work; absent for other devices.
+    /// Number of CPU threads that work, or would if the CPU were selected; absent for other devices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) threads: Option<usize>,
-    /// The id of the device that is used in place of this duplicate.
+    /// Id of the device that is used instead of this duplicate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) duplicate_of: Option<String>,
     /// Seconds until its quarantine ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until_s: Option<u64>,
-    /// How it is tuned, where it is a GPU or imitates one, and is used.
+    /// Tuning of a GPU or software adapter that is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tuning: Option<TuningRow>,
-    /// Its measured search rate, in hashes per second.
+    /// Measured search rate in hashes per second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rate_hz: Option<f64>,
-    /// How it answered what was known, where it was tried.
+    /// Results of its canaries, if it had any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) health: Option<HealthRow>,
 }
 
-/// What an adapter allows, as it tells.
+/// Limits that an adapter reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct LimitsRow {
-    /// Most bytes of a buffer.
+    /// Maximum size of a buffer.
     pub(crate) buffer_bytes: u64,
-    /// Most bytes of a buffer that a shader sees.
+    /// Maximum size of a buffer binding of a shader.
     pub(crate) binding_bytes: u64,
-    /// Most workgroups of a dispatch in one dimension.
+    /// Maximum number of workgroups per dimension of a dispatch.
     pub(crate) workgroups: u32,
-    /// Most invocations of a workgroup.
+    /// Maximum number of invocations per workgroup.
     pub(crate) invocations: u32,
 }
 
-/// How a device is tuned.
+/// Tuning of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct TuningRow {
-    /// `interactive`, `balanced` or `throughput`: how long a dispatch should take.
+    /// Target duration of a dispatch: `interactive`, `balanced` or `throughput`.
     pub(crate) profile: &'static str,
-    /// Nonces × midstates of a dispatch at present, where measured.
+    /// Nonces × midstates per dispatch at present, if measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) dispatch_nonces: Option<u64>,
-    /// From which size on it beats the CPU; absent where it was not measured, since it was named or there is no CPU beside it.
+    /// Batch sizes from which it is faster than the CPU; absent if not measured, because the device was selected by
+    /// name or the CPU is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crossover: Option<CrossoverRow>,
 }
 
-/// The smallest batch, in items, that a device does sooner than the CPU; null: never.
+/// The smallest batch, in items, that a device finishes sooner than the CPU; null: never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct CrossoverRow {
     /// Nonces.
@@ -104,16 +105,16 @@ pub(crate) struct CrossoverRow {
     pub(crate) nodes: Option<u64>,
 }
 
-/// How a device answered what was known.
+/// How a device answered work with known answers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct HealthRow {
-    /// Answers that were known to be there.
+    /// Number of known answers (canaries).
     pub(crate) canaries: u64,
-    /// How many of them it missed.
+    /// Number of canaries that it missed.
     pub(crate) canaries_missed: u64,
-    /// The share of them that it missed.
+    /// Fraction of canaries that it missed, 0 to 1.
     pub(crate) false_negative_rate: f64,
-    /// How often it was caught in a wrong answer, less what was forgotten since.
+    /// Number of wrong answers that are not yet forgotten.
     pub(crate) strikes: u32,
 }
 
@@ -134,7 +135,7 @@ pub(crate) struct LeftOutRow {
     /// PCI address and ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pci: Option<String>,
-    /// What it would run.
+    /// Name of the kernel or shader variant that it would run.
     pub(crate) kernel: String,
     /// `software`, `duplicate`, `unfit` or `not-selected`.
     pub(crate) state: &'static str,

@@ -1,8 +1,8 @@
-//! The shape of the answer of every command that gave none.
+//! The JSON of a command that has no answer.
 
 use serde::Serialize;
 
-/// What `--json` prints where there is no answer.
+/// What `--json` prints if there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorAnswer {
     /// Why the command has no answer.
@@ -12,14 +12,14 @@ pub(crate) struct ErrorAnswer {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorRow {
-    /// A word in kebab case that stays the same.
+    /// A stable word in kebab case.
     pub(crate) reason: &'static str,
-    /// The same for people.
+    /// The message that people see.
     pub(crate) message: String,
-    /// The file, with its line or byte; or a device.
+    /// The file with its line or byte, the flag, or the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<String>,
-    /// What to do.
+    /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<String>,
 }

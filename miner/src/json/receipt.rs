@@ -5,9 +5,9 @@ use serde::Serialize;
 /// The answer of `key new` and `key show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct KeyAnswer {
-    /// The public key, 64 digits.
+    /// The public key, 64 hex digits.
     pub(crate) public_key: String,
-    /// What the key says that it is of.
+    /// The label in the key file: the name that the signer chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<String>,
 }
@@ -17,23 +17,23 @@ pub(crate) struct KeyAnswer {
 pub(crate) struct SignedText {
     /// The text that was signed.
     pub(crate) text: String,
-    /// By whom, 64 digits.
+    /// The signer's public key, 64 hex digits.
     pub(crate) public_key: String,
-    /// The signature, 128 digits.
+    /// The signature, 128 hex digits.
     pub(crate) signature: String,
-    /// By which rules it was judged.
+    /// The rules by which the chain was judged.
     pub(crate) rules: RulesRow,
 }
 
-/// The rules that a receipt names, and those of this build for such a chain.
+/// The rules that a receipt names, and those of this build for the same kind of items.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct RulesRow {
-    /// `same` as this build's, `other`, or `unnamed` in receipts of format 1.
+    /// `same` (as this build's), `other`, or `unnamed` in receipts of format 1.
     pub(crate) compared: &'static str,
     /// The digest that the receipt names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) digest: Option<String>,
-    /// The digests of this build, one for each kind of Merkle tree that such a chain can have.
+    /// The digests of this build, one for each kind of Merkle tree that the chain can have.
     pub(crate) this_build: Vec<String>,
 }
 
@@ -42,44 +42,44 @@ pub(crate) struct RulesRow {
 pub(crate) struct ReceiptAnswer {
     /// `good` or `refused`.
     pub(crate) receipt: &'static str,
-    /// `trusted`, `unchecked` where no key was given, or `foreign`; absent where the receipt itself is refused.
+    /// `trusted`, `unchecked` (no key was given) or `foreign`; absent if the receipt itself is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<&'static str>,
     /// Why it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// Who signed, 64 digits.
+    /// The signer's public key, 64 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_key: Option<String>,
-    /// How the signer calls itself.
+    /// The name that the signer chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<String>,
-    /// What is stated.
+    /// The fields of the signed statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) statement: Option<serde_json::Value>,
-    /// The same as text, for people.
+    /// The statement as text; not in the JSON.
     #[serde(skip)]
     pub(crate) text: String,
-    /// By which rules it was judged; absent where the receipt itself is refused.
+    /// The rules by which the chain was judged; absent if the receipt itself is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rules: Option<RulesRow>,
-    /// What the spot check came to, where one was asked for.
+    /// The result of the spot check; only with `--spot-check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) spot_check: Option<SpotCheckRow>,
 }
 
-/// What a spot check came to.
+/// The result of a spot check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct SpotCheckRow {
-    /// `right`, `wrong`, or `impossible` where the receipt is about no items.
+    /// `right`, `wrong`, or `impossible` if the receipt covers no items.
     pub(crate) result: &'static str,
-    /// The heights that were chosen.
+    /// The heights of the random items.
     pub(crate) items: Vec<u64>,
-    /// Subtrees that were opened.
+    /// Number of subtrees compared.
     pub(crate) subtrees: u64,
-    /// Headers that were read for it.
+    /// Number of headers read.
     pub(crate) headers: u64,
-    /// Why it is not right.
+    /// Why the result is not `right`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }

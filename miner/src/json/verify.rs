@@ -1,4 +1,4 @@
-//! The shapes of the answer of `verify`.
+//! The answer of `verify`.
 
 use cityseal_chain::{Bodies, NotChecked};
 use serde::{Deserialize, Serialize};
@@ -10,15 +10,15 @@ use super::ShareRow;
 pub(crate) struct VerifyAnswer {
     /// `valid`, `fault` or `incomplete`.
     pub(crate) verdict: &'static str,
-    /// How many headers passed all judged rules.
+    /// Number of items that passed all judged rules.
     pub(crate) count: u64,
-    /// The last header that passed; absent where none did.
+    /// The last header that passed; absent if none did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tip: Option<TipRow>,
-    /// The first rule broken by the lowest header.
+    /// The first broken rule of the lowest faulty header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<FaultRow>,
-    /// What the input looks like, where it is not recognised as a chain.
+    /// What the input looks like, if it is not recognised as a chain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
     /// What to try.
@@ -27,58 +27,58 @@ pub(crate) struct VerifyAnswer {
     /// Why the input is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// The rules that were judged, by their numbers.
+    /// Numbers of the rules that were judged.
     pub(crate) checked: Vec<String>,
-    /// Rules that were not judged, and where.
+    /// Rules that were not judged, with the heights.
     pub(crate) not_checked: Vec<NotCheckedRow>,
-    /// What no verdict speaks of: `scripts`, `unspent-outputs`, `amounts`.
+    /// What no verdict covers: `scripts`, `unspent-outputs`, `amounts`.
     pub(crate) out_of_scope: Vec<String>,
-    /// What passed of the bodies, where the input is blocks.
+    /// Totals of the bodies that passed; only for blocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bodies: Option<BodiesRow>,
-    /// What stands beside the best chain, where the input may fork.
+    /// What is outside the best chain; only if the input may fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) forks: Option<ForksRow>,
-    /// What a person should know of the input and no verdict depends on, such as stray bytes between blocks.
+    /// Notes that do not change the verdict, such as stray bytes between blocks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
     /// Digest of the network's parameters.
     pub(crate) parameters: String,
-    /// Who did how much.
+    /// What each device contributed.
     pub(crate) devices: Vec<ShareRow>,
-    /// Which shard of the input this is, where only one was judged.
+    /// The shard that was judged; only with `--shard`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shard: Option<ShardRow>,
-    /// How busy each stage was, where that was asked for.
+    /// How busy each stage was; only with `--stats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) stages: Option<Vec<StageRow>>,
     /// Seconds from the first byte to the verdict.
     pub(crate) seconds: f64,
 }
 
-/// The shard of an input that was judged alone.
+/// The shard of an input that was judged separately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ShardRow {
-    /// Which one, from 1.
+    /// Number of the shard, from 1.
     pub(crate) index: u64,
-    /// How many there are.
+    /// Number of shards.
     pub(crate) of: u64,
-    /// The height of its first header, for people.
+    /// Height of its first header; not in the JSON.
     #[serde(skip)]
     pub(crate) first_height: u64,
-    /// The work of its headers that passed, 64 digits, for people.
+    /// Work of its headers that passed, 64 hex digits; not in the JSON.
     #[serde(skip)]
     pub(crate) work: String,
 }
 
-/// The blocks whose bodies passed.
+/// Totals of the blocks whose bodies passed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct BodiesRow {
-    /// How many blocks.
+    /// Number of blocks.
     pub(crate) blocks: u64,
-    /// Their transactions.
+    /// Number of transactions.
     pub(crate) transactions: u64,
-    /// Their bytes, headers included.
+    /// Number of bytes, headers included.
     pub(crate) bytes: u64,
 }
 
@@ -93,41 +93,42 @@ impl BodiesRow {
 pub(crate) struct StageRow {
     /// `read`, `parse`, `hash`, `trees` or `rules`.
     pub(crate) name: String,
-    /// Seconds, of all workers together.
+    /// Busy seconds of all workers together.
     pub(crate) busy_s: f64,
-    /// The same as a share of all workers' time.
+    /// Fraction of all workers' time, 0 to 1.
     pub(crate) share: f64,
 }
 
-/// What stands beside the best chain.
+/// What is outside the best chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct ForksRow {
     /// Branches that leave the best chain and have less work.
     pub(crate) stale: Vec<StaleRow>,
-    /// Headers or blocks whose parent is not there.
+    /// Headers or blocks whose parent is not in the input; the first ones.
     pub(crate) unconnected: Vec<UnconnectedRow>,
-    /// How many of those there are; no more than some are listed.
+    /// Number of all unconnected headers or blocks.
     pub(crate) unconnected_count: u64,
-    /// Headers that break a rule of their own, so that nothing is built on them.
+    /// Headers that break a rule of their own, so that nothing can be built on them; the first ones.
     pub(crate) unsound: Vec<InvalidHeaderRow>,
-    /// Headers or blocks that were given more than once.
+    /// Number of headers or blocks that the input has more than once.
     pub(crate) duplicates: u64,
-    /// Places at which a file is not what it should be.
+    /// Damaged places of files.
     pub(crate) damage: Vec<String>,
-    /// Copies of blocks of the best chain whose body does not fit the header, and in place of which another copy is used.
+    /// Copies of blocks of the best chain whose body does not match the header, and which another copy replaces; the
+    /// first ones.
     pub(crate) damaged_copies: Vec<DamagedCopyRow>,
-    /// How many of those there are; no more than some are listed.
+    /// Number of all damaged copies.
     pub(crate) damaged_copies_count: u64,
-    /// What a person should know, such as a last block that was not written to its end.
+    /// Notes, such as that the last block was not written completely.
     pub(crate) notes: Vec<String>,
 }
 
 /// A copy of a block that is damaged and not used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct DamagedCopyRow {
-    /// The file.
+    /// Path of the file.
     pub(crate) file: String,
-    /// Where its header begins in that file, in bytes.
+    /// Byte offset of its header in that file.
     pub(crate) offset: u64,
     /// The height of the block.
     pub(crate) height: u64,
@@ -135,31 +136,31 @@ pub(crate) struct DamagedCopyRow {
     pub(crate) rule: String,
 }
 
-/// A branch that left the best chain.
+/// A branch that leaves the best chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct StaleRow {
-    /// The last header that it shares with the best chain.
+    /// Height of the last header that it shares with the best chain.
     pub(crate) fork_height: u64,
-    /// That header's hash.
+    /// Hash of that header.
     pub(crate) fork_hash: String,
     /// Its tip.
     pub(crate) tip: TipRow,
-    /// What a node on its tip takes off to come to the best chain.
+    /// Number of blocks that a node at its tip disconnects to switch to the best chain.
     pub(crate) disconnect: u64,
-    /// What it puts on.
+    /// Number of blocks that the node then connects.
     pub(crate) connect: u64,
 }
 
-/// A header or block whose parent is not there.
+/// A header or block whose parent is not in the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct UnconnectedRow {
     /// Its hash.
     pub(crate) hash: String,
-    /// The parent that it names.
+    /// Hash of its parent.
     pub(crate) parent: String,
-    /// The file in which it stands.
+    /// Path of its file.
     pub(crate) file: String,
-    /// Where it stands there, in bytes.
+    /// Byte offset in that file.
     pub(crate) at: u64,
 }
 
@@ -168,9 +169,9 @@ pub(crate) struct UnconnectedRow {
 pub(crate) struct TipRow {
     /// Its height.
     pub(crate) height: u64,
-    /// Its hash, 64 digits.
+    /// Its hash, 64 hex digits.
     pub(crate) hash: String,
-    /// Work of the chain up to it, 64 digits.
+    /// Work of the chain up to and including it, 64 hex digits.
     pub(crate) chain_work: String,
 }
 
@@ -178,37 +179,37 @@ pub(crate) struct TipRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRow {
-    /// The height of the header.
+    /// Height of the header.
     pub height: u64,
-    /// `R05`.
+    /// Number of the rule: `R05`.
     pub rule: String,
-    /// `proof-of-work`.
+    /// Name of the rule: `proof-of-work`.
     pub name: String,
     /// The nearest value that would have passed, in the notation of its kind.
     pub expected: serde_json::Value,
     /// The value found, in the same notation.
     pub found: serde_json::Value,
-    /// Where the header begins, in bytes of the decoded input.
+    /// Offset of the header in bytes of the decoded input.
     pub offset: u64,
-    /// Its line in its file, where the input is hex.
+    /// Line of the header in its file; only for hex input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
-    /// Which transaction of the block breaks the rule, counted from 0, where a single one does.
+    /// Index of the transaction that breaks the rule, counted from 0; absent if the rule is about the whole block.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<u32>,
 }
 
-/// A rule that was not judged.
+/// A rule that was not judged over a range of heights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotCheckedRow {
-    /// Its number, or the name of what was left out.
+    /// Number of the rule, or the name of the check that was left out.
     pub(crate) rule: String,
     /// The first height.
     pub(crate) from: u64,
-    /// The last height.
+    /// The last height (inclusive).
     pub(crate) to: u64,
-    /// Why.
+    /// The reason.
     pub(crate) why: String,
 }
 
@@ -223,13 +224,13 @@ impl NotCheckedRow {
 pub(crate) struct InvalidHeaderRow {
     /// Its hash.
     pub(crate) hash: String,
-    /// Its height, where its parent is connected.
+    /// Its height; absent if its parent is not connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) height: Option<u64>,
-    /// The rule's number.
+    /// Number of the broken rule.
     pub(crate) rule: String,
-    /// The file in which it stands.
+    /// Path of its file.
     pub(crate) file: String,
-    /// Where it stands there, in bytes.
+    /// Byte offset in that file.
     pub(crate) at: u64,
 }

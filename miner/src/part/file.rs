@@ -1,5 +1,5 @@
-//! A part as JSON: one form for one part, so that equal parts are equal bytes. Strict: unknown keys are refused, and what was
-//! not written by this program is told with the key that is wrong.
+//! The JSON form of a part. It is canonical: equal parts are equal bytes. Reading is strict: unknown keys are refused,
+//! and errors name the wrong key.
 
 use std::str::FromStr;
 
@@ -14,36 +14,36 @@ use super::{Chain, ItemKind, Part, RulesDiffer, Shares, rules_of};
 use crate::args::values::SHARDS_MAX;
 use crate::json::{FaultRow, NotCheckedRow};
 
-/// Names the form; it changes where the form does.
+/// Name and version of the format.
 const FORMAT: &str = "cityseal-part-2";
 
-/// The form before it, in which no rules were recorded.
+/// The previous format, which did not record the rules.
 const FORMAT_WITHOUT_RULES: &str = "cityseal-part-1";
 
-/// Why a text is no part.
+/// Error of reading a part file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PartFileError {
-    /// It is not the JSON that is expected.
+    /// Not the expected JSON.
     #[error("{reason}")]
     Json {
-        /// The parser's words, with line and column.
+        /// The parser's message, with line and column.
         reason: String,
     },
-    /// A key has a value that is none.
+    /// A key has an invalid value.
     #[error("key {key}: expected {expected}")]
     Value {
-        /// Its name.
+        /// The name of the key.
         key: &'static str,
-        /// What should stand there.
+        /// The expected value, in words.
         expected: &'static str,
     },
-    /// It was judged by other rules than those of this build.
+    /// The part was judged by other rules than those of this build.
     #[error(transparent)]
     Rules(#[from] RulesDiffer),
 }
 
-/// What is read first: parts of other builds may hold keys and rules that this one does not know.
+/// The keys that are read first: parts of other builds may have keys and rules that this build does not know.
 #[derive(Deserialize)]
 struct Head {
     format: String,
@@ -97,7 +97,7 @@ struct BodiesShape {
 }
 
 impl Part {
-    /// The part as JSON, ended by a line feed.
+    /// Returns the part as JSON that ends in a line feed.
     pub fn to_json(&self) -> String {
         let Self { chain, shares, summary, .. } = self;
         let Bodies { blocks, transactions, bytes } = summary.bodies;
@@ -126,26 +126,26 @@ impl Part {
             before: hex::encode(&self.before.to_wire()),
             after: self.after.map(|after| hex::encode(&after.to_wire())),
         };
-        // Plain fields: there is nothing in them that has no JSON.
+        // Numbers and strings always have a JSON form, so this cannot fail.
         serde_json::to_string_pretty(&shape).unwrap_or_default() + "\n"
     }
 
-    /// Reads what [`Self::to_json`] wrote. Whether its rules are those of its kind of Merkle tree is left to whoever knows the
+    /// Parses the output of [`Self::to_json`]. The caller checks that the rules belong to the Merkle tree of the
     /// parameters.
     ///
     /// # Errors
-    /// [`PartFileError`] naming the place; [`RulesDiffer`] where this build judges no chain by its rules.
+    /// [`PartFileError`] with the place; [`RulesDiffer`] if this build has other rules for every kind of chain.
     pub fn from_json(text: &str) -> Result<Self, PartFileError> {
         check_rules(text)?;
         let shape: Shape =
             serde_json::from_str(text).map_err(|error| PartFileError::Json { reason: error.to_string() })?;
         let part = shape.part()?;
         let is_own = part.to_json() == text;
-        if is_own { Ok(part) } else { Err(wrong("format", "the one form in which a part is written")) }
+        if is_own { Ok(part) } else { Err(wrong("format", "the canonical form of a part, unedited")) }
     }
 }
 
-/// Refuses what was judged by rules that are not those of this build.
+/// Refuses a part that was judged by other rules than those of this build.
 fn check_rules(text: &str) -> Result<(), PartFileError> {
     let head: Head = serde_json::from_str(text).map_err(|error| PartFileError::Json { reason: error.to_string() })?;
     let items = item_kind(&head.items)?;
@@ -179,19 +179,19 @@ impl Shape {
         }
         let shares = Shares { first: self.share_first, last: self.share_last, of: self.shares };
         if shares.first == 0 || shares.first > shares.last || shares.last > shares.of || shares.of > SHARDS_MAX {
-            return Err(wrong("share_first", "shares from 1 on, the first not above the last, the last not above all"));
+            return Err(wrong("share_first", "1 <= share_first <= share_last <= shares"));
         }
         let before = history("before", &self.before)?;
         let after = self.after.as_deref().map(|text| history("after", text)).transpose()?;
         let end = self.first_height.checked_add(self.count).filter(|end| *end <= START_HEIGHT_MAX);
         if end.is_none() {
-            return Err(wrong("count", "items up to a height that there can be"));
+            return Err(wrong("count", "a number of items that ends at a possible height"));
         }
         if before.next_height() != self.first_height || after.is_some_and(|after| Some(after.next_height()) != end) {
-            return Err(wrong("after", "histories that end where the headers begin and where they end"));
+            return Err(wrong("after", "histories that end directly before the first item and at the last item"));
         }
         if after.is_some() != (self.fault.is_none() && self.cut.is_none()) {
-            return Err(wrong("after", "a history unless there is a fault or a cut"));
+            return Err(wrong("after", "a history, or none if there is a fault or a cut"));
         }
         let chain = Chain {
             items: item_kind(&self.items)?,
@@ -202,10 +202,10 @@ impl Shape {
             now: self.now,
         };
         let BodiesShape { blocks, transactions, bytes } = self.bodies;
-        // No sum over parts can pass what a number holds.
+        // These bounds keep the sums over all parts from overflowing.
         let of_blocks = if self.items == "blocks" { self.count } else { 0 };
         if blocks != of_blocks || bytes > of_blocks.saturating_mul(BLOCK_BYTES_MAX as u64) || transactions > bytes {
-            return Err(wrong("bodies", "as many blocks as items, and what those can hold"));
+            return Err(wrong("bodies", "as many blocks as items, with possible counts of bytes and transactions"));
         }
         let heights = self.first_height..=end.unwrap_or(0);
         if !self
@@ -213,18 +213,18 @@ impl Shape {
             .iter()
             .all(|row| row.from <= row.to && heights.contains(&row.from) && heights.contains(&row.to))
         {
-            return Err(wrong("not_checked", "heights that the part speaks of"));
+            return Err(wrong("not_checked", "heights that the part covers"));
         }
         let commitments = commitments(self.headers_outline.as_deref(), self.contents_outline.as_deref())?;
         let has_contents = commitments.as_ref().map(|known| known.contents.is_some());
         if has_contents != Some(self.items == "blocks") {
-            return Err(wrong("headers_outline", "an outline of the headers, and of blocks one of the contents"));
+            return Err(wrong("headers_outline", "an outline of the headers, and for blocks also one of the contents"));
         }
         let first = self.first_height.checked_sub(self.start_height);
         let fits = |outline: &TreeOutline| first == Some(outline.first()) && outline.count() == self.count;
         let outlines = commitments.iter().flat_map(|known| std::iter::once(&known.headers).chain(&known.contents));
         if first.is_none() || !outlines.into_iter().all(fits) {
-            return Err(wrong("headers_outline", "an outline of the items that the part speaks of"));
+            return Err(wrong("headers_outline", "an outline of the items that the part covers"));
         }
         let summary = Summary {
             count: self.count,
@@ -266,7 +266,7 @@ fn commitments(headers: Option<&str>, contents: Option<&str>) -> Result<Option<C
     match (headers, contents) {
         (Some(headers), contents) => Ok(Some(Commitments { headers, contents })),
         (None, None) => Ok(None),
-        (None, Some(_)) => Err(wrong("headers_outline", "an outline where there is one of contents")),
+        (None, Some(_)) => Err(wrong("headers_outline", "an outline, since there is one of the contents")),
     }
 }
 

@@ -1,9 +1,10 @@
-//! A part of a verification that can be saved, and joined with the other parts or resumed: what `--shard`, `--join` and
-//! `--checkpoint` write and read.
+//! A saved part of a verification, which can be joined with the other parts or resumed: the files of `--shard`,
+//! `--join` and `--checkpoint`.
 //!
-//! Joining is associative. Any split of an input into shards, joined in any grouping, gives the bytes that one run over the
-//! whole input gives. So a part holds nothing about devices, threads or the time it took. It holds the digest of the rules by
-//! which it was judged: a part outlives the build that made it, and a build with other rules must not take it as checked.
+//! Joining is associative: any split of an input into shards, joined in any grouping, gives the same bytes as one run
+//! over the whole input. So a part has no data about devices, threads or durations. It has the digest of the rules by
+//! which it was judged, because a part may be read by a later build, and a build with other rules must not accept it as
+//! checked.
 
 mod file;
 
@@ -14,7 +15,7 @@ pub use crate::json::verify::FaultRow;
 pub use cityseal_receipt::ItemKind;
 pub use file::PartFileError;
 
-/// The rules that are judged for such a chain.
+/// The rules that are judged for a chain of these items with this kind of Merkle tree.
 pub(crate) const fn rules_of(merkle: MerkleKind, items: ItemKind) -> RuleSet {
     match items {
         ItemKind::Headers => RuleSet::HEADERS,
@@ -22,162 +23,165 @@ pub(crate) const fn rules_of(merkle: MerkleKind, items: ItemKind) -> RuleSet {
     }
 }
 
-/// The rules that are judged, where the history that they need is known: by their numbers.
+/// The numbers of the rules that are judged if the history that they need is known.
 pub(crate) fn checked_rules(merkle: MerkleKind, items: ItemKind) -> Vec<String> {
     rules_of(merkle, items).rules().map(|rule| rule.code().to_owned()).collect()
 }
 
-/// A saved result was judged by other rules than those of this build, so it proves nothing here.
+/// Error of a saved result that was judged by other rules than those of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "RULES_DIFFER: it was judged by {}, this build judges by {expected}; make it again with this build",
-    found.as_deref().unwrap_or("a build that did not record its rules")
+    "RULES_DIFFER: it was judged by the rules {}, but this build has {expected}; create it again with this build",
+    found.as_deref().unwrap_or("of a build that did not record them")
 )]
 pub struct RulesDiffer {
-    /// The digest of the rules by which it was judged; `None` where a build made it that recorded none.
+    /// The digest of the rules by which the result was judged; `None` if its build did not record them.
     pub found: Option<String>,
-    /// The digest of this build's rules, or all of them where several kinds of chain come into question.
+    /// The digest of this build's rules; several, joined by "or", if the kind of chain is unknown.
     pub expected: String,
 }
 
-/// Why a verification cannot be resumed from a part.
+/// Reason why a verification cannot be resumed from a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Misfit {
-    /// Other rules.
+    /// The rules differ.
     Rules(RulesDiffer),
-    /// What else differs.
+    /// This property differs.
     Other(&'static str),
 }
 
-/// What all parts of one verification have in common.
+/// The properties that all parts of one verification have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// The digest of the parameters, 64 hex digits.
     pub parameters: String,
     /// The digest of the rules that are judged ([`RuleSet`]), 64 hex digits.
     pub rules: String,
-    /// What the input is made of.
+    /// Kind of the items in the input.
     pub items: ItemKind,
     /// The height of the first item of the whole input.
     pub start_height: u64,
-    /// The chain work before it.
+    /// The chain work before the first item.
     pub start_work: ChainWork,
-    /// The present time for rule R10, in seconds since 1970.
+    /// The current time for rule R10 (Unix time).
     pub now: u64,
 }
 
-/// Which of equal shares of an input a part speaks of, both ends counted, from 1 on.
+/// The range of shards that a part covers: `first` to `last` (inclusive, counted from 1) of `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shares {
-    /// The first share.
+    /// The first shard.
     pub first: u64,
-    /// The last share.
+    /// The last shard.
     pub last: u64,
-    /// How many shares the whole input has.
+    /// The number of shards of the whole input.
     pub of: u64,
 }
 
 impl Shares {
-    /// The whole input in one share.
+    /// The whole input as one shard.
     pub const WHOLE: Self = Self { first: 1, last: 1, of: 1 };
 
-    /// Share `index` of `of`.
+    /// Shard `index` of `of`.
     pub const fn one(index: u64, of: u64) -> Self {
         Self { first: index, last: index, of }
     }
 
-    /// All shares together are the whole, however many they were.
+    /// Joins two adjacent ranges. All shards together become [`Self::WHOLE`], whatever their number.
     fn join(self, next: Self) -> Self {
         if self.first == 1 && next.last == self.of { Self::WHOLE } else { Self { last: next.last, ..self } }
     }
 }
 
-/// See the module's text.
+/// The saved result of verifying some shards of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What it has in common with the other parts.
+    /// The properties that it has in common with the other parts.
     pub chain: Chain,
-    /// Which shares of the input it speaks of.
+    /// The shards of the input that it covers.
     pub shares: Shares,
-    /// What its first item was judged after.
+    /// History before its first item.
     pub before: History,
-    /// What the next item is to be judged after; `None` where there is a fault or a cut.
+    /// History before the next item; `None` after a fault or a truncation.
     pub after: Option<History>,
-    /// What was proved; its fault stands beside.
+    /// Summary of the items that passed; its `fault` is `None`, see [`Self::fault`].
     pub summary: Summary,
-    /// The first rule broken.
+    /// The first broken rule.
     pub fault: Option<FaultRow>,
-    /// Why the input was not seen to the end of the share.
+    /// Why the input ended before the end of the shards.
     pub cut: Option<String>,
 }
 
-/// Why parts do not join.
+/// Error of joining parts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// They are of different verifications.
-    #[error("share {share}: {what} is {found}, that of the shares before is {expected}")]
+    /// The parts belong to different verifications.
+    #[error("shard {share}: {what} is {found}; expected {expected}, as in the shards before it")]
     OtherChain {
-        /// The share that does not fit.
+        /// The shard that differs.
         share: u64,
-        /// What differs.
+        /// The property that differs.
         what: &'static str,
-        /// What the shares before have.
+        /// Its value in the shards before.
         expected: String,
-        /// What this one has.
+        /// Its value in this shard.
         found: String,
     },
-    /// A share is missing, or there twice.
-    #[error("expected share {expected} of {of}, found share {found}")]
+    /// A shard is missing or given twice.
+    #[error("expected shard {expected} of {of}, found shard {found}")]
     Order {
-        /// The share that should come.
+        /// The expected shard.
         expected: u64,
-        /// The share that came.
+        /// The shard found.
         found: u64,
-        /// How many there are.
+        /// Number of shards.
         of: u64,
     },
-    /// Their headers are not those of one chain, or not cut at the same place.
-    #[error("share {share} does not begin where share {} ends: expected height {expected}, found {found}{words}", share - 1)]
+    /// The shards are not of the same chain, or the input was split at other places.
+    #[error(
+        "shard {share} does not start where shard {} ends: expected height {expected}, found {found}{words}",
+        share - 1
+    )]
     Gap {
-        /// The share that does not fit.
+        /// The shard that does not follow.
         share: u64,
-        /// The height behind the shares before.
+        /// The height after the shards before.
         expected: u64,
-        /// The height that this one begins at.
+        /// The first height of this shard.
         found: u64,
-        /// More words, where both heights are equal.
+        /// Explanation if both heights are equal.
         words: &'static str,
     },
-    /// Not all shares are there.
-    #[error("share {expected} of {of} is missing")]
+    /// A shard at the end is missing.
+    #[error("shard {expected} of {of} is missing")]
     Missing {
-        /// The first that is.
+        /// The first missing shard.
         expected: u64,
-        /// How many there are.
+        /// Number of shards.
         of: u64,
     },
-    /// They were judged by other rules than those of this build.
+    /// The shards were judged by other rules than those of this build.
     #[error(transparent)]
     Rules(#[from] RulesDiffer),
     /// There is nothing to join.
-    #[error("no shares were given")]
+    #[error("no shards were given")]
     Nothing,
 }
 
-/// What is concluded from a part that is the whole.
+/// The conclusion from a part that covers the whole input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Conclusion {
     /// Every item passed.
     Valid,
     /// A rule is broken.
     Fault(FaultRow),
-    /// Not all was seen.
+    /// The input is truncated or empty.
     Incomplete(String),
 }
 
 impl Part {
-    /// The part that a verification of some shares comes to; `fault` and `cut` as they are told to people.
+    /// Creates the part of a verification of some shards; `fault` and `cut` are those of the printed answer.
     pub fn of_report(
         chain: Chain,
         shares: Shares,
@@ -192,10 +196,10 @@ impl Part {
         Self { chain, shares, before, after, summary: Summary { fault: None, ..summary }, fault, cut }
     }
 
-    /// Joins the part that follows directly. Behind a fault or a cut nothing is added.
+    /// Joins the part that follows directly. After a fault or a truncation nothing is added.
     ///
     /// # Errors
-    /// [`JoinError`] where the other part is of another chain or does not begin where this one ends.
+    /// [`JoinError`] if the other part is of another chain or does not start where this one ends.
     pub fn join(self, next: Self) -> Result<Self, JoinError> {
         self.refuse_other_chain(&next)?;
         let share = next.shares.first;
@@ -210,7 +214,7 @@ impl Part {
             return Err(JoinError::Gap { share, expected, found, words: "" });
         }
         if after != next.before {
-            let words = ", and the headers before it are others";
+            let words = ", but the headers before it are different";
             return Err(JoinError::Gap { share, expected, found, words });
         }
         let summary = self.summary.join(next.summary);
@@ -220,7 +224,7 @@ impl Part {
     /// Joins parts in any order.
     ///
     /// # Errors
-    /// [`JoinError`] where one is missing, there twice, of another chain, or does not fit.
+    /// [`JoinError`] if a part is missing, given twice, of another chain, or does not follow the one before it.
     pub fn join_all(mut parts: Vec<Self>) -> Result<Self, JoinError> {
         parts.sort_by_key(|part| part.shares.first);
         let mut parts = parts.into_iter();
@@ -236,12 +240,12 @@ impl Part {
         Ok(whole)
     }
 
-    /// Whether it speaks of the whole input.
+    /// Whether the part covers the whole input.
     pub fn is_whole(&self) -> bool {
         self.shares == Shares::WHOLE
     }
 
-    /// What is concluded from it, where it is the whole.
+    /// The conclusion, if the part covers the whole input.
     pub(crate) fn conclusion(&self) -> Conclusion {
         match (&self.fault, &self.cut) {
             (Some(fault), _) => Conclusion::Fault(fault.clone()),
@@ -251,22 +255,23 @@ impl Part {
         }
     }
 
-    /// The last item that passed.
+    /// The last item that passed; `None` if no item did.
     pub(crate) fn tip(&self) -> Option<Tip> {
         let (height, hash) = self.summary.last_height().zip(self.summary.last_hash)?;
         Some(Tip { height, hash, chain_work: self.chain.start_work.saturating_add(self.summary.work) })
     }
 
-    /// The state from which a verification of this chain resumes; `before` is what its first item comes after.
+    /// The state from which a verification of `chain` resumes; `before` is the history before its first item.
     ///
     /// # Errors
-    /// What does not fit: the part is of another chain, another input, another question or other rules.
+    /// [`Misfit`] if the part is of another chain, another input, other options or other rules.
     pub(crate) fn resume(self, chain: &Chain, before: &History) -> Result<RunState, Misfit> {
         let (found, expected) = (&self.chain, chain);
+        // The kind of items decides which rules are judged, so it is compared before the rules.
         let other = if found.parameters != expected.parameters {
             "the parameters of the chain"
         } else if found.items != expected.items {
-            "headers where there are blocks, or blocks where there are headers"
+            "the kind of items (headers or blocks)"
         } else if found.rules != expected.rules {
             let (found, expected) = (Some(found.rules.clone()), expected.rules.clone());
             return Err(Misfit::Rules(RulesDiffer { found, expected }));
@@ -275,11 +280,11 @@ impl Part {
         } else if found.start_work != expected.start_work {
             "the start work"
         } else if found.now != expected.now {
-            "the present time, for rule R10"
+            "the current time, for rule R10"
         } else if self.before != *before {
             "the headers of the context"
         } else if !self.is_whole() {
-            "it is a shard of the input, for --join"
+            "it is a shard of the input, to be merged with --join"
         } else if let Some(history) = self.after {
             return Ok(RunState { summary: self.summary, history });
         } else {
@@ -298,11 +303,11 @@ impl Part {
             Err(JoinError::OtherChain { share: next.shares.first, what, expected, found })
         };
         differs("the digest of the parameters", &mine.parameters, &other.parameters)?;
-        differs("what the input is made of", &mine.items.as_str(), &other.items.as_str())?;
+        differs("the kind of items", &mine.items.as_str(), &other.items.as_str())?;
         differs("the digest of the rules", &mine.rules, &other.rules)?;
         differs("the start height", &mine.start_height, &other.start_height)?;
         differs("the start work", &mine.start_work.to_display_hex(), &other.start_work.to_display_hex())?;
-        differs("the time for rule R10 (give all shards the same --now)", &mine.now, &other.now)
+        differs("the time for rule R10 (use the same --now for all shards)", &mine.now, &other.now)
     }
 }
 
@@ -311,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_checked_depends_on_the_input_and_the_tree() {
+    fn the_checked_rules_depend_on_the_items_and_the_tree() {
         let headers = checked_rules(MerkleKind::Bitcoin, ItemKind::Headers);
         assert_eq!((headers.len(), headers.last().map(String::as_str)), (11, Some("R11")));
         let of = |kind| checked_rules(kind, ItemKind::Blocks);

@@ -108,7 +108,7 @@ fn a_damaged_copy_is_listed_with_its_file_and_byte_in_json_and_text() {
     let path = folder.path().to_str().unwrap().to_owned();
     let words = ["verify", "--device", "cpu", "--now", NOW, "--network", "regtest", path.as_str()];
     let stdout = program.args(words).run().with_code(0).stdout;
-    let line = format!("damaged copy: of the block at height 3, at byte {offset} of {file}, breaks {rule}; not used");
+    let line = format!("damaged copy: the block at height 3, at byte {offset} of {file}, breaks {rule}; not used");
     assert!(stdout.contains(&line), "{stdout}");
 }
 

@@ -1,4 +1,4 @@
-//! The figures of one machine, and which of them make a plot.
+//! The figures of one machine, and the plots of them.
 
 use std::collections::BTreeMap;
 
@@ -7,55 +7,55 @@ use super::plots::{self, Axes, Bar, Line, PlotError};
 use crate::json::BenchRow;
 use crate::output::si;
 
-/// The device whose rows have threads of their own.
+/// The device whose rows differ by number of threads.
 const CPU: &str = "cpu";
 
 /// The baseline that every mode has.
 const BASELINE: &str = "sha2_whole_header";
 
-/// Modes in the order in which a reader meets them, with what they are.
+/// The modes in the order of the page, with descriptions.
 pub(super) const MODES: [(&str, &str); 6] = [
     ("search", "nonces of one header"),
     ("search-shared", "nonces of four headers that share their message schedule"),
     ("headers", "hashes of packed headers"),
     ("merkle", "hashes of packed Merkle nodes"),
-    ("verify", "a whole chain from a file, all rules on"),
-    ("service", "a whole chain over loopback gRPC, all rules on"),
+    ("verify", "a whole chain from a file, with all rules"),
+    ("service", "a whole chain over loopback gRPC, with all rules"),
 ];
 
-/// One processor with all devices that were measured beside it.
+/// One processor and all devices that were measured on the same machine.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) name: String,
-    /// In the order of the modes; within one the fastest first.
+    /// In the order of the modes; within a mode the fastest first.
     pub(super) figures: Vec<Figure>,
     pub(super) waits: Vec<Wait>,
 }
 
-/// With fewer points than this a table says more than a plot.
+/// Minimum number of points of a plot; fewer are shown as a table.
 const POINTS_MIN: usize = 3;
 
-/// One plot with its words.
+/// One plot with its texts.
 #[derive(Debug)]
 pub(super) struct Plot {
-    /// For its file's name.
+    /// Part of its file name.
     pub(super) slug: String,
     pub(super) title: String,
     pub(super) caption: String,
     pub(super) picture: Picture,
 }
 
-/// What a reader looks at.
+/// The content of a plot.
 #[derive(Debug)]
 pub(super) enum Picture {
     /// A drawing.
     Svg(String),
-    /// The figures themselves, where there are fewer than [`POINTS_MIN`].
+    /// A table of the figures, if there are fewer than [`POINTS_MIN`].
     Table { heads: Vec<String>, rows: Vec<Vec<String>> },
 }
 
 impl Plot {
-    /// The drawing, where it is one.
+    /// The drawing, or `None` for a table.
     pub(super) fn svg(&self) -> Option<&str> {
         match &self.picture {
             Picture::Svg(svg) => Some(svg),
@@ -64,7 +64,7 @@ impl Plot {
     }
 }
 
-/// The machines, by name.
+/// Groups figures and latencies by machine, sorted by name.
 pub(super) fn machines(newest: Newest) -> Vec<Machine> {
     let mut machines: BTreeMap<String, Machine> = BTreeMap::new();
     for figure in newest.figures {
@@ -90,7 +90,7 @@ impl Machine {
         self
     }
 
-    /// Rows of all machines.
+    /// Number of rows of all machines.
     pub(super) fn rows_of(machines: &[Self]) -> usize {
         machines.iter().map(|machine| machine.figures.len() + machine.waits.len()).sum()
     }
@@ -99,7 +99,7 @@ impl Machine {
         self.figures.iter().map(|figure| &figure.row)
     }
 
-    /// Everything that the figures have to show: drawings, and tables where there are few figures.
+    /// All plots of the figures: drawings, or tables where there are few figures.
     pub(super) fn plots(&self) -> Result<Vec<Plot>, PlotError> {
         let mut drawn = self.rates()?;
         drawn.extend(self.ratios()?);
@@ -108,7 +108,7 @@ impl Machine {
         Ok(drawn)
     }
 
-    /// Of each device and kernel the row with the fewest threads: what one core does, where that was measured.
+    /// The row with the fewest threads of each device and kernel: the rate of one core, if that was measured.
     fn least_threads(&self, mode: &str) -> Vec<&BenchRow> {
         let rows = self.rows().filter(|row| row.mode == mode);
         let is_least = |row: &&BenchRow| {
@@ -156,8 +156,8 @@ impl Machine {
         bars.sort_by(|a, b| b.value.total_cmp(&a.value));
         Ok(Some(Plot {
             slug: "ratios".into(),
-            title: "How many times a plain sha2 loop".into(),
-            caption: "Each ratio is the median over laps that ran in turn with the loop's.".into(),
+            title: "Speed relative to a plain sha2 loop".into(),
+            caption: "Each ratio is the median over laps that alternated with laps of the loop.".into(),
             picture: bar_picture(&bars, Some((1.0, "the loop itself")))?,
         }))
     }
@@ -171,6 +171,7 @@ impl Machine {
             if kin.len() < 2 || lines.iter().any(|line| line.label == label) {
                 continue;
             }
+            // The rate of one thread, estimated from the row with the fewest threads.
             let one = kin[0].median / kin[0].threads as f64;
             let points = kin.iter().map(|row| (row.threads as f64, row.median / one)).collect();
             lines.push(Line { label, points, is_ideal: false });
@@ -184,7 +185,7 @@ impl Machine {
         Ok(Some(Plot {
             slug: "scaling".into(),
             title: "Scaling by threads".into(),
-            caption: "The rate of so many threads over the rate of one.".into(),
+            caption: "The rate with several threads divided by the rate with one.".into(),
             picture: line_picture(&lines, &axes)?,
         }))
     }
@@ -193,7 +194,9 @@ impl Machine {
         let mut drawn = Vec::new();
         for (mode, _) in MODES {
             let swept: Vec<&BenchRow> = self.rows().filter(|row| row.mode == mode && row.by_batch.len() > 1).collect();
-            let Some(unit) = swept.first().map(|row| row.unit.clone()) else { continue };
+            let Some(first) = swept.first() else { continue };
+            let unit = super::super::show::with_unit("", &first.unit).trim().to_owned();
+            // Batch sizes grow by factors, so the x axis is logarithmic; its labels are the sizes.
             let points = |row: &BenchRow| {
                 row.by_batch.iter().map(|at| ((at.batch_items as f64).log2(), at.median)).collect::<Vec<_>>()
             };
@@ -205,11 +208,11 @@ impl Machine {
                 if is_whole { format!("{}", x.exp2().round() as u64) } else { String::new() }
             };
             let axes =
-                Axes { x: "items of one batch", y: &unit, x_word: &power, y_word: &|y| si(y).trim_end().to_owned() };
+                Axes { x: "items per batch", y: &unit, x_word: &power, y_word: &|y| si(y).trim_end().to_owned() };
             drawn.push(Plot {
                 slug: format!("by-batch-{mode}"),
                 title: format!("{mode}: rate by batch size"),
-                caption: "Medians. Beyond a core's caches a batch waits for memory.".into(),
+                caption: "Medians. Batches larger than a core's caches are limited by memory.".into(),
                 picture: line_picture(&lines, &axes)?,
             });
         }
@@ -223,18 +226,18 @@ fn bar(row: &BenchRow, label: String) -> Bar {
         value: row.median,
         ends: Some((row.min, row.max)),
         beside: row.versus.get(BASELINE).map(|ratio| row.median / ratio),
-        said: format!("{}{}", si(row.median), row.unit),
+        said: super::super::show::with_unit(&si(row.median), &row.unit),
         color: 0,
     }
 }
 
 fn rate_plot(slug: &str, title: String, bars: &[Bar]) -> Result<Plot, PlotError> {
-    let caption = "Median with lowest and highest lap. Baseline (grey in a plot): a plain loop of the sha2 crate over whole \
-                   headers, on as many threads, in the same run.";
+    let caption = "Median with lowest and highest lap. Baseline (grey in a plot): a plain loop of the sha2 crate over \
+                   whole headers, on as many threads, in the same run.";
     Ok(Plot { slug: slug.into(), title, caption: caption.into(), picture: bar_picture(bars, None)? })
 }
 
-/// The bars, or a table of what they would show.
+/// The bars, or a table of their values if there are few.
 fn bar_picture(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<Picture, PlotError> {
     if bars.len() >= POINTS_MIN {
         return plots::bars(bars, mark).map(Picture::Svg);
@@ -255,7 +258,7 @@ fn bar_picture(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<Picture, PlotE
     Ok(Picture::Table { heads, rows: bars.iter().map(row).collect() })
 }
 
-/// The lines, or a table of their points where none of those measured has enough of them.
+/// The lines, or a table of their points if no measured line has enough of them.
 fn line_picture(lines: &[Line], axes: &Axes<'_>) -> Result<Picture, PlotError> {
     let measured = || lines.iter().filter(|line| !line.is_ideal);
     if measured().any(|line| line.points.len() >= POINTS_MIN) {
@@ -267,13 +270,13 @@ fn line_picture(lines: &[Line], axes: &Axes<'_>) -> Result<Picture, PlotError> {
     Ok(Picture::Table { heads, rows: rows.collect() })
 }
 
-/// The same work on another number of threads, or on the same.
+/// Whether two rows differ at most by the number of threads.
 fn is_kin(a: &BenchRow, b: &BenchRow) -> bool {
     (&a.device, &a.kernel, &a.mode) == (&b.device, &b.kernel, &b.mode)
 }
 
-/// What a bar or a line is of, with its threads: `avx2, 1 thread`; of another device its name too, without what its driver
-/// adds in brackets: `llvmpipe wgsl-loaded-or, 2 threads`.
+/// Label of a bar or a line: `avx2, 1 thread`. For other devices than the CPU the name comes first, without the
+/// driver's addition in parentheses: `llvmpipe wgsl-loaded-or, 2 threads`.
 fn label(row: &BenchRow) -> String {
     let threads = if row.threads == 1 { "thread" } else { "threads" };
     let kernel = &row.kernel;
@@ -306,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bar_names_its_threads_and_its_device_where_that_is_not_the_cpu() {
+    fn every_bar_names_its_threads_and_its_device_if_that_is_not_the_cpu() {
         let mut gpu = figure("x", "search", 16, 9e9);
         gpu.row.device = "NVIDIA GeForce RTX 4090 (driver 550)".into();
         gpu.row.kernel = "wgsl-loaded-or".into();
@@ -341,13 +344,13 @@ mod tests {
         let rates = two.iter().find(|plot| plot.slug == "rates").unwrap();
         let Picture::Table { heads, rows } = &rates.picture else { panic!("a plot") };
         assert_eq!(heads[..], ["", "median", "lowest to highest", "baseline"]);
-        assert_eq!(rows[0], ["headers avx2, 1 thread", "1.00 Mhash/s", "1.00 M to 1.00 M", "222 k"]);
+        assert_eq!(rows[0], ["headers avx2, 1 thread", "1.00 MH/s", "1.00 M to 1.00 M", "222 k"]);
         let three = of_threads(&[1, 2, 4]);
         assert!(three.iter().find(|plot| plot.slug == "scaling").and_then(Plot::svg).is_some());
     }
 
     #[test]
-    fn each_plot_is_drawn_where_there_are_figures_for_it() {
+    fn each_plot_is_drawn_if_there_are_figures_for_it() {
         assert_eq!(slugs(vec![figure("x", "headers", 1, 1e6)]), ["rates", "ratios"]);
         let two = vec![figure("x", "headers", 1, 1e6), figure("x", "headers", 2, 2e6)];
         assert_eq!(slugs(two), ["rates", "ratios", "scaling"]);
@@ -358,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn kernels_of_one_mode_stand_in_one_plot_and_single_ones_of_all_modes_too() {
+    fn kernels_of_one_mode_share_a_plot_and_so_do_modes_with_a_single_kernel() {
         let other = |mut figure: Figure| {
             figure.row.kernel = "sha-ni".into();
             figure
@@ -369,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_shows_the_fewest_threads_and_machines_stay_apart() {
+    fn a_bar_shows_the_fewest_threads_and_machines_are_separate() {
         let figures = vec![
             figure("x", "search", 2, 2e6),
             figure("x", "search", 1, 1e6),

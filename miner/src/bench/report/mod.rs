@@ -1,5 +1,5 @@
-//! `cityseal bench report`: what the records hold as one page that a person would rather look at than read. The page
-//! stands alone: style and plots are inside, and it asks for no script, font or network.
+//! `cityseal bench report`: writes an HTML page with plots and tables of the recorded figures. The page is
+//! self-contained: it needs no other file, script, font or network.
 
 mod machine;
 mod page;
@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Ending, Comman
     let mut plots = Vec::new();
     if let Some(folder) = &args.svg {
         for (machine, plot) in drawn.iter().flat_map(|(machine, plots)| plots.iter().map(move |plot| (machine, plot))) {
-            // Too few figures for a plot are a table on the page.
+            // Plots with too few figures are tables, which are only on the page.
             let Some(svg) = plot.svg() else { continue };
             let path = folder.join(format!("{}-{}.svg", slug(&machine.name), plot.slug));
             save(&path, svg)?;
@@ -36,12 +36,15 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> Result<Ending, Comman
         }
     }
     let answer = ReportAnswer { page: args.out.display().to_string(), plots, rows: Machine::rows_of(&machines) };
-    let human = |answer: &ReportAnswer| format!("{} shows {} rows\n", escape_line(&answer.page), answer.rows);
+    let human = |answer: &ReportAnswer| {
+        let rows = if answer.rows == 1 { "row" } else { "rows" };
+        format!("{} shows {} {rows}\n", escape_line(&answer.page), answer.rows)
+    };
     context.output.answer(&answer, |_| human(&answer)).map_err(CommandError::Stdout)?;
     Ok(Ending::Yes)
 }
 
-/// Checks the outputs before the records are read and drawn. Folders that are missing are made.
+/// Checks the outputs before the records are read. Missing folders are no error: they are created later.
 fn check(args: &ReportArgs) -> Result<(), CommandError> {
     if let Some(folder) = args.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         check_folder("--out", folder)?;

@@ -1,4 +1,4 @@
-//! The page itself: HTML with its style and plots inside.
+//! The HTML page, with its style and plots inside.
 
 use super::super::records::{Figure, Wait};
 use super::machine::{Machine, Picture, Plot};
@@ -16,9 +16,9 @@ pub(super) fn html(machines: &[(&Machine, Vec<Plot>)]) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>CitySeal: measured on {names}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <h1>CitySeal, measured</h1>\n\
-         <p class=\"muted\">Double SHA-256 over block headers and Merkle nodes. Every answer was checked while it was \
-         measured. Each figure is the median of several laps, run in turn with those of its baselines, so that whatever \
-         else the machine did hit them alike.</p>\n{body}</body>\n</html>\n",
+         <p class=\"muted\">Double SHA-256 over block headers and Merkle nodes. Every answer was checked during the \
+         measurement. Each figure is the median of several laps, which alternate with laps of its baselines, so that \
+         other load on the machine affects both equally.</p>\n{body}</body>\n</html>\n",
         names = names.join(", "),
     )
 }
@@ -41,12 +41,13 @@ fn figure(plot: &Plot) -> String {
         Picture::Table { heads, rows } => few(heads, rows),
     };
     format!(
-        "<figure role=\"group\" aria-label=\"{title}\"><h4>{title}</h4><figcaption>{}</figcaption>\n{picture}</figure>\n",
+        "<figure role=\"group\" aria-label=\"{title}\"><h4>{title}</h4><figcaption>{}</figcaption>\n\
+         {picture}</figure>\n",
         escaped(&plot.caption),
     )
 }
 
-/// A small table in place of a plot: the first column has the words, the others numbers.
+/// A small table instead of a plot: the first column has words, the others have numbers.
 fn few(heads: &[String], rows: &[Vec<String>]) -> String {
     let line = |tag: &str, cells: &[String]| {
         let cell = |(at, text): (usize, &String)| {
@@ -59,18 +60,19 @@ fn few(heads: &[String], rows: &[Vec<String>]) -> String {
     format!("<table class=\"few\">\n{}{body}</table>\n", line("th", heads))
 }
 
-/// What a reader wants to know first.
+/// Cards with the most important facts.
 fn facts(machine: &Machine) -> String {
     let rows = || machine.figures.iter().map(|figure| &figure.row);
     let mut facts = Vec::new();
     for (mode, what) in [("search", "best search"), ("headers", "best header hashing"), ("verify", "best verification")]
     {
         let best = rows().filter(|row| row.mode == mode).max_by(|a, b| a.median.total_cmp(&b.median));
-        facts.extend(best.map(|row| (format!("{}{}", si(row.median), row.unit), format!("{what}, {}", who(row)))));
+        let rate = |row: &BenchRow| super::super::show::with_unit(&si(row.median), &row.unit);
+        facts.extend(best.map(|row| (rate(row), format!("{what}, {}", who(row)))));
     }
     let ratios = rows().filter_map(|row| Some((row.versus.get("sha2_whole_header")?, row)));
     let best = ratios.max_by(|a, b| a.0.total_cmp(b.0));
-    facts.extend(best.map(|(ratio, row)| (format!("{ratio:.2} ×"), format!("a plain sha2 loop, {}", who(row)))));
+    facts.extend(best.map(|(ratio, row)| (format!("{ratio:.2} ×"), format!("vs. a plain sha2 loop, {}", who(row)))));
     let wrong = rows().filter(|row| row.answers != "right").count()
         + machine.waits.iter().filter(|wait| wait.row.answers != "right").count();
     let answers = if wrong == 0 {
@@ -78,10 +80,9 @@ fn facts(machine: &Machine) -> String {
     } else {
         format!("<b class=\"wrong\">{wrong} wrong</b>")
     };
-    let checked = format!(
-        "<div class=\"fact\">{answers}<span>answers of {} rows</span></div>\n",
-        rows().count() + machine.waits.len()
-    );
+    let count = rows().count() + machine.waits.len();
+    let of_rows = if count == 1 { "row" } else { "rows" };
+    let checked = format!("<div class=\"fact\">{answers}<span>answers of {count} {of_rows}</span></div>\n");
     let cards = facts.iter().map(|(figure, words)| {
         format!("<div class=\"fact\"><b>{}</b><span>{}</span></div>\n", escaped(figure), escaped(words))
     });
@@ -93,7 +94,7 @@ fn who(row: &BenchRow) -> String {
     format!("{} {}, {threads}", row.device, row.kernel)
 }
 
-/// A column: its heading, and whether it holds numbers.
+/// A column: its heading, and whether it contains numbers.
 type Column = (&'static str, bool);
 
 fn rates(figures: &[Figure]) -> String {
@@ -124,13 +125,14 @@ fn rates(figures: &[Figure]) -> String {
             answers(&row.answers, row.reason.as_deref()),
             with_small(&environment.commit, Some(when)),
         ];
-        let rates = [with_small(&format!("{}{}", si(row.median), row.unit), Some(&ends)), versus.join("<br>")];
+        let median = super::super::show::with_unit(&si(row.median), &row.unit);
+        let rates = [with_small(&median, Some(&ends)), versus.join("<br>")];
         labels.into_iter().chain(rates).chain(machine).collect()
     };
     table("All rates", &COLUMNS, &figures.iter().map(cells).collect::<Vec<_>>())
 }
 
-/// As measured beside the laps; else as the system tells it, which is often the nominal one.
+/// The clock as measured between the laps, or else as the system reports it, which is often the nominal clock.
 fn clock(row: &BenchRow, environment: &BenchEnvironment) -> String {
     let spoken = |hz: f64| format!("{}Hz", si(hz));
     match (row.clock_hz, environment.clock_hz) {
@@ -165,7 +167,7 @@ fn waits(waits: &[Wait]) -> String {
         let ends = [answers(&row.answers, row.reason.as_deref()), escaped(&wait.environment.commit)];
         labels.into_iter().chain(waits).chain(ends).collect()
     };
-    table("Waits: median (lowest to highest)", &COLUMNS, &waits.iter().map(cells).collect::<Vec<_>>())
+    table("Latencies: median (lowest to highest)", &COLUMNS, &waits.iter().map(cells).collect::<Vec<_>>())
 }
 
 fn answers(answers: &str, reason: Option<&str>) -> String {
@@ -174,12 +176,12 @@ fn answers(answers: &str, reason: Option<&str>) -> String {
     format!("<span class=\"{class}\">{class}</span>{reason}")
 }
 
-/// Cells are HTML already. Without rows there is no table.
+/// A table of HTML cells; empty without rows.
 fn table(title: &str, columns: &[Column], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    // On a narrow screen each row is a list, in which a cell shows the heading of its column.
+    // On a narrow screen each row becomes a list, in which a cell shows the heading of its column.
     let cell = |tag: &str, text: &str, (head, is_number): &Column| {
         let class = if *is_number { " class=\"n\"" } else { "" };
         let label = if tag == "td" { format!(" data-label=\"{head}\"") } else { String::new() };
@@ -197,7 +199,7 @@ fn table(title: &str, columns: &[Column], rows: &[Vec<String>]) -> String {
     )
 }
 
-/// Text of a record as HTML shows it.
+/// Escapes the text of a record for HTML.
 fn escaped(text: &str) -> String {
     let letter = |letter: char| match letter {
         '<' => "&lt;".to_owned(),
@@ -247,10 +249,9 @@ mod tests {
     }
 
     #[test]
-    fn the_page_says_machine_commit_date_answers_and_every_rate() {
+    fn the_page_shows_machine_commit_date_answers_and_every_rate() {
         let page = page_of(newest());
-        for word in
-            ["AMD EPYC", "0123abc", "2026-11-22", "all right", "2.00 Mhash/s", "1.00 Mhash/s", "4.50 ×", "10.0 µs"]
+        for word in ["AMD EPYC", "0123abc", "2026-11-22", "all right", "2.00 MH/s", "1.00 MH/s", "4.50 ×", "10.0 µs"]
         {
             assert!(page.contains(word), "{word}");
         }
@@ -258,24 +259,24 @@ mod tests {
     }
 
     #[test]
-    fn two_figures_are_a_table_in_the_place_of_a_plot() {
+    fn two_figures_are_a_table_instead_of_a_plot() {
         let mut newest = newest();
         newest.figures.truncate(2);
         let page = page_of(newest);
         assert_eq!(page.matches("<svg").count(), 0);
         assert_eq!(page.matches("<table class=\"few\">").count(), 2, "rates and ratios");
-        assert!(page.contains("<td>avx2, 2 threads</td><td class=\"n\">2.00 Mhash/s</td>"), "{page}");
+        assert!(page.contains("<td>avx2, 2 threads</td><td class=\"n\">2.00 MH/s</td>"), "{page}");
     }
 
     #[test]
-    fn a_cell_carries_its_heading_for_narrow_screens() {
+    fn a_cell_has_its_heading_for_narrow_screens() {
         let page = page_of(newest());
         assert!(page.contains("<td data-label=\"kernel\"><div>avx2</div></td>"), "{page}");
         assert!(page.contains("max-width: 640px") && page.contains("attr(data-label)"));
     }
 
     #[test]
-    fn the_page_stands_alone() {
+    fn the_page_is_self_contained() {
         let page = page_of(newest());
         for asks in ["<script", "src=", "href=", "url(", "@import"] {
             assert!(!page.contains(asks), "{asks}");
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_answers_are_counted_and_words_of_a_record_are_no_html() {
+    fn wrong_answers_are_counted_and_text_of_a_record_is_escaped() {
         let mut newest = newest();
         newest.figures[0].row.answers = "wrong".into();
         newest.figures[0].row.reason = Some("<script>".into());

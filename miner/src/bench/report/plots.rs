@@ -1,4 +1,4 @@
-//! Plots as SVG text: bars that lie, and lines. They know nothing of benchmarks.
+//! Draws plots as SVG text: horizontal bars, and lines. It is independent of benchmarks.
 
 use std::io;
 
@@ -6,16 +6,16 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-/// Why a plot could not be drawn.
+/// Error of drawing a plot.
 pub(super) type PlotError = DrawingAreaErrorKind<io::Error>;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Width of every plot, in its own pixels. On a screen of 400 pixels the page leaves 360 for a plot, so that the letters have
-/// their full size there; a wider page scales it up.
+/// Width of every plot in its own pixels. On a screen of 400 pixels the page has 360 pixels for a plot, so that its
+/// text has full size there. A wider page scales the plot up.
 const WIDTH: u32 = 360;
 
-/// Colours of the light theme; the page's style sheet names them again for the dark one.
+/// Colours of the light theme; the page's style sheet replaces them in the dark theme.
 const INK: RGBColor = RGBColor(0x1F, 0x24, 0x30);
 const MUTED: RGBColor = RGBColor(0x6B, 0x72, 0x80);
 const GRID: RGBColor = RGBColor(0xE3, 0xE6, 0xEB);
@@ -34,7 +34,7 @@ const SERIES: [RGBColor; 8] = [
 const FONT: &str = "system-ui, sans-serif";
 const FONT_PX: u32 = 13;
 
-/// About how wide a letter is: no font is looked at.
+/// Estimated width of a letter, since font metrics are not available.
 const LETTER_PX: i32 = 7;
 
 /// One bar.
@@ -42,28 +42,28 @@ const LETTER_PX: i32 = 7;
 pub(super) struct Bar {
     pub(super) label: String,
     pub(super) value: f64,
-    /// Lowest and highest of what `value` is the median of.
+    /// Lowest and highest of the values whose median is `value`.
     pub(super) ends: Option<(f64, f64)>,
-    /// A thin bar below it, to compare it with.
+    /// Value of a thin bar below it, for comparison.
     pub(super) beside: Option<f64>,
-    /// What stands at its end.
+    /// Text at the end of the bar.
     pub(super) said: String,
-    /// Which of the colours.
+    /// Index of its colour.
     pub(super) color: usize,
 }
 
-/// Left end of the bars.
+/// X position of the left end of the bars.
 const ZERO_PX: i32 = 6;
-/// Place for the words at the ends of bars: 15 letters and a gap.
-const SAID_PX: i32 = 115;
-/// A bar with its label above it.
+/// Space for the text at the ends of bars: 16 letters, as in `12.3 M headers/s`, and a gap.
+const SAID_PX: i32 = 16 * LETTER_PX + 10;
+/// Height of a bar with its label above it.
 const BAR_ROW: i32 = 52;
 const BAR_PAD: i32 = 10;
 
-/// Letters of the longest label: more do not fit on the plot.
+/// Maximum length of a label that fits on the plot.
 const LABEL_MAX: usize = (WIDTH as usize - 2 * ZERO_PX as usize) / LETTER_PX as usize;
 
-/// Bars below each other on one scale from 0; `mark` draws a line across them at a value with a name.
+/// Draws bars below each other on a scale from 0; `mark` is a value at which a line with a name crosses them.
 pub(super) fn bars(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<String, PlotError> {
     let longest = bars.iter().flat_map(|bar| [Some(bar.value), bar.ends.map(|ends| ends.1), bar.beside]).flatten();
     let scale = f64::from(WIDTH as i32 - ZERO_PX - SAID_PX) / longest.fold(f64::MIN_POSITIVE, f64::max);
@@ -76,12 +76,12 @@ pub(super) fn bars(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<String, Pl
             one_bar(area, bar, BAR_PAD + BAR_ROW * row as i32, x)?;
         }
         let Some((value, name)) = mark else { return Ok(()) };
-        // Across the bars alone: a whole line would run through the labels.
+        // The line crosses only the bars; a continuous line would cross the labels too.
         for row in 0..bars.len() as i32 {
             let top = BAR_PAD + BAR_ROW * row;
             area.draw(&PathElement::new([(x(value), top + 17), (x(value), top + 47)], MUTED.stroke_width(1)))?;
         }
-        // The name stays on the plot where the line is near its left end.
+        // The name must stay on the plot if the line is near the left end.
         let half = LETTER_PX * name.chars().count() as i32 / 2;
         text(area, name, (x(value).max(ZERO_PX + half), height + 8), HPos::Center, MUTED)
     })
@@ -106,7 +106,7 @@ fn one_bar(area: &Area<'_>, bar: &Bar, top: i32, x: impl Fn(f64) -> i32) -> Resu
     text(area, &bar.said, (x(end) + 10, middle), HPos::Left, INK)
 }
 
-/// A label that fits on the plot. Its end, which names the threads, is kept.
+/// Shortens a label so that it fits on the plot. Its end, which names the threads, is kept.
 pub(super) fn shortened(label: &str) -> String {
     let letters: Vec<char> = label.chars().collect();
     if letters.len() <= LABEL_MAX {
@@ -120,30 +120,30 @@ pub(super) fn shortened(label: &str) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) label: String,
-    /// Ascending in x.
+    /// Points (x, y), ascending in x.
     pub(super) points: Vec<(f64, f64)>,
-    /// Not measured but drawn for comparison.
+    /// The line was not measured but is drawn for comparison.
     pub(super) is_ideal: bool,
 }
 
-/// What the axes of lines say.
+/// Names and labels of the axes of lines.
 pub(super) struct Axes<'a> {
     pub(super) x: &'a str,
     pub(super) y: &'a str,
-    /// The word at a place of the x axis; an empty one where none belongs.
+    /// The label at a value of the x axis; empty for no label.
     pub(super) x_word: &'a dyn Fn(f64) -> String,
-    /// The word at a place of the y axis, which begins at 0.
+    /// The label at a value of the y axis, which starts at 0.
     pub(super) y_word: &'a dyn Fn(f64) -> String,
 }
 
 const LINES_HEIGHT: i32 = 280;
 
-/// Most words at the axes of lines: more would touch each other.
+/// Maximum number of labels at the axes of lines: more would overlap.
 const X_WORDS: usize = 6;
 const Y_WORDS: usize = 6;
 const LEGEND_ROW: i32 = 22;
 
-/// Lines in one frame, their names above it.
+/// Draws lines in one frame, with their names above it.
 pub(super) fn lines(lines: &[Line], axes: &Axes<'_>) -> Result<String, PlotError> {
     let places = legend_places(lines);
     let legend = places.last().map_or(0, |place| place.1 + LEGEND_ROW);
@@ -232,19 +232,19 @@ mod tests {
     }
 
     #[test]
-    fn every_bar_has_its_words_and_a_length_in_proportion() {
+    fn every_bar_has_its_texts_and_a_proportional_length() {
         let svg = bars(&[bar("fast", 40.0), bar("slow & <old>", 10.0)], Some((5.0, "baseline"))).unwrap();
         for word in ["fast", "slow &amp; &lt;old&gt;", "40 a second", "baseline"] {
             assert!(svg.contains(word), "{word}: {svg}");
         }
-        // The colour of both bars; the longest end, 44, has all that the words at the ends leave: 360 - 6 - 115.
+        // The colour of both bars. The longest end, 44, has the width that the texts at the ends leave: 360 - 6 - 122.
         let widths: Vec<&str> = svg.lines().filter(|line| line.contains("#65A30D")).collect();
         assert_eq!(widths.len(), 2, "{svg}");
-        assert!(widths[0].contains("width=\"217\"") && widths[1].contains("width=\"54\""), "{widths:?}");
+        assert!(widths[0].contains("width=\"211\"") && widths[1].contains("width=\"53\""), "{widths:?}");
     }
 
     #[test]
-    fn a_label_that_is_too_long_keeps_its_beginning_and_the_threads_at_its_end() {
+    fn a_label_that_is_too_long_keeps_its_start_and_the_threads_at_its_end() {
         let long = format!("NVIDIA {} wgsl-loaded-or, 16 threads", "GeForce ".repeat(9));
         let short = shortened(&long);
         assert!(short.chars().count() == LABEL_MAX && short.contains('…'), "{short}");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_drawn_and_named() {
+    fn every_line_is_drawn_and_has_its_name() {
         let line = |label: &str, points: &[(f64, f64)], is_ideal| Line {
             label: label.into(),
             points: points.to_vec(),

@@ -1,8 +1,8 @@
-//! Opens random parts of a receipt against the chain: the headers of whole subtrees, and of packed files only these.
+//! Compares random parts of a chain with a receipt: the headers of whole subtrees. In packed files only these are read.
 //!
-//! The source may be of any format; its first header is the receipt's first item. Of a node's folder, where blocks stand in
-//! any order, the best chain counts. Bodies are not opened: where they are, the trees over their contents open in the same
-//! way, and [`Reading::open`] is the one place to ask for it.
+//! The source may have any format; its first header is the receipt's first item. A node's folder has blocks in any
+//! order, and its best chain is compared. Block bodies are not compared: to add them, extend [`Reading::open`] by the
+//! trees over their contents.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -23,22 +23,22 @@ use crate::input::{
 };
 use crate::unix_now;
 
-/// What a spot check came to.
+/// The result of a spot check.
 #[derive(Debug)]
 pub(super) struct SpotCheck {
-    /// The heights chosen.
+    /// The heights of the random items.
     pub(super) heights: Vec<u64>,
-    /// Subtrees that were opened.
+    /// Number of subtrees compared.
     pub(super) subtrees: u64,
-    /// Headers that were read to open them.
+    /// Number of headers read for them.
     pub(super) headers: u64,
-    /// Why the source is not the chain that was signed; none if it is.
+    /// Why the source is not the chain that was signed; `None` if it is.
     pub(super) wrong: Option<String>,
 }
 
 impl SpotCheck {
-    /// Opens the subtrees in which `wanted` random items stand. The parameters are those of the chain, where they are known:
-    /// only a folder needs them.
+    /// Compares the subtrees of `wanted` random items with the source. `parameters` are those of the chain, if they are
+    /// known; only a folder needs them.
     pub(super) fn run(
         statement: &Statement,
         seed: &[u8; 32],
@@ -63,16 +63,16 @@ impl SpotCheck {
     }
 }
 
-/// The source while it is read.
+/// State while the source is read.
 struct Reading<'a> {
     statement: &'a Statement,
-    /// Subtrees that are still to be opened, in order.
+    /// Subtrees not compared yet, in ascending order.
     wanted: VecDeque<u64>,
-    /// Headers of the first of them, so far.
+    /// Packed headers of the first of these subtrees that were read so far.
     held: Vec<u8>,
-    /// The item of the next header.
+    /// The item number of the next header.
     at: u64,
-    /// The file that was read here and there, so that only a cut header can be left of it.
+    /// The file whose whole headers were read at chosen offsets, so that at most a truncated header is left in it.
     read_anywhere: Option<usize>,
     opened: u64,
     headers: u64,
@@ -93,7 +93,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads as much of the source as it takes.
+    /// Reads as much of the source as the spot check needs.
     fn read_source(&mut self, source: &[PathBuf], parameters: Option<&Parameters>) -> Result<(), CommandError> {
         if let [folder] = source
             && folder.is_dir()
@@ -109,10 +109,10 @@ impl<'a> Reading<'a> {
         let mut watched = Watched::new(self, &mut first);
         let read = match input.format() {
             Format::Headers | Format::Hex | Format::FramedBlocks | Format::RawBlocks => input.read(&mut watched),
-            // Their headers are not to be had without the rest.
+            // These formats must be parsed as whole blocks to get at their headers.
             Format::HexBlocks | Format::JsonBlock => input.read_blocks(&mut watched),
         };
-        // A source that is no chain is bad input, and not a chain that differs.
+        // A source that is not a chain is bad input, rather than another chain than the signed one.
         let has_opened_all = self.wrong.is_none() && self.wanted.is_empty();
         if !has_opened_all && !recogniser.is_chain(&first) {
             return Err(opening.refuse(read.err().map(|error| error.to_string())).into());
@@ -133,13 +133,14 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// The items of the subtree that is to be opened next.
+    /// The items of the subtree to compare next.
     fn next_items(&self) -> Option<Range<u64>> {
         let parts = self.statement.parts();
         self.wanted.front().map(|subtree| parts.openings.items(*subtree, parts.count))
     }
 
-    /// Takes `headers` headers of which `fetch` gives any run, as packed bytes; asks only for those that are wanted.
+    /// Advances over the next `headers` headers of the source. `fetch` appends a range of them, counted from 0, to a
+    /// buffer as packed bytes; it is called only for headers of wanted subtrees.
     fn walk(
         &mut self,
         headers: u64,
@@ -163,7 +164,7 @@ impl<'a> Reading<'a> {
         Ok(ControlFlow::Break(()))
     }
 
-    /// Opens the subtree whose headers are all here.
+    /// Compares the first wanted subtree, whose headers are all in `held`, with the receipt.
     fn open(&mut self) -> ControlFlow<()> {
         let Some(subtree) = self.wanted.pop_front() else { return ControlFlow::Break(()) };
         let opened = self.statement.open(subtree, &self.held);
@@ -182,7 +183,7 @@ impl<'a> Reading<'a> {
 
     fn conclude(self) -> Option<String> {
         let (found, count) = (self.at, self.statement.parts().count);
-        let ends_early = || format!("the source ends after {found} headers, the receipt is about {count}");
+        let ends_early = || format!("the source ends after {found} headers, but the receipt covers {count}");
         self.wrong.or_else(|| (!self.wanted.is_empty()).then(ends_early))
     }
 }
@@ -193,7 +194,7 @@ impl ChainSink for Reading<'_> {
             held.extend_from_slice(&packed[bytes_of(run.start)..bytes_of(run.end)]);
             Ok(())
         };
-        // What is here already can be copied.
+        // Copying from memory cannot fail.
         self.walk((packed.len() / HEADER_LEN) as u64, fetch).unwrap_or(ControlFlow::Continue(()))
     }
 
@@ -215,7 +216,7 @@ impl ChainSink for Reading<'_> {
         if walked.is_ok() {
             self.read_anywhere = Some(file);
         } else {
-            // Whoever can not read it here and there reads it in order, from where it was.
+            // After a failed read the caller reads the source in order instead, from the same item.
             self.headers = read_before;
             self.held.truncate(held_before);
         }

@@ -1,4 +1,4 @@
-//! The answer of `verify`: a report in the words of the contract, as JSON and for people.
+//! The answer of `verify`: a report as JSON and as text.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use cityseal_chain::{Cut, Fault, FaultValue, Parameters, Tip, Verdict};
 use cityseal_engine::{Stage, VerifyReport};
 use cityseal_receipt::OUT_OF_SCOPE;
 
-use super::super::{Work, grouped, share_lines, share_rows};
+use super::super::{Work, grouped, plural, share_lines, share_rows};
 use crate::args::values::Shard;
 use crate::json::{
     BodiesRow, DamagedCopyRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer,
@@ -14,10 +14,10 @@ use crate::json::{
 use crate::output::{Output, Paint, escape_line, si, spoken};
 use crate::part::{Conclusion, ItemKind, Part, checked_rules};
 
-/// Damaged copies that are listed one by one for people; JSON has more of them.
+/// Maximum number of damaged copies that the text lists one by one; JSON has more of them.
 const DAMAGED_COPIES_MAX: usize = 16;
 
-/// What an answer is made of besides a report.
+/// What an answer contains in addition to the report.
 pub(super) struct Told<'a> {
     pub(super) parameters: &'a Parameters,
     pub(super) items: ItemKind,
@@ -25,17 +25,17 @@ pub(super) struct Told<'a> {
     pub(super) fault: Option<FaultRow>,
     /// Why the input is incomplete.
     pub(super) reason: Option<String>,
-    /// The shard that was judged, where not all of the input was.
+    /// The shard that was judged; `None` if the whole input was.
     pub(super) shard: Option<Shard>,
 }
 
-/// The answer to a report.
+/// The answer for a report.
 pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
     let is_fault = told.fault.is_some();
     let is_empty_shard = told.shard.is_some() && report.verdict == Verdict::Incomplete(Cut::Empty);
     let summary = &report.state.summary;
     VerifyAnswer {
-        // A shard without items holds: other shards have them all.
+        // A shard without items is valid: the other shards have all items.
         verdict: if is_empty_shard { Verdict::Valid.name() } else { report.verdict.name() },
         count: report.count,
         tip: report.tip.as_ref().map(tip_row),
@@ -62,7 +62,7 @@ pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
     }
 }
 
-/// The answer to a part that is the whole of its input.
+/// The answer for a part that covers its whole input.
 pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
     let (verdict, fault, reason) = match part.conclusion() {
         Conclusion::Valid => ("valid", None, None),
@@ -95,7 +95,7 @@ pub(super) fn tip_row(tip: &Tip) -> TipRow {
     TipRow { height: tip.height, hash: tip.hash.to_display_hex(), chain_work: tip.chain_work.to_display_hex() }
 }
 
-/// A fault as it is told; `offset` and `line` are its place in the input.
+/// The row of a fault; `offset` and `line` are its place in the input.
 pub(super) fn fault_row(fault: &Fault, offset: u64, line: Option<u64>) -> FaultRow {
     FaultRow {
         height: fault.height,
@@ -109,12 +109,13 @@ pub(super) fn fault_row(fault: &Fault, offset: u64, line: Option<u64>) -> FaultR
     }
 }
 
-/// Times and counts are integers; hashes, targets, bits and versions are digits.
+/// Times and counts are JSON integers; hashes, targets, bits and versions are hex strings.
 fn value(value: &FaultValue) -> serde_json::Value {
     value.as_integer().map_or_else(|| value.to_string().into(), Into::into)
 }
 
-/// How busy each stage was, as a share of all workers' time; whoever feeds them from a pipe or a stream reads beside them.
+/// How busy each stage was, as a fraction of all workers' time. For a pipe the main thread reads, in addition to the
+/// workers, so the fractions can add up to more than 1.
 pub(super) fn stage_rows(stages: &[Stage], seconds: f64, workers: usize) -> Vec<StageRow> {
     let all = seconds * workers.max(1) as f64;
     let row = |stage: &Stage| StageRow {
@@ -125,7 +126,7 @@ pub(super) fn stage_rows(stages: &[Stage], seconds: f64, workers: usize) -> Vec<
     stages.iter().map(row).collect()
 }
 
-/// The answer for people; `file` is the one in which the fault stands.
+/// The answer as text; `file` contains the fault.
 pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) -> String {
     let paint = match answer.verdict {
         "valid" => Paint::Good,
@@ -148,7 +149,7 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
                 let ShardRow { index, of, first_height, .. } = shard;
                 parts.push(format!("  in shard {index} of {of}, which begins at height {first_height}\n"));
             }
-            // What is below the first shard is not known here, so this is not the work of a chain.
+            // The work before the first shard is unknown here, so the tip's chain work is not printed.
             parts.extend(answer.tip.as_ref().map(|tip| format!("  last header {} {}\n", tip.height, tip.hash)));
             parts.push(format!("  work of this shard {}\n", shard.work));
             parts.push("  the verdict on the whole input needs every shard: cityseal verify --join\n".to_owned());
@@ -156,7 +157,8 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
     }
     parts.push(scope_line(answer));
     parts.extend(answer.not_checked.iter().map(not_checked_line));
-    parts.push(share_lines(&answer.devices, if answer.bodies.is_some() { "blocks" } else { "headers" }));
+    let unit = if answer.bodies.is_some() { ["block", "blocks"] } else { ["header", "headers"] };
+    parts.push(share_lines(&answer.devices, unit));
     parts.extend(answer.forks.as_ref().map(forks_lines));
     parts.extend(answer.notes.iter().map(|note| format!("  note: {}\n", escape_line(note))));
     parts.extend(answer.stages.iter().flatten().map(stage_line));
@@ -176,15 +178,18 @@ fn passed_line(answer: &VerifyAnswer) -> String {
     let rate = answer.count as f64 / answer.seconds.max(1e-9);
     let took = spoken(Duration::from_secs_f64(answer.seconds.max(0.0)));
     let count = grouped(&answer.count.to_string());
+    let items = match answer.bodies {
+        Some(_) => plural(answer.count, "block", "blocks"),
+        None => plural(answer.count, "header", "headers"),
+    };
     match &answer.bodies {
-        _ if answer.devices.is_empty() => {
-            format!("  {count} {} passed\n", if answer.bodies.is_some() { "blocks" } else { "headers" })
-        }
-        None => format!("  {count} headers passed in {took} ({}header/s)\n", si(rate)),
+        _ if answer.devices.is_empty() => format!("  {count} {items} passed\n"),
+        None => format!("  {count} {items} passed in {took} ({} headers/s)\n", si(rate).trim_end()),
         Some(bodies) => {
             let transactions = grouped(&bodies.transactions.to_string());
+            let unit = plural(bodies.transactions, "transaction", "transactions");
             let rate = bodies.bytes as f64 / answer.seconds.max(1e-9);
-            format!("  {count} blocks with {transactions} transactions passed in {took} ({}B/s)\n", si(rate))
+            format!("  {count} {items} with {transactions} {unit} passed in {took} ({}B/s)\n", si(rate))
         }
     }
 }
@@ -193,7 +198,7 @@ fn tip_lines(tip: &TipRow) -> String {
     format!("  tip {} {}\n  chain work {}\n", tip.height, tip.hash, tip.chain_work)
 }
 
-/// `R01` … `R11` in a row are `R01-R11`.
+/// The checked rules, with consecutive numbers as ranges such as `R01-R11`, and what was not checked.
 fn scope_line(answer: &VerifyAnswer) -> String {
     let number = |code: &String| code[1..].parse::<u32>().unwrap_or(0);
     let runs = answer.checked.chunk_by(|left, right| number(left) + 1 == number(right));
@@ -216,14 +221,14 @@ fn forks_lines(forks: &ForksRow) -> String {
     let stale = |row: &StaleRow| {
         let StaleRow { fork_height, tip, disconnect, connect, .. } = row;
         format!(
-            "  stale branch from height {fork_height} to {} {}: off it {disconnect}, onto the best chain {connect}\n",
+            "  stale branch from height {fork_height} to {} {}: disconnect {disconnect}, connect {connect}\n",
             tip.height, tip.hash
         )
     };
     let mut lines: Vec<String> = forks.stale.iter().map(stale).collect();
     lines.extend(forks.unconnected.iter().map(|row| {
         format!(
-            "  not connected: {} at byte {} of {}, its parent {} is not in the input\n",
+            "  not connected: {} at byte {} of {}; its parent {} is not in the input\n",
             row.hash,
             row.at,
             escape_line(&row.file),
@@ -238,13 +243,11 @@ fn forks_lines(forks: &ForksRow) -> String {
     lines.extend(forks.damaged_copies.iter().take(DAMAGED_COPIES_MAX).map(|row| {
         let DamagedCopyRow { file, offset, height, rule } = row;
         let file = escape_line(file);
-        format!(
-            "  damaged copy: of the block at height {height}, at byte {offset} of {file}, breaks {rule}; not used\n"
-        )
+        format!("  damaged copy: the block at height {height}, at byte {offset} of {file}, breaks {rule}; not used\n")
     }));
     let more = forks.damaged_copies_count.saturating_sub(DAMAGED_COPIES_MAX as u64);
     if more > 0 {
-        lines.push(format!("  damaged copies that are not listed here: {more}\n"));
+        lines.push(format!("  damaged copies not listed here: {more}\n"));
     }
     lines.extend(forks.notes.iter().map(|note| format!("  note: {}\n", escape_line(note))));
     lines.concat()

@@ -1,7 +1,7 @@
-//! Checkpoints: how far a run is, in a file that is whole at any moment (`files`), so that a run that is killed finds the state
-//! before or after.
+//! Checkpoints: the progress of a run in a file that is replaced atomically (`files`), so that a killed run leaves
+//! either the previous or the new state.
 //!
-//! A checkpoint that cannot be written costs its user nothing but the checkpoint: the run warns once and goes on to its verdict.
+//! If a checkpoint cannot be written, the run warns once and continues to its verdict.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use crate::files;
 use crate::output::Output;
 use crate::part::{Chain, Misfit, Part, PartFileError, Shares};
 
-/// How often a checkpoint is written.
+/// Time between two checkpoints.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Largest file that is read as a checkpoint or as what a shard proved.
+/// Maximum size of a checkpoint or of a shard's result.
 const PART_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Writes checkpoints.
 pub(super) struct Saver {
     path: PathBuf,
     chain: Chain,
-    /// What the first item of the input comes after.
+    /// History before the first item of the input.
     before: History,
     last: Instant,
     output: Output,
@@ -37,12 +37,13 @@ impl Saver {
         Self { path: path.into(), chain, before, last: Instant::now(), output: output.clone(), has_warned: false }
     }
 
-    /// Whether it is time for one.
+    /// Whether the next checkpoint is due.
     pub(super) fn is_due(&self) -> bool {
         self.last.elapsed() >= EVERY
     }
 
-    /// Writes how far the run is, unless a fault was found, behind which nothing can be resumed. Warns once where that fails.
+    /// Writes a checkpoint, unless a fault was found: after a fault there is nothing to resume. Warns once if writing
+    /// fails.
     pub(super) fn save(&mut self, state: &RunState) {
         self.last = Instant::now();
         if state.summary.fault.is_some() {
@@ -68,10 +69,10 @@ impl Saver {
     }
 }
 
-/// The checkpoint of this chain in a file; `None` where there is no file yet.
+/// Loads the checkpoint of this chain; `None` if the file does not exist.
 ///
 /// # Errors
-/// A file that is no checkpoint, or one of another chain, another input or another question.
+/// If the file is not a checkpoint, or is one of another chain, another input or other options.
 pub(super) fn load(path: &Path, chain: &Chain, before: &History) -> Result<Option<RunState>, CommandError> {
     let part = match read_part(path) {
         Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -83,12 +84,12 @@ pub(super) fn load(path: &Path, chain: &Chain, before: &History) -> Result<Optio
     })
 }
 
-/// The time for R10 of the run that a checkpoint is of, where there is one.
+/// The time for R10 of the checkpointed run, if there is one.
 pub(super) fn now_of(path: &Path) -> Option<u64> {
     Some(read_part(path).ok()?.chain.now)
 }
 
-/// Reads a part of a verification.
+/// Reads a part file: a checkpoint or the result of a shard.
 pub(super) fn read_part(path: &Path) -> Result<Part, CommandError> {
     let text = files::read_text(path, PART_BYTES_MAX)
         .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;

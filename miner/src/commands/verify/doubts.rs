@@ -1,10 +1,10 @@
-//! Whether what is damaged or does not connect in a set of blocks puts its best chain in doubt.
+//! Decides whether damage or unconnected headers in a set of blocks put its best chain in doubt.
 //!
-//! As in Bitcoin Core's import, junk and old blocks beside the best chain change nothing. The verdict is INCOMPLETE only where
-//! there is reason to think that blocks are missing that would make the best chain longer or another one heavier: a header
-//! that does not connect, or that damage hides, and that can be above the tip. A block above the tip has a time past the
-//! median of the tip and the ten headers below it (R08). And a header that equals one of the best chain in all but its parent
-//! is that one with a wrong bit.
+//! As in Bitcoin Core's import, junk and old blocks outside the best chain change nothing. The verdict is INCOMPLETE
+//! only if blocks may be missing that would make the best chain longer or another chain heavier: that is, if a header
+//! does not connect or is hidden by damage, and can be above the tip. A block above the tip has a time after the median
+//! of the tip and the ten headers below it (R08). A header that equals one of the best chain except for its parent is a
+//! copy of that header with a wrong bit.
 
 use std::collections::HashSet;
 
@@ -14,16 +14,16 @@ use cityseal_hash::HEADER_LEN;
 
 use crate::input::{BlockSet, Damage, Hidden};
 
-/// Headers whose times the median is of (BIP113).
+/// Number of headers in a median time (BIP113).
 const MEDIAN_HEADERS: usize = 11;
 
-/// Why the best chain may not be all there is; none where nothing speaks against it.
+/// Why blocks may be missing from the best chain; `None` if there is no reason to think so.
 pub(super) fn doubt(parameters: &Parameters, set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
     if let Some(damage) = set.damage().iter().find(|damage| damage.hidden == Hidden::Unknown) {
         return Some(format!("{damage}; it may hide blocks"));
     }
     if set.hides_unlisted() {
-        return Some("one of the damaged places that are not listed may hide a block".into());
+        return Some("one of the damaged places not listed here may hide a block".into());
     }
     let may_extend = MayExtend::new(set);
     let loose = unconnected.iter().map(|loose| Suspect::unconnected(set, loose));
@@ -37,7 +37,7 @@ pub(super) fn doubt(parameters: &Parameters, set: &BlockSet, unconnected: &[Unco
     Some(suspect.why)
 }
 
-/// A header that may be of a block above the tip.
+/// A header that may belong to a block above the tip.
 struct Suspect {
     header: BlockHeader,
     why: String,
@@ -49,7 +49,7 @@ impl Suspect {
         Self { header, why }
     }
 
-    /// A header behind damage, unless its target is above the limit of this network.
+    /// A header hidden by damage, unless its target is above the limit of this network.
     fn hidden(parameters: &Parameters, damage: &Damage) -> Option<Self> {
         let Hidden::Block { header, .. } = &damage.hidden else { return None };
         let header = BlockHeader::from_wire(header);
@@ -62,11 +62,12 @@ impl Suspect {
         Self::of(header, |hash| {
             let place = set.place(loose.index);
             let (parent, path) = (header.prev_block_hash, place.path.display());
-            format!("{hash} does not connect, its parent {parent} is not in the input: {path} at byte {}", place.at)
+            format!("{hash} does not connect: its parent {parent} is not in the input ({path} at byte {})", place.at)
         })
     }
 
-    /// A header without work is junk, unless all but its hash could be of the next block, with a wrong bit.
+    /// A header without proof of work is junk, unless it could be the next block's header with a wrong bit: it is not
+    /// connected and has the tip's `bits`.
     fn invalid_header(set: &BlockSet, invalid: &InvalidHeader) -> Option<Self> {
         let header = header_of(set, invalid.index);
         let tip = set.tree().tip().map(|tip| header_of(set, tip));
@@ -74,15 +75,15 @@ impl Suspect {
         let is_loose = invalid.height.is_none() && invalid.rule == Rule::ProofOfWork && is_like_the_tip;
         let why = |hash| {
             let (place, rule) = (set.place(invalid.index), invalid.rule);
-            format!("{hash} breaks {rule} and does not connect: {} at byte {}", place.path.display(), place.at)
+            format!("{hash} breaks {rule} and does not connect ({} at byte {})", place.path.display(), place.at)
         };
         is_loose.then(|| Self::of(header, why))
     }
 }
 
-/// The least that a header above the tip must have.
+/// The condition that every header above the tip satisfies.
 struct MayExtend {
-    /// Its time is past this; none where nothing is known.
+    /// Its time is after this one (Unix time); `None` if nothing is known.
     median_time: Option<u32>,
 }
 
@@ -92,7 +93,8 @@ impl MayExtend {
         let last = &best[best.len().saturating_sub(MEDIAN_HEADERS)..];
         let mut times: Vec<u32> = last.iter().map(|index| header_of(set, *index).time).collect();
         times.sort_unstable();
-        // Of fewer headers than the median is of, the least is surely not past it, but for those from the genesis header on.
+        // With fewer than 11 headers the median is exact only from the genesis header on. Otherwise the headers before
+        // them are unknown, and their earliest time is used as a lower bound.
         let is_known = times.len() == MEDIAN_HEADERS || set.tree().first_height() == 0;
         let at = if is_known { times.len() / 2 } else { 0 };
         Self { median_time: times.get(at).copied() }
@@ -103,7 +105,7 @@ impl MayExtend {
     }
 }
 
-/// The suspects that are not in the set.
+/// Keeps the suspects that are not in the set.
 fn not_in(set: &BlockSet, mut suspects: Vec<Suspect>) -> Vec<Suspect> {
     let wanted: HashSet<BlockHash> = suspects.iter().map(|suspect| suspect.header.hash()).collect();
     if wanted.is_empty() {
@@ -115,7 +117,7 @@ fn not_in(set: &BlockSet, mut suspects: Vec<Suspect>) -> Vec<Suspect> {
     suspects
 }
 
-/// Those of the suspects that equal a header of the best chain in all but their parent, without it.
+/// The suspects that equal a header of the best chain except for the parent, with their parent set to zero.
 fn known_but_for_their_parent(set: &BlockSet, suspects: &[Suspect]) -> HashSet<BlockHeader> {
     let wanted: HashSet<BlockHeader> = suspects.iter().map(|suspect| without_parent(&suspect.header)).collect();
     if wanted.is_empty() {
@@ -129,7 +131,7 @@ fn without_parent(header: &BlockHeader) -> BlockHeader {
     BlockHeader { prev_block_hash: BlockHash::ZERO, ..*header }
 }
 
-/// The header of that number.
+/// The header with this index in the set.
 pub(super) fn header_of(set: &BlockSet, index: u32) -> BlockHeader {
     let mut header = [0; HEADER_LEN];
     header.copy_from_slice(set.header(index));

@@ -1,4 +1,4 @@
-//! The verifier while it is fed: items that are passed over, items that are judged, items that are left.
+//! Feeds an input to the engine's verifier: skips items, judges items, and ignores the rest.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::input::{BlockSink, ChainSink, Place, PlaceLog};
 use crate::output::Progress as Bar;
 use crate::part::ItemKind;
 
-/// The engine's end of a run.
+/// The engine's verifier for headers or for blocks.
 enum Judge {
     Headers(Verifier),
     Blocks(BlockVerifier),
@@ -59,67 +59,67 @@ impl Judge {
 /// Which items of an input a run judges.
 #[derive(Clone, Debug)]
 pub(super) struct Course {
-    /// What the input is made of.
+    /// Kind of the items in the input.
     pub(super) items: ItemKind,
-    /// Items that are passed over.
+    /// Number of items to skip.
     pub(super) skip: u64,
-    /// Items that are judged behind them; all, unless told.
+    /// Number of items to judge after them; `None` for all.
     pub(super) take: Option<u64>,
-    /// What was proved of the items that are passed over, where they were judged before.
+    /// State after the skipped items, if an earlier run judged them.
     pub(super) proved: Option<RunState>,
 }
 
 impl Course {
-    /// Everything.
+    /// Judges all items.
     pub(super) const fn whole(items: ItemKind) -> Self {
         Self { items, skip: 0, take: None, proved: None }
     }
 }
 
-/// See the module's text.
+/// A sink that feeds the items of an input to the verifier.
 pub(super) struct Feed<'a> {
     engine: &'a Engine,
     parameters: &'a Parameters,
     request: VerifyRequest,
     course: Course,
-    /// Whether every item is judged, none passed over or left.
+    /// Whether every item is judged: none is skipped or ignored.
     is_whole: bool,
-    /// What comes before the next item that is passed over.
+    /// History before the next item to skip.
     history: History,
-    /// What comes before the first item that is proved: here, or in what is gone on from.
+    /// History before the first judged item, in this run or in the run that it resumes.
     before: History,
-    /// There once all that is passed over has passed.
+    /// `None` until all items to skip were skipped.
     judge: Option<Judge>,
     start_height: u64,
     pub(super) places: PlaceLog,
     stray: StrayFrames,
     progress: Bar,
     started: Instant,
-    /// When the verifier had taken the last blocks, and reading went on.
+    /// When the verifier had accepted the last blocks and reading continued.
     reading_since: Instant,
     saver: Option<Saver>,
-    /// Why it stopped, where that is not the input's fault.
+    /// Error that stopped the run, other than a fault of the input.
     error: Option<CommandError>,
 }
 
-/// What became of a run.
+/// The result of a run.
 pub(super) struct Fed {
     pub(super) report: VerifyReport,
     pub(super) places: PlaceLog,
-    /// What the first judged item came after.
+    /// History before the first judged item.
     pub(super) before: History,
     /// Stray frames that were skipped.
     pub(super) stray: StrayFrames,
 }
 
-/// Stray frames in a stream of blocks: the first ones, and how many there are.
+/// Stray frames in a stream of blocks: the first [`STRAY_LISTED_MAX`] as (file, byte offset), and the count of all.
 #[derive(Debug, Default)]
 pub(super) struct StrayFrames {
     listed: Vec<(usize, u64)>,
     count: u64,
 }
 
-/// Stray frames that are listed one by one.
+/// Maximum number of stray frames that are listed one by one.
 const STRAY_LISTED_MAX: usize = 16;
 
 impl StrayFrames {
@@ -127,7 +127,7 @@ impl StrayFrames {
     pub(super) fn notes(&self, files: &[PathBuf]) -> Vec<String> {
         let note = |(file, offset): &(usize, u64)| {
             let name = files.get(*file).map_or("input".into(), |path| path.display().to_string());
-            format!("{name}: the 8 bytes at byte {offset} are a stray frame before a block's own; skipped")
+            format!("{name}: the 8 bytes at byte {offset} are a stray frame before the frame of a block; skipped")
         };
         let mut notes: Vec<String> = self.listed.iter().map(note).collect();
         let more = self.count - self.listed.len() as u64;
@@ -139,7 +139,7 @@ impl StrayFrames {
 }
 
 impl<'a> Feed<'a> {
-    /// A run over the items of a course, which `request` judges from its first item on.
+    /// Creates a feed for the items of a course; `request` describes the input from its first item on.
     pub(super) fn new(
         engine: &'a Engine,
         parameters: &'a Parameters,
@@ -168,21 +168,22 @@ impl<'a> Feed<'a> {
             saver,
             error: None,
         };
+        // Otherwise the judge is created after the skipped items, whose history it needs.
         if feed.course.skip == 0 {
             feed.begin()?;
         }
         Ok(feed)
     }
 
-    /// Whether all that is to be judged was taken: what is wrong behind it is not this run's.
+    /// Whether all items to judge were accepted, so that malformed input after them does not matter to this run.
     pub(super) fn has_all(&self) -> bool {
         self.course.take == Some(0)
     }
 
-    /// The input has ended, or ended too early.
+    /// Ends the run after the last item, or after the last whole item if the input `is_cut`.
     ///
     /// # Errors
-    /// What stopped the run, where that was not its verdict.
+    /// The error that stopped the run, or an input that has fewer items than the course.
     pub(super) fn finish(mut self, is_cut: bool) -> Result<Fed, CommandError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -207,7 +208,7 @@ impl<'a> Feed<'a> {
         Ok(Fed { report, places: self.places, before, stray: self.stray })
     }
 
-    /// All that is passed over has passed: the judge goes on behind it.
+    /// Creates the judge once all items to skip were skipped.
     fn begin(&mut self) -> Result<(), CommandError> {
         let state = match self.course.proved.take() {
             Some(state) if state.history != self.history => {
@@ -223,8 +224,8 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// Passes over the first of some items, whose headers are given; gives how many were passed over and how many of the
-    /// others are wanted.
+    /// Skips as many of the next `count` items as the course requires. `headers(n)` returns the first `n` of their
+    /// headers, packed. Returns how many items were skipped and how many of the others are wanted.
     fn divide(&mut self, headers: &dyn Fn(u64) -> Vec<u8>, count: u64) -> Result<(u64, u64), CommandError> {
         let passed = self.course.skip.min(count);
         if passed > 0 {
@@ -239,16 +240,16 @@ impl<'a> Feed<'a> {
         Ok((passed, wanted))
     }
 
-    /// Notes an error and stops.
+    /// Stores an error and stops the run.
     fn fails(&mut self, error: CommandError) -> ControlFlow<()> {
         self.error = Some(error);
         ControlFlow::Break(())
     }
 
-    /// Shows how far it is; `Break` where the rest can not change the verdict, or nothing more is wanted.
+    /// Shows the progress and saves due checkpoints; `Break` if the rest cannot change the verdict or is not wanted.
     fn look_around(&mut self) -> ControlFlow<()> {
         let Some(judge) = &self.judge else {
-            // No fault is found in what is passed over.
+            // Skipped items are not judged, so their places are not needed.
             self.places.forget_below(self.places.noted());
             return ControlFlow::Continue(());
         };
@@ -268,7 +269,7 @@ impl<'a> Feed<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Takes blocks in that the workers read themselves.
+    /// Accepts blocks that the workers read themselves.
     pub(super) fn take_unread(&mut self, blocks: UnreadBlocks) -> ControlFlow<()> {
         if let Some(Judge::Blocks(verifier)) = &mut self.judge {
             verifier.push_unread(blocks);
@@ -276,7 +277,7 @@ impl<'a> Feed<'a> {
         self.look_around()
     }
 
-    /// Whether packed headers may go to the verifier past this side, which then sees none of them.
+    /// Whether packed headers may go directly to the verifier, so that this side sees none of them.
     fn headers_pass_by(&self) -> bool {
         self.is_whole && self.saver.is_none()
     }
@@ -324,7 +325,7 @@ impl ChainSink for Feed<'_> {
 }
 
 impl Feed<'_> {
-    /// Notes where the packed headers stand that the verifier read itself.
+    /// Records the places of packed headers that the verifier read itself.
     fn note_packed(&mut self, file: usize) -> ControlFlow<()> {
         let received = self.judge.as_ref().map_or(0, |judge| judge.progress().received);
         self.places.note(received - self.places.noted(), file, Place::Packed);

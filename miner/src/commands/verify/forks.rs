@@ -1,4 +1,4 @@
-//! `cityseal verify` of an input in any order that may fork: the best chain is judged, the rest is listed.
+//! `cityseal verify` of an input that may be in any order and may fork: judges the best chain and lists the rest.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -18,13 +18,13 @@ use crate::input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Plac
 use crate::json::{DamagedCopyRow, FaultRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
 use crate::part::ItemKind;
 
-/// Headers of a kind that are listed one by one.
+/// Maximum number of headers of each kind that are listed one by one.
 const LISTED_MAX: usize = 16;
 
-/// Damaged copies that JSON lists one by one: about 150 bytes each.
+/// Maximum number of damaged copies in JSON: at about 150 bytes each, 150 kB.
 const DAMAGED_COPIES_MAX: usize = 1000;
 
-/// The files of an input that may fork, as one set.
+/// Reads the files of an input that may fork into one set.
 pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
     let (args, root) = (run.args, root(run)?);
     let set = match args.files.as_slice() {
@@ -44,7 +44,7 @@ pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
     Ok(set)
 }
 
-/// What the best chain stands on: the genesis header, the last trusted one, or whatever carries the most work.
+/// The root of the best chain: the genesis header, the last trusted header, or the root with the most work above it.
 fn root(run: &Run<'_>) -> Result<Root, CommandError> {
     let height = run.args.start_height;
     let parent = run.request.state()?.history.parent();
@@ -55,7 +55,7 @@ fn root(run: &Run<'_>) -> Result<Root, CommandError> {
     })
 }
 
-/// Judges the best chain of the set, and tells the rest.
+/// Judges the best chain of the set and reports the rest.
 pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Ending, CommandError> {
     let unit = if run.items == ItemKind::Blocks { "blocks" } else { "headers" };
     let progress = run.context.output.progress(Some(set.tree().best().len() as u64), unit);
@@ -67,6 +67,7 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let mut file = None;
     let mut fault = None;
     if let Verdict::Fault(found) = &mut report.verdict {
+        // The verifier counts bytes along the best chain; people need the place in a file.
         let place = set.place(tree.best()[(found.height - tree.first_height()) as usize]);
         found.offset = place.offset;
         file = Some(place.path.display().to_string());
@@ -77,6 +78,8 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
     let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Story::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
+    // Data outside the best chain can overrule its verdict: an invalid header on top of it is a FAULT, and signs of
+    // missing blocks make a valid chain INCOMPLETE.
     match (&report.verdict, invalid_header_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {
             story.overruled = Some("fault");
@@ -106,7 +109,7 @@ fn feed_best(set: &BlockSet, items: ItemKind, feed: &mut Feed<'_>) {
     }
 }
 
-/// Hands on one after another, until the rest would change nothing any more.
+/// Passes items to `take` until it returns `Break`.
 fn while_wanted<T>(all: impl Iterator<Item = T>, mut take: impl FnMut(T) -> ControlFlow<()>) {
     for one in all {
         if take(one).is_break() {
@@ -115,8 +118,8 @@ fn while_wanted<T>(all: impl Iterator<Item = T>, mut take: impl FnMut(T) -> Cont
     }
 }
 
-/// The first header that breaks a rule of its own where the best chain ends, and would have made it longer: one that stands
-/// elsewhere changes nothing about the best chain.
+/// The fault and the file of the first invalid header that would extend the best chain. Invalid headers elsewhere do
+/// not affect the best chain.
 fn invalid_header_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
     let tree = set.tree();
     let next = tree.first_height() + tree.best().len() as u64;
@@ -140,8 +143,8 @@ fn trusted(run: &Run<'_>) -> Result<HashSet<BlockHash>, CommandError> {
     Ok(all.map(|header| header.hash()).collect())
 }
 
-/// Headers that are not connected, but for those of pieces that hold a trusted header or are built on one: what is below the
-/// first header, or branches off there, does not matter.
+/// Headers that do not connect to the root. Pieces that contain a trusted header or are built on one are left out: they
+/// are below the first header or branch off there, and do not matter.
 fn unconnected(set: &BlockSet, trusted: &HashSet<BlockHash>) -> Vec<Unconnected> {
     let tree = set.tree();
     let parents: HashMap<u32, Option<u32>> =
@@ -230,7 +233,7 @@ fn stale_row(tree: &HeaderTree, branch: &StaleBranch) -> StaleRow {
     }
 }
 
-/// An input that is a folder, or that was said to fork.
+/// Whether the input is a folder, or `--forks` was given.
 pub(super) fn is_wanted(run: &Run<'_>) -> bool {
     run.args.forks || run.args.files.iter().any(|path| path.is_dir())
 }

@@ -1,4 +1,4 @@
-//! `cityseal verify --join`: what shards proved, joined to one verdict.
+//! `cityseal verify --join`: merges the results of shards into one verdict.
 
 use cityseal_chain::Parameters;
 
@@ -10,7 +10,7 @@ use crate::exit::Ending;
 use crate::output::Output;
 use crate::part::{Conclusion, JoinError, Part, RulesDiffer, rules_of};
 
-/// Joins the parts in the files given, in any order.
+/// Merges the part files, given in any order, and prints the verdict.
 pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters) -> Result<Ending, CommandError> {
     let parts: Vec<Part> = args.files.iter().map(|path| checkpoint::read_part(path)).collect::<Result<_, _>>()?;
     let whole = Part::join_all(parts)?;

@@ -1,7 +1,7 @@
 //! `cityseal verify`: streams a chain from files through the engine's verifier and prints its verdict.
 //!
-//! What was read before a mistake in the input is judged first: a fault before a cut, or before a bad digit, is a
-//! fault; otherwise a cut is INCOMPLETE and a mistake an error that names its place.
+//! If the input is malformed, everything before that place is judged first. A fault before a truncation or a bad digit
+//! is a FAULT; otherwise truncated input is INCOMPLETE, and malformed input is an error that names the place.
 
 mod answer;
 mod checkpoint;
@@ -39,10 +39,10 @@ use crate::part::{Chain, ItemKind, Part, Shares, rules_of};
 use crate::receipts::{self, Asked, NoReceipt};
 use crate::{Context, unix_now};
 
-/// Most trusted headers that `--context` takes: 64 difficulty periods of Bitcoin, 10 MB.
+/// Maximum number of trusted headers in `--context`: 64 difficulty periods of Bitcoin, 10 MB.
 const CONTEXT_HEADERS_MAX: usize = 64 * 2016;
 
-/// Largest file of a city's parameters that is read.
+/// Maximum size of a file of network parameters.
 const PARAMETERS_BYTES_MAX: u64 = 1024 * 1024;
 
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, CommandError> {
@@ -66,12 +66,13 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Comman
     }
     let input = open(args, &parameters)?;
     run.items = items_of(input.format());
+    // Shards and checkpoints are resolved before the devices are opened, so that their errors come at once.
     let course = run.course()?;
     let engine = context.engine(&settings)?;
     run.report(run.feed(&engine, input, course)?, &engine)
 }
 
-/// One verification: what was asked, and of what.
+/// One verification: its arguments and the chain that they describe.
 struct Run<'a> {
     context: &'a Context,
     args: &'a VerifyArgs,
@@ -79,34 +80,34 @@ struct Run<'a> {
     request: VerifyRequest,
     items: ItemKind,
     now: u64,
-    /// What signs a receipt.
+    /// The key that signs the receipt.
     key: Option<SecretKey>,
 }
 
-/// What there is to tell of a run besides its report.
+/// What the answer contains in addition to the engine's report.
 #[derive(Default)]
 struct Story {
     /// The fault with its place in the input.
     fault: Option<FaultRow>,
-    /// The file in which it stands, where that is not plain.
+    /// The file that contains the fault, if there are several files.
     file: Option<String>,
     /// Why the input is incomplete.
     reason: Option<String>,
-    /// What stands beside the best chain.
+    /// Blocks outside the best chain.
     forks: Option<ForksRow>,
-    /// What a person should know besides.
+    /// Notes that do not change the verdict.
     notes: Vec<String>,
-    /// The verdict on the whole input, where it is another one than that on the best chain.
+    /// The verdict on the whole input, if it differs from the verdict on the best chain.
     overruled: Option<&'static str>,
     /// The first records of the input.
     first: FirstRecords,
     /// The beginning of its first file.
     opening: Option<Opening>,
-    /// Why no record could be read, where none could.
+    /// Why no record could be read, if there is none.
     mistake: Option<String>,
 }
 
-/// What became of the input.
+/// The result of streaming the input through the verifier.
 struct Outcome {
     report: VerifyReport,
     places: PlaceLog,
@@ -118,7 +119,7 @@ struct Outcome {
 }
 
 impl Run<'_> {
-    /// What all parts of this verification have in common.
+    /// The values that all parts of this verification have in common.
     fn chain(&self) -> Chain {
         Chain {
             parameters: self.parameters.digest(),
@@ -134,13 +135,13 @@ impl Run<'_> {
         self.args.shard.map_or(Shares::WHOLE, |shard| Shares::one(shard.index, shard.of))
     }
 
-    /// Which items are judged: all, those of a share, or those behind a checkpoint.
+    /// Which items are judged: all, those of a shard, or those after a checkpoint.
     fn course(&self) -> Result<Course, CommandError> {
         if let Some(shard) = self.args.shard {
             let count = u128::from(count(self.args, self.parameters)?);
             let until = |share: u64| (count * u128::from(share) / u128::from(shard.of)) as u64;
             let (skip, end) = (until(shard.index - 1), until(shard.index));
-            // The last share also meets what is wrong behind the last item.
+            // The last shard also covers malformed input after the last item.
             let take = (shard.index < shard.of).then_some(end - skip);
             return Ok(Course { skip, take, ..Course::whole(self.items) });
         }
@@ -183,17 +184,21 @@ impl Run<'_> {
         let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
         let story = Story { fault, file, reason, notes, first, opening, mistake: why, ..Story::default() };
         let ending = self.tell(&report, before, story, engine)?;
+        // Malformed input is an error only if it decided the verdict; after a fault it is a note.
         match (&report.verdict, mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Err(mistake.into()),
             (_, Some(mistake)) => {
-                say_unless_json(&self.context.output, format_args!("note: the input also ends early: {mistake}"));
+                say_unless_json(
+                    &self.context.output,
+                    format_args!("note: the input is malformed after that: {mistake}"),
+                );
                 Ok(ending)
             }
             (_, None) => Ok(ending),
         }
     }
 
-    /// Writes what was asked for, and prints the answer.
+    /// Writes the requested files and prints the answer.
     fn tell(
         &self,
         report: &VerifyReport,
@@ -203,7 +208,7 @@ impl Run<'_> {
     ) -> Result<Ending, CommandError> {
         let unrecognised = self.unrecognised(&story)?;
         let hint = self.fault_hint(&story);
-        // What is no chain is neither signed nor passed on.
+        // An input that is not a chain gets neither a receipt nor a part file.
         let (mut part, mut receipt) = (Ok(()), Ok(()));
         if unrecognised.is_none() {
             part = self.write_part(report, before, &story);
@@ -225,7 +230,7 @@ impl Run<'_> {
         }
         let print = |output: &Output| answer::human(output, &answer, file.as_deref());
         self.context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
-        // A verdict is worth more than the file that could not be written, so it is printed before that is reported.
+        // The verdict is printed even if a file could not be written; that error is reported afterwards.
         part.and(receipt)?;
         if let Some(unrecognised) = unrecognised {
             return Err(unrecognised.into());
@@ -237,7 +242,7 @@ impl Run<'_> {
         })
     }
 
-    /// Signs the verdict, where that was asked for and there is one.
+    /// Signs the verdict and writes the receipt, if `--receipt` was given.
     fn write_receipt(&self, report: &VerifyReport, story: &Story) -> Result<(), CommandError> {
         let Some((path, key)) = self.args.receipt.as_deref().zip(self.key.as_ref()) else { return Ok(()) };
         if story.overruled.is_some() {
@@ -255,13 +260,13 @@ impl Run<'_> {
         outputs::write(path, receipt.to_json().as_bytes())
     }
 
-    /// An empty share is no cut: another one has the items.
+    /// An empty shard is not truncated input: the other shards have the items.
     fn ending(&self, verdict: &Verdict) -> Ending {
         let is_empty = matches!(verdict, Verdict::Incomplete(Cut::Empty));
         if is_empty && self.args.shard.is_some() { Ending::Yes } else { Ending::from(verdict) }
     }
 
-    /// Writes to `--out` what was proved.
+    /// Writes the result as a part file to `--out`.
     fn write_part(&self, report: &VerifyReport, before: History, story: &Story) -> Result<(), CommandError> {
         let Some(path) = &self.args.out else { return Ok(()) };
         let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
@@ -277,7 +282,7 @@ impl Run<'_> {
         Some(answer::fault_row(fault, offset, place.and_then(|place| place.line)))
     }
 
-    /// The file in which the faulty header stands, where several were given.
+    /// The file that contains the fault, if several files were given.
     fn fault_file(&self, report: &VerifyReport, places: &PlaceLog) -> Option<String> {
         let Verdict::Fault(fault) = &report.verdict else { return None };
         let place = places.find(fault.height - self.args.start_height)?;
@@ -303,7 +308,7 @@ fn request(args: &VerifyArgs, parameters: &Parameters) -> Result<VerifyRequest, 
         .commits(args.receipt.is_some() || args.out.is_some() || args.checkpoint.is_some()))
 }
 
-/// The time for R10: the one given, the one that a checkpoint was begun with, or the clock's.
+/// The time for R10: that of `--now`, that of the checkpointed run, or the clock's (Unix time).
 fn now(args: &VerifyArgs) -> u64 {
     args.now.or_else(|| checkpoint::now_of(args.checkpoint.as_deref()?)).unwrap_or_else(unix_now)
 }
@@ -312,9 +317,9 @@ const fn items_of(format: Format) -> ItemKind {
     if format.has_bodies() { ItemKind::Blocks } else { ItemKind::Headers }
 }
 
-/// How many items the input has.
+/// Counts the items of the input.
 fn count(args: &VerifyArgs, parameters: &Parameters) -> Result<u64, CommandError> {
-    // What can be read only once is not counted first.
+    // A stream can be read only once, so its items cannot be counted before they are judged.
     let is_stream = |path: &Path| path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file());
     if args.files.iter().any(|path| is_stream(path)) {
         return Err(CommandError::ShardOfStdin);
@@ -322,7 +327,7 @@ fn count(args: &VerifyArgs, parameters: &Parameters) -> Result<u64, CommandError
     let mut counted = Counted(0);
     let input = open(args, parameters)?;
     let read = if input.format().has_bodies() { input.read_blocks(&mut counted) } else { input.read(&mut counted) };
-    // A cut or a mistake is told by the last share.
+    // The last shard reports malformed input.
     match read {
         Ok(()) | Err(InputError::Decode { .. }) => Ok(counted.0),
         Err(error) => Err(error.into()),
@@ -338,7 +343,7 @@ impl ChainSink for Counted {
     }
 }
 
-/// The parameters of a known network, of a custom signet, or of a TOML file.
+/// The parameters of a built-in network, of a custom signet, or in a TOML file.
 pub(crate) fn parameters(name: &str, challenge: Option<&SignetChallenge>) -> Result<Parameters, CommandError> {
     if let Some(SignetChallenge(challenge)) = challenge {
         if name != Network::Signet.name() {
@@ -368,7 +373,7 @@ fn open(args: &VerifyArgs, parameters: &Parameters) -> Result<ChainInput, Comman
     })
 }
 
-/// How the input is written whose first bytes these are.
+/// The format of an input that starts with the bytes in `head`.
 fn format_of(args: &VerifyArgs, parameters: &Parameters, head: &[u8]) -> Format {
     let detect = |head| detect_for(FrameNetwork::of(parameters), head);
     match args.format {
@@ -415,14 +420,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_network_is_refused_with_the_names_there_are() {
-        let said = parameters("mainet", None).unwrap_err().to_string();
-        assert!(said.contains("`mainet`") && said.contains("mainnet, testnet3"), "{said}");
+    fn an_unknown_network_is_refused_with_the_known_names() {
+        let message = parameters("mainet", None).unwrap_err().to_string();
+        assert!(message.contains("`mainet`") && message.contains("mainnet, testnet3"), "{message}");
         assert_eq!(parameters("regtest", None).unwrap().name(), "regtest");
     }
 
     #[test]
-    fn a_city_file_that_is_not_there_is_named() {
+    fn a_missing_parameter_file_is_a_read_error() {
         let error = parameters("nowhere/city.toml", None).unwrap_err();
         assert!(matches!(error, CommandError::ReadFile { source, .. } if source.kind() == io::ErrorKind::NotFound));
     }

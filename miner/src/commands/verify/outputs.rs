@@ -1,4 +1,4 @@
-//! The files that `verify` writes: checked before the work starts, and written at its end.
+//! The files that `verify` writes: their paths are checked before the work starts, and they are written at its end.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::VerifyArgs;
 use crate::error::CommandError;
 use crate::files::{self, Wanted};
 
-/// Checks every output that was asked for, against the others and against what is read.
+/// Checks every output path against the other outputs and against the inputs.
 ///
 /// # Errors
 /// [`CommandError::Output`].
@@ -17,12 +17,12 @@ pub(super) fn check(args: &VerifyArgs) -> Result<(), CommandError> {
     let mut inputs: Vec<(&'static str, &Path)> = args.files.iter().map(|file| ("", file.as_path())).collect();
     inputs.extend(args.context.as_deref().map(|path| ("--context", path)));
     inputs.extend(args.key.as_deref().map(|path| ("--key", path)));
-    // A network's name is no file, unless one has that name.
+    // The name of a network is not a path, unless a file has that name.
     inputs.push(("--network", Path::new(&args.network)));
     Ok(files::check_outputs(&outputs, &inputs)?)
 }
 
-/// Writes one of them.
+/// Writes one output file.
 ///
 /// # Errors
 /// [`CommandError::WriteFile`].

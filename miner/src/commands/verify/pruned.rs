@@ -1,4 +1,4 @@
-//! What to say of a set of blocks in which the first one is missing: mostly it is the folder of a pruned node.
+//! Explains a set of blocks whose first block is missing, which is usually the folder of a pruned node.
 
 use cityseal_chain::body::{ParsedBlock, coinbase_height_script};
 use cityseal_chain::header_tree::{HeaderTree, Root};
@@ -10,22 +10,22 @@ use super::doubts::header_of;
 use crate::error::CommandError;
 use crate::input::BlockSet;
 
-/// Names the block on which the heaviest piece of the set is built, and the flag by which the chain begins there.
+/// Names the lowest block of the heaviest chain in the set, and the flag that starts the verification there.
 pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, CommandError> {
     let height = run.args.start_height;
     let wanted = if height == 0 {
         format!("the genesis block of {}", run.parameters.name())
     } else {
-        format!("a block on the last trusted header, for height {height},")
+        format!("a block at height {height}, after the last trusted header,")
     };
     let Some(lowest) = lowest_of_heaviest(run, set) else {
-        return Ok(format!("{wanted} is not in the input, nor any other block that keeps R01 to R05"));
+        return Ok(format!("{wanted} is not in the input, nor is any other block that satisfies R01 to R05"));
     };
     let (header, place) = (header_of(set, lowest), set.place(lowest));
     let (hash, parent) = (header.hash(), header.prev_block_hash);
     let found = format!(
-        "{wanted} is not in the input; the lowest block of its heaviest chain is {hash} ({} at byte {}), whose parent {parent} \
-         is not there either",
+        "{wanted} is not in the input; the lowest block of its heaviest chain is {hash} ({} at byte {}), whose parent \
+         {parent} is missing too",
         place.path.display(),
         place.at
     );
@@ -35,12 +35,12 @@ pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, Co
 fn advice(hash: BlockHash, height: Option<u64>) -> String {
     match height {
         Some(height) => format!(
-            "A pruned node keeps only its last blocks: begin at this one with --start-height {height}, the height in its \
-             coinbase"
+            "A pruned node keeps only its last blocks: start at this one with --start-height {height}, the height in \
+             its coinbase"
         ),
         None => format!(
-            "A pruned node keeps only its last blocks: begin at this one with --start-height HEIGHT; the node gives its height \
-             with `bitcoin-cli getblockheader {hash}`"
+            "A pruned node keeps only its last blocks: start at this one with --start-height HEIGHT; to get its height \
+             from the node, run `bitcoin-cli getblockheader {hash}`"
         ),
     }
 }
@@ -53,7 +53,7 @@ fn lowest_of_heaviest(run: &Run<'_>, set: &BlockSet) -> Option<u32> {
     tree.best().first().copied()
 }
 
-/// The height that a block's coinbase begins with (BIP34), where its version promises one.
+/// The height at the start of a block's coinbase script (BIP34), if the block's version requires one.
 fn coinbase_height(set: &BlockSet, index: u32) -> Result<Option<u64>, CommandError> {
     if !set.has_bodies() {
         return Ok(None);
@@ -65,9 +65,9 @@ fn coinbase_height(set: &BlockSet, index: u32) -> Result<Option<u64>, CommandErr
     Ok(coinbase.filter(|_| version >= 2).and_then(height_in))
 }
 
-/// The number that the script of a transaction's first input begins with, as scripts write heights.
+/// The number at the start of the script of a transaction's first input, encoded as scripts encode heights.
 fn height_in(transaction: &[u8]) -> Option<u64> {
-    // Version; the two bytes of BIP144, where there are witnesses; a count of one input; the output that it spends.
+    // Version, the two bytes of BIP144 if there are witnesses, a count of one input, the output that it spends.
     let marker = if transaction.get(4..6)? == [0, 1] { 2 } else { 0 };
     let script = transaction.get(4 + marker + 1 + 36..)?;
     let len = usize::from(*script.first()?);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_height_is_read_as_scripts_write_it_and_nothing_else_is_taken_for_one() {
+    fn reads_heights_as_scripts_encode_them_and_nothing_else() {
         for height in [0, 1, 16, 17, 127, 128, 255, 256, 32_768, 840_000] {
             let script = [coinbase_height_script(height).as_bytes(), b"/pool/"].concat();
             assert_eq!(height_in(&coinbase(&script, &[])), Some(height));

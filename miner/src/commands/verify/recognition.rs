@@ -1,4 +1,4 @@
-//! Is the input a chain at all, and if it is a faulty one, does it look like a common mistake?
+//! Recognises an input that is not a chain, and faults that look like a common mistake.
 
 use cityseal_chain::{BlockHash, Network};
 
@@ -8,16 +8,17 @@ use crate::error::CommandError;
 use crate::input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
 use crate::json::VerifyAnswer;
 
-/// The reason of an answer about an input that is no chain.
+/// The `reason` of an answer about an input that is not a chain.
 pub(super) const UNRECOGNISED: &str = "unrecognised-input";
 
-/// Rules that a damaged copy of a block breaks: its header commits to another body.
+/// Rules that a damaged copy of a block breaks, because its header commits to another body.
 const DAMAGED_COPY_RULES: [&str; 6] = ["R20", "R21", "R22", "R37", "R38", "R39"];
 
 impl Run<'_> {
-    /// Why the input is not a chain, where its format was only detected and none of its first records is a header.
+    /// Why the input is not a chain, if its format was detected rather than given and none of its first records is a
+    /// header.
     pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, CommandError> {
-        // A node's folder without a whole block says by itself what is missing.
+        // For a node's folder without a whole block the rows of `forks` show what is missing.
         if self.args.format != FormatArg::Auto || story.forks.is_some() && story.first.is_empty() {
             return Ok(None);
         }
@@ -25,7 +26,7 @@ impl Run<'_> {
         let opening = story.opening.clone().unwrap_or_else(first_file);
         let parent = self.request.state()?.history.parent().map(|parent| parent.hash());
         let recogniser = Recogniser::new(Some(self.parameters), parent, self.now);
-        // A first block that is not whole was not read, but its header is there.
+        // A truncated first block was not read, but its header may be complete.
         let first = if story.first.is_empty() { opening.records() } else { story.first.clone() };
         let is_spaced = opening.is_spaced() && !first.has_link();
         if recogniser.is_chain(&first) && !is_spaced {
@@ -34,55 +35,58 @@ impl Run<'_> {
         Ok(Some(opening.refuse(story.mistake.clone())))
     }
 
-    /// What to try where the first header is at fault, or a later one does not follow the one before it.
+    /// What to try if the first header is at fault, or a later one looks misplaced or damaged.
     pub(super) fn fault_hint(&self, story: &Story) -> Option<String> {
         let fault = story.fault.as_ref()?;
         if fault.height > self.args.start_height {
-            // A node writes blocks in the order in which they come.
+            // A node writes blocks to its files in order of arrival.
             let may_be_disorder = fault.rule == "R06" && story.forks.is_none();
             let may_be_copy = DAMAGED_COPY_RULES.contains(&fault.rule.as_str()) && story.forks.is_none();
             if may_be_copy {
                 return Some(
-                    "a damaged copy of the block? --forks uses a whole one where the files hold it".to_owned(),
+                    "perhaps a damaged copy of the block; --forks uses a good copy if the input has one".to_owned(),
                 );
             }
-            return may_be_disorder.then(|| "out of order, or with several branches? --forks reads both".to_owned());
+            return may_be_disorder
+                .then(|| "perhaps the blocks are out of order or fork; --forks accepts both".to_owned());
         }
         let first = story.first.first()?;
         let (own, name) = (self.parameters.genesis_hash(), self.parameters.name());
         if let Some(network) = Recogniser::foreign_genesis(&first, self.parameters) {
-            return Some(format!("the first header is the genesis header of {network}: --network {network}?"));
+            return Some(format!("the first header is the genesis header of {network}: try --network {network}"));
         }
         if fault.height > 0 {
             let is_genesis = first.hash() == own;
             return is_genesis
-                .then(|| format!("the first header is the genesis header of {name}: leave out --start-height"));
+                .then(|| format!("the first header is the genesis header of {name}: omit --start-height"));
         }
         if first.prev_block_hash == own {
-            return Some(format!("the first header is the one after the genesis header of {name}: --start-height 1?"));
+            return Some(format!("the first header follows the genesis header of {name}: try --start-height 1"));
         }
         let mut networks = Network::ALL.into_iter();
         let is_parent =
             |network: &Network| cityseal_chain::Parameters::of(*network).genesis_hash() == first.prev_block_hash;
         if let Some(network) = networks.find(is_parent) {
-            return Some(format!("the first header is header 1 of {network}: --network {network} --start-height 1?"));
+            return Some(format!(
+                "the first header is header 1 of {network}: try --network {network} --start-height 1"
+            ));
         }
         if first.prev_block_hash == BlockHash::ZERO {
             return Some(format!(
-                "the first header is a genesis header, but not that of {name}: for a city's chain, give its parameters with \
-                 --network FILE.toml"
+                "the first header is a genesis header, but not that of {name}: if the chain has custom network \
+                 parameters, use --network FILE.toml"
             ));
         }
         (fault.rule == "R06").then(|| {
             format!(
-                "the first header is not the genesis header of {name}: if the chain begins later, give its first height with \
-                 --start-height, and the headers before it with --context"
+                "the first header is not the genesis header of {name}: if the chain starts later, set its first height \
+                 with --start-height and the headers before it with --context"
             )
         })
     }
 }
 
-/// Makes the answer one about an input that is no chain.
+/// Replaces the verdict by INCOMPLETE because the input is not a chain.
 pub(super) fn refuse(answer: &mut VerifyAnswer, unrecognised: &InputError) {
     answer.verdict = "incomplete";
     answer.count = 0;
@@ -93,10 +97,10 @@ pub(super) fn refuse(answer: &mut VerifyAnswer, unrecognised: &InputError) {
     answer.hint = unrecognised.hint();
 }
 
-/// The headers of a file must show that they are some.
+/// Checks that the packed headers read from a file look like headers.
 ///
 /// # Errors
-/// [`InputError::Unrecognised`], or why the file could not be read.
+/// [`InputError::Unrecognised`], or the error of reading the file.
 pub(super) fn recognised(
     recogniser: &Recogniser,
     packed: &[u8],
