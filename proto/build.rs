@@ -1,4 +1,4 @@
-//! Generates the Rust code of `cityseal.v1` and its descriptor set, without protoc: protox reads the `.proto` files.
+//! Generates the Rust of `cityseal.v1` and its descriptor set, without protoc: protox reads the `.proto` files.
 
 use std::path::PathBuf;
 use std::{env, error::Error, fs};
