@@ -72,16 +72,16 @@ pub(crate) fn write(counts: &[Count], skipped: &[String]) -> Outcome {
 
 const HEAD: &str = "# Instruction counts of real compilers
 
-Written by `cargo xtask isa --report`. No GPU was used: the compilers are real, the GPUs are not present. *Per hash* is the
-path of a nonce that is not a hit; on AMD only the instructions of the vector unit. With four midstates on a shared schedule
-it is a quarter of the shared part plus one midstate's own part; for headers and nodes it is the whole shader. *Whole* is the
-compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler, which gets the same
-expressions as PTX.
+Written by `cargo xtask isa --report`. No GPU was used: the compilers are real, the GPUs are not present. *Per hash*
+is the path of a nonce that is not a hit; on AMD only the instructions of the vector unit. With four midstates on a
+shared schedule it is a quarter of the shared part plus one midstate's own part; for headers and nodes it is the whole
+shader. *Whole* is the compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler,
+which gets the same expressions as PTX.
 
 ## Bounds
 
-A prediction, not a measurement: 32-bit lanes × boost clock ÷ instructions per hash. A measured rate above it means that the
-count is wrong; a rate near it means that only fewer instructions can make it faster.
+A prediction, not a measurement: 32-bit lanes × boost clock ÷ instructions per hash. A measured rate above it means
+that the count is wrong; a rate near it means that only fewer instructions can make it faster.
 
 ![the bounds as bars](bounds.svg)
 
