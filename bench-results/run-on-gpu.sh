@@ -6,9 +6,10 @@
 #   bench-results/run-on-gpu.sh --device "GeForce RTX 4090"     this one
 #   bench-results/run-on-gpu.sh --device llvmpipe --allow-software   a rehearsal on a machine without a GPU
 #
-# SECONDS_A_ROW (10): how long a row is measured. RECORD_IN (bench-results): where the records go. If CITYSEAL_TEST_DEVICE
-# is set to a part of the GPU's name, the shader tests run on that GPU too. `isa_bound` in a row of `search` is the ratio to
-# the bound that bench-results/isa/README.md predicts: a ratio above 1 means that the count is wrong.
+# SECONDS_A_ROW (10): how long a row is measured. RECORD_IN (bench-results): where the records go. If
+# CITYSEAL_TEST_DEVICE is set to a part of the GPU's name, the shader tests run on that GPU too. `isa_bound` in a row of
+# `search` is the ratio to the bound that bench-results/isa/README.md predicts: a ratio above 1 means that the count is
+# wrong.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- --device gpu
