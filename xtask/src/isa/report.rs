@@ -70,19 +70,20 @@ pub(crate) fn write(counts: &[Count], skipped: &[String]) -> Outcome {
     Ok(())
 }
 
-const HEAD: &str = "# Instructions, as real compilers count them
+const HEAD: &str = "# Instruction counts of real compilers
 
-Written by `cargo xtask isa --report`. Nothing here ran on a GPU: the compilers are real, the GPUs are not there. *Per hash* is
-what a nonce passes that is no hit, on AMD the vector unit's work alone; with four midstates on a shared schedule a quarter of
-what they share and one's own part; for headers and nodes the whole shader. *Whole* is the compiler's count of the shader.
-RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler, fed with the same expressions as PTX.
+Written by `cargo xtask isa --report`. No GPU was used: the compilers are real, the GPUs are not present. *Per hash*
+is the path of a nonce that is not a hit; on AMD only the instructions of the vector unit. With four midstates on a
+shared schedule it is a quarter of the shared part plus one midstate's own part; for headers and nodes it is the whole
+shader. *Whole* is the compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler,
+which gets the same expressions as PTX.
 
 ## Bounds
 
-A prediction, not a measurement: 32-bit lanes × boost clock ÷ instructions for one hash. A rate above it would be a fault in
-the count; a rate near it means that nothing is left to gain but by fewer instructions.
+A prediction, not a measurement: 32-bit lanes × boost clock ÷ instructions per hash. A measured rate above it means
+that the count is wrong; a rate near it means that only fewer instructions can make it faster.
 
-![the same as bars](bounds.svg)
+![the bounds as bars](bounds.svg)
 
 | GPU | lanes | MHz | counted by | one midstate, GH/s | four midstates, GH/s |
 |---|---|---|---|---|---|
