@@ -5,6 +5,7 @@
 use crate::hex::{self, HexError};
 use crate::u256::U256;
 use std::fmt;
+use std::str::FromStr;
 
 macro_rules! hash_type {
     ($name:ident, $doc:literal) => {
@@ -51,6 +52,15 @@ macro_rules! hash_type {
             }
         }
 
+        impl FromStr for $name {
+            type Err = HexError;
+
+            /// Reads 64 hex digits, most significant byte first.
+            fn from_str(text: &str) -> Result<Self, HexError> {
+                Self::from_display_hex(text)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.to_display_hex())
@@ -88,6 +98,7 @@ mod tests {
         assert!(hash.to_string().starts_with("ab00"));
         assert!(hash.to_string().ends_with("0001"));
         assert_eq!(BlockHash::from_display_hex(&hash.to_string()).unwrap(), hash);
+        assert_eq!(hash.to_string().parse(), Ok(hash));
         assert_eq!(format!("{hash:?}"), format!("BlockHash({hash})"));
     }
 

@@ -6,6 +6,8 @@ use crate::hash::{BlockHash, MerkleRoot};
 use crate::hex::{self, HexError};
 use crate::target::CompactTarget;
 use cityseal_hash::{HEADER_LEN, double_sha256};
+use std::fmt;
+use std::str::FromStr;
 use thiserror::Error;
 
 /// The six fields of a block header (Bitcoin Core: `CBlockHeader`).
@@ -100,6 +102,22 @@ impl BlockHeader {
     }
 }
 
+impl FromStr for BlockHeader {
+    type Err = HeaderHexError;
+
+    /// Reads 160 hex digits in wire order.
+    fn from_str(text: &str) -> Result<Self, HeaderHexError> {
+        Self::from_hex(text)
+    }
+}
+
+impl fmt::Display for BlockHeader {
+    /// Writes 160 hex digits in wire order.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_hex())
+    }
+}
+
 fn u32_at(bytes: &[u8; HEADER_LEN], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
@@ -126,7 +144,7 @@ mod tests {
         assert_eq!(header.prev_block_hash, BlockHash::ZERO);
         assert_eq!(header.merkle_root.to_string(), "4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b");
         assert_eq!((header.time, header.bits.to_bits(), header.nonce), (1231006505, 0x1d00ffff, 2083236893));
-        assert_eq!(header.to_hex(), GENESIS);
+        assert_eq!((header.to_hex(), header.to_string().parse()), (GENESIS.to_owned(), Ok(header)));
         assert_eq!(header.hash().to_string(), "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f");
     }
 

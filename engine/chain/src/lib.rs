@@ -1,11 +1,35 @@
-//! The pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules of a chain of
-//! headers and of the bodies of its blocks, and what may roll while a block is sealed.
+//! Bitcoin's block headers and blocks as types, and the rules that make them a valid chain.
 //!
-//! It does no I/O, reads no clock and starts no thread: the time and every byte are arguments. It trusts nobody; what
-//! comes from outside is parsed into types that remember that they were checked, and what cannot be checked is said.
+//! ```
+//! use cityseal_chain::{BlockHeader, History, Network, Parameters, judge};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mainnet = Parameters::of(Network::Mainnet);
+//! let block_1: BlockHeader = concat!(
+//!     "010000006fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000982051fd",
+//!     "1e4ba744bbbe680e1fee14677ba1a3c3540bf7b1cdb606e857233e0e61bc6649ffff001d01e36299",
+//! )
+//! .parse()?;
+//!
+//! let history = History::before(&mainnet, 1, &[])?; // height 1: the genesis header is known from the parameters
+//! let hashes = [block_1.hash().to_wire()];
+//! let now = 1_231_500_000; // Unix time
+//! let summary = judge(&mainnet, &history, &block_1.to_wire(), &hashes, now, 0);
+//! assert_eq!((summary.count, summary.fault), (1, None));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate is the pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules of
+//! headers and of block bodies, and the search space of a block to be sealed. It does no I/O, reads no clock and starts
+//! no thread: the time and every byte are arguments. Input from outside is parsed into types that record that it was
+//! checked, and verdicts list what could not be checked.
 //!
 //! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
-//! explorers show.
+//! explorers show. `Display` and `FromStr` of hashes, targets and work use the display order.
+//!
+//! The modules import one way, from the bottom up: `hex`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
+//! `parameters`, `rules`, `body` and `header_tree`, `search`.
 
 pub mod body;
 mod encoding;

@@ -120,10 +120,10 @@ fn names_the_field_and_what_was_expected() {
         ("target", json!("1d000000"), "target: 1d000000 is not a target: the compact target is zero"),
         ("nonces", json!({ "first": 6, "last": 5 }), "nonces: range runs backwards: first 6, last 5"),
         ("nonces", json!({ "first": 6 }), "nonces.last: absent; expected a whole number from 0 to 4294967295"),
-        ("merkle_branch", json!([]), "coinbase: absent; expected the coinbase that merkle_branch begins at"),
+        ("merkle_branch", json!([]), "coinbase: absent; expected the coinbase that merkle_branch belongs to"),
         ("merkle_root", Value::Null, "merkle_root: absent; expected 64 hex digits, or a coinbase"),
         ("version", Value::Null, "version: absent; expected 8 hex digits (or a field `header`)"),
-        ("header", json!(GENESIS), "version: not allowed beside header, which already says it"),
+        ("header", json!(GENESIS), "version: not allowed together with header"),
     ] {
         let refusal = refusal(&with(of_fields(), path, value));
         assert!(refusal.starts_with(&format!("template field {message}")), "{refusal}");

@@ -1,7 +1,7 @@
-//! Judges a body that was taken apart and hashed: the fast reference of `reference`.
+//! Judges a parsed and hashed body. Its reference implementation is `reference`.
 //!
-//! It looks at no byte of the block but the header's root and time: all else was noted on the way past it. It believes
-//! that `parsed` and `roots` are the block's.
+//! It reads only the header's root and time from the block; everything else was recorded during parsing. The caller
+//! guarantees that `parsed` and `roots` belong to the block.
 
 use super::judgement::{BodyContext, BodyJudgement, BrokenBody, coinbase_height_script};
 use super::limits::{LOCK_TIMES_FROM, MONEY_MAX, SIGOPS_COST_MAX, STRIPPED_BYTES_MAX};
@@ -15,11 +15,11 @@ use crate::parameters::{MerkleKind, Parameters};
 use crate::rules::{FaultValue, Rule, ScriptHead, Unjudged, Wording};
 use cityseal_hash::HEADER_LEN;
 
-/// Judges a body by rules R21 to R41; R20 is what [`ParsedBlock`] says.
+/// Judges a body by rules R21 to R41; [`ParsedBlock::parse`] judges R20.
 ///
 /// # Panics
-/// If `parsed` is not of `block`, or if the root over the witness ids is wanted and not there: whoever hashes a block
-/// asks [`ParsedBlock::wants_witness_root`].
+/// If `parsed` has another length than `block`, or if the root over the witness ids is required
+/// ([`ParsedBlock::wants_witness_root`]) but absent.
 pub fn judge_body(
     parameters: &Parameters,
     context: &BodyContext,
@@ -27,7 +27,7 @@ pub fn judge_body(
     parsed: &ParsedBlock,
     roots: &BodyRoots,
 ) -> BodyJudgement {
-    assert_eq!(block.len(), parsed.block_len(), "a block is judged by what was found in it");
+    assert_eq!(block.len(), parsed.block_len(), "`parsed` belongs to `block`");
     let header = block.first_chunk::<HEADER_LEN>().map(BlockHeader::from_wire);
     let header = header.unwrap_or(*parameters.genesis());
     let judge = Judge { parameters, context, header, parsed, found: parsed.findings(), roots };
@@ -51,22 +51,22 @@ fn broken(rule: Rule, transaction: Option<u32>, expected: FaultValue, found: Fau
     Err(BrokenBody { rule, expected, found, transaction })
 }
 
-fn said(rule: Rule, transaction: Option<u32>, expected: Wording, found: Wording) -> Verdict {
+fn broken_words(rule: Rule, transaction: Option<u32>, expected: Wording, found: Wording) -> Verdict {
     broken(rule, transaction, FaultValue::Words(expected), FaultValue::Words(found))
 }
 
-/// `found` is at most `most`.
+/// Checks that `found` is at most `most`.
 fn at_most(rule: Rule, most: u64, found: u64) -> Verdict {
     if found <= most { Ok(()) } else { broken(rule, None, FaultValue::Count(most), FaultValue::Count(found)) }
 }
 
-/// No transaction has been noted to have nothing of what it needs at least one of.
+/// Checks that no transaction was recorded as lacking something of which it needs at least one.
 fn none_lacks(rule: Rule, transaction: Option<u32>) -> Verdict {
     let Some(at) = transaction else { return Ok(()) };
     broken(rule, Some(at), FaultValue::Count(1), FaultValue::Count(0))
 }
 
-/// No input has been noted.
+/// Checks that no input was recorded.
 fn no_input(rule: Rule, expected: Wording, first: First<u32>) -> Verdict {
     let Some((at, input)) = first else { return Ok(()) };
     broken(rule, Some(at), FaultValue::Words(expected), FaultValue::Count(u64::from(input)))
@@ -99,7 +99,7 @@ impl Judge<'_> {
         }
         self.check_root(Rule::MerkleRoot)?;
         if self.roots.mutated {
-            return said(Rule::MerkleMutation, None, Wording::NoEqualNodes, Wording::EqualNodes);
+            return broken_words(Rule::MerkleMutation, None, Wording::NoEqualNodes, Wording::EqualNodes);
         }
         Ok(())
     }
@@ -118,12 +118,12 @@ impl Judge<'_> {
 
     /// R24 and R25.
     fn check_coinbases(&self) -> Verdict {
-        let missing = |at, found| said(Rule::CoinbaseMissing, at, Wording::CoinbaseFirst, found);
+        let missing = |at, found| broken_words(Rule::CoinbaseMissing, at, Wording::CoinbaseFirst, found);
         match (self.parsed.transactions(), self.found.later_coinbase) {
             ([], _) => missing(None, Wording::NoTransaction),
             _ if !self.found.first.is_coinbase => missing(Some(0), Wording::NoCoinbase),
             (_, None) => Ok(()),
-            (_, at) => said(Rule::CoinbaseMultiple, at, Wording::OneCoinbase, Wording::SecondCoinbase),
+            (_, at) => broken_words(Rule::CoinbaseMultiple, at, Wording::OneCoinbase, Wording::SecondCoinbase),
         }
     }
 
@@ -175,7 +175,7 @@ impl Judge<'_> {
         broken(Rule::Finality, Some(at), expected, found)
     }
 
-    /// The time that lock times are held against; none if it is not known.
+    /// The time that lock times are compared with, if known.
     fn lock_time_cutoff(&self) -> Option<u32> {
         let by_median = self.parameters.body().has_median_time_at(self.context.height);
         if by_median { self.context.median_time } else { Some(self.header.time) }
@@ -202,14 +202,14 @@ impl Judge<'_> {
         match first.commitment {
             Some(commitment) if self.parameters.body().has_witness_at(self.context.height) => {
                 self.check_reserved_value()?;
-                assert!(self.roots.witness.is_some(), "a root over witness ids that is wanted is computed");
+                assert!(self.roots.witness.is_some(), "the required root over witness ids is present");
                 let committed = self.roots.witness.unwrap_or_default();
                 let found = merkle::parent(&committed, &first.reserved);
                 roots_agree(Rule::WitnessCommitment, commitment, found)
             }
             _ => match self.found.witness {
                 None => Ok(()),
-                at => said(Rule::UnexpectedWitness, at, Wording::NoWitness, Wording::Witness),
+                at => broken_words(Rule::UnexpectedWitness, at, Wording::NoWitness, Wording::Witness),
             },
         }
     }
@@ -226,7 +226,7 @@ impl Judge<'_> {
     }
 }
 
-/// The root that was committed to is the one that the transactions give.
+/// Checks that the committed root is the one computed from the transactions.
 fn roots_agree(rule: Rule, committed: [u8; 32], computed: [u8; 32]) -> Verdict {
     if committed == computed {
         return Ok(());

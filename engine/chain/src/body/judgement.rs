@@ -1,32 +1,32 @@
-//! What a body is judged after, and what is concluded about it.
+//! The context in which a body is judged, and the result.
 
 use crate::encoding::EncodingFault;
 use crate::rules::{FaultValue, Rule, ScriptHead, Unjudged, Wording};
 
-/// What a body is judged after.
+/// The context in which a body is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BodyContext {
     /// The block's height.
     pub height: u64,
-    /// The median time of the headers before it (see [`crate::History::median_time`]); none if it is not known.
+    /// The median time of the preceding headers (see [`crate::History::median_time`]), if known.
     pub median_time: Option<u32>,
 }
 
 /// The first rule that a body breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BrokenBody {
-    /// The rule.
+    /// The broken rule.
     pub rule: Rule,
-    /// What would have passed.
+    /// The value that would have passed.
     pub expected: FaultValue,
-    /// What stands there.
+    /// The value in the block.
     pub found: FaultValue,
-    /// Which transaction breaks it, counted from 0; none where no single one does.
+    /// The transaction that breaks the rule, counted from 0; `None` if the rule is not about a single transaction.
     pub transaction: Option<u32>,
 }
 
 impl From<EncodingFault> for BrokenBody {
-    /// R20: bytes that are no block.
+    /// R20: the bytes are not a block.
     fn from(fault: EncodingFault) -> Self {
         Self {
             rule: Rule::BlockEncoding,
@@ -37,30 +37,31 @@ impl From<EncodingFault> for BrokenBody {
     }
 }
 
-/// What is concluded about a body.
+/// The result of judging a body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyJudgement {
-    /// The first rule broken; none if it passed all that could be judged.
+    /// The first broken rule; `None` if the body passed every rule that could be judged.
     pub broken: Option<BrokenBody>,
     /// Rules that could not be judged, up to the broken one, with the reason.
     pub not_checked: Vec<(Rule, Unjudged)>,
 }
 
 impl From<EncodingFault> for BodyJudgement {
-    /// R20: bytes that are no block.
+    /// R20: the bytes are not a block.
     fn from(fault: EncodingFault) -> Self {
         Self { broken: Some(fault.into()), not_checked: Vec::new() }
     }
 }
 
-/// How the coinbase's script begins at `height`: the push that Bitcoin's scripts write that number with (Bitcoin Core:
-/// `CScript() << height`). One byte up to 16, else the number's bytes, lowest first, with a sign bit, after their count.
+/// The beginning of the coinbase's script at `height`: a push of that number as Bitcoin's scripts encode it (Bitcoin
+/// Core: `CScript() << height`). Up to 16 it is one byte, otherwise the number of bytes, then the bytes, lowest first,
+/// with a sign bit.
 pub fn coinbase_height_script(height: u64) -> ScriptHead {
     match height {
         0 => ScriptHead::of(&[0x00]),
         1..=16 => ScriptHead::of(&[0x50 + height as u8]),
         _ => {
-            // The sign bit takes a ninth byte from 2^63 on, and no chain is that high.
+            // From 2^63 the sign bit would need a ninth byte, but no chain is that high.
             let bytes = (u64::BITS - height.leading_zeros()) as usize / 8 + 1;
             let mut script = [0; ScriptHead::LEN_MAX];
             script[0] = bytes.min(8) as u8;
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_height_is_written_as_scripts_write_numbers() {
+    fn a_height_is_encoded_like_numbers_in_scripts() {
         let written = |height| coinbase_height_script(height).to_string();
         assert_eq!([0, 1, 16, 17].map(written), ["00", "51", "60", "0111"]);
         assert_eq!([127, 128, 255, 256].map(written), ["017f", "028000", "02ff00", "020001"]);

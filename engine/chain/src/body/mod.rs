@@ -1,9 +1,9 @@
-//! The rules of a block's body, R20 to R41: pure functions of the block's bytes and of what stands before it.
+//! The rules of block bodies (R20 to R41): pure functions of the block's bytes and of the chain below it.
 //!
-//! A body is judged only for a header that passed R01 to R11. [`ParsedBlock`] takes a block apart in one pass,
-//! whoever has hash kernels computes the roots over its transactions ([`BodyRoots::of`] does so on the plain path), and
-//! [`judge_body`] concludes. [`reference`] is the slow, readable copy of all of that. Scripts, signatures and unspent outputs
-//! are not looked at: `docs/RULES.md` says what is out of scope.
+//! A body is judged only for a header that passed R01 to R11. [`ParsedBlock`] parses a block in one pass,
+//! [`BodyRoots::of`] computes the roots over its transactions one hash at a time (the engine does so with hash
+//! kernels), and [`judge_body`] concludes. [`reference`] is the reference implementation of all of that. Scripts,
+//! signatures and unspent outputs are not checked: `docs/RULES.md` lists what is out of scope.
 //!
 //! ```
 //! use cityseal_chain::body::{BodyContext, BodyRoots, ParsedBlock, judge_body};
@@ -14,10 +14,11 @@
 //! let mut block = regtest.genesis().to_wire().to_vec();
 //! block.push(1); // one transaction: the coinbase of 2009
 //! block.extend(hex::decode(concat!(
-//!     "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d0104455468652054",
-//!     "696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e64206261696c6f757420",
-//!     "666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61",
-//!     "deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000",
+//!     "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d0104",
+//!     "455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f6620736563",
+//!     "6f6e64206261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe5548271967f1a6",
+//!     "7130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6b",
+//!     "f11d5fac00000000",
 //! ))?);
 //! let parsed = ParsedBlock::parse(&block)?;
 //! let context = BodyContext { height: 0, median_time: None };

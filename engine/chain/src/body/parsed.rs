@@ -1,7 +1,6 @@
-//! A block taken apart as far as the rules and the hashes need it: where its transactions stand, and what was seen on the
-//! way past them.
+//! A block parsed as far as the rules and the hashes need it: the spans of its transactions, and findings about them.
 //!
-//! Everything is noted in the one pass over the bytes; nothing of the block is kept but the few bytes of its coinbase
+//! Everything is recorded in one pass over the bytes. Nothing of the block is copied but the few bytes of its coinbase
 //! that rules compare.
 
 use super::limits::{MONEY_MAX, STRIPPED_BYTES_MAX};
@@ -14,10 +13,10 @@ use crate::parameters::Parameters;
 use crate::rules::ScriptHead;
 use cityseal_hash::HEADER_LEN;
 
-/// The sequence that lets a lock time pass (Bitcoin Core: `SEQUENCE_FINAL`).
+/// The sequence number that disables a lock time (Bitcoin Core: `SEQUENCE_FINAL`).
 const SEQUENCE_FINAL: u32 = u32::MAX;
 
-/// The output that a coinbase spends: none.
+/// The null previous output, which a coinbase spends.
 const NULL_PREVOUT: [u8; 36] = {
     let mut prevout = [0; 36];
     let (_, index) = prevout.split_at_mut(32);
@@ -25,13 +24,13 @@ const NULL_PREVOUT: [u8; 36] = {
     prevout
 };
 
-/// How a script begins that commits to the witnesses: a return, a push of 36 bytes, and BIP141's header.
+/// The beginning of a script that commits to the witnesses: a return, a push of 36 bytes, and BIP141's header.
 const COMMITMENT_HEAD: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 
-/// The first transaction of a block that breaks a rule, with the number that breaks it.
+/// The first transaction of a block that breaks a rule, with the value that breaks it.
 pub(super) type First<T> = Option<(u32, T)>;
 
-/// What the rules need to know of the transactions. Of each thing that breaks a rule only the first is kept.
+/// What the rules need to know about the transactions. Of several violations of one rule, only the first is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Findings {
     pub(super) first: FirstTransaction,
@@ -41,57 +40,57 @@ pub(super) struct Findings {
     /// The stripped length.
     pub(super) oversized: First<u64>,
     pub(super) bad_value: First<i64>,
-    /// The sum, held at 2^64 - 1.
+    /// The sum, saturating at 2^64 - 1.
     pub(super) bad_total: First<u64>,
-    /// The input that spends what one before it spends.
+    /// The input that spends the same output as an earlier one.
     pub(super) repeated_input: First<u32>,
-    /// The input that names no output, in a transaction that is no coinbase.
+    /// The input with a null previous output in a transaction other than a coinbase.
     pub(super) null_prevout: First<u32>,
     pub(super) witness: Option<u32>,
     pub(super) sigops: u64,
     pub(super) stripped_len: u64,
 }
 
-/// What the rules need to know of the first transaction, which should be the coinbase.
+/// What the rules need to know about the first transaction, which should be the coinbase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct FirstTransaction {
     pub(super) is_coinbase: bool,
     pub(super) script_len: u64,
     pub(super) script_head: ScriptHead,
-    /// Of its last output that commits to the witnesses.
+    /// The commitment in its last output that commits to the witnesses.
     pub(super) commitment: Option<[u8; 32]>,
     pub(super) witness_items: u64,
     /// Length of the first item of the first input's witness.
     pub(super) reserved_len: u64,
-    /// That item, where it has 32 bytes.
+    /// That item, if it has 32 bytes.
     pub(super) reserved: [u8; 32],
 }
 
-/// A block taken apart. It borrows nothing and can be used again for the next block, without allocating anew.
+/// A parsed block. It borrows nothing and can be reused for the next block without allocating anew.
 #[derive(Clone, Debug, Default)]
 pub struct ParsedBlock {
     len: usize,
     transactions: Vec<TransactionSpan>,
     findings: Findings,
-    /// Of the inputs of the transaction that is being read.
+    /// Keys of the inputs of the transaction being read.
     keys: Vec<u64>,
 }
 
 impl ParsedBlock {
-    /// Takes one block apart: its header and its transactions, and nothing after them.
+    /// Parses exactly one block: its header and its transactions, with nothing after them.
     ///
     /// # Errors
-    /// Bytes that are not exactly one block.
+    /// If the bytes are not exactly one block.
     pub fn parse(block: &[u8]) -> Result<Self, EncodingFault> {
         let mut parsed = Self::default();
         parsed.parse_into(block)?;
         Ok(parsed)
     }
 
-    /// Takes one block apart in the place of the last one.
+    /// Parses one block, replacing the last one and reusing its memory.
     ///
     /// # Errors
-    /// Bytes that are not exactly one block. What is here then is of no use.
+    /// If the bytes are not exactly one block. The contents of `self` are then meaningless.
     pub fn parse_into(&mut self, block: &[u8]) -> Result<(), EncodingFault> {
         let fault = |at: usize, kind| EncodingFault { at: at as u32, kind };
         self.len = block.len();
@@ -110,7 +109,7 @@ impl ParsedBlock {
         Ok(())
     }
 
-    /// Where the transactions stand, in their order.
+    /// The spans of the transactions, in order.
     pub fn transactions(&self) -> &[TransactionSpan] {
         &self.transactions
     }
@@ -120,23 +119,23 @@ impl ParsedBlock {
         self.findings.witness.is_some()
     }
 
-    /// Bytes of the whole block.
+    /// Length of the whole block in bytes.
     pub const fn block_len(&self) -> usize {
         self.len
     }
 
-    /// Bytes of the block without its witnesses.
+    /// Length of the block without its witnesses, in bytes.
     pub const fn stripped_len(&self) -> usize {
         self.findings.stripped_len as usize
     }
 
-    /// What the block weighs (BIP141): its bytes, and three times more those that are not witnesses.
+    /// The block's weight (BIP141): its length, plus three times its length without the witnesses.
     pub const fn weight(&self) -> u64 {
         3 * self.findings.stripped_len + self.len as u64
     }
 
-    /// Whether R38 is to be judged at `height`, so that the root over the witness ids is needed: the coinbase commits to it,
-    /// and the rule holds.
+    /// Whether R38 is judged at `height`, which needs the root over the witness ids: the coinbase commits to it, and
+    /// the rule is in force.
     pub fn wants_witness_root(&self, parameters: &Parameters, height: u64) -> bool {
         self.findings.first.commitment.is_some() && parameters.body().has_witness_at(height)
     }
@@ -146,7 +145,7 @@ impl ParsedBlock {
     }
 }
 
-/// Bytes of a count in its shortest form.
+/// Length of a count in its shortest encoding.
 const fn compact_size_len(count: usize) -> usize {
     match count {
         0..0xfd => 1,
@@ -155,18 +154,18 @@ const fn compact_size_len(count: usize) -> usize {
     }
 }
 
-/// Notes in a [`ParsedBlock`] what the walk passes.
+/// The sink that records findings in a [`ParsedBlock`].
 struct Recorder<'p, 'a> {
     block: &'a [u8],
     transactions: &'p mut Vec<TransactionSpan>,
     keys: &'p mut Vec<u64>,
     findings: &'p mut Findings,
     current: Current,
-    /// Kept beside the findings, since every script adds to it.
+    /// Kept outside the findings because every script adds to it.
     sigops: u64,
 }
 
-/// What was seen of the current transaction.
+/// Findings about the current transaction.
 struct Current {
     outputs: u32,
     stacks: u32,
@@ -228,7 +227,7 @@ impl<'p, 'a> Recorder<'p, 'a> {
         of.reserved = first.try_into().unwrap_or([0; 32]);
     }
 
-    /// Rules R25 to R33 and R39, as far as the current transaction breaks them.
+    /// Records which of R24 to R33 and R39 the current transaction breaks.
     #[inline]
     fn note_transaction(&mut self, span: &TransactionSpan) {
         let at = self.transactions.len() as u32;
@@ -285,7 +284,7 @@ impl<'a> Sink<'a> for Recorder<'_, 'a> {
     fn output(&mut self, value: u64, script: &'a [u8]) {
         self.current.outputs += 1;
         self.current.total = self.current.total.saturating_add(value);
-        // A negative amount is a large one here.
+        // As an unsigned number, a negative amount is above the maximum.
         if value > MONEY_MAX {
             self.current.bad_value.get_or_insert(value as i64);
         }
@@ -316,7 +315,7 @@ impl<'a> Sink<'a> for Recorder<'_, 'a> {
     }
 }
 
-/// Collects the outputs that inputs spend.
+/// The sink that collects the previous outputs of inputs.
 struct Prevouts<'a>(Vec<&'a [u8; 36]>);
 
 impl<'a> Sink<'a> for Prevouts<'a> {

@@ -1,19 +1,19 @@
-//! Finds an input that spends the output of an earlier input of its transaction.
+//! Finds an input that spends the same output as an earlier input of its transaction.
 
-/// Up to so many inputs, all pairs are compared: below it sorting costs more.
+/// Up to this number of inputs all pairs are compared, because sorting costs more.
 const PAIRS_MAX: usize = 8;
 
-/// A number that two inputs which spend the same output share, and others hardly ever.
+/// A key that is equal for inputs that spend the same output, and almost never otherwise.
 #[inline]
 pub(super) fn key_of(prevout: &[u8; 36]) -> u64 {
     let (head, tail) = (prevout.first_chunk::<8>(), prevout.last_chunk::<4>());
     let head = u64::from_le_bytes(*head.unwrap_or(&[0; 8]));
     let index = u32::from_le_bytes(*tail.unwrap_or(&[0; 4]));
-    // Spreads the outputs of one transaction, whose indices are small and near each other.
+    // Spreads the outputs of one transaction, whose indices are small and close together.
     head ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Whether two of the keys are equal. May leave them in another order.
+/// Returns whether two of the keys are equal. May reorder them.
 #[inline]
 pub(super) fn sort_and_find_equal(keys: &mut [u64]) -> bool {
     match keys {
@@ -27,7 +27,7 @@ pub(super) fn sort_and_find_equal(keys: &mut [u64]) -> bool {
     }
 }
 
-/// The first input that spends what an input before it spends.
+/// The first input that spends the same output as an earlier one.
 #[cold]
 pub(super) fn first_repeat(prevouts: &[&[u8; 36]]) -> Option<u32> {
     let mut order: Vec<usize> = (0..prevouts.len()).collect();
@@ -42,7 +42,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_first_input_that_repeats_an_earlier_one_is_named() {
+    fn names_the_first_input_that_repeats_an_earlier_one() {
         let [a, b, c] = [[1; 36], [2; 36], [3; 36]];
         assert_eq!(first_repeat(&[&a, &b, &c]), None);
         assert_eq!(first_repeat(&[&c, &b, &a, &b, &c]), Some(3));

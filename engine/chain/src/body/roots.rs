@@ -1,4 +1,4 @@
-//! The roots over a body's transactions on the plain path, one hash after another: what the engine computes in bulk.
+//! Computes the roots over a body's transactions one hash at a time; the engine computes them in bulk.
 
 use super::judgement::BodyContext;
 use super::parsed::ParsedBlock;
@@ -7,24 +7,24 @@ use crate::merkle::{self, MerkleError, Node};
 use crate::parameters::{MerkleKind, Parameters};
 use cityseal_hash::double_sha256;
 
-/// What was computed over a body's transactions.
+/// The roots over a body's transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct BodyRoots {
-    /// The root of the tree that the chain's headers carry, in wire order: over the ids of the transactions, or with a
-    /// transaction log (RFC 6962) over the whole transactions. Thirty-two zeros over none.
+    /// The root of the kind of tree that the chain's headers commit to, in wire order: over the ids of the
+    /// transactions, or for a transaction log (RFC 6962) over the whole transactions. 32 zero bytes if there are none.
     pub merkle: [u8; 32],
-    /// Whether two equal nodes stand under one parent of Bitcoin's tree, on any level (CVE-2012-2459).
+    /// Whether two equal nodes share a parent in Bitcoin's tree, on any level (CVE-2012-2459).
     pub mutated: bool,
-    /// The root over the witness ids, with zeros in the coinbase's place, in wire order. Needed where
-    /// [`ParsedBlock::wants_witness_root`] says so.
+    /// The root over the witness ids, with zeros for the coinbase's, in wire order. Required if
+    /// [`ParsedBlock::wants_witness_root`] returns true.
     pub witness: Option<[u8; 32]>,
 }
 
 impl BodyRoots {
-    /// Computes them one hash after another.
+    /// Computes the roots one hash at a time.
     ///
     /// # Panics
-    /// If `parsed` is not of `block`.
+    /// If `parsed` is not the result of parsing `block`.
     pub fn of(parameters: &Parameters, context: &BodyContext, block: &[u8], parsed: &ParsedBlock) -> Self {
         let wants_witness = parsed.wants_witness_root(parameters, context.height);
         let (merkle, mutated) = match parameters.merkle() {

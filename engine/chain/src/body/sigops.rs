@@ -1,5 +1,5 @@
-//! Counts the signature checks that a script asks for, the old way (Bitcoin Core: `CScript::GetSigOpCount` with
-//! `fAccurate` false): by its text alone, without the outputs that it spends.
+//! Counts the signature checks of a script the legacy way (Bitcoin Core: `CScript::GetSigOpCount` with `fAccurate`
+//! false): from its own text, without the outputs that the transaction spends.
 
 const PUSHDATA1: u8 = 0x4c;
 const PUSHDATA2: u8 = 0x4d;
@@ -9,16 +9,16 @@ const CHECKSIGVERIFY: u8 = 0xad;
 const CHECKMULTISIG: u8 = 0xae;
 const CHECKMULTISIGVERIFY: u8 = 0xaf;
 
-/// What a multiple check counts for, however many keys it names (`MAX_PUBKEYS_PER_MULTISIG`).
+/// The count of a multi-signature check, however many keys it names (`MAX_PUBKEYS_PER_MULTISIG`).
 const KEYS_MAX: u32 = 20;
 
-/// The signature checks in a script. Counting ends where a push reaches past the script's end.
+/// Counts the signature checks in a script. Counting stops at a push beyond the script's end.
 #[inline]
 pub(super) fn legacy_sigops(script: &[u8]) -> u32 {
     of_usual_script(script).unwrap_or_else(|| of_any_script(script))
 }
 
-/// The four kinds of scripts that make up nearly all outputs, by their length and first bytes.
+/// Counts for the kinds of scripts of nearly all outputs, recognised by their length and first bytes.
 #[inline]
 fn of_usual_script(script: &[u8]) -> Option<u32> {
     match script {
@@ -59,7 +59,7 @@ const fn checks_of(op: u8) -> u32 {
     }
 }
 
-/// A push of `N` bytes of length: those bytes and what they announce.
+/// Bytes taken by a push with a length field of `N` bytes: the field and the data.
 fn length<const N: usize>(after: &[u8]) -> Option<usize> {
     let digits = after.first_chunk::<N>()?;
     Some(N + digits.iter().rev().fold(0, |length, &digit| length << 8 | usize::from(digit)))
@@ -71,31 +71,33 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn checks_count_for_one_and_multiple_checks_for_twenty() {
+    fn a_check_counts_one_and_a_multi_signature_check_twenty() {
         assert_eq!(legacy_sigops(&[CHECKSIG, CHECKSIGVERIFY]), 2);
         assert_eq!(legacy_sigops(&[0x52, CHECKMULTISIG, CHECKMULTISIGVERIFY]), 40);
         assert_eq!(legacy_sigops(&[]), 0);
     }
 
     #[test]
-    fn what_is_pushed_is_not_counted() {
+    fn pushed_data_is_not_counted() {
         for push in [&[2][..], &[PUSHDATA1, 2], &[PUSHDATA2, 2, 0], &[PUSHDATA4, 2, 0, 0, 0]] {
             assert_eq!(legacy_sigops(&[push, &[CHECKSIG; 3]].concat()), 1, "{push:?}");
         }
     }
 
     #[test]
-    fn counting_ends_at_a_push_past_the_end() {
+    fn counting_stops_at_a_push_beyond_the_end() {
         assert_eq!(legacy_sigops(&[CHECKSIG, 3, CHECKSIG, CHECKSIG]), 1);
         assert_eq!(legacy_sigops(&[CHECKSIG, 2, CHECKSIG, CHECKSIG]), 1);
-        assert_eq!(legacy_sigops(&[CHECKSIG, PUSHDATA2, CHECKSIG]), 1, "the length itself is cut");
+        assert_eq!(legacy_sigops(&[CHECKSIG, PUSHDATA2, CHECKSIG]), 1, "the length field itself is cut short");
         assert_eq!(legacy_sigops(&[CHECKSIG, PUSHDATA4, 0xff, 0xff, 0xff, 0xff, CHECKSIG]), 1);
     }
 
     proptest! {
         #[test]
-        fn the_short_cut_for_usual_scripts_says_what_the_count_says(
-            head in prop::sample::select(vec![vec![0x76, 0xa9, 20], vec![0, 20], vec![0xa9, 20], vec![0x51, 32], vec![0, 32]]),
+        fn the_fast_path_for_usual_scripts_equals_the_full_count(
+            head in prop::sample::select(
+                vec![vec![0x76, 0xa9, 20], vec![0, 20], vec![0xa9, 20], vec![0x51, 32], vec![0, 32]],
+            ),
             tail in prop::sample::select(vec![vec![0x88, CHECKSIG], vec![0x87], vec![CHECKSIG], vec![]]),
             len in 20usize..36,
             fill in any::<u8>(),

@@ -1,14 +1,14 @@
-//! Walks the bytes of a block once, from its header to its last transaction, and tells a sink what it passes.
+//! Walks the bytes of a block once, from its header to its last transaction, and reports each part to a sink.
 //!
-//! It follows Bitcoin Core's reading (`UnserializeTransaction`, `ReadCompactSize`): a transaction that names no inputs is
-//! taken for one with BIP144's flag. It allocates nothing and judges nothing but the encoding.
+//! It parses as Bitcoin Core does (`UnserializeTransaction`, `ReadCompactSize`): a transaction with a count of zero
+//! inputs is read as one with BIP144's flag. It allocates nothing and checks only the encoding.
 
 use super::span::TransactionSpan;
 use crate::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind, Reader, Stop};
 use cityseal_hash::HEADER_LEN;
 
-/// The shortest transaction: version, two counts, lock time. Counts are held against what is left by such least lengths,
-/// so that no count makes anybody reserve more than the block's own size.
+/// The shortest transaction: version, two counts, lock time. Counts are compared with the remaining bytes divided by
+/// such minimum lengths, so that no count can cause an allocation larger than the block.
 const TRANSACTION_BYTES_MIN: usize = 4 + 1 + 1 + 4;
 
 /// The shortest input: the output that it spends, an empty script with its length, sequence.
@@ -20,26 +20,26 @@ const OUTPUT_BYTES_MIN: usize = 8 + 1;
 /// BIP144's flag, after a count of zero inputs.
 const WITNESS_FLAG: u8 = 1;
 
-/// Told of each thing in the order of the bytes.
+/// Receives each part, in byte order.
 pub(super) trait Sink<'a> {
-    /// There are so many transactions.
+    /// The number of transactions.
     fn begin(&mut self, _transactions: usize) {}
     /// An input of the current transaction.
     fn input(&mut self, _prevout: &'a [u8; 36], _script: &'a [u8], _sequence: u32) {}
     /// An output of the current transaction.
     fn output(&mut self, _value: u64, _script: &'a [u8]) {}
-    /// The witness of the next input: how many items, and the first.
+    /// The witness of the next input: its number of items, and the first item.
     fn stack(&mut self, _items: usize, _first: &'a [u8]) {}
-    /// The current transaction is at its end.
+    /// The end of the current transaction.
     fn end(&mut self, _span: TransactionSpan, _lock_time: u32) {}
 }
 
-/// Hears nothing: for whoever only wants to know where the block ends.
-struct Deaf;
+/// Ignores everything: used to find the end of the block.
+struct NoSink;
 
-impl Sink<'_> for Deaf {}
+impl Sink<'_> for NoSink {}
 
-/// Walks one block at the front of the bytes.
+/// Walks the block at the start of the bytes.
 pub(super) fn walk<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>) -> Result<(), Stop> {
     reader.field::<HEADER_LEN>()?;
     let transactions = reader.count(TRANSACTION_BYTES_MIN)?;
@@ -59,7 +59,7 @@ fn transaction<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>) -> Result<
     if inputs == 0 {
         [flag] = *reader.field()?;
         match flag {
-            // Neither inputs nor outputs: the flag's byte was the count of outputs.
+            // Neither inputs nor outputs: the byte is the count of outputs.
             0 => {}
             WITNESS_FLAG => {
                 body_start = reader.at();
@@ -91,7 +91,7 @@ fn inputs<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>, count: usize) -
     Ok(())
 }
 
-/// Walks the inputs alone, of bytes that begin with their count.
+/// Walks only the inputs of bytes that begin with the count of inputs.
 pub(super) fn inputs_of_body<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>) -> Result<(), Stop> {
     let count = reader.count(INPUT_BYTES_MIN)?;
     inputs(reader, sink, count)
@@ -106,7 +106,7 @@ fn outputs<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>) -> Result<(), 
     Ok(())
 }
 
-/// Walks the witness of each input; whether any has items.
+/// Walks the witness of each input; returns whether any has items.
 #[inline]
 fn witnesses<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>, inputs: usize) -> Result<bool, Stop> {
     let mut any = false;
@@ -125,25 +125,25 @@ fn witnesses<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>, inputs: usiz
     Ok(any)
 }
 
-/// How far the block at the front of some bytes reaches.
+/// The extent of the block at the start of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// So many bytes are one whole block.
+    /// This many bytes are one whole block.
     Whole(usize),
     /// The bytes end inside the block.
     Cut,
 }
 
-/// Finds the end of the block at the front of bytes that have no frames, in one pass.
+/// Finds the end of the block at the start of bytes without frames, in one pass.
 ///
 /// # Errors
-/// Bytes that are no block's, whatever were to follow; among them any block of more than [`BLOCK_BYTES_MAX`].
+/// If the bytes do not begin a block, whatever follows them, or begin one of more than [`BLOCK_BYTES_MAX`].
 pub fn block_extent(bytes: &[u8]) -> Result<Extent, EncodingFault> {
     let within = &bytes[..bytes.len().min(BLOCK_BYTES_MAX)];
     let mut reader = Reader::new(within);
-    match walk(&mut reader, &mut Deaf) {
+    match walk(&mut reader, &mut NoSink) {
         Ok(()) => Ok(Extent::Whole(reader.at())),
-        Err(stop) if stop.is_mendable() => Ok(Extent::Cut),
+        Err(stop) if stop.is_completable() => Ok(Extent::Cut),
         Err(Stop { fault: EncodingFault { kind: EncodingKind::Cut, .. }, .. }) => {
             Err(EncodingFault { at: BLOCK_BYTES_MAX as u32, kind: EncodingKind::TooLong })
         }

@@ -1,4 +1,4 @@
-//! How blocks and transactions are encoded: a reader for their fields, its faults, and the sizes that bound them.
+//! The encoding of blocks and transactions: a reader for their fields, its faults, and size limits.
 
 mod fault;
 mod limits;

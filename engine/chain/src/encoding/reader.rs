@@ -1,5 +1,4 @@
-//! Reads fields off the front of a block's bytes, or of a proof's, within their bounds, and says where they stop making
-//! sense.
+//! Reads fields from the bytes of a block or a proof, with bounds checks, and reports where they become invalid.
 
 use super::fault::{EncodingFault, EncodingKind};
 use super::limits::BLOCK_BYTES_MAX;
@@ -8,18 +7,18 @@ use super::limits::BLOCK_BYTES_MAX;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stop {
     pub(crate) fault: EncodingFault,
-    /// How many bytes there would be at least for the field to fit.
+    /// The minimum length of the bytes for the field to fit.
     pub(crate) needs: u64,
 }
 
 impl Stop {
-    /// Whether more bytes could still make a block of this.
-    pub(crate) const fn is_mendable(&self) -> bool {
+    /// Whether more bytes could complete the block.
+    pub(crate) const fn is_completable(&self) -> bool {
         matches!(self.fault.kind, EncodingKind::Cut | EncodingKind::Count) && self.needs <= BLOCK_BYTES_MAX as u64
     }
 }
 
-/// The bytes of a block that were not read yet.
+/// The unread rest of the bytes.
 pub(crate) struct Reader<'a> {
     len: usize,
     rest: &'a [u8],
@@ -30,13 +29,13 @@ impl<'a> Reader<'a> {
         Self { len: bytes.len(), rest: bytes }
     }
 
-    /// How many bytes were read.
+    /// Number of bytes read.
     #[inline]
     pub(crate) const fn at(&self) -> usize {
         self.len - self.rest.len()
     }
 
-    /// How many bytes are left.
+    /// Number of bytes left.
     pub(crate) const fn left(&self) -> usize {
         self.rest.len()
     }
@@ -63,7 +62,8 @@ impl<'a> Reader<'a> {
         self.field().copied().map(u64::from_le_bytes)
     }
 
-    /// How many things follow, of at least `bytes_min` bytes each: no more than what is left can hold.
+    /// Reads the number of items that follow. Refuses a number that the remaining bytes cannot hold at `bytes_min`
+    /// bytes each.
     #[inline]
     pub(crate) fn count(&mut self, bytes_min: usize) -> Result<usize, Stop> {
         let at = self.at();
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         if bytes <= self.rest.len() as u64 { Ok(count as usize) } else { Err(self.too_many(at, bytes)) }
     }
 
-    /// Bytes after their length.
+    /// Reads bytes that are prefixed with their length.
     #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Stop> {
         let len = self.count(1)?;
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A compact size of three, five or nine bytes: the first says how many follow, which must be needed.
+    /// Reads a compact size of three, five or nine bytes. The first byte gives the length, which must be the shortest.
     fn long_size(&mut self) -> Result<u64, Stop> {
         let at = self.at();
         let (len, least) = match self.rest.first() {
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     #[cold]
-    #[expect(clippy::unused_self, reason = "a stop is the reader's to say")]
+    #[expect(clippy::unused_self, reason = "called on the reader like the methods that use it")]
     pub(crate) fn stop(&self, at: usize, kind: EncodingKind, needs: u64) -> Stop {
         Stop { fault: EncodingFault { at: at as u32, kind }, needs }
     }

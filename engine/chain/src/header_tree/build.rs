@@ -1,4 +1,4 @@
-//! How the tree is put together: own rules, links, the ranges that hang on each root, the best tip, and what is left over.
+//! Builds the tree: judges each header by itself, links headers, connects them to the root, and chooses the best tip.
 
 use cityseal_hash::HEADER_LEN;
 
@@ -10,20 +10,21 @@ use crate::rules::{Broken, Decoded, check_proof_of_work, decode_bits};
 use crate::target::{ChainWork, CompactTarget};
 
 impl HeaderTree {
-    /// Builds the tree of packed headers, 80 bytes for each hash, on this root. Headers arrive in the order given.
+    /// Builds the tree of packed headers, 80 bytes for each hash, on this root. The order given is the order of
+    /// arrival.
     ///
     /// # Panics
-    /// If `headers` is not 80 bytes for each hash, or there are 2^32 - 1 or more: the caller keeps both in step.
+    /// If `headers` is not 80 bytes for each hash, or if there are 2^32 - 1 headers or more.
     pub fn build(parameters: &Parameters, root: Root, headers: &[u8], hashes: Vec<[u8; 32]>) -> Self {
         Self::build_in_order(parameters, root, headers, hashes, None)
     }
 
-    /// Builds the tree of headers whose blocks became whole in another order than the one given. `arrivals` has a rank for
-    /// each header: the lowest arrived first, [`NEVER`](super::NEVER) marks a block that never became whole, and equal ranks keep
-    /// the order given. Only a choice between tips of equal work depends on it.
+    /// Builds the tree of headers whose blocks became complete in another order than the one given. `arrivals` has a
+    /// rank for each header: lower ranks arrived first, [`NEVER`](super::NEVER) marks a block that never became
+    /// complete, and equal ranks keep the order given. Only the choice between tips of equal work depends on it.
     ///
     /// # Panics
-    /// As [`Self::build`], and if there is not one rank for each header.
+    /// Like [`Self::build`], and if there is not one rank for each header.
     pub fn build_by_arrival(
         parameters: &Parameters,
         root: Root,
@@ -56,9 +57,9 @@ impl HeaderTree {
     }
 }
 
-/// The order in which the blocks of the headers became whole.
+/// The order in which the blocks of the headers became complete.
 struct Arrivals<'a> {
-    /// All numbers in that order; none where it is the order given.
+    /// All indices in that order; `None` if it is the order given.
     order: Option<Vec<u32>>,
     ranks: Option<&'a [u32]>,
     count: u32,
@@ -89,18 +90,18 @@ struct Build {
     index: HashIndex,
     duplicates: Vec<Duplicate>,
     invalid: Vec<InvalidHeader>,
-    /// What may be built on: neither a duplicate nor invalid.
-    stands: Vec<bool>,
-    /// The header's own work, and once it is connected that of the whole way up to it.
+    /// Whether a header may be built on: it is neither a duplicate nor invalid.
+    is_usable: Vec<bool>,
+    /// The header's own work; once connected, the work of the whole path up to it.
     work: Vec<ChainWork>,
     parents: Vec<u32>,
     children: Children,
-    /// The connected headers in the order in which they were connected: parents before children.
+    /// The connected headers in the order of their connection: parents before children.
     order: Vec<u32>,
     tip: Option<u32>,
 }
 
-/// The children of each header as lists inside two tables: nothing is allocated for one header.
+/// The children of each header, as linked lists inside two tables, so that no header needs its own allocation.
 struct Children {
     first: Vec<u32>,
     next: Vec<u32>,
@@ -120,14 +121,14 @@ impl Children {
 impl Build {
     fn new(headers: &[[u8; HEADER_LEN]], hashes: Vec<[u8; 32]>) -> Self {
         let (index, again) = HashIndex::of(&hashes);
-        let mut stands = vec![true; headers.len()];
-        again.iter().for_each(|(index, _)| stands[*index as usize] = false);
+        let mut is_usable = vec![true; headers.len()];
+        again.iter().for_each(|(index, _)| is_usable[*index as usize] = false);
         Self {
             hashes,
             index,
             duplicates: again.into_iter().map(|(index, first)| Duplicate { index, first }).collect(),
             invalid: Vec::new(),
-            stands,
+            is_usable,
             work: vec![ChainWork::ZERO; headers.len()],
             parents: vec![NONE; headers.len()],
             children: Children { first: vec![NONE; headers.len()], next: vec![NONE; headers.len()] },
@@ -136,58 +137,60 @@ impl Build {
         }
     }
 
-    /// R01 to R05 for each header by itself.
+    /// Judges each header by R01 to R05.
     fn judge(&mut self, parameters: &Parameters, headers: &[[u8; HEADER_LEN]]) {
         let mut last: Option<Decoded> = None;
         for (at, header) in headers.iter().enumerate() {
-            if !self.stands[at] {
+            if !self.is_usable[at] {
                 continue;
             }
             match own_work(parameters, header, &self.hashes[at], &mut last) {
                 Ok(work) => self.work[at] = work,
                 Err((rule, expected, found)) => {
-                    self.stands[at] = false;
+                    self.is_usable[at] = false;
                     self.invalid.push(InvalidHeader { index: at as u32, height: None, rule, expected, found });
                 }
             }
         }
     }
 
-    /// Finds the parent of each header, and makes it a child where both may stand.
+    /// Finds the parent of each header, and adds the header as its child if both are usable.
     fn link(&mut self, headers: &[[u8; HEADER_LEN]], arrivals: &Arrivals<'_>) {
-        // The last child added is the first of its list: added from the last arrival on, the lists are in order of arrival.
+        // The child added last is the first of its list: adding in reverse order of arrival sorts the lists by arrival.
         for at in (0..arrivals.count).rev().map(|at| arrivals.nth(at)) {
             let Some(parent) = self.index.find(&prev_of(&headers[at as usize]), &self.hashes) else { continue };
             self.parents[at as usize] = parent;
-            if self.stands[at as usize] && self.stands[parent as usize] {
+            if self.is_usable[at as usize] && self.is_usable[parent as usize] {
                 self.children.add(parent, at);
             }
         }
     }
 
-    /// The headers that are lowest in the tree.
+    /// The lowest headers of the tree.
     fn firsts(&self, parameters: &Parameters, root: Root, headers: &[[u8; HEADER_LEN]]) -> Vec<u32> {
-        let stands = |index: &u32| self.stands[*index as usize];
+        let is_usable = |index: &u32| self.is_usable[*index as usize];
         let all = 0..headers.len() as u32;
         match root {
             Root::Genesis => {
                 let genesis = parameters.genesis_hash().to_wire();
-                self.index.find(&genesis, &self.hashes).into_iter().filter(stands).collect()
+                self.index.find(&genesis, &self.hashes).into_iter().filter(is_usable).collect()
             }
             Root::Above { hash, .. } => {
                 let is_on_it = |index: &u32| prev_of(&headers[*index as usize]) == hash.to_wire();
-                all.filter(stands).filter(is_on_it).collect()
+                all.filter(is_usable).filter(is_on_it).collect()
             }
-            Root::Heaviest { .. } => all.filter(stands).filter(|index| self.parents[*index as usize] == NONE).collect(),
+            Root::Heaviest { .. } => {
+                all.filter(is_usable).filter(|index| self.parents[*index as usize] == NONE).collect()
+            }
         }
     }
 
-    /// Connects headers in the order in which a node would: a block whose way down to a first one is whole is connected
-    /// when it arrives, and with it, breadth first, those above it that arrived before and waited for it.
+    /// Connects headers in the order in which a node would. A block with a complete path down to a first header is
+    /// connected when it arrives, together with the earlier arrivals above it that waited for it, breadth first.
     fn connect(&mut self, firsts: &[u32], arrivals: &Arrivals<'_>) {
         let mut is_open = vec![false; self.hashes.len()];
         for first in firsts {
-            // The first header has no parent here, whatever it names.
+            // A first header has no parent in this tree, whatever it names.
             self.parents[*first as usize] = NONE;
             is_open[*first as usize] = true;
         }
@@ -213,8 +216,8 @@ impl Build {
         }
     }
 
-    /// The tip with the most work, of equal ones the one that was connected first; where only the piece of the chain that it is
-    /// on counts, the other pieces are not connected.
+    /// Chooses the tip with the most work; of equal ones, the one connected first. With `only_its_piece`, all headers
+    /// that do not share a first header with the tip become unconnected.
     fn choose_tip(&mut self, only_its_piece: bool) {
         let mut tip: Option<u32> = None;
         for index in &self.order {
@@ -277,12 +280,13 @@ impl Build {
     }
 
     fn unconnected(&self, depths: &[u32]) -> Vec<Unconnected> {
-        let loose = (0..self.hashes.len()).filter(|at| self.stands[*at] && depths[*at] == NONE);
+        let loose = (0..self.hashes.len()).filter(|at| self.is_usable[*at] && depths[*at] == NONE);
         let parent = |at: usize| Some(self.parents[at]).filter(|parent| *parent != NONE);
         loose.map(|at| Unconnected { index: at as u32, parent: parent(at) }).collect()
     }
 
-    /// An invalid header stands above its parent, where that is connected; one without a parent claims to be the genesis.
+    /// Sets the heights of invalid headers: one above a connected parent, or that of the first header if directly above
+    /// the root.
     fn set_heights_of_invalid(
         &mut self,
         parameters: &Parameters,
@@ -304,7 +308,7 @@ impl Build {
         }
     }
 
-    /// One branch for each connected tip but the best one.
+    /// One branch for each connected tip except the best one.
     fn stale(&self, tree: &HeaderTree) -> Vec<StaleBranch> {
         let forks = self.forks(tree);
         let is_tip = |index: &u32| self.children.of(*index).next().is_none() && Some(*index) != self.tip;
@@ -325,7 +329,7 @@ impl Build {
         tips.into_iter().map(branch).collect()
     }
 
-    /// For each connected header, the last one below it that is of the best chain; [`NONE`] where that is below them all.
+    /// For each connected header, the last one at or below it in the best chain; [`NONE`] if that is below all headers.
     fn forks(&self, tree: &HeaderTree) -> Vec<u32> {
         let mut forks = vec![NONE; tree.hashes.len()];
         tree.best.iter().for_each(|index| forks[*index as usize] = *index);
@@ -339,7 +343,8 @@ impl Build {
     }
 }
 
-/// The work of a header by itself, or the first of R01 to R05 that it breaks. Most headers carry the bits of the one before.
+/// The work of a header, or the first of R01 to R05 that it breaks. Most headers carry the same bits as the one before,
+/// so `last` caches them decoded.
 fn own_work(
     parameters: &Parameters,
     header: &[u8; HEADER_LEN],

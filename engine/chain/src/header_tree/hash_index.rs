@@ -1,20 +1,20 @@
-//! Finds a header by its hash: a table of numbers only, since the hashes stand elsewhere.
+//! Finds a header by its hash: an open-addressing table of indices into the list of hashes.
 //!
-//! The numbers lie where eight bytes of the hash say. Those bytes are as good as random for every hash that somebody did not
-//! search for; to crowd a table of a million on purpose takes about 2^41 hashes, and buys some slowness.
+//! Eight bytes of the hash give the slot. They are as good as random unless somebody searched for hashes: to make a
+//! table of a million entries slow takes about 2^41 hashes, and only slows it down.
 
-/// A place of the table that holds no number.
+/// An empty slot.
 const EMPTY: u32 = u32::MAX;
 
-/// The hashes, numbered in the order in which they are added; of equal hashes the first one counts.
+/// An index of hashes; of equal hashes the first one is found.
 #[derive(Debug)]
 pub(super) struct HashIndex {
-    /// A power of two, at least twice the hashes: 8 to 16 bytes a hash.
+    /// Their number is a power of two, at least twice that of the hashes: 8 to 16 bytes per hash.
     slots: Vec<u32>,
 }
 
 impl HashIndex {
-    /// Numbers all hashes; tells which ones were there before, by both numbers.
+    /// Builds the index. Also returns the repeated hashes: the index of each repetition and of its first occurrence.
     pub(super) fn of(hashes: &[[u8; 32]]) -> (Self, Vec<(u32, u32)>) {
         let mut index = Self { slots: vec![EMPTY; (2 * hashes.len()).next_power_of_two().max(2)] };
         let mut again = Vec::new();
@@ -28,12 +28,12 @@ impl HashIndex {
         (index, again)
     }
 
-    /// The number of the first such hash among those that the index was made of.
+    /// The index of the first such hash among those that the table was built from.
     pub(super) fn find(&self, hash: &[u8; 32], hashes: &[[u8; 32]]) -> Option<u32> {
         Some(self.slots[self.slot_of(hash, hashes)]).filter(|number| *number != EMPTY)
     }
 
-    /// Where the hash stands, or where it would.
+    /// The slot of the hash, or the empty slot where it would be inserted.
     fn slot_of(&self, hash: &[u8; 32], hashes: &[[u8; 32]]) -> usize {
         let mask = self.slots.len() - 1;
         let [a, b, c, d, e, f, g, h, ..] = *hash;
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_that_want_the_same_place_are_all_found_and_equal_ones_are_told() {
+    fn hashes_with_the_same_slot_are_all_found_and_equal_ones_are_reported() {
         let hashes = [hash(1, 0), hash(1, 1), hash(2, 0), hash(1, 0), hash(1, 2), hash(2, 0)];
         let (index, again) = HashIndex::of(&hashes);
         assert_eq!(again, [(3, 0), (5, 2)]);

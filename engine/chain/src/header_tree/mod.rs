@@ -1,12 +1,13 @@
-//! Headers in any order, put together to a tree: the chain with the most work, what is stale beside it, what hangs in the air.
+//! Builds a tree from headers in any order: the best chain (the one with the most work), stale branches, and
+//! unconnected headers.
 //!
-//! Each header is judged here by the rules that need no history (R01 to R05). One that breaks one is *invalid*: it is told and
-//! nothing is built on it, so that work which was not done moves no tip. The other rules are for whoever judges the best
-//! chain. The hashes are arguments, as everywhere on this floor; the tree believes that they are those of the headers.
+//! Each header is judged by the rules that need no history (R01 to R05). A header that breaks one is *invalid*: it is
+//! reported, and nothing is built on it, so that work that was not done cannot change the tip. The caller judges the
+//! best chain by the other rules. Hashes are arguments; the caller guarantees that they are the hashes of the headers.
 //!
-//! It keeps 44 bytes a header: the hash, the parent, the depth, its place in the best chain. While it is built it takes about
-//! 60 more, and the 80 of the header itself are the caller's. Nothing recurses. Each step is linear in the headers, but for
-//! the sorting of arrivals where those are given.
+//! The tree takes 44 bytes per header: hash, parent, depth, and position in the best chain. Building it takes about 60
+//! more, in addition to the caller's 80 bytes of the header itself. Nothing recurses. Each step is linear in the number
+//! of headers, except for sorting the arrivals if they are given.
 
 mod build;
 mod hash_index;

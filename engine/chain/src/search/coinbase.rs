@@ -1,12 +1,13 @@
-//! A coinbase transaction with a hole for the extranonce, as Stratum hands it out.
+//! A coinbase transaction with a gap for the extranonce, as Stratum sends it.
 //!
-//! The bytes around the hole are taken as they are: no transaction is parsed here, and none is judged.
+//! The bytes around the gap are not parsed or judged.
 
 use cityseal_hash::double_sha256;
 
 use super::span::ExtranonceSpan;
 
-/// The parts of a coinbase transaction (without witness) around its extranonce, and the extranonces that may fill the hole.
+/// The parts of a coinbase transaction (without witness) around its extranonce, and the extranonces that may fill the
+/// gap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CoinbaseParts {
     prefix: Vec<u8>,
@@ -15,51 +16,51 @@ pub struct CoinbaseParts {
     extranonces: ExtranonceSpan,
 }
 
-/// Why coinbase parts are refused.
+/// Why coinbase parts are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoinbaseError {
-    /// The extranonce has no byte, or more than a 64-bit number has.
+    /// The extranonce has no bytes, or more than a 64-bit number.
     #[error("extranonce of {found} bytes; expected 1 to {expected_max}")]
     ExtranonceLen {
-        /// The most bytes that an extranonce may have.
+        /// Maximum length of an extranonce in bytes.
         expected_max: u8,
-        /// The number of bytes given.
+        /// The length given.
         found: u64,
     },
-    /// The range of extranonces passes what its bytes can hold.
+    /// The range of extranonces exceeds what its bytes can hold.
     #[error("last extranonce {found:x} does not fit into {extranonce_len} bytes; expected at most {expected_max:x}")]
     ExtranonceTooLarge {
-        /// The bytes of the extranonce.
+        /// Length of the extranonce in bytes.
         extranonce_len: u8,
         /// The largest value that fits.
         expected_max: u64,
         /// The last value given.
         found: u64,
     },
-    /// The transaction is longer than any block could hold.
+    /// The transaction is longer than fits into a block.
     #[error("coinbase of {found} bytes; expected at most {expected_max}")]
     TooLong {
-        /// The most bytes that a coinbase may have.
+        /// Maximum length of a coinbase in bytes.
         expected_max: usize,
-        /// The bytes given, extranonce included.
+        /// The length given, extranonce included.
         found: usize,
     },
 }
 
 impl CoinbaseParts {
-    /// The most bytes of an extranonce: those of a 64-bit number.
+    /// Maximum length of an extranonce in bytes: that of a 64-bit number.
     pub const EXTRANONCE_LEN_MAX: u8 = 8;
 
-    /// The most bytes of a coinbase: a block without witness has at most 1,000,000 (4,000,000 weight units at 4 a byte,
-    /// Bitcoin Core's `MAX_BLOCK_WEIGHT / WITNESS_SCALE_FACTOR`).
+    /// Maximum length of a coinbase in bytes: a block without witnesses has at most 1,000,000 (4,000,000 weight units
+    /// at 4 a byte, Bitcoin Core's `MAX_BLOCK_WEIGHT / WITNESS_SCALE_FACTOR`).
     pub const LEN_MAX: usize = 1_000_000;
 
-    /// A coinbase of `prefix` (Stratum's coinbase1 and extranonce1), an extranonce of `extranonce_len` bytes (extranonce2)
-    /// and `suffix` (coinbase2). All values of the extranonce are open.
+    /// A coinbase of `prefix` (Stratum's coinbase1 and extranonce1), an extranonce of `extranonce_len` bytes
+    /// (extranonce2) and `suffix` (coinbase2). All values of the extranonce may be used.
     ///
     /// # Errors
-    /// [`CoinbaseError`] where the extranonce has not 1 to 8 bytes, or the whole is longer than [`Self::LEN_MAX`].
+    /// [`CoinbaseError`] if the extranonce does not have 1 to 8 bytes, or the whole is longer than [`Self::LEN_MAX`].
     pub fn new(prefix: Vec<u8>, suffix: Vec<u8>, extranonce_len: u8) -> Result<Self, CoinbaseError> {
         let expected_max = Self::EXTRANONCE_LEN_MAX;
         if !(1..=expected_max).contains(&extranonce_len) {
@@ -73,10 +74,10 @@ impl CoinbaseParts {
         Ok(Self { prefix, suffix, extranonce_len, extranonces })
     }
 
-    /// The same coinbase with only some extranonces open.
+    /// Restricts the coinbase to some extranonces.
     ///
     /// # Errors
-    /// [`CoinbaseError::ExtranonceTooLarge`] where the last one does not fit into the extranonce's bytes.
+    /// [`CoinbaseError::ExtranonceTooLarge`] if the last one does not fit into the extranonce's bytes.
     pub fn with_extranonces(self, extranonces: ExtranonceSpan) -> Result<Self, CoinbaseError> {
         let (expected_max, found) = (largest_extranonce(self.extranonce_len), extranonces.last());
         if found > expected_max {
@@ -95,12 +96,12 @@ impl CoinbaseParts {
         &self.suffix
     }
 
-    /// How many bytes the extranonce has: 1 to 8.
+    /// Length of the extranonce in bytes: 1 to 8.
     pub const fn extranonce_len(&self) -> u8 {
         self.extranonce_len
     }
 
-    /// The extranonces that are open.
+    /// The extranonces that may be used.
     pub const fn extranonces(&self) -> ExtranonceSpan {
         self.extranonces
     }
@@ -108,7 +109,7 @@ impl CoinbaseParts {
     /// The bytes of an extranonce: big-endian, as Stratum writes extranonce2.
     ///
     /// # Panics
-    /// If the value does not fit: a broken promise of the caller.
+    /// If the value does not fit into the extranonce's bytes.
     pub fn extranonce_bytes(&self, extranonce: u64) -> Vec<u8> {
         assert!(extranonce <= largest_extranonce(self.extranonce_len), "extranonce {extranonce} does not fit");
         extranonce.to_be_bytes()[8 - usize::from(self.extranonce_len)..].to_vec()
@@ -117,7 +118,7 @@ impl CoinbaseParts {
     /// The whole transaction with an extranonce filled in.
     ///
     /// # Panics
-    /// If the value does not fit: a broken promise of the caller.
+    /// If the value does not fit into the extranonce's bytes.
     pub fn transaction(&self, extranonce: u64) -> Vec<u8> {
         [&self.prefix[..], &self.extranonce_bytes(extranonce), &self.suffix].concat()
     }
@@ -125,13 +126,13 @@ impl CoinbaseParts {
     /// The transaction's double SHA-256, 32 bytes in wire order: the leftmost leaf of the block's Merkle tree.
     ///
     /// # Panics
-    /// If the value does not fit: a broken promise of the caller.
+    /// If the value does not fit into the extranonce's bytes.
     pub fn leaf(&self, extranonce: u64) -> [u8; 32] {
         double_sha256(&self.transaction(extranonce))
     }
 }
 
-/// The largest number that fits into `len` bytes, 1 to 8 of them.
+/// The largest number that fits into `len` bytes, 1 to 8.
 const fn largest_extranonce(len: u8) -> u64 {
     u64::MAX >> (64 - 8 * len as u32)
 }
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_extranonces_of_one_and_eight_bytes_and_refuses_none_and_nine() {
+    fn accepts_extranonces_of_one_and_eight_bytes_and_refuses_zero_and_nine() {
         assert_eq!(parts(1).unwrap().extranonces().last(), 0xff);
         assert_eq!(parts(8).unwrap().extranonces().last(), u64::MAX);
         for found in [0, 9] {

@@ -1,7 +1,7 @@
-//! The ledger of what was searched and by whom, exact to the single hash.
+//! A ledger of what was searched by which device, exact to the single hash.
 //!
-//! It keeps intervals of ranks in the order of the space, so that a device which searches cell after cell costs one entry,
-//! and "everything was searched" is read from the entries themselves: no counter, and nobody's word, is believed.
+//! It keeps intervals of ranks in the order of the space, so a device that searches cell after cell costs one entry.
+//! Whether everything was searched is derived from the entries themselves, not from a counter or a claim.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,42 +10,42 @@ use super::region::Region;
 use super::space::{SearchSpace, Stretch};
 use super::span::NonceSpan;
 
-/// Names a device in the ledger; what it stands for is the engine's business.
+/// Identifies a device in the ledger; the engine assigns the tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceTag(pub u16);
 
-/// One line of the ledger: a run of nonces of one version, time and extranonce, and the device that searched it.
+/// An entry of the ledger: a run of nonces of one version, time and extranonce, and the device that searched it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CoverageEntry {
-    /// The extranonce's value; `None` where the template has no coinbase.
+    /// The extranonce's value; `None` if the template has no coinbase.
     pub extranonce: Option<u64>,
     /// The header's version.
     pub version: i32,
-    /// The header's time, in seconds since 1970.
+    /// The header's time, a Unix time in seconds.
     pub time: u32,
     /// The lowest nonce searched.
     pub nonce_first: u32,
-    /// The highest nonce searched, itself included.
+    /// The highest nonce searched, inclusive.
     pub nonce_last: u32,
-    /// Who searched.
+    /// The device that searched it.
     pub device: DeviceTag,
 }
 
-/// The first part of a space that nobody searched, within one version, time and extranonce.
+/// The first unsearched part of a space, within one version, time and extranonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CoverageGap {
-    /// The extranonce's value; `None` where the template has no coinbase.
+    /// The extranonce's value; `None` if the template has no coinbase.
     pub extranonce: Option<u64>,
     /// The header's version.
     pub version: i32,
-    /// The header's time, in seconds since 1970.
+    /// The header's time, a Unix time in seconds.
     pub time: u32,
-    /// The nonces that are missing.
+    /// The unsearched nonces.
     pub nonces: NonceSpan,
 }
 
 impl fmt::Display for CoverageGap {
-    /// As the contract writes the parts: `extranonce 5, version 20000000, time 1231006505, nonces 0..=99`.
+    /// Writes for example `extranonce 5, version 20000000, time 1231006505, nonces 0..=99`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(extranonce) = self.extranonce {
             write!(f, "extranonce {extranonce}, ")?;
@@ -54,24 +54,24 @@ impl fmt::Display for CoverageGap {
     }
 }
 
-/// What the ledger refuses: each is a broken promise between parts of the engine. A refused region changes nothing.
+/// Why the ledger refuses a region: each case is a bug in the engine. A refused region changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoverageError {
-    /// A part of the region stands in the ledger already.
-    #[error("searched twice: {region}, recorded for device {}, meets what device {} searched", device.0, earlier.0)]
+    /// A part of the region was already recorded.
+    #[error("searched twice: {region}, recorded for device {}, overlaps an entry of device {}", device.0, earlier.0)]
     Overlap {
-        /// The region that was to be recorded.
+        /// The refused region.
         region: Region,
-        /// For whom.
+        /// The device that it was to be recorded for.
         device: DeviceTag,
-        /// The device whose entry stands there.
+        /// The device with the overlapping entry.
         earlier: DeviceTag,
     },
     /// A part of the region is not in the space.
     #[error("searched outside the space: {region}")]
     OutsideSpace {
-        /// The region that was to be recorded.
+        /// The refused region.
         region: Region,
     },
 }
@@ -80,12 +80,12 @@ pub enum CoverageError {
 #[derive(Clone, Debug)]
 pub struct Coverage {
     space: SearchSpace,
-    /// By the rank of the first point. Disjoint; neighbours of one device are one run.
+    /// Keyed by the rank of the first point. Disjoint; adjacent runs of one device are merged.
     runs: BTreeMap<u128, Run>,
     volume: u128,
 }
 
-/// Up to where a run reaches (a rank, itself included), and whose it is.
+/// The last rank of a run, inclusive, and its device.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     last: u128,
@@ -98,15 +98,15 @@ impl Coverage {
         Self { space, runs: BTreeMap::new(), volume: 0 }
     }
 
-    /// The space that the ledger is about.
+    /// The space that the ledger covers.
     pub const fn space(&self) -> &SearchSpace {
         &self.space
     }
 
-    /// Enters a region that a device has searched to its end.
+    /// Records a region that a device has searched completely.
     ///
     /// # Errors
-    /// [`CoverageError`] where the region leaves the space or meets an entry; the ledger is then as before.
+    /// [`CoverageError`] if the region leaves the space or overlaps an entry; the ledger is then unchanged.
     pub fn record(&mut self, region: &Region, device: DeviceTag) -> Result<(), CoverageError> {
         if !self.space.encloses(region) {
             return Err(CoverageError::OutsideSpace { region: *region });
@@ -118,31 +118,31 @@ impl Coverage {
         Ok(())
     }
 
-    /// Strikes out all that a device searched, and names it, in the order of the space, so that it can be searched again
-    /// ([`crate::LeaseBook::reopen`]).
+    /// Removes all entries of a device and returns their stretches in the order of the space, so that they can be
+    /// searched again ([`crate::LeaseBook::reopen`]).
     pub fn revoke(&mut self, device: DeviceTag) -> Vec<Stretch> {
-        let struck = self.runs.extract_if(.., |_, run| run.device == device);
-        let struck: Vec<Stretch> = struck.map(|(first, run)| Stretch { first, last: run.last }).collect();
-        self.volume -= struck.iter().map(|stretch| stretch.hashes()).sum::<u128>();
-        struck
+        let removed = self.runs.extract_if(.., |_, run| run.device == device);
+        let removed: Vec<Stretch> = removed.map(|(first, run)| Stretch { first, last: run.last }).collect();
+        self.volume -= removed.iter().map(|stretch| stretch.hashes()).sum::<u128>();
+        removed
     }
 
-    /// How many hashes the entries stand for.
+    /// Number of hashes that the entries cover.
     pub const fn volume(&self) -> u128 {
         self.volume
     }
 
-    /// How many hashes the entries of one device stand for. Walks the ledger.
+    /// Number of hashes that the entries of one device cover. Walks the ledger.
     pub fn volume_of(&self, device: DeviceTag) -> u128 {
         self.stretches().filter(|(_, of)| *of == device).map(|(stretch, _)| stretch.hashes()).sum()
     }
 
-    /// Whether the entries fill the space. Walks the ledger.
+    /// Whether the entries cover the whole space. Walks the ledger.
     pub fn is_complete(&self) -> bool {
         self.missing().is_none()
     }
 
-    /// The first part of the space that no entry fills. Walks the ledger.
+    /// The first part of the space that no entry covers. Walks the ledger.
     pub fn first_gap(&self) -> Option<CoverageGap> {
         let (region, _) = self.space.first_cell(self.missing()?);
         Some(CoverageGap {
@@ -153,7 +153,7 @@ impl Coverage {
         })
     }
 
-    /// The entries, in the order of the space; disjoint, and together [`Self::volume`] hashes.
+    /// The entries in the order of the space. They are disjoint and cover [`Self::volume`] hashes together.
     pub fn entries(&self) -> impl Iterator<Item = CoverageEntry> {
         self.stretches().flat_map(move |(stretch, device)| {
             self.space.cells(stretch).map(move |region| CoverageEntry {
@@ -171,7 +171,7 @@ impl Coverage {
         self.runs.iter().map(|(&first, run)| (Stretch { first, last: run.last }, run.device))
     }
 
-    /// The first stretch that lies between two entries, before the first or after the last.
+    /// The first stretch between two entries, before the first or after the last.
     fn missing(&self) -> Option<Stretch> {
         let whole = self.space.whole();
         let mut open = whole.first;
@@ -179,19 +179,19 @@ impl Coverage {
             if stretch.first != open {
                 return Some(Stretch { first: open, last: stretch.first - 1 });
             }
-            // A rank is below 2^128 - 1, so that the next one is a number.
+            // A rank is below 2^128 - 1, so this does not overflow.
             open = stretch.last + 1;
         }
         (open <= whole.last).then_some(Stretch { first: open, last: whole.last })
     }
 
-    /// The device of the last entry that meets a stretch.
+    /// The device of the last entry that overlaps a stretch.
     fn holder_within(&self, stretch: Stretch) -> Option<DeviceTag> {
         let (_, run) = self.runs.range(..=stretch.last).next_back()?;
         (run.last >= stretch.first).then_some(run.device)
     }
 
-    /// Enters a stretch that meets no entry, and joins it with its neighbours of the same device.
+    /// Inserts a stretch that overlaps no entry, and merges it with adjacent runs of the same device.
     fn insert(&mut self, stretch: Stretch, device: DeviceTag) {
         let Stretch { mut first, mut last } = stretch;
         self.volume += stretch.hashes();
@@ -217,7 +217,7 @@ mod tests {
     use crate::search::span::TimeSpan;
 
     #[test]
-    fn a_search_by_one_device_costs_one_entry_once_its_rows_are_done() {
+    fn a_search_by_one_device_costs_one_entry_when_its_rows_are_done() {
         let times = TimeSpan::new(1, 50).unwrap();
         let space = SearchSpace::new(None, RollingVersion::new(0, 0x1fffe000).unwrap(), times, NonceSpan::ALL).unwrap();
         let (mut book, mut coverage) = (LeaseBook::new(space), Coverage::new(space));
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kept_volume_is_the_sum_over_the_entries() {
+    fn the_running_volume_is_the_sum_over_the_entries() {
         let space =
             SearchSpace::new(None, RollingVersion::new(0, 0xf).unwrap(), TimeSpan::single(1), NonceSpan::ALL).unwrap();
         let (mut book, mut coverage) = (LeaseBook::new(space), Coverage::new(space));
@@ -243,8 +243,8 @@ mod tests {
         }
         let sum = |coverage: &Coverage| coverage.stretches().map(|(stretch, _)| stretch.hashes()).sum::<u128>();
         assert_eq!(coverage.volume(), sum(&coverage));
-        let struck: u128 = coverage.revoke(DeviceTag(1)).iter().map(|stretch| stretch.hashes()).sum();
-        assert!(struck > 0);
+        let revoked: u128 = coverage.revoke(DeviceTag(1)).iter().map(|stretch| stretch.hashes()).sum();
+        assert!(revoked > 0);
         assert_eq!(coverage.volume(), sum(&coverage));
         assert_eq!(coverage.volume_of(DeviceTag(0)) + coverage.volume_of(DeviceTag(2)), coverage.volume());
     }

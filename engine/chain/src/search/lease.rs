@@ -1,8 +1,8 @@
-//! The allocator: lends disjoint parts of a search space, and lends again first what came back.
+//! The allocator of a search space: lends disjoint parts, and lends returned parts again first.
 //!
-//! It walks the space lazily; its memory depends on what is lent and returned, never on the size of the space. It knows
-//! nothing of devices, time or results. What was searched is not its business either: that is the ledger's
-//! ([`crate::Coverage`]), which does not believe this book.
+//! It walks the space lazily: its memory depends on what is lent and returned, not on the size of the space. It knows
+//! nothing about devices, time or results. The ledger ([`crate::Coverage`]) records what was searched, independently of
+//! this book.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,8 +11,8 @@ use super::rolling_version::VersionRun;
 use super::space::{SearchSpace, Stretch};
 use super::span::NonceSpan;
 
-/// A part of a space, lent to one borrower. Not `Clone`: who holds it answers for it, and hands it back to its book
-/// by [`LeaseBook::settle`], [`LeaseBook::give_back`] or [`LeaseBook::split`].
+/// A part of a space, lent to one borrower. It is not `Clone`: its holder is responsible for it and returns it to its
+/// book by [`LeaseBook::settle`], [`LeaseBook::give_back`] or [`LeaseBook::split`].
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a lease that is dropped stays outstanding until it is recalled"]
 pub struct Lease {
@@ -21,17 +21,17 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The lease's number in its book, ascending in the order of lending.
+    /// The lease's number in its book, in the order of lending.
     pub const fn id(&self) -> u64 {
         self.id
     }
 
-    /// What is lent.
+    /// The region that is lent.
     pub const fn region(&self) -> &Region {
         &self.region
     }
 
-    /// The extranonce's value; 0 where the template has no coinbase.
+    /// The extranonce's value; 0 if the template has no coinbase.
     pub const fn extranonce(&self) -> u64 {
         self.region.extranonce
     }
@@ -41,7 +41,7 @@ impl Lease {
         self.region.versions
     }
 
-    /// The header's time, in seconds since 1970.
+    /// The header's time, a Unix time in seconds.
     pub const fn time(&self) -> u32 {
         self.region.time
     }
@@ -51,31 +51,31 @@ impl Lease {
         self.region.nonces
     }
 
-    /// How many hashes it takes to search the lease: 1 to 2^35.
+    /// Number of hashes needed to search the lease: 1 to 2^35.
     pub fn hashes(&self) -> u64 {
         self.region.hashes()
     }
 }
 
-/// Lends a space in its order, in groups of up to eight versions that a device can search together.
+/// Lends a space in order, in groups of up to eight versions that a device can search together.
 #[derive(Debug)]
 pub struct LeaseBook {
     space: SearchSpace,
-    /// The next row (extranonce, group of versions, time) that was never touched.
+    /// The next row (extranonce, group of versions, time) that was never lent.
     next_row: Option<Row>,
-    /// What is left of the row that was opened last, the next part on top. Each entry has fewer versions than the one
+    /// The rest of the row that was opened last, with the next part on top. Each entry has fewer versions than the one
     /// below it, so there are at most eight.
     front: Vec<Region>,
-    /// What is to be searched again, in the order in which it was asked for.
+    /// Stretches to be searched again, in the order of their requests.
     reopened: VecDeque<Stretch>,
-    /// What came back, in the order of the space.
+    /// Returned regions, in the order of the space.
     returned: BTreeMap<RegionKey, Region>,
     outstanding: BTreeMap<u64, Region>,
     next_id: u64,
 }
 
 impl LeaseBook {
-    /// A book in which nothing is lent yet.
+    /// A book without leases.
     pub fn new(space: SearchSpace) -> Self {
         Self {
             space,
@@ -93,8 +93,8 @@ impl LeaseBook {
         &self.space
     }
 
-    /// Lends the next open part: at most `hashes_wanted` hashes over at most `versions_max` versions (both are taken as 1
-    /// where they are 0). What came back is lent first. `None` where nothing is open.
+    /// Lends the next open part: at most `hashes_wanted` hashes over at most `versions_max` versions (0 counts as 1 in
+    /// both). Returned parts are lent first. `None` if nothing is open.
     pub fn lend(&mut self, hashes_wanted: u64, versions_max: usize) -> Option<Lease> {
         let taken = if let Some(region) = self.take_returned() {
             let (taken, later, sooner) = carve(region, hashes_wanted, versions_max);
@@ -108,28 +108,28 @@ impl LeaseBook {
         Some(self.enter(taken))
     }
 
-    /// Strikes a lease out of the book: it was searched.
+    /// Closes a lease that was searched.
     ///
     /// # Panics
-    /// If the lease is not outstanding in this book: a broken promise of the caller.
+    /// If the lease is not outstanding in this book.
     pub fn settle(&mut self, lease: Lease) {
         self.strike(lease);
     }
 
-    /// Takes back a lease that was not searched; it is lent again before anything new.
+    /// Takes back a lease that was not searched; it is lent again before any new part.
     ///
     /// # Panics
-    /// If the lease is not outstanding in this book: a broken promise of the caller.
+    /// If the lease is not outstanding in this book.
     pub fn give_back(&mut self, lease: Lease) {
         let (_, region) = self.strike(lease);
         self.insert_returned(region);
     }
 
-    /// Splits a lease after the nonce `last_done`: the part up to it (for all versions of the lease), and the rest, which is
-    /// a lease of its own. There is no rest where `last_done` is the last nonce.
+    /// Splits a lease after the nonce `last_done` into the part up to it (for all versions of the lease) and the rest,
+    /// which becomes a new lease. There is no rest if `last_done` is the last nonce.
     ///
     /// # Panics
-    /// If the lease is not outstanding in this book, or `last_done` is not one of its nonces: a broken promise of the caller.
+    /// If the lease is not outstanding in this book, or `last_done` is not one of its nonces.
     pub fn split(&mut self, lease: Lease, last_done: u32) -> (Lease, Option<Lease>) {
         let (id, region) = self.strike(lease);
         let nonces = region.nonces;
@@ -139,33 +139,34 @@ impl LeaseBook {
         (Lease { id, region: done }, rest.map(|rest| self.enter(rest)))
     }
 
-    /// Takes back a lease whose holder is gone (its thread panicked); `false` where no such lease is outstanding.
+    /// Takes back a lease whose holder no longer exists (its thread panicked); returns `false` if no such lease is
+    /// outstanding.
     pub fn recall(&mut self, id: u64) -> bool {
         let Some(region) = self.outstanding.remove(&id) else { return false };
         self.insert_returned(region);
         true
     }
 
-    /// Opens again a stretch that was settled, since who searched it is no longer trusted ([`crate::Coverage::revoke`]).
+    /// Reopens a settled stretch because its device is no longer trusted ([`crate::Coverage::revoke`]).
     ///
     /// # Panics
-    /// If the stretch ends outside the space: a broken promise of the caller.
+    /// If the stretch ends outside the space.
     pub fn reopen(&mut self, stretch: Stretch) {
         assert!(stretch.last < self.space.volume(), "a stretch of another space: {stretch:?}");
         self.reopened.push_back(stretch);
     }
 
-    /// How many leases are lent and neither settled nor given back.
+    /// Number of leases that are neither settled nor given back.
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
 
-    /// The leases that are lent and neither settled nor given back: number and region, ascending by number.
+    /// The leases that are neither settled nor given back: number and region, ascending by number.
     pub fn outstanding_regions(&self) -> impl Iterator<Item = (u64, Region)> {
         self.outstanding.iter().map(|(&id, &region)| (id, region))
     }
 
-    /// Whether nothing is open: [`Self::lend`] gives nothing until something comes back.
+    /// Whether nothing is open: [`Self::lend`] returns `None` until something is given back.
     pub fn is_drained(&self) -> bool {
         self.next_row.is_none() && self.front.is_empty() && self.reopened.is_empty() && self.returned.is_empty()
     }
@@ -177,15 +178,15 @@ impl LeaseBook {
         Lease { id, region }
     }
 
-    /// Takes a lease out of its holder's hand and out of the book.
-    #[expect(clippy::needless_pass_by_value, reason = "the lease ends here: nobody may keep it")]
+    /// Consumes a lease and removes it from the book.
+    #[expect(clippy::needless_pass_by_value, reason = "consuming the lease ends it")]
     fn strike(&mut self, lease: Lease) -> (u64, Region) {
         let Lease { id, region } = lease;
         assert_eq!(self.outstanding.remove(&id), Some(region), "lease {id} is not outstanding in this book");
         (id, region)
     }
 
-    /// Keeps a region for the next borrower, joined with its neighbours, so that repeated splitting leaves no crumbs.
+    /// Keeps a region for the next borrower, joined with adjacent ones, so that repeated splitting leaves no fragments.
     fn insert_returned(&mut self, mut region: Region) {
         if let Some((&key, &before)) = self.returned.range(..RegionKey::of(&region)).next_back()
             && let Some(joined) = before.join_nonces(region)
@@ -202,7 +203,7 @@ impl LeaseBook {
         self.returned.insert(RegionKey::of(&region), region);
     }
 
-    /// The next region that came back or was reopened.
+    /// Takes the next returned or reopened region.
     fn take_returned(&mut self) -> Option<Region> {
         if let Some((_, region)) = self.returned.pop_first() {
             return Some(region);
@@ -215,7 +216,7 @@ impl LeaseBook {
         Some(region)
     }
 
-    /// The next region that was never lent.
+    /// Takes the next region that was never lent.
     fn take_fresh(&mut self) -> Option<Region> {
         if let Some(region) = self.front.pop() {
             return Some(region);
@@ -226,9 +227,9 @@ impl LeaseBook {
     }
 }
 
-/// Cuts a borrower's part out of a region: the part, then what is left of the nonces (for all versions), then what is left
-/// of the versions (for the nonces of the part). Nonces are cut first: a borrower that can take few versions leaves a piece
-/// that is nearly as wide as before, and the next borrower still shares its message schedule over it.
+/// Splits a borrower's part off a region. Returns the part, the rest of the nonces (for all versions), and the rest of
+/// the versions (for the nonces of the part). Nonces are split first: a borrower that can take few versions leaves a
+/// piece nearly as wide as before, so the next borrower can still share its message schedule across versions.
 fn carve(region: Region, hashes_wanted: u64, versions_max: usize) -> (Region, Option<Region>, Option<Region>) {
     let hashes_wanted = hashes_wanted.max(1);
     let width = usize::from(region.versions.count()).min(versions_max.max(1)) as u64;
@@ -238,7 +239,7 @@ fn carve(region: Region, hashes_wanted: u64, versions_max: usize) -> (Region, Op
     (taken, later, sooner)
 }
 
-/// A region's place in the order of the space. Disjoint regions have different keys.
+/// A region's position in the order of the space. Disjoint regions have different keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct RegionKey {
     extranonce: u64,
@@ -271,7 +272,7 @@ impl Row {
         Self { extranonce: space.extranonce_values().first(), version_first: 0, time: space.times().first() }
     }
 
-    /// The row after this one: time runs fastest, then the group of versions, then the extranonce.
+    /// The next row: time varies fastest, then the group of versions, then the extranonce.
     fn next(self, space: &SearchSpace) -> Option<Self> {
         if self.time < space.times().last() {
             return Some(Self { time: self.time + 1, ..self });
@@ -323,15 +324,15 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_in_crumbs_is_one_region_again() {
+    fn a_region_returned_in_fragments_is_one_region_again() {
         let nonces = NonceSpan::new(0, 99).unwrap();
         let space = SearchSpace::new(None, RollingVersion::fixed(1), TimeSpan::single(0), nonces).unwrap();
         let mut book = LeaseBook::new(space);
-        let mut crumbs: Vec<Lease> = std::iter::from_fn(|| book.lend(7, 8)).collect();
-        assert_eq!(crumbs.len(), 15);
-        while let Some(lease) = crumbs.pop() {
+        let mut fragments: Vec<Lease> = std::iter::from_fn(|| book.lend(7, 8)).collect();
+        assert_eq!(fragments.len(), 15);
+        while let Some(lease) = fragments.pop() {
             book.give_back(lease);
-            crumbs.reverse();
+            fragments.reverse();
         }
         assert_eq!(book.returned.len(), 1);
         assert_eq!(book.lend(u64::MAX, 8).map(|lease| lease.nonces()), Some(nonces));

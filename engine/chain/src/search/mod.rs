@@ -1,4 +1,4 @@
-//! What may roll while a block is sealed: templates, their search space, its leases to devices, and what was covered.
+//! Sealing: templates and the fields that may roll, the search space, its leases to devices, coverage and seals.
 
 mod candidate;
 mod coinbase;

@@ -1,6 +1,6 @@
-//! A box of a search space: one extranonce, a few versions, one time, a run of nonces.
+//! A box of a search space: one extranonce, a few versions, one time, a range of nonces.
 //!
-//! Plain geometry. Whether a region lies inside a space is the space's business ([`crate::SearchSpace::encloses`]).
+//! Plain geometry; [`crate::SearchSpace::encloses`] checks whether a region is inside a space.
 
 use std::fmt;
 
@@ -10,26 +10,27 @@ use super::candidate::Candidate;
 use super::rolling_version::VersionRun;
 use super::span::NonceSpan;
 
-/// What one device can search with one set of midstates and one tail: versions × nonces.
+/// The points that one device can search with one set of midstates and one tail: versions × nonces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Region {
-    /// The extranonce's value; 0 where the template has no coinbase.
+    /// The extranonce's value; 0 if the template has no coinbase.
     pub extranonce: u64,
     /// The version indices; midstate number `k` of a search belongs to index `versions.first() + k`.
     pub versions: VersionRun,
-    /// The header's time, in seconds since 1970.
+    /// The header's time, a Unix time in seconds.
     pub time: u32,
     /// The nonces, tried with each version.
     pub nonces: NonceSpan,
 }
 
 impl Region {
-    /// How many hashes it takes to search the region: 1 to 2^35.
+    /// Number of hashes needed to search the region: 1 to 2^35.
     pub fn hashes(&self) -> u64 {
         u64::from(self.versions.count()) * self.nonces.count()
     }
 
-    /// What a device's hit in this region claims, or `None` where the hit lies outside the region: then the device lies.
+    /// The candidate that a device's hit in this region claims; `None` if the hit is outside the region, which only a
+    /// faulty device reports.
     pub fn candidate(&self, hit: Hit) -> Option<Candidate> {
         let inside = hit.midstate < self.versions.count() && self.nonces.contains(hit.nonce);
         inside.then(|| Candidate {
@@ -40,19 +41,19 @@ impl Region {
         })
     }
 
-    /// The region's lowest `count` nonces (at least one) for all its versions, and the rest where there is one.
+    /// The region's lowest `count` nonces (at least one) for all its versions, and the rest if there is one.
     pub(crate) fn split_nonces(self, count: u64) -> (Self, Option<Self>) {
         let (low, high) = self.nonces.split_at_count(count);
         (Self { nonces: low, ..self }, high.map(|nonces| Self { nonces, ..self }))
     }
 
-    /// The region's lowest `count` versions (at least one) with all its nonces, and the rest where there is one.
+    /// The region's lowest `count` versions (at least one) with all its nonces, and the rest if there is one.
     pub(crate) fn split_versions(self, count: u8) -> (Self, Option<Self>) {
         let (low, high) = self.versions.split_at_count(count);
         (Self { versions: low, ..self }, high.map(|versions| Self { versions, ..self }))
     }
 
-    /// The two as one region, where they differ in their nonces alone and `next` begins just after `self`.
+    /// Joins two regions that differ only in their nonces, if `next` begins just after `self`.
     pub(crate) fn join_nonces(self, next: Self) -> Option<Self> {
         let nonces = self.nonces.join(next.nonces)?;
         (Self { nonces: next.nonces, ..self } == next).then_some(Self { nonces, ..self })
@@ -63,7 +64,7 @@ impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { extranonce, versions, time, nonces } = self;
         let (first, last) = (versions.first(), versions.last());
-        write!(f, "extranonce {extranonce}, versions number {first}..={last}, time {time}, nonces {nonces}")
+        write!(f, "extranonce {extranonce}, version indices {first}..={last}, time {time}, nonces {nonces}")
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn joins_again_what_was_split_by_nonces_but_not_what_differs_elsewhere() {
+    fn rejoins_a_region_split_by_nonces_but_not_regions_that_differ_elsewhere() {
         let (low, high) = region().split_nonces(17);
         let high = high.unwrap();
         assert_eq!(low.hashes() + high.hashes(), region().hashes());

@@ -1,21 +1,21 @@
-//! The versions that a search may roll through: a header's version and a mask of free bits.
+//! The versions that a search may try: a header's version and a mask of free bits.
 //!
-//! Bits are free where the mask has a one (BIP320: `0x1fffe000`, BIP323: `0x1fffffe0`). Version number `i` of a
-//! search is the base with its free bits replaced by the bits of `i`, lowest first.
+//! A bit is free if the mask has a one (BIP320: `0x1fffe000`, BIP323: `0x1fffffe0`). Version number `i` of a search is
+//! the base with its free bits replaced by the bits of `i`, lowest first.
 //!
-//! Bits 29 to 31 are never free: BIP9 reads them as the kind of the version (`001`: the other bits are signals), so
-//! rolling them would change what the version means. Any other bit may roll, on headers of old versions too.
+//! Bits 29 to 31 are never free. In BIP9 they give the kind of the version (`001`: the other bits are signals), so
+//! rolling them would change the meaning of the version. Every other bit may roll, also in headers of old versions.
 
 use cityseal_hash::MIDSTATES_MAX;
 
-/// A header's version together with the bits of it that may roll.
+/// A header's version together with the bits that may roll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RollingVersion {
     base: u32,
     mask: u32,
 }
 
-/// A mask of version bits touches the top bits, which may not roll.
+/// A version mask includes the top bits, which may not roll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error(
     "version mask {mask:08x} rolls bits 29 to 31: expected a mask within {:08x}, usually 1fffe000 (BIP320). In BIP9 \
@@ -28,13 +28,13 @@ pub struct VersionMaskError {
 }
 
 impl RollingVersion {
-    /// Every bit that may roll: all but bits 29 to 31, the top bits of BIP9.
+    /// All bits that may roll: all but bits 29 to 31, the top bits of BIP9.
     pub const MASK_MAX: u32 = 0x1fff_ffff;
 
-    /// The versions that agree with `version` in every bit outside `mask`. An empty mask leaves the version fixed.
+    /// The versions that agree with `version` in every bit outside `mask`. With an empty mask the version is fixed.
     ///
     /// # Errors
-    /// [`VersionMaskError`] where the mask has a bit outside [`Self::MASK_MAX`].
+    /// [`VersionMaskError`] if the mask has a bit outside [`Self::MASK_MAX`].
     pub const fn new(version: i32, mask: u32) -> Result<Self, VersionMaskError> {
         match Self::check_mask(mask) {
             Ok(()) => Ok(Self { base: version as u32 & !mask, mask }),
@@ -42,39 +42,39 @@ impl RollingVersion {
         }
     }
 
-    /// The one version `version`.
+    /// Only the version `version`.
     pub const fn fixed(version: i32) -> Self {
         Self { base: version as u32, mask: 0 }
     }
 
-    /// Checks a mask without a version, for readers that know the field in which it is.
+    /// Checks a mask without a version, for parsers that report the field it came from.
     ///
     /// # Errors
-    /// [`VersionMaskError`] where the mask has a bit outside [`Self::MASK_MAX`].
+    /// [`VersionMaskError`] if the mask has a bit outside [`Self::MASK_MAX`].
     pub const fn check_mask(mask: u32) -> Result<(), VersionMaskError> {
         if mask & !Self::MASK_MAX == 0 { Ok(()) } else { Err(VersionMaskError { mask }) }
     }
 
-    /// The mask: one bits may roll.
+    /// The mask of the bits that may roll.
     pub const fn mask(self) -> u32 {
         self.mask
     }
 
-    /// How many versions there are: 1 (empty mask) to 2^29.
+    /// Number of versions: 1 (empty mask) to 2^29.
     pub const fn count(self) -> u64 {
         1 << self.mask.count_ones()
     }
 
-    /// The version of index `index`: the bits of the index spread over the set bits of the mask.
+    /// The version with index `index`: the bits of the index spread over the set bits of the mask.
     ///
     /// # Panics
-    /// If `index` is not below [`Self::count`]: a broken promise of the caller.
+    /// If `index` is not below [`Self::count`].
     pub fn at(self, index: u32) -> i32 {
         assert!(u64::from(index) < self.count(), "version index {index} of {} versions", self.count());
         (self.base | deposit(index, self.mask)) as i32
     }
 
-    /// The index of a version, or `None` where it differs from the base outside the mask.
+    /// The index of a version; `None` if it differs from the base outside the mask.
     pub fn index_of(self, version: i32) -> Option<u32> {
         let version = version as u32;
         (version & !self.mask == self.base).then(|| extract(version, self.mask))
@@ -105,13 +105,13 @@ fn extract(value: u32, mut mask: u32) -> u32 {
             gathered |= bit;
         }
         mask ^= lowest;
-        // After the 32nd bit the mask is empty, and this shift no longer matters.
+        // After the 32nd bit the mask is empty, so the lost bit does not matter.
         bit <<= 1;
     }
     gathered
 }
 
-/// A run of one to eight version indices that a device searches together: they share all but their midstates.
+/// A run of one to eight version indices that a device searches together; they differ only in their midstates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VersionRun {
     first: u32,
@@ -119,11 +119,11 @@ pub struct VersionRun {
 }
 
 impl VersionRun {
-    /// The longest run: as many midstates as one batch may hold.
+    /// Maximum length of a run: the number of midstates that a batch may have.
     pub const COUNT_MAX: u8 = MIDSTATES_MAX as u8;
 
-    /// The indices `first..first + count`, or `None` where `count` is not 1 to [`Self::COUNT_MAX`] or the run passes
-    /// the 32-bit index.
+    /// The indices `first..first + count`; `None` if `count` is not 1 to [`Self::COUNT_MAX`] or the run exceeds the
+    /// 32-bit index.
     pub const fn new(first: u32, count: u8) -> Option<Self> {
         if count == 0 || count > Self::COUNT_MAX || first.checked_add(count as u32 - 1).is_none() {
             return None;
@@ -131,7 +131,7 @@ impl VersionRun {
         Some(Self { first, count })
     }
 
-    /// The run that holds one index.
+    /// The run of one index.
     pub const fn single(index: u32) -> Self {
         Self { first: index, count: 1 }
     }
@@ -141,12 +141,12 @@ impl VersionRun {
         self.first
     }
 
-    /// The highest index, itself part of the run.
+    /// The highest index, inclusive.
     pub const fn last(self) -> u32 {
         self.first + (self.count as u32 - 1)
     }
 
-    /// How many indices: 1 to 8.
+    /// Number of indices: 1 to 8.
     pub const fn count(self) -> u8 {
         self.count
     }
@@ -156,7 +156,7 @@ impl VersionRun {
         self.first..=self.last()
     }
 
-    /// The lowest `count` indices, and the rest where there is one; `count` is clamped to `1..=self.count()`.
+    /// The lowest `count` indices, and the rest if there is one; `count` is clamped to `1..=self.count()`.
     pub fn split_at_count(self, count: u8) -> (Self, Option<Self>) {
         let taken = count.clamp(1, self.count);
         let rest =

@@ -1,7 +1,7 @@
-//! A device's claim, and what becomes of it once the CPU has hashed it again.
+//! Turns a device's claim into a seal by hashing it again on the CPU.
 //!
-//! A [`Candidate`] proves nothing. The only way to a [`Seal`] is [`Seal::confirm`], which trusts no device and no kernel: it
-//! hashes the whole header on the plain path and compares all 256 bits.
+//! A [`Candidate`] proves nothing. The only constructor of a [`Seal`] is [`Seal::confirm`], which trusts no device and
+//! no kernel: it hashes the whole header with the plain implementation and compares all 256 bits.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,18 +12,18 @@ use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::target::Target;
 
-/// Why a candidate is no seal.
+/// Why a candidate is not a seal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CandidateRefused {
-    /// The device was never asked about this point.
-    #[error("a candidate outside the search space: {candidate:?}")]
+    /// The point is not in the search space.
+    #[error("candidate outside the search space: {candidate:?}")]
     OutsideSpace {
         /// The claim.
         candidate: Candidate,
     },
     /// The hash misses the target.
-    #[error("a candidate that misses the target: expected a hash of at most {expected}, found {found}")]
+    #[error("candidate misses the target: expected a hash of at most {expected}, found {found}")]
     AboveTarget {
         /// The claim.
         candidate: Candidate,
@@ -34,7 +34,7 @@ pub enum CandidateRefused {
     },
 }
 
-/// A header that meets its template's target: hashed on the CPU, compared over all 256 bits. Ordered as the space is.
+/// A header that meets its template's target: hashed on the CPU, compared over all 256 bits. Ordered like the space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Seal {
     found_at: Candidate,
@@ -47,7 +47,7 @@ impl Seal {
     /// Hashes a candidate again and compares it with the template's target.
     ///
     /// # Errors
-    /// [`CandidateRefused`] where the candidate lies outside the space or its hash is above the target.
+    /// [`CandidateRefused`] if the candidate is outside the space or its hash is above the target.
     pub fn confirm(template: &SealTemplate, candidate: Candidate) -> Result<Self, CandidateRefused> {
         if !template.space().contains(&candidate) {
             return Err(CandidateRefused::OutsideSpace { candidate });
@@ -71,12 +71,12 @@ impl Seal {
         self.hash
     }
 
-    /// The extranonce's value; `None` where the template has no coinbase.
+    /// The extranonce's value; `None` if the template has no coinbase.
     pub const fn extranonce(&self) -> Option<u64> {
         self.extranonce
     }
 
-    /// Where in the space it was found.
+    /// Its point in the space.
     pub const fn found_at(&self) -> &Candidate {
         &self.found_at
     }
@@ -97,7 +97,7 @@ impl fmt::Display for Seal {
 }
 
 impl Ord for Seal {
-    /// By the place in the space; seals of different templates at one place by their headers' bytes.
+    /// Orders by the point in the space; seals of different templates at one point by their headers' bytes.
     fn cmp(&self, other: &Self) -> Ordering {
         let key = |seal: &Self| (seal.found_at, seal.extranonce, seal.header.to_wire());
         key(self).cmp(&key(other))

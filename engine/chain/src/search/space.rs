@@ -1,7 +1,8 @@
-//! The exact set of (extranonce, version, time, nonce) that a template leaves open, and the order of that set.
+//! The exact set of (extranonce, version, time, nonce) that a template leaves open, and its order.
 //!
-//! Every point has a rank in the order (extranonce, version index, time, nonce), ascending, so that any part of the
-//! space is a set of intervals of 128-bit ranks. The size is checked once, in [`SearchSpace::new`]; after that no rank overflows.
+//! Every point has a rank in the order (extranonce, version index, time, nonce), ascending, so any part of the space is
+//! a set of intervals of 128-bit ranks. The size is checked once, in [`SearchSpace::new`]; after that no rank
+//! overflows.
 
 use std::iter;
 
@@ -10,7 +11,7 @@ use super::region::Region;
 use super::rolling_version::{RollingVersion, VersionRun};
 use super::span::{ExtranonceSpan, NonceSpan, TimeSpan};
 
-/// The space that a search may walk.
+/// The points that a search may try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SearchSpace {
     extranonces: Option<ExtranonceSpan>,
@@ -20,7 +21,7 @@ pub struct SearchSpace {
     volume: u128,
 }
 
-/// The axes multiply to more points than the exact count can hold.
+/// The space has more points than a 128-bit count can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "search space too large: {extranonces} extranonces x {versions} versions x {times} times x {nonces} nonces; \
@@ -38,10 +39,10 @@ pub struct SpaceTooLarge {
 }
 
 impl SearchSpace {
-    /// The space of all combinations; `extranonces` is `None` where the Merkle root is fixed.
+    /// The space of all combinations; `extranonces` is `None` if the Merkle root is fixed.
     ///
     /// # Errors
-    /// [`SpaceTooLarge`] where the volume is 2^128 or more.
+    /// [`SpaceTooLarge`] if the volume is 2^128 or more.
     pub fn new(
         extranonces: Option<ExtranonceSpan>,
         versions: RollingVersion,
@@ -62,17 +63,17 @@ impl SearchSpace {
         Ok(Self { extranonces, versions, times, nonces, volume })
     }
 
-    /// How many points the space has: 1 to 2^128 - 1. Each costs one hash.
+    /// Number of points in the space: 1 to 2^128 - 1. Each costs one hash.
     pub const fn volume(&self) -> u128 {
         self.volume
     }
 
-    /// The extranonces, or `None` where the Merkle root is fixed.
+    /// The extranonces; `None` if the Merkle root is fixed.
     pub const fn extranonces(&self) -> Option<ExtranonceSpan> {
         self.extranonces
     }
 
-    /// The versions; index `i` stands for `versions().at(i)`.
+    /// The versions; index `i` is `versions().at(i)`.
     pub const fn versions(&self) -> RollingVersion {
         self.versions
     }
@@ -87,7 +88,7 @@ impl SearchSpace {
         self.nonces
     }
 
-    /// Whether a point lies in the space.
+    /// Whether a point is in the space.
     pub fn contains(&self, point: &Candidate) -> bool {
         self.extranonce_values().contains(point.extranonce)
             && u64::from(point.version_index) < self.versions.count()
@@ -95,7 +96,7 @@ impl SearchSpace {
             && self.nonces.contains(point.nonce)
     }
 
-    /// Whether every point of a region lies in the space.
+    /// Whether every point of a region is in the space.
     pub fn encloses(&self, region: &Region) -> bool {
         self.extranonce_values().contains(region.extranonce)
             && u64::from(region.versions.last()) < self.versions.count()
@@ -103,12 +104,12 @@ impl SearchSpace {
             && self.nonces.encloses(region.nonces)
     }
 
-    /// The values on the extranonce axis; 0 alone stands for "no coinbase".
+    /// The values on the extranonce axis; only 0 if there is no coinbase.
     pub(crate) fn extranonce_values(&self) -> ExtranonceSpan {
         self.extranonces.unwrap_or(ExtranonceSpan::single(0))
     }
 
-    /// How an extranonce is shown: `None` where the template has no coinbase.
+    /// The extranonce as results show it: `None` if the template has no coinbase.
     pub(crate) fn shown_extranonce(&self, extranonce: u64) -> Option<u64> {
         self.extranonces.map(|_| extranonce)
     }
@@ -121,9 +122,9 @@ impl SearchSpace {
     /// The stretches of a region, one for each of its versions, ascending.
     ///
     /// # Panics
-    /// If the region does not lie in the space: a broken promise of the caller.
+    /// If the region is not inside the space.
     pub(crate) fn stretches(self, region: Region) -> impl Iterator<Item = Stretch> {
-        assert!(self.encloses(&region), "the region lies outside the space: {region}");
+        assert!(self.encloses(&region), "the region is outside the space: {region}");
         region.versions.indices().map(move |index| {
             let cell_first = self.cell_rank(region.extranonce, index, region.time);
             let rank_of = |nonce: u32| cell_first + u128::from(nonce - self.nonces.first());
@@ -141,7 +142,7 @@ impl SearchSpace {
         })
     }
 
-    /// The part of a stretch that lies in its first cell, and the rest where there is one.
+    /// The part of a stretch in its first cell, and the rest if there is one.
     pub(crate) fn first_cell(&self, stretch: Stretch) -> (Region, Option<Stretch>) {
         let nonce_count = u128::from(self.nonces.count());
         let offset_first = stretch.first % nonce_count;
@@ -154,7 +155,7 @@ impl SearchSpace {
         (self.cell(stretch.first / nonce_count, nonces), rest)
     }
 
-    /// The region of the cell with the given number in the order of the space.
+    /// The region of a cell, given its number in the order of the space.
     fn cell(&self, number: u128, nonces: NonceSpan) -> Region {
         let (times, versions) = (u128::from(self.times.count()), u128::from(self.versions.count()));
         let row = number / times;
@@ -175,17 +176,17 @@ impl SearchSpace {
     }
 }
 
-/// A run of points that follow each other in the order of a space. It may reach over many cells.
+/// A run of consecutive points in the order of a space. It may span many cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stretch {
     /// Rank of the first point.
     pub(crate) first: u128,
-    /// Rank of the last point, itself part of the stretch.
+    /// Rank of the last point, inclusive.
     pub(crate) last: u128,
 }
 
 impl Stretch {
-    /// How many points the stretch has; at least 1.
+    /// Number of points in the stretch; at least 1.
     pub const fn hashes(self) -> u128 {
         // No overflow: a volume stays below 2^128, so `last` is below 2^128 - 1.
         self.last - self.first + 1

@@ -1,8 +1,8 @@
-//! The one field of a Stratum v1 job whose byte order is neither that of a header nor that of a block explorer.
+//! The one field of a Stratum V1 job whose byte order is neither that of a header nor that of a block explorer.
 //!
-//! `mining.notify` sends the previous block's hash as eight 32-bit words, each with its bytes reversed against the header.
-//! Merkle branches come in wire order; `version`, `nbits` and `ntime` as numbers, most significant digit first. The
-//! protocol itself is not spoken here.
+//! `mining.notify` sends the previous block's hash as eight 32-bit words, each with its bytes reversed relative to the
+//! header. Merkle branches are in wire order; `version`, `nbits` and `ntime` are numbers, most significant digit first.
+//! The protocol itself is not implemented here.
 
 use crate::hash::BlockHash;
 use crate::hex::{self, HexError};
@@ -10,7 +10,7 @@ use crate::hex::{self, HexError};
 /// Reads the `prevhash` of a `mining.notify`: 64 hex digits.
 ///
 /// # Errors
-/// Another number of characters, or one that is no hex digit.
+/// If the text is not exactly 64 hex digits.
 pub fn prev_block_hash_from_notify_hex(text: &str) -> Result<BlockHash, HexError> {
     hex::decode_array(text).map(|bytes| BlockHash::from_wire(reverse_words(bytes)))
 }

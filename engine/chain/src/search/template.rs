@@ -1,7 +1,7 @@
-//! What is to be sealed: a header, what of it may roll, and the threshold.
+//! A template to be sealed: a header, the fields that may roll, and the threshold.
 //!
-//! Everything is checked once, when the template is built; a [`SealTemplate`] can be searched. It hashes nothing but its
-//! coinbase and the branch above it.
+//! Everything is checked once, when the template is built, so every [`SealTemplate`] can be searched. This file hashes
+//! only the coinbase and the branch above it.
 
 use cityseal_hash::{Midstate, SearchInput};
 
@@ -16,7 +16,7 @@ use crate::header::BlockHeader;
 use crate::merkle::{self, Node};
 use crate::target::{CompactFault, CompactTarget, Target};
 
-/// A header that may be sealed, with all that may roll: nonce, version bits, time, extranonce.
+/// A header to be sealed, with everything that may roll: nonce, version bits, time, extranonce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealTemplate {
     header: BlockHeader,
@@ -26,25 +26,25 @@ pub struct SealTemplate {
     space: SearchSpace,
 }
 
-/// Why a template can not be searched.
+/// Why a template cannot be searched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
-    /// The window leads past the 32-bit time field.
+    /// The window exceeds the 32-bit time field.
     #[error(
         "time window of {found_s} s from time {time}; expected at most {expected_max_s} s, the end of the 32-bit field"
     )]
     TimeWindow {
-        /// The header's time, in seconds since 1970.
+        /// The header's time, a Unix time in seconds.
         time: u32,
         /// The longest window that fits.
         expected_max_s: u32,
         /// The window given.
         found_s: u32,
     },
-    /// No threshold was given, and the header's bits are none.
+    /// No target was given, and the header's bits encode none.
     #[error(
-        "header bits {bits} are no target: {fault}; expected an encodable target above zero, or a target beside the header"
+        "header bits {bits} encode no target: {fault}; expected bits of a target above zero, or a separate search target"
     )]
     Bits {
         /// The header's compact target.
@@ -52,23 +52,23 @@ pub enum TemplateError {
         /// What is wrong with it.
         fault: CompactFault,
     },
-    /// The branch is longer than any tree is deep.
-    #[error("a Merkle branch of {found} hashes; expected at most {expected_max}")]
+    /// The branch is longer than the height of any tree.
+    #[error("Merkle branch of {found} hashes; expected at most {expected_max}")]
     BranchTooLong {
-        /// The deepest tree.
+        /// Height of the largest tree.
         expected_max: usize,
-        /// Hashes of the branch.
+        /// Hashes in the branch.
         found: usize,
     },
-    /// The mask would roll the top bits of the version.
+    /// The mask includes the top bits of the version.
     #[error(transparent)]
     VersionMask(#[from] VersionMaskError),
-    /// The space can not be counted.
+    /// The space is too large to be counted.
     #[error(transparent)]
     Space(#[from] SpaceTooLarge),
 }
 
-/// Collects what a template is made of; [`Self::build`] checks it.
+/// Collects the parts of a template; [`Self::build`] checks them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct SealTemplateBuilder {
@@ -82,36 +82,36 @@ pub struct SealTemplateBuilder {
 }
 
 impl SealTemplateBuilder {
-    /// The nonces to try with each version, time and extranonce; all 32 bits unless said otherwise.
+    /// Sets the nonces to try with each version, time and extranonce. Default: all 32 bits.
     pub fn nonces(self, nonces: NonceSpan) -> Self {
         Self { nonces, ..self }
     }
 
-    /// The bits of the version that may roll (BIP320: `0x1fffe000`), within [`RollingVersion::MASK_MAX`]. Default none.
+    /// Sets the version bits that may roll (BIP320: `0x1fffe000`), within [`RollingVersion::MASK_MAX`]. Default: none.
     pub fn version_mask(self, version_mask: u32) -> Self {
         Self { version_mask, ..self }
     }
 
-    /// By how many seconds the header's time may be later; 0 unless said otherwise.
+    /// Sets by how many seconds the header's time may be later. Default: 0.
     pub fn time_window_s(self, time_window_s: u32) -> Self {
         Self { time_window_s, ..self }
     }
 
-    /// A coinbase whose extranonce may roll, and the hashes beside the path from it to the root: 32 bytes each in wire
-    /// order, as Stratum sends them. The header's own Merkle root is then replaced by the computed one.
+    /// Sets a coinbase whose extranonce may roll, and the sibling hashes on its path to the root: 32 bytes each in wire
+    /// order, as Stratum sends them. The computed Merkle root then replaces the header's.
     pub fn coinbase(self, coinbase: CoinbaseParts, merkle_branch: Vec<Node>) -> Self {
         Self { coinbase: Some(coinbase), merkle_branch, ..self }
     }
 
-    /// The threshold, in place of the one that the header's bits encode. The bits stay as they are.
+    /// Sets the threshold, instead of the one that the header's bits encode. The bits stay unchanged.
     pub fn target(self, target: Target) -> Self {
         Self { target: Some(target), ..self }
     }
 
-    /// Checks the parts and makes a template of them.
+    /// Checks the parts and builds the template.
     ///
     /// # Errors
-    /// [`TemplateError`], the first of: time window, bits, branch, version mask, size of the space.
+    /// The first [`TemplateError`] in this order: time window, bits, branch, version mask, size of the space.
     pub fn build(self) -> Result<SealTemplate, TemplateError> {
         let times = self.times()?;
         let target = self.threshold()?;
@@ -130,7 +130,7 @@ impl SealTemplateBuilder {
         let (time, found_s) = (self.header.time, self.time_window_s);
         let expected_max_s = u32::MAX - time;
         let last = time.checked_add(found_s).ok_or(TemplateError::TimeWindow { time, expected_max_s, found_s })?;
-        Ok(TimeSpan::new(time, last).expect("a sum is not below its part"))
+        Ok(TimeSpan::new(time, last).expect("time plus window is not below time"))
     }
 
     fn threshold(&self) -> Result<Target, TemplateError> {
@@ -148,10 +148,10 @@ impl SealTemplateBuilder {
 }
 
 impl SealTemplate {
-    /// The longest Merkle branch: a tree over the 2^32 items that a 32-bit count can name is 32 levels deep.
+    /// Maximum length of a Merkle branch: a tree over 2^32 items, the most that a 32-bit count can name, has 32 levels.
     pub const BRANCH_LEN_MAX: usize = 32;
 
-    /// Begins a template for `header`, whose nonce is ignored.
+    /// Returns a builder for a template of `header`, whose nonce is ignored.
     pub fn builder(header: BlockHeader) -> SealTemplateBuilder {
         SealTemplateBuilder {
             header,
@@ -164,7 +164,7 @@ impl SealTemplate {
         }
     }
 
-    /// The same template with another threshold. The header's bits stay as they are.
+    /// Replaces the threshold. The header's bits stay unchanged.
     #[must_use]
     pub fn with_target(self, target: Target) -> Self {
         Self { target, ..self }
@@ -180,30 +180,31 @@ impl SealTemplate {
         self.coinbase.as_ref()
     }
 
-    /// The hashes beside the path from the coinbase to the root, 32 bytes each in wire order.
+    /// The sibling hashes on the path from the coinbase to the root, 32 bytes each in wire order.
     pub fn merkle_branch(&self) -> &[Node] {
         &self.merkle_branch
     }
 
-    /// The threshold: a hash at or under it seals.
+    /// The threshold: a hash at or below it seals the header.
     pub const fn target(&self) -> Target {
         self.target
     }
 
-    /// The largest top word (most significant 32 bits of a hash as a number) that can seal.
+    /// The largest top word (most significant 32 bits of a hash as a number) of a possible seal.
     pub const fn top_word_max(&self) -> u32 {
         self.target.top_word_max()
     }
 
-    /// All that may roll.
+    /// Everything that may roll.
     pub const fn space(&self) -> &SearchSpace {
         &self.space
     }
 
-    /// The Merkle root with an extranonce: the coinbase's hash folded with the branch. Without a coinbase it is the header's.
+    /// The Merkle root for an extranonce: the coinbase's hash folded with the branch. Without a coinbase it is the
+    /// header's.
     ///
     /// # Panics
-    /// If the extranonce lies outside the space: a broken promise of the caller.
+    /// If the extranonce is outside the space.
     pub fn merkle_root(&self, extranonce: u64) -> MerkleRoot {
         assert!(self.space.extranonce_values().contains(extranonce), "extranonce {extranonce} is not open");
         match &self.coinbase {
@@ -215,7 +216,7 @@ impl SealTemplate {
     /// The header at a point of the space.
     ///
     /// # Panics
-    /// If the point lies outside the space: a broken promise of the caller.
+    /// If the point is outside the space.
     pub fn header_at(&self, point: &Candidate) -> BlockHeader {
         assert!(self.space.contains(point), "outside the space: {point:?}");
         let merkle_root = self.merkle_root(point.extranonce);
@@ -223,26 +224,27 @@ impl SealTemplate {
         BlockHeader { version, merkle_root, time: point.time, nonce: point.nonce, ..self.header }
     }
 
-    /// The midstates of some versions with an extranonce, in the order of the versions.
+    /// The midstates of some versions for an extranonce, in the order of the versions.
     ///
     /// # Panics
-    /// If the extranonce or a version lies outside the space: a broken promise of the caller.
+    /// If the extranonce or a version is outside the space.
     pub fn midstates(&self, extranonce: u64, versions: VersionRun) -> Vec<Midstate> {
         self.midstates_over(self.merkle_root(extranonce), versions)
     }
 
-    /// Bytes 64..76 of the header: the last four of the Merkle root, time, bits; equal for all versions and nonces.
+    /// Bytes 64..76 of the header: the last four of the Merkle root, the time and the bits; equal for all versions and
+    /// nonces.
     ///
     /// # Panics
-    /// If the extranonce lies outside the space: a broken promise of the caller.
+    /// If the extranonce is outside the space.
     pub fn tail(&self, extranonce: u64, time: u32) -> [u8; 12] {
         self.tail_over(self.merkle_root(extranonce), time)
     }
 
-    /// All that a device needs to search a region. Computes the Merkle root once.
+    /// Everything that a device needs to search a region. Computes the Merkle root once.
     ///
     /// # Panics
-    /// If the region lies outside the space: a broken promise of the caller.
+    /// If the region is outside the space.
     pub fn region_input(&self, region: &Region) -> RegionInput {
         assert!(self.space.encloses(region), "outside the space: {region}");
         let merkle_root = self.merkle_root(region.extranonce);
@@ -264,25 +266,25 @@ impl SealTemplate {
     }
 }
 
-/// What a device needs to know of a region beside its nonces.
+/// What a device needs to know about a region in addition to its nonces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegionInput {
-    /// One for each version of the region, in its order: 1 to 8.
+    /// One midstate for each version of the region, in order: 1 to 8.
     pub midstates: Vec<Midstate>,
     /// Bytes 64..76 of the header.
     pub tail: [u8; 12],
-    /// The largest top word that can seal.
+    /// The largest top word of a possible seal.
     pub top_word_max: u32,
 }
 
 impl RegionInput {
-    /// The same, as a kernel takes it.
+    /// Borrows the values as the input of a kernel.
     pub fn as_search_input(&self) -> SearchInput<'_> {
         SearchInput { midstates: &self.midstates, tail: self.tail, top_word_max: self.top_word_max }
     }
 }
 
-/// A header's first block (64 bytes), and what stands between it and the nonce (12 bytes).
+/// A header's first SHA-256 block (64 bytes), and the 12 bytes between it and the nonce.
 fn split_wire(header: &BlockHeader) -> ([u8; 64], [u8; 12]) {
     let wire = header.to_wire();
     let (mut block, mut tail) = ([0; 64], [0; 12]);

@@ -8,10 +8,11 @@
 //!                 "extranonce_first": "00000000", "extranonce_last": "ffffffff" },
 //!   "merkle_branch": ["64 hex digits, wire order, as Stratum sends them"] }
 //! ```
-//! In place of `header` stand `version`, `bits` (8 digits, numeric), `prev_block_hash`, `merkle_root` (64 digits, most
-//! significant first, as block explorers show them) and `time` (a number). All else may be absent. With a `coinbase` the
-//! Merkle root is computed: that of `header` is ignored, and the field `merkle_root` is refused. Unknown and doubled keys are
-//! refused. Here text is read; whether the parts fit together is [`SealTemplateBuilder::build`]'s business.
+//! Instead of `header` a file may have `version`, `bits` (8 digits, numeric), `prev_block_hash`, `merkle_root` (64
+//! digits, most significant first, as block explorers show them) and `time` (a number). Everything else is optional.
+//! With a `coinbase` the Merkle root is computed: the one in `header` is ignored, and the field `merkle_root` is
+//! refused. Unknown and duplicate keys are refused. This file only parses; [`SealTemplateBuilder::build`] checks
+//! whether the parts fit.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -30,22 +31,22 @@ use crate::hex::{self, HexError};
 use crate::merkle::Node;
 use crate::target::{CompactTarget, Target, ThresholdHexError};
 
-/// Why a text is no template. Each message names the field.
+/// Why a text is not a template. Each message names the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateFileError {
-    /// No JSON, not an object where one is expected, or a key that is unknown or doubled.
+    /// The text is not JSON, a value is not an object, or a key is unknown or duplicate.
     #[error("template: {reason}")]
     Json {
-        /// The parser's words, with line and column.
+        /// The parser's message, with line and column.
         reason: String,
     },
-    /// A field that is needed is absent.
+    /// A required field is absent.
     #[error("template field {field}: absent; expected {expected}")]
     Absent {
         /// The field's path.
         field: String,
-        /// What should stand there.
+        /// The expected value.
         expected: String,
     },
     /// A field has the wrong type, or is a number out of range.
@@ -53,12 +54,12 @@ pub enum TemplateFileError {
     Type {
         /// The field's path.
         field: String,
-        /// What should stand there.
+        /// The expected value.
         expected: String,
-        /// What stands there, shortened.
+        /// The value found, shortened.
         found: String,
     },
-    /// A text is not the hexadecimal number that was asked for.
+    /// A text is not the expected hexadecimal value.
     #[error("template field {field}: {fault}")]
     Hex {
         /// The field's path.
@@ -66,26 +67,26 @@ pub enum TemplateFileError {
         /// What is wrong with it.
         fault: HexError,
     },
-    /// The header is none.
+    /// The header is invalid.
     #[error("template field header: {fault}")]
     Header {
         /// What is wrong with it.
         fault: HeaderHexError,
     },
-    /// The mask would roll the top bits of the version.
+    /// The mask includes the top bits of the version.
     #[error("template field version_mask: {fault}")]
     VersionMask {
         /// What is wrong with it.
         fault: VersionMaskError,
     },
-    /// The target is none.
+    /// The target is invalid.
     #[error("template field target: {fault}")]
     Target {
         /// What is wrong with it.
         fault: ThresholdHexError,
     },
-    /// Two fields say the same thing.
-    #[error("template field {field}: not allowed beside {beside}, which already says it; expected one of the two")]
+    /// Two fields give the same value.
+    #[error("template field {field}: not allowed together with {beside}; expected one of the two")]
     Conflict {
         /// The field's path.
         field: &'static str,
@@ -97,10 +98,10 @@ pub enum TemplateFileError {
     Backwards {
         /// The range's path.
         field: &'static str,
-        /// Its two ends.
+        /// Its two bounds.
         fault: SpanBackwards,
     },
-    /// The parts of the coinbase do not fit together.
+    /// The parts of the coinbase do not fit each other.
     #[error("template field coinbase: {fault}")]
     Coinbase {
         /// What is wrong.
@@ -120,7 +121,7 @@ impl SealTemplateBuilder {
     }
 }
 
-/// The keys of a template; what stands under them is read field by field, so that each error can name its field.
+/// The keys of a template. Their values are parsed one by one, so that each error can name its field.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TemplateShape {
@@ -228,7 +229,7 @@ impl TemplateShape {
     fn with_coinbase(&self, builder: SealTemplateBuilder) -> Result<SealTemplateBuilder, TemplateFileError> {
         match (&self.coinbase, &self.merkle_branch) {
             (None, None) => Ok(builder),
-            (None, Some(_)) => Err(absent("coinbase", "the coinbase that merkle_branch begins at")),
+            (None, Some(_)) => Err(absent("coinbase", "the coinbase that merkle_branch belongs to")),
             (Some(Object(coinbase)), branch) => {
                 Ok(builder.coinbase(coinbase.parts()?, branch.as_ref().map_or(Ok(Vec::new()), read_branch)?))
             }
@@ -274,7 +275,7 @@ impl CoinbaseShape {
 
 const U32_EXPECTED: &str = "a whole number from 0 to 4294967295";
 
-/// How many characters of a wrong value a message repeats.
+/// Maximum number of characters of a wrong value that a message repeats.
 const FOUND_CHARS_MAX: usize = 80;
 
 fn absent(field: &str, expected: &str) -> TemplateFileError {
@@ -316,7 +317,7 @@ fn read_u32_hex(field: &str, value: Option<&Value>) -> Result<Option<u32>, Templ
     hex::decode_u32(text).map(Some).map_err(|fault| bad_hex(field, fault))
 }
 
-/// 64 digits, in the order in which they stand.
+/// Reads 64 digits without changing their order.
 fn read_array(field: &str, value: Option<&Value>) -> Result<Option<[u8; 32]>, TemplateFileError> {
     let Some(text) = read_text(field, value, "64 hex digits")? else { return Ok(None) };
     hex::decode_array(text).map(Some).map_err(|fault| bad_hex(field, fault))
@@ -328,9 +329,9 @@ fn read_bytes(field: &str, value: Option<&Value>) -> Result<Vec<u8>, TemplateFil
     hex::decode(text).map_err(|fault| bad_hex(field, fault))
 }
 
-/// An extranonce as Stratum writes it: big-endian, with all its `len` bytes (1 to 8).
+/// Reads an extranonce as Stratum writes it: big-endian, with all its `len` bytes (1 to 8).
 fn read_extranonce(field: &str, value: Option<&Value>, len: usize) -> Result<Option<u64>, TemplateFileError> {
-    let expected = format!("{} hex digits, as many as extranonce_size says", 2 * len);
+    let expected = format!("{} hex digits, which is what extranonce_size requires", 2 * len);
     let Some(text) = read_text(field, value, &expected)? else { return Ok(None) };
     let bytes = hex::decode(text).map_err(|fault| bad_hex(field, fault))?;
     if bytes.len() != len {
@@ -354,7 +355,7 @@ fn reversed(mut bytes: [u8; 32]) -> [u8; 32] {
     bytes
 }
 
-/// A JSON object. Derived code alone would also take a list and read its items by position.
+/// A JSON object. Derived code alone would also accept a list and assign its items by position.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -4,6 +4,7 @@ use crate::hash::BlockHash;
 use crate::hex::{self, HexError};
 use crate::u256::U256;
 use std::fmt;
+use std::str::FromStr;
 use thiserror::Error;
 
 /// A 256-bit threshold above zero: a hash, read as a little-endian number, passes if it is at or below it.
@@ -71,6 +72,15 @@ impl Target {
     /// them meets it, and one whose top word equals them needs the full comparison.
     pub const fn top_word_max(&self) -> u32 {
         (self.0.high_u64() >> 32) as u32
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetHexError;
+
+    /// Reads 64 hex digits, most significant first.
+    fn from_str(text: &str) -> Result<Self, TargetHexError> {
+        Self::from_display_hex(text)
     }
 }
 

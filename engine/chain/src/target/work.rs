@@ -6,6 +6,7 @@ use super::full::Target;
 use crate::hex::{self, HexError};
 use crate::u256::U256;
 use std::fmt;
+use std::str::FromStr;
 
 /// The expected number of hashes for one header: 2^256 / (target + 1), rounded down (Bitcoin Core: `GetBlockProof`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +110,15 @@ impl From<Work> for ChainWork {
     }
 }
 
+impl FromStr for ChainWork {
+    type Err = HexError;
+
+    /// Reads 64 hex digits, most significant first.
+    fn from_str(text: &str) -> Result<Self, HexError> {
+        Self::from_display_hex(text)
+    }
+}
+
 impl fmt::Display for ChainWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_display_hex())
@@ -183,7 +193,7 @@ mod tests {
         fn chain_work_survives_a_round_trip_through_text_and_wire(bytes in proptest::array::uniform32(any::<u8>())) {
             let work = ChainWork::from_wire(&bytes);
             prop_assert_eq!(work.to_wire(), bytes);
-            prop_assert_eq!(ChainWork::from_display_hex(&work.to_string()).unwrap(), work);
+            prop_assert_eq!(work.to_string().parse(), Ok(work));
         }
     }
 }

@@ -1,9 +1,10 @@
-//! The slow, readable reference of a body's judge: transactions that own their parts, and one function for each rule.
+//! The reference implementation of the judge of bodies: transactions that own their parts, and one function for each
+//! rule.
 //!
-//! It reads a block into a tree of values, writes every transaction anew for its hash, hashes on the plain path, and looks
-//! at all of it again for each rule. It is the reading copy of `docs/RULES.md` from R20 on and the oracle that the fast judge
-//! is compared with; it is not for production use. Shared with the fast judge are only the constants, the Merkle trees,
-//! and how a height is written, which have oracles of their own.
+//! It is written to be read next to `docs/RULES.md` from R20, not to be fast: it parses a block into a tree of values,
+//! serializes every transaction again for its hash, hashes one by one, and looks at everything again for each rule. The
+//! fast judge is compared with it. The two share only the constants, the Merkle trees and the encoding of heights,
+//! which have their own oracles.
 
 mod read;
 mod transaction;
@@ -21,7 +22,7 @@ use crate::rules::{FaultValue, Rule, ScriptHead, Unjudged, Wording};
 use cityseal_hash::double_sha256;
 use std::collections::BTreeSet;
 
-/// What a rule says of one body.
+/// The result of one rule for one body.
 enum Finding {
     Passed,
     Broken { transaction: Option<usize>, expected: FaultValue, found: FaultValue },
@@ -31,14 +32,14 @@ enum Finding {
 /// The check of one rule.
 type Check<'a> = fn(&View<'a>) -> Finding;
 
-/// A body with all that it is judged after.
+/// A body with its context.
 struct View<'a> {
     parameters: &'a Parameters,
     context: &'a BodyContext,
     block: Block,
 }
 
-/// Judges one block's body by rules R20 to R41, from its bytes alone.
+/// Judges a block's body by rules R20 to R41, from its bytes.
 pub fn judge_block(parameters: &Parameters, context: &BodyContext, block: &[u8]) -> BodyJudgement {
     match read_block(block) {
         Ok(block) => View { parameters, context, block }.judge(),
@@ -50,7 +51,7 @@ fn broken(transaction: Option<usize>, expected: FaultValue, found: FaultValue) -
     Finding::Broken { transaction, expected, found }
 }
 
-fn said(transaction: Option<usize>, expected: Wording, found: Wording) -> Finding {
+fn broken_words(transaction: Option<usize>, expected: Wording, found: Wording) -> Finding {
     broken(transaction, FaultValue::Words(expected), FaultValue::Words(found))
 }
 
@@ -64,10 +65,10 @@ fn roots_agree(committed: Node, computed: Node) -> Finding {
 }
 
 impl<'a> View<'a> {
-    /// Every rule of a body with its check, in the order of judging; R20 is behind us.
+    /// Every body rule with its check, in judging order. Parsing has already checked R20.
     const RULES: [(Rule, Check<'a>); Rule::OF_BODIES.len() - 1] = [
-        (Rule::MerkleRoot, Self::merkle_root_is_the_header_s),
-        (Rule::MerkleMutation, Self::merkle_tree_does_not_repeat_itself),
+        (Rule::MerkleRoot, Self::merkle_root_matches_the_header),
+        (Rule::MerkleMutation, Self::merkle_tree_has_no_equal_siblings),
         (Rule::BlockSize, Self::block_is_small_enough),
         (Rule::CoinbaseMissing, Self::coinbase_comes_first),
         (Rule::CoinbaseMultiple, Self::coinbase_comes_once),
@@ -79,14 +80,14 @@ impl<'a> View<'a> {
         (Rule::DuplicateInput, Self::inputs_spend_no_output_twice),
         (Rule::CoinbaseScriptLength, Self::coinbase_script_has_2_to_100_bytes),
         (Rule::NullPrevout, Self::inputs_name_an_output),
-        (Rule::Sigops, Self::scripts_ask_for_few_checks),
+        (Rule::Sigops, Self::scripts_have_few_signature_checks),
         (Rule::Finality, Self::lock_times_have_passed),
         (Rule::CoinbaseHeight, Self::coinbase_begins_with_the_height),
         (Rule::WitnessReservedValue, Self::coinbase_reserves_32_bytes),
         (Rule::WitnessCommitment, Self::coinbase_commits_to_the_witnesses),
         (Rule::UnexpectedWitness, Self::witnesses_are_committed_to),
         (Rule::Weight, Self::block_is_light_enough),
-        (Rule::TransactionLogRoot, Self::log_root_is_the_header_s),
+        (Rule::TransactionLogRoot, Self::log_root_matches_the_header),
     ];
 
     fn judge(&self) -> BodyJudgement {
@@ -109,7 +110,7 @@ impl<'a> View<'a> {
         &self.block.transactions
     }
 
-    /// The first transaction that breaks a rule, by what the rule says of each.
+    /// The finding about the first transaction that breaks a rule.
     fn first(&self, finding: impl Fn(usize, &Transaction) -> Option<Finding>) -> Finding {
         let mut found = self.transactions().iter().enumerate().filter_map(|(at, transaction)| finding(at, transaction));
         found.next().unwrap_or(Finding::Passed)
@@ -120,7 +121,7 @@ impl<'a> View<'a> {
     }
 
     /// R21.
-    fn merkle_root_is_the_header_s(&self) -> Finding {
+    fn merkle_root_matches_the_header(&self) -> Finding {
         if self.parameters.merkle() != MerkleKind::Bitcoin {
             return Finding::Passed;
         }
@@ -133,13 +134,13 @@ impl<'a> View<'a> {
     }
 
     /// R22.
-    fn merkle_tree_does_not_repeat_itself(&self) -> Finding {
+    fn merkle_tree_has_no_equal_siblings(&self) -> Finding {
         if self.parameters.merkle() != MerkleKind::Bitcoin {
             return Finding::Passed;
         }
         let ids: Vec<Node> = self.transactions().iter().map(Transaction::id).collect();
         match merkle::root(&ids) {
-            Err(MerkleError::Duplicated { .. }) => said(None, Wording::NoEqualNodes, Wording::EqualNodes),
+            Err(MerkleError::Duplicated { .. }) => broken_words(None, Wording::NoEqualNodes, Wording::EqualNodes),
             _ => Finding::Passed,
         }
     }
@@ -158,8 +159,8 @@ impl<'a> View<'a> {
     /// R24.
     fn coinbase_comes_first(&self) -> Finding {
         match self.transactions().first() {
-            None => said(None, Wording::CoinbaseFirst, Wording::NoTransaction),
-            Some(first) if !first.is_coinbase() => said(Some(0), Wording::CoinbaseFirst, Wording::NoCoinbase),
+            None => broken_words(None, Wording::CoinbaseFirst, Wording::NoTransaction),
+            Some(first) if !first.is_coinbase() => broken_words(Some(0), Wording::CoinbaseFirst, Wording::NoCoinbase),
             Some(_) => Finding::Passed,
         }
     }
@@ -168,7 +169,7 @@ impl<'a> View<'a> {
     fn coinbase_comes_once(&self) -> Finding {
         self.first(|at, transaction| {
             let again = at > 0 && transaction.is_coinbase();
-            again.then(|| said(Some(at), Wording::OneCoinbase, Wording::SecondCoinbase))
+            again.then(|| broken_words(Some(at), Wording::OneCoinbase, Wording::SecondCoinbase))
         })
     }
 
@@ -202,7 +203,7 @@ impl<'a> View<'a> {
         })
     }
 
-    /// R30. No output is negative: R29 is behind us.
+    /// R30. R29 has already refused negative outputs.
     fn outputs_add_up_to_an_amount(&self) -> Finding {
         self.first(|at, transaction| {
             let total: i128 = transaction.outputs.iter().map(|output| i128::from(output.value)).sum();
@@ -234,7 +235,7 @@ impl<'a> View<'a> {
     /// R33.
     fn inputs_name_an_output(&self) -> Finding {
         self.first(|at, transaction| {
-            let input = transaction.inputs.iter().position(Input::names_no_output)?;
+            let input = transaction.inputs.iter().position(Input::has_null_prevout)?;
             let found = FaultValue::Count(input as u64);
             let expected = FaultValue::Words(Wording::NamedOutput);
             (!transaction.is_coinbase()).then(|| broken(Some(at), expected, found))
@@ -242,7 +243,7 @@ impl<'a> View<'a> {
     }
 
     /// R34.
-    fn scripts_ask_for_few_checks(&self) -> Finding {
+    fn scripts_have_few_signature_checks(&self) -> Finding {
         let checks: u64 = self.transactions().iter().map(Transaction::legacy_sigops).sum();
         let found = checks * WITNESS_SCALE;
         if found > SIGOPS_COST_MAX { counted(None, SIGOPS_COST_MAX, found) } else { Finding::Passed }
@@ -286,7 +287,7 @@ impl<'a> View<'a> {
         broken(Some(0), FaultValue::Script(expected), FaultValue::Script(ScriptHead::of(&script[..compared])))
     }
 
-    /// The commitment to the witnesses, where it is to be judged: the last output of the coinbase that has its form.
+    /// The commitment to the witnesses, if it is to be judged: the last output of the coinbase that has its form.
     fn commitment(&self) -> Option<Node> {
         if !self.parameters.body().has_witness_at(self.context.height) {
             return None;
@@ -307,7 +308,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// R38. There is one reserved value of 32 bytes: R37 is behind us.
+    /// R38. R37 has already checked that there is one reserved value of 32 bytes.
     fn coinbase_commits_to_the_witnesses(&self) -> Finding {
         let Some(commitment) = self.commitment() else { return Finding::Passed };
         let mut ids: Vec<Node> = self.transactions().iter().map(Transaction::witness_id).collect();
@@ -326,7 +327,7 @@ impl<'a> View<'a> {
             return Finding::Passed;
         }
         self.first(|at, transaction| {
-            transaction.has_witness().then(|| said(Some(at), Wording::NoWitness, Wording::Witness))
+            transaction.has_witness().then(|| broken_words(Some(at), Wording::NoWitness, Wording::Witness))
         })
     }
 
@@ -337,7 +338,7 @@ impl<'a> View<'a> {
     }
 
     /// R41.
-    fn log_root_is_the_header_s(&self) -> Finding {
+    fn log_root_matches_the_header(&self) -> Finding {
         if self.parameters.merkle() != MerkleKind::Rfc6962Sha256 {
             return Finding::Passed;
         }

@@ -1,6 +1,6 @@
-//! Reads a block into values that own their parts (Bitcoin Core: `UnserializeTransaction`, `ReadCompactSize`).
+//! Parses a block into values that own their parts (Bitcoin Core: `UnserializeTransaction`, `ReadCompactSize`).
 //!
-//! A fault names the byte at which the field begins that is wrong.
+//! A fault names the first byte of the faulty field.
 
 use super::transaction::{Block, Input, Output, Transaction};
 use crate::encoding::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind};
@@ -17,7 +17,7 @@ fn fault(at: usize, kind: EncodingKind) -> EncodingFault {
     EncodingFault { at: at as u32, kind }
 }
 
-/// Reads exactly one block.
+/// Parses exactly one block.
 pub(super) fn read_block(bytes: &[u8]) -> Read<Block> {
     if bytes.len() > BLOCK_BYTES_MAX {
         return Err(fault(BLOCK_BYTES_MAX, EncodingKind::TooLong));
@@ -48,7 +48,7 @@ impl Cursor<'_> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// One byte up to 252; otherwise a mark and a number of 16, 32 or 64 bits that no shorter form could hold.
+    /// One byte up to 252; otherwise a prefix and a number of 16, 32 or 64 bits that no shorter form could hold.
     fn compact_size(&mut self) -> Read<u64> {
         let from = self.at;
         let rest = |cut: EncodingFault| EncodingFault { at: from as u32, ..cut };
@@ -61,7 +61,7 @@ impl Cursor<'_> {
         if size < least { Err(fault(from, EncodingKind::LongSize)) } else { Ok(size) }
     }
 
-    /// A number of things that take so many bytes each at the least.
+    /// A number of items that take at least `bytes_each` bytes each.
     fn count(&mut self, bytes_each: u64) -> Read<u64> {
         let from = self.at;
         let count = self.compact_size()?;
@@ -87,7 +87,7 @@ impl Cursor<'_> {
         if flag == 1 {
             inputs = self.inputs()?;
         }
-        // Without inputs and without the flag, that byte was the count of no outputs.
+        // Without inputs and without the flag, that byte was the count of outputs: zero.
         let has_outputs = flag == 1 || !inputs.is_empty();
         let outputs = if has_outputs { self.outputs()? } else { Vec::new() };
         if flag == 1 {
@@ -107,7 +107,7 @@ impl Cursor<'_> {
         (0..count).map(|_| self.input()).collect()
     }
 
-    /// The output that it spends is one field of 36 bytes.
+    /// Reads an input. The output that it spends is one field of 36 bytes.
     fn input(&mut self) -> Read<Input> {
         let prevout: [u8; 36] = self.array()?;
         let (mut prev_id, mut prev_index) = ([0; 32], [0; 4]);

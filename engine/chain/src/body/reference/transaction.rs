@@ -1,4 +1,4 @@
-//! A block whose transactions own their parts, and how they are written again.
+//! A block whose transactions own their parts, and its serialization.
 
 use crate::header::BlockHeader;
 use crate::merkle::Node;
@@ -41,14 +41,14 @@ impl Block {
 }
 
 impl Input {
-    pub(super) fn names_no_output(&self) -> bool {
+    pub(super) fn has_null_prevout(&self) -> bool {
         self.prev_id == [0; 32] && self.prev_index == u32::MAX
     }
 }
 
 impl Transaction {
     pub(super) fn is_coinbase(&self) -> bool {
-        self.inputs.len() == 1 && self.inputs[0].names_no_output()
+        self.inputs.len() == 1 && self.inputs[0].has_null_prevout()
     }
 
     pub(super) fn has_witness(&self) -> bool {
@@ -63,7 +63,7 @@ impl Transaction {
         double_sha256(&self.to_bytes(true))
     }
 
-    /// The bytes on the wire: BIP144's flag and the witnesses only where they are wanted and there are any.
+    /// The bytes on the wire, with BIP144's flag and the witnesses if requested and present.
     pub(super) fn to_bytes(&self, with_witness: bool) -> Vec<u8> {
         let with_witness = with_witness && self.has_witness();
         let mut bytes = self.version.to_le_bytes().to_vec();
@@ -110,7 +110,7 @@ fn with_length(bytes: &[u8]) -> Vec<u8> {
     [&compact_size(bytes.len()), bytes].concat()
 }
 
-/// The checks that a script asks for, operation by operation; it ends where a push reaches past its end.
+/// Counts the signature checks of a script, operation by operation, until a push beyond its end.
 fn legacy_sigops(script: &[u8]) -> u64 {
     let number = |from: usize, len: usize| {
         let digits = script.get(from..from + len)?;
