@@ -36,7 +36,7 @@
 )]
 
 pub mod baseline;
-mod constants;
+pub mod constants;
 mod digest;
 mod error;
 mod features;

@@ -1,6 +1,6 @@
 //! Messages of any mix of lengths hashed abreast: each lane carries a message and takes the next one when it ends, so that
 //! all lanes work until there are no more. It decides what each lane does next; how lanes compress a block is an
-//! [`Abreast`]'s own.
+//! [`ParallelLanes`]'s own.
 
 use super::cut::{Block, Cut};
 use super::order::by_blocks;
@@ -8,9 +8,9 @@ use crate::messages::Treatment;
 use crate::sha256;
 
 /// The states of `N` messages, which take one block each at a time. Owning one proves that the CPU has the instructions.
-pub(crate) trait Abreast<const N: usize> {
+pub(crate) trait ParallelLanes<const N: usize> {
     /// So many messages or fewer are hashed faster one after the other than abreast.
-    const WORTH_NO_LANES: usize;
+    const SEQUENTIAL_MAX: usize;
 
     /// The initial hash value in every lane.
     ///
@@ -42,13 +42,13 @@ pub(crate) trait Abreast<const N: usize> {
 ///
 /// # Safety
 /// The CPU must have the instructions that `A` is for.
-pub(crate) unsafe fn hash<const N: usize, A: Abreast<N>>(
+pub(crate) unsafe fn hash<const N: usize, A: ParallelLanes<N>>(
     treatment: Treatment,
     messages: &[&[u8]],
     digests: &mut [[u8; 32]],
 ) {
     assert_eq!(messages.len(), digests.len(), "one digest for each message");
-    if messages.len() <= A::WORTH_NO_LANES {
+    if messages.len() <= A::SEQUENTIAL_MAX {
         messages.iter().zip(digests).for_each(|(message, digest)| *digest = treatment.of(message));
         return;
     }
@@ -57,7 +57,7 @@ pub(crate) unsafe fn hash<const N: usize, A: Abreast<N>>(
     let mut lanes = Lanes::new::<A>(treatment, messages, &order);
     // SAFETY: the caller's promise.
     let mut states = unsafe { A::new() };
-    while lanes.busy > A::WORTH_NO_LANES {
+    while lanes.busy > A::SEQUENTIAL_MAX {
         lanes.advance(&mut states, &mut ended);
     }
     lanes.finish_alone(&states, &mut ended);
@@ -89,7 +89,7 @@ const NEVER: usize = usize::MAX;
 const PREFETCHED: usize = 320;
 
 impl<'a, const N: usize> Lanes<'a, N> {
-    fn new<A: Abreast<N>>(treatment: Treatment, messages: &'a [&'a [u8]], queue: &'a [u32]) -> Self {
+    fn new<A: ParallelLanes<N>>(treatment: Treatment, messages: &'a [&'a [u8]], queue: &'a [u32]) -> Self {
         let mut lanes = Self {
             treatment,
             messages,
@@ -108,7 +108,7 @@ impl<'a, const N: usize> Lanes<'a, N> {
 
     /// Gives a lane whose message ended the next one.
     #[inline]
-    fn take_next<A: Abreast<N>>(&mut self, lane: usize) {
+    fn take_next<A: ParallelLanes<N>>(&mut self, lane: usize) {
         let Some((index, rest)) = self.queue.split_first() else {
             (self.cuts[lane], self.ends[lane]) = (Cut::NONE, NEVER);
             self.busy -= 1;
@@ -126,7 +126,7 @@ impl<'a, const N: usize> Lanes<'a, N> {
 
     /// Compresses until a message ends.
     #[inline]
-    fn advance<A: Abreast<N>>(&mut self, states: &mut A, ended: &mut Ended<'_, N>) {
+    fn advance<A: ParallelLanes<N>>(&mut self, states: &mut A, ended: &mut Ended<'_, N>) {
         let end = self.ends.iter().copied().min().unwrap_or_default();
         for step in self.step..end {
             states.compress(&core::array::from_fn(|lane| self.cuts[lane].block(step - self.begins[lane])));
@@ -146,7 +146,7 @@ impl<'a, const N: usize> Lanes<'a, N> {
     }
 
     /// Hashes what is left of each message by itself.
-    fn finish_alone<A: Abreast<N>>(&mut self, states: &A, ended: &mut Ended<'_, N>) {
+    fn finish_alone<A: ParallelLanes<N>>(&mut self, states: &A, ended: &mut Ended<'_, N>) {
         states.digests(&mut self.hashes);
         for lane in (0..N).filter(|lane| self.ends[*lane] != NEVER) {
             let (taken, blocks) = (self.step - self.begins[lane], self.ends[lane] - self.begins[lane]);
@@ -167,7 +167,7 @@ struct Ended<'a, const N: usize> {
 
 impl<const N: usize> Ended<'_, N> {
     #[inline]
-    fn push<A: Abreast<N>>(&mut self, states: &A, index: u32, hash: &[u8; 32]) {
+    fn push<A: ParallelLanes<N>>(&mut self, states: &A, index: u32, hash: &[u8; 32]) {
         match self.treatment {
             Treatment::Leaf => self.digests[index as usize] = *hash,
             Treatment::Twice => {
@@ -181,9 +181,9 @@ impl<const N: usize> Ended<'_, N> {
     }
 
     /// Hashes what is gathered a second time.
-    fn flush<A: Abreast<N>>(&mut self, states: &A) {
+    fn flush<A: ParallelLanes<N>>(&mut self, states: &A) {
         let hashes = &mut self.hashes;
-        if self.count > A::WORTH_NO_LANES {
+        if self.count > A::SEQUENTIAL_MAX {
             states.hash_digests(hashes);
         } else {
             hashes[..self.count].iter_mut().for_each(|hash| *hash = sha256(&*hash));
@@ -206,8 +206,8 @@ mod tests {
     /// Plain states, on any machine.
     struct Plain<const N: usize, const FEW: usize>([[u32; 8]; N]);
 
-    impl<const N: usize, const FEW: usize> Abreast<N> for Plain<N, FEW> {
-        const WORTH_NO_LANES: usize = FEW;
+    impl<const N: usize, const FEW: usize> ParallelLanes<N> for Plain<N, FEW> {
+        const SEQUENTIAL_MAX: usize = FEW;
 
         unsafe fn new() -> Self {
             Self([IV; N])

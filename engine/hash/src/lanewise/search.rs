@@ -217,12 +217,12 @@ fn two_hashes<L: Lanes>(
     each_round!(T in 4..=LAST_FULL_ROUND => {
         let kw = scheduled::<L, Padded<8>, T>(&mut window, digest_sums);
         second = second.round(kw);
-        first = first.round(header_kw::<L, { abreast(T) }>(schedule, sums));
+        first = first.round(header_kw::<L, { header_round(T) }>(schedule, sums));
     });
     each_round!(T in FIRST_E_ONLY_ROUND..=LAST_E_ONLY_ROUND => {
         let kw = scheduled::<L, Padded<8>, T>(&mut window, digest_sums);
         second = second.round_e_only(kw);
-        first = first.round(header_kw::<L, { abreast(T) }>(schedule, sums));
+        first = first.round(header_kw::<L, { header_round(T) }>(schedule, sums));
     });
     let last_word = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, digest_sums);
     let top = second.next_e(last_word.add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7]))));
@@ -230,7 +230,7 @@ fn two_hashes<L: Lanes>(
 }
 
 /// The round of a header's second block that stands beside round `t` of its digest: rounds 7 to 63 beside 4 to 60.
-const fn abreast(t: usize) -> usize {
+const fn header_round(t: usize) -> usize {
     let round = t + FIRST_WHOLE_ROUND - 4;
     // Held in range for rounds that `each_round!` leaves out.
     if round > 63 { 63 } else { round }

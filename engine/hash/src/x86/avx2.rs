@@ -9,7 +9,7 @@ use core::arch::x86_64::{
     _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
-use super::states_abreast;
+use super::impl_parallel_lanes;
 use crate::lanewise::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, hash_rows};
 use crate::lanewise::cut::Block;
 use crate::lanewise::lanes::{LANES_MAX, Lanes};
@@ -23,7 +23,7 @@ const COUNT: usize = 8;
 
 /// A block in each lane takes 310 ns, in however many; `sha2` takes 150 ns for one without SHA instructions. With them it is
 /// the faster one in any case, and this kernel not the preferred one.
-const WORTH_NO_LANES: usize = 2;
+const SEQUENTIAL_MAX: usize = 2;
 
 /// Eight words. The type is private, and only the entry functions below name it.
 #[derive(Clone, Copy)]
@@ -238,7 +238,7 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     hash_rows::<Ymm, PrefixedNodeRow>(nodes, digests);
 }
 
-states_abreast!(Ymm, "avx2");
+impl_parallel_lanes!(Ymm, "avx2");
 
 /// Hashes messages of any lengths.
 #[target_feature(enable = "avx2")]

@@ -10,7 +10,7 @@ use core::arch::x86_64::{
     _mm512_unpacklo_epi64,
 };
 
-use super::states_abreast;
+use super::impl_parallel_lanes;
 use crate::lanewise::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, hash_rows};
 use crate::lanewise::cut::Block;
 use crate::lanewise::lanes::{LANES_MAX, Lanes};
@@ -29,7 +29,7 @@ const COUNT: usize = 16;
 
 /// A block in each lane takes 240 ns, in however many; `sha2` takes 35 ns for one with SHA instructions, and every CPU but the
 /// first few with AVX-512 has them.
-const WORTH_NO_LANES: usize = 6;
+const SEQUENTIAL_MAX: usize = 6;
 
 /// Sixteen words. The type is private, and only the entry functions below name it.
 #[derive(Clone, Copy)]
@@ -244,7 +244,7 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     hash_rows::<Zmm, PrefixedNodeRow>(nodes, digests);
 }
 
-states_abreast!(Zmm, "avx512f,avx512bw");
+impl_parallel_lanes!(Zmm, "avx512f,avx512bw");
 
 /// Hashes messages of any lengths.
 #[target_feature(enable = "avx512f,avx512bw")]

@@ -20,12 +20,12 @@ fn prefetch(bytes: &[u8]) {
     }
 }
 
-/// Makes `States` of a vector an `Abreast`. Each function that compresses stands alone: it is thousands of instructions, and
+/// Makes `States` of a vector a `ParallelLanes`. Each function that compresses stands alone: it is thousands of instructions, and
 /// whoever decides what it compresses is compiled for any CPU.
-macro_rules! states_abreast {
+macro_rules! impl_parallel_lanes {
     ($vector:ident, $features:literal) => {
-        impl $crate::lanewise::each::Abreast<COUNT> for States<$vector> {
-            const WORTH_NO_LANES: usize = WORTH_NO_LANES;
+        impl $crate::lanewise::each::ParallelLanes<COUNT> for States<$vector> {
+            const SEQUENTIAL_MAX: usize = SEQUENTIAL_MAX;
 
             #[inline]
             #[target_feature(enable = $features)]
@@ -80,4 +80,4 @@ macro_rules! states_abreast {
         }
     };
 }
-use states_abreast;
+use impl_parallel_lanes;

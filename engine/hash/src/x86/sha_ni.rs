@@ -8,7 +8,7 @@ use core::arch::x86_64::{
 };
 
 use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, K, NODE_BITS, PAD, PREFIXED_NODE_BITS, RFC6962_NODE_PREFIX};
-use crate::lanewise::each::{self, Abreast};
+use crate::lanewise::each::{self, ParallelLanes};
 use crate::lanewise::message::Padded;
 use crate::messages::Treatment;
 use crate::{HEADER_LEN, Hit, HitBuffer, MIDSTATES_MAX, Midstate, NODE_LEN, SearchInput};
@@ -312,9 +312,9 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
 /// States of messages of which nothing is known before.
 struct Streams([State; STREAMS]);
 
-impl Abreast<STREAMS> for Streams {
+impl ParallelLanes<STREAMS> for Streams {
     /// A block in each stream takes 104 ns, and `sha2` 35 ns for one: three are as fast in either way.
-    const WORTH_NO_LANES: usize = 2;
+    const SEQUENTIAL_MAX: usize = 2;
 
     #[inline]
     #[target_feature(enable = "sha,sse4.1")]
