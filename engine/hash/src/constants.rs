@@ -29,7 +29,7 @@ pub const PREFIXED_NODE_BITS: u32 = 65 * 8;
 /// Length of a block header in bits.
 pub const HEADER_BITS: u32 = 80 * 8;
 
-/// The prefix byte of an inner node (RFC 6962, section 2.1).
+/// The prefix byte of an inner Merkle node (RFC 6962, section 2.1).
 pub(crate) const RFC6962_NODE_PREFIX: u8 = 0x01;
-/// The prefix byte of a leaf (RFC 6962, section 2.1).
+/// The prefix byte of a Merkle leaf (RFC 6962, section 2.1).
 pub(crate) const RFC6962_LEAF_PREFIX: u8 = 0x00;
