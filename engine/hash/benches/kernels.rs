@@ -1,5 +1,5 @@
-//! Measures every kernel on one thread, and a plain `sha2` loop over the same input as the baseline. Each answer is compared
-//! with that of the plain loop before anything is timed.
+//! Measures every kernel on one thread, and a plain `sha2` loop over the same input as the baseline. Each answer is
+//! compared with that of the plain loop before anything is timed.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot unwrap fails")]
 
 use std::hint::black_box;

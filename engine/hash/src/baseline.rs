@@ -1,10 +1,10 @@
-//! Baselines of the benchmarks: plain loops of the `sha2` crate over whole messages, as a program without this crate would
-//! write them. They are also the reference implementations of the kernels, with the same arguments and answers.
+//! Baselines of the benchmarks: plain loops of the `sha2` crate over whole messages, as a program without this crate
+//! would write them. They are also the reference implementations of the kernels, with the same arguments and answers.
 
 use crate::{HEADER_LEN, Hit, HitBuffer, NODE_LEN, double_sha256, sha256};
 
-/// Searches the nonces `first..=last` by hashing the whole header each time. `header76` is the header without its nonce; the
-/// hits have midstate 0.
+/// Searches the nonces `first..=last` by hashing the whole header each time. `header76` is the header without its
+/// nonce; the hits have midstate 0.
 pub fn sha2_whole_header_scan(header76: &[u8; 76], first: u32, last: u32, top_word_max: u32, hits: &mut HitBuffer) {
     let mut header = [0; HEADER_LEN];
     header[..76].copy_from_slice(header76);
@@ -38,7 +38,8 @@ pub fn sha2_nodes(nodes: &[u8], out: &mut [[u8; 32]]) {
     }
 }
 
-/// Writes the SHA-256 of 0x01 and each packed 64-byte Merkle node (RFC 6962, section 2.1) to `out`, one after the other.
+/// Writes the SHA-256 of 0x01 and each packed 64-byte Merkle node (RFC 6962, section 2.1) to `out`, one after the
+/// other.
 ///
 /// # Panics
 /// If `nodes` does not hold 64 bytes for each digest of `out`.

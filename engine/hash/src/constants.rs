@@ -1,5 +1,5 @@
-//! The constants of SHA-256 and the padding words of messages of fixed length: for the kernels here, and for the shaders of
-//! a GPU.
+//! The constants of SHA-256 and the padding words of messages of fixed length: for the kernels here, and for the
+//! shaders of a GPU.
 
 /// The round constants `K` (FIPS 180-4, section 4.2.2).
 pub const K: [u32; 64] = [

@@ -1,5 +1,5 @@
-//! The names of the kernels, their CPU requirements, and the order of preference. The choice is a pure function of a feature
-//! set, so that tests can check every case on any machine.
+//! The names of the kernels, their CPU requirements, and the order of preference. The choice is a pure function of a
+//! feature set, so that tests can check every case on any machine.
 
 use core::fmt;
 
@@ -95,7 +95,8 @@ impl Features {
         }
     }
 
-    /// The kernels that a CPU with these features can run, the preferred one first; the last is always the portable one.
+    /// The kernels that a CPU with these features can run, the preferred one first; the last is always the portable
+    /// one.
     pub fn ladder(self) -> impl Iterator<Item = KernelName> {
         KernelName::LADDER.into_iter().filter(move |name| self.allow(*name))
     }

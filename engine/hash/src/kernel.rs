@@ -1,5 +1,5 @@
-//! The kernels as values. CPU features and the known answer are checked once, when a kernel is made; its calls only jump
-//! to the entry function.
+//! The kernels as values. CPU features and the known answer are checked once, when a kernel is made; its calls only
+//! jump to the entry function.
 
 use core::fmt;
 use std::sync::OnceLock;
@@ -59,7 +59,8 @@ fn entries(name: KernelName) -> Option<&'static Entries> {
     }
 }
 
-/// A SHA-256 implementation for this CPU. Owning one proves that the CPU can run it and that it passed its known-answer test.
+/// A SHA-256 implementation for this CPU. Owning one proves that the CPU can run it and that it passed its known-answer
+/// test.
 #[derive(Clone, Copy)]
 pub struct HashKernel {
     name: KernelName,
@@ -69,7 +70,8 @@ pub struct HashKernel {
 }
 
 impl HashKernel {
-    /// The preferred kernel of this CPU: the first of [`KernelName::LADDER`] that runs here and passes its known-answer test.
+    /// The preferred kernel of this CPU: the first of [`KernelName::LADDER`] that runs here and passes its known-answer
+    /// test.
     ///
     /// # Panics
     /// If even the portable kernel fails its known-answer test, as for [`HashKernel::portable`].
@@ -123,7 +125,8 @@ impl HashKernel {
 
     /// Makes the kernel. The first call for a name runs the known-answer test.
     fn checked(name: KernelName) -> Result<Self, KernelError> {
-        /// Whether each kernel passed, in the order of [`KernelName`]. A test takes about 0.1 ms, and kernels are made often.
+        /// Whether each kernel passed, in the order of [`KernelName`]. A test takes about 0.1 ms, and kernels are made
+        /// often.
         static PASSED: [OnceLock<bool>; KernelName::LADDER.len()] =
             [const { OnceLock::new() }; KernelName::LADDER.len()];
         let entries = entries(name).ok_or(KernelError::Unsupported { name, needs: name.needs() })?;
@@ -156,7 +159,8 @@ impl HashKernel {
         }
     }
 
-    /// Searches the nonces `first..=last` with every midstate and pushes each hit into `hits`, ascending for each midstate.
+    /// Searches the nonces `first..=last` with every midstate and pushes each hit into `hits`, ascending for each
+    /// midstate.
     ///
     /// It always runs to the end of the range: to be able to stop early, search shorter ranges.
     ///
@@ -203,10 +207,12 @@ impl HashKernel {
         self.spoil(out);
     }
 
-    /// Writes the double SHA-256 of messages of any mix of lengths to `out`, in the order of the messages and in wire order.
+    /// Writes the double SHA-256 of messages of any mix of lengths to `out`, in the order of the messages and in wire
+    /// order.
     ///
-    /// All lanes are busy as long as there are messages left: many messages per call are faster than a few. One message that
-    /// is much longer than all others together is hashed no faster than by [`double_sha256`](crate::double_sha256).
+    /// All lanes are busy as long as there are messages left: many messages per call are faster than a few. One message
+    /// that is much longer than all others together is hashed no faster than by
+    /// [`double_sha256`](crate::double_sha256).
     ///
     /// # Panics
     /// If `messages` and `out` differ in length, or there are 2^32 messages or more.
@@ -216,8 +222,8 @@ impl HashKernel {
         self.spoil(out);
     }
 
-    /// Writes the SHA-256 of 0x00 and each message to `out`: the leaves of a Merkle tree of RFC 6962 (section 2.1), of any mix
-    /// of lengths.
+    /// Writes the SHA-256 of 0x00 and each message to `out`: the leaves of a Merkle tree of RFC 6962 (section 2.1), of
+    /// any mix of lengths.
     ///
     /// # Panics
     /// If `messages` and `out` differ in length, or there are 2^32 messages or more.

@@ -1,5 +1,5 @@
-//! The test that a kernel must pass before it can be used: Bitcoin's first block as a known fact, then edge cases and odd
-//! lengths compared with `sha2`. It takes about 0.1 ms.
+//! The test that a kernel must pass before it can be used: Bitcoin's first block as a known fact, then edge cases and
+//! odd lengths compared with `sha2`. It takes about 0.1 ms.
 
 use crate::{HEADER_LEN, HashKernel, Hit, HitBuffer, Midstate, NODE_LEN, SearchInput, double_sha256, sha256};
 

@@ -22,15 +22,16 @@
 //! ```
 //!
 //! A [`HashKernel`] is a small copyable value; owning one proves that this CPU can run it and that it passed its
-//! known-answer test. All kernels give the same answers; they differ only in speed. The crate knows nothing about targets,
-//! chains or devices, starts no thread, reads no clock and opens no file. Its only global state is whether each kernel
-//! passed its known-answer test, which runs once per process.
+//! known-answer test. All kernels give the same answers; they differ only in speed. The crate knows nothing about
+//! targets, chains or devices, starts no thread, reads no clock and opens no file. Its only global state is whether
+//! each kernel passed its known-answer test, which runs once per process.
 //!
 //! # Unoptimised builds
 //! In an optimised build a kernel is one function of straight-line code: everything below an entry function is
-//! `inline(always)`. At opt-level 0, inlining would give every operand of every intrinsic its own stack slot, in one frame
-//! of several megabytes, which is more than a thread's stack. The build script therefore sets `cfg(unoptimised)` at that
-//! level: nothing is inlined, and the deepest stack is 116 KiB (AVX-512). The source and the answers are the same.
+//! `inline(always)`. At opt-level 0, inlining would give every operand of every intrinsic its own stack slot, in one
+//! frame of several megabytes, which is more than a thread's stack. The build script therefore sets `cfg(unoptimised)`
+//! at that level: nothing is inlined, and the deepest stack is 116 KiB (AVX-512). The source and the answers are the
+//! same.
 #![allow(unsafe_code, reason = "SIMD intrinsics need it; no other product crate uses unsafe code")]
 #![allow(
     clippy::inline_always,

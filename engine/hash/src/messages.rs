@@ -1,5 +1,5 @@
-//! The two ways in which messages of any length are hashed, and the hash of a single message: the portable kernel hashes
-//! every message so, the others only the last few. `lanewise` hashes messages in parallel lanes.
+//! The two ways in which messages of any length are hashed, and the hash of a single message: the portable kernel
+//! hashes every message so, the others only the last few. `lanewise` hashes messages in parallel lanes.
 
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,8 @@
 
 use crate::constants::IV;
 
-/// The SHA-256 state after the first 64 bytes of a message: the state words A to H as numbers (FIPS 180-4, section 6.2).
+/// The SHA-256 state after the first 64 bytes of a message: the state words A to H as numbers (FIPS 180-4, section
+/// 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Midstate(pub [u32; 8]);
 

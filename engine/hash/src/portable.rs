@@ -6,7 +6,8 @@ use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, NODE_BITS, PREFIXED_NODE_BI
 use crate::messages::Treatment;
 use crate::{HEADER_LEN, Hit, HitBuffer, NODE_LEN, SearchInput};
 
-/// The last block of a message of `bits` bits, with zeros in place of its last `tail_len` bytes: padding bit, zeros, length.
+/// The last block of a message of `bits` bits, with zeros in place of its last `tail_len` bytes: padding bit, zeros,
+/// length.
 const fn padded(bits: u32, tail_len: usize) -> [u8; 64] {
     let mut block = [0; 64];
     block[tail_len] = 0x80;

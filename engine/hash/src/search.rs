@@ -1,5 +1,5 @@
-//! Input and output of a nonce search. A hit states only that the top word of a hash is within the bound: the caller must
-//! still compare all 256 bits with the target.
+//! Input and output of a nonce search. A hit states only that the top word of a hash is within the bound: the caller
+//! must still compare all 256 bits with the target.
 
 use crate::{MIDSTATES_MAX, Midstate};
 

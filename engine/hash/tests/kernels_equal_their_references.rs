@@ -1,5 +1,5 @@
-//! Compares every kernel that this CPU can run with its reference implementation, `sha2` over whole messages: on random input
-//! (proptest) and on edge cases.
+//! Compares every kernel that this CPU can run with its reference implementation, `sha2` over whole messages: on random
+//! input (proptest) and on edge cases.
 #![allow(clippy::unwrap_used, reason = "a test helper that cannot unwrap fails the test")]
 
 use cityseal_hash::{

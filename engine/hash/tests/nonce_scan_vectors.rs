@@ -1,5 +1,5 @@
-//! Scans of real headers: every kernel finds exactly the listed nonces. This file computes its lists nonce by nonce with the
-//! `sha2` crate; if the folder of real chains exists, lists by another program are used as well.
+//! Scans of real headers: every kernel finds exactly the listed nonces. This file computes its lists nonce by nonce
+//! with the `sha2` crate; if the folder of real chains exists, lists by another program are used as well.
 #![allow(clippy::unwrap_used, reason = "a test helper that cannot unwrap fails the test")]
 
 use cityseal_hash::{HashKernel, Hit, HitBuffer, Midstate, SearchInput, baseline, double_sha256};

@@ -15,8 +15,8 @@ pub(crate) trait Row {
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8];
 }
 
-/// How many groups ahead to prefetch. Hashing a group takes half a microsecond, several times a main memory access. Without
-/// prefetching, batches larger than the caches run at two thirds of the speed.
+/// How many groups ahead to prefetch. Hashing a group takes half a microsecond, several times a main memory access.
+/// Without prefetching, batches larger than the caches run at two thirds of the speed.
 const PREFETCHED_GROUPS: usize = 2;
 
 /// Hashes packed messages into as many digests, in wire order.

@@ -179,12 +179,14 @@ fn each_further_midstate_saves_the_schedule() {
 fn whole_digests_cost_no_more_than_their_folded_counts() {
     let cost = |hash: fn(&[u8]) -> [Counted; 8]| tally_of(|| _ = hash(&HEADER)).total();
     // From the initial value: 20 additions in rounds 0 to 3, 7 in each of 59 rounds, 14 in the last round with the
-    // feed-forward, 3 for each of 48 words; 126 big sigmas and 96 small ones of 4 operations each, 126 choices and majorities.
+    // feed-forward, 3 for each of 48 words; 126 big sigmas and 96 small ones of 4 operations each, 126 choices and
+    // majorities.
     let full = 20 + 59 * 7 + 14 + 48 * 3 + 126 * 4 + 126 + 96 * 4;
-    // The same with 8 known words: 6 additions in each of their rounds, 125 additions and 86 small sigmas in the schedule.
+    // The same with 8 known words: 6 additions in each of their rounds, 125 additions and 86 small sigmas in the
+    // schedule.
     let digest = 20 + 8 * 6 + 51 * 7 + 14 + 125 + 126 * 4 + 126 + 86 * 4;
-    // From a state: 128 big sigmas, 128 choices and majorities, 8 additions of the feed-forward; then the rounds with known
-    // words, the other rounds, and the additions and small sigmas of the schedule.
+    // From a state: 128 big sigmas, 128 choices and majorities, 8 additions of the feed-forward; then the rounds with
+    // known words, the other rounds, and the additions and small sigmas of the schedule.
     let from_state = 128 * 4 + 128 + 8;
     let header_end = from_state + 12 * 6 + 52 * 7 + 117 + 82 * 4;
     let node_end = from_state + 64 * 6;

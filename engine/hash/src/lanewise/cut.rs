@@ -1,5 +1,5 @@
-//! A message divided into the blocks of SHA-256. Most blocks are read in place; the first block after a prefix and the last
-//! blocks, with the padding, are copies.
+//! A message divided into the blocks of SHA-256. Most blocks are read in place; the first block after a prefix and the
+//! last blocks, with the padding, are copies.
 
 use sha2::block_api::compress256;
 
@@ -48,16 +48,16 @@ impl<'a> Cut<'a> {
         blocks
     }
 
-    /// Writes the blocks after the body without the length: the prefix if it is not in the head, the tail, the padding bit,
-    /// zeros.
+    /// Writes the blocks after the body without the length: the prefix if it is not in the head, the tail, the padding
+    /// bit, zeros.
     #[inline]
     fn lay_out_ends(&mut self, message: &[u8], before: &[u8], tail: &[u8]) {
         self.own[1..].fill(*NOTHING);
         let own = self.own.as_flattened_mut();
         let end = BLOCK_LEN + before.len() + tail.len();
         match message.last_chunk::<BLOCK_LEN>() {
-            // A copy of constant length, which overwrites a part of the head's place, takes half the time of one of variable
-            // length.
+            // A copy of constant length, which overwrites a part of the head's place, takes half the time of one of
+            // variable length.
             Some(last) if before.is_empty() => own[end - BLOCK_LEN..end].copy_from_slice(last),
             _ => {
                 own[BLOCK_LEN..][..before.len()].copy_from_slice(before);

@@ -1,12 +1,13 @@
-//! Messages of any mix of lengths in parallel lanes: a lane takes the next message when its message ends, so that all lanes
-//! are busy until no message is left. This module schedules; a [`ParallelLanes`] compresses.
+//! Messages of any mix of lengths in parallel lanes: a lane takes the next message when its message ends, so that all
+//! lanes are busy until no message is left. This module schedules; a [`ParallelLanes`] compresses.
 
 use super::cut::{Block, Cut};
 use super::order::by_blocks;
 use crate::messages::Treatment;
 use crate::sha256;
 
-/// The states of `N` messages, which are compressed one block at a time. Owning one proves that the CPU has the instructions.
+/// The states of `N` messages, which are compressed one block at a time. Owning one proves that the CPU has the
+/// instructions.
 pub(crate) trait ParallelLanes<const N: usize> {
     /// Up to this many messages are hashed faster one after the other than in parallel lanes.
     const SEQUENTIAL_MAX: usize;
@@ -85,8 +86,8 @@ struct Scheduler<'a, const N: usize> {
 /// The end of a lane without a message.
 const NEVER: usize = usize::MAX;
 
-/// Bytes to prefetch of the message that comes `N` messages later. Most messages are no longer than this; in longer ones the
-/// CPU recognises the access pattern.
+/// Bytes to prefetch of the message that comes `N` messages later. Most messages are no longer than this; in longer
+/// ones the CPU recognises the access pattern.
 const PREFETCHED: usize = 320;
 
 impl<'a, const N: usize> Scheduler<'a, N> {

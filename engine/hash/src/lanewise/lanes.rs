@@ -4,8 +4,8 @@ use super::cut::Block;
 
 /// A vector of 32-bit words. Operations work on each lane separately, modulo 2^32.
 ///
-/// In optimised builds every implementation must inline every method: the whole algorithm must become straight-line code
-/// inside one entry function that has the target features.
+/// In optimised builds every implementation must inline every method: the whole algorithm must become straight-line
+/// code inside one entry function that has the target features.
 pub(crate) trait Lanes: Copy {
     /// Number of lanes: a power of two, at most [`LANES_MAX`].
     const COUNT: usize;
@@ -39,8 +39,8 @@ pub(crate) trait Lanes: Copy {
     #[cfg_attr(not(unoptimised), inline(always))]
     fn prefetch(_bytes: &[u8]) {}
 
-    /// Reads four big-endian words at `offset` of each of `COUNT` rows, which are `stride` bytes apart: word `i` of row `r`
-    /// becomes lane `r` of vector `i`.
+    /// Reads four big-endian words at `offset` of each of `COUNT` rows, which are `stride` bytes apart: word `i` of row
+    /// `r` becomes lane `r` of vector `i`.
     ///
     /// # Panics
     /// If `rows` ends before the last word.

@@ -1,5 +1,5 @@
-//! The message schedule: for each word, everything that is known before the loop is folded into one constant. The shapes at
-//! the end say which words of a block vary from lane to lane.
+//! The message schedule: for each word, everything that is known before the loop is folded into one constant. The
+//! shapes at the end say which words of a block vary from lane to lane.
 
 use super::lanes::{Lanes, small_sigma0, small_sigma1};
 
@@ -119,7 +119,8 @@ pub(crate) fn four_words<L: Lanes>([a, b, c, d]: [L; 4]) -> Window<L> {
     eight_words([a, b, c, d, L::splat(0), L::splat(0), L::splat(0), L::splat(0)])
 }
 
-/// A window that begins with eight varying words. Written out, because the compiler would keep a loop over vectors in memory.
+/// A window that begins with eight varying words. Written out, because the compiler would keep a loop over vectors in
+/// memory.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<L> {
     let zero = L::splat(0);
@@ -152,8 +153,9 @@ pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known
 
 /// A sum whose first term costs no addition.
 ///
-/// It branches on whether there is a term yet. The optimiser removes these branches, but until then they divide the function
-/// into short basic blocks: without them, as one block of a hundred thousand instructions, it takes LLVM twice as long.
+/// It branches on whether there is a term yet. The optimiser removes these branches, but until then they divide the
+/// function into short basic blocks: without them, as one block of a hundred thousand instructions, it takes LLVM twice
+/// as long.
 #[derive(Clone, Copy)]
 struct Sum<L>(Option<L>);
 
@@ -222,8 +224,8 @@ impl<const VARYING: usize> Padded<VARYING> {
     }
 }
 
-/// One varying word, which includes the start of the padding, then zeros and the length: the second block of a Merkle node
-/// with a prefix byte.
+/// One varying word, which includes the start of the padding, then zeros and the length: the second block of a Merkle
+/// node with a prefix byte.
 pub(crate) struct OneWord;
 
 impl Shape for OneWord {
@@ -244,8 +246,8 @@ impl OneWord {
     }
 }
 
-/// The second block of a header in a nonce search: only word 3, the nonce, varies. Words 0 to 2 are known when the search
-/// begins.
+/// The second block of a header in a nonce search: only word 3, the nonce, varies. Words 0 to 2 are known when the
+/// search begins.
 pub(crate) struct NonceBlock;
 
 impl Shape for NonceBlock {

@@ -1,5 +1,6 @@
-//! The order in which messages are hashed: those with more blocks first, so that the lanes end together and no long message
-//! is left for the end. Messages with equally many blocks keep the caller's order, which is likely their order in memory.
+//! The order in which messages are hashed: those with more blocks first, so that the lanes end together and no long
+//! message is left for the end. Messages with equally many blocks keep the caller's order, which is likely their order
+//! in memory.
 
 use core::cmp::Reverse;
 
@@ -9,7 +10,8 @@ use crate::messages::Treatment;
 /// Messages of at least this many blocks are sorted by comparison; there is at most one of them in 16 KiB of input.
 const MANY: usize = 256;
 
-/// The indices of the messages, those with more blocks first. Shorter messages than [`MANY`] blocks take a counting sort.
+/// The indices of the messages, those with more blocks first. Shorter messages than [`MANY`] blocks take a counting
+/// sort.
 ///
 /// # Panics
 /// If there are 2^32 messages or more.

@@ -1,5 +1,6 @@
-//! The rounds of SHA-256 over lanes, with three optimisations: rounds before the first varying word are folded, the last
-//! round is merged with the feed-forward, and unused results are not computed. Message words come from [`super::message`].
+//! The rounds of SHA-256 over lanes, with three optimisations: rounds before the first varying word are folded, the
+//! last round is merged with the feed-forward, and unused results are not computed. Message words come from
+//! [`super::message`].
 
 use super::lanes::{Lanes, big_sigma0, big_sigma1};
 use super::message::{Shape, Window, each_round, varies, word};
@@ -60,8 +61,8 @@ impl<L: Lanes> State<L> {
         self.t1(kw).add(self.d)
     }
 
-    /// Round 63 and the feed-forward of a chaining value that is the same in every lane: two additions of the feed-forward
-    /// merge with the round constant, which saves one addition.
+    /// Round 63 and the feed-forward of a chaining value that is the same in every lane: two additions of the
+    /// feed-forward merge with the round constant, which saves one addition.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn last_round(&self, word: L, chaining: &[u32; 8]) -> [L; 8] {
         let t1 = self.t1(word);
@@ -112,7 +113,8 @@ pub(crate) struct KnownStart {
 }
 
 impl KnownStart {
-    /// Folds a known `state`. `kw` holds the round constants of the four rounds, each plus its message word if that is known.
+    /// Folds a known `state`. `kw` holds the round constants of the four rounds, each plus its message word if that is
+    /// known.
     pub(crate) const fn new(state: &[u32; 8], kw: [u32; 4]) -> Self {
         let [a, b, c, d, e, f, g, _] = *state;
         let (t1, t2) = halves(state, kw[0]);
@@ -127,8 +129,8 @@ impl KnownStart {
         }
     }
 
-    /// The four rounds, with eight additions fewer than plain ones. `words` are the message words of the last three, `None`
-    /// for those that the constants include.
+    /// The four rounds, with eight additions fewer than plain ones. `words` are the message words of the last three,
+    /// `None` for those that the constants include.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn rounds<L: Lanes>(&self, first: L, words: [Option<L>; 3]) -> State<L> {
         let [older_a, oldest_a] = [L::splat(self.older_a[0]), L::splat(self.older_a[1])];

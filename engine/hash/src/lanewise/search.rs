@@ -1,5 +1,5 @@
-//! The nonce search over lanes: double SHA-256 of headers that differ in the nonce, computed only as far as the top word of
-//! the hash needs it. Reports the lanes whose top word is within the bound.
+//! The nonce search over lanes: double SHA-256 of headers that differ in the nonce, computed only as far as the top
+//! word of the hash needs it. Reports the lanes whose top word is within the bound.
 
 use super::lanes::{LANES_MAX, Lanes, small_sigma0, small_sigma1};
 use super::message::{
@@ -18,7 +18,8 @@ const FIRST_WHOLE_ROUND: usize = NONCE_WORD + 4;
 /// Word 18 is the first varying word after the nonce: the words below it are known.
 const FIRST_COMPUTED: usize = 18;
 
-/// After this round only `e` is needed: the top word is `e` of round 60, whose inputs are `a` of round 56 and `e` of 56 to 59.
+/// After this round only `e` is needed: the top word is `e` of round 60, whose inputs are `a` of round 56 and `e` of 56
+/// to 59.
 const LAST_FULL_ROUND: usize = 56;
 const FIRST_E_ONLY_ROUND: usize = LAST_FULL_ROUND + 1;
 const LAST_E_ONLY_ROUND: usize = TOP_WORD_ROUND - 1;
@@ -78,8 +79,8 @@ fn second_block(tail: [u8; 12]) -> [u32; 16] {
     words
 }
 
-/// The bits above the highest set bit of the bound, in the byte order of the last state word (the reverse of the top word's).
-/// They are zero in every hit; if the bound is 2^n − 1, every word in which they are zero is a hit.
+/// The bits above the highest set bit of the bound, in the byte order of the last state word (the reverse of the top
+/// word's). They are zero in every hit; if the bound is 2^n − 1, every word in which they are zero is a hit.
 const fn zero_mask(top_word_max: u32) -> u32 {
     let above = match top_word_max.checked_ilog2() {
         Some(highest) => !(u32::MAX >> (31 - highest)),
@@ -88,14 +89,15 @@ const fn zero_mask(top_word_max: u32) -> u32 {
     above.swap_bytes()
 }
 
-/// Searches nonces `first..=last` for hits, `L::COUNT` at a time, and pushes the hits, ascending by nonce for each midstate.
+/// Searches nonces `first..=last` for hits, `L::COUNT` at a time, and pushes the hits, ascending by nonce for each
+/// midstate.
 ///
-/// Groups begin at multiples of `L::COUNT`, so that the lanes differ only in the low byte of the nonce. Lanes outside the
-/// range are dropped when hits are reported.
+/// Groups begin at multiples of `L::COUNT`, so that the lanes differ only in the low byte of the nonce. Lanes outside
+/// the range are dropped when hits are reported.
 ///
-/// Each round depends on the one before it, so one chain of rounds cannot keep a core busy. Therefore the second hash of one
-/// unit is interleaved with the first hash of the next unit: two independent chains, in no more code than one. At both ends
-/// of the range one of the two hashes is a dummy and its result is ignored.
+/// Each round depends on the one before it, so one chain of rounds cannot keep a core busy. Therefore the second hash
+/// of one unit is interleaved with the first hash of the next unit: two independent chains, in no more code than one.
+/// At both ends of the range one of the two hashes is a dummy and its result is ignored.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut HitBuffer) {
     let search = FoldedSearch::new(input);
@@ -149,14 +151,15 @@ impl Unit {
 
 /// The schedule of the second block, without its known words.
 struct Schedule<L> {
-    /// Each word plus its round constant, except for the last word: round 63 adds its constant together with the midstate.
+    /// Each word plus its round constant, except for the last word: round 63 adds its constant together with the
+    /// midstate.
     kw: [L; 64],
     /// The words alone.
     words: [L; 64],
 }
 
-/// From this word on every term varies, and the words are computed in a loop. Straight-line code for all of them, in addition
-/// to the rounds, would fill the first-level instruction cache completely; cache misses would halve the speed.
+/// From this word on every term varies, and the words are computed in a loop. Straight-line code for all of them, in
+/// addition to the rounds, would fill the first-level instruction cache completely; cache misses would halve the speed.
 const FIRST_ALL_VARYING: usize = 34;
 
 impl<L: Lanes> Schedule<L> {
@@ -199,8 +202,8 @@ impl<L: Lanes> Schedule<L> {
     }
 }
 
-/// Computes two things, round by round in turn: the digest of the headers of one unit, and the last state word of the double
-/// hash of the unit before, from its `digest`. The last state word is the top word with its bytes reversed.
+/// Computes two things, round by round in turn: the digest of the headers of one unit, and the last state word of the
+/// double hash of the unit before, from its `digest`. The last state word is the top word with its bytes reversed.
 #[cfg_attr(not(unoptimised), inline(always))]
 fn two_hashes<L: Lanes>(
     nonce_words: L,

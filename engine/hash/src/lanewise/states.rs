@@ -1,5 +1,5 @@
-//! SHA-256 states of unknown messages, one in each lane. Only the second hash of a digest is folded, because its padding is
-//! always the same.
+//! SHA-256 states of unknown messages, one in each lane. Only the second hash of a digest is folded, because its
+//! padding is always the same.
 
 use super::bulk::hash_of_digest;
 use super::cut::Block;

@@ -1,5 +1,5 @@
-//! AVX2: eight lanes. A rotation is two shifts and an or; `Ch` and `Maj` are three two-input operations each. The algorithm
-//! is in `lanewise`; this file has the vector operations and the entry functions with the target feature.
+//! AVX2: eight lanes. A rotation is two shifts and an or; `Ch` and `Maj` are three two-input operations each. The
+//! algorithm is in `lanewise`; this file has the vector operations and the entry functions with the target feature.
 
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8,
@@ -21,8 +21,8 @@ use crate::{BLOCK_LEN, HitBuffer, SearchInput};
 /// Lanes of one vector.
 const COUNT: usize = 8;
 
-/// One block in all lanes takes 310 ns, however many are in use; `sha2` takes 150 ns for one block without SHA instructions.
-/// With SHA instructions `sha2` is always faster, and this kernel is not the preferred one.
+/// One block in all lanes takes 310 ns, however many are in use; `sha2` takes 150 ns for one block without SHA
+/// instructions. With SHA instructions `sha2` is always faster, and this kernel is not the preferred one.
 const SEQUENTIAL_MAX: usize = 2;
 
 /// Eight words. The type is private, and only the entry functions below name it.
@@ -133,7 +133,8 @@ impl Lanes for Ymm {
     #[cfg_attr(not(unoptimised), inline(always))]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
-        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 8 digests inside `digests`.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 8 digests inside
+        // `digests`.
         unsafe { store_transposed(columns, digests.as_mut_ptr().cast::<u8>().add(offset)) }
     }
 }

@@ -1,5 +1,5 @@
-//! AVX-512: sixteen lanes with native rotations and three-input logic. The algorithm is in `lanewise`; this file has the
-//! vector operations and the entry functions with the target features.
+//! AVX-512: sixteen lanes with native rotations and three-input logic. The algorithm is in `lanewise`; this file has
+//! the vector operations and the entry functions with the target features.
 
 use core::arch::x86_64::{
     __m128i, __m512i, __mmask16, _mm_loadu_si128, _mm_setr_epi8, _mm_storeu_si128, _mm512_add_epi32,
@@ -27,8 +27,8 @@ const MAJORITY: i32 = 0b1110_1000;
 /// Lanes of one vector.
 const COUNT: usize = 16;
 
-/// One block in all lanes takes 240 ns, however many are in use; `sha2` takes 35 ns for one block with SHA instructions, which
-/// all but the first few CPUs with AVX-512 have.
+/// One block in all lanes takes 240 ns, however many are in use; `sha2` takes 35 ns for one block with SHA
+/// instructions, which all but the first few CPUs with AVX-512 have.
 const SEQUENTIAL_MAX: usize = 6;
 
 /// Sixteen words. The type is private, and only the entry functions below name it.
@@ -38,7 +38,8 @@ struct Zmm(__m512i);
 /// Evaluates intrinsics that access no memory.
 macro_rules! on_avx512 {
     ($value:expr) => {
-        // SAFETY: only the entry functions below use `Zmm`, and their callers guarantee that the CPU has AVX-512F and BW.
+        // SAFETY: only the entry functions below use `Zmm`, and their callers guarantee that the CPU has AVX-512F and
+        // BW.
         unsafe { $value }
     };
 }
@@ -131,7 +132,8 @@ impl Lanes for Zmm {
     #[cfg_attr(not(unoptimised), inline(always))]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
-        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 16 digests inside `digests`.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 16 digests inside
+        // `digests`.
         unsafe { store_transposed(columns, digests.as_mut_ptr().cast::<u8>().add(offset)) }
     }
 }

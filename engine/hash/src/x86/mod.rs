@@ -1,5 +1,5 @@
-//! The kernels for x86-64. Each file holds one instruction set: its vector type and its entry functions. `kernel.rs` checks
-//! that the CPU has the instructions before it calls an entry function.
+//! The kernels for x86-64. Each file holds one instruction set: its vector type and its entry functions. `kernel.rs`
+//! checks that the CPU has the instructions before it calls an entry function.
 #![allow(clippy::cast_ptr_alignment, reason = "all loads and stores here are unaligned ones")]
 
 pub(crate) mod avx2;
@@ -20,8 +20,8 @@ fn prefetch(bytes: &[u8]) {
     }
 }
 
-/// Implements `ParallelLanes` for `States` of a vector. The inner functions have the target features: the scheduler that calls
-/// them is compiled for any CPU, so they cannot be inlined into it.
+/// Implements `ParallelLanes` for `States` of a vector. The inner functions have the target features: the scheduler
+/// that calls them is compiled for any CPU, so they cannot be inlined into it.
 macro_rules! impl_parallel_lanes {
     ($vector:ident, $features:literal) => {
         impl $crate::lanewise::each::ParallelLanes<COUNT> for States<$vector> {

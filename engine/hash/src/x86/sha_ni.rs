@@ -1,5 +1,5 @@
-//! The SHA instructions of x86. Two instructions do four rounds, but each depends on the one before it, so several messages
-//! are interleaved. The instructions define the layout of the state, `abef` and `cdgh`.
+//! The SHA instructions of x86. Two instructions do four rounds, but each depends on the one before it, so several
+//! messages are interleaved. The instructions define the layout of the state, `abef` and `cdgh`.
 
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_blend_epi16, _mm_cvtsi128_si32, _mm_insert_epi32, _mm_loadu_si128,
@@ -83,7 +83,8 @@ fn last_two_rounds<const N: usize>(states: &mut [State; N], kw: &[Quad; N]) {
     }
 }
 
-/// Returns the four words of a group plus their round constants. Computes the words first if they are not part of the block.
+/// Returns the four words of a group plus their round constants. Computes the words first if they are not part of the
+/// block.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn scheduled<const N: usize, const GROUP: usize>(blocks: &mut [Block; N]) -> [Quad; N] {
@@ -313,7 +314,8 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
 struct Streams([State; STREAMS]);
 
 impl ParallelLanes<STREAMS> for Streams {
-    /// One block in all streams takes 104 ns; `sha2` takes 35 ns for one block, so that three are equally fast in both ways.
+    /// One block in all streams takes 104 ns; `sha2` takes 35 ns for one block, so that three are equally fast in both
+    /// ways.
     const SEQUENTIAL_MAX: usize = 2;
 
     #[inline]
