@@ -1,5 +1,5 @@
-//! Sets `cfg(unoptimised)` at opt-level 0, where inlined code is not merged: see the crate's notes on unoptimised builds.
-#![allow(clippy::print_stdout, reason = "it is how a build script talks to cargo")]
+//! Sets `cfg(unoptimised)` at opt-level 0; see "Unoptimised builds" in the crate's documentation.
+#![allow(clippy::print_stdout, reason = "a build script passes its results to cargo on stdout")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

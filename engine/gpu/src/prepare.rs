@@ -4,16 +4,11 @@
 //! known before the nonce is, and so are the first three rounds and parts of what follows.
 
 use cityseal_device::SearchBatch;
+use cityseal_hash::constants::{HEADER_BITS, K, PAD};
 use cityseal_hash::{MIDSTATES_MAX, Midstate};
 
 use crate::layout::{FixedWords, MidstateWords, SearchWords};
-use crate::sha256::{ROUND_CONSTANTS, Sigma, ch, maj};
-
-/// Word 4 of the second block: the padding's first bit.
-const PADDING: u32 = 0x8000_0000;
-
-/// Word 15 of the second block: the header's length in bits.
-const LENGTH_BITS: u32 = 640;
+use crate::sha256::{Sigma, ch, maj};
 
 /// Bytes 64 to 76 of a header as the words that SHA-256 reads.
 pub fn tail_words(tail: [u8; 12]) -> [u32; 3] {
@@ -25,15 +20,15 @@ impl FixedWords {
     pub fn of(tail: [u32; 3]) -> Self {
         let [w0, w1, w2] = tail;
         let w16 = w0.wrapping_add(Sigma::Small0.of(w1));
-        let w17 = sum([w1, Sigma::Small0.of(w2), Sigma::Small1.of(LENGTH_BITS)]);
+        let w17 = sum([w1, Sigma::Small0.of(w2), Sigma::Small1.of(HEADER_BITS)]);
         Self {
             h1_w16: w16,
-            h1_t16_fixed: w16.wrapping_add(ROUND_CONSTANTS[16]),
+            h1_t16_fixed: w16.wrapping_add(K[16]),
             h1_w17: w17,
-            h1_t17_fixed: w17.wrapping_add(ROUND_CONSTANTS[17]),
+            h1_t17_fixed: w17.wrapping_add(K[17]),
             h1_w18_fixed: w2.wrapping_add(Sigma::Small1.of(w16)),
-            h1_w19_fixed: Sigma::Small0.of(PADDING).wrapping_add(Sigma::Small1.of(w17)),
-            h1_w31_fixed: LENGTH_BITS.wrapping_add(Sigma::Small0.of(w16)),
+            h1_w19_fixed: Sigma::Small0.of(PAD).wrapping_add(Sigma::Small1.of(w17)),
+            h1_w31_fixed: HEADER_BITS.wrapping_add(Sigma::Small0.of(w16)),
             h1_w32_fixed: w16.wrapping_add(Sigma::Small0.of(w17)),
         }
     }
@@ -56,9 +51,9 @@ impl MidstateWords {
             h1_a2,
             h1_e3_fixed: after_3_but_nonce[4],
             h1_a3_fixed: after_3_but_nonce[0],
-            h1_t4_fixed: sum([h1_e0, ROUND_CONSTANTS[4], PADDING]),
-            h1_t5_fixed: h1_e1.wrapping_add(ROUND_CONSTANTS[5]),
-            h1_t6_fixed: h1_e2.wrapping_add(ROUND_CONSTANTS[6]),
+            h1_t4_fixed: sum([h1_e0, K[4], PAD]),
+            h1_t5_fixed: h1_e1.wrapping_add(K[5]),
+            h1_t6_fixed: h1_e2.wrapping_add(K[6]),
             unused: [0; 2],
         }
     }
@@ -67,7 +62,7 @@ impl MidstateWords {
 /// One round of the compression function (FIPS 180-4, section 6.2.2, step 3).
 fn round(state: [u32; 8], t: usize, word: u32) -> [u32; 8] {
     let [a, b, c, d, e, f, g, h] = state;
-    let t1 = sum([h, Sigma::Big1.of(e), ch(e, f, g), ROUND_CONSTANTS[t], word]);
+    let t1 = sum([h, Sigma::Big1.of(e), ch(e, f, g), K[t], word]);
     let t2 = Sigma::Big0.of(a).wrapping_add(maj(a, b, c));
     [t1.wrapping_add(t2), a, b, c, d.wrapping_add(t1), e, f, g]
 }

@@ -1,6 +1,6 @@
-//! Every kernel on one thread, beside a plain `sha2` loop over the same input. Each answer is compared with the plain
-//! loop's before anything is timed.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+//! Measures every kernel on one thread, and a plain `sha2` loop over the same input as the baseline. Each answer is
+//! compared with that of the plain loop before anything is timed.
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot unwrap fails")]
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 const NONCES: u32 = 1 << 16;
 /// Messages in one bulk run: 1.3 MB of headers, beyond the inner caches.
 const MESSAGES: usize = 1 << 14;
-/// About 64 hits in a search, so that an empty answer is no answer.
+/// About 64 hits in a search, so that an empty answer is wrong.
 const TOP_WORD_MAX: u32 = u32::MAX >> 10;
 
 const HEADER76: [u8; 76] = [0x37; 76];
@@ -34,7 +34,7 @@ fn plain_scan(nonces: u32) -> HitBuffer {
     hits
 }
 
-/// The hits of the first midstate are those of the plain loop over the whole header.
+/// Asserts that the hits of the first midstate are those of the plain loop over whole headers.
 fn assert_hits(kernel: HashKernel, midstates: &[Midstate]) {
     let hits: Vec<_> = scan(kernel, midstates).into_sorted().into_iter().filter(|hit| hit.midstate == 0).collect();
     assert!(!hits.is_empty());
@@ -102,7 +102,7 @@ fn nodes(criterion: &mut Criterion) {
     bulk(criterion, "nodes_rfc6962", &rows, &baseline::sha2_nodes_rfc6962, HashKernel::hash_nodes_rfc6962);
 }
 
-/// Lengths drawn as those of transactions are: most of a few blocks, few of many.
+/// Random lengths with the distribution of transactions: most have a few blocks, a few have many.
 fn mixed_lengths(count: usize) -> Vec<usize> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = move |range: core::ops::Range<usize>| {
@@ -121,7 +121,7 @@ fn mixed_lengths(count: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Messages one behind the other, and where each ends.
+/// Concatenated messages, and the end of each.
 fn mixed_messages(lengths: &[usize]) -> (Vec<u8>, Vec<usize>) {
     let ends: Vec<usize> = lengths
         .iter()

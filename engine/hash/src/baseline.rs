@@ -1,10 +1,10 @@
-//! What the kernels are measured against: plain loops of the `sha2` crate over whole messages, as a program without this
-//! crate would write them. They are references too: same arguments, same answers.
+//! Baselines of the benchmarks: plain loops of the `sha2` crate over whole messages, as a program without this crate
+//! would write them. They are also the reference implementations of the kernels, with the same arguments and answers.
 
 use crate::{HEADER_LEN, Hit, HitBuffer, NODE_LEN, double_sha256, sha256};
 
-/// Searches the nonces `first..=last` by hashing the whole header each time. `header76` is the header without its nonce; hits
-/// have midstate 0.
+/// Searches the nonces `first..=last` by hashing the whole header each time. `header76` is the header without its
+/// nonce; the hits have midstate 0.
 pub fn sha2_whole_header_scan(header76: &[u8; 76], first: u32, last: u32, top_word_max: u32, hits: &mut HitBuffer) {
     let mut header = [0; HEADER_LEN];
     header[..76].copy_from_slice(header76);
@@ -16,10 +16,10 @@ pub fn sha2_whole_header_scan(header76: &[u8; 76], first: u32, last: u32, top_wo
     }
 }
 
-/// Hashes packed 80-byte headers one after the other.
+/// Writes the double SHA-256 of packed 80-byte headers to `out`, one after the other.
 ///
 /// # Panics
-/// If `headers` is not 80 bytes for each digest of `out`.
+/// If `headers` does not hold 80 bytes for each digest of `out`.
 pub fn sha2_headers(headers: &[u8], out: &mut [[u8; 32]]) {
     assert_eq!(headers.len(), HEADER_LEN * out.len(), "{HEADER_LEN} bytes a header");
     for (header, digest) in headers.as_chunks::<HEADER_LEN>().0.iter().zip(out) {
@@ -27,10 +27,10 @@ pub fn sha2_headers(headers: &[u8], out: &mut [[u8; 32]]) {
     }
 }
 
-/// Hashes packed 64-byte Merkle nodes twice, one after the other.
+/// Writes the double SHA-256 of packed 64-byte Merkle nodes to `out`, one after the other.
 ///
 /// # Panics
-/// If `nodes` is not 64 bytes for each digest of `out`.
+/// If `nodes` does not hold 64 bytes for each digest of `out`.
 pub fn sha2_nodes(nodes: &[u8], out: &mut [[u8; 32]]) {
     assert_eq!(nodes.len(), NODE_LEN * out.len(), "{NODE_LEN} bytes a node");
     for (node, digest) in nodes.as_chunks::<NODE_LEN>().0.iter().zip(out) {
@@ -38,10 +38,11 @@ pub fn sha2_nodes(nodes: &[u8], out: &mut [[u8; 32]]) {
     }
 }
 
-/// Hashes 0x01 and each packed 64-byte Merkle node (RFC 6962, section 2.1), one after the other.
+/// Writes the SHA-256 of 0x01 and each packed 64-byte Merkle node (RFC 6962, section 2.1) to `out`, one after the
+/// other.
 ///
 /// # Panics
-/// If `nodes` is not 64 bytes for each digest of `out`.
+/// If `nodes` does not hold 64 bytes for each digest of `out`.
 pub fn sha2_nodes_rfc6962(nodes: &[u8], out: &mut [[u8; 32]]) {
     assert_eq!(nodes.len(), NODE_LEN * out.len(), "{NODE_LEN} bytes a node");
     for (node, digest) in nodes.as_chunks::<NODE_LEN>().0.iter().zip(out) {
@@ -51,10 +52,10 @@ pub fn sha2_nodes_rfc6962(nodes: &[u8], out: &mut [[u8; 32]]) {
     }
 }
 
-/// Hashes messages twice, one after the other.
+/// Writes the double SHA-256 of each message to `out`, one after the other.
 ///
 /// # Panics
-/// If there are more or fewer digests than messages.
+/// If `messages` and `out` differ in length.
 pub fn sha2_messages(messages: &[&[u8]], out: &mut [[u8; 32]]) {
     assert_eq!(messages.len(), out.len(), "one digest for each message");
     for (message, digest) in messages.iter().zip(out) {

@@ -1,9 +1,8 @@
-//! The constants of SHA-256 and the fixed padding words of this crate's messages; what only the SIMD kernels need is
-//! left out where there are none. It computes nothing at run time.
+//! The constants of SHA-256 and the padding words of messages of fixed length: for the kernels here, and for the
+//! shaders of a GPU.
 
-/// The round constants (FIPS 180-4, section 4.2.2).
-#[cfg(any(test, target_arch = "x86_64"))]
-pub(crate) const K: [u32; 64] = [
+/// The round constants `K` (FIPS 180-4, section 4.2.2).
+pub const K: [u32; 64] = [
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98,
     0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
     0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8,
@@ -14,24 +13,23 @@ pub(crate) const K: [u32; 64] = [
     0xc67178f2,
 ];
 
-/// The initial hash value (FIPS 180-4, section 5.3.3).
-pub(crate) const IV: [u32; 8] =
+/// The initial hash value `H(0)` (FIPS 180-4, section 5.3.3).
+pub const IV: [u32; 8] =
     [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
-/// The word that begins every padding: one set bit, then zeros (FIPS 180-4, section 5.1.1).
-#[cfg(any(test, target_arch = "x86_64"))]
-pub(crate) const PAD: u32 = 0x8000_0000;
+/// The first word of the padding: one set bit, then zeros (FIPS 180-4, section 5.1.1).
+pub const PAD: u32 = 0x8000_0000;
 
-/// Message lengths in bits, as they stand in the last padding word.
-pub(crate) const DIGEST_BITS: u32 = 32 * 8;
-/// A Merkle node: two digests.
-pub(crate) const NODE_BITS: u32 = 64 * 8;
-/// A Merkle node with the prefix byte of RFC 6962, section 2.1.
-pub(crate) const PREFIXED_NODE_BITS: u32 = 65 * 8;
-/// A block header.
-pub(crate) const HEADER_BITS: u32 = 80 * 8;
+/// Length of a digest in bits: the last padding word of a message that is a digest.
+pub const DIGEST_BITS: u32 = 32 * 8;
+/// Length of a Merkle node (two digests) in bits.
+pub const NODE_BITS: u32 = 64 * 8;
+/// Length of a Merkle node with the prefix byte of RFC 6962, section 2.1, in bits.
+pub const PREFIXED_NODE_BITS: u32 = 65 * 8;
+/// Length of a block header in bits.
+pub const HEADER_BITS: u32 = 80 * 8;
 
-/// The prefix byte of an inner node (RFC 6962, section 2.1).
+/// The prefix byte of an inner Merkle node (RFC 6962, section 2.1).
 pub(crate) const RFC6962_NODE_PREFIX: u8 = 0x01;
-/// The prefix byte of a leaf (RFC 6962, section 2.1).
+/// The prefix byte of a Merkle leaf (RFC 6962, section 2.1).
 pub(crate) const RFC6962_LEAF_PREFIX: u8 = 0x00;

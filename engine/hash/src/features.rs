@@ -1,5 +1,5 @@
-//! The names of the kernels, what each needs of a CPU, and the order of preference. Choosing is a pure function of a
-//! feature set, so that a test can walk down the ladder on any machine.
+//! The names of the kernels, their CPU requirements, and the order of preference. The choice is a pure function of a
+//! feature set, so that tests can check every case on any machine.
 
 use core::fmt;
 
@@ -8,11 +8,11 @@ use core::fmt;
 pub enum KernelName {
     /// Sixteen lanes in 512-bit vectors.
     Avx512,
-    /// The SHA instructions of x86, several streams interleaved.
+    /// The SHA instructions of x86, with several messages interleaved.
     ShaNi,
     /// Eight lanes in 256-bit vectors.
     Avx2,
-    /// The `sha2` crate, one message at a time: any CPU; it uses SHA instructions by itself where there are some.
+    /// The `sha2` crate, one message at a time. It runs on any CPU, and uses SHA instructions if the CPU has them.
     Portable,
 }
 
@@ -30,12 +30,12 @@ impl KernelName {
         }
     }
 
-    /// The kernel of that name.
+    /// The kernel with the given name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::LADDER.into_iter().find(|kernel| kernel.as_str() == name)
     }
 
-    /// What it needs of the CPU, in words.
+    /// The required CPU features, for messages.
     pub const fn needs(self) -> &'static str {
         match self {
             Self::Avx512 => "AVX-512F and AVX-512BW",
@@ -45,7 +45,7 @@ impl KernelName {
         }
     }
 
-    /// All names, for a message.
+    /// All names, comma-separated, for messages.
     pub(crate) fn all_joined() -> String {
         Self::LADDER.map(Self::as_str).join(", ")
     }
@@ -57,7 +57,7 @@ impl fmt::Display for KernelName {
     }
 }
 
-/// What a CPU, and the operating system's saving of its registers, allow.
+/// The CPU features that kernels need and that the operating system supports (it must save the registers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Features {
     /// AVX-512F and AVX-512BW.
@@ -69,7 +69,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Asks this CPU.
+    /// Detects the features of this CPU.
     #[cfg(target_arch = "x86_64")]
     pub fn of_this_cpu() -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Features {
         }
     }
 
-    /// This build has the portable kernel only.
+    /// No features: on this architecture there is only the portable kernel.
     #[cfg(not(target_arch = "x86_64"))]
     pub fn of_this_cpu() -> Self {
         Self::default()
@@ -95,7 +95,8 @@ impl Features {
         }
     }
 
-    /// The kernels that a CPU with these features can run, the preferred one first; the last is always the portable one.
+    /// The kernels that a CPU with these features can run, the preferred one first; the last is always the portable
+    /// one.
     pub fn ladder(self) -> impl Iterator<Item = KernelName> {
         KernelName::LADDER.into_iter().filter(move |name| self.allow(*name))
     }
@@ -106,7 +107,7 @@ mod tests {
     use super::{Features, KernelName};
 
     #[test]
-    fn the_choice_falls_down_the_ladder_as_features_go() {
+    fn the_next_kernel_of_the_ladder_is_chosen_when_a_feature_is_missing() {
         let mut features = Features { avx512: true, sha_ni: true, avx2: true };
         assert_eq!(features.ladder().next(), Some(KernelName::Avx512));
         features.avx512 = false;
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_feature_set_lets_a_kernel_through_that_it_lacks() {
+    fn a_kernel_is_allowed_only_with_its_features() {
         for bits in 0..8_u8 {
             let features = Features { avx512: bits & 1 != 0, sha_ni: bits & 2 != 0, avx2: bits & 4 != 0 };
             let rungs: Vec<_> = features.ladder().collect();
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kernel_is_found_by_its_name_and_no_other() {
+    fn every_kernel_is_found_by_its_exact_name() {
         for name in KernelName::LADDER {
             assert_eq!(KernelName::from_name(name.as_str()), Some(name));
             assert_eq!(KernelName::from_name(&name.as_str().to_uppercase()), None);

@@ -1,5 +1,5 @@
-//! The kernels as values, and how one is had. What is checked here, features and a known answer, is checked once: the
-//! calls themselves only jump.
+//! The kernels as values. CPU features and the known answer are checked once, when a kernel is made; its calls only
+//! jump to the entry function.
 
 use core::fmt;
 use std::sync::OnceLock;
@@ -20,7 +20,7 @@ struct Entries {
 type HashRows = unsafe fn(&[u8], &mut [[u8; 32]]);
 type HashMessages = unsafe fn(Treatment, &[&[u8]], &mut [[u8; 32]]);
 
-/// Names the entry functions of a module.
+/// Collects the entry functions of a module.
 macro_rules! entries_of {
     ($($module:ident)::+) => {
         Entries {
@@ -59,7 +59,8 @@ fn entries(name: KernelName) -> Option<&'static Entries> {
     }
 }
 
-/// A way to hash on this CPU. Owning one proves that the CPU can run it and that it passed its known-answer test.
+/// A SHA-256 implementation for this CPU. Owning one proves that the CPU can run it and that it passed its known-answer
+/// test.
 #[derive(Clone, Copy)]
 pub struct HashKernel {
     name: KernelName,
@@ -69,10 +70,11 @@ pub struct HashKernel {
 }
 
 impl HashKernel {
-    /// The preferred kernel of this CPU: the first of [`KernelName::LADDER`] that runs here and answers right.
+    /// The preferred kernel of this CPU: the first of [`KernelName::LADDER`] that runs here and passes its known-answer
+    /// test.
     ///
     /// # Panics
-    /// If even the portable kernel gives a wrong answer, as [`HashKernel::portable`] does.
+    /// If even the portable kernel fails its known-answer test, as for [`HashKernel::portable`].
     pub fn detect() -> Self {
         Features::of_this_cpu()
             .ladder()
@@ -80,10 +82,10 @@ impl HashKernel {
             .expect("the portable kernel is `sha2` itself, against which the known answers are checked")
     }
 
-    /// The kernel that runs everywhere.
+    /// The kernel that runs on every CPU.
     ///
     /// # Panics
-    /// If `sha2` gives a wrong answer: nothing can be hashed on such a machine.
+    /// If `sha2` itself gives a wrong answer: no hash of such a machine can be trusted.
     pub fn portable() -> Self {
         Self::checked(KernelName::Portable).expect("sha2 knows the hash of the first block")
     }
@@ -103,12 +105,12 @@ impl HashKernel {
         Self::checked(KernelName::Avx512).ok()
     }
 
-    /// Every kernel that runs on this CPU and answers right, the preferred one first.
+    /// Every kernel that runs on this CPU and passes its known-answer test, the preferred one first.
     pub fn all_available() -> Vec<Self> {
         Features::of_this_cpu().ladder().filter_map(|name| Self::checked(name).ok()).collect()
     }
 
-    /// The kernel with that name (see [`KernelName::as_str`]).
+    /// The kernel with the given name (see [`KernelName::as_str`]).
     ///
     /// # Errors
     /// If there is no such kernel, if it cannot run here, or if it fails its known-answer test.
@@ -121,9 +123,10 @@ impl HashKernel {
         Self::checked(known)
     }
 
-    /// Makes the kernel, and runs its known-answer test if it is the process's first kernel of that name.
+    /// Makes the kernel. The first call for a name runs the known-answer test.
     fn checked(name: KernelName) -> Result<Self, KernelError> {
-        /// Whether each kernel passed, in the order of [`KernelName`]. A test takes about 0.1 ms; kernels are made often.
+        /// Whether each kernel passed, in the order of [`KernelName`]. A test takes about 0.1 ms, and kernels are made
+        /// often.
         static PASSED: [OnceLock<bool>; KernelName::LADDER.len()] =
             [const { OnceLock::new() }; KernelName::LADDER.len()];
         let entries = entries(name).ok_or(KernelError::Unsupported { name, needs: name.needs() })?;
@@ -146,7 +149,7 @@ impl HashKernel {
         self.name.as_str()
     }
 
-    /// How many messages the kernel hashes abreast: batches that are a multiple of it waste nothing.
+    /// The number of messages that the kernel hashes in parallel. Batches of a multiple of it leave no lane idle.
     pub const fn lanes(self) -> usize {
         match self.name {
             KernelName::Avx512 => 16,
@@ -156,8 +159,10 @@ impl HashKernel {
         }
     }
 
-    /// Searches the nonces `first..=last` under every midstate and pushes each hit into `hits`; ascending for each
-    /// midstate. It runs to the end of the range: who wants to stop early gives shorter ranges.
+    /// Searches the nonces `first..=last` with every midstate and pushes each hit into `hits`, ascending for each
+    /// midstate.
+    ///
+    /// It always runs to the end of the range: to be able to stop early, search shorter ranges.
     ///
     /// # Panics
     /// If `first` is above `last`, or the input has no midstate or more than [`MIDSTATES_MAX`](crate::MIDSTATES_MAX).
@@ -172,53 +177,56 @@ impl HashKernel {
         unsafe { (self.entries.scan)(input, first, last, hits) }
     }
 
-    /// Double SHA-256 of packed 80-byte headers; the digests are in wire order.
+    /// Writes the double SHA-256 of packed 80-byte headers to `out`, in wire order.
     ///
     /// # Panics
-    /// If `headers` is not 80 bytes for each digest of `out`.
+    /// If `headers` does not hold 80 bytes for each digest of `out`.
     pub fn hash_headers(self, headers: &[u8], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_headers)(headers, out) }
         self.spoil(out);
     }
 
-    /// Double SHA-256 of packed 64-byte Merkle nodes (Bitcoin's tree); the digests are in wire order.
+    /// Writes the double SHA-256 of packed 64-byte Merkle nodes (Bitcoin's tree) to `out`, in wire order.
     ///
     /// # Panics
-    /// If `nodes` is not 64 bytes for each digest of `out`.
+    /// If `nodes` does not hold 64 bytes for each digest of `out`.
     pub fn hash_nodes(self, nodes: &[u8], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_nodes)(nodes, out) }
         self.spoil(out);
     }
 
-    /// SHA-256 of 0x01 and each packed 64-byte Merkle node (RFC 6962, section 2.1).
+    /// Writes the SHA-256 of 0x01 and each packed 64-byte Merkle node (RFC 6962, section 2.1) to `out`.
     ///
     /// # Panics
-    /// If `nodes` is not 64 bytes for each digest of `out`.
+    /// If `nodes` does not hold 64 bytes for each digest of `out`.
     pub fn hash_nodes_rfc6962(self, nodes: &[u8], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_nodes_rfc6962)(nodes, out) }
         self.spoil(out);
     }
 
-    /// Double SHA-256 of messages of any mix of lengths, in their order; the digests are in wire order.
+    /// Writes the double SHA-256 of messages of any mix of lengths to `out`, in the order of the messages and in wire
+    /// order.
     ///
-    /// Lanes stay full as long as there are messages: many at once are hashed faster than a few at a time, and one that is
-    /// much longer than all others together is hashed no faster than by [`double_sha256`](crate::double_sha256).
+    /// All lanes are busy as long as there are messages left: many messages per call are faster than a few. One message
+    /// that is much longer than all others together is hashed no faster than by
+    /// [`double_sha256`](crate::double_sha256).
     ///
     /// # Panics
-    /// If there are more or fewer digests than messages, or 2^32 of them.
+    /// If `messages` and `out` differ in length, or there are 2^32 messages or more.
     pub fn hash_each(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_each)(Treatment::Twice, messages, out) }
         self.spoil(out);
     }
 
-    /// SHA-256 of 0x00 and each message, the leaves of a Merkle tree of RFC 6962 (section 2.1), whatever their lengths.
+    /// Writes the SHA-256 of 0x00 and each message to `out`: the leaves of a Merkle tree of RFC 6962 (section 2.1), of
+    /// any mix of lengths.
     ///
     /// # Panics
-    /// If there are more or fewer digests than messages, or 2^32 of them.
+    /// If `messages` and `out` differ in length, or there are 2^32 messages or more.
     pub fn hash_leaves_rfc6962(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
         // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_each)(Treatment::Leaf, messages, out) }
@@ -227,17 +235,17 @@ impl HashKernel {
 
     #[cfg(not(feature = "fault-injection"))]
     #[inline(always)]
-    #[expect(clippy::unused_self, reason = "the reference below, in builds for tests, looks at it")]
+    #[expect(clippy::unused_self, reason = "the variant with fault injection below uses it")]
     const fn spoil(self, _out: &mut [[u8; 32]]) {}
 }
 
-/// Faults on purpose, in builds for tests alone.
+/// Fault injection, only in builds for tests.
 #[cfg(feature = "fault-injection")]
 impl HashKernel {
-    /// The name by which [`HashKernel::by_name`] gives a kernel that lies.
+    /// The name for which [`HashKernel::by_name`] returns a kernel with wrong answers.
     pub const BROKEN: &'static str = "broken";
 
-    /// The same kernel, giving wrong answers: it finds no hit, and each digest has one bit flipped.
+    /// The same kernel with wrong answers: it finds no hit, and each digest has one bit flipped.
     pub const fn broken_for_tests(mut self) -> Self {
         self.broken = true;
         self

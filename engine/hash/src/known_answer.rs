@@ -1,9 +1,9 @@
-//! The test that every kernel passes before anyone owns it: facts of Bitcoin's first blocks, then edges and ragged
-//! lengths against `sha2`. It takes tens of microseconds and trusts nothing of the kernel.
+//! The test that a kernel must pass before it can be used: Bitcoin's first block as a known fact, then edge cases and
+//! odd lengths compared with `sha2`. It takes about 0.1 ms.
 
 use crate::{HEADER_LEN, HashKernel, Hit, HitBuffer, Midstate, NODE_LEN, SearchInput, double_sha256, sha256};
 
-/// Bitcoin's first header, as on the wire.
+/// Bitcoin's first header, in wire format.
 const GENESIS: [u8; HEADER_LEN] = {
     let mut header = [0; HEADER_LEN];
     place(&mut header, 0, &1_u32.to_le_bytes());
@@ -27,7 +27,7 @@ const GENESIS_HASH: [u8; 32] = [
     0x65, 0xe1, 0x5a, 0x08, 0x9c, 0x68, 0xd6, 0x19, 0x00, 0x00, 0x00, 0x00, 0x00,
 ];
 
-/// Messages in the ragged runs: more than any kernel's lanes, and a multiple of none.
+/// Messages in one run: more than any kernel has lanes, and a multiple of no lane count.
 const RAGGED: usize = 37;
 
 const fn place(header: &mut [u8; HEADER_LEN], at: usize, bytes: &[u8]) {
@@ -38,7 +38,7 @@ const fn place(header: &mut [u8; HEADER_LEN], at: usize, bytes: &[u8]) {
     }
 }
 
-/// Whether the kernel answers right.
+/// Whether every answer of the kernel is right.
 pub(crate) fn holds(kernel: HashKernel) -> bool {
     finds_the_genesis_nonce(kernel)
         && [0, u32::MAX].into_iter().all(|nonce| judges_edge_nonce(kernel, nonce))
@@ -65,14 +65,14 @@ fn found(kernel: HashKernel, input: &SearchInput<'_>, first: u32, last: u32) -> 
     hits.into_sorted()
 }
 
-/// The one hit of the range lies under the second of two midstates.
+/// The only hit of the range is with the second of two midstates.
 fn finds_the_genesis_nonce(kernel: HashKernel) -> bool {
     let midstates = [Midstate([0; 8]), genesis_midstate()];
     let hits = found(kernel, &genesis_input(&midstates, 0), GENESIS_NONCE - 40, GENESIS_NONCE + 3);
     hits == [Hit { midstate: 1, nonce: GENESIS_NONCE }]
 }
 
-/// A range of one nonce is a hit under the bounds all-ones and its own top word, and no hit just below that.
+/// The nonce of a one-nonce range is a hit for the bounds `u32::MAX` and its own top word, and no hit for one less.
 fn judges_edge_nonce(kernel: HashKernel, nonce: u32) -> bool {
     let midstates = [genesis_midstate()];
     let digest = double_sha256(&header_with(nonce));
@@ -105,7 +105,7 @@ fn hashes_nodes(kernel: HashKernel) -> bool {
     twice && prefixed
 }
 
-/// Messages at the edges of their lengths, one that outlasts all others among them, twice and as leaves.
+/// Messages around the lengths at which the padding changes, and one that is much longer, hashed twice and as leaves.
 fn hashes_messages(kernel: HashKernel) -> bool {
     let bytes: [u8; 700] = core::array::from_fn(|i| (i as u8).wrapping_mul(29) ^ (i >> 8) as u8);
     let lengths = [0_usize, 1, 54, 55, 700, 56, 62, 63, 64, 65, 118, 119, 127, 182, 183, 300];

@@ -1,9 +1,6 @@
-//! SHA-256 kernels for nonce search, header hashing and Merkle hashing: the floor that everything else stands on.
+//! SHA-256 kernels for nonce search, header hashing and Merkle hashing.
 //!
-//! A [`HashKernel`] is a small copyable value; owning one proves that this CPU can run it and that it passed its
-//! known-answer test. All kernels give the same answers; they differ in speed alone. The crate knows nothing of targets,
-//! chains or devices, starts no thread, reads no clock and opens no file. Its only global state is whether each kernel passed
-//! its known-answer test, which runs once per process.
+//! Find the nonces whose hash starts with eight zero bits, on the fastest kernel of this CPU:
 //!
 //! ```
 //! use cityseal_hash::{HashKernel, HitBuffer, Midstate, SearchInput};
@@ -24,19 +21,25 @@
 //! }
 //! ```
 //!
+//! A [`HashKernel`] is a small copyable value; owning one proves that this CPU can run it and that it passed its
+//! known-answer test. All kernels give the same answers; they differ only in speed. The crate knows nothing about
+//! targets, chains or devices, starts no thread, reads no clock and opens no file. Its only global state is whether
+//! each kernel passed its known-answer test, which runs once per process.
+//!
 //! # Unoptimised builds
-//! In an optimised build a kernel is one function of straight-line code: everything below an entry is `inline(always)`. At
-//! opt-level 0 that would give each intrinsic's operands places of their own in one frame of several megabytes, more than a
-//! thread's stack. There the build script sets `cfg(unoptimised)`, nothing is inlined, and the deepest stack is 116 KiB
-//! (AVX-512). The code is the same, and so are the answers.
-#![allow(unsafe_code, reason = "SIMD kernels: intrinsics need it, and no other product crate may have it")]
+//! In an optimised build a kernel is one function of straight-line code: everything below an entry function is
+//! `inline(always)`. At opt-level 0, inlining would give every operand of every intrinsic its own stack slot, in one
+//! frame of several megabytes, which is more than a thread's stack. The build script therefore sets `cfg(unoptimised)`
+//! at that level: nothing is inlined, and the deepest stack is 116 KiB (AVX-512). The source and the answers are the
+//! same.
+#![allow(unsafe_code, reason = "SIMD intrinsics need it; no other product crate uses unsafe code")]
 #![allow(
     clippy::inline_always,
-    reason = "kernels must end as straight-line code inside the function with the target features"
+    reason = "kernels must become straight-line code inside the function with the target features"
 )]
 
 pub mod baseline;
-mod constants;
+pub mod constants;
 mod digest;
 mod error;
 mod features;
@@ -71,10 +74,10 @@ pub const NODE_LEN: usize = 64;
 /// Bytes in a block of SHA-256.
 pub const BLOCK_LEN: usize = 64;
 
-/// How many blocks a message of `len` bytes takes with its padding (FIPS 180-4, section 5.1.1): at least one.
+/// The number of blocks of a message of `len` bytes with its padding (FIPS 180-4, section 5.1.1): at least one.
 pub const fn message_blocks(len: usize) -> usize {
     (len + 9).div_ceil(BLOCK_LEN)
 }
 
-/// The most midstates in one search: what the version bits of one template fill at little extra gain beyond four.
+/// The most midstates in one search. They share the message schedule; beyond four the gain from sharing is small.
 pub const MIDSTATES_MAX: usize = 8;

@@ -1,22 +1,22 @@
-//! What is done with messages of any length, and how one of them is hashed alone: what the portable kernel does with each
-//! and the others with those that are left over. Many abreast are `lanewise`'s.
+//! The two ways in which messages of any length are hashed, and the hash of a single message: the portable kernel
+//! hashes every message so, the others only the last few. `lanewise` hashes messages in parallel lanes.
 
 use sha2::{Digest, Sha256};
 
 use crate::constants::RFC6962_LEAF_PREFIX;
 use crate::sha256;
 
-/// What is done with each message.
+/// How each message is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Treatment {
     /// Double SHA-256: Bitcoin's transactions.
     Twice,
-    /// SHA-256 of the prefix of a leaf and the message (RFC 6962, section 2.1).
+    /// SHA-256 of the leaf prefix and the message (RFC 6962, section 2.1).
     Leaf,
 }
 
 impl Treatment {
-    /// The bytes that come before the message: one at most.
+    /// The bytes before the message: at most one.
     pub(crate) const fn prefix(self) -> &'static [u8] {
         match self {
             Self::Twice => &[],
@@ -24,7 +24,7 @@ impl Treatment {
         }
     }
 
-    /// What becomes of the first hash.
+    /// The final hash, from the first one.
     pub(crate) fn finish(self, digest: [u8; 32]) -> [u8; 32] {
         match self {
             Self::Twice => sha256(&digest),
@@ -32,7 +32,7 @@ impl Treatment {
         }
     }
 
-    /// The hash of one message.
+    /// Hashes one message.
     pub(crate) fn of(self, message: &[u8]) -> [u8; 32] {
         self.finish(Sha256::new().chain_update(self.prefix()).chain_update(message).finalize().into())
     }

@@ -1,8 +1,9 @@
-//! The SHA-256 state between two blocks of a header. It hashes one block and keeps the result; it knows nothing of nonces.
+//! The SHA-256 state after the first block of a header.
 
 use crate::constants::IV;
 
-/// SHA-256 state after the first 64 bytes of a message: the state words A to H as numbers (FIPS 180-4, section 6.2).
+/// The SHA-256 state after the first 64 bytes of a message: the state words A to H as numbers (FIPS 180-4, section
+/// 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Midstate(pub [u32; 8]);
 

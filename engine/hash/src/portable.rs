@@ -1,5 +1,4 @@
-//! The kernel for any CPU: the block function of the `sha2` crate from the midstate, one message at a time. It is exact
-//! and plain; it folds nothing.
+//! The kernel for any CPU: the block function of the `sha2` crate, one message at a time.
 
 use sha2::block_api::compress256;
 
@@ -7,7 +6,8 @@ use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, NODE_BITS, PREFIXED_NODE_BI
 use crate::messages::Treatment;
 use crate::{HEADER_LEN, Hit, HitBuffer, NODE_LEN, SearchInput};
 
-/// Lays out the last block of a message: its last bytes, the padding bit, zeros, and the length in bits.
+/// The last block of a message of `bits` bits, with zeros in place of its last `tail_len` bytes: padding bit, zeros,
+/// length.
 const fn padded(bits: u32, tail_len: usize) -> [u8; 64] {
     let mut block = [0; 64];
     block[tail_len] = 0x80;

@@ -1,5 +1,5 @@
-//! What a nonce search is given and what it gives back. It holds data only; the kernels fill the buffer. A hit is a claim
-//! about the top word of a hash: whoever seals with it compares all 256 bits.
+//! Input and output of a nonce search. A hit states only that the top word of a hash is within the bound: the caller
+//! must still compare all 256 bits with the target.
 
 use crate::{MIDSTATES_MAX, Midstate};
 
@@ -8,11 +8,11 @@ use crate::{MIDSTATES_MAX, Midstate};
 /// The top word of a hash is its most significant 32 bits as a number: `u32::from_le_bytes(hash[28..32])`.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchInput<'a> {
-    /// States after header bytes 0..64, one to [`MIDSTATES_MAX`] of them; they share one message schedule.
+    /// States after header bytes 0..64: one to [`MIDSTATES_MAX`], which share one message schedule.
     pub midstates: &'a [Midstate],
     /// Header bytes 64..76, in wire order: the end of the Merkle root, the time, the bits.
     pub tail: [u8; 12],
-    /// A nonce is a hit when the top word of its hash is at most this, unsigned; `u32::MAX` makes every nonce a hit.
+    /// A nonce is a hit if the top word of its hash is at most this; with `u32::MAX` every nonce is a hit.
     pub top_word_max: u32,
 }
 
@@ -25,7 +25,7 @@ impl SearchInput<'_> {
     }
 }
 
-/// A nonce whose hash has a top word within the bound. Ordered by midstate, then by nonce.
+/// A nonce whose hash has a top word within the bound. Hits are ordered by midstate, then by nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hit {
     /// Index into [`SearchInput::midstates`].
@@ -34,7 +34,7 @@ pub struct Hit {
     pub nonce: u32,
 }
 
-/// Keeps the first hits up to a limit, and remembers that there were more.
+/// The first hits of a search, up to a limit, and whether there were more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HitBuffer {
     hits: Vec<Hit>,
@@ -43,12 +43,12 @@ pub struct HitBuffer {
 }
 
 impl HitBuffer {
-    /// Makes a buffer that keeps at most `max` hits. It grows as hits come in.
+    /// Creates a buffer for at most `max` hits. It grows as hits are pushed.
     pub const fn new(max: usize) -> Self {
         Self { hits: Vec::new(), max, overflow: false }
     }
 
-    /// Keeps `hit`, or flags the overflow when the buffer is full.
+    /// Adds `hit`, or sets the overflow flag if the buffer is full.
     #[inline]
     pub fn push(&mut self, hit: Hit) {
         if self.hits.len() < self.max {
@@ -58,24 +58,23 @@ impl HitBuffer {
         }
     }
 
-    /// The hits kept so far, in the order in which the kernel met them: the nonces of one midstate ascend, the midstates
-    /// interleave.
+    /// The hits so far, in the order of the search: the nonces of one midstate ascend, the midstates are interleaved.
     pub fn as_slice(&self) -> &[Hit] {
         &self.hits
     }
 
-    /// The hits kept, ascending by midstate, then nonce.
+    /// The hits, ascending by midstate, then nonce.
     pub fn into_sorted(mut self) -> Vec<Hit> {
         self.hits.sort_unstable();
         self.hits
     }
 
-    /// Whether there were more hits than the limit: the range must then be split and searched again.
+    /// Whether there were more hits than the limit. If so, split the range and search it again.
     pub const fn overflow(&self) -> bool {
         self.overflow
     }
 
-    /// Forgets hits and overflow, and keeps the memory.
+    /// Clears hits and overflow flag, and keeps the memory.
     pub fn clear(&mut self) {
         self.hits.clear();
         self.overflow = false;

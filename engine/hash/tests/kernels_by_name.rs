@@ -1,4 +1,4 @@
-//! How a kernel is had: by name, by constructor, by detection. What kernels compute is tested next door.
+//! Kernels by name, by constructor and by detection. Other test files check what kernels compute.
 
 use cityseal_hash::{Features, HashKernel, KernelError, KernelName};
 
@@ -10,12 +10,12 @@ fn every_kernel_that_this_cpu_can_run_passes_its_known_answer_test() {
 }
 
 #[test]
-fn detection_takes_the_first_of_the_ladder() {
+fn detection_chooses_the_first_kernel_of_the_ladder() {
     assert_eq!(Some(&HashKernel::detect()), HashKernel::all_available().first());
 }
 
 #[test]
-fn a_name_gives_its_kernel_or_says_what_the_cpu_lacks() {
+fn a_name_gives_its_kernel_or_an_error_with_the_missing_features() {
     for name in KernelName::LADDER {
         match HashKernel::by_name(name.as_str()) {
             Ok(kernel) => assert_eq!(kernel.name(), name.as_str()),
@@ -28,7 +28,7 @@ fn a_name_gives_its_kernel_or_says_what_the_cpu_lacks() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_known_ones() {
+fn the_error_for_an_unknown_name_lists_the_known_ones() {
     let error = HashKernel::by_name("avx1024").unwrap_err();
     assert_eq!(error.to_string(), r#"no kernel is called "avx1024"; the kernels are avx512, sha-ni, avx2, portable"#);
 }

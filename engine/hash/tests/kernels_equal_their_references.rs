@@ -1,6 +1,6 @@
-//! Every kernel that this CPU can run against its reference implementation, `sha2` over whole messages: random input under proptest, and
-//! the edges by hand. What is fast is not asked here.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+//! Compares every kernel that this CPU can run with its reference implementation, `sha2` over whole messages: on random
+//! input (proptest) and on edge cases.
+#![allow(clippy::unwrap_used, reason = "a test helper that cannot unwrap fails the test")]
 
 use cityseal_hash::{
     HashKernel, Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, baseline, double_sha256, sha256,
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 /// More hits than any test here expects.
 const PLENTY: usize = 1 << 16;
 
-/// First blocks that differ, with one tail.
+/// Different first blocks with the same tail.
 #[derive(Clone, Debug)]
 struct Blocks {
     first: Vec<[u8; 64]>,
@@ -59,13 +59,13 @@ fn blocks() -> impl Strategy<Value = Blocks> {
         .prop_map(|(first, tail)| Blocks { first, tail })
 }
 
-/// Short ranges everywhere, the ends of the space among them.
+/// Short ranges anywhere in the nonce space, including both ends.
 fn range() -> impl Strategy<Value = (u32, u32)> {
     let first = prop_oneof![any::<u32>(), Just(0), u32::MAX - 100..=u32::MAX];
     (first, 0..100_u32).prop_map(|(first, length)| (first, first.saturating_add(length)))
 }
 
-/// From one hit in thousands to every nonce, and edges of all sizes.
+/// Bounds from one hit in thousands of nonces to every nonce, and powers of two with their neighbours.
 fn bound() -> impl Strategy<Value = u32> {
     prop_oneof![
         any::<u32>(),
@@ -76,13 +76,13 @@ fn bound() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// Where each message begins and how long it is: short ones mostly, and a few that outlast all others.
+/// Start and length of each message: mostly short ones, and a few that are much longer.
 fn spans() -> impl Strategy<Value = Vec<(usize, usize)>> {
     let len = prop_oneof![24 => 0..=300_usize, 6 => 0..=2_000_usize, 1 => 10_000..=40_000_usize];
     prop::collection::vec((0..1_000_usize, len), 0..=70)
 }
 
-/// As many bytes as any of the spans reaches, no two places alike for long.
+/// As many bytes as the spans can reach, without long repetitions.
 fn some_bytes() -> Vec<u8> {
     (0..41_000_u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 21) as u8).collect()
 }
@@ -91,7 +91,7 @@ fn leaf(message: &[u8]) -> [u8; 32] {
     sha256(&[&[0x00], message].concat())
 }
 
-/// Every kernel gives the digests of `double_sha256`, and as leaves those of `sha256` with the prefix before, in their order.
+/// Every kernel returns the digests of `double_sha256`, and for leaves those of `sha256` with the prefix, in order.
 fn assert_same_as_one_by_one(messages: &[&[u8]]) {
     let twice: Vec<[u8; 32]> = messages.iter().map(|message| double_sha256(message)).collect();
     let leaves: Vec<[u8; 32]> = messages.iter().map(|message| leaf(message)).collect();
@@ -105,12 +105,12 @@ fn assert_same_as_one_by_one(messages: &[&[u8]]) {
 }
 
 #[test]
-fn no_messages_have_no_digests() {
+fn no_messages_give_no_digests() {
     assert_same_as_one_by_one(&[]);
 }
 
 #[test]
-fn every_length_up_to_some_blocks_is_hashed_right_alone_and_among_others() {
+fn messages_of_every_length_up_to_five_blocks_are_hashed_right() {
     let bytes = some_bytes();
     let messages: Vec<&[u8]> = (0..=5 * 64).map(|len| &bytes[len..2 * len]).collect();
     assert_same_as_one_by_one(&messages);
@@ -122,7 +122,7 @@ fn every_length_up_to_some_blocks_is_hashed_right_alone_and_among_others() {
 }
 
 #[test]
-fn a_message_that_outlasts_all_others_is_hashed_to_its_end_wherever_it_stands() {
+fn one_message_much_longer_than_the_others_is_hashed_right_at_any_position() {
     let bytes = some_bytes();
     for place in [0, 20, 39] {
         let mut messages: Vec<&[u8]> = (0..40).map(|i| &bytes[i..250 + 2 * i]).collect();
@@ -132,12 +132,12 @@ fn a_message_that_outlasts_all_others_is_hashed_to_its_end_wherever_it_stands() 
 }
 
 #[test]
-fn messages_and_digests_that_are_not_as_many_are_refused_by_every_kernel() {
+fn every_kernel_refuses_different_numbers_of_messages_and_digests() {
     for kernel in HashKernel::all_available() {
         for digests in [0, 1, 3, 40] {
             let mut out = vec![[0; 32]; digests];
             let refused = std::panic::catch_unwind(move || kernel.hash_each(&[&[1], &[2]], &mut out));
-            assert!(refused.is_err(), "{kernel:?}: two messages into {digests}");
+            assert!(refused.is_err(), "{kernel:?} hashed two messages into {digests} digests");
         }
     }
 }
@@ -146,14 +146,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn messages_of_any_lengths_equal_their_references_in_their_order(spans in spans()) {
+    fn messages_of_any_lengths_have_the_digests_of_the_reference_in_order(spans in spans()) {
         let bytes = some_bytes();
         let messages: Vec<&[u8]> = spans.iter().map(|(start, len)| &bytes[*start..start + len]).collect();
         assert_same_as_one_by_one(&messages);
     }
 
     #[test]
-    fn every_kernel_finds_what_hashing_whole_headers_finds(blocks in blocks(), range in range(), bound in bound()) {
+    fn every_kernel_finds_the_hits_of_whole_headers(blocks in blocks(), range in range(), bound in bound()) {
         let expected = blocks.reference(range, bound);
         for kernel in HashKernel::all_available() {
             prop_assert_eq!(&blocks.scan(kernel, range, bound), &expected, "{:?}", kernel);
@@ -161,7 +161,7 @@ proptest! {
     }
 
     #[test]
-    fn a_bound_is_a_hit_and_one_less_is_not(blocks in blocks(), nonce in any::<u32>()) {
+    fn a_hash_equal_to_the_bound_is_a_hit_and_one_above_is_not(blocks in blocks(), nonce in any::<u32>()) {
         let header: Vec<u8> = blocks.header76(0).into_iter().chain(nonce.to_le_bytes()).collect();
         let top_word = baseline::top_word(&double_sha256(&header));
         let hit = Hit { midstate: 0, nonce };
@@ -202,7 +202,7 @@ fn assert_same_digests(
 }
 
 #[test]
-fn both_edge_nonces_are_hits_under_an_all_ones_bound() {
+fn the_first_and_the_last_nonce_are_hits_with_an_all_ones_bound() {
     for count in [1, MIDSTATES_MAX] {
         let blocks = some_blocks(count);
         for kernel in HashKernel::all_available() {
@@ -215,7 +215,7 @@ fn both_edge_nonces_are_hits_under_an_all_ones_bound() {
 }
 
 #[test]
-fn an_all_ones_bound_makes_every_nonce_of_any_short_range_a_hit_once() {
+fn with_an_all_ones_bound_every_nonce_of_a_short_range_is_a_hit_exactly_once() {
     let blocks = some_blocks(1);
     for kernel in HashKernel::all_available() {
         for first in (0..70).chain(u32::MAX - 70..=u32::MAX) {
@@ -228,7 +228,7 @@ fn an_all_ones_bound_makes_every_nonce_of_any_short_range_a_hit_once() {
 }
 
 #[test]
-fn a_full_buffer_is_no_overflow_and_one_hit_more_is() {
+fn a_full_buffer_is_no_overflow_but_one_more_hit_is() {
     let blocks = some_blocks(2);
     let midstates = blocks.midstates();
     let input = SearchInput { midstates: &midstates, tail: blocks.tail, top_word_max: u32::MAX };
@@ -244,7 +244,7 @@ fn a_full_buffer_is_no_overflow_and_one_hit_more_is() {
 }
 
 #[test]
-fn hits_of_one_midstate_come_in_ascending_order() {
+fn hits_of_one_midstate_are_in_ascending_order() {
     let blocks = some_blocks(3);
     let midstates = blocks.midstates();
     let input = SearchInput { midstates: &midstates, tail: blocks.tail, top_word_max: u32::MAX / 5 };
@@ -272,7 +272,7 @@ fn one_midstate_more_than_the_maximum_is_refused() {
 }
 
 #[test]
-fn messages_that_do_not_fill_their_digests_are_refused_by_every_kernel() {
+fn every_kernel_refuses_input_that_is_not_a_whole_number_of_headers() {
     for kernel in HashKernel::all_available() {
         for bytes in [79, 81, 160] {
             let headers = vec![0; bytes];

@@ -1,6 +1,6 @@
-//! Every kernel against scans of real headers: each listed nonce is found and no other. The lists are made here, nonce by nonce
-//! with the `sha2` crate; where the folder of real chains is there, those of another program are used too.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+//! Scans of real headers: every kernel finds exactly the listed nonces. This file computes its lists nonce by nonce
+//! with the `sha2` crate; if the folder of real chains exists, lists by another program are used as well.
+#![allow(clippy::unwrap_used, reason = "a test helper that cannot unwrap fails the test")]
 
 use cityseal_hash::{HashKernel, Hit, HitBuffer, Midstate, SearchInput, baseline, double_sha256};
 use cityseal_testkit::data::data_bytes_if_any;
@@ -22,7 +22,7 @@ fn bytes_of_hex<const N: usize>(value: &Value) -> [u8; N] {
     core::array::from_fn(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
 }
 
-/// A hash in wire order, from the order in which people read it.
+/// A hash in wire order, from display order.
 fn hash_of_hex(value: &Value) -> [u8; 32] {
     let mut hash = bytes_of_hex(value);
     hash.reverse();
@@ -46,7 +46,7 @@ impl Scan {
         }
     }
 
-    /// What the kernel finds, under the last of `midstates` first blocks, less the hits of the others.
+    /// The kernel's hits with the real midstate, which is the last of `midstates`; hits of the others are dropped.
     fn found_by(&self, kernel: HashKernel, midstates: usize) -> Vec<(u32, [u8; 32])> {
         let blocks: Vec<_> = (0..midstates).map(|i| self.block((midstates - 1 - i) as u8)).collect();
         let midstates: Vec<_> = blocks.iter().map(Midstate::of).collect();
@@ -68,7 +68,7 @@ impl Scan {
         block
     }
 
-    /// The comparison over all 256 bits that a kernel leaves to its caller.
+    /// Compares all 256 bits, which a kernel leaves to its caller.
     fn judged(&self, hit: Hit) -> Option<(u32, [u8; 32])> {
         let header: Vec<u8> = self.header.into_iter().chain(hit.nonce.to_le_bytes()).collect();
         let hash = double_sha256(&header);
@@ -76,19 +76,19 @@ impl Scan {
     }
 }
 
-/// Nonces of each scan that is made here; one in 2,000 is a hit.
+/// Nonces of each scan computed here; one in 2,000 is a hit.
 const MADE_NONCES: u32 = 20_000;
 
-/// The headers of mainnet that are scanned, by height: the first, the last of each size of package, and one between.
-const MADE_OF: [usize; 4] = [0, 1, 500, 1_111];
+/// Heights of the mainnet headers that are scanned.
+const MADE_HEIGHTS: [usize; 4] = [0, 1, 500, 1_111];
 
-/// A scan around the nonce that sealed a header, with its hits by the `sha2` crate: a plain loop over all 256 bits.
+/// A scan around the nonce of a header. The `sha2` crate computes its hits in a plain loop that compares all 256 bits.
 fn made_scan(headers: &[u8], height: usize) -> Scan {
     let header: [u8; 76] = headers[80 * height..80 * height + 76].try_into().unwrap();
     let nonce = u32::from_le_bytes(headers[80 * height + 76..80 * (height + 1)].try_into().unwrap());
     let first = nonce.saturating_sub(MADE_NONCES / 2).min(u32::MAX - MADE_NONCES);
     let range = (first, first + MADE_NONCES - 1);
-    // 2^256 / 2,000, by its top four bytes; the hash of the nonce that sealed the header is far below.
+    // The top four bytes of 2^256 / 2,000; the header's own hash is far below that.
     let mut hash_max = [0xff; 32];
     hash_max[28..].copy_from_slice(&(u32::MAX / 2_000).to_le_bytes());
     let mut scan = Scan { name: format!("mainnet {height}"), header, range, hash_max, hits: Vec::new() };
@@ -98,10 +98,10 @@ fn made_scan(headers: &[u8], height: usize) -> Scan {
     scan
 }
 
-/// The scans made here, and those of the folder of real chains.
+/// The scans computed here, and those of the folder of real chains.
 fn scans() -> Vec<Scan> {
     let headers = mainnet_headers();
-    let mut scans: Vec<Scan> = MADE_OF.map(|height| made_scan(&headers, height)).into();
+    let mut scans: Vec<Scan> = MADE_HEIGHTS.map(|height| made_scan(&headers, height)).into();
     if let Some(text) = data_bytes_if_any("vectors/nonce_scan.json") {
         let json: Value = serde_json::from_slice(&text).unwrap();
         let listed: Vec<Scan> = json.as_array().unwrap().iter().map(Scan::from_json).collect();
@@ -121,7 +121,7 @@ fn every_kernel_finds_exactly_the_listed_nonces() {
 }
 
 #[test]
-fn the_preferred_kernel_finds_them_among_other_midstates_too() {
+fn the_preferred_kernel_finds_the_listed_nonces_among_other_midstates() {
     for scan in &scans() {
         for midstates in [2, 4, 8] {
             assert_eq!(scan.found_by(HashKernel::detect(), midstates), scan.hits, "{} of {midstates}", scan.name);

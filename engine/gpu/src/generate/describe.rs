@@ -1,7 +1,9 @@
 //! SHA-256 (FIPS 180-4, section 6.2) as expressions, and the hashes that the engine asks for.
 
+use cityseal_hash::constants::{DIGEST_BITS, HEADER_BITS, IV, K, NODE_BITS, PAD, PREFIXED_NODE_BITS};
+
 use super::graph::{Depends, Graph, Value};
-use crate::sha256::{INITIAL_STATE, ROUND_CONSTANTS, Sigma};
+use crate::sha256::Sigma;
 
 /// The last block of a message, filled with the padding of section 5.1.1.
 ///
@@ -9,7 +11,7 @@ use crate::sha256::{INITIAL_STATE, ROUND_CONSTANTS, Sigma};
 fn padded_block(graph: &mut Graph, message: &[Value], length_bits: u32) -> [Value; 16] {
     let mut block = [graph.constant(0); 16];
     block[..message.len()].copy_from_slice(message);
-    block[message.len()] = graph.constant(0x8000_0000);
+    block[message.len()] = graph.constant(PAD);
     block[15] = graph.constant(length_bits);
     block
 }
@@ -62,7 +64,7 @@ fn compress(graph: &mut Graph, call: Call, before: &[Value; 8], block: &[Value; 
 
 fn round(graph: &mut Graph, call: Call, t: usize, state: [Value; 8], word: Value) -> [Value; 8] {
     let [a, b, c, d, e, f, g, h] = state;
-    let constant = graph.constant(ROUND_CONSTANTS[t]);
+    let constant = graph.constant(K[t]);
     let big1 = graph.sigma(Sigma::Big1, e);
     let ch = graph.ch(e, f, g);
     let t1 = graph.named_sum(call.name("t", t), &[h, big1, ch, word, constant]);
@@ -74,12 +76,12 @@ fn round(graph: &mut Graph, call: Call, t: usize, state: [Value; 8], word: Value
 }
 
 fn initial_state(graph: &mut Graph) -> [Value; 8] {
-    INITIAL_STATE.map(|word| graph.constant(word))
+    IV.map(|word| graph.constant(word))
 }
 
 /// The hash of the 32 bytes of a hash.
 fn second_hash(graph: &mut Graph, prefix: &'static str, first: &[Value; 8]) -> [Value; 8] {
-    let block = padded_block(graph, first, 256);
+    let block = padded_block(graph, first, DIGEST_BITS);
     let initial = initial_state(graph);
     compress(graph, Call { prefix, title: "the hash of the hash" }, &initial, &block)
 }
@@ -94,7 +96,7 @@ pub fn search(graph: &mut Graph) -> [Value; 1] {
     let midstate = inputs(graph, &std::array::from_fn::<_, 8, _>(|i| format!("s{i}")), Depends::MIDSTATE);
     let tail = inputs(graph, &std::array::from_fn::<_, 3, _>(|i| format!("w{i}")), Depends::BATCH);
     let nonce = graph.input("w3", Depends::LANE);
-    let block = padded_block(graph, &[tail[0], tail[1], tail[2], nonce], 640);
+    let block = padded_block(graph, &[tail[0], tail[1], tail[2], nonce], HEADER_BITS);
     let first = compress(graph, Call { prefix: "h1", title: "the header's second block" }, &midstate, &block);
     [second_hash(graph, "h2", &first)[7]]
 }
@@ -105,7 +107,7 @@ pub fn header(graph: &mut Graph) -> [Value; 8] {
     let first_block = std::array::from_fn(|i| words[i]);
     let initial = initial_state(graph);
     let midstate = compress(graph, Call { prefix: "h1", title: "the header's first block" }, &initial, &first_block);
-    let second_block = padded_block(graph, &words[16..], 640);
+    let second_block = padded_block(graph, &words[16..], HEADER_BITS);
     let first = compress(graph, Call { prefix: "h2", title: "the header's second block" }, &midstate, &second_block);
     second_hash(graph, "h3", &first)
 }
@@ -115,7 +117,7 @@ pub fn node(graph: &mut Graph) -> [Value; 8] {
     let words = inputs(graph, &std::array::from_fn::<_, 16, _>(message_word), Depends::LANE);
     let initial = initial_state(graph);
     let middle = compress(graph, Call { prefix: "h1", title: "both children" }, &initial, &words);
-    let padding = padding_block(graph, 512);
+    let padding = padding_block(graph, NODE_BITS);
     let first = compress(graph, Call { prefix: "h2", title: "the padding" }, &middle, &padding);
     second_hash(graph, "h3", &first)
 }
@@ -129,7 +131,7 @@ pub fn rfc6962_node(graph: &mut Graph) -> [Value; 8] {
     let middle = compress(graph, Call { prefix: "h1", title: "all but the last byte" }, &initial, &first_block);
     let mut second_block = [graph.constant(0); 16];
     second_block[0] = words[16];
-    second_block[15] = graph.constant(520);
+    second_block[15] = graph.constant(PREFIXED_NODE_BITS);
     compress(graph, Call { prefix: "h2", title: "the last byte and the padding" }, &middle, &second_block)
 }
 

@@ -1,5 +1,4 @@
-//! Many headers or Merkle nodes hashed abreast: whole digests, read from and written to packed bytes. It checks nothing of
-//! what it hashes.
+//! Bulk hashing of headers and Merkle nodes in parallel lanes, from packed bytes to digests.
 
 use super::lanes::{LANES_MAX, Lanes};
 use super::message::{Full, OneWord, Padded, Window, eight_words, four_words};
@@ -7,7 +6,7 @@ use super::rounds::{compress, compress_from_iv};
 use crate::constants::{DIGEST_BITS, HEADER_BITS, NODE_BITS, PAD, PREFIXED_NODE_BITS, RFC6962_NODE_PREFIX};
 use crate::{HEADER_LEN, NODE_LEN};
 
-/// A kind of message of fixed length and its hash.
+/// A message of fixed length and how it is hashed.
 pub(crate) trait Row {
     /// Bytes in one message.
     const LEN: usize;
@@ -16,40 +15,40 @@ pub(crate) trait Row {
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8];
 }
 
-/// How far ahead memory is asked for. A group takes half a microsecond, a few times as long as main memory; without asking,
-/// batches larger than the caches run at two thirds of their speed.
+/// How many groups ahead to prefetch. Hashing a group takes half a microsecond, several times a main memory access.
+/// Without prefetching, batches larger than the caches run at two thirds of the speed.
 const PREFETCHED_GROUPS: usize = 2;
 
 /// Hashes packed messages into as many digests, in wire order.
 ///
 /// # Panics
-/// If `rows` is not `R::LEN` bytes for each digest.
+/// If `rows` does not hold `R::LEN` bytes for each digest.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn hash_rows<L: Lanes, R: Row>(rows: &[u8], digests: &mut [[u8; 32]]) {
     assert_eq!(rows.len(), R::LEN * digests.len(), "{} bytes a message", R::LEN);
-    let mut ragged_rows = CacheAligned([0; LANES_MAX * HEADER_LEN]);
-    let mut ragged_digests = [[0; 32]; LANES_MAX];
+    let mut last_rows = CacheAligned([0; LANES_MAX * HEADER_LEN]);
+    let mut last_digests = [[0; 32]; LANES_MAX];
     let group_len = R::LEN * L::COUNT;
     let mut ahead = rows.chunks(group_len).skip(PREFETCHED_GROUPS);
     for (rows, digests) in rows.chunks(group_len).zip(digests.chunks_mut(L::COUNT)) {
         ahead.next().into_iter().for_each(L::prefetch);
         let count = digests.len();
-        let whole = count == L::COUNT;
-        if !whole {
-            ragged_rows.0[..rows.len()].copy_from_slice(rows);
+        let is_whole = count == L::COUNT;
+        if !is_whole {
+            last_rows.0[..rows.len()].copy_from_slice(rows);
         }
-        // One call only: what is inlined here is thousands of instructions.
-        let [a, b, c, d, e, f, g, h] = R::hash::<L>(if whole { rows } else { &ragged_rows.0 });
-        let target = if whole { &mut *digests } else { &mut ragged_digests };
+        // Only one call for both cases, because thousands of instructions are inlined here.
+        let [a, b, c, d, e, f, g, h] = R::hash::<L>(if is_whole { rows } else { &last_rows.0 });
+        let target = if is_whole { &mut *digests } else { &mut last_digests };
         L::store_columns([a, b, c, d], target, 0);
         L::store_columns([e, f, g, h], target, 16);
-        if !whole {
-            digests.copy_from_slice(&ragged_digests[..count]);
+        if !is_whole {
+            digests.copy_from_slice(&last_digests[..count]);
         }
     }
 }
 
-/// Its alignment is the whole stack frame's: without it the compiler lets spilled vectors straddle cache lines.
+/// Aligns the whole stack frame: otherwise the compiler lets spilled vectors straddle cache lines.
 #[repr(align(64))]
 struct CacheAligned<const N: usize>([u8; N]);
 
@@ -93,6 +92,7 @@ impl Row for PrefixedNodeRow {
     #[cfg_attr(not(unoptimised), inline(always))]
     fn hash<L: Lanes>(rows: &[u8]) -> [L; 8] {
         let mut words = block::<L>(rows, Self::LEN);
+        // The prefix byte moves every byte on by one: each word gets the last byte of the word before it.
         let mut carried = L::splat(u32::from(RFC6962_NODE_PREFIX) << 24);
         for word in &mut words {
             let moved_on = word.shl::<24>();

@@ -1,5 +1,5 @@
-//! One lane in a plain word that counts its operations: the lane-wise algorithm where any machine can test it, and the
-//! budget of its foldings. Constants are free; each method is one operation, as on AVX-512.
+//! A lane on a plain word that counts its operations: tests the lane-wise algorithm on any machine, and checks how many
+//! operations the folding leaves. Constants are free; each method is one operation, as on AVX-512.
 
 use core::cell::Cell;
 
@@ -45,7 +45,7 @@ fn count(operation: impl FnOnce(&mut Tally)) {
     TALLY.set(tally);
 }
 
-/// Runs `work` and gives what it cost.
+/// Runs `work` and returns its operations.
 fn tally_of(work: impl FnOnce()) -> Tally {
     TALLY.take();
     work();
@@ -149,7 +149,7 @@ impl Lanes for Counted {
 
 const HEADER: [u8; 80] = [0x5a; 80];
 
-/// What each further group of nonces costs: a search begins and ends with half a unit that nobody reads.
+/// The cost of one more group of nonces. A difference, because a search also begins and ends with half a unit.
 fn tally_of_one_group(midstates: usize) -> Tally {
     let midstates = vec![Midstate([7; 8]); midstates];
     let input = SearchInput { midstates: &midstates, tail: [9; 12], top_word_max: 0 };
@@ -160,8 +160,7 @@ fn tally_of_one_group(midstates: usize) -> Tally {
 #[test]
 fn one_group_of_nonces_costs_no_more_than_the_folded_count() {
     let tally = tally_of_one_group(1);
-    // The nonce's own addition (of the lane numbers) and the compare included. 2,847 is the count that was to be reached;
-    // the folding of the last round into the feed-forward saves one addition more.
+    // This includes the addition of the lane numbers to the nonce, and the compare.
     let expected = Tally { adds: 1_042, rotates: 1_020, shifts: 156, three_input_logic: 628, compares: 1 };
     assert_eq!(tally, expected);
     assert_eq!(tally.total(), 2_847);
@@ -169,7 +168,7 @@ fn one_group_of_nonces_costs_no_more_than_the_folded_count() {
 
 #[test]
 fn each_further_midstate_saves_the_schedule() {
-    // The nonce: 1 addition. 46 words: 110 additions and 76 sigmas of 4 operations. 45 round constants.
+    // The nonce: 1 addition. 46 words: 110 additions, and 76 sigmas of 4 operations each. 45 round constants.
     let schedule = 1 + 110 + 76 * 4 + 45;
     let [one, two, eight] = [1, 2, 8].map(|count| tally_of_one_group(count).total());
     assert_eq!(one - schedule, two - one);
@@ -179,18 +178,20 @@ fn each_further_midstate_saves_the_schedule() {
 #[test]
 fn whole_digests_cost_no_more_than_their_folded_counts() {
     let cost = |hash: fn(&[u8]) -> [Counted; 8]| tally_of(|| _ = hash(&HEADER)).total();
-    // From the initial value: 20 additions in rounds 0 to 3, 59 rounds of 7, 14 in the last with the feed-forward, 48 words
-    // of 3; 126 big sigmas of 4, 126 choices and majorities, 96 small sigmas of 4.
+    // From the initial value: 20 additions in rounds 0 to 3, 7 in each of 59 rounds, 14 in the last round with the
+    // feed-forward, 3 for each of 48 words; 126 big sigmas and 96 small ones of 4 operations each, 126 choices and
+    // majorities.
     let full = 20 + 59 * 7 + 14 + 48 * 3 + 126 * 4 + 126 + 96 * 4;
-    // The same with 8 words known: a round of 6 for each, 125 additions and 86 small sigmas in the schedule.
+    // The same with 8 known words: 6 additions in each of their rounds, 125 additions and 86 small sigmas in the
+    // schedule.
     let digest = 20 + 8 * 6 + 51 * 7 + 14 + 125 + 126 * 4 + 126 + 86 * 4;
-    // From a state: 64 rounds with 128 big sigmas, 128 choices and majorities, 8 additions of feed-forward; then the rounds
-    // whose words are known, the other rounds, and the additions and small sigmas of the schedule.
+    // From a state: 128 big sigmas, 128 choices and majorities, 8 additions of the feed-forward; then the rounds with
+    // known words, the other rounds, and the additions and small sigmas of the schedule.
     let from_state = 128 * 4 + 128 + 8;
     let header_end = from_state + 12 * 6 + 52 * 7 + 117 + 82 * 4;
     let node_end = from_state + 64 * 6;
     let prefixed_end = from_state + 18 * 6 + 46 * 7 + 109 + 73 * 4;
-    // Moving the bytes of 16 words on by one costs 3 operations a word, and one for the word that is carried out.
+    // Moving the bytes of 16 words by one costs 3 operations per word, and one for the word that is carried out.
     let moved = 16 * 3 + 1;
     assert_eq!(cost(HeaderRow::hash), full + header_end + digest);
     assert_eq!(cost(NodeRow::hash), full + node_end + digest);
@@ -198,7 +199,7 @@ fn whole_digests_cost_no_more_than_their_folded_counts() {
 }
 
 #[test]
-fn plain_words_give_the_hits_of_whole_headers() {
+fn a_search_on_plain_words_finds_the_hits_of_whole_headers() {
     let (first_block, tail) = HEADER.split_first_chunk::<64>().unwrap();
     let midstates = [Midstate::of(first_block)];
     let input = SearchInput { midstates: &midstates, tail: tail[..12].try_into().unwrap(), top_word_max: u32::MAX / 3 };

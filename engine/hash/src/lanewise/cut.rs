@@ -1,5 +1,5 @@
-//! A message as the blocks that SHA-256 takes: most of them lie in the message and are read there, the first after a prefix
-//! and the last with the padding are laid out beside it.
+//! A message divided into the blocks of SHA-256. Most blocks are read in place; the first block after a prefix and the
+//! last blocks, with the padding, are copies.
 
 use sha2::block_api::compress256;
 
@@ -9,16 +9,16 @@ use crate::{BLOCK_LEN, message_blocks};
 /// The bytes of one block.
 pub(crate) type Block = [u8; BLOCK_LEN];
 
-/// What stands for a block where there is none.
+/// The block of a lane without a message.
 const NOTHING: &Block = &[0; BLOCK_LEN];
 
-/// Blocks that do not lie in the message: one that begins with a prefix, then two that the padding may reach into.
+/// Blocks that are copies: one that begins with a prefix, then up to two with padding.
 const OWN: usize = 3;
 
-/// A message cut into blocks.
+/// A message divided into blocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Cut<'a> {
-    /// Blocks before the body: one if a prefix and the message fill one, else none.
+    /// Blocks before the body: one if there is a prefix and the message fills a block with it, otherwise none.
     heads: usize,
     body: &'a [Block],
     own: [Block; OWN],
@@ -28,7 +28,7 @@ impl<'a> Cut<'a> {
     /// No message, and no blocks.
     pub(crate) const NONE: Self = Self { heads: 0, body: &[], own: [*NOTHING; OWN] };
 
-    /// Becomes the message under that treatment, padded (FIPS 180-4, section 5.1.1); says how many blocks it takes.
+    /// Replaces the message, pads it (FIPS 180-4, section 5.1.1) and returns its number of blocks.
     #[inline]
     pub(crate) fn set(&mut self, treatment: Treatment, message: &'a [u8]) -> usize {
         let prefix = treatment.prefix();
@@ -48,14 +48,16 @@ impl<'a> Cut<'a> {
         blocks
     }
 
-    /// Writes the blocks behind the body, but for the length: what stands before the tail, the tail, the padding bit, zeros.
+    /// Writes the blocks after the body without the length: the prefix if it is not in the head, the tail, the padding
+    /// bit, zeros.
     #[inline]
     fn lay_out_ends(&mut self, message: &[u8], before: &[u8], tail: &[u8]) {
         self.own[1..].fill(*NOTHING);
         let own = self.own.as_flattened_mut();
         let end = BLOCK_LEN + before.len() + tail.len();
         match message.last_chunk::<BLOCK_LEN>() {
-            // A copy of known length, whose beginning falls on the head's place: half the time of one that has to ask.
+            // A copy of constant length, which overwrites a part of the head's place, takes half the time of one of
+            // variable length.
             Some(last) if before.is_empty() => own[end - BLOCK_LEN..end].copy_from_slice(last),
             _ => {
                 own[BLOCK_LEN..][..before.len()].copy_from_slice(before);
@@ -65,7 +67,7 @@ impl<'a> Cut<'a> {
         own[end] = 0x80;
     }
 
-    /// A block by its index; anything where the message has no such block.
+    /// The block with the given index; an arbitrary block if the message has no such block.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn block(&self, index: usize) -> &Block {
         match self.body.get(index.wrapping_sub(self.heads)) {
@@ -74,7 +76,7 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// The hash of the whole message of so many blocks, from the hash that the blocks taken before came to.
+    /// The hash of the whole message of `blocks` blocks, from `hash`, the state after the first `taken` blocks.
     pub(crate) fn hash_rest(&self, (taken, blocks): (usize, usize), hash: &[u8; 32]) -> [u8; 32] {
         let mut state = [0; 8];
         for (word, bytes) in state.iter_mut().zip(hash.as_chunks().0) {
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_hashed_from_wherever_it_begins() {
+    fn the_rest_of_a_message_is_hashed_from_any_block_on() {
         each_padded(|treatment, message, padded| {
             let mut cut = Cut::NONE;
             let blocks = cut.set(treatment, message);
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_end_there_is_nothing_to_fear() {
+    fn a_block_beyond_the_end_can_be_read() {
         let mut cut = Cut::NONE;
         assert_eq!(cut.block(1_000), NOTHING);
         let blocks = cut.set(Treatment::Twice, &[7; 3 * BLOCK_LEN]);

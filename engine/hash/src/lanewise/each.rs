@@ -1,16 +1,16 @@
-//! Messages of any mix of lengths hashed abreast: each lane carries a message and takes the next one when it ends, so that
-//! all lanes work until there are no more. It decides what each lane does next; how lanes compress a block is an
-//! [`Abreast`]'s own.
+//! Messages of any mix of lengths in parallel lanes: a lane takes the next message when its message ends, so that all
+//! lanes are busy until no message is left. This module schedules; a [`ParallelLanes`] compresses.
 
 use super::cut::{Block, Cut};
 use super::order::by_blocks;
 use crate::messages::Treatment;
 use crate::sha256;
 
-/// The states of `N` messages, which take one block each at a time. Owning one proves that the CPU has the instructions.
-pub(crate) trait Abreast<const N: usize> {
-    /// So many messages or fewer are hashed faster one after the other than abreast.
-    const WORTH_NO_LANES: usize;
+/// The states of `N` messages, which are compressed one block at a time. Owning one proves that the CPU has the
+/// instructions.
+pub(crate) trait ParallelLanes<const N: usize> {
+    /// Up to this many messages are hashed faster one after the other than in parallel lanes.
+    const SEQUENTIAL_MAX: usize;
 
     /// The initial hash value in every lane.
     ///
@@ -18,19 +18,19 @@ pub(crate) trait Abreast<const N: usize> {
     /// The CPU must have the instructions that the type is for.
     unsafe fn new() -> Self;
 
-    /// Compresses one block onto each state.
+    /// Compresses one block into each state.
     fn compress(&mut self, blocks: &[&Block; N]);
 
     /// The states as digests, in wire order.
     fn digests(&self, digests: &mut [[u8; 32]; N]);
 
-    /// Puts the initial hash value into the lanes whose bits are set.
+    /// Resets the lanes whose bits are set to the initial hash value.
     fn restart(&mut self, lanes: u32);
 
     /// SHA-256 of each digest, in place.
     fn hash_digests(&self, digests: &mut [[u8; 32]; N]);
 
-    /// Asks for bytes that will be read soon. It changes no answer.
+    /// Prefetches bytes that will be read soon.
     #[inline]
     fn prefetch(_bytes: &[u8]) {}
 }
@@ -38,59 +38,61 @@ pub(crate) trait Abreast<const N: usize> {
 /// Hashes messages into as many digests, in wire order.
 ///
 /// # Panics
-/// If there are more or fewer digests than messages.
+/// If `messages` and `digests` differ in length.
 ///
 /// # Safety
 /// The CPU must have the instructions that `A` is for.
-pub(crate) unsafe fn hash<const N: usize, A: Abreast<N>>(
+pub(crate) unsafe fn hash<const N: usize, A: ParallelLanes<N>>(
     treatment: Treatment,
     messages: &[&[u8]],
     digests: &mut [[u8; 32]],
 ) {
     assert_eq!(messages.len(), digests.len(), "one digest for each message");
-    if messages.len() <= A::WORTH_NO_LANES {
+    if messages.len() <= A::SEQUENTIAL_MAX {
         messages.iter().zip(digests).for_each(|(message, digest)| *digest = treatment.of(message));
         return;
     }
     let order = by_blocks(messages, treatment);
     let mut ended = Ended { treatment, digests, hashes: [[0; 32]; N], indices: [0; N], count: 0 };
-    let mut lanes = Lanes::new::<A>(treatment, messages, &order);
+    let mut scheduler = Scheduler::new::<A>(treatment, messages, &order);
     // SAFETY: the caller's promise.
     let mut states = unsafe { A::new() };
-    while lanes.busy > A::WORTH_NO_LANES {
-        lanes.advance(&mut states, &mut ended);
+    while scheduler.busy > A::SEQUENTIAL_MAX {
+        scheduler.advance(&mut states, &mut ended);
     }
-    lanes.finish_alone(&states, &mut ended);
+    scheduler.finish_one_by_one(&states, &mut ended);
     ended.flush(&states);
 }
 
-/// What each lane carries, and what is still to come.
-struct Lanes<'a, const N: usize> {
+/// The message of each lane, and the messages that are still to come.
+struct Scheduler<'a, const N: usize> {
     treatment: Treatment,
     messages: &'a [&'a [u8]],
-    /// The messages that no lane has taken yet, by their indices.
+    /// The indices of the messages that no lane has taken yet.
     queue: &'a [u32],
     cuts: [Cut<'a>; N],
     indices: [u32; N],
-    /// Blocks compressed so far in each lane; how many there were when its message began, and will be when it ends.
+    /// Blocks compressed so far, the same in each lane.
     step: usize,
+    /// The step at which each lane's message began.
     begins: [usize; N],
+    /// The step at which it ends.
     ends: [usize; N],
-    /// How many lanes carry a message.
+    /// How many lanes have a message.
     busy: usize,
     hashes: [[u8; 32]; N],
 }
 
-/// The end of what no lane carries.
+/// The end of a lane without a message.
 const NEVER: usize = usize::MAX;
 
-/// Bytes of a message that are asked for when as many others as there are lanes come before it. Most messages are no longer;
-/// in those that are, the CPU sees by itself where the reading goes.
+/// Bytes to prefetch of the message that comes `N` messages later. Most messages are no longer than this; in longer
+/// ones the CPU recognises the access pattern.
 const PREFETCHED: usize = 320;
 
-impl<'a, const N: usize> Lanes<'a, N> {
-    fn new<A: Abreast<N>>(treatment: Treatment, messages: &'a [&'a [u8]], queue: &'a [u32]) -> Self {
-        let mut lanes = Self {
+impl<'a, const N: usize> Scheduler<'a, N> {
+    fn new<A: ParallelLanes<N>>(treatment: Treatment, messages: &'a [&'a [u8]], queue: &'a [u32]) -> Self {
+        let mut scheduler = Self {
             treatment,
             messages,
             queue,
@@ -102,13 +104,15 @@ impl<'a, const N: usize> Lanes<'a, N> {
             busy: N,
             hashes: [[0; 32]; N],
         };
-        (0..N).for_each(|lane| lanes.take_next::<A>(lane));
-        lanes
+        for lane in 0..N {
+            scheduler.take_next::<A>(lane);
+        }
+        scheduler
     }
 
-    /// Gives a lane whose message ended the next one.
+    /// Gives a lane the next message, if there is one.
     #[inline]
-    fn take_next<A: Abreast<N>>(&mut self, lane: usize) {
+    fn take_next<A: ParallelLanes<N>>(&mut self, lane: usize) {
         let Some((index, rest)) = self.queue.split_first() else {
             (self.cuts[lane], self.ends[lane]) = (Cut::NONE, NEVER);
             self.busy -= 1;
@@ -124,9 +128,9 @@ impl<'a, const N: usize> Lanes<'a, N> {
         self.ends[lane] = self.step + self.cuts[lane].set(self.treatment, self.messages[*index as usize]);
     }
 
-    /// Compresses until a message ends.
+    /// Compresses blocks until the first message ends, and replaces the messages that end then.
     #[inline]
-    fn advance<A: Abreast<N>>(&mut self, states: &mut A, ended: &mut Ended<'_, N>) {
+    fn advance<A: ParallelLanes<N>>(&mut self, states: &mut A, ended: &mut Ended<'_, N>) {
         let end = self.ends.iter().copied().min().unwrap_or_default();
         for step in self.step..end {
             states.compress(&core::array::from_fn(|lane| self.cuts[lane].block(step - self.begins[lane])));
@@ -145,8 +149,8 @@ impl<'a, const N: usize> Lanes<'a, N> {
         states.restart(mask);
     }
 
-    /// Hashes what is left of each message by itself.
-    fn finish_alone<A: Abreast<N>>(&mut self, states: &A, ended: &mut Ended<'_, N>) {
+    /// Hashes the rest of each message, one message at a time.
+    fn finish_one_by_one<A: ParallelLanes<N>>(&mut self, states: &A, ended: &mut Ended<'_, N>) {
         states.digests(&mut self.hashes);
         for lane in (0..N).filter(|lane| self.ends[*lane] != NEVER) {
             let (taken, blocks) = (self.step - self.begins[lane], self.ends[lane] - self.begins[lane]);
@@ -156,7 +160,7 @@ impl<'a, const N: usize> Lanes<'a, N> {
     }
 }
 
-/// First hashes of messages that ended, gathered until they fill all lanes for the second.
+/// First hashes of finished messages, collected until they fill all lanes for the second hash.
 struct Ended<'a, const N: usize> {
     treatment: Treatment,
     digests: &'a mut [[u8; 32]],
@@ -167,7 +171,7 @@ struct Ended<'a, const N: usize> {
 
 impl<const N: usize> Ended<'_, N> {
     #[inline]
-    fn push<A: Abreast<N>>(&mut self, states: &A, index: u32, hash: &[u8; 32]) {
+    fn push<A: ParallelLanes<N>>(&mut self, states: &A, index: u32, hash: &[u8; 32]) {
         match self.treatment {
             Treatment::Leaf => self.digests[index as usize] = *hash,
             Treatment::Twice => {
@@ -180,10 +184,10 @@ impl<const N: usize> Ended<'_, N> {
         }
     }
 
-    /// Hashes what is gathered a second time.
-    fn flush<A: Abreast<N>>(&mut self, states: &A) {
+    /// Hashes the collected hashes a second time.
+    fn flush<A: ParallelLanes<N>>(&mut self, states: &A) {
         let hashes = &mut self.hashes;
-        if self.count > A::WORTH_NO_LANES {
+        if self.count > A::SEQUENTIAL_MAX {
             states.hash_digests(hashes);
         } else {
             hashes[..self.count].iter_mut().for_each(|hash| *hash = sha256(&*hash));
@@ -203,11 +207,11 @@ mod tests {
     use crate::constants::IV;
     use crate::portable::to_bytes;
 
-    /// Plain states, on any machine.
+    /// States on plain words, for any machine.
     struct Plain<const N: usize, const FEW: usize>([[u32; 8]; N]);
 
-    impl<const N: usize, const FEW: usize> Abreast<N> for Plain<N, FEW> {
-        const WORTH_NO_LANES: usize = FEW;
+    impl<const N: usize, const FEW: usize> ParallelLanes<N> for Plain<N, FEW> {
+        const SEQUENTIAL_MAX: usize = FEW;
 
         unsafe fn new() -> Self {
             Self([IV; N])
@@ -232,14 +236,14 @@ mod tests {
 
     fn assert_right<const N: usize, const FEW: usize>(treatment: Treatment, messages: &[&[u8]]) {
         let mut digests = vec![[0; 32]; messages.len()];
-        // SAFETY: plain states need nothing of the CPU.
+        // SAFETY: plain states need no CPU features.
         unsafe { hash::<N, Plain<N, FEW>>(treatment, messages, &mut digests) };
         let expected: Vec<_> = messages.iter().map(|message| treatment.of(message)).collect();
         assert_eq!(digests, expected, "{N} lanes, {treatment:?}, {} messages", messages.len());
     }
 
     #[test]
-    fn any_number_of_lanes_hashes_any_number_of_messages_in_their_order() {
+    fn any_number_of_messages_is_hashed_in_order_by_any_number_of_lanes() {
         let bytes: Vec<u8> = (0..20_000_u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 21) as u8).collect();
         for treatment in [Treatment::Twice, Treatment::Leaf] {
             for count in 0..50 {

@@ -1,19 +1,18 @@
-//! The few operations that SHA-256 needs, on vectors of 32-bit words. It says nothing about how many words there are or
-//! which instructions do the work.
+//! The operations that SHA-256 needs on vectors of 32-bit words, for any vector length and instruction set.
 
 use super::cut::Block;
 
-/// A vector of 32-bit words: each operation works on every lane alone, modulo 2^32.
+/// A vector of 32-bit words. Operations work on each lane separately, modulo 2^32.
 ///
-/// Every method is `#[cfg_attr(not(unoptimised), inline(always))]` in every instance: the algorithm above must end as straight-line code inside one
-/// entry function that carries the target features.
+/// In optimised builds every implementation must inline every method: the whole algorithm must become straight-line
+/// code inside one entry function that has the target features.
 pub(crate) trait Lanes: Copy {
     /// Number of lanes: a power of two, at most [`LANES_MAX`].
     const COUNT: usize;
 
     /// The same word in every lane.
     fn splat(word: u32) -> Self;
-    /// The number of the lane in the most significant byte of each lane, zeros below.
+    /// Each lane's number in its most significant byte, with zeros below.
     fn lane_numbers_in_top_byte() -> Self;
     /// Sum.
     fn add(self, other: Self) -> Self;
@@ -25,29 +24,29 @@ pub(crate) trait Lanes: Copy {
     fn shl<const N: i32>(self) -> Self;
     /// Exclusive or of three.
     fn xor3(self, second: Self, third: Self) -> Self;
-    /// `Ch` of FIPS 180-4: the bits of `on_one` where `self` has ones, those of `on_zero` elsewhere.
+    /// `Ch` of FIPS 180-4: the bits of `on_one` where `self` has ones, and of `on_zero` where it has zeros.
     fn choose(self, on_one: Self, on_zero: Self) -> Self;
-    /// `Maj` of FIPS 180-4: each bit as at least two of the three have it.
+    /// `Maj` of FIPS 180-4: each bit is the majority of the three.
     fn majority(self, second: Self, third: Self) -> Self;
     /// `word` in the lanes whose bits are set in `lanes`, `self` in the others.
     fn with(self, lanes: u32, word: u32) -> Self;
-    /// Whether some lane has no bit in common with `mask`.
+    /// Whether at least one lane has no bit in common with `mask`.
     fn some_lane_is_zero_under(self, mask: u32) -> bool;
     /// Writes the lanes to the front of `words`.
     fn store(self, words: &mut [u32; LANES_MAX]);
 
-    /// Asks for bytes that will be read soon. It changes no answer.
+    /// Prefetches bytes that will be read soon.
     #[cfg_attr(not(unoptimised), inline(always))]
     fn prefetch(_bytes: &[u8]) {}
 
-    /// Reads four big-endian words at `offset` of each of `COUNT` rows that lie `stride` bytes apart: word `i` of row `r`
-    /// becomes lane `r` of vector `i`.
+    /// Reads four big-endian words at `offset` of each of `COUNT` rows, which are `stride` bytes apart: word `i` of row
+    /// `r` becomes lane `r` of vector `i`.
     ///
     /// # Panics
     /// If `rows` ends before the last word.
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4];
 
-    /// Reads four big-endian words at `offset` of each of `COUNT` blocks, wherever they lie: as [`Lanes::load_columns`].
+    /// Like [`Lanes::load_columns`], for `COUNT` blocks anywhere in memory.
     ///
     /// # Panics
     /// If there are fewer blocks than lanes, or they end before the last word.
@@ -61,7 +60,7 @@ pub(crate) trait Lanes: Copy {
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize);
 }
 
-/// The most lanes that an instance may have; a nonce's low byte numbers the lanes, so it may not pass 256.
+/// The most lanes of an implementation. The low byte of a nonce numbers the lanes, so 256 is the upper limit.
 pub(crate) const LANES_MAX: usize = 32;
 
 /// `Σ0` of FIPS 180-4, section 4.1.2.

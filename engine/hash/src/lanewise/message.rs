@@ -1,10 +1,10 @@
-//! The message schedule, with everything that is known before the loop folded into one constant a word. It knows which
-//! words of a block vary from lane to lane; the rounds are next door.
+//! The message schedule: for each word, everything that is known before the loop is folded into one constant. The
+//! shapes at the end say which words of a block vary from lane to lane.
 
 use super::lanes::{Lanes, small_sigma0, small_sigma1};
 
-/// Runs the block once for each round of the range, with the round's number as the constant named first: code without
-/// loops, indices or branches, whatever the optimiser thinks of unrolling.
+/// Expands to the block once for each round of the range, with the round's number as a constant: no loops, indices or
+/// branches, whether or not the optimiser unrolls.
 macro_rules! each_round {
     ($t:ident in $first:tt..=$last:tt => $body:block) => {
         $crate::lanewise::message::each_round!(@ $t $first $last $body
@@ -25,24 +25,24 @@ pub(crate) const fn is_within(first: usize, t: usize, last: usize) -> bool {
     first <= t && t <= last
 }
 
-/// What is known of a message word before the loop.
+/// What is known about a message word before the loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Always zero: it costs nothing.
+    /// Always zero: costs nothing.
     Zero,
-    /// The same in every lane: it costs a constant.
+    /// The same in every lane: costs a constant.
     Known,
-    /// Its own in every lane.
+    /// Different in every lane.
     Varying,
 }
 
-/// The kinds of all 64 schedule words of one sort of block. Each method call on it folds when the code is compiled.
+/// The kinds of all 64 schedule words of a block. Every use is folded at compile time.
 pub(crate) trait Shape {
     /// Kind of each word.
     const KINDS: [Kind; 64];
 }
 
-/// Carries the kinds of a block's 16 words through the schedule.
+/// The kinds of all schedule words, from those of the block's 16 words.
 pub(crate) const fn kinds_of(first: [Kind; 16]) -> [Kind; 64] {
     let mut kinds = [Kind::Zero; 64];
     let mut t = 0;
@@ -62,8 +62,8 @@ const fn join(one: Kind, other: Kind) -> Kind {
     }
 }
 
-/// For each schedule word the sum of its known terms: the word itself where all of it is known. Words of `first` that vary
-/// are ignored.
+/// For each schedule word the sum of its known terms, which is the word itself if all terms are known. Varying words of
+/// `first` are ignored.
 pub(crate) const fn known_sums(kinds: &[Kind; 64], first: &[u32; 16]) -> [u32; 64] {
     let mut sums = [0; 64];
     let mut t = 0;
@@ -97,12 +97,12 @@ pub(crate) const fn varies<S: Shape>(t: usize) -> bool {
     is(&S::KINDS, t, Kind::Varying)
 }
 
-/// Word `t - distance`'s index, or 0 where there is none: it keeps branches that are never taken free of bad indices.
+/// The index `t - distance`, or 0 if that is negative: keeps the indices of branches that are never taken in range.
 const fn back(t: usize, distance: usize) -> usize {
     t.saturating_sub(distance)
 }
 
-/// Whether some term of word `t` (16 or above) is known.
+/// Whether any term of word `t` (16 or above) is known.
 const fn has_known_term<S: Shape>(t: usize) -> bool {
     is(&S::KINDS, back(t, 16), Kind::Known)
         || is(&S::KINDS, back(t, 15), Kind::Known)
@@ -110,7 +110,7 @@ const fn has_known_term<S: Shape>(t: usize) -> bool {
         || is(&S::KINDS, back(t, 2), Kind::Known)
 }
 
-/// The last sixteen words of a schedule, word `t` in place `t % 16`. Words that do not vary are never read.
+/// The last sixteen words of a schedule, word `t` at index `t % 16`. Words that do not vary are never read.
 pub(crate) type Window<L> = [L; 16];
 
 /// A window that begins with four varying words.
@@ -119,7 +119,8 @@ pub(crate) fn four_words<L: Lanes>([a, b, c, d]: [L; 4]) -> Window<L> {
     eight_words([a, b, c, d, L::splat(0), L::splat(0), L::splat(0), L::splat(0)])
 }
 
-/// A window that begins with eight varying words. It is written out: a loop over vectors would be memory to the compiler.
+/// A window that begins with eight varying words. Written out, because the compiler would keep a loop over vectors in
+/// memory.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<L> {
     let zero = L::splat(0);
@@ -128,7 +129,7 @@ pub(crate) fn eight_words<L: Lanes>([a, b, c, d, e, f, g, h]: [L; 8]) -> Window<
 
 /// Computes word `T` (16 or above, varying) from those before it (FIPS 180-4, section 6.2.2, step 1).
 ///
-/// The oldest terms are added first: `σ1` of the word before the last comes late, and nothing should wait on it.
+/// The oldest terms are added first, because `σ1` of the word before the last is available last.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known_sums: &[u32; 64]) -> L {
     let mut sum = Sum::new();
@@ -152,9 +153,9 @@ pub(crate) fn word<L: Lanes, S: Shape, const T: usize>(window: &Window<L>, known
 
 /// A sum whose first term costs no addition.
 ///
-/// It branches on whether there is a term yet. All of that is folded away, but until then the branches cut the function
-/// into short blocks; written without them, as one block of a hundred thousand instructions, it takes LLVM twice as
-/// long.
+/// It branches on whether there is a term yet. The optimiser removes these branches, but until then they divide the
+/// function into short basic blocks: without them, as one block of a hundred thousand instructions, it takes LLVM twice
+/// as long.
 #[derive(Clone, Copy)]
 struct Sum<L>(Option<L>);
 
@@ -217,13 +218,13 @@ impl<const VARYING: usize> Shape for Padded<VARYING> {
 }
 
 impl<const VARYING: usize> Padded<VARYING> {
-    /// The known sums of a message of `bits` bits whose padding begins at a word's edge.
+    /// The known sums of a message of `bits` bits whose padding begins at a word boundary.
     pub(crate) const fn sums(bits: u32) -> [u32; 64] {
         padded_sums(VARYING, crate::constants::PAD, bits)
     }
 }
 
-/// One varying word that holds the beginning of the padding too, zeros, and the length: the second block of a Merkle
+/// One varying word, which includes the start of the padding, then zeros and the length: the second block of a Merkle
 /// node with a prefix byte.
 pub(crate) struct OneWord;
 
@@ -245,8 +246,8 @@ impl OneWord {
     }
 }
 
-/// The second block of a header in a nonce search: only word 3, the nonce, varies; words 0 to 2 are known when the search
-/// begins.
+/// The second block of a header in a nonce search: only word 3, the nonce, varies. Words 0 to 2 are known when the
+/// search begins.
 pub(crate) struct NonceBlock;
 
 impl Shape for NonceBlock {

@@ -1,8 +1,9 @@
-//! SHA-256 over many messages abreast, one in each lane of a vector. The algorithm stands here once, over the [`Lanes`]
-//! trait; each instruction set brings an instance of it and entry functions into which everything here is inlined.
+//! SHA-256 of many messages in parallel, one in each lane of a vector. The algorithm is written once, over the
+//! [`Lanes`] trait. Each instruction set implements the trait and has entry functions, into which everything here is
+//! inlined.
 //!
-//! What is known before the loop is folded away before the loop, never inside it: [`message`] folds known message words,
-//! [`rounds`] folds rounds that precede the first unknown word, [`search`] drops what the top word does not need.
+//! Known values are folded before the loop, never inside it: [`message`] folds known message words, [`rounds`] folds
+//! the rounds before the first unknown word, [`search`] leaves out what the top word does not need.
 
 pub(crate) mod bulk;
 pub(crate) mod cut;

@@ -1,15 +1,17 @@
-//! The order in which messages are taken: those of many blocks first, so that the lanes end together and no long message is
-//! left for the end, and among messages of as many blocks the order of the caller, in whose memory they likely lie so.
+//! The order in which messages are hashed: those with more blocks first, so that the lanes end together and no long
+//! message is left for the end. Messages with equally many blocks keep the caller's order, which is likely their order
+//! in memory.
 
 use core::cmp::Reverse;
 
 use crate::message_blocks;
 use crate::messages::Treatment;
 
-/// From so many blocks on messages are ordered by comparing: there is at most one in 16 KiB.
+/// Messages of at least this many blocks are sorted by comparison; there is at most one of them in 16 KiB of input.
 const MANY: usize = 256;
 
-/// The indices of the messages, those of many blocks first. It counts blocks and sorts nothing that is short.
+/// The indices of the messages, those with more blocks first. Shorter messages than [`MANY`] blocks take a counting
+/// sort.
 ///
 /// # Panics
 /// If there are 2^32 messages or more.
@@ -40,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn longer_messages_come_first_and_equals_in_their_own_order() {
+    fn longer_messages_come_first_and_equally_long_ones_keep_their_order() {
         let bytes = vec![0; 64 * 400];
         let lengths = [1, 0, 64 * 254, 64 * 255, 64 * 300, 56, 55, 64 * 299, 119, 64 * 254 + 56, 64 * 400];
         let messages = lengths.map(|len| &bytes[..len]);
@@ -51,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_counts() {
+    fn the_prefix_counts_towards_the_length() {
         let bytes = [0; 64];
         let order = by_blocks(&[&bytes[..54], &bytes[..55]], Treatment::Leaf);
         assert_eq!(order, [1, 0]);

@@ -1,5 +1,6 @@
-//! The rounds of SHA-256 over lanes, and the three foldings that belong to them: rounds before the first varying word, the
-//! last round with the feed-forward, rounds whose results nobody reads. Message words come from next door.
+//! The rounds of SHA-256 over lanes, with three optimisations: rounds before the first varying word are folded, the
+//! last round is merged with the feed-forward, and unused results are not computed. Message words come from
+//! [`super::message`].
 
 use super::lanes::{Lanes, big_sigma0, big_sigma1};
 use super::message::{Shape, Window, each_round, varies, word};
@@ -35,7 +36,7 @@ impl<L: Lanes> State<L> {
         self.a.majority(self.b, self.c).add(big_sigma0(self.a))
     }
 
-    /// The variables after a round that made `a` and `e`.
+    /// The variables after a round whose results are `a` and `e`.
     #[cfg_attr(not(unoptimised), inline(always))]
     fn shifted(&self, a: L, e: L) -> Self {
         Self { a, b: self.a, c: self.b, d: self.c, e, f: self.e, g: self.f, h: self.g }
@@ -48,7 +49,7 @@ impl<L: Lanes> State<L> {
         self.shifted(t1.add(self.t2()), t1.add(self.d))
     }
 
-    /// One round of which only `e` will be read: the new `a` is not made, the older ones move on.
+    /// One round whose new `a` is not needed and not computed.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn round_e_only(&self, kw: L) -> Self {
         self.shifted(self.a, self.next_e(kw))
@@ -60,8 +61,8 @@ impl<L: Lanes> State<L> {
         self.t1(kw).add(self.d)
     }
 
-    /// Round 63 and the feed-forward of a chaining value that is the same in every lane: its constants absorb two of the
-    /// feed-forward's additions, and one is saved.
+    /// Round 63 and the feed-forward of a chaining value that is the same in every lane: two additions of the
+    /// feed-forward merge with the round constant, which saves one addition.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn last_round(&self, word: L, chaining: &[u32; 8]) -> [L; 8] {
         let t1 = self.t1(word);
@@ -94,12 +95,12 @@ impl<L: Lanes> State<L> {
     }
 }
 
-/// What four rounds come to when the state before them is known: the first varying word enters the first of them.
+/// Four rounds from a known state, folded as far as possible. The first varying word enters in the first of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KnownStart {
-    /// `a` after the first of the rounds, less the message word.
+    /// `a` after the first of the rounds, minus the message word.
     a: u32,
-    /// `e` after it, less the message word.
+    /// `e` after it, minus the message word.
     e: u32,
     /// `a` and `b` before it.
     older_a: [u32; 2],
@@ -112,7 +113,8 @@ pub(crate) struct KnownStart {
 }
 
 impl KnownStart {
-    /// Folds a known `state`; `kw` holds the round constants of the four rounds, with their message words as far as known.
+    /// Folds a known `state`. `kw` holds the round constants of the four rounds, each plus its message word if that is
+    /// known.
     pub(crate) const fn new(state: &[u32; 8], kw: [u32; 4]) -> Self {
         let [a, b, c, d, e, f, g, _] = *state;
         let (t1, t2) = halves(state, kw[0]);
@@ -127,8 +129,8 @@ impl KnownStart {
         }
     }
 
-    /// The four rounds, eight additions fewer than four plain ones. `words` are the message words of the last three; those
-    /// that the constants hold already are `None`.
+    /// The four rounds, with eight additions fewer than plain ones. `words` are the message words of the last three,
+    /// `None` for those that the constants include.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn rounds<L: Lanes>(&self, first: L, words: [Option<L>; 3]) -> State<L> {
         let [older_a, oldest_a] = [L::splat(self.older_a[0]), L::splat(self.older_a[1])];
@@ -162,7 +164,7 @@ const fn halves(&[a, b, c, _, e, f, g, h]: &[u32; 8], kw: u32) -> (u32, u32) {
     (t1, sigma0.wrapping_add((a & b) ^ (a & c) ^ (b & c)))
 }
 
-/// One round over plain words: what the host does before the loop.
+/// One round over plain words, for rounds before the loop.
 pub(crate) const fn known_round(state: &[u32; 8], kw: u32) -> [u32; 8] {
     let (t1, t2) = halves(state, kw);
     let [a, b, c, d, e, f, g, _] = *state;
@@ -172,7 +174,7 @@ pub(crate) const fn known_round(state: &[u32; 8], kw: u32) -> [u32; 8] {
 /// The constants of [`rounds_from_iv`].
 const IV_START: KnownStart = KnownStart::new(&IV, [K[0], K[1], K[2], K[3]]);
 
-/// Computes word `T` if it varies and is not the block's own, and gives the round's constant plus its word.
+/// Returns the constant of round `T` plus its word. Computes the word first if it varies and is not part of the block.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(window: &mut Window<L>, sums: &[u32; 64]) -> L {
     if const { !varies::<S>(T) } {
@@ -184,7 +186,7 @@ pub(crate) fn scheduled<L: Lanes, S: Shape, const T: usize>(window: &mut Window<
     window[T % 16].add(L::splat(K[T]))
 }
 
-/// Compresses one block onto `chaining`. `window` holds the block's varying words, `sums` are its known ones.
+/// Compresses one block into `chaining`. `window` holds the varying words of the block, `sums` the known ones.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn compress<L: Lanes, S: Shape>(chaining: [L; 8], mut window: Window<L>, sums: &[u32; 64]) -> [L; 8] {
     let mut state = State::new(chaining);

@@ -1,5 +1,5 @@
-//! The nonce search over lanes: double SHA-256 of headers that differ in the nonce, as far as the top word of the hash
-//! needs it. It reports lanes whose top word is within the bound; it compares no more than that word.
+//! The nonce search over lanes: double SHA-256 of headers that differ in the nonce, computed only as far as the top
+//! word of the hash needs it. Reports the lanes whose top word is within the bound.
 
 use super::lanes::{LANES_MAX, Lanes, small_sigma0, small_sigma1};
 use super::message::{
@@ -12,34 +12,35 @@ use crate::{Hit, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput};
 /// The nonce is word 3 of a header's second block.
 const NONCE_WORD: usize = 3;
 
-/// The nonce enters in round 3; in the three that follow `d` and `h` are still known.
+/// The nonce enters in round 3; in the next three rounds `d` and `h` are still known.
 const FIRST_WHOLE_ROUND: usize = NONCE_WORD + 4;
 
-/// Word 18 is the first varying one after the nonce: below it the schedule is known.
+/// Word 18 is the first varying word after the nonce: the words below it are known.
 const FIRST_COMPUTED: usize = 18;
 
-/// Round after which only `e` is read: the top word is `e` of round 60, whose inputs are `a` of round 56 and `e` of 56 to 59.
+/// After this round only `e` is needed: the top word is `e` of round 60, whose inputs are `a` of round 56 and `e` of 56
+/// to 59.
 const LAST_FULL_ROUND: usize = 56;
 const FIRST_E_ONLY_ROUND: usize = LAST_FULL_ROUND + 1;
 const LAST_E_ONLY_ROUND: usize = TOP_WORD_ROUND - 1;
 
-/// The round that makes the top word: it moves from `e` to `h` in the three rounds that are left out.
+/// The round that computes the top word as `e`. Three more rounds, which are left out, would only move it to `h`.
 const TOP_WORD_ROUND: usize = 60;
 
-/// All of a search that is known before its loop.
+/// Everything that a search computes before its loop.
 ///
-/// Its alignment is the whole stack frame's: without it the compiler lets spilled vectors straddle cache lines.
+/// The alignment aligns the whole stack frame: otherwise the compiler lets spilled vectors straddle cache lines.
 #[repr(align(64))]
 struct FoldedSearch {
-    /// Known sums of the second block's schedule, shared by all midstates.
+    /// Known sums of the second block's schedule, the same for all midstates.
     sums: [u32; 64],
     starts: [Start; MIDSTATES_MAX],
     count: usize,
-    /// Bits of the last state word that are zero in every hit.
+    /// Bits that are zero in the last state word of every hit.
     zero_mask: u32,
 }
 
-/// One midstate after the rounds that the nonce does not enter.
+/// One midstate and the rounds up to where the nonce enters.
 #[derive(Clone, Copy)]
 struct Start {
     rounds: KnownStart,
@@ -67,7 +68,7 @@ impl Start {
     }
 }
 
-/// The words of a header's second block; the nonce's place is zero.
+/// The words of a header's second block, with zero in place of the nonce.
 fn second_block(tail: [u8; 12]) -> [u32; 16] {
     let mut words = [0; 16];
     for (word, bytes) in words.iter_mut().zip(tail.as_chunks::<4>().0) {
@@ -78,8 +79,8 @@ fn second_block(tail: [u8; 12]) -> [u32; 16] {
     words
 }
 
-/// The bits above the bound's highest one, as they stand in the last state word (the top word with its bytes reversed).
-/// No hit has one of them; for a bound of the form 2^n − 1 no other word lacks them all.
+/// The bits above the highest set bit of the bound, in the byte order of the last state word (the reverse of the top
+/// word's). They are zero in every hit; if the bound is 2^n − 1, every word in which they are zero is a hit.
 const fn zero_mask(top_word_max: u32) -> u32 {
     let above = match top_word_max.checked_ilog2() {
         Some(highest) => !(u32::MAX >> (31 - highest)),
@@ -88,15 +89,15 @@ const fn zero_mask(top_word_max: u32) -> u32 {
     above.swap_bytes()
 }
 
-/// Searches nonces `first..=last` for hits, `L::COUNT` at a time, and pushes them in ascending order of the nonce for each
+/// Searches nonces `first..=last` for hits, `L::COUNT` at a time, and pushes the hits, ascending by nonce for each
 /// midstate.
 ///
-/// Groups begin at multiples of `L::COUNT`, so that the lanes differ in the nonce's low byte alone; lanes outside the range
-/// are dropped where hits are reported.
+/// Groups begin at multiples of `L::COUNT`, so that the lanes differ only in the low byte of the nonce. Lanes outside
+/// the range are dropped when hits are reported.
 ///
-/// A core waits for the result of each round before it can begin the next. So the second hash of one unit is computed
-/// abreast with the first hash of the unit after it: two chains of rounds, in no more code than one. At the ends of the
-/// range one of the two is a hash of nothing, whose result nobody reads.
+/// Each round depends on the one before it, so one chain of rounds cannot keep a core busy. Therefore the second hash
+/// of one unit is interleaved with the first hash of the next unit: two independent chains, in no more code than one.
+/// At both ends of the range one of the two hashes is a dummy and its result is ignored.
 #[cfg_attr(not(unoptimised), inline(always))]
 pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut HitBuffer) {
     let search = FoldedSearch::new(input);
@@ -129,7 +130,7 @@ pub(crate) fn scan<L: Lanes>(input: &SearchInput<'_>, first: u32, last: u32, hit
     }
 }
 
-/// What is hashed at once: a group of nonces under one midstate.
+/// A unit of work: a group of nonces with one midstate.
 #[derive(Clone, Copy, Default)]
 struct Unit {
     midstate: u8,
@@ -137,7 +138,7 @@ struct Unit {
 }
 
 impl Unit {
-    /// The same group under the next midstate, or the next group of the range.
+    /// The same group with the next midstate, or the next group of the range.
     #[cfg_attr(not(unoptimised), inline(always))]
     fn next(self, midstates: usize, lanes: u32, last: u32) -> Option<Self> {
         let midstate = self.midstate + 1;
@@ -148,17 +149,18 @@ impl Unit {
     }
 }
 
-/// The second block's schedule as far as it is computed.
+/// The schedule of the second block, without its known words.
 struct Schedule<L> {
-    /// Each word with its round constant added, but for the last: that round adds its constant together with the midstate.
+    /// Each word plus its round constant, except for the last word: round 63 adds its constant together with the
+    /// midstate.
     kw: [L; 64],
     /// The words alone.
     words: [L; 64],
 }
 
-/// From here on every term of a word varies, and the words are made in a loop: straight-line code of all of them, beside
-/// the rounds, would fill a core's first-level cache to its last byte, and fall to half of its speed where it misses it.
-const FIRST_ALIKE: usize = 34;
+/// From this word on every term varies, and the words are computed in a loop. Straight-line code for all of them, in
+/// addition to the rounds, would fill the first-level instruction cache completely; cache misses would halve the speed.
+const FIRST_ALL_VARYING: usize = 34;
 
 impl<L: Lanes> Schedule<L> {
     #[cfg_attr(not(unoptimised), inline(always))]
@@ -166,7 +168,7 @@ impl<L: Lanes> Schedule<L> {
         Self { kw: [L::splat(0); 64], words: [L::splat(0); 64] }
     }
 
-    /// Expands it from the nonces: done once for all midstates.
+    /// Computes the schedule from the nonces, once for all midstates.
     #[cfg_attr(not(unoptimised), inline(always))]
     fn fill(&mut self, nonce_words: L, sums: &[u32; 64]) {
         let zero = L::splat(0);
@@ -175,9 +177,9 @@ impl<L: Lanes> Schedule<L> {
             window[T % 16] = word::<L, NonceBlock, T>(&window, sums);
             self.set(T, window[T % 16]);
         });
-        // The two words before stay in registers: the next two wait for them.
-        let mut before = [self.words[FIRST_ALIKE - 2], self.words[FIRST_ALIKE - 1]];
-        for t in (FIRST_ALIKE..62).step_by(2) {
+        // The last two words stay in registers, because the next two depend on them.
+        let mut before = [self.words[FIRST_ALL_VARYING - 2], self.words[FIRST_ALL_VARYING - 1]];
+        for t in (FIRST_ALL_VARYING..62).step_by(2) {
             before = [self.next(t, before[0]), self.next(t + 1, before[1])];
             self.set(t, before[0]);
             self.set(t + 1, before[1]);
@@ -186,7 +188,7 @@ impl<L: Lanes> Schedule<L> {
         self.kw[63] = self.next(63, before[1]);
     }
 
-    /// Word `t`, all of whose terms vary; `before` is word `t` - 2.
+    /// Word `t`, whose terms all vary; `before` is word `t` - 2.
     #[cfg_attr(not(unoptimised), inline(always))]
     fn next(&self, t: usize, before: L) -> L {
         let [word16, word15, word7] = [16, 15, 7].map(|distance| self.words[t - distance]);
@@ -200,8 +202,8 @@ impl<L: Lanes> Schedule<L> {
     }
 }
 
-/// The digest of one unit's headers, and, round by round beside it, the last word of the double hash of the unit before,
-/// whose `digest` is given: as the state holds it (the top word with its bytes reversed).
+/// Computes two things, round by round in turn: the digest of the headers of one unit, and the last state word of the
+/// double hash of the unit before, from its `digest`. The last state word is the top word with its bytes reversed.
 #[cfg_attr(not(unoptimised), inline(always))]
 fn two_hashes<L: Lanes>(
     nonce_words: L,
@@ -217,32 +219,32 @@ fn two_hashes<L: Lanes>(
     each_round!(T in 4..=LAST_FULL_ROUND => {
         let kw = scheduled::<L, Padded<8>, T>(&mut window, digest_sums);
         second = second.round(kw);
-        first = first.round(header_kw::<L, { abreast(T) }>(schedule, sums));
+        first = first.round(header_kw::<L, { header_round(T) }>(schedule, sums));
     });
     each_round!(T in FIRST_E_ONLY_ROUND..=LAST_E_ONLY_ROUND => {
         let kw = scheduled::<L, Padded<8>, T>(&mut window, digest_sums);
         second = second.round_e_only(kw);
-        first = first.round(header_kw::<L, { abreast(T) }>(schedule, sums));
+        first = first.round(header_kw::<L, { header_round(T) }>(schedule, sums));
     });
     let last_word = word::<L, Padded<8>, TOP_WORD_ROUND>(&window, digest_sums);
     let top = second.next_e(last_word.add(L::splat(K[TOP_WORD_ROUND].wrapping_add(IV[7]))));
     (first.last_round(schedule.kw[63], &start.midstate), top)
 }
 
-/// The round of a header's second block that stands beside round `t` of its digest: rounds 7 to 63 beside 4 to 60.
-const fn abreast(t: usize) -> usize {
+/// The round of a header's second block that is interleaved with round `t` of a digest: rounds 7 to 63 with 4 to 60.
+const fn header_round(t: usize) -> usize {
     let round = t + FIRST_WHOLE_ROUND - 4;
-    // Held in range for rounds that `each_round!` leaves out.
+    // Clamped for the rounds that `each_round!` leaves out.
     if round > 63 { 63 } else { round }
 }
 
-/// A round's constant plus its word, in a header's second block.
+/// The constant of round `T` plus its word, in a header's second block.
 #[cfg_attr(not(unoptimised), inline(always))]
 fn header_kw<L: Lanes, const T: usize>(schedule: &Schedule<L>, sums: &[u32; 64]) -> L {
     if const { varies::<NonceBlock>(T) } { schedule.kw[T] } else { L::splat(K[T].wrapping_add(sums[T])) }
 }
 
-/// A group of nonces in which a hit is likely.
+/// A group of nonces that probably contains a hit.
 struct Found {
     midstate: u8,
     group: u32,
@@ -251,7 +253,7 @@ struct Found {
 }
 
 impl Found {
-    /// Compares each lane's top word exactly and drops lanes outside the range. The rare path of the search.
+    /// Compares the top word of each lane exactly and drops lanes outside the range. The rare path of the search.
     #[cold]
     #[inline(never)]
     fn report(&self, last_words: &[u32], hits: &mut HitBuffer) {

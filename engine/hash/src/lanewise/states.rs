@@ -1,5 +1,5 @@
-//! The states of messages of which nothing is known before, one in each lane: nothing is folded but the second hash of a
-//! digest, which begins and ends like every other.
+//! SHA-256 states of unknown messages, one in each lane. Only the second hash of a digest is folded, because its
+//! padding is always the same.
 
 use super::bulk::hash_of_digest;
 use super::cut::Block;
@@ -19,7 +19,7 @@ impl<L: Lanes> States<L> {
         Self(IV.map(L::splat))
     }
 
-    /// Compresses a block onto each state.
+    /// Compresses one block into each state.
     ///
     /// # Panics
     /// If there are fewer blocks than lanes.
@@ -43,7 +43,7 @@ impl<L: Lanes> States<L> {
         L::store_columns([e, f, g, h], digests, 16);
     }
 
-    /// Puts the initial hash value into the lanes whose bits are set.
+    /// Resets the lanes whose bits are set to the initial hash value.
     #[cfg_attr(not(unoptimised), inline(always))]
     pub(crate) fn restart(&mut self, lanes: u32) {
         for (words, initial) in self.0.iter_mut().zip(IV) {

@@ -1,5 +1,5 @@
-//! AVX2: eight lanes. Rotates are two shifts, `Ch` and `Maj` three two-input operations each. The algorithm is in
-//! `lanewise`; here are its operations and the entry functions that carry the target feature.
+//! AVX2: eight lanes. A rotation is two shifts and an or; `Ch` and `Maj` are three two-input operations each. The
+//! algorithm is in `lanewise`; this file has the vector operations and the entry functions with the target feature.
 
 use core::arch::x86_64::{
     __m128i, __m256i, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8,
@@ -9,7 +9,7 @@ use core::arch::x86_64::{
     _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
-use super::states_abreast;
+use super::impl_parallel_lanes;
 use crate::lanewise::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, hash_rows};
 use crate::lanewise::cut::Block;
 use crate::lanewise::lanes::{LANES_MAX, Lanes};
@@ -21,18 +21,18 @@ use crate::{BLOCK_LEN, HitBuffer, SearchInput};
 /// Lanes of one vector.
 const COUNT: usize = 8;
 
-/// A block in each lane takes 310 ns, in however many; `sha2` takes 150 ns for one without SHA instructions. With them it is
-/// the faster one in any case, and this kernel not the preferred one.
-const WORTH_NO_LANES: usize = 2;
+/// One block in all lanes takes 310 ns, however many are in use; `sha2` takes 150 ns for one block without SHA
+/// instructions. With SHA instructions `sha2` is always faster, and this kernel is not the preferred one.
+const SEQUENTIAL_MAX: usize = 2;
 
 /// Eight words. The type is private, and only the entry functions below name it.
 #[derive(Clone, Copy)]
 struct Ymm(__m256i);
 
-/// Evaluates intrinsics that need no more than registers.
+/// Evaluates intrinsics that access no memory.
 macro_rules! on_avx2 {
     ($value:expr) => {
-        // SAFETY: only the entry functions below use `Ymm`, and their callers promise that the CPU has AVX2.
+        // SAFETY: only the entry functions below use `Ymm`, and their callers guarantee that the CPU has AVX2.
         unsafe { $value }
     };
 }
@@ -81,7 +81,7 @@ impl Lanes for Ymm {
         on_avx2!(Self(_mm256_xor_si256(on_zero.0, _mm256_and_si256(self.0, differing))))
     }
 
-    /// One round's `self ^ second` is the next one's `second ^ third`: the compiler computes it once.
+    /// `self ^ second` of one round is `second ^ third` of the next round: the compiler computes it once.
     #[cfg_attr(not(unoptimised), inline(always))]
     fn majority(self, second: Self, third: Self) -> Self {
         let (newer, older) = on_avx2!((_mm256_xor_si256(self.0, second.0), _mm256_xor_si256(second.0, third.0)));
@@ -107,7 +107,7 @@ impl Lanes for Ymm {
 
     #[cfg_attr(not(unoptimised), inline(always))]
     fn store(self, words: &mut [u32; LANES_MAX]) {
-        // SAFETY: as above for the instruction; `words` has room for more than 8 words, and the store needs no alignment.
+        // SAFETY: the instruction as above; `words` has room for more than 8 words, and the store needs no alignment.
         unsafe { _mm256_storeu_si256(words.as_mut_ptr().cast::<__m256i>(), self.0) }
     }
 
@@ -119,21 +119,22 @@ impl Lanes for Ymm {
     #[cfg_attr(not(unoptimised), inline(always))]
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4] {
         assert!(stride * (COUNT - 1) + offset + 16 <= rows.len(), "rows end before the last word");
-        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of all 8 rows inside `rows`.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of all 8 rows inside `rows`.
         unsafe { load_transposed(|row| rows.as_ptr().add(stride * row + offset)) }
     }
 
     #[cfg_attr(not(unoptimised), inline(always))]
     fn load_block_columns(blocks: &[&Block], offset: usize) -> [Self; 4] {
         assert!(blocks.len() >= COUNT && offset + 16 <= BLOCK_LEN, "fewer blocks than lanes");
-        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 8 blocks inside them.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 8 blocks inside them.
         unsafe { load_transposed(|row| blocks.get_unchecked(row).as_ptr().add(offset)) }
     }
 
     #[cfg_attr(not(unoptimised), inline(always))]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
-        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 8 digests inside `digests`.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 8 digests inside
+        // `digests`.
         unsafe { store_transposed(columns, digests.as_mut_ptr().cast::<u8>().add(offset)) }
     }
 }
@@ -141,11 +142,11 @@ impl Lanes for Ymm {
 /// Reads 16 bytes from each of 8 rows as big-endian words, and transposes them.
 ///
 /// # Safety
-/// For each row, 0 to 7, 16 bytes must be readable where `row` says that it begins.
+/// For each row from 0 to 7, 16 bytes must be readable at the address that `row` returns.
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn load_transposed(row: impl Fn(usize) -> *const u8) -> [Ymm; 4] {
-    // SAFETY: the two rows from each of 0 to 3 on, at a distance of four, are the caller's eight.
+    // SAFETY: the pairs of rows (0, 4) to (3, 7) are the caller's eight rows.
     let [a, b, c, d] = unsafe {
         [
             load_every_fourth_row([row(0), row(4)]),
@@ -165,7 +166,7 @@ unsafe fn load_transposed(row: impl Fn(usize) -> *const u8) -> [Ymm; 4] {
 #[inline]
 #[target_feature(enable = "avx2")]
 unsafe fn load_every_fourth_row([first, second]: [*const u8; 2]) -> __m256i {
-    // SAFETY: the caller's promise; the loads need no alignment.
+    // SAFETY: the caller guarantees it; the loads need no alignment.
     let (first, second) =
         unsafe { (_mm_loadu_si128(first.cast::<__m128i>()), _mm_loadu_si128(second.cast::<__m128i>())) };
     bytes_reversed(_mm256_inserti128_si256::<1>(_mm256_castsi128_si256(first), second))
@@ -181,7 +182,7 @@ unsafe fn store_transposed([a, b, c, d]: [Ymm; 4], start: *mut u8) {
     let rows = transpose([a.0, b.0, c.0, d.0]);
     for (row, halves) in rows.into_iter().enumerate() {
         let halves = bytes_reversed(halves);
-        // SAFETY: `row` is below 4, so these are rows of the caller's eight; the stores need no alignment.
+        // SAFETY: `row` is below 4, so both are among the caller's eight rows; the stores need no alignment.
         unsafe {
             let start = start.add(32 * row).cast::<__m128i>();
             _mm_storeu_si128(start, _mm256_extracti128_si256::<0>(halves));
@@ -238,7 +239,7 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     hash_rows::<Ymm, PrefixedNodeRow>(nodes, digests);
 }
 
-states_abreast!(Ymm, "avx2");
+impl_parallel_lanes!(Ymm, "avx2");
 
 /// Hashes messages of any lengths.
 #[target_feature(enable = "avx2")]

@@ -1,5 +1,5 @@
-//! AVX-512: sixteen lanes with native rotates and three-input logic. The algorithm is in `lanewise`; here are its
-//! operations and the entry functions that carry the target features.
+//! AVX-512: sixteen lanes with native rotations and three-input logic. The algorithm is in `lanewise`; this file has
+//! the vector operations and the entry functions with the target features.
 
 use core::arch::x86_64::{
     __m128i, __m512i, __mmask16, _mm_loadu_si128, _mm_setr_epi8, _mm_storeu_si128, _mm512_add_epi32,
@@ -10,7 +10,7 @@ use core::arch::x86_64::{
     _mm512_unpacklo_epi64,
 };
 
-use super::states_abreast;
+use super::impl_parallel_lanes;
 use crate::lanewise::bulk::{HeaderRow, NodeRow, PrefixedNodeRow, hash_rows};
 use crate::lanewise::cut::Block;
 use crate::lanewise::lanes::{LANES_MAX, Lanes};
@@ -19,7 +19,7 @@ use crate::lanewise::{each, search};
 use crate::messages::Treatment;
 use crate::{BLOCK_LEN, HitBuffer, SearchInput};
 
-/// The truth tables of the three-input functions, indexed by the bits of the operands, first operand highest.
+// The truth tables of the three-input functions, indexed by the bits of the operands, the first operand highest.
 const XOR3: i32 = 0b1001_0110;
 const CHOOSE: i32 = 0b1100_1010;
 const MAJORITY: i32 = 0b1110_1000;
@@ -27,18 +27,19 @@ const MAJORITY: i32 = 0b1110_1000;
 /// Lanes of one vector.
 const COUNT: usize = 16;
 
-/// A block in each lane takes 240 ns, in however many; `sha2` takes 35 ns for one with SHA instructions, and every CPU but the
-/// first few with AVX-512 has them.
-const WORTH_NO_LANES: usize = 6;
+/// One block in all lanes takes 240 ns, however many are in use; `sha2` takes 35 ns for one block with SHA
+/// instructions, which all but the first few CPUs with AVX-512 have.
+const SEQUENTIAL_MAX: usize = 6;
 
 /// Sixteen words. The type is private, and only the entry functions below name it.
 #[derive(Clone, Copy)]
 struct Zmm(__m512i);
 
-/// Evaluates intrinsics that need no more than registers.
+/// Evaluates intrinsics that access no memory.
 macro_rules! on_avx512 {
     ($value:expr) => {
-        // SAFETY: only the entry functions below use `Zmm`, and their callers promise that the CPU has AVX-512F and BW.
+        // SAFETY: only the entry functions below use `Zmm`, and their callers guarantee that the CPU has AVX-512F and
+        // BW.
         unsafe { $value }
     };
 }
@@ -105,7 +106,7 @@ impl Lanes for Zmm {
 
     #[cfg_attr(not(unoptimised), inline(always))]
     fn store(self, words: &mut [u32; LANES_MAX]) {
-        // SAFETY: as above for the instruction; `words` has room for more than 16 words, and the store needs no alignment.
+        // SAFETY: the instruction as above; `words` has room for more than 16 words, and the store needs no alignment.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), self.0) }
     }
 
@@ -117,21 +118,22 @@ impl Lanes for Zmm {
     #[cfg_attr(not(unoptimised), inline(always))]
     fn load_columns(rows: &[u8], stride: usize, offset: usize) -> [Self; 4] {
         assert!(stride * (COUNT - 1) + offset + 16 <= rows.len(), "rows end before the last word");
-        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of all 16 rows inside `rows`.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of all 16 rows inside `rows`.
         unsafe { load_transposed(|row| rows.as_ptr().add(stride * row + offset)) }
     }
 
     #[cfg_attr(not(unoptimised), inline(always))]
     fn load_block_columns(blocks: &[&Block], offset: usize) -> [Self; 4] {
         assert!(blocks.len() >= COUNT && offset + 16 <= BLOCK_LEN, "fewer blocks than lanes");
-        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 16 blocks inside them.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 16 blocks inside them.
         unsafe { load_transposed(|row| blocks.get_unchecked(row).as_ptr().add(offset)) }
     }
 
     #[cfg_attr(not(unoptimised), inline(always))]
     fn store_columns(columns: [Self; 4], digests: &mut [[u8; 32]], offset: usize) {
         assert!(digests.len() >= COUNT && offset + 16 <= 32, "fewer digests than lanes");
-        // SAFETY: as above for the instructions; the assertion keeps the 16 bytes at `offset` of 16 digests inside `digests`.
+        // SAFETY: the instructions as above; the assertion keeps the 16 bytes at `offset` of 16 digests inside
+        // `digests`.
         unsafe { store_transposed(columns, digests.as_mut_ptr().cast::<u8>().add(offset)) }
     }
 }
@@ -139,11 +141,11 @@ impl Lanes for Zmm {
 /// Reads 16 bytes from each of 16 rows as big-endian words, and transposes them.
 ///
 /// # Safety
-/// For each row, 0 to 15, 16 bytes must be readable where `row` says that it begins.
+/// For each row from 0 to 15, 16 bytes must be readable at the address that `row` returns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn load_transposed(row: impl Fn(usize) -> *const u8) -> [Zmm; 4] {
-    // SAFETY: the four rows from each of 0 to 3 on, at a distance of four, are the caller's sixteen.
+    // SAFETY: the groups of rows (0, 4, 8, 12) to (3, 7, 11, 15) are the caller's sixteen rows.
     let [a, b, c, d] = unsafe {
         [
             load_every_fourth_row([row(0), row(4), row(8), row(12)]),
@@ -163,7 +165,7 @@ unsafe fn load_transposed(row: impl Fn(usize) -> *const u8) -> [Zmm; 4] {
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn load_every_fourth_row([first, second, third, fourth]: [*const u8; 4]) -> __m512i {
-    // SAFETY: the caller's promise; the loads need no alignment.
+    // SAFETY: the caller guarantees it; the loads need no alignment.
     let [first, second, third, fourth] = unsafe {
         [
             _mm_loadu_si128(first.cast::<__m128i>()),
@@ -187,7 +189,7 @@ unsafe fn store_transposed([a, b, c, d]: [Zmm; 4], start: *mut u8) {
     let rows = transpose([a.0, b.0, c.0, d.0]);
     for (row, quads) in rows.into_iter().enumerate() {
         let quads = bytes_reversed(quads);
-        // SAFETY: `row` is below 4, so these are rows of the caller's sixteen; the stores need no alignment.
+        // SAFETY: `row` is below 4, so all four are among the caller's sixteen rows; the stores need no alignment.
         unsafe {
             let start = start.add(32 * row).cast::<__m128i>();
             _mm_storeu_si128(start, _mm512_extracti32x4_epi32::<0>(quads));
@@ -244,7 +246,7 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     hash_rows::<Zmm, PrefixedNodeRow>(nodes, digests);
 }
 
-states_abreast!(Zmm, "avx512f,avx512bw");
+impl_parallel_lanes!(Zmm, "avx512f,avx512bw");
 
 /// Hashes messages of any lengths.
 #[target_feature(enable = "avx512f,avx512bw")]

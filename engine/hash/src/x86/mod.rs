@@ -1,6 +1,6 @@
-//! The kernels for x86-64. Each file holds one instruction set: its vector type and its entry functions. Nothing here asks
-//! whether the CPU has the instructions; `kernel.rs` does, before it calls an entry.
-#![allow(clippy::cast_ptr_alignment, reason = "every load and store here is of the kind that needs no alignment")]
+//! The kernels for x86-64. Each file holds one instruction set: its vector type and its entry functions. `kernel.rs`
+//! checks that the CPU has the instructions before it calls an entry function.
+#![allow(clippy::cast_ptr_alignment, reason = "all loads and stores here are unaligned ones")]
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
@@ -8,24 +8,24 @@ pub(crate) mod sha_ni;
 
 use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 
-/// Bytes that a cache fetches at once, on every x86-64 so far.
+/// Bytes of a cache line, on every x86-64 CPU so far.
 const CACHE_LINE: usize = 64;
 
-/// Asks for every cache line of `bytes`.
+/// Prefetches every cache line of `bytes`.
 #[cfg_attr(not(unoptimised), inline(always))]
 fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(CACHE_LINE) {
-        // SAFETY: SSE, which has this instruction, is part of x86-64; it reads nothing that the program could see.
+        // SAFETY: the instruction is part of SSE, which every x86-64 CPU has; a prefetch has no visible effect.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
     }
 }
 
-/// Makes `States` of a vector an `Abreast`. Each function that compresses stands alone: it is thousands of instructions, and
-/// whoever decides what it compresses is compiled for any CPU.
-macro_rules! states_abreast {
+/// Implements `ParallelLanes` for `States` of a vector. The inner functions have the target features: the scheduler
+/// that calls them is compiled for any CPU, so they cannot be inlined into it.
+macro_rules! impl_parallel_lanes {
     ($vector:ident, $features:literal) => {
-        impl $crate::lanewise::each::Abreast<COUNT> for States<$vector> {
-            const WORTH_NO_LANES: usize = WORTH_NO_LANES;
+        impl $crate::lanewise::each::ParallelLanes<COUNT> for States<$vector> {
+            const SEQUENTIAL_MAX: usize = SEQUENTIAL_MAX;
 
             #[inline]
             #[target_feature(enable = $features)]
@@ -39,7 +39,7 @@ macro_rules! states_abreast {
                 fn compress(states: &mut States<$vector>, blocks: &[&Block; COUNT]) {
                     states.compress(blocks);
                 }
-                // SAFETY: whoever made `self` promised that the CPU has the instructions; so below.
+                // SAFETY: the caller of `new` promised that the CPU has the instructions; the same holds below.
                 unsafe { compress(self, blocks) }
             }
 
@@ -80,4 +80,4 @@ macro_rules! states_abreast {
         }
     };
 }
-use states_abreast;
+use impl_parallel_lanes;

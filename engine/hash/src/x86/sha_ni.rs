@@ -1,5 +1,5 @@
-//! The SHA instructions of x86: four rounds are two instructions, and each waits for the one before, so several messages
-//! are hashed interleaved. The layout of the state, `abef` and `cdgh`, is the instructions' own.
+//! The SHA instructions of x86. Two instructions do four rounds, but each depends on the one before it, so several
+//! messages are interleaved. The instructions define the layout of the state, `abef` and `cdgh`.
 
 use core::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_blend_epi16, _mm_cvtsi128_si32, _mm_insert_epi32, _mm_loadu_si128,
@@ -8,12 +8,12 @@ use core::arch::x86_64::{
 };
 
 use crate::constants::{DIGEST_BITS, HEADER_BITS, IV, K, NODE_BITS, PAD, PREFIXED_NODE_BITS, RFC6962_NODE_PREFIX};
-use crate::lanewise::each::{self, Abreast};
+use crate::lanewise::each::{self, ParallelLanes};
 use crate::lanewise::message::Padded;
 use crate::messages::Treatment;
 use crate::{HEADER_LEN, Hit, HitBuffer, MIDSTATES_MAX, Midstate, NODE_LEN, SearchInput};
 
-/// Messages hashed interleaved: enough to hide the four cycles that two rounds take.
+/// Interleaved messages: enough to hide the latency of two rounds, four cycles.
 const STREAMS: usize = 4;
 
 /// Four words in the order of the message.
@@ -21,14 +21,14 @@ type Quad = __m128i;
 /// The 16 words of a block.
 type Block = [Quad; 4];
 
-/// One state, as the round instruction wants it.
+/// One state in the layout of the round instruction.
 #[derive(Clone, Copy)]
 struct State {
     abef: Quad,
     cdgh: Quad,
 }
 
-/// Runs the block for each group of four rounds, 0 to 15, with the group's number as the constant named first.
+/// Expands to the block once for each group of four rounds, 0 to 15, with the group's number as a constant.
 macro_rules! each_group {
     ($group:ident => $body:block) => { each_group!(@ $group $body 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15) };
     (@ $group:ident $body:block $($number:literal)*) => { $({ const $group: usize = $number; $body })* };
@@ -63,7 +63,7 @@ fn words_of(state: State) -> [Quad; 2] {
     [_mm_blend_epi16::<0xf0>(feba, dchg), _mm_alignr_epi8::<8>(dchg, feba)]
 }
 
-/// Four rounds of every stream.
+/// Four rounds of every message.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn four_rounds<const N: usize>(states: &mut [State; N], kw: &[Quad; N]) {
@@ -83,7 +83,8 @@ fn last_two_rounds<const N: usize>(states: &mut [State; N], kw: &[Quad; N]) {
     }
 }
 
-/// Gives a group's four words with their constants added, and computes them first where they are not the block's own.
+/// Returns the four words of a group plus their round constants. Computes the words first if they are not part of the
+/// block.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn scheduled<const N: usize, const GROUP: usize>(blocks: &mut [Block; N]) -> [Quad; N] {
@@ -108,7 +109,7 @@ fn feed_forward<const N: usize>(states: &mut [State; N], chaining: &[State; N]) 
     }
 }
 
-/// Compresses one block onto each chaining value.
+/// Compresses one block into each chaining value.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn compress<const N: usize>(chaining: [State; N], mut blocks: [Block; N]) -> [State; N] {
@@ -121,7 +122,7 @@ fn compress<const N: usize>(chaining: [State; N], mut blocks: [Block; N]) -> [St
     states
 }
 
-/// Compresses the same known block onto each chaining value; `kw` are its schedule words with their constants added.
+/// Compresses the same known block into each chaining value; `kw` are its schedule words plus their round constants.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn compress_known<const N: usize>(chaining: [State; N], kw: &[u32; 64]) -> [State; N] {
@@ -134,7 +135,7 @@ fn compress_known<const N: usize>(chaining: [State; N], kw: &[u32; 64]) -> [Stat
     states
 }
 
-/// The blocks that hold the digests, padded.
+/// The padded blocks of messages that are digests.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn digest_blocks<const N: usize>(digests: &[State; N]) -> [Block; N] {
@@ -164,7 +165,7 @@ fn bytes_reversed(words: Quad) -> Quad {
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn load(bytes: &[u8; 16]) -> Quad {
-    // SAFETY: 16 bytes are there to read, and the load needs no alignment.
+    // SAFETY: 16 bytes are readable, and the load needs no alignment.
     bytes_reversed(unsafe { _mm_loadu_si128(bytes.as_ptr().cast::<Quad>()) })
 }
 
@@ -172,7 +173,7 @@ fn load(bytes: &[u8; 16]) -> Quad {
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn store(words: Quad, bytes: &mut [u8; 16]) {
-    // SAFETY: 16 bytes are there to write, and the store needs no alignment.
+    // SAFETY: 16 bytes are writable, and the store needs no alignment.
     unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast::<Quad>(), bytes_reversed(words)) }
 }
 
@@ -188,7 +189,7 @@ fn load_blocks<const N: usize>(rows: [&[u8; 64]; N]) -> [Block; N] {
     blocks
 }
 
-/// A kind of message of `LEN` bytes and its hash.
+/// A message of `LEN` bytes and how it is hashed.
 trait Row<const LEN: usize> {
     /// Hashes `N` messages.
     ///
@@ -216,7 +217,7 @@ impl Row<HEADER_LEN> for HeaderRow {
     }
 }
 
-/// The two parts of a header that SHA-256 takes as separate blocks.
+/// The two parts of a header, which belong to different blocks.
 #[inline]
 fn split_header(header: &[u8; HEADER_LEN]) -> (&[u8; 64], &[u8; 16]) {
     let (head, tail) = header.split_first_chunk::<64>().expect("80 bytes begin with 64");
@@ -226,7 +227,7 @@ fn split_header(header: &[u8; HEADER_LEN]) -> (&[u8; 64], &[u8; 16]) {
 /// Double SHA-256 of a 64-byte Merkle node.
 struct NodeRow;
 
-/// The block of padding that follows a node, ready for the rounds.
+/// The padding block of a node: its schedule words plus their round constants.
 static NODE_PADDING_KW: [u32; 64] = {
     let mut kw = Padded::<0>::sums(NODE_BITS);
     let mut t = 0;
@@ -264,7 +265,7 @@ impl Row<NODE_LEN> for PrefixedNodeRow {
     }
 }
 
-/// Hashes packed messages, [`STREAMS`] at a time and the rest one by one.
+/// Hashes packed messages, [`STREAMS`] at a time, and the rest one by one.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn hash_rows<const LEN: usize, R: Row<LEN>>(rows: &[u8], digests: &mut [[u8; 32]]) {
@@ -309,12 +310,13 @@ pub(crate) fn hash_nodes_rfc6962(nodes: &[u8], digests: &mut [[u8; 32]]) {
     hash_rows::<NODE_LEN, PrefixedNodeRow>(nodes, digests);
 }
 
-/// States of messages of which nothing is known before.
+/// States of messages of any length.
 struct Streams([State; STREAMS]);
 
-impl Abreast<STREAMS> for Streams {
-    /// A block in each stream takes 104 ns, and `sha2` 35 ns for one: three are as fast in either way.
-    const WORTH_NO_LANES: usize = 2;
+impl ParallelLanes<STREAMS> for Streams {
+    /// One block in all streams takes 104 ns; `sha2` takes 35 ns for one block, so that three are equally fast in both
+    /// ways.
+    const SEQUENTIAL_MAX: usize = 2;
 
     #[inline]
     #[target_feature(enable = "sha,sse4.1")]
@@ -328,7 +330,7 @@ impl Abreast<STREAMS> for Streams {
         fn compress_blocks(states: &mut [State; STREAMS], blocks: &[&[u8; 64]; STREAMS]) {
             *states = compress(*states, load_blocks(*blocks));
         }
-        // SAFETY: whoever made `self` promised that the CPU has the instructions; so below.
+        // SAFETY: the caller of `new` promised that the CPU has the instructions; the same holds below.
         unsafe { compress_blocks(&mut self.0, blocks) }
     }
 
@@ -376,14 +378,14 @@ pub(crate) fn hash_each(treatment: Treatment, messages: &[&[u8]], digests: &mut 
     unsafe { each::hash::<STREAMS, Streams>(treatment, messages, digests) }
 }
 
-/// One midstate after the two rounds that the nonce does not enter.
+/// One midstate, and the state after the two rounds before the nonce enters.
 #[derive(Clone, Copy)]
 struct Start {
     midstate: State,
     after_two_rounds: State,
 }
 
-/// The last block of a header; the nonce's place is zero.
+/// The last block of a header, with zero in place of the nonce.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn header_end(tail: [u8; 12]) -> Block {
@@ -428,7 +430,7 @@ pub(crate) fn scan(input: &SearchInput<'_>, first: u32, last: u32, hits: &mut Hi
     }
 }
 
-/// The schedule of the second block for nonces from `group` on, constants added, by group of rounds.
+/// The schedule of the second block plus the round constants, for nonces from `group` on, by group of rounds.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn nonce_schedule(end: &Block, group: u32) -> [[Quad; STREAMS]; 16] {
@@ -443,12 +445,12 @@ fn nonce_schedule(end: &Block, group: u32) -> [[Quad; STREAMS]; 16] {
     schedule
 }
 
-/// The last words of the double hashes as the states hold them: `e` of round 60, where the second hash stops.
+/// The last state words of the double hashes: `e` of round 60, where the second hash stops.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn last_state_words(start: &Start, schedule: &[[Quad; STREAMS]; 16]) -> [u32; STREAMS] {
     let State { abef, cdgh } = start.after_two_rounds;
-    // Two rounds in, the halves have changed places.
+    // After two rounds the halves have changed places.
     let mut states = [State { abef: cdgh, cdgh: abef }; STREAMS];
     last_two_rounds(&mut states, &schedule[0]);
     for kw in &schedule[1..] {
@@ -466,7 +468,7 @@ fn last_state_words(start: &Start, schedule: &[[Quad; STREAMS]; 16]) -> [u32; ST
     last_words(&states, &scheduled::<STREAMS, 15>(&mut blocks))
 }
 
-/// Rounds 60 and 61, after which `e` of round 60 is `f`, the lowest word.
+/// Rounds 60 and 61. After them `e` of round 60 is `f`, the lowest word.
 #[inline]
 #[target_feature(enable = "sha,sse4.1")]
 fn last_words(states: &[State; STREAMS], kw: &[Quad; STREAMS]) -> [u32; STREAMS] {
