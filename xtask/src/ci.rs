@@ -22,8 +22,8 @@ const STEPS: [Step; 12] = [
     ("fuzz targets", fuzz),
     ("shader instructions", isa::run_in_ci),
     ("dependencies", dependencies),
-    ("figures in the README", figures::check),
-    ("examples in the documentation", readme::run),
+    ("figures of the README", figures::check),
+    ("examples of the documents", readme::run),
 ];
 
 /// Runs all steps, then the tests.

@@ -1,10 +1,11 @@
-//! Runs the commands in README.md and `docs/` and compares their output and exit codes with those shown.
+//! Runs the commands of README.md and of `docs/`, and compares what they print, and their exit codes, with what the
+//! documents show.
 //!
-//! A block fenced as `console` has commands (lines that begin with `$ `) and their output. All blocks of a document run
-//! in order in one shell and one new folder. `cityseal` is the release build. A command must end with exit code 0
-//! unless its line ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ
-//! between machines: all numbers count as equal (except the numbers of rules), and a line `...` matches any lines.
-//! Blocks with other fences are not run.
+//! A block fenced as `console` holds commands (lines that begin with `$ `) and their output. All blocks of a document run in
+//! order in one new folder, in one shell. `cityseal` is the release build. A command ends with exit code 0 unless its line
+//! ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ between machines: every
+//! number counts as equal to every other (but not the numbers of rules), and a line `...` matches any lines. Blocks with other
+//! fences are not run.
 
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,7 @@ fn documents() -> Outcome<Vec<PathBuf>> {
     Ok([vec![PathBuf::from("README.md")], found].concat())
 }
 
-/// Runs all blocks of a document. Returns the reason if some were skipped.
+/// Runs all blocks of a document; gives the reason if some were skipped.
 fn run_document(document: &Path, blocks: &[Block]) -> Outcome<Option<String>> {
     let name = document.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let mut session = Session::start(&name, &[shell::target_dir().join("release")])?;
@@ -128,7 +129,7 @@ impl Example {
         )))
     }
 
-    /// The command to run in the session's folder; cargo commands change to the repository first.
+    /// The command for the session's folder: cargo runs in the repository.
     fn in_folder(&self) -> String {
         let root = shell::workspace_root();
         if self.command.starts_with("cargo ") {
