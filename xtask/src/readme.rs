@@ -29,7 +29,7 @@ const PYTHON: &str = "venv/bin/python ";
 /// Marks the expected exit code at the end of a command line.
 const EXIT_CODE: &str = "# exit code ";
 
-/// One command with the output and exit code that the document shows.
+/// One command with its output and exit code as the document shows them.
 #[derive(Debug, PartialEq, Eq)]
 struct Example {
     command: String,
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_expected_exit_code_is_the_one_on_the_line_or_0() {
+    fn a_command_ends_with_the_exit_code_that_its_line_states_or_with_0() {
         let found =
             blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
         let found: Vec<(&str, i32, usize)> =
