@@ -18,7 +18,7 @@ pub use verdict::{fault_from_wire, tip_from_wire};
     clippy::all,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; the .proto files have its documentation"
+    reason = "generated code; the .proto files hold its documentation"
 )]
 pub mod v1 {
     include!("generated/cityseal.v1.rs");

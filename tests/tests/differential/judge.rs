@@ -29,13 +29,13 @@ pub(crate) fn judge(engine: &Engine, base: &Base, case: &Case, is_whole: bool) -
     let context = if is_whole { Vec::new() } else { context(base, case.parent) };
     let request = request.context(context);
     if case.headers_only {
-        let mut verifier = engine.verifier(request).expect("the context is valid");
+        let mut verifier = engine.verifier(request).expect("the context fits");
         blocks.for_each(|block| {
             verifier.push(&block[..HEADER_BYTES]);
         });
         return verifier.finish(None);
     }
-    let mut verifier = engine.block_verifier(request).expect("the context is valid");
+    let mut verifier = engine.block_verifier(request).expect("the context fits");
     let mut batch = BlockBatch::default();
     let mut offset = 0;
     blocks.for_each(|block| {

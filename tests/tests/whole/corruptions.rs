@@ -40,7 +40,7 @@ static SEED: LazyLock<u64> = LazyLock::new(|| {
 });
 
 /// A framed chain before any change.
-struct Intact {
+struct Sound {
     home: Home,
     bytes: Vec<u8>,
     /// Offset of each block's frame.
@@ -48,7 +48,7 @@ struct Intact {
     headers: Vec<BlockHeader>,
 }
 
-static INTACT: LazyLock<Intact> = LazyLock::new(|| {
+static SOUND: LazyLock<Sound> = LazyLock::new(|| {
     let home = Home::regtest();
     let (mut bytes, mut starts, mut headers) = (Vec::new(), Vec::new(), Vec::new());
     let given = std::env::var("CITYSEAL_BLOCK_BYTES").ok().and_then(|text| text.parse().ok());
@@ -57,7 +57,7 @@ static INTACT: LazyLock<Intact> = LazyLock::new(|| {
         headers.push(header_of(&block));
         bytes.extend(home.framed(&block));
     }
-    Intact { home, bytes, starts, headers }
+    Sound { home, bytes, starts, headers }
 });
 
 /// One changed byte and the expected verdict.
@@ -72,32 +72,32 @@ struct Corruption {
 static CORRUPTED: LazyLock<Vec<Corruption>> = LazyLock::new(|| {
     let mut random = Random::new(*SEED);
     let mut made = |at: usize| {
-        let block = INTACT.starts.partition_point(|start| *start <= at) - 1;
+        let block = SOUND.starts.partition_point(|start| *start <= at) - 1;
         let mask = random.between(1, 255) as u8;
         let (framing, network) = (Framing::Framed, (block > 0).then_some("regtest"));
-        let reference = BlockReference::new(INTACT.home.parameters(), framing, NOW);
-        let reference = reference.from(block as u64, below(block), INTACT.starts[block] as u64, network);
+        let reference = BlockReference::new(SOUND.home.parameters(), framing, NOW);
+        let reference = reference.from(block as u64, below(block), SOUND.starts[block] as u64, network);
         Corruption { at, mask, block, expected: reference.walk(&changed(block, at, mask)) }
     };
     let mut places = Random::new(!*SEED);
     let mut place = |number: usize| match number % 10 {
         // One in ten is in a frame, one in ten in a header, the others are anywhere.
-        0 => INTACT.starts[places.below(BLOCKS) as usize] + places.below(FRAME_BYTES as u64) as usize,
-        1 => INTACT.starts[places.below(BLOCKS) as usize] + FRAME_BYTES + places.below(HEADER_BYTES as u64) as usize,
-        _ => places.below(INTACT.bytes.len() as u64) as usize,
+        0 => SOUND.starts[places.below(BLOCKS) as usize] + places.below(FRAME_BYTES as u64) as usize,
+        1 => SOUND.starts[places.below(BLOCKS) as usize] + FRAME_BYTES + places.below(HEADER_BYTES as u64) as usize,
+        _ => places.below(SOUND.bytes.len() as u64) as usize,
     };
     (0..CORRUPTIONS).map(|number| made(place(number))).collect()
 });
 
 fn below(block: usize) -> &'static [BlockHeader] {
-    &INTACT.headers[block.saturating_sub(CONTEXT)..block]
+    &SOUND.headers[block.saturating_sub(CONTEXT)..block]
 }
 
 /// The next [`GIVEN`] blocks from `block` on, with one byte changed.
 fn changed(block: usize, at: usize, mask: u8) -> Vec<u8> {
-    let end = INTACT.starts.get(block + GIVEN).copied().unwrap_or(INTACT.bytes.len());
-    let mut bytes = INTACT.bytes[INTACT.starts[block]..end].to_vec();
-    bytes[at - INTACT.starts[block]] ^= mask;
+    let end = SOUND.starts.get(block + GIVEN).copied().unwrap_or(SOUND.bytes.len());
+    let mut bytes = SOUND.bytes[SOUND.starts[block]..end].to_vec();
+    bytes[at - SOUND.starts[block]] ^= mask;
     bytes
 }
 
@@ -129,13 +129,13 @@ on_every_worker!(names_the_reference_fault_for_a_thousand_changed_bytes);
 
 fn assert_expected(worker: Worker, engine: &Engine, corruption: &Corruption) {
     let Corruption { at, mask, block, expected } = corruption;
-    let base = INTACT.starts[*block] as u64;
+    let base = SOUND.starts[*block] as u64;
     let mut gathered = Gathered { batch: BlockBatch::default(), base };
     let mut cutter = BlockCutter::of(Format::FramedBlocks).unwrap();
     let cut = cutter.push(&changed(*block, *at, *mask), &mut gathered);
     let is_cut = cut.and_then(|_| cutter.end(&mut gathered)).is_err();
     let context = below(*block).iter().flat_map(BlockHeader::to_wire).collect();
-    let request = VerifyRequest::new(INTACT.home.parameters().clone()).start_height(*block as u64).now(NOW);
+    let request = VerifyRequest::new(SOUND.home.parameters().clone()).start_height(*block as u64).now(NOW);
     let mut verifier = engine.block_verifier(request.context(context)).unwrap();
     if !gathered.batch.is_empty() {
         verifier.push(gathered.batch);
@@ -157,16 +157,16 @@ const RUNS: usize = 25;
 #[test]
 fn the_binary_prints_the_verdict_of_the_slow_walk_with_and_without_frames() {
     let folder = Folder::new();
-    let ends = INTACT.starts[1..].iter().copied().chain([INTACT.bytes.len()]);
-    let body = |(start, end): (&usize, usize)| INTACT.bytes[start + FRAME_BYTES..end].to_vec();
-    let raw: Vec<u8> = INTACT.starts.iter().zip(ends).flat_map(body).collect();
+    let ends = SOUND.starts[1..].iter().copied().chain([SOUND.bytes.len()]);
+    let body = |(start, end): (&usize, usize)| SOUND.bytes[start + FRAME_BYTES..end].to_vec();
+    let raw: Vec<u8> = SOUND.starts.iter().zip(ends).flat_map(body).collect();
     let mut random = Random::of_stream(*SEED, 1);
-    for (framing, intact) in [(Framing::Framed, &INTACT.bytes), (Framing::Raw, &raw)] {
+    for (framing, intact) in [(Framing::Framed, &SOUND.bytes), (Framing::Raw, &raw)] {
         for _ in 0..RUNS {
             let (at, mask) = (random.below(intact.len() as u64) as usize, random.between(1, 255) as u8);
             let mut bytes = intact.clone();
             bytes[at] ^= mask;
-            let expected = BlockReference::new(INTACT.home.parameters(), framing, NOW).walk(&bytes);
+            let expected = BlockReference::new(SOUND.home.parameters(), framing, NOW).walk(&bytes);
             let file = folder.write("chain", &bytes);
             let (network, now) = (["--network", "regtest"], NOW.to_string());
             let ended = crate::cityseal()
