@@ -23,13 +23,8 @@ const STEPS: [Step; 12] = [
     ("fuzz targets", fuzz),
     ("shader instructions", isa::run_in_ci),
     ("dependencies", dependencies),
-<<<<<<< HEAD
     ("figures in the README", figures::check),
     ("examples in the documentation", examples),
-=======
-    ("figures of the README", figures::check),
-    ("examples of the documents", readme::run),
->>>>>>> ptests
 ];
 
 /// Runs all steps, then the tests.

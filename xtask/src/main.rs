@@ -27,7 +27,6 @@ use shell::Outcome;
 
 const HELP: &str = "usage: cargo xtask COMMAND
 
-<<<<<<< HEAD
   test [ARGS]     run all tests and count passed, failed and skipped ones; ARGS replace --workspace in `cargo test`
   isa [--all]     count the shaders' instructions with real compilers and compare them with the budgets;
                   --all uses all compilers, --report also writes the counts to bench-results/isa
@@ -36,15 +35,6 @@ const HELP: &str = "usage: cargo xtask COMMAND
   readme          compare the figures in README.md with bench-results/, run the commands in README.md and docs/,
                   and compare output and exit codes with those shown
   readme --write  write the figures of bench-results/ into README.md";
-=======
-  test [ARGS]   run all tests (ARGS go to `cargo test` in place of --workspace), count passed, failed and skipped
-  isa [--all]   count the shaders' instructions with real compilers against budgets; --all asks all compilers,
-                --report writes the counts to bench-results/isa too
-  ci            every check that a change must pass; ends with the tests
-  readme        compare the figures of README.md with bench-results/, run the commands of README.md and docs/, and
-                compare output and exit codes with what the documents show
-  readme --write    write the figures of bench-results/ into README.md";
->>>>>>> ptests
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

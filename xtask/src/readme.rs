@@ -1,20 +1,12 @@
 //! Runs the commands of README.md and of `docs/`, and compares what they print, and their exit codes, with what the
 //! documents show.
 //!
-<<<<<<< HEAD
 //! A block fenced as `console` has commands (lines that begin with `$ `) and their output. All blocks of a document run
 //! in order in one shell and one new folder. `cityseal` is the release build, or in CI the build of the tests' profile,
 //! which exists already. A command must end with exit code 0
 //! unless its line ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ
 //! between machines: all numbers count as equal (except the numbers of rules), and a line `...` matches any lines.
 //! Blocks with other fences are not run.
-=======
-//! A block fenced as `console` holds commands (lines that begin with `$ `) and their output. All blocks of a document run in
-//! order in one new folder, in one shell. `cityseal` is the release build. A command ends with exit code 0 unless its line
-//! ends in `# exit code N`. Outputs are compared loosely, because rates, times and devices differ between machines: every
-//! number counts as equal to every other (but not the numbers of rules), and a line `...` matches any lines. Blocks with other
-//! fences are not run.
->>>>>>> ptests
 
 use std::path::{Path, PathBuf};
 
@@ -38,14 +30,10 @@ const PYTHON: &str = "venv/bin/python ";
 /// Marks the expected exit code at the end of a command line.
 const EXIT_CODE: &str = "# exit code ";
 
-<<<<<<< HEAD
 /// How the documents start the binary from a clone.
 const CARGO_RUN: &str = "cargo run --release -- ";
 
 /// One command with the output and exit code that the document shows.
-=======
-/// One command with its output and exit code as the document shows them.
->>>>>>> ptests
 #[derive(Debug, PartialEq, Eq)]
 struct Example {
     command: String,
@@ -117,13 +105,8 @@ fn documents() -> Outcome<Vec<PathBuf>> {
     Ok([vec![PathBuf::from("README.md")], found].concat())
 }
 
-<<<<<<< HEAD
 /// Runs all blocks of a document. Returns the reason if some were skipped.
 fn run_document(document: &Path, blocks: &[Block], build: Build) -> Outcome<Option<String>> {
-=======
-/// Runs all blocks of a document; gives the reason if some were skipped.
-fn run_document(document: &Path, blocks: &[Block]) -> Outcome<Option<String>> {
->>>>>>> ptests
     let name = document.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let mut session = Session::start(&name, &[build.folder()])?;
     let mut skipped = None;
@@ -176,14 +159,9 @@ impl Example {
         )))
     }
 
-<<<<<<< HEAD
     /// The command to run in the session's folder. `Build::Dev` replaces a `cargo run` by the binary; other cargo
     /// commands change to the repository first.
     fn in_folder(&self, build: Build) -> String {
-=======
-    /// The command for the session's folder: cargo runs in the repository.
-    fn in_folder(&self) -> String {
->>>>>>> ptests
         let root = shell::workspace_root();
         let arguments = self.command.strip_prefix(CARGO_RUN);
         if let (Build::Dev, Some(arguments)) = (build, arguments) {
@@ -291,7 +269,6 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
     fn in_ci_a_cargo_run_of_the_release_becomes_the_binary_of_the_tests_profile() {
         let command =
             |text: &str, build| blocks_in(&format!("```console\n$ {text}\n```")).unwrap()[0][0].in_folder(build);
@@ -303,9 +280,6 @@ mod tests {
 
     #[test]
     fn the_expected_exit_code_is_the_one_on_the_line_or_0() {
-=======
-    fn a_command_ends_with_the_exit_code_that_its_line_states_or_with_0() {
->>>>>>> ptests
         let found =
             blocks_in("```console\n$ one   # exit code 1\n$ two \\\n>   --long # exit code 2\nout\n```").unwrap();
         let found: Vec<(&str, i32, usize)> =

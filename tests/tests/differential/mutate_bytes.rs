@@ -5,15 +5,9 @@ use cityseal_tests::synthetic::Random;
 use crate::draft::{Commitment, Draft, HEADER_BYTES};
 use crate::mutation::{CoreSays, Effect, Mutation, part};
 
-<<<<<<< HEAD
 /// The `expected` value of R20.
 const WHOLE: &str = "one whole, canonically encoded block";
 /// Offset of the first transaction: after the header and a count of one byte.
-=======
-/// What R20 expects, in words.
-const WHOLE: &str = "one whole block in its one encoding";
-/// Where the first transaction begins: behind the header and a count of one byte.
->>>>>>> ptests
 const FIRST: usize = HEADER_BYTES + 1;
 
 pub(crate) const ALL: [Mutation; 12] = [

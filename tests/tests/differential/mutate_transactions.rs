@@ -13,15 +13,9 @@ const LOCK_TIMES_FROM: u32 = 500_000_000;
 /// A sequence number that enables the lock time and has no relative lock (BIP 68).
 const LOCKABLE: u32 = 0xffff_fffe;
 const FIRST: &str = "a coinbase as the first transaction";
-<<<<<<< HEAD
 const NO_COINBASE: &str = "a transaction that is not a coinbase";
 const MISSING: CoreAnswer = CoreAnswer::Reason("bad-txns-inputs-missingorspent");
 const BELOW_OUT: CoreAnswer = CoreAnswer::Reason("bad-txns-in-belowout");
-=======
-const NO_COINBASE: &str = "a transaction that is no coinbase";
-const MISSING: CoreSays = CoreSays::Reason("bad-txns-inputs-missingorspent");
-const BELOW_OUT: CoreSays = CoreSays::Reason("bad-txns-in-belowout");
->>>>>>> ptests
 
 pub(crate) const ALL: [Mutation; 27] = [
     Mutation::new("no transactions", part::BODY, no_transactions),

@@ -107,15 +107,9 @@ fn a_damaged_copy_is_listed_with_its_file_and_byte_in_json_and_text() {
     let program = Program::at(env!("CARGO_BIN_EXE_cityseal-under-test"));
     let path = folder.path().to_str().unwrap().to_owned();
     let words = ["verify", "--device", "cpu", "--now", NOW, "--network", "regtest", path.as_str()];
-<<<<<<< HEAD
     let stdout = program.args(words).run().with_code(0).stdout;
     let line = format!("damaged copy: the block at height 3, at byte {offset} of {file}, breaks {rule}; not used");
     assert!(stdout.contains(&line), "{stdout}");
-=======
-    let said = program.args(words).run().with_code(0).stdout;
-    let line = format!("damaged copy: of the block at height 3, at byte {offset} of {file}, breaks {rule}; not used");
-    assert!(said.contains(&line), "{said}");
->>>>>>> ptests
 }
 
 #[test]
