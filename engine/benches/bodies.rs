@@ -163,7 +163,7 @@ impl Chain {
 }
 
 fn by_the_engine(engine: &Engine, parameters: &Parameters, chain: &Chain) -> VerifyReport {
-    let request = VerifyRequest::new(parameters.clone()).start_height(HEIGHT).now(NOW);
+    let request = VerifyRequest::new(parameters.clone(), NOW).start_height(HEIGHT);
     let mut verifier = engine.block_verifier(request).unwrap();
     chain.groups.iter().for_each(|places| _ = verifier.push_unread(chain.group(places)));
     verifier.finish(None)

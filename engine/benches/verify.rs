@@ -30,8 +30,8 @@ fn chain() -> (Vec<u8>, BlockHash) {
 }
 
 fn verify(engine: &Engine, packed: &[u8], tip: BlockHash) {
-    let request = VerifyRequest::new(Parameters::of(Network::Regtest)).now(NOW);
-    let mut verifier = engine.verifier(request).unwrap();
+    let request = VerifyRequest::new(Parameters::of(Network::Regtest), NOW);
+    let mut verifier = engine.header_verifier(request).unwrap();
     verifier.push(packed);
     let report = verifier.finish(None);
     assert!(matches!(report.verdict, Verdict::Valid), "{:?}", report.verdict);

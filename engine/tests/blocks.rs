@@ -136,7 +136,7 @@ fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
 }
 
 fn verifier(engine: &Engine) -> BlockVerifier {
-    engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).now(NOW).commits(true)).unwrap()
+    engine.block_verifier(VerifyRequest::new(regtest(), NOW).start_height(1).commits(true)).unwrap()
 }
 
 /// Feeds the blocks in batches of random size.
@@ -343,7 +343,7 @@ fn a_run_goes_on_where_another_stood() {
         let mut first = verifier(&engine);
         feed(&mut first, &blocks[..stop], &mut Dice(13));
         let state = first.finish(None).state;
-        let request = VerifyRequest::new(regtest()).start_height(1).now(NOW).commits(true).resume(state);
+        let request = VerifyRequest::new(regtest(), NOW).start_height(1).commits(true).resume(state);
         let mut second = engine.block_verifier(request).unwrap();
         let mut batch = BlockBatch::default();
         let mut offset: u64 = blocks[..stop].iter().map(|block| block.len() as u64).sum();
@@ -363,15 +363,15 @@ fn a_state_that_does_not_fit_its_chain_is_refused() {
     let engine = cpu(1);
     let mut state = judged(&engine, &chain(14, 3), &mut Dice(15)).state;
     state.summary.count = 2;
-    let error = engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).resume(state)).unwrap_err();
-    assert!(error.to_string().contains("goes on at 3, its history goes on at 4"), "{error}");
+    let error = engine.block_verifier(VerifyRequest::new(regtest(), NOW).start_height(1).resume(state)).unwrap_err();
+    assert!(error.to_string().contains("continues at height 3, at or above 1; it continues at 4"), "{error}");
 }
 
 #[test]
 fn what_was_not_judged_of_a_header_is_said_where_its_body_is_faulty_too() {
     let mut blocks = chain(16, 12)[4..].to_vec();
     blocks[0][100] ^= 1;
-    let request = VerifyRequest::new(regtest()).start_height(5).now(NOW);
+    let request = VerifyRequest::new(regtest(), NOW).start_height(5);
     let engine = cpu(1);
     let mut verifier = engine.block_verifier(request).unwrap();
     let mut batch = BlockBatch::default();

@@ -38,7 +38,7 @@ fn chain() -> Vec<u8> {
 }
 
 fn request() -> VerifyRequest {
-    VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000)
+    VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000)
 }
 
 fn same(one: &VerifyReport, two: &VerifyReport) -> bool {
@@ -94,7 +94,7 @@ fn a_stream_is_valid_only_with_the_closing_message_that_fits_it() {
     let engine = engine(2, 64, "portable");
     let headers = chain();
     let finish = |finish: Option<Finish>| {
-        let mut verifier = engine.verifier(request()).unwrap();
+        let mut verifier = engine.header_verifier(request()).unwrap();
         verifier.push(&headers);
         match finish {
             Some(finish) => verifier.finish(Some(finish)).verdict,
@@ -114,7 +114,7 @@ fn a_stream_is_valid_only_with_the_closing_message_that_fits_it() {
 fn pushing_without_waiting_takes_what_there_is_room_for_and_says_when_there_is_more() {
     let engine = engine(1, 16, "portable");
     let headers = chain();
-    let mut verifier = engine.verifier(request()).unwrap();
+    let mut verifier = engine.header_verifier(request()).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     verifier.on_room(std::sync::Arc::new(move || sender.send(()).unwrap_or_default()));
     let mut rest = &headers[..];
@@ -151,7 +151,7 @@ fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
     for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..5_121], &whole[..79]] {
         for pieces in [&[1_000_000][..], &[1, 79, 80, 81], &[5_119, 5_121, 7]] {
             let read = engine.verify(request(), Pieces(headers, pieces.iter().cycle()), |_| {}).unwrap();
-            let mut verifier = engine.verifier(request()).unwrap();
+            let mut verifier = engine.header_verifier(request()).unwrap();
             headers.chunks(pieces[0]).for_each(|piece| _ = verifier.push(piece));
             let pushed = verifier.finish(None);
             assert!(same(&read, &pushed), "{} bytes, {pieces:?}:\n{read:?}\n{pushed:?}", headers.len());
@@ -178,7 +178,7 @@ impl ReadAt for Shelf {
 
 /// The report over a file that the workers read, after `pushed` bytes that were pushed.
 fn verify_shelf(engine: &Engine, shelf: Shelf, pushed: usize) -> VerifyReport {
-    let mut verifier = engine.verifier(request()).unwrap();
+    let mut verifier = engine.header_verifier(request()).unwrap();
     verifier.push(&shelf.bytes[..pushed]);
     let (mut from, len) = (pushed as u64, shelf.bytes.len() as u64);
     let shelf: Arc<dyn ReadAt> = Arc::new(shelf);
@@ -283,7 +283,7 @@ fn a_file_that_changes_while_it_is_read_is_never_valid() {
             showed_the_change: false.into(),
         });
         let file: Arc<dyn ReadAt> = Arc::<Changing>::clone(&changing);
-        let mut verifier = engine.verifier(request()).unwrap();
+        let mut verifier = engine.header_verifier(request()).unwrap();
         let (mut from, len) = (0, before.len() as u64);
         while from < len {
             from += verifier.take_from_file(&file, from, len - from).unwrap();
@@ -302,7 +302,7 @@ fn after_a_fault_the_rest_is_taken_and_not_hashed() {
     let engine = engine(1, 16, "portable");
     let mut headers = chain();
     headers[4] ^= 1;
-    let mut verifier = engine.verifier(request()).unwrap();
+    let mut verifier = engine.header_verifier(request()).unwrap();
     for _ in 0..200 {
         verifier.push(&headers);
     }
@@ -329,9 +329,9 @@ fn a_later_part_of_a_chain_is_judged_with_its_context_and_its_work() {
     assert_eq!((second.verdict, second.tip), (Verdict::Valid, whole.tip));
     assert_eq!(first.count + second.count, whole.count);
     let ragged = request().start_height(200).context(before[1..].to_vec());
-    assert!(engine.verifier(ragged).is_err());
+    assert!(engine.header_verifier(ragged).is_err());
     let high = request().start_height(1).context(before.to_vec());
-    assert!(engine.verifier(high).is_err());
+    assert!(engine.header_verifier(high).is_err());
     assert_ne!(first.tip.unwrap().chain_work, ChainWork::ZERO);
 }
 
@@ -348,7 +348,7 @@ proptest! {
         }
         let reference = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
         let engine = engine(2, 37, "portable");
-        let mut verifier = engine.verifier(request()).unwrap();
+        let mut verifier = engine.header_verifier(request()).unwrap();
         let mut rest = &headers[..];
         for cut in cuts.iter().cycle() {
             if rest.is_empty() {

@@ -203,7 +203,7 @@ fn chain(count: usize) -> Vec<u8> {
 #[test]
 fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
     let headers = chain(1_000);
-    let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
+    let request = || VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000);
     let mut broken = headers.clone();
     broken[80 * 777 + 40] ^= 1;
     let reference = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();

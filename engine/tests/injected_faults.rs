@@ -201,7 +201,7 @@ fn chains_get_the_honest_verdict_whatever_is_injected() {
     let headers = chain(400);
     let mut broken = headers.clone();
     broken[80 * 333 + 40] ^= 1;
-    let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
+    let request = || VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000);
     let reference = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
     let [valid, fault] = [&headers, &broken].map(|chain| reference.verify(request(), &chain[..], |_| {}).unwrap());
     assert!(matches!((&valid.verdict, &fault.verdict), (Verdict::Valid, Verdict::Fault(_))));

@@ -28,7 +28,7 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
         // A header checked is a hash done, so `hashes` says in every answer who did how much.
         hashes: Some(if work == Work::Headers { share.headers.to_string() } else { share.hashes.to_string() }),
         headers: (work == Work::Headers).then_some(share.headers),
-        state: share.state.clone(),
+        state: share.state.name().to_owned(),
     };
     shares.iter().map(row).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cityseal_engine::{
-    BlockVerifier, Engine, Finish, Progress, RunState, Verifier, VerifyReport, VerifyRequest, VerifyRequestError,
+    BlockVerifier, Engine, Finish, HeaderVerifier, Progress, RunState, VerifyReport, VerifyRequest, VerifyRequestError,
 };
 
 use crate::part::ItemKind;
@@ -11,7 +11,7 @@ use crate::part::ItemKind;
 /// See the module's text.
 #[derive(Debug)]
 pub(super) enum Judge {
-    Headers(Verifier),
+    Headers(HeaderVerifier),
     Blocks(BlockVerifier),
 }
 
@@ -24,7 +24,7 @@ impl Judge {
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Self, VerifyRequestError> {
         let judge = match items {
-            ItemKind::Headers => Self::Headers(engine.verifier(request)?),
+            ItemKind::Headers => Self::Headers(engine.header_verifier(request)?),
             ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
         };
         match &judge {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cityseal_engine::{BlockBatch, BlockVerifier, Engine, Finish, Verifier, VerifyReport};
+use cityseal_engine::{BlockBatch, BlockVerifier, Engine, Finish, HeaderVerifier, VerifyReport};
 use cityseal_proto::field;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::verify_chunk::Payload;
@@ -159,7 +159,7 @@ impl Upload {
     }
 }
 
-async fn push_headers(verifier: &mut Verifier, mut headers: Bytes, room: &Notify) {
+async fn push_headers(verifier: &mut HeaderVerifier, mut headers: Bytes, room: &Notify) {
     while headers.has_remaining() {
         match verifier.try_push(&headers) {
             // A word that came between the attempt and this line is kept for us.

@@ -155,7 +155,7 @@ fn a_single_header_is_judged_as_the_portable_kernel_judges_it(worker: Worker, te
     let (Some(engine), Some(reference)) = (worker.engine(test), REFERENCE.engine(test)) else { return };
     for (height, header) in single_headers() {
         let verify = |engine: &Engine| {
-            let request = VerifyRequest::new(Parameters::of(Network::Mainnet)).start_height(height).now(u64::MAX / 2);
+            let request = VerifyRequest::new(Parameters::of(Network::Mainnet), u64::MAX / 2).start_height(height);
             engine.verify(request, &header.to_wire()[..], |_| {}).unwrap()
         };
         let [found, expected] = [&engine, &reference].map(verify);

@@ -103,8 +103,8 @@ fn seal_and_verify(name: &'static str) {
         assert!(seal.header().bits.decode().expect("regtest's own bits").is_met_by(&seal.hash()));
 
         let blocks = chain::blocks(20);
-        let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).start_height(1).now(NOW);
-        let mut headers = engine.verifier(request()).expect("the request is right");
+        let request = || VerifyRequest::new(Parameters::of(Network::Regtest), NOW).start_height(1);
+        let mut headers = engine.header_verifier(request()).expect("the request is right");
         for block in &blocks {
             headers.push(&block[..80]);
         }

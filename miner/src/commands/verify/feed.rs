@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use cityseal_chain::{History, Parameters, Summary};
 use cityseal_engine::{
-    BlockBatch, BlockVerifier, Engine, Progress, ReadAt, RunState, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
+    BlockBatch, BlockVerifier, Engine, HeaderVerifier, Progress, ReadAt, RunState, UnreadBlocks, VerifyReport,
+    VerifyRequest,
 };
 use cityseal_hash::HEADER_LEN;
 
@@ -20,14 +21,14 @@ use crate::part::ItemKind;
 
 /// The engine's end of a run.
 enum Judge {
-    Headers(Verifier),
+    Headers(HeaderVerifier),
     Blocks(BlockVerifier),
 }
 
 impl Judge {
     fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, CommandError> {
         Ok(match items {
-            ItemKind::Headers => Self::Headers(engine.verifier(request)?),
+            ItemKind::Headers => Self::Headers(engine.header_verifier(request)?),
             ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
         })
     }

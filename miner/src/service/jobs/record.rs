@@ -144,7 +144,7 @@ pub(crate) fn share_to_wire(share: &cityseal_engine::DeviceShare) -> v1::DeviceS
         kernel: share.kernel.clone(),
         hashes: saturated(share.hashes),
         headers: share.headers,
-        state: share.state.clone(),
+        state: share.state.name().to_owned(),
     }
 }
 
