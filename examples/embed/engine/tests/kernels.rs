@@ -1,5 +1,5 @@
-//! Every kernel of this machine at opt-level 0, on stacks that a caller has. A stack that overflows ends the test's process, so
-//! that a frame which has grown cannot be missed.
+//! Every kernel of this machine at opt-level 0, on stacks that a caller has. A stack that overflows ends the test's
+//! process, so that a frame which has grown cannot be missed.
 
 mod chain;
 
