@@ -62,10 +62,10 @@ impl std::fmt::Debug for EngineBuilder {
 }
 
 impl EngineBuilder {
-    /// The devices to use: `cpu`, `gpu`, `software`, `all`, an id, a PCI address, vendor:device, or a part of a name (case does
-    /// not matter). A device selected by name is always used, whatever its speed; a software adapter must also be allowed
-    /// ([`Self::allow_software`]). Empty (the default) or `auto`: every ready device, each for the work at which it beats the
-    /// CPU.
+    /// The devices to use: `cpu`, `gpu`, `software`, `all`, an id, a PCI address, vendor:device, or a part of a name
+    /// (case does not matter). A device selected by name is always used, whatever its speed; a software adapter must
+    /// also be allowed ([`Self::allow_software`]). Empty (the default) or `auto`: every ready device, each for the work
+    /// at which it beats the CPU.
     #[must_use]
     pub fn devices(mut self, names: Vec<String>) -> Self {
         self.names = names;
@@ -79,8 +79,8 @@ impl EngineBuilder {
         self
     }
 
-    /// The kernel of the CPU, by name; `None` (the default): the fastest that this CPU can run. The name of a shader variant
-    /// ([`Engine::shader_variants`]) applies to GPUs instead, which then run it rather than their fastest one.
+    /// The kernel of the CPU, by name; `None` (the default): the fastest that this CPU can run. The name of a shader
+    /// variant ([`Engine::shader_variants`]) applies to GPUs instead, which then run it rather than their fastest one.
     #[must_use]
     pub fn kernel(mut self, kernel: Option<String>) -> Self {
         self.kernel = kernel;
@@ -101,8 +101,8 @@ impl EngineBuilder {
         self
     }
 
-    /// The file of the tuning cache, which keeps measurements of GPUs between runs. It may be deleted at any time. `None` (the
-    /// default): GPUs are measured at each start. Without the feature `gpu` the file is not used.
+    /// The file of the tuning cache, which keeps measurements of GPUs between runs. It may be deleted at any time.
+    /// `None` (the default): GPUs are measured at each start. Without the feature `gpu` the file is not used.
     #[must_use]
     pub fn tuning_cache(mut self, file: Option<PathBuf>) -> Self {
         self.tuning_cache = file;
@@ -223,7 +223,8 @@ impl Engine {
         EngineBuilder::default()
     }
 
-    /// The names of the shader variants; a GPU runs the fastest one that passes its self-test. Empty without the feature `gpu`.
+    /// The names of the shader variants; a GPU runs the fastest one that passes its self-test. Empty without the
+    /// feature `gpu`.
     pub fn shader_variants() -> impl Iterator<Item = &'static str> {
         gpu::variant_names()
     }

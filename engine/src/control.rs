@@ -98,8 +98,8 @@ impl Control {
         }
     }
 
-    /// Ignores poisoning: a worker's panic is caught outside the lock, and after a panic of the driver itself it is better to
-    /// continue with its state than to fail every handle.
+    /// Ignores poisoning: a worker's panic is caught outside the lock, and after a panic of the driver itself it is
+    /// better to continue with its state than to fail every handle.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Driver> {
         self.0.driver.lock().unwrap_or_else(PoisonError::into_inner)
     }

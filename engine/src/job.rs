@@ -83,8 +83,8 @@ impl JobHandle {
         self.control.end_job(self.id, SealOutcome::Superseded { by: by.to_owned() });
     }
 
-    /// Registers `wake`, which a worker's thread calls after each change (a seal, progress at a bounded rate, the end). It
-    /// must return soon. If the job has already ended, this thread calls it at once.
+    /// Registers `wake`, which a worker's thread calls after each change (a seal, progress at a bounded rate, the end).
+    /// It must return soon. If the job has already ended, this thread calls it at once.
     pub fn on_change(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.cell.on_change(wake);
     }

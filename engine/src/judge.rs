@@ -43,8 +43,8 @@ pub(crate) struct Judged {
     pub(crate) overflow: bool,
 }
 
-/// Rehashes every hit. A hit whose top word passes but whose full hash does not is legitimate, because devices compare only
-/// the top word.
+/// Rehashes every hit. A hit whose top word passes but whose full hash does not is legitimate, because devices compare
+/// only the top word.
 ///
 /// # Errors
 /// The device's wrong answer.

@@ -34,16 +34,17 @@
 //! ```
 //!
 //! # What it does
-//! The engine finds and self-tests devices, lends them disjoint parts of a search, judges their claims on the CPU, and continues
-//! if a device gives wrong answers, hangs or is lost. It needs no async runtime and keeps no global state, so a process may run
-//! several engines. Each engine starts one thread per GPU, one per CPU worker, and a watchdog, with a stack of 2 MiB each.
+//! The engine finds and self-tests devices, lends them disjoint parts of a search, judges their claims on the CPU, and
+//! continues if a device gives wrong answers, hangs or is lost. It needs no async runtime and keeps no global state, so
+//! a process may run several engines. Each engine starts one thread per GPU, one per CPU worker, and a watchdog, with a
+//! stack of 2 MiB each.
 //!
 //! # Debug builds are slow
-//! The kernels rely on the optimiser. At opt-level 0, cargo's default for `cargo build` and `cargo test`, every vector operation
-//! is a function call: an AVX-512 search drops from about 40 million hashes per second and core to 0.1 million (400 times
-//! slower), the portable kernel to 0.16 million. The answers are the same, and the kernels need at most 128 KiB of stack (less
-//! than 64 KiB in optimised builds), so any thread can call them. For full speed in a debug build, add this to the `Cargo.toml`
-//! at the root of your workspace:
+//! The kernels rely on the optimiser. At opt-level 0, cargo's default for `cargo build` and `cargo test`, every vector
+//! operation is a function call: an AVX-512 search drops from about 40 million hashes per second and core to 0.1
+//! million (400 times slower), the portable kernel to 0.16 million. The answers are the same, and the kernels need at
+//! most 128 KiB of stack (less than 64 KiB in optimised builds), so any thread can call them. For full speed in a debug
+//! build, add this to the `Cargo.toml` at the root of your workspace:
 //!
 //! ```toml
 //! [profile.dev.package.cityseal-hash] # the kernels: nearly all of the speed
@@ -54,11 +55,12 @@
 //! ```
 //!
 //! # Cargo features
-//! - `gpu` (default): GPUs through wgpu (Vulkan, Metal, DX12). Without it, neither wgpu nor naga is compiled and the API stays
-//!   the same, but no GPU is found: [`Engine::notes`] says so, and a GPU selected by name is a [`BuildError`].
-//! - `gl`: OpenGL too, for GPUs without another driver. Off by default, because its libraries print to stderr on machines
-//!   without a display. Mesa's Vulkan layer does the same if `XDG_RUNTIME_DIR` is not set; to prevent that, start your program
-//!   with `NODEVICE_SELECT=1`, as the binary `cityseal` does by itself.
+//! - `gpu` (default): GPUs through wgpu (Vulkan, Metal, DX12). Without it, neither wgpu nor naga is compiled and the
+//!   API stays the same, but no GPU is found: [`Engine::notes`] says so, and a GPU selected by name is a
+//!   [`BuildError`].
+//! - `gl`: OpenGL too, for GPUs without another driver. Off by default, because its libraries print to stderr on
+//!   machines without a display. Mesa's Vulkan layer does the same if `XDG_RUNTIME_DIR` is not set; to prevent that,
+//!   start your program with `NODEVICE_SELECT=1`, as the binary `cityseal` does by itself.
 
 mod builder;
 mod control;

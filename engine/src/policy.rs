@@ -22,10 +22,11 @@ pub struct EnginePolicy {
     pub versions_per_batch: usize,
     /// A device other than the CPU gets a canary (a batch with a known answer) after this many batches. Default 32.
     pub canary_every: u32,
-    /// How much of a job a worker claims at once, as time at its own rate. It cuts its batches from the claim, and other
-    /// workers may take half of the rest. Default 1 s.
+    /// How much of a job a worker claims at once, as time at its own rate. It cuts its batches from the claim, and
+    /// other workers may take half of the rest. Default 1 s.
     pub claim_time: Duration,
-    /// A device whose batch takes longer counts as hung. Default 4 s: with `stuck_after`, a hang is detected within 5 s.
+    /// A device whose batch takes longer counts as hung. Default 4 s: with `stuck_after`, a hang is detected within 5
+    /// s.
     pub hang_after: Duration,
     /// Extra time before a silent device thread counts as stuck inside the driver. Default 500 ms.
     pub stuck_after: Duration,

@@ -37,8 +37,8 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    /// The batch for the device, which takes Merkle trees of at most `leaves_max` leaves; `kernel` does the hashing that
-    /// precedes it. `None` if nothing is left for the device.
+    /// The batch for the device, which takes Merkle trees of at most `leaves_max` leaves; `kernel` does the hashing
+    /// that precedes it. `None` if nothing is left for the device.
     pub(crate) fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch> {
         match self {
             Self::Search { batch, .. } => Some(Batch::Search(batch.clone())),
@@ -84,8 +84,8 @@ pub(crate) trait ChainTask: fmt::Debug + Send + Sync {
     /// (which the owner then knows), or the task was judged without the device.
     fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch>;
 
-    /// Judges the answer. The CPU is trusted; the claims of any other device are sampled, and rechecked in full if they show
-    /// a fault.
+    /// Judges the answer. The CPU is trusted; the claims of any other device are sampled, and rechecked in full if they
+    /// show a fault.
     ///
     /// # Errors
     /// What the device was caught in.

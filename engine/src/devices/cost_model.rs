@@ -32,8 +32,8 @@ const FS_PER_NS: u128 = 1_000_000;
 /// Femtoseconds of a second.
 const FS_PER_S: f64 = 1e15;
 
-/// Factor, as (numerator, denominator), by which a software adapter must be faster than the CPU: both were measured on the
-/// same cores, which other programs may have been using.
+/// Factor, as (numerator, denominator), by which a software adapter must be faster than the CPU: both were measured on
+/// the same cores, which other programs may have been using.
 const SHARED_CORES_FACTOR: (u128, u128) = (3, 2);
 
 /// The cost of a batch of one kind of work on one device.
@@ -46,8 +46,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Derives the cost from a small and a large batch, as (items, seconds): the slope is the cost of an item, the rest of the
-    /// small batch is the fixed cost.
+    /// Derives the cost from a small and a large batch, as (items, seconds): the slope is the cost of an item, the rest
+    /// of the small batch is the fixed cost.
     pub fn of_two(small: (u64, f64), large: (u64, f64)) -> Self {
         let extra_items = large.0.saturating_sub(small.0).max(1) as f64;
         let item_s = ((large.1 - small.1) / extra_items).max(0.0);
@@ -133,9 +133,10 @@ pub fn smallest_batch(device: Cost, cpu: Cost) -> Option<u64> {
 
 /// Whether it pays for a device to take a batch of work that the CPU could do as well.
 ///
-/// `open` items remain, the batch included; `ahead` items are queued on the device before the batch. It pays if the device
-/// completes the batch before the CPU alone would complete everything that is open, so that the end is not delayed. A device
-/// that runs on the CPU's own cores must also be clearly faster, because it takes these cores from the CPU.
+/// `open` items remain, the batch included; `ahead` items are queued on the device before the batch. It pays if the
+/// device completes the batch before the CPU alone would complete everything that is open, so that the end is not
+/// delayed. A device that runs on the CPU's own cores must also be clearly faster, because it takes these cores from
+/// the CPU.
 pub fn pays_off(device: Cost, cpu: Cost, shares_cores: bool, batch: u64, ahead: u64, open: u64) -> bool {
     let (more, less) = SHARED_CORES_FACTOR;
     let is_faster = u128::from(device.item_fs) * more < u128::from(cpu.item_fs) * less;
@@ -153,8 +154,8 @@ pub(crate) struct CostModel {
 }
 
 impl CostModel {
-    /// Whether it pays for the device to take `batch` of `open` items with `ahead` items queued before it. Without measured
-    /// costs: whether it has cores of its own.
+    /// Whether it pays for the device to take `batch` of `open` items with `ahead` items queued before it. Without
+    /// measured costs: whether it has cores of its own.
     pub(crate) fn pays_off(&self, kind: WorkKind, batch: u64, ahead: u64, open: u64) -> bool {
         match (self.device.of(kind), self.cpu.of(kind)) {
             (Some(device), Some(cpu)) => pays_off(device, cpu, self.shares_cores, batch, ahead, open),

@@ -1,4 +1,5 @@
-//! What an engine knows about a device in addition to the driver's counters: how it was chosen, its costs and its tuning.
+//! What an engine knows about a device in addition to the driver's counters: how it was chosen, its costs and its
+//! tuning.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

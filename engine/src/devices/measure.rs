@@ -16,7 +16,8 @@ const KIND_MAX: Duration = Duration::from_millis(32);
 /// A batch of this duration is long enough to derive the cost of an item.
 const LONG_ENOUGH: Duration = Duration::from_millis(4);
 
-/// Time limit for one batch, after which the device counts as failed. Software adapters compile shaders in their first batch.
+/// Time limit for one batch, after which the device counts as failed. Software adapters compile shaders in their first
+/// batch.
 const BATCH_MAX: Duration = Duration::from_secs(5);
 
 /// Items of the small batch; on a GPU its cost is almost entirely fixed.

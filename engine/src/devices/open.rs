@@ -45,8 +45,8 @@ pub(crate) fn open_and_test(opener: &mut dyn Opener) -> Result<Box<dyn Backend>,
     Ok(backend)
 }
 
-/// Measures the costs of the automatically selected devices and of the CPU, if there are both. Removes devices that answer
-/// wrongly during the measurement.
+/// Measures the costs of the automatically selected devices and of the CPU, if there are both. Removes devices that
+/// answer wrongly during the measurement.
 pub(crate) fn measure_costs(devices: &mut Vec<OpenDevice>, threads: usize, kernel: HashKernel) -> Vec<LeftOut> {
     let needs_costs = |device: &OpenDevice| device.profile.needs_costs(device.info().kind);
     let has_cpu = devices.iter().any(|device| device.info().kind == DeviceKind::Cpu);

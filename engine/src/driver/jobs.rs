@@ -15,7 +15,8 @@ use crate::seal_job::{JobSnapshot, SealJob};
 use crate::seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
 use crate::task::Task;
 
-/// A batch is sized so that one in this many of the hits that it may report is expected; the rest is reserve for variance.
+/// A batch is sized so that one in this many of the hits that it may report is expected; the rest is reserve for
+/// variance.
 const HITS_EXPECTED_SHARE: u64 = 4;
 
 /// Most seals that are expected in one batch of a job that ends with its first seal.
@@ -45,8 +46,8 @@ pub(crate) struct Job {
     book: LeaseBook,
     coverage: Coverage,
     seals: BTreeSet<Seal>,
-    /// By worker: what it has claimed and not started. A claim is one piece of the space, so that the coverage stays short, and
-    /// takes its worker about a second.
+    /// By worker: what it has claimed and not started. A claim is one piece of the space, so that the coverage stays
+    /// short, and takes its worker about a second.
     claims: BTreeMap<usize, Lease>,
     /// By worker: what it searched since its last canary, not in the coverage yet.
     held: BTreeMap<usize, (DeviceTag, Vec<Lease>)>,
@@ -90,8 +91,8 @@ impl Job {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Lends a worker the next batch of its claim, as large as the device and the density of hits allow. A worker without a
-    /// claim gets one; if nothing is open, half of the largest claim of another worker.
+    /// Lends a worker the next batch of its claim, as large as the device and the density of hits allow. A worker
+    /// without a claim gets one; if nothing is open, half of the largest claim of another worker.
     pub(crate) fn lend(&mut self, worker: usize, wanted: Wanted, policy: &EnginePolicy) -> Option<Lease> {
         let limits = wanted.limits;
         let batch =
@@ -108,8 +109,8 @@ impl Job {
         Some(lease)
     }
 
-    /// Hashes that no worker has started, and the size of the next batch for `wanted`. A job that ends with its first seal counts
-    /// only the hashes that are expected to yield a few.
+    /// Hashes that no worker has started, and the size of the next batch for `wanted`. A job that ends with its first
+    /// seal counts only the hashes that are expected to yield a few.
     pub(crate) fn open(&self, wanted: Wanted) -> (u64, u64) {
         // Claims are lent, but only their started part counts as begun.
         let claimed: u128 = self.claims.values().map(|claim| u128::from(claim.hashes())).sum();
@@ -131,8 +132,8 @@ impl Job {
         self.book.split(lease, last)
     }
 
-    /// Takes the second half of the largest claim from its owner, so that a slow device does not delay the end of the search.
-    /// Claims too small for two batches are left alone.
+    /// Takes the second half of the largest claim from its owner, so that a slow device does not delay the end of the
+    /// search. Claims too small for two batches are left alone.
     fn half_of_another(&mut self, policy: &EnginePolicy) -> Option<Lease> {
         let (&owner, largest) = self.claims.iter().max_by_key(|(_, claim)| claim.hashes())?;
         if !is_divisible(largest, policy) {
@@ -281,8 +282,8 @@ impl Job {
         now.saturating_duration_since(self.reported) >= interval
     }
 
-    /// The final report. Held leases count as searched: only EXHAUSTED must be proven, and a job with held leases is not
-    /// exhausted.
+    /// The final report. Held leases count as searched: only EXHAUSTED must be proven, and a job with held leases is
+    /// not exhausted.
     pub(crate) fn report(&mut self, outcome: SealOutcome, devices: &[Device]) -> SealReport {
         let holders: Vec<usize> = self.held.keys().copied().collect();
         holders.into_iter().for_each(|worker| self.settle_held(worker));

@@ -1,8 +1,8 @@
 //! The driver: a state machine that makes every decision of the engine. Which job is served next, how large a batch is,
 //! whether a report counts, which device is quarantined, when a job has ended.
 //!
-//! It starts no thread, reads no clock (`now` is an argument) and touches no device, so that a test can play through every
-//! race step by step.
+//! It starts no thread, reads no clock (`now` is an argument) and touches no device, so that a test can play through
+//! every race step by step.
 
 mod chain_queue;
 mod cost;
@@ -299,8 +299,8 @@ impl Driver {
         Some((InFlight::Headers(Arc::clone(&task)), Task::Headers(task)))
     }
 
-    /// The worker's own thread, hence the CPU, parses blocks and hashes their transactions. So a worker of another device takes
-    /// blocks only if no worker of the CPU is serving.
+    /// The worker's own thread, hence the CPU, parses blocks and hashes their transactions. So a worker of another
+    /// device takes blocks only if no worker of the CPU is serving.
     fn pick_blocks(&mut self, worker: usize) -> Option<(InFlight, Task)> {
         let is_trusted = |device: usize| self.devices[device].is_trusted();
         if !is_trusted(self.workers[worker].device) && self.serving().any(|other| is_trusted(other.device)) {
@@ -310,15 +310,15 @@ impl Driver {
         Some((InFlight::Blocks(Arc::clone(&task)), Task::Blocks(task)))
     }
 
-    /// Whether a worker may be skipped for being slow. Not the CPU if another device may decline tasks by its cost model:
-    /// one of them must take every task.
+    /// Whether a worker may be skipped for being slow. Not the CPU if another device may decline tasks by its cost
+    /// model: one of them must take every task.
     fn may_be_skipped(&self, worker: usize) -> bool {
         let is_cpu = self.devices[self.workers[worker].device].is_trusted();
         !(is_cpu && self.serving().any(|other| self.devices[other.device].cost_model.is_some()))
     }
 
-    /// Whether a worker's device hashes headers fast enough: a much slower device than the best one would delay the chain. The
-    /// best rate among the workers of a device counts, because one may have started slowly on a busy core.
+    /// Whether a worker's device hashes headers fast enough: a much slower device than the best one would delay the
+    /// chain. The best rate among the workers of a device counts, because one may have started slowly on a busy core.
     fn is_fast_enough(&self, worker: usize) -> bool {
         let device = self.workers[worker].device;
         let best_of = |workers: &mut dyn Iterator<Item = &Worker>| {
@@ -358,8 +358,8 @@ impl Driver {
         Some((InFlight::Search { job: id, lease }, task))
     }
 
-    /// Returns all tasks of a worker, and the leases that it searched since its last canary, because that canary will never be
-    /// answered.
+    /// Returns all tasks of a worker, and the leases that it searched since its last canary, because that canary will
+    /// never be answered.
     fn recall(&mut self, worker: usize) {
         self.jobs.values_mut().for_each(|job| job.give_back_held(worker));
         self.jobs.values_mut().for_each(|job| _ = job.give_back_claim(worker));

@@ -33,7 +33,8 @@ impl Driver {
         self.workers[worker].pause_watch();
     }
 
-    /// When [`Self::expire`] and [`Self::recall_stuck`] must be called next: the earliest deadline of a job or a silent worker.
+    /// When [`Self::expire`] and [`Self::recall_stuck`] must be called next: the earliest deadline of a job or a silent
+    /// worker.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let of_workers = self.watched().map(|(_, until)| until);
         self.jobs.values().filter_map(Job::deadline).chain(of_workers).min()
@@ -45,7 +46,8 @@ impl Driver {
         self.events.push(Event::Watch);
     }
 
-    /// Returns a worker that was stuck and asks for a task to service. Its old tasks went to others; late results are discarded.
+    /// Returns a worker that was stuck and asks for a task to service. Its old tasks went to others; late results are
+    /// discarded.
     pub(super) fn return_to_service(&mut self, worker: usize) {
         if self.workers[worker].state == WorkerState::Stuck {
             self.workers[worker].state = WorkerState::Serving;

@@ -25,8 +25,9 @@ impl Driver {
         self.conclude(now);
     }
 
-    /// A worker's device gave a wrong answer: everything that it searched for running jobs is searched again, and the device is
-    /// quarantined. The CPU, which judges the others, is retired at once, and so is a device with too many strikes.
+    /// A worker's device gave a wrong answer: everything that it searched for running jobs is searched again, and the
+    /// device is quarantined. The CPU, which judges the others, is retired at once, and so is a device with too many
+    /// strikes.
     pub(crate) fn caught(&mut self, worker: usize, caught: &Caught, now: Instant) -> AfterFailure {
         let device = self.workers[worker].device;
         let tag = DeviceTag(device as u16);
@@ -75,8 +76,8 @@ impl Driver {
         self.may_get_canary(worker) && self.workers[worker].since_canary >= every
     }
 
-    /// Whether a worker without a task needs a canary before it idles: a job may be waiting for the leases that it holds, and
-    /// nothing would wake the worker for that.
+    /// Whether a worker without a task needs a canary before it idles: a job may be waiting for the leases that it
+    /// holds, and nothing would wake the worker for that.
     pub(super) fn needs_canary_before_idling(&self, worker: usize) -> bool {
         let holds = self.jobs.values().any(|job| job.is_held_by(worker));
         holds && self.may_get_canary(worker) && !self.workers[worker].is_searching()

@@ -88,8 +88,8 @@ impl Worker {
         }
     }
 
-    /// Notes a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it is
-    /// watched only once it is submitted ([`Self::watch_from`]).
+    /// Notes a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
+    /// is watched only once it is submitted ([`Self::watch_from`]).
     pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
         let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Headers(_) | InFlight::Blocks(_));
         if begins {

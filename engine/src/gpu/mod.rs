@@ -1,4 +1,5 @@
-//! The items of the GPU back end that the engine uses. Without the feature `gpu` the same names exist, but no GPU is found.
+//! The items of the GPU back end that the engine uses. Without the feature `gpu` the same names exist, but no GPU is
+//! found.
 
 #[cfg(not(feature = "gpu"))]
 mod absent;

@@ -1,4 +1,5 @@
-//! The verifier of whole blocks, push-based: batches of blocks in, a verdict out. Memory is bounded by the batches in flight.
+//! The verifier of whole blocks, push-based: batches of blocks in, a verdict out. Memory is bounded by the batches in
+//! flight.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,8 +43,8 @@ impl BlockVerifier {
         Ok(Self { control, stream, parker, history, sequence: 0, received: 0, started })
     }
 
-    /// Takes the next blocks; waits while too many batches are in flight. Batches of about 1 MiB keep every worker busy and its
-    /// caches warm.
+    /// Takes the next blocks; waits while too many batches are in flight. Batches of about 1 MiB keep every worker busy
+    /// and its caches warm.
     pub fn push(&mut self, batch: BlockBatch) -> Progress {
         if let Some(permit) = self.wait_for_room(batch.len()) {
             self.send(batch, permit);
@@ -65,8 +66,8 @@ impl BlockVerifier {
         Ok(())
     }
 
-    /// Takes the next blocks, which the workers read themselves; waits while too many batches are in flight. Blocks that cannot
-    /// be read, or whose headers have changed, make the verdict INCOMPLETE.
+    /// Takes the next blocks, which the workers read themselves; waits while too many batches are in flight. Blocks
+    /// that cannot be read, or whose headers have changed, make the verdict INCOMPLETE.
     ///
     /// # Panics
     /// If there is not one header for each place.
@@ -83,7 +84,8 @@ impl BlockVerifier {
         self.progress()
     }
 
-    /// Registers `wake`, which a worker's thread calls whenever there may be room again after [`Self::try_push`] refused.
+    /// Registers `wake`, which a worker's thread calls whenever there may be room again after [`Self::try_push`]
+    /// refused.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.stream.permits().on_room(wake);
     }
@@ -103,8 +105,8 @@ impl BlockVerifier {
         self.stream.run_state(self.history)
     }
 
-    /// Ends the input, waits for the tasks in flight and returns the report. The verdict is INCOMPLETE if `finish` does not match
-    /// what was received.
+    /// Ends the input, waits for the tasks in flight and returns the report. The verdict is INCOMPLETE if `finish` does
+    /// not match what was received.
     pub fn finish(self, finish: Option<Finish>) -> VerifyReport {
         self.conclude(finish, false)
     }

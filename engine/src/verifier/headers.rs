@@ -89,8 +89,8 @@ impl HeaderVerifier {
         taken
     }
 
-    /// Makes one read from `source` straight into the current segment; waits while all buffers are in use. Returns the number
-    /// of bytes: 0 at the end of the source.
+    /// Makes one read from `source` straight into the current segment; waits while all buffers are in use. Returns the
+    /// number of bytes: 0 at the end of the source.
     ///
     /// # Errors
     /// The error of the source; the bytes of earlier reads count.
@@ -102,9 +102,10 @@ impl HeaderVerifier {
         read
     }
 
-    /// Takes the next segments of a file of packed headers, at most the `len` bytes from offset `from` on; waits while too many
-    /// segments are in flight. The workers read the segments themselves. Returns the number of bytes taken: 0 if less than a
-    /// header is left, or if the chain's difficulty rule needs every header in order (use [`Self::read_from`] then).
+    /// Takes the next segments of a file of packed headers, at most the `len` bytes from offset `from` on; waits while
+    /// too many segments are in flight. The workers read the segments themselves. Returns the number of bytes taken: 0
+    /// if less than a header is left, or if the chain's difficulty rule needs every header in order (use
+    /// [`Self::read_from`] then).
     ///
     /// # Errors
     /// The error of the file. If a worker fails to read a segment, the verdict is INCOMPLETE instead.
@@ -163,8 +164,8 @@ impl HeaderVerifier {
         true
     }
 
-    /// Registers `wake`, which a worker's thread calls whenever there may be room again after [`Self::try_push`] took less than
-    /// everything.
+    /// Registers `wake`, which a worker's thread calls whenever there may be room again after [`Self::try_push`] took
+    /// less than everything.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.stream.permits().on_room(wake);
     }
@@ -174,8 +175,8 @@ impl HeaderVerifier {
         self.stream.progress(self.received_bytes / HEADER_LEN as u64)
     }
 
-    /// Ends the input, waits for the tasks in flight and returns the report. The verdict is INCOMPLETE if `finish` does not match
-    /// what was received.
+    /// Ends the input, waits for the tasks in flight and returns the report. The verdict is INCOMPLETE if `finish` does
+    /// not match what was received.
     pub fn finish(mut self, finish: Option<Finish>) -> VerifyReport {
         self.flush();
         self.stream.wait_until_settled();

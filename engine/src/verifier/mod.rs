@@ -87,8 +87,8 @@ impl Verifier {
         }
     }
 
-    /// Ends the input, waits for the tasks in flight and returns the report. The verdict is INCOMPLETE if `finish` does not match
-    /// what was received.
+    /// Ends the input, waits for the tasks in flight and returns the report. The verdict is INCOMPLETE if `finish` does
+    /// not match what was received.
     pub fn finish(self, finish: Option<Finish>) -> VerifyReport {
         match self {
             Self::Headers(verifier) => verifier.finish(finish),

@@ -51,8 +51,8 @@ impl BlockBatch {
         Self { bytes: Vec::with_capacity(bytes), blocks: Vec::new() }
     }
 
-    /// Adds a block: a header of 80 bytes and its body, which may be malformed. `offset` is the offset of the header in the
-    /// whole input, in bytes.
+    /// Adds a block: a header of 80 bytes and its body, which may be malformed. `offset` is the offset of the header in
+    /// the whole input, in bytes.
     ///
     /// # Panics
     /// If `block` is shorter than a header.
@@ -102,8 +102,8 @@ pub struct UnreadBlocks {
     pub source: Arc<dyn ReadBlocks>,
     /// The location of each block.
     pub places: Vec<BlockPlace>,
-    /// The header of each block, 80 bytes in wire order, packed. A block that is read with another header has changed, which
-    /// makes the verdict INCOMPLETE.
+    /// The header of each block, 80 bytes in wire order, packed. A block that is read with another header has changed,
+    /// which makes the verdict INCOMPLETE.
     pub headers: Vec<u8>,
 }
 

@@ -1,5 +1,5 @@
-//! A segment that is being filled. Its buffer has the length of a segment from the start, so that reads go straight into it
-//! and a reused buffer need not be cleared.
+//! A segment that is being filled. Its buffer has the length of a segment from the start, so that reads go straight
+//! into it and a reused buffer need not be cleared.
 
 use std::io::{self, ErrorKind, Read};
 

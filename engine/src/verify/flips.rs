@@ -34,8 +34,8 @@ fn chain() -> Vec<u8> {
     headers
 }
 
-/// A valid chain, and copies with one bit of a header flipped. Among them are all bits of the last header's link, because the
-/// same bit flipped in its parent's hash would make the two agree.
+/// A valid chain, and copies with one bit of a header flipped. Among them are all bits of the last header's link,
+/// because the same bit flipped in its parent's hash would make the two agree.
 fn chains() -> Vec<Vec<u8>> {
     let right = chain();
     let link = ((HEADERS - 1) * HEADER_LEN + 4) * 8;

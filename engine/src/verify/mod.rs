@@ -1,8 +1,8 @@
-//! The state of one verification: segments and groups of blocks go out as tasks, summaries come back and are joined in the
-//! chain's order.
+//! The state of one verification: segments and groups of blocks go out as tasks, summaries come back and are joined in
+//! the chain's order.
 //!
-//! Each task carries everything needed to judge it (the history before its first header), so any device may take it, in any
-//! order. Memory is bounded by the number of permits.
+//! Each task carries everything needed to judge it (the history before its first header), so any device may take it, in
+//! any order. Memory is bounded by the number of permits.
 
 mod block_batch;
 mod blocks;

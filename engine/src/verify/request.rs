@@ -16,7 +16,8 @@ pub struct VerifyRequest {
     resumed: Option<RunState>,
 }
 
-/// The state of a verification between two headers or blocks: what was proved so far, and what the next header builds on.
+/// The state of a verification between two headers or blocks: what was proved so far, and what the next header builds
+/// on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunState {
     /// What was proved.
@@ -66,22 +67,24 @@ impl VerifyRequest {
         self
     }
 
-    /// Whether the summary commits to every item, as a receipt requires: one or two more hashes per item. Default false.
+    /// Whether the summary commits to every item, as a receipt requires: one or two more hashes per item. Default
+    /// false.
     #[must_use]
     pub fn commits(mut self, commits: bool) -> Self {
         self.commits = commits;
         self
     }
 
-    /// Resumes another verification of the same chain from `state`. The input follows it directly; offsets in the report and
-    /// the start height refer to the whole input.
+    /// Resumes another verification of the same chain from `state`. The input follows it directly; offsets in the
+    /// report and the start height refer to the whole input.
     #[must_use]
     pub fn resume(mut self, state: RunState) -> Self {
         self.resumed = Some(state);
         self
     }
 
-    /// The state before the first header of the input: the resumed one, or an empty summary with the context as history.
+    /// The state before the first header of the input: the resumed one, or an empty summary with the context as
+    /// history.
     ///
     /// # Errors
     /// [`VerifyRequestError`] if the request contradicts itself.

@@ -1,5 +1,5 @@
-//! A run of whole headers for one device, given as bytes or as a part of a file. The worker reads the file itself, so that
-//! the bytes are in the cache of the core that hashes them.
+//! A run of whole headers for one device, given as bytes or as a part of a file. The worker reads the file itself, so
+//! that the bytes are in the cache of the core that hashes them.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -73,8 +73,8 @@ impl Segment {
     /// The headers; the first call reads them.
     ///
     /// # Errors
-    /// The read failed, or the file has changed since the segment was made, so that the history of the next segment would be
-    /// wrong. The file is not read again.
+    /// The read failed, or the file has changed since the segment was made, so that the history of the next segment
+    /// would be wrong. The file is not read again.
     pub(crate) fn load(&self, parameters: &Parameters) -> io::Result<Arc<Vec<u8>>> {
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(headers) = self.headers.get() {

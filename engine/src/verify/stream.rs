@@ -143,8 +143,8 @@ impl Stream {
         self.settled.notify_all();
     }
 
-    /// Judges a segment with the hashes that a device reported. For a device other than the CPU, a sample of its hashes and
-    /// the last two are computed again; if they differ or a fault is found, all of them are.
+    /// Judges a segment with the hashes that a device reported. For a device other than the CPU, a sample of its hashes
+    /// and the last two are computed again; if they differ or a fault is found, all of them are.
     ///
     /// # Errors
     /// What the device was caught in; the segment is then judged with hashes of the CPU.
@@ -293,8 +293,8 @@ impl Stream {
         RunState { summary: state.joined.clone(), history }
     }
 
-    /// The report on everything that was sent. `behind` is the history after it; `cut_bytes` is the length of an unfinished
-    /// header at the end; `cut` means that the input broke off.
+    /// The report on everything that was sent. `behind` is the history after it; `cut_bytes` is the length of an
+    /// unfinished header at the end; `cut` means that the input broke off.
     pub(crate) fn conclude(
         &self,
         cut_bytes: u64,
@@ -384,8 +384,8 @@ fn check_finish(finish: Finish, resumed: u64, joined: &Summary) -> Result<(), Cu
 
 /// Rehashes every `every`-th header and the last two; describes the first wrong hash.
 ///
-/// Most wrong hashes show up as a broken link of the next header. The last header has no next one, and a wrong hash of the
-/// last but one could match a wrong link in the last header; so both are always rehashed.
+/// Most wrong hashes show up as a broken link of the next header. The last header has no next one, and a wrong hash of
+/// the last but one could match a wrong link in the last header; so both are always rehashed.
 fn find_wrong(segment: &Segment, hashes: &[[u8; 32]], every: usize) -> Option<String> {
     let count = segment.count();
     if hashes.len() != count {

@@ -13,9 +13,9 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::control::Control;
 
-/// The stack of each of the engine's threads, whatever `RUST_MIN_STACK` says. At opt-level 0, where frames are largest, a kernel
-/// takes 116 KiB (AVX-512; a test limits it to 256 KiB) and judging headers and blocks takes less; the rest is for a graphics
-/// driver, which runs on the worker of its device.
+/// The stack of each of the engine's threads, whatever `RUST_MIN_STACK` says. At opt-level 0, where frames are largest,
+/// a kernel takes 116 KiB (AVX-512; a test limits it to 256 KiB) and judging headers and blocks takes less; the rest is
+/// for a graphics driver, which runs on the worker of its device.
 const THREAD_STACK_BYTES: usize = 2 << 20;
 
 /// The running threads of an engine.
@@ -55,7 +55,8 @@ impl Workers {
         let mut worker = worker::Worker::new(control, number, opener);
         self.start(name, move || {
             worker.run(backend);
-            // Before the thread counts as ended: the opener holds the graphics driver, and the process may exit after that.
+            // Before the thread counts as ended: the opener holds the graphics driver, and the process may exit after
+            // that.
             drop(worker);
         })
     }

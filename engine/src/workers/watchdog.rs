@@ -1,5 +1,5 @@
-//! The watchdog: one thread that checks deadlines for the driver, because a stuck worker cannot and idle workers need not. It
-//! sleeps while there is no deadline.
+//! The watchdog: one thread that checks deadlines for the driver, because a stuck worker cannot and idle workers need
+//! not. It sleeps while there is no deadline.
 
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cityseal_engine::{BlockBatch, BlockVerifier, Engine, Finish, HeaderVerifier, VerifyReport};
+use cityseal_engine::{BlockBatch, BlockVerifier, ChainItems, Engine, Finish, HeaderVerifier, Verifier, VerifyReport};
 use cityseal_proto::field;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::verify_chunk::Payload;
@@ -15,7 +15,6 @@ use tokio::sync::Notify;
 
 use super::begin::{Begun, bytes_of};
 use super::block_chunk::BlockChunk;
-use super::judge::Judge;
 use super::keys::Keys;
 use super::refusal::Refusal;
 use crate::part::ItemKind;
@@ -26,7 +25,7 @@ pub(crate) struct Upload {
     engine: Engine,
     begun: Begun,
     /// Made by the first chunk; by the first message where that goes on from an earlier call.
-    judge: Option<Judge>,
+    judge: Option<Verifier>,
     /// Told whenever the verifier may have room again.
     room: Arc<Notify>,
     messages: u64,
@@ -101,7 +100,7 @@ impl Upload {
     /// How far the verifier is; with a token where one is asked for and there is something to go on from.
     pub(super) fn progress(&self, keys: Option<&Keys>) -> v1::VerifyProgress {
         let Some(judge) = &self.judge else { return v1::VerifyProgress::default() };
-        let (received, state, items) = (judge.progress().received, judge.state(), judge.items());
+        let (received, state, items) = (judge.progress().received, judge.state(), items_of(judge));
         let (validated_through, validated_bytes) = (state.summary.last_height(), bytes_of(items, &state));
         let can_go_on = self.begun.wants_tokens && state.summary.count > 0 && state.summary.fault.is_none();
         let token = keys.filter(|_| can_go_on).and_then(|keys| keys.seal(&self.begun.part(items, state)));
@@ -116,13 +115,25 @@ impl Upload {
             Some(judge) => judge,
             None => self.new_judge(ItemKind::Headers)?,
         };
-        Ok(Conclusion { begun: self.begun, items: judge.items(), report: judge.finish(finish) })
+        let items = items_of(&judge);
+        let report = match finish {
+            Some(finish) => judge.finish(Some(finish)),
+            None => judge.finish_cut(),
+        };
+        Ok(Conclusion { begun: self.begun, items, report })
     }
 
-    fn new_judge(&self, items: ItemKind) -> Result<Judge, Refusal> {
+    /// A verifier that wakes this upload whenever it may have room again.
+    fn new_judge(&self, items: ItemKind) -> Result<Verifier, Refusal> {
+        let items = match items {
+            ItemKind::Headers => ChainItems::Headers,
+            ItemKind::Blocks => ChainItems::Blocks,
+        };
+        let verifier = self.engine.verifier(items, self.begun.request.clone());
+        let verifier = verifier.map_err(|error| FieldError::refused("begin", &error))?;
         let room = Arc::clone(&self.room);
-        let judge = Judge::new(&self.engine, items, self.begun.request.clone(), Arc::new(move || room.notify_one()));
-        judge.map_err(|error| FieldError::refused("begin", &error).into())
+        verifier.on_room(Arc::new(move || room.notify_one()));
+        Ok(verifier)
     }
 
     async fn take_chunk(&mut self, chunk: v1::VerifyChunk) -> Result<(), Refusal> {
@@ -139,23 +150,30 @@ impl Upload {
             None => self.new_judge(items)?,
         };
         match (payload, self.judge.insert(judge)) {
-            (Payload::PackedHeaders(headers), Judge::Headers(verifier)) => {
+            (Payload::PackedHeaders(headers), Verifier::Headers(verifier)) => {
                 field::whole_headers("packed_headers", &headers).map_err(refuse)?;
                 push_headers(verifier, headers, &self.room).await;
             }
-            (Payload::PackedBlocks(blocks), Judge::Blocks(verifier)) => {
+            (Payload::PackedBlocks(blocks), Verifier::Blocks(verifier)) => {
                 push_blocks(verifier, BlockChunk::new(blocks, offset), &self.room).await.map_err(refuse)?;
             }
-            (Payload::PackedBlocks(_), Judge::Headers(_)) => {
+            (Payload::PackedBlocks(_), Verifier::Headers(_)) => {
                 return Err(refuse(FieldError::refused("packed_blocks", &"the chunks before hold headers")));
             }
-            (Payload::PackedHeaders(_), Judge::Blocks(_)) => {
+            (Payload::PackedHeaders(_), Verifier::Blocks(_)) => {
                 return Err(refuse(FieldError::refused("packed_headers", &"the chunks before hold blocks")));
             }
         }
         self.chunks += 1;
         self.offset += len as u64;
         Ok(())
+    }
+}
+
+fn items_of(judge: &Verifier) -> ItemKind {
+    match judge.items() {
+        ChainItems::Headers => ItemKind::Headers,
+        ChainItems::Blocks => ItemKind::Blocks,
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) struct BlockGroup {
     stream: Arc<Stream>,
     place: Place,
     count: usize,
-    /// Parsed and hashed up to the leaves of the trees; kept because another device may take the group if the first one fails.
+    /// Parsed and hashed up to the leaves of the trees; kept because another device may take the group if the first one
+    /// fails.
     prepared: OnceLock<Prepared>,
     source: Mutex<Option<Source>>,
     /// Whether its buffer is one of the stream's, to be returned.
@@ -70,7 +71,8 @@ impl BlockGroup {
         Ok(self.prepared.get_or_init(|| Prepared::new(batch, &self.stream, &self.place, kernel)))
     }
 
-    /// Reads the blocks and compares their headers with the known ones, because the next group's history rests on those.
+    /// Reads the blocks and compares their headers with the known ones, because the next group's history rests on
+    /// those.
     fn read(&self, blocks: &UnreadBlocks) -> io::Result<BlockBatch> {
         let mut bytes = self.permit.buffer();
         bytes.clear();
@@ -104,8 +106,8 @@ impl ChainTask for BlockGroup {
         self.stream.wants(&self.place)
     }
 
-    /// Parses the blocks and hashes everything but the inner nodes of their trees, which are the batch. Trees that are too
-    /// large for the device are hashed and judged here.
+    /// Parses the blocks and hashes everything but the inner nodes of their trees, which are the batch. Trees that are
+    /// too large for the device are hashed and judged here.
     fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch> {
         let Ok(prepared) = self.prepare(kernel) else {
             self.stream.report_unreadable(&self.place);
@@ -122,8 +124,8 @@ impl ChainTask for BlockGroup {
         }
     }
 
-    /// A device other than the CPU is trusted if every root is the one in its block's header, because no other tree has that
-    /// root. Otherwise the CPU hashes all trees again.
+    /// A device other than the CPU is trusted if every root is the one in its block's header, because no other tree has
+    /// that root. Otherwise the CPU hashes all trees again.
     fn judge(&self, answer: &Answer<'_>) -> Result<(), Caught> {
         let Report::Trees(roots) = answer.report else { return Err(Caught::other_kind()) };
         self.stream.stages.add(StageName::Trees, answer.busy);
@@ -155,8 +157,8 @@ impl ChainTask for BlockGroup {
     }
 }
 
-/// The roots with their repetitions taken from the leaves, because a device's claim that there is none is not verifiable
-/// otherwise. `None` if the number of roots is not that of the trees.
+/// The roots with their repetitions taken from the leaves, because a device's claim that there is none is not
+/// verifiable otherwise. `None` if the number of roots is not that of the trees.
 fn with_repetitions(trees: &TreesBatch, roots: &[TreeRoot]) -> Option<Vec<TreeRoot>> {
     let repetitions =
         if trees.rule() == NodeRule::Bitcoin { repetitions(trees) } else { vec![false; trees.counts().len()] };

@@ -248,7 +248,8 @@ impl Plan {
     }
 }
 
-/// The witness root of a block whose main tree is an RFC 6962 tree, one hash at a time: no known chain combines the two.
+/// The witness root of a block whose main tree is an RFC 6962 tree, one hash at a time: no known chain combines the
+/// two.
 fn witness_root(batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> [u8; 32] {
     let span = batch.blocks[index];
     let block = &batch.bytes[span.start..span.end];

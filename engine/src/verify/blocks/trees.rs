@@ -5,10 +5,10 @@ use std::time::Duration;
 use cityseal_device::{Backend, Batch, CpuBackend, Report, TreeRoot, TreesBatch};
 use cityseal_hash::HashKernel;
 
-/// For each tree, whether two neighbours on any level are equal, so that the same root belongs to a shorter list of leaves
-/// (CVE-2012-2459). Two nodes are equal if their leaves are, so nothing has to be hashed. An unpaired node needs no
-/// comparison of its own: a right neighbour with fewer leaves than the left one repeats itself, and could equal it only if the
-/// left one held a repetition on a lower level.
+/// For each tree, whether two neighbours on any level are equal, so that the same root belongs to a shorter list of
+/// leaves (CVE-2012-2459). Two nodes are equal if their leaves are, so nothing has to be hashed. An unpaired node needs
+/// no comparison of its own: a right neighbour with fewer leaves than the left one repeats itself, and could equal it
+/// only if the left one held a repetition on a lower level.
 pub(super) fn repetitions(batch: &TreesBatch) -> Vec<bool> {
     let mut rest = batch.leaves().as_chunks::<32>().0;
     let has_repetition = |count: &u32| {

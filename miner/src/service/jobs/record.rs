@@ -156,6 +156,7 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
         SealOutcome::Expired => (v1::JobState::Expired, "its deadline passed".to_owned()),
         SealOutcome::Superseded { by } => (v1::JobState::Superseded, by.clone()),
         SealOutcome::Failed { reason } => (v1::JobState::Failed, reason.to_string()),
+        other => (v1::JobState::Failed, other.to_string()),
     }
 }
 
