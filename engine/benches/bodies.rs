@@ -1,8 +1,10 @@
-//! Whole blocks in memory, headers and bodies: the engine with one worker, which copies them into its own buffers as it would
-//! read them from a file, beside rust-bitcoin on one thread, which takes them as they are. Both check proof of work, links,
-//! Merkle roots and witness commitments; the engine judges the other rules of bodies too. The blocks are bodies of mainnet
-//! under headers sealed for this bench, so that they are a chain; without them (`CITYSEAL_DATA`) they are made here, and the
-//! bench says which. Answers are compared before anything is timed, those to a spoilt block among them.
+//! Validates whole blocks in memory: the engine with one worker, and rust-bitcoin on one thread.
+//!
+//! The engine copies the blocks into its buffers, as if it read them from a file; rust-bitcoin parses them in place.
+//! Both check proof of work, links, Merkle roots and witness commitments; the engine also judges the other rules of
+//! bodies. The bodies are those of mainnet blocks from `CITYSEAL_DATA`, under headers sealed for this bench so that
+//! they form a chain; without that folder they are synthetic, and the bench says so. The answers are compared before
+//! anything is timed, also for a corrupted block.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 #![allow(clippy::print_stderr, reason = "the ratio is printed, which criterion does not know of")]
 
@@ -20,17 +22,17 @@ use cityseal_engine::{BlockPlace, Engine, ReadBlocks, UnreadBlocks, VerifyReport
 use cityseal_hash::{HEADER_LEN, double_sha256};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-/// Later than every header.
+/// A time later than every header's.
 const NOW: u64 = 2_000_000_000;
-/// Of the first header: later than every lock time in the bodies.
+/// Time of the first header: later than every lock time in the bodies.
 const TIME: u32 = 1_900_000_000;
-/// Of the first block: above every lock time in the bodies.
+/// Height of the first block: above every lock time in the bodies.
 const HEIGHT: u64 = 1_000_000;
 /// Bytes of one group of blocks, as `BlockVerifier::push` advises.
 const GROUP_BYTES: usize = 1 << 20;
-/// How often each body stands in the chain: 30 MB, beyond the inner caches, so that a run has a middle.
+/// Copies of each body in the chain: 30 MB, more than the inner caches, and long enough for a steady state.
 const TIMES: usize = 6;
-/// Runs of each, turn by turn, whose medians in time on a core make the ratio.
+/// Runs of each contestant, alternating; the ratio is that of the median CPU times.
 const RUNS: usize = 21;
 
 const BLOCKS: [&str; 7] = [
@@ -43,7 +45,7 @@ const BLOCKS: [&str; 7] = [
     "mainnet_830000_segwit.raw",
 ];
 
-/// Blocks of mainnet, or as many bytes made here.
+/// Blocks of mainnet, or as many bytes of synthetic ones.
 fn bodies() -> (&'static str, Vec<Vec<u8>>) {
     let dir = std::env::var_os("CITYSEAL_DATA")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
@@ -54,7 +56,7 @@ fn bodies() -> (&'static str, Vec<Vec<u8>>) {
     }
 }
 
-/// A transaction that spends one output into two, with a witness, as most do today; with that left out, and whole.
+/// A typical transaction with one input, two outputs and a witness; returned without and with the witness.
 fn transaction(prevout: [u8; 36], outputs: [&[u8]; 2], witness: &[&[u8]]) -> [Vec<u8>; 2] {
     let input = [&[1][..], &prevout, &[4, 3, 2, 1, 0], &[0xff; 4]].concat();
     let output = |script: &[u8]| [&1_000_u64.to_le_bytes()[..], &[script.len() as u8], script].concat();
@@ -65,7 +67,7 @@ fn transaction(prevout: [u8; 36], outputs: [&[u8]; 2], witness: &[&[u8]]) -> [Ve
     [[version, &input, &outputs, lock].concat(), [version, &[0, 1], &input, &outputs, &witness, lock].concat()]
 }
 
-/// A block of 4,000 such transactions, 1 MB.
+/// A block with 4,000 such transactions, 1 MB.
 fn synthetic(number: u32) -> Vec<u8> {
     let other = |index: u32| {
         let mut prevout = [0; 36];
@@ -87,7 +89,7 @@ fn synthetic(number: u32) -> Vec<u8> {
     header.to_wire().into_iter().chain(count).chain(all().flat_map(|[_, whole]| whole.clone())).collect()
 }
 
-/// A chain whose proof of work anyone has at once, whose coinbases need not name their heights.
+/// Parameters with trivial proof of work and without heights in coinbases.
 fn parameters() -> Parameters {
     let genesis = hex::encode(&Parameters::of(Network::Regtest).genesis().to_wire());
     Parameters::from_toml(&format!(
@@ -128,7 +130,7 @@ impl ReadBlocks for Memory {
     }
 }
 
-/// The chain, and where its blocks stand, in groups.
+/// The chain, and the places of its blocks, in groups.
 struct Chain {
     memory: Arc<Memory>,
     groups: Vec<Vec<BlockPlace>>,
@@ -163,13 +165,13 @@ impl Chain {
 }
 
 fn by_the_engine(engine: &Engine, parameters: &Parameters, chain: &Chain) -> VerifyReport {
-    let request = VerifyRequest::new(parameters.clone()).start_height(HEIGHT).now(NOW);
+    let request = VerifyRequest::new(parameters.clone(), NOW).start_height(HEIGHT);
     let mut verifier = engine.block_verifier(request).unwrap();
     chain.groups.iter().for_each(|places| _ = verifier.push_unread(chain.group(places)));
     verifier.finish(None)
 }
 
-/// How many blocks are right, how many transactions they have, and the last one's hash.
+/// The number of valid blocks, the number of their transactions, and the last block's hash.
 fn by_rust_bitcoin(chain: &Chain) -> (u64, u64, [u8; 32]) {
     let (mut count, mut transactions) = (0, 0);
     let mut last: Option<bitcoin::BlockHash> = None;
@@ -187,7 +189,7 @@ fn by_rust_bitcoin(chain: &Chain) -> (u64, u64, [u8; 32]) {
     (count, transactions, last.map_or([0; 32], bitcoin::BlockHash::to_byte_array))
 }
 
-/// Both pass the chain, and both refuse it from a block on that has one bit flipped.
+/// Requires that both accept the chain, and refuse it from a block with a flipped bit on.
 fn assert_answers(engine: &Engine, parameters: &Parameters, blocks: &[Vec<u8>]) {
     let answer = |report: &VerifyReport| {
         let tip = report.tip.map_or(BlockHash::ZERO, |tip| tip.hash);
@@ -210,8 +212,8 @@ fn assert_answers(engine: &Engine, parameters: &Parameters, blocks: &[Vec<u8>]) 
     }
 }
 
-/// Nanoseconds for which this process has been on a core, in all its threads, so that nothing else that runs here counts;
-/// where no system tells, the time that passed.
+/// CPU time of all threads of this process in nanoseconds, so that other load does not count; wall time if the system
+/// does not report it.
 fn busy_ns(started: Instant) -> f64 {
     let of_thread = |entry: std::io::Result<std::fs::DirEntry>| {
         let stat = std::fs::read_to_string(entry.ok()?.path().join("schedstat")).ok()?;
@@ -222,7 +224,7 @@ fn busy_ns(started: Instant) -> f64 {
     busy.unwrap_or_else(|| started.elapsed().as_nanos() as f64)
 }
 
-/// Seconds in the middle of many runs of each, which take turns.
+/// Median seconds of alternating runs of both.
 fn medians(runs: usize, one: impl Fn() -> f64, other: impl Fn() -> f64) -> (f64, f64) {
     let (mut ones, mut others): (Vec<f64>, Vec<f64>) = (0..runs).map(|_| (one(), other())).unzip();
     ones.sort_by(f64::total_cmp);

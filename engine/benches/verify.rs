@@ -1,5 +1,5 @@
-//! A chain in memory through the engine's verifier, all rules on, on one thread and on all: how many headers pass in a
-//! second. The verdict, the count and the tip are checked before anything is timed, and each time after.
+//! Headers per second through the engine's verifier, from memory, with all rules, on one thread and on all threads. The
+//! verdict, the count and the tip are checked before the timing and in each run.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 use std::hint::black_box;
@@ -11,10 +11,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 /// 5 MiB of headers: sixteen segments.
 const HEADERS: usize = 1 << 16;
 
-/// Later than every header.
+/// A time later than every header's.
 const NOW: u64 = 2_000_000_000;
 
-/// A chain of regtest: every second nonce seals a header.
+/// A regtest chain, where every second nonce seals a header.
 fn chain() -> (Vec<u8>, BlockHash) {
     let mut last = *Parameters::of(Network::Regtest).genesis();
     let mut packed = last.to_wire().to_vec();
@@ -30,8 +30,8 @@ fn chain() -> (Vec<u8>, BlockHash) {
 }
 
 fn verify(engine: &Engine, packed: &[u8], tip: BlockHash) {
-    let request = VerifyRequest::new(Parameters::of(Network::Regtest)).now(NOW);
-    let mut verifier = engine.verifier(request).unwrap();
+    let request = VerifyRequest::new(Parameters::of(Network::Regtest), NOW);
+    let mut verifier = engine.header_verifier(request).unwrap();
     verifier.push(packed);
     let report = verifier.finish(None);
     assert!(matches!(report.verdict, Verdict::Valid), "{:?}", report.verdict);

@@ -1,4 +1,4 @@
-//! What can go wrong at the engine's door, and who is to blame.
+//! The errors of the engine's public operations, and who must act on them.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use cityseal_chain::HistoryError;
 pub enum Blame {
     /// What the caller gave is wrong.
     Input,
-    /// The program at the other end of a connection.
+    /// The other end of a connection.
     Peer,
     /// A device, or its absence.
     Device,
@@ -35,7 +35,7 @@ impl fmt::Display for Blame {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// No device has that id, and none has it as a part of its name.
+    /// The name matches no device.
     #[error("no device is called '{name}'; known: {}", known.join(", "))]
     UnknownDevice {
         /// The name given.
@@ -43,38 +43,38 @@ pub enum BuildError {
         /// The names of all devices found.
         known: Vec<String>,
     },
-    /// A device that was asked for is there and can not be used.
+    /// The named device exists but cannot be used.
     #[error("device '{name}' was asked for and is not ready: {reason}")]
     NotReady {
         /// The name given.
         name: String,
-        /// Why it is not ready, and what would help.
+        /// Why it is not ready, and what to do.
         reason: String,
     },
-    /// No kernel has that name, or this CPU can not run it.
+    /// No kernel has that name, or this CPU cannot run it.
     #[error("kernel '{name}' cannot be used: {reason}; on this machine: {}", known.join(", "))]
     UnknownKernel {
         /// The name given.
         name: String,
-        /// Unknown, or not on this CPU.
+        /// Whether it is unknown or not supported by this CPU.
         reason: String,
         /// The kernels that this CPU can run.
         known: Vec<String>,
     },
-    /// A number that makes no sense.
+    /// A number out of range.
     #[error("{what}: expected {expected}, found {found}")]
     OutOfRange {
         /// The setting.
         what: &'static str,
-        /// What would do.
+        /// The valid range.
         expected: String,
-        /// What was given.
+        /// The value given.
         found: u64,
     },
-    /// The operating system gave no thread.
+    /// The operating system refused a thread.
     #[error("cannot start a worker thread: {reason}")]
     NoThread {
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
 }
@@ -90,48 +90,23 @@ impl BuildError {
     }
 }
 
-/// Why Merkle trees could not be checked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TreesError {
-    /// A tree has no leaves.
-    #[error("tree {index} has no leaves: expected one or more")]
-    Empty {
-        /// Its number, from 0.
-        index: usize,
-    },
-    /// No device is left.
-    #[error("no device is left that could check the trees")]
-    NoDevice,
-}
-
-impl TreesError {
-    /// Who must act.
-    pub const fn blame(&self) -> Blame {
-        match self {
-            Self::Empty { .. } => Blame::Input,
-            Self::NoDevice => Blame::Device,
-        }
-    }
-}
-
-/// Why a verification could not begin.
+/// Why a verification could not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyRequestError {
-    /// The trusted headers before the first one do not fit.
+    /// The trusted headers before the first one are invalid.
     #[error("context: {0}")]
     Context(#[from] HistoryError),
-    /// What is to be gone on from does not fit together, or not this chain.
+    /// The state to resume from is inconsistent, or belongs to another chain.
     #[error(
-        "resumed state: begins at or above height {start_height} and goes on at {expected}, its history goes on at {found}"
+        "resumed state: expected a history that continues at height {expected}, at or above {start_height}; it continues at {found}"
     )]
     Resumed {
         /// The height of the first header of the whole input.
         start_height: u64,
-        /// The height behind what was proved.
+        /// The height after the proved items.
         expected: u64,
-        /// The height behind the headers that are remembered.
+        /// The height after the history.
         found: u64,
     },
 }
@@ -152,12 +127,12 @@ pub enum VerifyError {
     /// The reader failed.
     #[error("reading failed after {offset} bytes: {source}")]
     Read {
-        /// How many bytes were read before.
+        /// Bytes read before the failure.
         offset: u64,
-        /// What the reader said.
+        /// The error of the reader.
         source: std::io::Error,
     },
-    /// The request itself.
+    /// The request is invalid.
     #[error(transparent)]
     Request(#[from] VerifyRequestError),
 }

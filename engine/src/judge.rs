@@ -1,49 +1,53 @@
-//! The CPU's judgement over what devices claim. A hit becomes a seal only here.
+//! Judges the claims of devices on the CPU. A hit becomes a seal only here.
 
 use cityseal_chain::{BlockHash, CandidateRefused, Region, Seal, SealTemplate};
 use cityseal_device::{Planted, SearchBatch, SearchReport};
 use cityseal_hash::Hit;
 
-/// What a device was caught in.
+/// A wrong answer of a device.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Caught {
-    /// It did not notice a nonce that was planted in its batch.
+    /// It missed a nonce that was planted in its batch.
     #[error("missed nonce {nonce}, which was planted in its batch")]
     MissedPlanted { nonce: u32 },
-    /// It answered a canary wrongly.
-    #[error("gave a wrong answer to a question whose answer is known")]
+    /// It gave a wrong answer to a canary.
+    #[error("gave a wrong answer to a batch with a known answer")]
     Canary,
-    /// It claimed what is not so.
+    /// It made a wrong claim.
     #[error("{what}")]
     Wrong { what: String },
 }
 
 impl Caught {
-    /// It claimed what is not so.
     pub(crate) fn wrong(what: impl Into<String>) -> Self {
         Self::Wrong { what: what.into() }
     }
 
-    /// Whether it missed an answer that is known to be there.
+    /// An answer to another kind of batch.
+    pub(crate) fn other_kind() -> Self {
+        Self::wrong("answered another kind of batch")
+    }
+
+    /// Whether it missed a known answer.
     pub(crate) const fn is_miss(&self) -> bool {
         matches!(self, Self::MissedPlanted { .. } | Self::Canary)
     }
 }
 
-/// What remains of a search report when the CPU has looked at it.
+/// A search report after the CPU has checked it.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// The hits that are seals.
     pub(crate) seals: Vec<Seal>,
-    /// There were too many hits to report; nothing of the report counts.
+    /// Whether there were too many hits to report, so that nothing of the report counts.
     pub(crate) overflow: bool,
 }
 
-/// Hashes every hit again. A hit whose top word passes and whose whole hash does not is no lie: devices look at the top
-/// word alone.
+/// Rehashes every hit. A hit whose top word passes but whose full hash does not is legitimate, because devices compare
+/// only the top word.
 ///
 /// # Errors
-/// What the device was caught in.
+/// The device's wrong answer.
 pub(crate) fn judge_search(
     template: &SealTemplate,
     region: &Region,
@@ -72,13 +76,13 @@ pub(crate) fn judge_search(
         match Seal::confirm(template, candidate) {
             Ok(seal) => judged.seals.push(seal),
             Err(CandidateRefused::AboveTarget { found, .. }) if top_word(&found) <= batch.top_word_max => {}
-            Err(refused) => return Err(Caught::wrong(format!("claimed a hit that is none: {refused}"))),
+            Err(refused) => return Err(Caught::wrong(format!("claimed a false hit: {refused}"))),
         }
     }
     Ok(judged)
 }
 
-/// A canary for a search of a region: which of its nonces, follows from `number` alone, and is another for each.
+/// A planted hit for a search of a region: one of its nonces, which depends on `number` alone and varies with it.
 pub(crate) fn plant(template: &SealTemplate, region: &Region, number: u64) -> Planted {
     let mixed = mix(number);
     let nonce = region.nonces.first() + ((mixed >> 8) % region.nonces.count()) as u32;
@@ -87,7 +91,7 @@ pub(crate) fn plant(template: &SealTemplate, region: &Region, number: u64) -> Pl
     Planted { at, top_word: top_word(&template.header_at(&point).hash()) }
 }
 
-/// Spreads neighbouring numbers over all 64 bits: one step of `SplitMix64`.
+/// Spreads consecutive numbers over all 64 bits: one step of `SplitMix64`.
 const fn mix(number: u64) -> u64 {
     let sum = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
     let once = (sum ^ (sum >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,9 +1,4 @@
-//! CitySeal's engine: seals blocks and verifies chains over the CPU and any number of GPUs.
-//!
-//! The one crate that a library user names. It finds and self-tests devices, lends them disjoint parts of a search,
-//! judges what they claim on the CPU, and goes on when one of them lies, hangs or is lost. It works without async,
-//! keeps no global state (several engines may live in one process), and starts one thread per device and CPU worker, and one
-//! that watches the clock for them. Each has a stack of 2 MiB.
+//! CitySeal's engine: seals blocks and verifies chains on the CPU and any number of GPUs.
 //!
 //! # Seal a block
 //! ```
@@ -28,8 +23,9 @@
 //! let parameters = Parameters::of(Network::Mainnet);
 //! let genesis = parameters.genesis().to_wire();
 //!
-//! let mut verifier = engine.verifier(VerifyRequest::new(parameters).now(1_700_000_000))?;
-//! verifier.push(&genesis[..50]); // any split will do
+//! let now = 1_700_000_000; // Unix time
+//! let mut verifier = engine.header_verifier(VerifyRequest::new(parameters, now))?;
+//! verifier.push(&genesis[..50]); // split anywhere
 //! verifier.push(&genesis[50..]);
 //! let report = verifier.finish(None);
 //! assert!(matches!(report.verdict, Verdict::Valid));
@@ -37,12 +33,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # What it does
+//! The engine finds and self-tests devices, lends them disjoint parts of a search, judges their claims on the CPU, and
+//! continues if a device gives wrong answers, hangs or is lost. It needs no async runtime and keeps no global state, so
+//! a process may run several engines. Each engine starts one thread per GPU, one per CPU worker, and a watchdog, with a
+//! stack of 2 MiB each.
+//!
 //! # Debug builds are slow
-//! The kernels rely on the optimiser. At opt-level 0, cargo's default for `cargo build` and `cargo test`, every operation on a
-//! vector is a function call: a search with AVX-512 falls from about 40 million hashes a second on a core to 0.1 million, 400
-//! times less, and the portable kernel to 0.16 million. Answers are the same, and the kernels need at most 128 KiB of stack (less
-//! than 64 KiB in optimised builds), so that any thread can call them. To get the full speed in a debug build, add this to the
-//! `Cargo.toml` of your workspace's root:
+//! The kernels rely on the optimiser. At opt-level 0, cargo's default for `cargo build` and `cargo test`, every vector
+//! operation is a function call: an AVX-512 search drops from about 40 million hashes per second and core to 0.1
+//! million (400 times slower), the portable kernel to 0.16 million. The answers are the same, and the kernels need at
+//! most 128 KiB of stack (less than 64 KiB in optimised builds), so any thread can call them. For full speed in a debug
+//! build, add this to the `Cargo.toml` at the root of your workspace:
 //!
 //! ```toml
 //! [profile.dev.package.cityseal-hash] # the kernels: nearly all of the speed
@@ -53,44 +55,48 @@
 //! ```
 //!
 //! # Cargo features
-//! - `gpu` (default): GPUs through wgpu (Vulkan, Metal, DX12). Without it neither wgpu nor naga is compiled, the API stays the same,
-//!   no GPU is found, [`Engine::notes`] says so, and asking for one by name is a [`BuildError`].
-//! - `gl`: OpenGL too, for GPUs that have no other driver. Off by default, since its libraries print to stderr on machines without
-//!   a display. Mesa's Vulkan layer does the same where `XDG_RUNTIME_DIR` is not set; start your program with `NODEVICE_SELECT=1`
-//!   then, as the binary `cityseal` does by itself.
+//! - `gpu` (default): GPUs through wgpu (Vulkan, Metal, DX12). Without it, neither wgpu nor naga is compiled and the
+//!   API stays the same, but no GPU is found: [`Engine::notes`] says so, and a GPU selected by name is a
+//!   [`BuildError`].
+//! - `gl`: OpenGL too, for GPUs without another driver. Off by default, because its libraries print to stderr on
+//!   machines without a display. Mesa's Vulkan layer does the same if `XDG_RUNTIME_DIR` is not set; to prevent that,
+//!   start your program with `NODEVICE_SELECT=1`, as the binary `cityseal` does by itself.
 
 mod builder;
-mod crossover;
-mod device_status;
+mod control;
+mod devices;
 mod driver;
+mod engine;
 mod error;
-mod fitting;
 mod gpu;
 mod job;
 mod judge;
-mod measure;
-mod memory;
+mod policy;
 mod profile;
+mod seal_job;
 mod seal_report;
-mod select;
-mod shell;
-mod trees;
+mod task;
+mod verifier;
 mod verify;
+mod workers;
 
-pub use builder::{EngineBuilder, EnginePolicy};
+pub use builder::EngineBuilder;
 pub use cityseal_chain as chain;
 pub use cityseal_device as device;
 pub use cityseal_hash as hash;
-pub use crossover::{Cost, Costs, Crossover, WorkKind, is_worth, smallest_batch};
-pub use device_status::{DeviceShare, DeviceState, DeviceStatus};
-pub use error::{Blame, BuildError, TreesError, VerifyError, VerifyRequestError};
-pub use job::{JobHandle, JobSnapshot, SealJob};
+pub use devices::{
+    Cost, Costs, Crossover, DeviceShare, DeviceState, DeviceStatus, LeftOut, LeftOutReason, Selection, WorkKind,
+    pays_off, smallest_batch,
+};
+pub use engine::Engine;
+pub use error::{Blame, BuildError, VerifyError, VerifyRequestError};
+pub use job::JobHandle;
+pub use policy::EnginePolicy;
 pub use profile::Profile;
+pub use seal_job::{JobSnapshot, SealJob};
 pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
-pub use select::{LeftOut, LeftOutReason, Selection};
-pub use shell::Engine;
-pub use trees::{TreeVerdict, TreesReport, TreesRequest, TreesShare};
+pub use verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 pub use verify::{
-    BlockBatch, BlockPlace, BlockVerifier, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName,
-    UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
+    BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName, UnreadBlocks,
+    VerifyReport, VerifyRequest,
 };

@@ -1,12 +1,12 @@
-//! How a GPU is shared with a person who looks at its screen.
+//! Profiles for sharing a GPU with its display.
 
 use std::time::Duration;
 
-/// How long one dispatch of a GPU takes: a display waits that long for its next picture, and a cancelled job that long for
-/// its end; starting a dispatch costs the more of a GPU's time the shorter it is.
+/// The duration of one GPU dispatch. A display waits that long for its next frame, and a cancelled job for its end; but
+/// shorter dispatches have more overhead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// 5 ms: the screen of the machine stays smooth.
+    /// 5 ms: the display stays smooth.
     Interactive,
     /// 20 ms.
     #[default]
@@ -16,10 +16,10 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// All of them, the gentlest first.
+    /// All profiles, the shortest dispatch first.
     pub const ALL: [Self; 3] = [Self::Interactive, Self::Balanced, Self::Throughput];
 
-    /// The name that people give: `interactive`, `balanced`, `throughput`.
+    /// The name: `interactive`, `balanced`, `throughput`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Interactive => "interactive",
@@ -28,12 +28,12 @@ impl Profile {
         }
     }
 
-    /// The profile of that name.
+    /// The profile with that name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|profile| profile.name() == name)
     }
 
-    /// What a dispatch should take.
+    /// The target duration of a dispatch.
     pub const fn dispatch_time(self) -> Duration {
         Duration::from_millis(match self {
             Self::Interactive => 5,
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_profile_is_found_by_its_name_and_no_other_is() {
+    fn a_profile_is_found_by_its_exact_name_only() {
         for profile in Profile::ALL {
             assert_eq!(Profile::by_name(profile.name()), Some(profile));
         }
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_times_are_those_that_are_promised() {
+    fn the_dispatch_times_are_5_20_and_100_ms() {
         let times = Profile::ALL.map(|profile| profile.dispatch_time().as_millis());
         assert_eq!(times, [5, 20, 100]);
         assert_eq!(Profile::default(), Profile::Balanced);

@@ -1,31 +1,32 @@
-//! How a search ended, with everything needed to believe it.
+//! The report of a seal job: its outcome, its seals and the evidence of what was searched.
 
 use std::fmt;
 
 use cityseal_chain::Seal;
 
-use crate::DeviceShare;
+use crate::devices::DeviceShare;
 
 /// How a seal job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SealOutcome {
-    /// At least one seal was found (with `all`: and the whole space was searched).
+    /// At least one seal was found; with `all`, the whole space was also searched.
     Sealed,
-    /// The whole space was searched, as its coverage proves, and holds no seal.
+    /// The whole space was searched, as the coverage proves, and has no seal.
     Exhausted,
-    /// Somebody stopped it.
+    /// It was cancelled.
     Cancelled {
-        /// Who.
+        /// Who cancelled it.
         by: String,
     },
     /// Its deadline passed.
     Expired,
-    /// A newer job took its place.
+    /// A newer job replaced it.
     Superseded {
-        /// Which.
+        /// The newer job.
         by: String,
     },
-    /// It could not be carried through.
+    /// It could not be completed.
     Failed {
         /// Why.
         reason: SealFailure,
@@ -33,7 +34,7 @@ pub enum SealOutcome {
 }
 
 impl SealOutcome {
-    /// The outcome as it stands in JSON.
+    /// The name in JSON.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sealed => "sealed",
@@ -56,23 +57,23 @@ impl fmt::Display for SealOutcome {
     }
 }
 
-/// Why a seal job could not be carried through.
+/// Why a seal job could not be completed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealFailure {
-    /// All seals were asked for, and there are more than may be kept.
+    /// A job for all seals found more than it may keep.
     #[error("more than {max} seals; narrow the space or the target, or allow more")]
     TooManySeals {
-        /// How many may be kept.
+        /// The limit.
         max: usize,
     },
-    /// No device is left that could go on.
+    /// No device is left.
     #[error("no device is left to search with: {reason}")]
     NoDevice {
         /// What happened to the last one.
         reason: String,
     },
-    /// Everything was lent and returned, and yet the ledger has a gap: a promise between our own parts is broken.
+    /// Every lease was returned but the coverage has a gap: a bug in the engine.
     #[error("the coverage has a gap at {gap}")]
     CoverageGap {
         /// The first gap.
@@ -94,7 +95,7 @@ pub struct CoverageSpan {
     pub time: u32,
     /// The first nonce.
     pub nonce_first: u32,
-    /// The last nonce, itself searched.
+    /// The last nonce, inclusive.
     pub nonce_last: u32,
     /// The device's name.
     pub device: String,
@@ -110,18 +111,18 @@ impl fmt::Display for CoverageSpan {
     }
 }
 
-/// How a seal job ended: its seals, what was searched, and by whom.
+/// The report of a seal job.
 #[derive(Clone, Debug)]
 pub struct SealReport {
-    /// How it ended.
+    /// The outcome.
     pub outcome: SealOutcome,
     /// Verified seals, ascending by (extranonce, version index, time, nonce).
     pub seals: Vec<Seal>,
-    /// The volume of `coverage`.
+    /// Number of hashes in `coverage`.
     pub hashes: u128,
-    /// What was searched: sorted by (extranonce, version index, time, nonce), disjoint.
+    /// The searched spans: sorted by (extranonce, version index, time, nonce), disjoint.
     pub coverage: Vec<CoverageSpan>,
-    /// What each device did.
+    /// What each device contributed.
     pub devices: Vec<DeviceShare>,
 }
 
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outcome_is_shown_by_its_json_name_and_what_it_carries() {
+    fn an_outcome_shows_its_json_name_and_its_reason() {
         let by = || "a caller".to_owned();
         let shown = [
             (SealOutcome::Sealed, "sealed"),
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_names_its_extranonce_only_where_the_template_has_one() {
+    fn a_span_shows_its_extranonce_only_if_the_template_has_one() {
         let (device, version) = ("cpu".to_owned(), 0x2000_0000);
         let span = CoverageSpan { extranonce: None, version, time: 7, nonce_first: 0, nonce_last: 9, device };
         assert_eq!(span.to_string(), "version 20000000, time 7, nonces 0..=9 on cpu");

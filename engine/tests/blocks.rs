@@ -1,4 +1,5 @@
-//! Whole blocks, in groups over any devices: what the reference implementations of headers and bodies say, walked block by block.
+//! Whole blocks, in groups over any devices, compared with the reference implementations of headers and bodies, block
+//! by block.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::io;
@@ -40,7 +41,7 @@ impl Dice {
     }
 }
 
-/// A transaction with one input and some outputs; with a witness where `stack` is not empty.
+/// A transaction with one input and some outputs, and with a witness unless `stack` is empty.
 fn transaction(prevout: &[u8; 36], script: &[u8], outputs: &[Vec<u8>], stack: &[Vec<u8>]) -> (Vec<u8>, Vec<u8>) {
     let input = [&[1][..], prevout, &[script.len() as u8], script, &[0xff; 4]].concat();
     let output = |script: &Vec<u8>| [&1000_u64.to_le_bytes()[..], &[script.len() as u8], script].concat();
@@ -111,7 +112,7 @@ fn chain(seed: u64, count: u64) -> Vec<Vec<u8>> {
     blocks
 }
 
-/// What the reference implementations say of the blocks from height 1 on: how many passed, the fault, what was left.
+/// The result of the reference implementations for blocks from height 1 on: blocks passed, the fault, rules not judged.
 fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
     let parameters = regtest();
     let headers: Vec<BlockHeader> =
@@ -124,7 +125,7 @@ fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
         if let Some(broken) = body::reference::judge_block(&parameters, &context, block).broken {
             let body::BrokenBody { rule, expected, found, transaction } = broken;
             let fault = Fault { height: 1 + count, rule, expected, found, offset, transaction };
-            // Of the headers up to this one, which passed.
+            // The headers up to this one, which passed.
             let upto = reference::judge_slowly(&parameters, 1, &[], &headers[..=count as usize], NOW);
             return (count, Some(fault), upto.not_checked);
         }
@@ -136,7 +137,7 @@ fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
 }
 
 fn verifier(engine: &Engine) -> BlockVerifier {
-    engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).now(NOW).commits(true)).unwrap()
+    engine.block_verifier(VerifyRequest::new(regtest(), NOW).start_height(1).commits(true)).unwrap()
 }
 
 /// Feeds the blocks in batches of random size.
@@ -177,7 +178,7 @@ fn cpu(threads: usize) -> Engine {
     Engine::builder().gpu(false).threads(Some(threads)).build().unwrap()
 }
 
-/// What names every byte of a block with witnesses, as `docs/RECEIPTS.md` has it.
+/// The content digest of a block with witnesses, as in `docs/RECEIPTS.md`.
 fn content(block: &[u8]) -> [u8; 32] {
     let parsed = body::ParsedBlock::parse(block).unwrap();
     let mut ids: Vec<[u8; 32]> = parsed.transactions().iter().map(|span| double_sha256(span.whole(block))).collect();
@@ -186,7 +187,7 @@ fn content(block: &[u8]) -> [u8; 32] {
 }
 
 #[test]
-fn an_honest_chain_passes_in_any_batches_and_counts_its_bodies() {
+fn a_valid_chain_passes_in_any_batches_and_counts_its_bodies() {
     let blocks = chain(1, 60);
     for threads in [1, 3] {
         let report = judged(&cpu(threads), &blocks, &mut Dice(threads as u64));
@@ -204,9 +205,9 @@ fn an_honest_chain_passes_in_any_batches_and_counts_its_bodies() {
     }
 }
 
-/// A byte of any block is changed: of its header, its transactions, its witnesses. Proof of work is found again for half of
-/// those whose header is hit, so that all rules have their turn.
-fn bent(honest: &[Vec<u8>], dice: &mut Dice) -> Vec<Vec<u8>> {
+/// Changes one byte of a header, a transaction or a witness of any block. Half of the blocks with a changed header are
+/// sealed again, so that every rule is broken at times.
+fn corrupted(honest: &[Vec<u8>], dice: &mut Dice) -> Vec<Vec<u8>> {
     let mut blocks = honest.to_vec();
     let block = dice.below(blocks.len());
     let byte = if dice.below(3) == 0 { dice.below(80) } else { dice.below(blocks[block].len()) };
@@ -222,12 +223,12 @@ fn bent(honest: &[Vec<u8>], dice: &mut Dice) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn every_bent_chain_is_judged_as_the_references_judge_it() {
+fn every_corrupted_chain_gets_the_verdict_of_the_references() {
     let honest = chain(2, 30);
     let (engine, mut dice) = (cpu(2), Dice(3));
     let mut rules = std::collections::BTreeMap::<String, u32>::new();
     for case in 0..600 {
-        let blocks = bent(&honest, &mut dice);
+        let blocks = corrupted(&honest, &mut dice);
         let report = judged(&engine, &blocks, &mut dice);
         assert_equals_reference(&report, &blocks, &format!("case {case}"));
         if let Verdict::Fault(fault) = report.verdict {
@@ -243,14 +244,15 @@ fn every_bent_chain_is_judged_as_the_references_judge_it() {
 fn verdicts_are_the_same_whatever_a_device_does() {
     let honest = chain(4, 30);
     let mut dice = Dice(5);
-    let chains: Vec<Vec<Vec<u8>>> = (0..8).map(|_| bent(&honest, &mut dice)).chain([honest.clone()]).collect();
+    let chains: Vec<Vec<Vec<u8>>> = (0..8).map(|_| corrupted(&honest, &mut dice)).chain([honest.clone()]).collect();
     let check = |engine: &Engine, what: &str| {
         for blocks in &chains {
             let report = judged(engine, blocks, &mut Dice(6));
             assert_equals_reference(&report, blocks, what);
         }
     };
-    // A device alone, so that it has the trees: one that is honest but for a flipped bit, each time another.
+    // A device without a CPU next to it, so that it hashes the trees: honest except for one flipped bit, a different
+    // one for each seed.
     for seed in 0..40 {
         let plan = vec![Injection { when: When::From(20), fault: Injected::BitFlip { seed } }];
         let device = Injector::new(Box::new(CpuOpener::new(HashKernel::detect())), plan).posing_as("flips");
@@ -258,7 +260,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
         let engine = builder.build().unwrap();
         let report = judged(&engine, &honest, &mut Dice(7));
         match report.verdict {
-            // Caught, and nobody else is there to go on.
+            // Caught, and no other device can continue.
             Verdict::Incomplete(cut) => assert_eq!(cut, Cut::NoDevice, "seed {seed}"),
             Verdict::Valid | Verdict::Fault(_) => assert_equals_reference(&report, &honest, "flips"),
         }
@@ -271,7 +273,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
     }
 }
 
-/// A file of blocks that counts how often it is read, and may have changed.
+/// A file of blocks that counts its reads, and may have changed.
 struct Shelf {
     bytes: Vec<u8>,
     reads: AtomicU64,
@@ -304,11 +306,11 @@ fn shelf(bytes: Vec<u8>) -> Arc<Shelf> {
 }
 
 #[test]
-fn blocks_that_workers_read_are_judged_like_those_that_are_given() {
+fn blocks_read_by_workers_are_judged_like_given_ones() {
     let honest = chain(8, 20);
     let mut dice = Dice(9);
     let engine = cpu(2);
-    for blocks in [honest.clone(), bent(&honest, &mut dice)] {
+    for blocks in [honest.clone(), corrupted(&honest, &mut dice)] {
         let shelf = shelf(blocks.concat());
         let mut verifier = verifier(&engine);
         verifier.push_unread(unread(&shelf, &blocks));
@@ -319,7 +321,7 @@ fn blocks_that_workers_read_are_judged_like_those_that_are_given() {
 }
 
 #[test]
-fn blocks_that_changed_since_they_were_indexed_or_cannot_be_read_are_incomplete() {
+fn blocks_that_changed_or_cannot_be_read_make_the_verdict_incomplete() {
     let blocks = chain(10, 20);
     let mut changed = blocks.concat();
     changed[blocks[0].len() + 70] ^= 1;
@@ -335,7 +337,7 @@ fn blocks_that_changed_since_they_were_indexed_or_cannot_be_read_are_incomplete(
 }
 
 #[test]
-fn a_run_goes_on_where_another_stood() {
+fn a_run_resumes_from_the_state_of_another() {
     let blocks = chain(11, 40);
     let engine = cpu(2);
     let whole = judged(&engine, &blocks, &mut Dice(12));
@@ -343,7 +345,7 @@ fn a_run_goes_on_where_another_stood() {
         let mut first = verifier(&engine);
         feed(&mut first, &blocks[..stop], &mut Dice(13));
         let state = first.finish(None).state;
-        let request = VerifyRequest::new(regtest()).start_height(1).now(NOW).commits(true).resume(state);
+        let request = VerifyRequest::new(regtest(), NOW).start_height(1).commits(true).resume(state);
         let mut second = engine.block_verifier(request).unwrap();
         let mut batch = BlockBatch::default();
         let mut offset: u64 = blocks[..stop].iter().map(|block| block.len() as u64).sum();
@@ -359,19 +361,19 @@ fn a_run_goes_on_where_another_stood() {
 }
 
 #[test]
-fn a_state_that_does_not_fit_its_chain_is_refused() {
+fn an_inconsistent_state_is_refused() {
     let engine = cpu(1);
     let mut state = judged(&engine, &chain(14, 3), &mut Dice(15)).state;
     state.summary.count = 2;
-    let error = engine.block_verifier(VerifyRequest::new(regtest()).start_height(1).resume(state)).unwrap_err();
-    assert!(error.to_string().contains("goes on at 3, its history goes on at 4"), "{error}");
+    let error = engine.block_verifier(VerifyRequest::new(regtest(), NOW).start_height(1).resume(state)).unwrap_err();
+    assert!(error.to_string().contains("continues at height 3, at or above 1; it continues at 4"), "{error}");
 }
 
 #[test]
-fn what_was_not_judged_of_a_header_is_said_where_its_body_is_faulty_too() {
+fn rules_left_out_for_a_header_are_reported_even_if_its_body_is_faulty() {
     let mut blocks = chain(16, 12)[4..].to_vec();
     blocks[0][100] ^= 1;
-    let request = VerifyRequest::new(regtest()).start_height(5).now(NOW);
+    let request = VerifyRequest::new(regtest(), NOW).start_height(5);
     let engine = cpu(1);
     let mut verifier = engine.block_verifier(request).unwrap();
     let mut batch = BlockBatch::default();

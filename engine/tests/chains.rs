@@ -1,4 +1,4 @@
-//! Verification through the public door: any split of the input, any number of threads, cuts and closing messages.
+//! Verification through the public API: any split of the input, any number of threads, truncation and closing messages.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::io::{self, Read};
@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 
 use cityseal_engine::chain::{BlockHash, BlockHeader, ChainWork, Cut, Network, Parameters, SealTemplate, Verdict};
 use cityseal_engine::hash::HashKernel;
-use cityseal_engine::{Engine, EnginePolicy, Finish, ReadAt, SealJob, VerifyReport, VerifyRequest};
+use cityseal_engine::{
+    BlockBatch, ChainItems, Engine, EnginePolicy, Finish, ReadAt, SealJob, Verifier, VerifyReport, VerifyRequest,
+};
 use proptest::prelude::*;
 
 const COUNT: usize = 600;
@@ -38,7 +40,7 @@ fn chain() -> Vec<u8> {
 }
 
 fn request() -> VerifyRequest {
-    VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000)
+    VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000)
 }
 
 fn same(one: &VerifyReport, two: &VerifyReport) -> bool {
@@ -54,7 +56,7 @@ fn last_hash(headers: &[u8]) -> BlockHash {
 }
 
 #[test]
-fn every_kernel_segment_size_and_thread_count_gives_one_verdict() {
+fn every_kernel_segment_size_and_thread_count_gives_the_same_verdict() {
     let headers = chain();
     for flip in [None, Some(0), Some(80 * 63 + 3), Some(80 * 64 + 10), Some(80 * 300 + 70), Some(80 * 599 + 75)] {
         let mut headers = headers.clone();
@@ -76,7 +78,7 @@ fn every_kernel_segment_size_and_thread_count_gives_one_verdict() {
 }
 
 #[test]
-fn a_cut_is_incomplete_and_a_fault_before_it_is_a_fault() {
+fn a_truncated_chain_is_incomplete_unless_a_fault_precedes_the_cut() {
     let engine = engine(2, 64, "portable");
     let headers = chain();
     let verify = |bytes: &[u8]| engine.verify(request(), bytes, |_| {}).unwrap();
@@ -90,11 +92,11 @@ fn a_cut_is_incomplete_and_a_fault_before_it_is_a_fault() {
 }
 
 #[test]
-fn a_stream_is_valid_only_with_the_closing_message_that_fits_it() {
+fn a_stream_is_valid_only_with_a_matching_closing_message() {
     let engine = engine(2, 64, "portable");
     let headers = chain();
     let finish = |finish: Option<Finish>| {
-        let mut verifier = engine.verifier(request()).unwrap();
+        let mut verifier = engine.header_verifier(request()).unwrap();
         verifier.push(&headers);
         match finish {
             Some(finish) => verifier.finish(Some(finish)).verdict,
@@ -111,10 +113,10 @@ fn a_stream_is_valid_only_with_the_closing_message_that_fits_it() {
 }
 
 #[test]
-fn pushing_without_waiting_takes_what_there_is_room_for_and_says_when_there_is_more() {
+fn try_push_takes_what_fits_and_wakes_the_caller_when_there_is_room() {
     let engine = engine(1, 16, "portable");
     let headers = chain();
-    let mut verifier = engine.verifier(request()).unwrap();
+    let mut verifier = engine.header_verifier(request()).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     verifier.on_room(std::sync::Arc::new(move || sender.send(()).unwrap_or_default()));
     let mut rest = &headers[..];
@@ -129,7 +131,43 @@ fn pushing_without_waiting_takes_what_there_is_room_for_and_says_when_there_is_m
     assert_eq!((report.verdict, report.count), (Verdict::Valid, COUNT as u64));
 }
 
-/// Gives a chain in pieces of these lengths, again and again.
+#[test]
+fn the_verifier_of_either_kind_reports_its_items_progress_state_and_end() {
+    let engine = engine(1, 16, "portable");
+    let parameters = Parameters::of(Network::Regtest);
+    // Regtest's first block after genesis, its body one empty list of transactions: a fault of the body alone.
+    let (genesis, block) = (chain()[..80].to_vec(), [&chain()[80..160], &[0][..]].concat());
+    for items in [ChainItems::Headers, ChainItems::Blocks] {
+        let request = request().start_height(1).context(genesis.clone());
+        let begin = || engine.verifier(items, request.clone()).unwrap();
+        let cut = begin().finish_cut();
+        assert_eq!((cut.verdict, cut.count), (Verdict::Incomplete(Cut::NotFinished), 0), "{items:?}");
+
+        let mut verifier = begin();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        verifier.on_room(Arc::new(move || sender.send(()).unwrap_or_default()));
+        match &mut verifier {
+            Verifier::Headers(headers) => _ = headers.push(&block[..80]),
+            Verifier::Blocks(blocks) => {
+                let mut batch = BlockBatch::with_capacity(block.len());
+                batch.push(&block, 0);
+                blocks.push(batch);
+            }
+        }
+        assert_eq!((verifier.items(), verifier.progress().received), (items, 1));
+        assert_eq!(verifier.state().summary.first_height, 1);
+        let hash = last_hash(&block[..80]);
+        let report = verifier.finish(Some(Finish { count: 1, last_hash: Some(hash) }));
+        match items {
+            ChainItems::Headers => assert_eq!(report.verdict, Verdict::Valid),
+            ChainItems::Blocks => assert!(matches!(report.verdict, Verdict::Fault(fault) if fault.height == 1)),
+        }
+        assert_eq!(report.parameters, parameters.digest());
+        receiver.recv().unwrap();
+    }
+}
+
+/// Reads a chain in pieces of the given lengths, in turn.
 struct Pieces<'a>(&'a [u8], std::iter::Cycle<std::slice::Iter<'a, usize>>);
 
 impl Read for Pieces<'_> {
@@ -143,7 +181,7 @@ impl Read for Pieces<'_> {
 }
 
 #[test]
-fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
+fn reading_and_pushing_give_the_same_report_for_any_pieces() {
     let engine = engine(2, 64, "portable");
     let whole = chain();
     let mut broken = whole.clone();
@@ -151,7 +189,7 @@ fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
     for headers in [&whole[..], &broken, &whole[..80 * 64], &whole[..5_121], &whole[..79]] {
         for pieces in [&[1_000_000][..], &[1, 79, 80, 81], &[5_119, 5_121, 7]] {
             let read = engine.verify(request(), Pieces(headers, pieces.iter().cycle()), |_| {}).unwrap();
-            let mut verifier = engine.verifier(request()).unwrap();
+            let mut verifier = engine.header_verifier(request()).unwrap();
             headers.chunks(pieces[0]).for_each(|piece| _ = verifier.push(piece));
             let pushed = verifier.finish(None);
             assert!(same(&read, &pushed), "{} bytes, {pieces:?}:\n{read:?}\n{pushed:?}", headers.len());
@@ -159,7 +197,7 @@ fn reading_and_pushing_give_the_same_reports_whatever_the_pieces() {
     }
 }
 
-/// A file in memory, of which a part cannot be read.
+/// A file in memory with an unreadable part.
 struct Shelf {
     bytes: Vec<u8>,
     unreadable: std::ops::Range<u64>,
@@ -176,14 +214,14 @@ impl ReadAt for Shelf {
     }
 }
 
-/// The report over a file that the workers read, after `pushed` bytes that were pushed.
+/// The report on a file: the first `pushed` bytes are pushed, the workers read the rest.
 fn verify_shelf(engine: &Engine, shelf: Shelf, pushed: usize) -> VerifyReport {
-    let mut verifier = engine.verifier(request()).unwrap();
+    let mut verifier = engine.header_verifier(request()).unwrap();
     verifier.push(&shelf.bytes[..pushed]);
     let (mut from, len) = (pushed as u64, shelf.bytes.len() as u64);
     let shelf: Arc<dyn ReadAt> = Arc::new(shelf);
     loop {
-        // What is looked at ahead of the workers may meet the unreadable part first.
+        // The verifier reads ahead of the workers and may meet the unreadable part first.
         let Ok(taken) = verifier.take_from_file(&shelf, from, len - from) else { return verifier.finish_cut() };
         from += taken;
         if taken == 0 {
@@ -196,7 +234,7 @@ fn verify_shelf(engine: &Engine, shelf: Shelf, pushed: usize) -> VerifyReport {
 }
 
 #[test]
-fn a_file_that_the_workers_read_gives_the_report_of_its_bytes() {
+fn a_file_read_by_workers_gives_the_same_report_as_its_bytes() {
     let engine = engine(2, 64, "portable");
     let whole = chain();
     let mut broken = whole.clone();
@@ -213,9 +251,9 @@ fn a_file_that_the_workers_read_gives_the_report_of_its_bytes() {
 }
 
 #[test]
-fn a_part_that_cannot_be_read_makes_the_verdict_incomplete_and_a_fault_before_it_stands() {
+fn an_unreadable_part_makes_the_verdict_incomplete_unless_a_fault_precedes_it() {
     let engine = engine(2, 64, "portable");
-    // The first byte of a segment: nobody looks at it before the worker does.
+    // The first byte of a segment, which only the worker reads.
     let at = 80 * 64 * 5;
     let shelf = |bytes: &[u8]| Shelf { bytes: bytes.to_vec(), unreadable: at..at + 1 };
     let report = verify_shelf(&engine, shelf(&chain()), 0);
@@ -230,10 +268,10 @@ fn a_part_that_cannot_be_read_makes_the_verdict_incomplete_and_a_fault_before_it
 }
 
 #[test]
-fn a_part_that_cannot_be_read_is_told_wherever_it_stands_and_nobody_waits_for_ever() {
+fn an_unreadable_part_is_reported_at_any_offset_without_a_deadlock() {
     let policy = EnginePolicy { segment_headers: 16, segments_per_stream: 8, ..EnginePolicy::default() };
     let engine = Engine::builder().gpu(false).threads(Some(2)).policy(policy).build().unwrap();
-    // Every place in the first eight segments, at their edges and in their last eleven headers.
+    // Offsets throughout the first eight segments, at their edges and in their last eleven headers.
     for at in (0..8 * 16 * 80).step_by(80 * 3 + 1) {
         let shelf = Shelf { bytes: chain(), unreadable: at..at + 1 };
         let report = verify_shelf(&engine, shelf, 0);
@@ -242,12 +280,12 @@ fn a_part_that_cannot_be_read_is_told_wherever_it_stands_and_nobody_waits_for_ev
     }
 }
 
-/// A file whose bytes change after they were read so many times.
+/// A file whose bytes change after a number of reads.
 struct Changing {
     before: Vec<u8>,
     after: Vec<u8>,
     reads_left: std::sync::atomic::AtomicUsize,
-    /// Whether anybody was given bytes that differ.
+    /// Whether a read returned bytes that differ.
     showed_the_change: std::sync::atomic::AtomicBool,
 }
 
@@ -268,7 +306,7 @@ fn a_file_that_changes_while_it_is_read_is_never_valid() {
     let engine = Engine::builder().gpu(false).threads(Some(1)).policy(policy).build().unwrap();
     let before = chain();
     let mut after = before.clone();
-    // Another chain from height 10 on, honest in itself up to the end of the first segment.
+    // Another chain from height 10 on, valid up to the end of the first segment.
     let mut last = BlockHeader::from_wire(after[9 * 80..10 * 80].first_chunk().unwrap());
     for height in 10..16 {
         last = sealed(BlockHeader { prev_block_hash: last.hash(), time: last.time + 61, ..last }, &engine);
@@ -283,13 +321,13 @@ fn a_file_that_changes_while_it_is_read_is_never_valid() {
             showed_the_change: false.into(),
         });
         let file: Arc<dyn ReadAt> = Arc::<Changing>::clone(&changing);
-        let mut verifier = engine.verifier(request()).unwrap();
+        let mut verifier = engine.header_verifier(request()).unwrap();
         let (mut from, len) = (0, before.len() as u64);
         while from < len {
             from += verifier.take_from_file(&file, from, len - from).unwrap();
         }
         let report = verifier.finish(None);
-        // Whoever was shown nothing of the change has seen the chain; all of it breaks a link, and a mixture is no chain.
+        // If no read saw the change, the chain is the original one. Otherwise a link is broken somewhere.
         let has_changed = changing.showed_the_change.load(std::sync::atomic::Ordering::SeqCst);
         assert!(!has_changed || report.verdict != Verdict::Valid, "{reads_left}: {report:?}");
         showed_the_change += usize::from(has_changed);
@@ -298,11 +336,11 @@ fn a_file_that_changes_while_it_is_read_is_never_valid() {
 }
 
 #[test]
-fn after_a_fault_the_rest_is_taken_and_not_hashed() {
+fn after_a_fault_the_rest_is_accepted_but_not_hashed() {
     let engine = engine(1, 16, "portable");
     let mut headers = chain();
     headers[4] ^= 1;
-    let mut verifier = engine.verifier(request()).unwrap();
+    let mut verifier = engine.header_verifier(request()).unwrap();
     for _ in 0..200 {
         verifier.push(&headers);
     }
@@ -329,16 +367,16 @@ fn a_later_part_of_a_chain_is_judged_with_its_context_and_its_work() {
     assert_eq!((second.verdict, second.tip), (Verdict::Valid, whole.tip));
     assert_eq!(first.count + second.count, whole.count);
     let ragged = request().start_height(200).context(before[1..].to_vec());
-    assert!(engine.verifier(ragged).is_err());
+    assert!(engine.header_verifier(ragged).is_err());
     let high = request().start_height(1).context(before.to_vec());
-    assert!(engine.verifier(high).is_err());
+    assert!(engine.header_verifier(high).is_err());
     assert_ne!(first.tip.unwrap().chain_work, ChainWork::ZERO);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn any_split_of_the_input_gives_one_verdict(
+    fn any_split_of_the_input_gives_the_same_verdict(
         cuts in prop::collection::vec(1_usize..5_000, 1..40),
         flip in prop::option::of((0..COUNT * 80, 0_u8..8)),
     ) {
@@ -348,7 +386,7 @@ proptest! {
         }
         let reference = engine(1, 1_000, "portable").verify(request(), &headers[..], |_| {}).unwrap();
         let engine = engine(2, 37, "portable");
-        let mut verifier = engine.verifier(request()).unwrap();
+        let mut verifier = engine.header_verifier(request()).unwrap();
         let mut rest = &headers[..];
         for cut in cuts.iter().cycle() {
             if rest.is_empty() {

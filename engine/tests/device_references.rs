@@ -1,4 +1,4 @@
-//! The CPU back end finds the Merkle roots that the domain crate finds.
+//! The CPU back end gives the same answers for headers and trees as the domain crate.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn ask(batch: Batch) -> Report {
 
 type Leaves = Vec<[u8; 32]>;
 
-/// Trees; of every third the tail is repeated.
+/// Trees, a third of them with a repeated tail.
 fn trees() -> impl Strategy<Value = Vec<Leaves>> {
     let leaves = prop::collection::vec(any::<[u8; 32]>(), 1..40);
     let tree = (leaves, 0_u32..3, 0_u32..4).prop_map(|(mut leaves, die, doublings)| {

@@ -1,4 +1,4 @@
-//! Jobs and chains on devices that lie, hang, are lost or answer with zeros: they end right, with nothing skipped.
+//! Jobs and chains on devices that answer wrongly, hang, are lost or return zeros: the results are right and complete.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use cityseal_engine::{Engine, EnginePolicy, SealFailure, SealJob, SealOutcome, S
 
 const NONCES: u32 = 400_000;
 
-/// The batches that the known-answer suite of the opening takes: the script of a fake begins behind them.
+/// Number of batches of the self-test, after which the script of a fake begins.
 fn after_the_self_test() -> u64 {
     let fake = cityseal_device::CpuBackend::new(HashKernel::portable());
     known_answers::cases(&fake).len() as u64
 }
 
-/// A policy that gives up on a hung device soon, and opens it again at once.
+/// A policy that gives up on a hung device quickly and reopens it at once.
 fn hasty() -> EnginePolicy {
     EnginePolicy {
         hang_after: Duration::from_millis(50),
@@ -73,7 +73,7 @@ fn assert_whole(report: &SealReport, expected: &[u32], what: &str) {
 }
 
 #[test]
-fn jobs_end_right_whatever_a_device_does() {
+fn jobs_give_the_right_result_whatever_a_device_does() {
     let expected = honest_answer();
     let start = after_the_self_test();
     for behaviour in [
@@ -97,9 +97,9 @@ fn jobs_end_right_whatever_a_device_does() {
 }
 
 #[test]
-fn a_device_that_misses_hits_is_found_by_its_canary_and_leaves_no_trace_in_the_coverage() {
+fn a_device_that_misses_hits_is_caught_by_a_canary_and_removed_from_the_coverage() {
     let liar = FakeOpener::new("fake").from_batch(after_the_self_test(), Behaviour::MissedHits);
-    // Alone, so that it does all the work there is.
+    // The only device, so that it does all the work.
     let engine = Engine::builder()
         .gpu(false)
         .devices(vec!["fake".to_owned()])
@@ -118,18 +118,18 @@ fn a_device_that_misses_hits_is_found_by_its_canary_and_leaves_no_trace_in_the_c
 }
 
 #[test]
-fn an_engine_ends_though_a_thread_of_it_never_returns() {
+fn an_engine_ends_although_one_of_its_threads_never_returns() {
     let stuck = FakeOpener::new("fake").from_batch(after_the_self_test(), Behaviour::Stuck);
     let (engine, counters) = engine_with(stuck);
     let report = engine.seal(SealJob::new(template()).all(true));
-    assert_whole(&report, &honest_answer(), "beside a stuck device");
+    assert_whole(&report, &honest_answer(), "next to a stuck device");
     let states: Vec<&str> = engine.devices().iter().map(|device| device.state.name()).collect();
     assert_eq!((states.as_slice(), counters.batches() > after_the_self_test()), (["ready", "hung"].as_slice(), true));
     drop(engine);
 }
 
 #[test]
-fn a_device_that_was_caught_comes_back_on_probation_and_is_believed_in_the_end() {
+fn a_device_that_was_caught_returns_on_probation_and_is_trusted_again() {
     let start = after_the_self_test();
     let liar = FakeOpener::new("fake").from_batch(start, Behaviour::MissedHits);
     let policy = EnginePolicy { quarantine_first: Duration::from_millis(1), probation_canaries: 4, ..hasty() };
@@ -150,7 +150,7 @@ fn a_device_that_was_caught_comes_back_on_probation_and_is_believed_in_the_end()
 }
 
 #[test]
-fn a_lost_device_is_opened_again_and_works_on() {
+fn a_lost_device_is_reopened_and_continues() {
     let start = after_the_self_test();
     let lost = FakeOpener::new("fake").from_batch(start + 2, Behaviour::Lost);
     let counters = lost.counters();
@@ -162,7 +162,7 @@ fn a_lost_device_is_opened_again_and_works_on() {
         .build()
         .unwrap();
     let report = engine.seal(SealJob::new(template()).all(true));
-    assert_whole(&report, &honest_answer(), "alone, and lost once");
+    assert_whole(&report, &honest_answer(), "the only device, lost once");
     assert_eq!(counters.opened(), 2);
 }
 
@@ -175,7 +175,7 @@ fn a_device_that_fails_its_self_test_is_left_out_with_the_reason() {
 }
 
 #[test]
-fn a_device_asked_for_by_name_that_fails_its_self_test_is_an_error() {
+fn a_named_device_that_fails_its_self_test_is_an_error() {
     let error = Engine::builder()
         .gpu(false)
         .devices(vec!["FAKE".to_owned()])
@@ -185,7 +185,7 @@ fn a_device_asked_for_by_name_that_fails_its_self_test_is_an_error() {
     assert!(error.to_string().contains("device 'fake' was asked for and is not ready"), "{error}");
 }
 
-/// A chain on regtest's parameters, sealed here; every second hash is a seal.
+/// A regtest chain, sealed here; every second hash is a seal.
 fn chain(count: usize) -> Vec<u8> {
     let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
     let parameters = Parameters::of(Network::Regtest);
@@ -203,7 +203,7 @@ fn chain(count: usize) -> Vec<u8> {
 #[test]
 fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
     let headers = chain(1_000);
-    let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
+    let request = || VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000);
     let mut broken = headers.clone();
     broken[80 * 777 + 40] ^= 1;
     let reference = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();

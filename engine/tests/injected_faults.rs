@@ -1,7 +1,7 @@
-//! Thousands of faults injected into real back ends: jobs end right, with nothing skipped; verdicts are the honest ones.
+//! Thousands of faults injected into real back ends: jobs and verdicts are right and complete.
 //!
-//! The devices are the CPU's own kernel, posing as a GPU so that its word is not taken, and lavapipe where there is one. That
-//! so many faults happened is demanded by the injectors' counters.
+//! The devices are the CPU's own kernel, declared as an untrusted GPU, and lavapipe if it is installed. The tests
+//! require a minimum number of faults by the injectors' counters.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::io::Write as _;
@@ -14,11 +14,11 @@ use cityseal_engine::chain::{BlockHeader, Network, NonceSpan, Parameters, Seal, 
 use cityseal_engine::hash::HashKernel;
 use cityseal_engine::{DeviceStatus, Engine, EnginePolicy, SealJob, SealOutcome, SealReport, VerifyRequest};
 
-/// Losses, and hangs, that are injected in all.
+/// Total number of injected losses, and of hangs.
 const FAULTS: u64 = 1_000;
 const NONCES: u32 = 60_000;
 
-/// The smallest batches, so that a short job has many; hangs are noticed at once, and devices opened again at once.
+/// The smallest batches, so that a short job has many; hangs are detected and devices reopened at once.
 fn hasty() -> EnginePolicy {
     EnginePolicy {
         hang_after: Duration::from_millis(1),
@@ -47,13 +47,13 @@ fn honest_answer() -> Vec<Seal> {
     report.seals
 }
 
-/// The CPU's kernel as a device whose word is not taken.
+/// The CPU's kernel as an untrusted device.
 fn stand_in(id: &str, when: When, fault: Fault) -> Injector {
     let cpu = Box::new(CpuOpener::new(HashKernel::detect()));
     Injector::new(cpu, vec![Injection { when, fault }]).posing_as(id)
 }
 
-/// An engine of these devices, and of so many threads of the CPU.
+/// An engine with these devices and `threads` threads of the CPU; `None`: without the CPU.
 fn engine(devices: Vec<Injector>, threads: Option<usize>, policy: EnginePolicy) -> Engine {
     let mut names: Vec<String> = devices.iter().map(|device| device.info().id.clone()).collect();
     names.extend(threads.map(|_| "cpu".to_owned()));
@@ -61,7 +61,7 @@ fn engine(devices: Vec<Injector>, threads: Option<usize>, policy: EnginePolicy) 
     devices.into_iter().fold(builder, |builder, device| builder.add_device(Box::new(device))).build().unwrap()
 }
 
-/// All seals, no other, and every nonce searched once.
+/// Requires exactly the expected seals, and every nonce searched once.
 fn assert_whole(report: &SealReport, expected: &[Seal], what: &str) {
     assert_eq!(report.outcome, SealOutcome::Sealed, "{what}");
     assert_eq!(report.seals, expected, "{what}");
@@ -78,9 +78,10 @@ fn status(engine: &Engine, id: &str) -> DeviceStatus {
     engine.devices().into_iter().find(|device| device.info.id == id).unwrap()
 }
 
-/// Two devices, both of which fail at every fourth batch and take over from each other; jobs until that happened
-/// often enough. What a device searched since its last canary is lent again when it fails, so canaries must be more frequent.
-fn jobs_are_whole_through_a_thousand(fault: Fault) {
+/// Runs jobs on two devices that fail at every fourth batch and take over from each other, until enough faults
+/// happened. A failed device loses what it searched since its last canary, so canaries must be more frequent than
+/// faults.
+fn assert_complete_through_a_thousand(fault: Fault) {
     let expected = honest_answer();
     let devices = ["one", "two"].map(|id| stand_in(id, When::Every(4), fault));
     let counters = devices.each_ref().map(Injector::injected);
@@ -95,24 +96,24 @@ fn jobs_are_whole_through_a_thousand(fault: Fault) {
 
 #[test]
 fn nothing_is_skipped_through_a_thousand_losses() {
-    jobs_are_whole_through_a_thousand(Fault::Loss);
+    assert_complete_through_a_thousand(Fault::Loss);
 }
 
 #[test]
 fn nothing_is_skipped_through_a_thousand_hangs() {
-    jobs_are_whole_through_a_thousand(Fault::Hang);
+    assert_complete_through_a_thousand(Fault::Hang);
 }
 
-/// The device is lost at its first batch and is not opened again for an hour: what it held is searched by the CPU meanwhile.
+/// The device is lost at its first batch and is not reopened for an hour; the CPU searches its leases.
 #[test]
-fn what_a_lost_or_hung_device_held_is_searched_by_others_before_it_returns() {
+fn the_leases_of_a_lost_or_hung_device_are_searched_before_it_returns() {
     let expected = honest_answer();
     for fault in [Fault::Loss, Fault::Hang, Fault::Stuck, Fault::Panic] {
         let device = stand_in("stand-in", When::Batch(0), fault);
         let injected = device.injected();
         let policy = EnginePolicy { reopen_first: Duration::from_hours(1), ..hasty() };
         let engine = engine(vec![device], Some(1), policy);
-        // The CPU may be done before the other has begun.
+        // The CPU may finish before the other device has started.
         while injected.total() == 0 {
             assert_whole(&engine.seal(SealJob::new(template()).all(true)), &expected, &format!("{fault:?}"));
         }
@@ -124,7 +125,7 @@ fn what_a_lost_or_hung_device_held_is_searched_by_others_before_it_returns() {
     }
 }
 
-/// A device whose every answer has a flipped bit is found out, and of what it said nothing remains.
+/// Requires that a device with a flipped bit in every answer is caught and leaves nothing in the results.
 fn flips_leave_no_trace(device: impl Fn(Fault) -> Injector, rounds: u64) -> u64 {
     let expected = honest_answer();
     let mut flipped = 0;
@@ -171,7 +172,7 @@ fn lavapipe() -> Option<Box<dyn Opener>> {
     Engine::builder().allow_software(true).devices(names).select().ok()?.devices.pop()
 }
 
-/// As `cityseal_tests::skip`, which stands above this crate.
+/// The same as `cityseal_tests::skip`, which is in a crate above this one.
 fn skip(test: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name.trim() == "lavapipe"), "{test}: lavapipe is required, and {reason}");
@@ -182,7 +183,7 @@ fn skip(test: &str, reason: &str) {
     }
 }
 
-/// A chain on regtest's parameters, where every second hash is a seal.
+/// A regtest chain, where every second hash is a seal.
 fn chain(count: usize) -> Vec<u8> {
     let mut last = *Parameters::of(Network::Regtest).genesis();
     let mut headers = last.to_wire().to_vec();
@@ -197,16 +198,16 @@ fn chain(count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn chains_get_the_honest_verdict_whatever_is_injected() {
+fn chains_get_the_right_verdict_whatever_is_injected() {
     let headers = chain(400);
     let mut broken = headers.clone();
     broken[80 * 333 + 40] ^= 1;
-    let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).now(4_000_000_000);
+    let request = || VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000);
     let reference = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
     let [valid, fault] = [&headers, &broken].map(|chain| reference.verify(request(), &chain[..], |_| {}).unwrap());
     assert!(matches!((&valid.verdict, &fault.verdict), (Verdict::Valid, Verdict::Fault(_))));
     let mut injected_in_all = 0;
-    // Who takes a segment is a race: as many rounds as it takes until enough has happened.
+    // Which device takes a segment is a race, so repeat until enough faults happened.
     for seed in 0.. {
         if injected_in_all > 100 {
             break;

@@ -1,4 +1,4 @@
-//! Jobs as their owner sees them: cancel, supersede, deadlines, many at once, wake-ups, the engine's end.
+//! Jobs through the public API: cancel, supersede, deadlines, many at once, wake-ups, dropping the engine.
 #![allow(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ fn engine(threads: usize) -> Engine {
     Engine::builder().gpu(false).threads(Some(threads)).build().unwrap()
 }
 
-/// Difficulty 1 is beyond a test's patience, and this is 2^200 times harder.
+/// A template whose search does not end: 2^200 times harder than difficulty 1, which is already too hard for a test.
 fn endless() -> SealTemplate {
     let target = Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
     let header = *Parameters::of(Network::Mainnet).genesis();
@@ -25,7 +25,7 @@ fn small(nonces: u32) -> SealTemplate {
 }
 
 #[test]
-fn a_cancelled_job_says_by_whom() {
+fn a_cancelled_job_reports_who_cancelled_it() {
     let engine = engine(2);
     let handle = engine.submit(SealJob::new(endless()));
     assert_eq!(handle.wait(Some(Duration::from_millis(5))).map(|report| report.outcome), None);
@@ -37,7 +37,7 @@ fn a_cancelled_job_says_by_whom() {
 }
 
 #[test]
-fn a_superseded_job_says_by_which() {
+fn a_superseded_job_reports_its_successor() {
     let engine = engine(1);
     let handle = engine.submit(SealJob::new(endless()));
     handle.supersede("job 7");
@@ -62,14 +62,14 @@ fn many_jobs_share_the_devices_and_each_finishes() {
         let report = handle.wait(None).unwrap();
         assert_eq!((report.outcome, report.hashes), (SealOutcome::Sealed, 30_000));
         let half = report.seals.len();
-        assert!((14_000..16_000).contains(&half), "{half} of 30,000 hashes are under regtest's target");
+        assert!((14_000..16_000).contains(&half), "{half} of 30,000 hashes meet regtest's target");
     }
     assert!(endless.report().is_none());
     endless.cancel("the test");
 }
 
 #[test]
-fn whoever_waits_for_a_change_is_woken_by_the_end() {
+fn a_waker_is_called_at_the_end_of_a_job() {
     let engine = engine(1);
     let (sender, receiver) = channel();
     let handle = engine.submit(SealJob::new(endless()));
@@ -119,7 +119,7 @@ fn a_seal_of_rolled_versions_counts_every_version_and_nonce_once() {
 }
 
 #[test]
-fn names_that_fit_nothing_and_settings_that_make_no_sense_are_refused() {
+fn unknown_names_and_invalid_settings_are_refused() {
     let unknown = Engine::builder().gpu(false).devices(vec!["voodoo".to_owned()]).build().unwrap_err();
     assert_eq!(unknown.to_string(), "no device is called 'voodoo'; known: cpu");
     let no_gpu = Engine::builder().gpu(false).devices(vec!["gpu".to_owned()]).build().unwrap_err();
@@ -132,7 +132,7 @@ fn names_that_fit_nothing_and_settings_that_make_no_sense_are_refused() {
 
 #[cfg(feature = "gpu")]
 #[test]
-fn the_name_of_a_shader_s_variant_is_meant_for_gpus_and_leaves_the_cpu_its_best_kernel() {
+fn the_name_of_a_shader_variant_applies_to_gpus_only() {
     let best = engine(1).devices()[0].info.kernel.clone();
     assert!(Engine::shader_variants().count() > 1);
     for variant in Engine::shader_variants() {

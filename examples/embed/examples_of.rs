@@ -1,8 +1,8 @@
 //! Build script of both packages: makes a test of every rustdoc example of the crate that the package embeds. A package
 //! `embed-NAME` embeds the crate in the folder `NAME` at the repository's root.
 //!
-//! `cargo test --doc` in the workspace compiles the examples too, but beside all dependencies of the crate; here they see what
-//! a user of the crate sees.
+//! `cargo test --doc` in the workspace compiles the examples too, but beside all dependencies of the crate; here they
+//! see what a user of the crate sees.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

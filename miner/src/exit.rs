@@ -46,7 +46,8 @@ impl From<&SealOutcome> for Ending {
             SealOutcome::Cancelled { .. }
             | SealOutcome::Expired
             | SealOutcome::Superseded { .. }
-            | SealOutcome::Failed { .. } => Self::Neither,
+            | SealOutcome::Failed { .. }
+            | _ => Self::Neither,
         }
     }
 }

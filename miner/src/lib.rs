@@ -170,7 +170,7 @@ fn builder(settings: &Settings) -> EngineBuilder {
         .profile(settings.profile)
         .kernel(settings.kernel.clone())
         .threads(settings.threads)
-        .device_memory(settings.device_memory.clone())
+        .tuning_cache(settings.device_memory.clone())
 }
 
 /// The machine's clock in seconds since 1970; a clock set before that year reads 0.

@@ -114,7 +114,7 @@ mod tests {
 
     fn verify(chain: &CityChain, headers: &[BlockHeader]) -> VerifyReport {
         let engine = Engine::builder().gpu(false).threads(Some(2)).build().unwrap();
-        let request = VerifyRequest::new(chain.parameters.clone()).now(4_000_000_000);
+        let request = VerifyRequest::new(chain.parameters.clone(), 4_000_000_000);
         engine.verify(request, &packed(headers)[..], |_| {}).unwrap()
     }
 

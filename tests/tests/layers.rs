@@ -1,6 +1,6 @@
 //! The layering rules hold for `cargo metadata` and the source files.
 
-use cityseal_tests::source_rules::{layers, tree, words};
+use cityseal_tests::source_rules::{layers, modules, tree, words};
 
 #[test]
 fn every_import_between_crates_is_in_the_table_of_layers() {
@@ -17,6 +17,13 @@ fn the_table_of_layers_goes_down() {
 #[test]
 fn every_crate_has_a_layer_and_every_layer_a_crate() {
     assert_eq!(layers::strangers(&tree::cargo_metadata()), [""; 0]);
+}
+
+#[test]
+fn the_modules_of_every_product_crate_import_downwards_and_without_circles() {
+    let files = tree::source_files(&tree::cargo_metadata());
+    let found = modules::objections(&files);
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every file of the repository follows the style rules.
 
 use cityseal_tests::source_rules::style::{self, Exception};
-use cityseal_tests::source_rules::tree;
+use cityseal_tests::source_rules::{phrases, tree};
 
 /// Files longer than the limit, with their length; a row may only shrink or go.
 const LONG_FILES: &[Exception] = &[];
@@ -58,4 +58,28 @@ fn no_text_speaks_of_one_machine_or_of_unfinished_work() {
     let found: Vec<String> =
         judged.flat_map(|(path, file)| style::wording_objections(path, &tree::text_of(file))).collect();
     assert_eq!(found, [""; 0]);
+}
+
+/// Every file of some kinds that a person wrote, as (path, text).
+fn written_files(extensions: &[&str]) -> Vec<(String, String)> {
+    let files = tree::all_files().into_iter().filter(|(path, _)| is_kind(path, extensions));
+    let texts: Vec<_> = files.map(|(path, file)| (path, tree::text_of(&file))).collect();
+    assert!(texts.len() > 20, "{} files prove nothing", texts.len());
+    texts.into_iter().filter(|(_, text)| !style::is_generated(text)).collect()
+}
+
+#[test]
+fn no_text_uses_a_phrase_of_the_glossary_that_has_a_plain_replacement() {
+    let files = written_files(&["rs", "proto", "wgsl", "md", "toml", "py"]);
+    // The check's own source holds the phrases that it looks for.
+    let judged = files.iter().filter(|(path, _)| path != "tests/src/source_rules/phrases.rs");
+    let found: Vec<String> = judged.flat_map(|(path, text)| phrases::phrase_objections(path, text)).collect();
+    assert!(found.is_empty(), "{} phrases:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn no_comment_is_wider_than_the_code_may_be() {
+    let files = written_files(&["rs", "proto", "wgsl", "toml", "py"]);
+    let found: Vec<String> = files.iter().flat_map(|(path, text)| phrases::width_objections(path, text)).collect();
+    assert!(found.is_empty(), "{} comments:\n{}", found.len(), found.join("\n"));
 }

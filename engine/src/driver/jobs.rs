@@ -1,4 +1,4 @@
-//! A job inside the driver: its lease book, its coverage, its seals.
+//! A seal job inside the driver: its lease book, coverage and seals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,25 +7,29 @@ use std::time::{Duration, Instant};
 use cityseal_chain::{Coverage, DeviceTag, Lease, LeaseBook, Seal, SealTemplate};
 use cityseal_device::{BatchLimits, SearchBatch};
 
-use super::Work;
 use super::workers::Device;
+use crate::devices::DeviceShare;
 use crate::judge::plant;
-use crate::{CoverageSpan, DeviceShare, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
+use crate::policy::EnginePolicy;
+use crate::seal_job::{JobSnapshot, SealJob};
+use crate::seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
+use crate::task::Task;
 
-/// Of the hits that a batch may report, the share that is expected: the rest is room for luck.
+/// A batch is sized so that one in this many of the hits that it may report is expected; the rest is reserve for
+/// variance.
 const HITS_EXPECTED_SHARE: u64 = 4;
 
-/// A job that ends with its first seal searches no more in one batch than would give this many.
-const SEALS_WORTH_OF_A_BATCH: u64 = 4;
+/// Most seals that are expected in one batch of a job that ends with its first seal.
+const SEALS_PER_BATCH_MAX: u64 = 4;
 
-/// What a worker would like to be lent.
+/// The lease that a worker wants.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     /// Hashes of its next batch.
     pub(crate) batch: u64,
-    /// Hashes that it claims at once and cuts its batches from, where that is more.
+    /// Hashes to claim at once, from which batches are cut; at least one batch.
     pub(crate) claim: u64,
-    /// What its device can take.
+    /// Limits of its device.
     pub(crate) limits: BatchLimits,
 }
 
@@ -37,20 +41,20 @@ pub(crate) struct Job {
     seals_max: usize,
     deadline: Option<Instant>,
     weight: f64,
-    /// Hashes given out, divided by the weight: the job with the least is served next.
+    /// Hashes lent, divided by the weight: the job with the lowest value is served next.
     served: f64,
     book: LeaseBook,
     coverage: Coverage,
     seals: BTreeSet<Seal>,
-    /// By worker: what it has claimed and not begun. A claim is one piece of the space, so that the ledger stays short, and
-    /// about a second of its worker's time.
+    /// By worker: what it has claimed and not started. A claim is one piece of the space, so that the coverage stays
+    /// short, and takes its worker about a second.
     claims: BTreeMap<usize, Lease>,
-    /// By worker: what it searched since its last canary. Not in the ledger yet.
+    /// By worker: what it searched since its last canary, not in the coverage yet.
     held: BTreeMap<usize, (DeviceTag, Vec<Lease>)>,
-    /// No batch larger than this: a larger one gave more hits than a device can report.
+    /// Upper limit for a batch, after a larger one had more hits than a device can report.
     hashes_max: u64,
     started: Instant,
-    told: Instant,
+    reported: Instant,
 }
 
 impl Job {
@@ -70,7 +74,7 @@ impl Job {
             held: BTreeMap::new(),
             hashes_max: u64::MAX,
             started: now,
-            told: now,
+            reported: now,
             template,
         }
     }
@@ -87,8 +91,8 @@ impl Job {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Lends a worker the next batch of its claim, no more than the device and the density of hits allow. Where it has no
-    /// claim it gets one; where nothing is open, half of the largest claim of another.
+    /// Lends a worker the next batch of its claim, as large as the device and the density of hits allow. A worker
+    /// without a claim gets one; if nothing is open, half of the largest claim of another worker.
     pub(crate) fn lend(&mut self, worker: usize, wanted: Wanted, policy: &EnginePolicy) -> Option<Lease> {
         let limits = wanted.limits;
         let batch =
@@ -105,9 +109,10 @@ impl Job {
         Some(lease)
     }
 
-    /// Hashes that nobody has begun, and the most of them in one batch of a device that wants a batch so large. A job that
-    /// ends with its first seal has no more open than would give a few.
+    /// Hashes that no worker has started, and the size of the next batch for `wanted`. A job that ends with its first
+    /// seal counts only the hashes that are expected to yield a few.
     pub(crate) fn open(&self, wanted: Wanted) -> (u64, u64) {
+        // Claims are lent, but only their started part counts as begun.
         let claimed: u128 = self.claims.values().map(|claim| u128::from(claim.hashes())).sum();
         let lent = self.book.outstanding_regions().map(|(_, region)| u128::from(region.hashes())).sum::<u128>();
         let begun = self.coverage.volume() + (lent - claimed);
@@ -117,7 +122,7 @@ impl Job {
         (open, open.min(wanted.batch).min(dense_max))
     }
 
-    /// The first part of a lease, of about so many hashes, and the rest.
+    /// Splits a lease into a first part of about `hashes` hashes and the rest.
     fn cut(&mut self, lease: Lease, hashes: u64) -> (Lease, Option<Lease>) {
         let nonces = (hashes / u64::from(lease.versions().count())).max(1);
         if nonces >= lease.nonces().count() {
@@ -127,11 +132,11 @@ impl Job {
         self.book.split(lease, last)
     }
 
-    /// The later half of the largest claim, whose owner goes on with the other: so that nobody waits at the end of a space
-    /// for a slower device. What is not worth a batch is left alone.
+    /// Takes the second half of the largest claim from its owner, so that a slow device does not delay the end of the
+    /// search. Claims too small for two batches are left alone.
     fn half_of_another(&mut self, policy: &EnginePolicy) -> Option<Lease> {
         let (&owner, largest) = self.claims.iter().max_by_key(|(_, claim)| claim.hashes())?;
-        if !is_worth_halving(largest, policy) {
+        if !is_divisible(largest, policy) {
             return None;
         }
         let hashes = largest.hashes();
@@ -141,16 +146,16 @@ impl Job {
         half
     }
 
-    /// The most hashes of a batch, given how often a hash is a hit.
+    /// The most hashes of a batch, given the density of hits.
     fn dense_max(&self, hits_max: usize) -> u64 {
         let hashes_per_hit = (1_u64 << 32) / (u64::from(self.template.top_word_max()) + 1);
         let reportable = (hits_max as u64 / HITS_EXPECTED_SHARE).max(1).saturating_mul(hashes_per_hit);
-        let useful = if self.all { u64::MAX } else { SEALS_WORTH_OF_A_BATCH.saturating_mul(hashes_per_hit).max(4_096) };
+        let useful = if self.all { u64::MAX } else { SEALS_PER_BATCH_MAX.saturating_mul(hashes_per_hit).max(4_096) };
         reportable.min(useful)
     }
 
-    /// The search of a lease; with a canary planted in it, where its number is given.
-    pub(crate) fn search_work(&self, lease: &Lease, hits_max: usize, canary: Option<u64>) -> Work {
+    /// The search of a lease, with a planted hit if `canary` numbers one.
+    pub(crate) fn search_task(&self, lease: &Lease, hits_max: usize, canary: Option<u64>) -> Task {
         let region = *lease.region();
         let midstates = self.template.midstates(region.extranonce, region.versions);
         let tail = self.template.tail(region.extranonce, region.time);
@@ -158,26 +163,26 @@ impl Job {
         if let Some(number) = canary {
             batch = batch.with_planted(plant(&self.template, &region, number));
         }
-        Work::Search { template: Arc::clone(&self.template), region, batch }
+        Task::Search { template: Arc::clone(&self.template), region, batch }
     }
 
-    /// Keeps verified seals; the same seal found again (its lease was searched twice) counts once.
+    /// Adds verified seals. A seal found twice, because its lease was searched twice, counts once.
     pub(crate) fn keep(&mut self, seals: Vec<Seal>) {
         self.seals.extend(seals);
     }
 
-    /// Enters a searched lease into the ledger.
+    /// Records a searched lease in the coverage.
     pub(crate) fn settle(&mut self, lease: Lease, device: DeviceTag) {
-        self.coverage.record(lease.region(), device).expect("the book lends disjoint parts of the ledger's space");
+        self.coverage.record(lease.region(), device).expect("the book lends disjoint parts of the space");
         self.book.settle(lease);
     }
 
-    /// Keeps back a lease that a device claims to have searched, until its next canary.
+    /// Holds a searched lease until the device has answered its next canary.
     pub(crate) fn hold(&mut self, worker: usize, device: DeviceTag, lease: Lease) {
         self.held.entry(worker).or_insert_with(|| (device, Vec::new())).1.push(lease);
     }
 
-    /// The worker's canary sang: what it held is searched.
+    /// The worker answered a canary: its held leases count as searched.
     pub(crate) fn settle_held(&mut self, worker: usize) {
         if let Some((device, leases)) = self.held.remove(&worker) {
             leases.into_iter().for_each(|lease| self.settle(lease, device));
@@ -190,7 +195,7 @@ impl Job {
         }
     }
 
-    /// Gives back what a worker claimed and did not begin; whether there was anything.
+    /// Returns a worker's claim; reports whether there was one.
     pub(crate) fn give_back_claim(&mut self, worker: usize) -> bool {
         let claim = self.claims.remove(&worker);
         claim.map(|claim| self.book.give_back(claim)).is_some()
@@ -200,37 +205,37 @@ impl Job {
         self.book.give_back(lease);
     }
 
-    /// Hashes that a worker has claimed and not begun.
+    /// Hashes that a worker has claimed and not started.
     #[cfg(test)]
     pub(crate) fn claimed(&self, worker: usize) -> u64 {
         self.claims.get(&worker).map_or(0, Lease::hashes)
     }
 
-    /// Breaks the ledger on purpose: strikes a lease from the book and enters it nowhere.
+    /// Corrupts the state on purpose: removes a lease from the book without recording it.
     #[cfg(test)]
     pub(crate) fn lose(&mut self, lease: Lease) {
         self.book.settle(lease);
     }
 
-    /// The batch gave more hits than can be reported: the lease is searched again in smaller parts.
+    /// The batch had more hits than can be reported: its lease is searched again in smaller parts.
     pub(crate) fn too_many_hits(&mut self, lease: Lease) {
         self.hashes_max = (lease.hashes() / 4).max(1);
         self.book.give_back(lease);
     }
 
-    /// Nothing that this device searched counts any more.
+    /// Reopens everything that a device searched.
     pub(crate) fn revoke(&mut self, device: DeviceTag) {
-        for stretch in self.coverage.revoke(device) {
-            self.book.reopen(stretch);
+        for region in self.coverage.revoke(device) {
+            self.book.reopen(region);
         }
     }
 
-    /// Whether a worker has searched something that waits for its canary.
+    /// Whether leases that a worker searched wait for its canary.
     pub(crate) fn is_held_by(&self, worker: usize) -> bool {
         self.held.contains_key(&worker)
     }
 
-    /// How the job ends, where it does.
+    /// The outcome; `None` while the job runs.
     pub(crate) fn outcome(&self) -> Option<SealOutcome> {
         if self.all && self.seals.len() > self.seals_max {
             return Some(SealOutcome::Failed { reason: SealFailure::TooManySeals { max: self.seals_max } });
@@ -254,7 +259,7 @@ impl Job {
     }
 
     pub(crate) fn snapshot(&mut self, done: bool, now: Instant) -> JobSnapshot {
-        self.told = now;
+        self.reported = now;
         let hashes = self.hashes();
         let seconds = now.saturating_duration_since(self.started).as_secs_f64();
         JobSnapshot {
@@ -271,13 +276,13 @@ impl Job {
         }
     }
 
-    /// Whether it is time to say again how far the job is.
+    /// Whether the next progress report is due.
     pub(crate) fn is_due(&self, now: Instant, interval: Duration) -> bool {
-        now.saturating_duration_since(self.told) >= interval
+        now.saturating_duration_since(self.reported) >= interval
     }
 
-    /// The job's last word. What its devices still held counts as searched by them: only EXHAUSTED must be proven, and a
-    /// job with anything held is not exhausted.
+    /// The final report. Held leases count as searched: only EXHAUSTED must be proven, and a job with held leases is
+    /// not exhausted.
     pub(crate) fn report(&mut self, outcome: SealOutcome, devices: &[Device]) -> SealReport {
         let holders: Vec<usize> = self.held.keys().copied().collect();
         holders.into_iter().for_each(|worker| self.settle_held(worker));
@@ -290,7 +295,7 @@ impl Job {
             nonce_last: entry.nonce_last,
             device: name(entry.device),
         });
-        // A batch may hold several hits; who asked for one seal gets one.
+        // A batch may have several hits, but the job asked for one seal.
         let wanted = if self.all { usize::MAX } else { 1 };
         SealReport {
             coverage: coverage.collect(),
@@ -310,7 +315,7 @@ impl Job {
     }
 }
 
-/// Whether both halves of a claim are worth a batch.
-fn is_worth_halving(claim: &Lease, policy: &EnginePolicy) -> bool {
+/// Whether both halves of a claim are at least a smallest batch.
+fn is_divisible(claim: &Lease, policy: &EnginePolicy) -> bool {
     claim.hashes() >= 2 * policy.batch_hashes_min
 }

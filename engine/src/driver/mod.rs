@@ -1,17 +1,15 @@
-//! The driver: every decision of the engine, and nothing else. Which job is served next, how large a batch is, what a
-//! report is worth, who is quarantined, when a job has ended.
+//! The driver: a state machine that makes every decision of the engine. Which job is served next, how large a batch is,
+//! whether a report counts, which device is quarantined, when a job has ended.
 //!
-//! It starts no thread, reads no clock (`now` is an argument) and touches no device; the shell around it does. So every
-//! race that matters can be played through in a test, step by step.
+//! It starts no thread, reads no clock (`now` is an argument) and touches no device, so that a test can play through
+//! every race step by step.
 
-mod checks;
+mod chain_queue;
+mod cost;
 mod jobs;
-mod trees;
+mod stuck;
 mod trust;
-mod watch;
-mod work;
 mod workers;
-mod worth;
 
 #[cfg(test)]
 mod tests;
@@ -20,71 +18,37 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{DeviceTag, Lease};
+use cityseal_chain::DeviceTag;
 use cityseal_device::known_answers::Case;
 use cityseal_device::{DeviceError, DeviceInfo};
 
-pub(crate) use checks::{BlocksTask, CheckTask};
-pub(crate) use trees::TreesTask;
-pub(crate) use work::Work;
-pub(crate) use workers::Standing;
-pub(crate) use worth::Worth;
-
+use crate::devices::{DeviceState, DeviceStatus};
 use crate::judge::Judged;
-use crate::{DeviceState, EnginePolicy, JobSnapshot, SealFailure, SealJob, SealOutcome, SealReport};
-use checks::StreamQueue;
+use crate::policy::{AfterFailure, EnginePolicy};
+use crate::seal_job::{JobSnapshot, SealJob};
+use crate::seal_report::{SealFailure, SealOutcome, SealReport};
+use crate::task::{Assignment, ChainTask, Seq, Task};
+use chain_queue::ChainQueue;
 use jobs::{Job, Wanted};
-use trees::TreesQueue;
-use workers::{Device, Worker};
+use workers::{Device, InFlight, Worker, WorkerState};
 
-/// Names one assignment of one worker.
-pub(crate) type Seq = u64;
+/// Kinds of tasks that take turns: chains and searches.
+const KINDS: usize = 2;
 
-/// Kinds of work that take turns: chains, searches, Merkle trees.
-const KINDS: usize = 3;
-
-/// What a worker is to do next.
-#[derive(Debug)]
-pub(crate) struct Assignment {
-    pub(crate) seq: Seq,
-    pub(crate) work: Work,
-    /// One in so many hashes of a device that is not the CPU is hashed again.
-    pub(crate) recheck_every: usize,
-}
-
-/// What was lent to a worker and not answered yet.
-#[derive(Debug)]
-enum InFlight {
-    Search { job: u64, lease: Lease },
-    Check(CheckTask),
-    Blocks(BlocksTask),
-    Trees(TreesTask),
-    Canary,
-}
-
-/// What the shell must tell the world.
+/// What the owner of the driver must publish.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A job has moved on.
+    /// A job has progressed.
     Changed(u64, JobSnapshot),
     /// A job has ended.
     Ended(u64, JobSnapshot, SealReport),
-    /// There is new work, or a worker may do something else: wake those who wait.
+    /// There is new work: wake the waiting workers.
     Wake,
-    /// There is something to watch the clock for.
+    /// There is a new deadline: wake the watchdog.
     Watch,
 }
 
-/// What a worker does after a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AfterFailure {
-    /// Open the device again after this pause.
-    ReopenAfter(Duration),
-    /// End.
-    Retire,
-}
-
-/// The state machine. See the module's text.
+/// The state machine.
 #[derive(Debug)]
 pub(crate) struct Driver {
     policy: EnginePolicy,
@@ -92,9 +56,8 @@ pub(crate) struct Driver {
     devices: Vec<Device>,
     workers: Vec<Worker>,
     jobs: BTreeMap<u64, Job>,
-    checks: StreamQueue<CheckTask>,
-    blocks: StreamQueue<BlocksTask>,
-    trees: TreesQueue,
+    headers: ChainQueue,
+    blocks: ChainQueue,
     jobs_seen: u64,
     seq: Seq,
     events: Vec<Event>,
@@ -109,9 +72,8 @@ impl Driver {
             devices: Vec::new(),
             workers: Vec::new(),
             jobs: BTreeMap::new(),
-            checks: StreamQueue::default(),
-            blocks: StreamQueue::default(),
-            trees: TreesQueue::default(),
+            headers: ChainQueue::default(),
+            blocks: ChainQueue::default(),
             jobs_seen: 0,
             seq: 0,
             events: Vec::new(),
@@ -119,25 +81,25 @@ impl Driver {
         }
     }
 
-    /// Adds a device that passed its self-test, with one worker; further workers by [`Self::add_worker`].
+    /// Adds a device that passed its self-test; returns its index. [`Self::add_worker`] adds its workers.
     pub(crate) fn add_device(&mut self, info: DeviceInfo) -> usize {
         let device = self.devices.len();
         self.devices.push(Device::new(info));
         device
     }
 
-    /// Adds a worker of a device; returns its number.
+    /// Adds a worker of a device; returns its index.
     pub(crate) fn add_worker(&mut self, device: usize) -> usize {
         self.workers.push(Worker::new(device, &self.devices[device].info, &self.policy));
         self.workers.len() - 1
     }
 
-    /// What happened since the last call.
+    /// The events since the last call.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
-    /// Takes a job in; returns its number.
+    /// Adds a job; returns its number.
     pub(crate) fn add_job(&mut self, job: SealJob, now: Instant) -> u64 {
         self.jobs_seen += 1;
         let id = self.jobs_seen;
@@ -146,7 +108,7 @@ impl Driver {
         self.events.extend([Event::Wake, Event::Watch]);
         if self.stopped {
             self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now);
-        } else if let Some(reason) = self.nobody_left() {
+        } else if let Some(reason) = self.why_no_device() {
             self.end_job(id, SealOutcome::Failed { reason: SealFailure::NoDevice { reason } }, now);
         } else {
             self.expire(now);
@@ -154,7 +116,7 @@ impl Driver {
         id
     }
 
-    /// Ends a job; one that has ended already is left alone.
+    /// Ends a job. Does nothing if it has ended.
     pub(crate) fn end_job(&mut self, id: u64, outcome: SealOutcome, now: Instant) {
         if let Some(mut job) = self.jobs.remove(&id) {
             let report = job.report(outcome, &self.devices);
@@ -163,46 +125,37 @@ impl Driver {
         }
     }
 
-    /// Puts a segment of a chain into the queue.
-    pub(crate) fn add_check(&mut self, task: CheckTask) {
-        if self.stopped || self.nobody_left().is_some() {
-            task.stream.abandon();
+    /// Queues a segment of headers.
+    pub(crate) fn add_headers(&mut self, task: Arc<dyn ChainTask>) {
+        if self.stopped || self.why_no_device().is_some() {
+            task.abandon();
         } else {
-            self.checks.push_back(task);
+            self.headers.push_back(task);
+            // One wake-up is enough for a row of segments.
             if !matches!(self.events.last(), Some(Event::Wake)) {
                 self.events.push(Event::Wake);
             }
         }
     }
 
-    /// Puts whole blocks into the queue.
-    pub(crate) fn add_blocks(&mut self, task: BlocksTask) {
-        if self.stopped || self.nobody_left().is_some() {
-            task.stream.abandon();
+    /// Queues a group of whole blocks.
+    pub(crate) fn add_blocks(&mut self, task: Arc<dyn ChainTask>) {
+        if self.stopped || self.why_no_device().is_some() {
+            task.abandon();
         } else {
             self.blocks.push_back(task);
             self.events.push(Event::Wake);
         }
     }
 
-    /// Puts Merkle trees into the queue.
-    pub(crate) fn add_trees(&mut self, task: TreesTask) {
-        if self.stopped || self.nobody_left().is_some() {
-            task.call.abandon();
-        } else {
-            self.trees.push_back(task);
-            self.events.push(Event::Wake);
-        }
-    }
-
-    /// The next piece of work for a worker; `None` where there is none at present.
+    /// The next task for a worker; `None` if there is none at present.
     pub(crate) fn next(&mut self, worker: usize, now: Instant) -> Option<Assignment> {
         self.expire(now);
-        self.is_back(worker);
+        self.return_to_service(worker);
         if self.stopped || !self.is_serving(worker) {
             return None;
         }
-        let (in_flight, work) = self.pick(worker)?;
+        let (in_flight, task) = self.pick(worker)?;
         self.seq += 1;
         if self.workers[worker].lend(self.seq, in_flight, now) {
             self.events.push(Event::Watch);
@@ -211,17 +164,16 @@ impl Driver {
         let policy = &self.policy;
         let recheck_every =
             if device.is_on_probation() { policy.recheck_every_on_probation } else { policy.recheck_every };
-        Some(Assignment { seq: self.seq, work, recheck_every })
+        Some(Assignment { seq: self.seq, task, recheck_every })
     }
 
-    /// Ends everything: no work is given out any more.
+    /// Ends all jobs and chains; no task is assigned any more.
     pub(crate) fn stop(&mut self, now: Instant) {
         self.stopped = true;
         let all: Vec<u64> = self.jobs.keys().copied().collect();
         all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now));
-        self.checks.abandon();
+        self.headers.abandon();
         self.blocks.abandon();
-        self.trees.abandon();
         self.events.extend([Event::Wake, Event::Watch]);
     }
 
@@ -229,13 +181,14 @@ impl Driver {
         self.stopped
     }
 
-    /// A search has run to its end, and its hits were judged on the CPU.
+    /// A search is complete, and the CPU has judged its hits.
     pub(crate) fn searched(&mut self, worker: usize, seq: Seq, judged: Judged, busy: Duration, now: Instant) {
         let Some(InFlight::Search { job: id, lease }) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].measure_search(lease.hashes(), busy);
         let device = self.workers[worker].device;
         self.devices[device].worked(now, &self.policy);
         let trusted = self.devices[device].is_trusted();
+        // The job may have ended in the meantime.
         let Some(job) = self.jobs.get_mut(&id) else { return };
         if judged.overflow {
             job.too_many_hits(lease);
@@ -248,6 +201,7 @@ impl Driver {
         if trusted {
             job.settle(lease, DeviceTag(device as u16));
         } else {
+            // It counts once the device has answered its next canary.
             job.hold(worker, DeviceTag(device as u16), lease);
         }
         if let Some(outcome) = job.outcome() {
@@ -259,35 +213,28 @@ impl Driver {
     }
 
     /// A segment was hashed and judged.
-    pub(crate) fn checked(&mut self, worker: usize, seq: Seq, headers: usize, busy: Duration, now: Instant) {
-        let Some(InFlight::Check(_)) = self.workers[worker].take(seq, now) else { return };
-        self.workers[worker].measure_check(headers as u64, busy);
+    pub(crate) fn judged_headers(&mut self, worker: usize, seq: Seq, headers: usize, busy: Duration, now: Instant) {
+        let Some(InFlight::Headers(_)) = self.workers[worker].take(seq, now) else { return };
+        self.workers[worker].measure_headers(headers as u64, busy);
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
     }
 
-    /// Blocks were hashed and judged.
+    /// A group of blocks was hashed and judged.
     pub(crate) fn judged_blocks(&mut self, worker: usize, seq: Seq, blocks: usize, now: Instant) {
         if self.workers[worker].take(seq, now).is_some() {
-            self.workers[worker].worked();
+            self.workers[worker].reset_failures();
             let device = self.workers[worker].device;
             self.devices[device].headers += blocks as u64;
         }
     }
 
-    /// Trees were hashed and judged.
-    pub(crate) fn hashed_trees(&mut self, worker: usize, seq: Seq, now: Instant) {
-        if self.workers[worker].take(seq, now).is_some() {
-            self.workers[worker].worked();
-        }
-    }
-
-    /// Nothing could be hashed of a piece of work.
-    pub(crate) fn dropped(&mut self, worker: usize, seq: Seq, now: Instant) {
+    /// A task turned out to have nothing for the device.
+    pub(crate) fn skipped(&mut self, worker: usize, seq: Seq, now: Instant) {
         self.workers[worker].take(seq, now);
     }
 
-    /// A worker's device failed: what it held is lent again.
+    /// A worker's device failed: its tasks go to others.
     pub(crate) fn failed(&mut self, worker: usize, error: &DeviceError, now: Instant) -> AfterFailure {
         self.recall(worker);
         let tries = self.workers[worker].fail();
@@ -298,109 +245,99 @@ impl Driver {
             AfterFailure::Retire => DeviceState::Failed { reason: error.to_string() },
         };
         self.devices[device].state = state;
-        self.workers[worker].standing = match after {
-            AfterFailure::ReopenAfter(_) => Standing::Away,
-            AfterFailure::Retire => Standing::Gone,
+        self.workers[worker].state = match after {
+            AfterFailure::ReopenAfter(_) => WorkerState::Reopening,
+            AfterFailure::Retire => WorkerState::Retired,
         };
-        self.after_a_loss(&error.to_string(), now);
+        self.after_loss(&error.to_string(), now);
         after
     }
 
-    /// Every device that was opened: info, state, workers, counters, rate.
-    pub(crate) fn statuses(&self) -> Vec<crate::DeviceStatus> {
+    /// The status of every device that was opened.
+    pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {
         self.devices.iter().enumerate().map(|(index, device)| device.status(index, &self.workers)).collect()
     }
 
-    /// Whether a worker will never get work again.
+    /// Whether a worker will never get a task again.
     pub(crate) fn is_dismissed(&self, worker: usize) -> bool {
-        self.stopped || self.workers[worker].standing == Standing::Gone
+        self.stopped || self.workers[worker].state == WorkerState::Retired
     }
 
     fn is_serving(&self, worker: usize) -> bool {
-        self.workers[worker].standing == Standing::Serving
+        self.workers[worker].state == WorkerState::Serving
     }
 
-    fn pick(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+    fn pick(&mut self, worker: usize) -> Option<(InFlight, Task)> {
         if self.canary_is_due(worker) {
             return Some(self.pick_canary(worker));
         }
         let first = self.workers[worker].next_turn();
         let found = (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
             // Headers and blocks take turns too.
-            0 if first.is_multiple_of(2) => self.pick_check(worker).or_else(|| self.pick_blocks(worker)),
-            0 => self.pick_blocks(worker).or_else(|| self.pick_check(worker)),
-            1 => self.pick_search(worker),
-            _ => self.pick_trees(worker),
+            0 if (first / KINDS).is_multiple_of(2) => self.pick_headers(worker).or_else(|| self.pick_blocks(worker)),
+            0 => self.pick_blocks(worker).or_else(|| self.pick_headers(worker)),
+            _ => self.pick_search(worker),
         });
-        found.or_else(|| self.must_sing_before_it_sleeps(worker).then(|| self.pick_canary(worker)))
+        found.or_else(|| self.needs_canary_before_idling(worker).then(|| self.pick_canary(worker)))
     }
 
-    fn pick_canary(&mut self, worker: usize) -> (InFlight, Work) {
+    fn pick_canary(&mut self, worker: usize) -> (InFlight, Task) {
         self.workers[worker].since_canary = 0;
-        (InFlight::Canary, Work::Canary(Arc::clone(&self.canary)))
+        (InFlight::Canary, Task::Canary(Arc::clone(&self.canary)))
     }
 
-    fn pick_trees(&mut self, worker: usize) -> Option<(InFlight, Work)> {
-        if !self.is_worth_trees(worker) {
+    fn pick_headers(&mut self, worker: usize) -> Option<(InFlight, Task)> {
+        if !self.pays_to_take_headers(worker) {
             return None;
         }
-        let task = self.trees.pop_front()?;
-        Some((InFlight::Trees(task.clone()), Work::Trees(task)))
+        // A slow worker is skipped, but tried now and then: it may have been slow only for a while.
+        if self.may_be_skipped(worker) && !self.is_fast_enough(worker) && !self.workers[worker].count_skip() {
+            return None;
+        }
+        // Segments of a chain with a final verdict are dropped.
+        let task = std::iter::from_fn(|| self.headers.pop_front()).find(|task| task.is_wanted())?;
+        Some((InFlight::Headers(Arc::clone(&task)), Task::Headers(task)))
     }
 
-    fn pick_check(&mut self, worker: usize) -> Option<(InFlight, Work)> {
-        if !self.is_worth_a_segment(worker) {
-            return None;
-        }
-        if self.may_be_passed_over(worker)
-            && !self.is_worth_checking_with(worker)
-            && !self.workers[worker].is_passed_over_for_long()
-        {
-            return None;
-        }
-        // Segments of a chain whose verdict stands are of no use to anybody.
-        let task = std::iter::from_fn(|| self.checks.pop_front()).find(CheckTask::is_wanted)?;
-        Some((InFlight::Check(task.clone()), Work::Check(task)))
-    }
-
-    /// Blocks are taken apart and their transactions hashed by the worker's own thread, which is the CPU all the same: the
-    /// worker of another device does it only where no worker of the CPU serves.
-    fn pick_blocks(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+    /// The worker's own thread, hence the CPU, parses blocks and hashes their transactions. So a worker of another
+    /// device takes blocks only if no worker of the CPU is serving.
+    fn pick_blocks(&mut self, worker: usize) -> Option<(InFlight, Task)> {
         let is_trusted = |device: usize| self.devices[device].is_trusted();
         if !is_trusted(self.workers[worker].device) && self.serving().any(|other| is_trusted(other.device)) {
             return None;
         }
-        let task = std::iter::from_fn(|| self.blocks.pop_front()).find(BlocksTask::is_wanted)?;
-        Some((InFlight::Blocks(task.clone()), Work::Blocks(task)))
+        let task = std::iter::from_fn(|| self.blocks.pop_front()).find(|task| task.is_wanted())?;
+        Some((InFlight::Blocks(Arc::clone(&task)), Task::Blocks(task)))
     }
 
-    /// The CPU takes what a weighed device may decline: somebody must.
-    fn may_be_passed_over(&self, worker: usize) -> bool {
+    /// Whether a worker may be skipped for being slow. Not the CPU if another device may decline tasks by its cost
+    /// model: one of them must take every task.
+    fn may_be_skipped(&self, worker: usize) -> bool {
         let is_cpu = self.devices[self.workers[worker].device].is_trusted();
-        !(is_cpu && self.serving().any(|other| self.devices[other.device].worth.is_some()))
+        !(is_cpu && self.serving().any(|other| self.devices[other.device].cost_model.is_some()))
     }
 
-    /// A device that hashes headers much slower than the best one would only hold up the chain behind it. Workers of one
-    /// device are alike: one that began slowly, on a busy core, is as good as the others.
-    fn is_worth_checking_with(&self, worker: usize) -> bool {
+    /// Whether a worker's device hashes headers fast enough: a much slower device than the best one would delay the
+    /// chain. The best rate among the workers of a device counts, because one may have started slowly on a busy core.
+    fn is_fast_enough(&self, worker: usize) -> bool {
         let device = self.workers[worker].device;
         let best_of = |workers: &mut dyn Iterator<Item = &Worker>| {
-            workers.filter_map(|other| other.check_rate).max_by(f64::total_cmp)
+            workers.filter_map(|other| other.header_rate).max_by(f64::total_cmp)
         };
         let mine =
-            self.workers[worker].check_rate.and(best_of(&mut self.serving().filter(|other| other.device == device)));
+            self.workers[worker].header_rate.and(best_of(&mut self.serving().filter(|other| other.device == device)));
         match (mine, best_of(&mut self.serving())) {
             (Some(mine), Some(best)) => mine >= best * self.policy.check_share_min,
-            (None, _) | (_, None) => !self.workers[worker].is_checking(),
+            (None, _) | (_, None) => !self.workers[worker].is_hashing_headers(),
         }
     }
 
     fn serving(&self) -> impl Iterator<Item = &Worker> {
-        self.workers.iter().filter(|worker| worker.standing == Standing::Serving)
+        self.workers.iter().filter(|worker| worker.state == WorkerState::Serving)
     }
 
-    /// The job that has had the least of its share, and has something open.
-    fn pick_search(&mut self, worker: usize) -> Option<(InFlight, Work)> {
+    /// A lease of the job that was served least for its priority and has open space.
+    fn pick_search(&mut self, worker: usize) -> Option<(InFlight, Task)> {
         let state = &self.workers[worker];
         let mut limits = self.devices[state.device].info.limits;
         limits.hits_max = limits.hits_max.min(self.policy.hits_max);
@@ -409,16 +346,20 @@ impl Driver {
         let mut order: Vec<(f64, u64)> = self.jobs.iter().map(|(&id, job)| (job.served(), id)).collect();
         order.sort_by(|one, two| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1)));
         let (id, lease) = order.into_iter().find_map(|(_, id)| {
-            let is_worth = self.is_worth_searching(worker, id, wanted);
-            Some((id, self.jobs.get_mut(&id).filter(|_| is_worth)?.lend(worker, wanted, &self.policy)?))
+            if !self.accepts_search(worker, id, wanted) {
+                return None;
+            }
+            Some((id, self.jobs.get_mut(&id)?.lend(worker, wanted, &self.policy)?))
         })?;
+        // A planted hit shows whether an untrusted device looked at the whole batch.
         let canary = (!self.devices[self.workers[worker].device].is_trusted()).then_some(self.seq);
-        let work = self.jobs.get_mut(&id)?.search_work(&lease, wanted.limits.hits_max, canary);
+        let task = self.jobs.get_mut(&id)?.search_task(&lease, wanted.limits.hits_max, canary);
         self.workers[worker].since_canary += 1;
-        Some((InFlight::Search { job: id, lease }, work))
+        Some((InFlight::Search { job: id, lease }, task))
     }
 
-    /// Gives back all that a worker held, and what it searched since its last canary: nobody can ask it any more.
+    /// Returns all tasks of a worker, and the leases that it searched since its last canary, because that canary will
+    /// never be answered.
     fn recall(&mut self, worker: usize) {
         self.jobs.values_mut().for_each(|job| job.give_back_held(worker));
         self.jobs.values_mut().for_each(|job| _ = job.give_back_claim(worker));
@@ -429,41 +370,37 @@ impl Driver {
                         job.give_back(lease);
                     }
                 }
-                // Nobody will take it any more.
-                InFlight::Check(task) if self.stopped => task.stream.abandon(),
-                InFlight::Check(task) => self.checks.push_front(task),
-                InFlight::Blocks(task) if self.stopped => task.stream.abandon(),
+                InFlight::Headers(task) | InFlight::Blocks(task) if self.stopped => task.abandon(),
+                InFlight::Headers(task) => self.headers.push_front(task),
                 InFlight::Blocks(task) => self.blocks.push_front(task),
-                InFlight::Trees(task) if self.stopped => task.call.abandon(),
-                InFlight::Trees(task) => self.trees.push_front(task),
                 InFlight::Canary => {}
             }
         }
         self.events.push(Event::Wake);
     }
 
-    fn after_a_loss(&mut self, reason: &str, now: Instant) {
-        if self.workers.iter().all(|worker| worker.standing.is_hopeless()) {
+    /// Fails everything if no worker can serve any more.
+    fn after_loss(&mut self, reason: &str, now: Instant) {
+        if self.workers.iter().all(|worker| worker.state.is_unavailable()) {
             let reason = SealFailure::NoDevice { reason: reason.to_owned() };
             let all: Vec<u64> = self.jobs.keys().copied().collect();
             all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
-            self.checks.abandon();
+            self.headers.abandon();
             self.blocks.abandon();
-            self.trees.abandon();
         }
         self.events.push(Event::Wake);
     }
 
-    /// Why nobody can work any more, where that is so.
-    fn nobody_left(&self) -> Option<String> {
-        let hopeless = self.workers.iter().all(|worker| worker.standing.is_hopeless());
-        hopeless.then(|| {
+    /// Why no device can work any more; `None` if one can.
+    fn why_no_device(&self) -> Option<String> {
+        let are_unavailable = self.workers.iter().all(|worker| worker.state.is_unavailable());
+        are_unavailable.then(|| {
             let mut reasons = self.devices.iter().filter_map(|device| device.state.reason());
             reasons.next_back().unwrap_or_else(|| "no device was opened".to_owned())
         })
     }
 
-    /// Ends the jobs that were only waiting for a device to be believed.
+    /// Ends the jobs that were only waiting for a canary.
     fn conclude(&mut self, now: Instant) {
         let ended: Vec<(u64, SealOutcome)> =
             self.jobs.iter().filter_map(|(&id, job)| Some((id, job.outcome()?))).collect();

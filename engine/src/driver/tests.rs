@@ -1,4 +1,4 @@
-//! The driver played through step by step, with a clock of the test's own: every race that matters, without a thread.
+//! Plays the driver through step by step with a simulated clock: every race, without threads.
 
 use std::time::{Duration, Instant};
 
@@ -9,16 +9,16 @@ use cityseal_device::{Backend, CpuBackend, Opener, Report, SearchReport};
 use cityseal_hash::HashKernel;
 
 mod claims;
+mod cost;
+mod stuck;
 mod trust;
-mod watch;
-mod worth;
 
 use super::*;
 use crate::judge::{Caught, judge_search};
 
 const NONCES: u32 = 50_000;
 
-/// A bound that about one hash in 4,096 meets.
+/// A target that about one hash in 4,096 meets.
 fn easy_target() -> Target {
     Target::from_display_hex(&format!("000f{}", "f".repeat(60))).unwrap()
 }
@@ -37,7 +37,7 @@ fn whole_space() -> SealTemplate {
     SealTemplate::builder(*Parameters::of(Network::Mainnet).genesis()).build().unwrap()
 }
 
-/// A driver with one worker of the CPU and one of a device that is not trusted.
+/// A driver with one worker of the CPU and one of an untrusted device.
 struct Play {
     driver: Driver,
     now: Instant,
@@ -71,23 +71,23 @@ impl Play {
 
     /// Answers as an honest device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
-        self.reference.submit(assignment.work.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
+        self.reference.submit(assignment.task.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
         let done = self.reference.collect(Duration::ZERO).unwrap().unwrap();
         self.now += Duration::from_millis(1);
-        match (assignment.work, done.report) {
-            (Work::Search { template, region, batch }, Report::Search(report)) => {
+        match (assignment.task, done.report) {
+            (Task::Search { template, region, batch }, Report::Search(report)) => {
                 let judged = judge_search(&template, &region, &batch, report).unwrap();
                 self.driver.searched(worker, assignment.seq, judged, Duration::from_millis(1), self.now);
             }
-            (Work::Canary(case), report) => {
+            (Task::Canary(case), report) => {
                 assert!(case.is_answered_by(&report));
-                self.driver.canary_sang(worker, assignment.seq, self.now);
+                self.driver.canary_answered(worker, assignment.seq, self.now);
             }
-            (work, report) => panic!("{work:?} answered by {report:?}"),
+            (task, report) => panic!("{task:?} answered by {report:?}"),
         }
     }
 
-    /// Lets a worker do whatever it is given, until there is nothing.
+    /// Answers all tasks of a worker until there is none.
     fn work_off(&mut self, worker: usize) {
         while let Some(assignment) = self.take(worker) {
             self.answer(worker, assignment);
@@ -103,7 +103,7 @@ impl Play {
 }
 
 #[test]
-fn a_job_without_a_seal_is_exhausted_and_its_coverage_says_who_searched() {
+fn a_job_without_a_seal_is_exhausted_and_its_coverage_names_the_devices() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let first = play.take(CPU).unwrap();
@@ -118,7 +118,7 @@ fn a_job_without_a_seal_is_exhausted_and_its_coverage_says_who_searched() {
 }
 
 #[test]
-fn who_asks_for_one_seal_gets_one_though_a_batch_holds_several() {
+fn a_job_for_one_seal_gets_one_although_a_batch_has_several() {
     let mut play = Play::new();
     play.submit(SealJob::new(template(easy_target())));
     play.work_off(CPU);
@@ -154,19 +154,19 @@ fn a_job_waits_for_the_canary_of_a_device_that_is_not_trusted() {
     play.submit(SealJob::new(impossible()));
     let mut assignments = Vec::new();
     while let Some(assignment) = play.take(GPU) {
-        if matches!(assignment.work, Work::Canary(_)) {
+        if matches!(assignment.task, Task::Canary(_)) {
             assignments.push(assignment);
             break;
         }
         play.answer(GPU, assignment);
     }
-    assert!(play.end().is_none(), "not before the canary has sung");
+    assert!(play.end().is_none(), "not before the canary was answered");
     play.answer(GPU, assignments.pop().unwrap());
     assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted);
 }
 
 #[test]
-fn what_a_lost_device_held_is_searched_by_the_others() {
+fn the_leases_of_a_lost_device_are_searched_by_others() {
     let mut play = Play::new();
     play.submit(SealJob::new(template(easy_target())).all(true));
     let done = play.take(GPU).unwrap();
@@ -174,7 +174,7 @@ fn what_a_lost_device_held_is_searched_by_the_others() {
     let _never_answered = play.take(GPU).unwrap();
     let after = play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
     assert_eq!(after, AfterFailure::ReopenAfter(Duration::from_secs(1)));
-    assert!(play.take(GPU).is_none(), "a device that is away gets nothing");
+    assert!(play.take(GPU).is_none(), "a device that is being reopened gets nothing");
     play.work_off(CPU);
     let report = play.end().unwrap();
     assert_eq!(report.outcome, SealOutcome::Sealed);
@@ -183,7 +183,7 @@ fn what_a_lost_device_held_is_searched_by_the_others() {
 }
 
 #[test]
-fn all_that_a_liar_ever_searched_is_searched_again() {
+fn everything_that_a_faulty_device_searched_is_searched_again() {
     let mut play = Play::new();
     let template = template(easy_target());
     play.submit(SealJob::new(template).all(true));
@@ -191,7 +191,7 @@ fn all_that_a_liar_ever_searched_is_searched_again() {
         let assignment = play.take(GPU).unwrap();
         play.answer(GPU, assignment);
     }
-    play.driver.lied(GPU, &Caught::Canary, play.now);
+    play.driver.caught(GPU, &Caught::Canary, play.now);
     assert_eq!(play.driver.statuses()[1].state.name(), "quarantined");
     assert!(play.take(GPU).is_none(), "quarantined");
     play.work_off(CPU);
@@ -200,15 +200,15 @@ fn all_that_a_liar_ever_searched_is_searched_again() {
     let nonces: Vec<u32> = report.seals.iter().map(|seal| seal.header().nonce).collect();
     let mut once = nonces.clone();
     once.dedup();
-    assert_eq!(nonces, once, "a seal that was found twice counts once");
+    assert_eq!(nonces, once, "a seal found twice counts once");
 }
 
 #[test]
-fn one_lease_dropped_on_purpose_keeps_the_job_from_being_exhausted() {
+fn a_lease_lost_on_purpose_is_reported_as_a_gap() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let dropped = play.take(CPU).unwrap();
-    // The lease is struck from the book as if searched, and nothing of it stands in the ledger.
+    // The lease is removed from the book as if it were searched, but the coverage does not have it.
     let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(dropped.seq, play.now) else { panic!() };
     play.driver.jobs.get_mut(&job).unwrap().lose(lease);
     play.work_off(CPU);
@@ -221,7 +221,7 @@ fn one_lease_dropped_on_purpose_keeps_the_job_from_being_exhausted() {
 }
 
 #[test]
-fn a_batch_with_too_many_hits_is_split_until_they_can_be_told() {
+fn a_batch_with_too_many_hits_is_split_until_they_can_be_reported() {
     let mut play = Play::new();
     play.driver.policy.hits_max = 16;
     let everything = Target::from_display_hex(&"f".repeat(64)).unwrap();
@@ -232,7 +232,7 @@ fn a_batch_with_too_many_hits_is_split_until_they_can_be_told() {
 }
 
 #[test]
-fn one_seal_more_than_may_be_kept_fails_the_job() {
+fn one_seal_above_the_limit_fails_the_job() {
     let run = |seals_max| {
         let mut play = Play::new();
         let everything = Target::from_display_hex(&"f".repeat(64)).unwrap();
@@ -288,10 +288,10 @@ fn jobs_share_the_devices_by_their_priority() {
 }
 
 #[test]
-fn when_the_last_device_is_gone_jobs_fail_rather_than_wait_for_ever() {
+fn jobs_fail_when_the_last_device_is_retired() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
-    play.driver.lied(GPU, &Caught::Canary, play.now);
+    play.driver.caught(GPU, &Caught::Canary, play.now);
     assert!(play.end().is_none());
     for failure in 1..=play.driver.policy.reopen_tries {
         let after = play.driver.failed(CPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
@@ -308,13 +308,13 @@ fn when_the_last_device_is_gone_jobs_fail_rather_than_wait_for_ever() {
 }
 
 #[test]
-fn batches_double_until_they_take_the_time_that_a_batch_may_take() {
+fn batches_double_until_they_take_the_target_time() {
     let mut play = Play::new();
     play.submit(SealJob::new(whole_space()));
     let mut sizes = Vec::new();
     for _ in 0..12 {
         let assignment = play.take(CPU).unwrap();
-        let Work::Search { region, .. } = assignment.work else { panic!() };
+        let Task::Search { region, .. } = assignment.task else { panic!() };
         sizes.push(region.hashes());
         // A device of 40 MH/s.
         let busy = Duration::from_nanos(region.hashes() * 25);
@@ -325,14 +325,14 @@ fn batches_double_until_they_take_the_time_that_a_batch_may_take() {
 }
 
 #[test]
-fn a_worker_that_began_slowly_is_worth_as_much_as_its_device() {
+fn a_worker_that_started_slowly_is_rated_by_its_device() {
     let mut play = Play::new();
     let sibling = play.driver.add_worker(CPU);
     let rates = |play: &mut Play, rates: [f64; 3]| {
         for (worker, rate) in [CPU, sibling, GPU].into_iter().zip(rates) {
-            play.driver.workers[worker].check_rate = Some(rate);
+            play.driver.workers[worker].header_rate = Some(rate);
         }
-        [CPU, sibling, GPU].map(|worker| play.driver.is_worth_checking_with(worker))
+        [CPU, sibling, GPU].map(|worker| play.driver.is_fast_enough(worker))
     };
     assert_eq!(rates(&mut play, [100.0, 1.0, 24.9]), [true, true, false]);
     assert_eq!(rates(&mut play, [100.0, 1.0, 25.0]), [true, true, true]);
@@ -340,8 +340,8 @@ fn a_worker_that_began_slowly_is_worth_as_much_as_its_device() {
 }
 
 #[test]
-fn a_worker_that_is_too_slow_is_tried_again_now_and_then() {
+fn a_worker_that_is_too_slow_is_tried_again_at_intervals() {
     let mut play = Play::new();
-    let tried = (0..200).filter(|_| play.driver.workers[GPU].is_passed_over_for_long()).count();
+    let tried = (0..200).filter(|_| play.driver.workers[GPU].count_skip()).count();
     assert_eq!(tried, 200 / 64);
 }

@@ -1,19 +1,22 @@
-//! Whom the driver believes, and how far: canaries, strikes, quarantine, probation, return.
+//! Which devices the driver trusts: canaries, strikes, quarantine, probation, return.
 
 use std::time::Instant;
 
 use cityseal_chain::DeviceTag;
 
-use super::{AfterFailure, Driver, Event, InFlight, Seq, Standing};
-use crate::DeviceState;
+use super::workers::{InFlight, WorkerState};
+use super::{Driver, Event};
+use crate::devices::DeviceState;
 use crate::judge::Caught;
+use crate::policy::AfterFailure;
+use crate::task::Seq;
 
-/// A device on probation is asked a known question behind so many batches.
+/// A device on probation gets a canary after each batch.
 const CANARY_EVERY_ON_PROBATION: u32 = 1;
 
 impl Driver {
-    /// A canary came back with the right answer: what the worker searched before it counts.
-    pub(crate) fn canary_sang(&mut self, worker: usize, seq: Seq, now: Instant) {
+    /// A canary was answered correctly: what the worker searched before it counts.
+    pub(crate) fn canary_answered(&mut self, worker: usize, seq: Seq, now: Instant) {
         let Some(InFlight::Canary) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].since_canary = 0;
         let device = self.workers[worker].device;
@@ -22,9 +25,10 @@ impl Driver {
         self.conclude(now);
     }
 
-    /// A worker's device was caught in a wrong answer: all that it ever searched for a living job is searched again, and it
-    /// gets no work for a while; none any more where it is the CPU, which judges the others, or was caught too often.
-    pub(crate) fn lied(&mut self, worker: usize, caught: &Caught, now: Instant) -> AfterFailure {
+    /// A worker's device gave a wrong answer: everything that it searched for running jobs is searched again, and the
+    /// device is quarantined. The CPU, which judges the others, is retired at once, and so is a device with too many
+    /// strikes.
+    pub(crate) fn caught(&mut self, worker: usize, caught: &Caught, now: Instant) -> AfterFailure {
         let device = self.workers[worker].device;
         let tag = DeviceTag(device as u16);
         for other in self.workers_of(device) {
@@ -37,51 +41,51 @@ impl Driver {
         } else {
             self.policy.quarantine_after(strikes)
         };
-        let (standing, until) = match after {
-            AfterFailure::ReopenAfter(pause) => (Standing::Quarantined, Some(now + pause)),
-            AfterFailure::Retire => (Standing::Gone, None),
+        let (state, until) = match after {
+            AfterFailure::ReopenAfter(pause) => (WorkerState::Quarantined, Some(now + pause)),
+            AfterFailure::Retire => (WorkerState::Retired, None),
         };
         self.devices[device].state = DeviceState::Quarantined { reason: caught.to_string(), until };
         for other in self.workers_of(device) {
-            self.workers[other].standing = standing;
+            self.workers[other].state = state;
         }
-        self.after_a_loss(&caught.to_string(), now);
+        self.after_loss(&caught.to_string(), now);
         after
     }
 
-    /// A worker's device was opened again and passed its self-test. One that was caught before is on probation.
+    /// A worker's device was reopened and passed its self-test. If it was caught before, it is on probation.
     pub(crate) fn reopened(&mut self, worker: usize) {
         let device = self.workers[worker].device;
         self.devices[device].reopened(self.policy.probation_canaries);
         for other in self.workers_of(device) {
-            if matches!(self.workers[other].standing, Standing::Away | Standing::Quarantined) {
-                self.workers[other].standing = Standing::Serving;
+            if matches!(self.workers[other].state, WorkerState::Reopening | WorkerState::Quarantined) {
+                self.workers[other].state = WorkerState::Serving;
             }
         }
         self.devices[device].state = self.devices[device].state_in_service();
         self.events.push(Event::Wake);
     }
 
-    /// A device that is not trusted is asked a known question now and then.
+    /// Whether an untrusted device has run enough batches for the next canary.
     pub(super) fn canary_is_due(&self, worker: usize) -> bool {
         let every = if self.devices[self.workers[worker].device].is_on_probation() {
             CANARY_EVERY_ON_PROBATION
         } else {
             self.policy.canary_every
         };
-        self.may_sing(worker) && self.workers[worker].since_canary >= every
+        self.may_get_canary(worker) && self.workers[worker].since_canary >= every
     }
 
-    /// Whoever finds nothing to do is asked a known question before it sleeps, where a job waits for it: a job may end on its
-    /// word, and nobody would wake it for that.
-    pub(super) fn must_sing_before_it_sleeps(&self, worker: usize) -> bool {
+    /// Whether a worker without a task needs a canary before it idles: a job may be waiting for the leases that it
+    /// holds, and nothing would wake the worker for that.
+    pub(super) fn needs_canary_before_idling(&self, worker: usize) -> bool {
         let holds = self.jobs.values().any(|job| job.is_held_by(worker));
-        holds && self.may_sing(worker) && !self.workers[worker].is_searching()
+        holds && self.may_get_canary(worker) && !self.workers[worker].is_searching()
     }
 
-    fn may_sing(&self, worker: usize) -> bool {
-        let state = &self.workers[worker];
-        !self.devices[state.device].is_trusted() && !state.has_canary_in_flight()
+    fn may_get_canary(&self, worker: usize) -> bool {
+        let worker = &self.workers[worker];
+        !self.devices[worker.device].is_trusted() && !worker.has_canary_in_flight()
     }
 
     fn workers_of(&self, device: usize) -> Vec<usize> {

@@ -1,59 +1,69 @@
-//! Workers and devices inside the driver: what each holds, how fast it is, whether it is believed.
+//! Workers and devices inside the driver: their tasks, their speed, and whether they are trusted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cityseal_chain::Lease;
 use cityseal_device::{DeviceInfo, DeviceKind};
 
-use super::{InFlight, Seq, Worth};
+use crate::devices::{CostModel, DeviceShare, DeviceState, DeviceStatus};
 use crate::judge::Caught;
-use crate::{DeviceShare, DeviceState, DeviceStatus, EnginePolicy, WorkKind};
+use crate::policy::EnginePolicy;
+use crate::task::{ChainTask, Seq};
 
-/// How fast an average forgets: the newest measurement weighs a quarter.
+/// Weight of the newest measurement in an average rate.
 const RATE_NEWEST: f64 = 0.25;
 
-/// A worker too slow for headers is tried again after so many segments that it was not given.
+/// A worker too slow for headers is tried again after this many skipped segments.
 const TRY_AGAIN_AFTER: u32 = 64;
 
-/// Whether a worker takes work.
+/// Whether a worker takes tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It does.
+pub(super) enum WorkerState {
     Serving,
-    /// Its device is being opened again.
-    Away,
-    /// Its device was caught in a wrong answer and is kept away for a while.
+    /// Its device is being reopened.
+    Reopening,
+    /// Its device gave a wrong answer and gets no work for a while.
     Quarantined,
-    /// It is stuck inside its driver. Should it come back, it serves again.
+    /// It is stuck inside the driver; it serves again if it returns.
     Stuck,
-    /// It never will again.
-    Gone,
+    Retired,
 }
 
-impl Standing {
-    /// Whether work that needs this worker would wait for ever, or longer than anybody should.
-    pub(crate) const fn is_hopeless(self) -> bool {
-        matches!(self, Self::Quarantined | Self::Stuck | Self::Gone)
+impl WorkerState {
+    /// Whether a task that needs this worker would wait too long, or forever.
+    pub(super) const fn is_unavailable(self) -> bool {
+        matches!(self, Self::Quarantined | Self::Stuck | Self::Retired)
     }
+}
+
+/// A task that a worker has not answered yet.
+#[derive(Debug)]
+pub(super) enum InFlight {
+    Search { job: u64, lease: Lease },
+    Headers(Arc<dyn ChainTask>),
+    Blocks(Arc<dyn ChainTask>),
+    Canary,
 }
 
 /// One thread that owns one back end.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) device: usize,
-    pub(crate) standing: Standing,
+    pub(crate) state: WorkerState,
     /// Batches since the last canary was sent.
     pub(crate) since_canary: u32,
     /// Headers per second, where measured.
-    pub(crate) check_rate: Option<f64>,
-    /// Looks at the queue in a row that ended with nothing, since it is too slow.
-    passed_over: u32,
+    pub(crate) header_rate: Option<f64>,
+    /// Segments in a row for which it was skipped as too slow.
+    skipped: u32,
     search_rate: Option<f64>,
     /// Hashes of the next search batch.
     batch: u64,
     batch_target: Duration,
     in_flight: BTreeMap<Seq, InFlight>,
-    /// When it was last heard of, while its device has something to do.
+    /// Time of its last sign of life, while its device has a batch.
     silent_since: Option<Instant>,
     failures: u32,
     turn: usize,
@@ -64,10 +74,10 @@ impl Worker {
         let cpu = info.kind == DeviceKind::Cpu;
         Self {
             device,
-            standing: Standing::Serving,
+            state: WorkerState::Serving,
             since_canary: 0,
-            check_rate: None,
-            passed_over: 0,
+            header_rate: None,
+            skipped: 0,
             search_rate: None,
             batch: policy.batch_hashes_first,
             batch_target: if cpu { policy.cpu_batch_time } else { policy.gpu_batch_time },
@@ -78,10 +88,10 @@ impl Worker {
         }
     }
 
-    /// Notes what it was given; whether it is watched only from now on. A segment of a chain may have to be read first, and
-    /// for as long as that takes nobody is to blame ([`Self::watch_from`]).
+    /// Notes a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
+    /// is watched only once it is submitted ([`Self::watch_from`]).
     pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
-        let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Check(_) | InFlight::Blocks(_));
+        let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Headers(_) | InFlight::Blocks(_));
         if begins {
             self.silent_since = Some(now);
         }
@@ -89,18 +99,18 @@ impl Worker {
         begins
     }
 
-    /// It reads a file now, for as long as that takes, and nobody is to blame.
-    pub(crate) const fn reads(&mut self) {
+    /// Stops the watch while the worker prepares a batch.
+    pub(crate) const fn pause_watch(&mut self) {
         self.silent_since = None;
     }
 
-    /// Its device has work since now, unless it had before.
+    /// Starts the watch at `now`, unless it is running.
     pub(crate) fn watch_from(&mut self, now: Instant) {
         self.silent_since.get_or_insert(now);
     }
 
-    /// Its silence begins now, where it is silent at all.
-    pub(crate) fn is_watched_anew(&mut self, now: Instant) {
+    /// Restarts the watch at `now`, if it is running.
+    pub(crate) fn restart_watch(&mut self, now: Instant) {
         self.silent_since = self.silent_since.map(|_| now);
     }
 
@@ -108,7 +118,7 @@ impl Worker {
         self.silent_since
     }
 
-    /// Takes out what it has answered.
+    /// Removes an answered task.
     pub(crate) fn take(&mut self, seq: Seq, now: Instant) -> Option<InFlight> {
         let taken = self.in_flight.remove(&seq);
         self.silent_since = (!self.in_flight.is_empty()).then_some(now);
@@ -124,85 +134,79 @@ impl Worker {
         self.in_flight.values().any(|work| matches!(work, InFlight::Canary))
     }
 
-    /// Hashes of its searches, headers of its segments or leaves of its trees that it has not answered yet.
-    pub(crate) fn ahead(&self, kind: WorkKind) -> u64 {
-        let items = self.in_flight.values().map(|work| match (kind, work) {
-            (WorkKind::Search, InFlight::Search { lease, .. }) => lease.hashes(),
-            (WorkKind::Headers, InFlight::Check(task)) => task.segment.count() as u64,
-            (WorkKind::Nodes, InFlight::Trees(task)) => task.leaves(),
-            (
-                _,
-                InFlight::Search { .. }
-                | InFlight::Check(_)
-                | InFlight::Blocks(_)
-                | InFlight::Trees(_)
-                | InFlight::Canary,
-            ) => 0,
-        });
-        items.sum()
+    /// Hashes of its unanswered searches.
+    pub(crate) fn hashes_ahead(&self) -> u64 {
+        let hashes = |work: &InFlight| if let InFlight::Search { lease, .. } = work { lease.hashes() } else { 0 };
+        self.in_flight.values().map(hashes).sum()
+    }
+
+    /// Headers of its unanswered segments.
+    pub(crate) fn headers_ahead(&self) -> u64 {
+        let headers = |work: &InFlight| if let InFlight::Headers(task) = work { task.count() as u64 } else { 0 };
+        self.in_flight.values().map(headers).sum()
     }
 
     pub(crate) fn is_searching(&self) -> bool {
         self.in_flight.values().any(|work| matches!(work, InFlight::Search { .. }))
     }
 
-    pub(crate) fn is_checking(&self) -> bool {
-        self.in_flight.values().any(|work| matches!(work, InFlight::Check(_)))
+    pub(crate) fn is_hashing_headers(&self) -> bool {
+        self.in_flight.values().any(|work| matches!(work, InFlight::Headers(_)))
     }
 
-    /// Counts a piece of work that was not given to it; now and then it gets one all the same, since it may have been slow
-    /// only for a while.
-    pub(crate) fn is_passed_over_for_long(&mut self) -> bool {
-        self.passed_over = (self.passed_over + 1) % TRY_AGAIN_AFTER;
-        self.passed_over == 0 && !self.is_checking()
+    /// Counts a segment for which the worker was skipped; returns whether it is to be tried again now.
+    pub(crate) fn count_skip(&mut self) -> bool {
+        self.skipped = (self.skipped + 1) % TRY_AGAIN_AFTER;
+        self.skipped == 0 && !self.is_hashing_headers()
     }
 
-    /// Which kind of work comes first this time: they take turns, where there are several.
+    /// A number that grows with each turn, by which the kinds of tasks take turns.
     pub(crate) const fn next_turn(&mut self) -> usize {
         self.turn = self.turn.wrapping_add(1);
         self.turn
     }
 
-    /// Learns from a search batch how fast the device is, and sizes the next one: it may double, or fall to what fits.
+    /// Updates the search rate and sizes the next batch: to the target time, at most twice the last one.
     pub(crate) fn measure_search(&mut self, hashes: u64, busy: Duration) {
         self.failures = 0;
         let rate = learn(&mut self.search_rate, hashes, busy);
-        let fitting = (rate * self.batch_target.as_secs_f64()) as u64;
-        self.batch = fitting.clamp(1, self.batch.saturating_mul(2));
+        let within_target = (rate * self.batch_target.as_secs_f64()) as u64;
+        self.batch = within_target.clamp(1, self.batch.saturating_mul(2));
     }
 
-    pub(crate) fn measure_check(&mut self, headers: u64, busy: Duration) {
+    pub(crate) fn measure_headers(&mut self, headers: u64, busy: Duration) {
         self.failures = 0;
-        learn(&mut self.check_rate, headers, busy);
+        learn(&mut self.header_rate, headers, busy);
     }
 
     pub(crate) fn batch_hashes(&self, policy: &EnginePolicy) -> u64 {
         self.batch.max(policy.batch_hashes_min)
     }
 
-    /// How much of a job it claims at once; no more than a batch before its rate is known.
+    /// How much of a job it claims at once; 0 (one batch) before its rate is known.
     pub(crate) fn claim_hashes(&self, policy: &EnginePolicy) -> u64 {
         self.search_rate.map_or(0, |rate| (rate * policy.claim_time.as_secs_f64()) as u64)
     }
 
-    /// It did something right: the failures before it are no row any more.
-    pub(crate) const fn worked(&mut self) {
+    /// Resets the count of consecutive failures.
+    pub(crate) const fn reset_failures(&mut self) {
         self.failures = 0;
     }
 
-    /// Counts a failure; returns how many there were in a row.
+    /// Counts a failure; returns the number of consecutive failures.
     pub(crate) fn fail(&mut self) -> u32 {
         self.failures += 1;
         self.failures
     }
 }
 
+/// Updates a moving average of items per second; returns it.
 fn learn(rate: &mut Option<f64>, items: u64, busy: Duration) -> f64 {
     let seconds = busy.as_secs_f64().max(1e-9);
     let newest = items as f64 / seconds;
-    let learnt = rate.map_or(newest, |known| known + (newest - known) * RATE_NEWEST);
-    *rate = Some(learnt);
-    learnt
+    let average = rate.map_or(newest, |known| known + (newest - known) * RATE_NEWEST);
+    *rate = Some(average);
+    average
 }
 
 /// A device, with one worker or (the CPU) several.
@@ -212,24 +216,24 @@ pub(crate) struct Device {
     pub(crate) state: DeviceState,
     pub(crate) hashes: u128,
     pub(crate) headers: u64,
-    /// Where its worth is weighed against the CPU's.
-    pub(crate) worth: Option<Worth>,
+    /// Decides which tasks pay off; `None`: it takes all.
+    pub(crate) cost_model: Option<CostModel>,
     strikes: Strikes,
-    /// It was caught since it was opened last: it comes back on probation.
-    must_prove: bool,
-    /// Known questions that it must still answer before it is believed as before.
+    /// Whether it gave a wrong answer since it was opened: it returns on probation.
+    was_caught: bool,
+    /// Canaries that it must still answer to end its probation.
     probation_left: u32,
     canaries: u64,
     canaries_missed: u64,
 }
 
-/// How often a device was caught in a wrong answer.
+/// Wrong answers of a device.
 #[derive(Debug, Default)]
 struct Strikes {
     count: u32,
-    /// The last time, or when the last one was forgotten.
+    /// Time of the last strike, or when one was last forgotten.
     since: Option<Instant>,
-    /// What it was caught in last.
+    /// The last wrong answer.
     last: String,
 }
 
@@ -240,31 +244,32 @@ impl Device {
             state: DeviceState::Ready,
             hashes: 0,
             headers: 0,
-            worth: None,
+            cost_model: None,
             strikes: Strikes::default(),
-            must_prove: false,
+            was_caught: false,
             probation_left: 0,
             canaries: 0,
             canaries_missed: 0,
         }
     }
 
-    /// The CPU judges the others; nobody judges the CPU.
+    /// Whether answers count without a check: those of the CPU, which judges all others.
     pub(crate) fn is_trusted(&self) -> bool {
         self.info.kind == DeviceKind::Cpu
     }
 
-    /// Counts a wrong answer; returns how many there were, less those forgotten.
+    /// Counts a wrong answer; returns the number of strikes, less those forgotten.
     pub(crate) fn strike(&mut self, caught: &Caught, now: Instant) -> u32 {
         let missed = u64::from(caught.is_miss());
         self.canaries += missed;
         self.canaries_missed += missed;
-        (self.must_prove, self.probation_left) = (true, 0);
+        self.was_caught = true;
+        self.probation_left = 0;
         self.strikes = Strikes { count: self.strikes.count + 1, since: Some(now), last: caught.to_string() };
         self.strikes.count
     }
 
-    /// A batch came back right, with what was planted in it: long enough after a strike, one is forgotten.
+    /// Counts a correct batch, with its planted hit; forgets a strike that is old enough.
     pub(crate) fn worked(&mut self, now: Instant, policy: &EnginePolicy) {
         self.canaries += u64::from(!self.is_trusted());
         let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= policy.strike_forgotten_after;
@@ -274,9 +279,9 @@ impl Device {
         }
     }
 
-    /// It was opened again: where it was caught before, it has so many known questions to answer.
+    /// Notes that the device was reopened; if it was caught before, a probation of `canaries` canaries begins.
     pub(crate) const fn reopened(&mut self, canaries: u32) {
-        if std::mem::replace(&mut self.must_prove, false) {
+        if std::mem::replace(&mut self.was_caught, false) {
             self.probation_left = canaries;
         }
     }
@@ -285,7 +290,7 @@ impl Device {
         self.probation_left > 0
     }
 
-    /// A known question was answered rightly.
+    /// Counts a correctly answered canary.
     pub(crate) fn canary_answered(&mut self) {
         self.canaries += 1;
         if self.is_on_probation() {
@@ -294,7 +299,7 @@ impl Device {
         }
     }
 
-    /// The state of a device that takes work.
+    /// The state of a device that takes tasks.
     pub(crate) fn state_in_service(&self) -> DeviceState {
         if self.is_on_probation() {
             DeviceState::Probation { reason: self.strikes.last.clone() }
@@ -309,13 +314,13 @@ impl Device {
             kernel: self.info.kernel.clone(),
             hashes,
             headers,
-            state: self.state.name().to_owned(),
+            state: self.state.clone(),
         }
     }
 
     pub(crate) fn status(&self, index: usize, workers: &[Worker]) -> DeviceStatus {
         let mine = || workers.iter().filter(|worker| worker.device == index);
-        let serving = mine().filter(|worker| worker.standing == Standing::Serving).count();
+        let serving = mine().filter(|worker| worker.state == WorkerState::Serving).count();
         let rates: Vec<f64> = mine().filter_map(|worker| worker.search_rate).collect();
         let rate_hz = (!rates.is_empty()).then(|| rates.iter().sum());
         let (hashes, headers) = (self.hashes, self.headers);

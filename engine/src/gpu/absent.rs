@@ -1,5 +1,5 @@
-//! Stands for `cityseal-gpu` in a build without it: the same names and shapes, as far as the engine uses them.
-#![allow(dead_code, reason = "no value of most of these types is ever made in such a build")]
+//! Replaces `cityseal-gpu` in a build without it: the same names and signatures, as far as the engine uses them.
+#![allow(dead_code, reason = "most of these types have no values in such a build")]
 
 use std::fmt;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) struct Discovered {
     pub(crate) state: DiscoveredState,
 }
 
-/// Why an adapter is not used; none is ever found.
+/// Why an adapter is not used; none is found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LeftOutReason {}
 
@@ -69,12 +69,12 @@ impl fmt::Display for NotBuilt {
     }
 }
 
-/// Finds nothing and says why.
+/// Finds nothing and explains why.
 pub(crate) fn discover(_options: DiscoverOptions<'_>) -> Discovery {
     Discovery { devices: Vec::new(), note: Some(NotBuilt) }
 }
 
-/// A row of the file of measured devices. It is read and written as by a build with GPUs, but it fits no device.
+/// An entry of the tuning cache. It is read and written as in a build with GPUs, but matches no device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remembered {
     pub(crate) device: String,

@@ -1,4 +1,5 @@
-//! The items of the GPU back end that the engine uses. Without the feature `gpu` the same names exist and no GPU is ever found.
+//! The items of the GPU back end that the engine uses. Without the feature `gpu` the same names exist, but no GPU is
+//! found.
 
 #[cfg(not(feature = "gpu"))]
 mod absent;
@@ -13,13 +14,14 @@ pub(crate) use cityseal_gpu::{
     DiscoverOptions, Discovered, DiscoveredState, LeftOutReason, Remembered, VariantChoice, discover, shader::Variant,
 };
 
-/// Whether this build can use GPUs at all.
+/// Whether this build can use GPUs.
 pub(crate) const IS_BUILT: bool = cfg!(feature = "gpu");
 
-/// Why there is no GPU in a build without the back end, and what to do.
-pub(crate) const NOT_BUILT: &str = "this program was built without GPU support: build cityseal-engine with its cargo feature `gpu`, which is on by default";
+/// Why a build without the back end has no GPU, and what to do.
+pub(crate) const NOT_BUILT: &str =
+    "this program was built without GPU support: build cityseal-engine with its default cargo feature `gpu`";
 
-/// How the names of all shader variants begin.
+/// The prefix of the names of all shader variants.
 pub(crate) const VARIANT_PREFIX: &str = "wgsl-";
 
 /// The names of the shader variants in this build.

@@ -1,5 +1,5 @@
-//! Half a million single-bit flips in the reports of searches: none of them makes a false seal, and none loses one unseen but
-//! those that are an ordinary missed hit, for which the canaries are there.
+//! Half a million single-bit flips in the reports of searches: none of them makes a false seal, and none loses one
+//! unseen but those that are an ordinary missed hit, for which the canaries are there.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,43 +1,44 @@
-//! Whole blocks on their way into a verification: handed over as bytes, or as places that a worker reads itself.
+//! Whole blocks as input of a verification: given as bytes, or as places that a worker reads.
 
 use std::io;
 use std::sync::Arc;
 
 use cityseal_hash::HEADER_LEN;
 
-/// Where one block stands.
+/// The location of one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockPlace {
-    /// Which of the files of its source, counted from 0.
+    /// Index of the file in its source, from 0.
     pub file: u32,
-    /// How many bytes the block has, header included.
+    /// Length of the block in bytes, header included.
     pub len: u32,
-    /// Where its header begins in that file, in bytes.
+    /// Offset of its header in that file, in bytes.
     pub at: u64,
-    /// Where its header begins in all the input, in bytes: what a fault names.
+    /// Offset of its header in the whole input, in bytes, as a fault reports it.
     pub offset: u64,
 }
 
-/// Something that several workers read whole blocks from at once.
+/// A source from which several workers read whole blocks at once.
 pub trait ReadBlocks: Send + Sync {
     /// Appends the blocks at these places to `room`, one after another.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::UnexpectedEof`] where a file ends before.
+    /// The error of the operating system; [`io::ErrorKind::UnexpectedEof`] if a file ends first.
     fn read_blocks(&self, places: &[BlockPlace], room: &mut Vec<u8>) -> io::Result<()>;
 }
 
-/// One block of a batch that is there.
+/// One block of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockSpan {
-    /// Its bytes in the batch.
+    /// First byte of the block in the batch.
     pub(crate) start: usize,
+    /// Behind its last byte.
     pub(crate) end: usize,
-    /// Where its header begins in all the input, in bytes.
+    /// Offset of its header in the whole input, in bytes.
     pub(crate) offset: u64,
 }
 
-/// Consecutive blocks of a chain that are there.
+/// Consecutive blocks of a chain, as bytes.
 #[derive(Clone, Debug, Default)]
 pub struct BlockBatch {
     pub(crate) bytes: Vec<u8>,
@@ -45,15 +46,16 @@ pub struct BlockBatch {
 }
 
 impl BlockBatch {
-    /// No blocks, with room for so many bytes.
+    /// An empty batch with capacity for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), blocks: Vec::new() }
     }
 
-    /// Adds a block: a header of 80 bytes and what is said to be its body, which may be anything.
+    /// Adds a block: a header of 80 bytes and its body, which may be malformed. `offset` is the offset of the header in
+    /// the whole input, in bytes.
     ///
     /// # Panics
-    /// If there is no whole header: who cuts an input into blocks knows that much.
+    /// If `block` is shorter than a header.
     pub fn push(&mut self, block: &[u8], offset: u64) {
         assert!(block.len() >= HEADER_LEN, "a block begins with a whole header");
         let start = self.bytes.len();
@@ -61,10 +63,10 @@ impl BlockBatch {
         self.blocks.push(BlockSpan { start, end: self.bytes.len(), offset });
     }
 
-    /// Leaves out all blocks but these.
+    /// Keeps only the blocks of a range.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the range is out of bounds.
     pub fn keep(&mut self, blocks: std::ops::Range<usize>) {
         self.blocks.truncate(blocks.end);
         self.blocks.drain(..blocks.start);
@@ -77,30 +79,31 @@ impl BlockBatch {
         headers
     }
 
-    /// Bytes of all blocks.
+    /// Total length of all blocks in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// How many blocks there are.
+    /// Number of blocks.
     pub fn len(&self) -> usize {
         self.blocks.len()
     }
 
-    /// Whether there is none.
+    /// Whether the batch has no blocks.
     pub fn is_empty(&self) -> bool {
         self.blocks.is_empty()
     }
 }
 
-/// Consecutive blocks of a chain that a worker is to read: their headers are known from an index.
+/// Consecutive blocks of a chain that a worker reads; their headers are known from an index.
 #[derive(Clone)]
 pub struct UnreadBlocks {
-    /// What they are read from.
+    /// The source of the blocks.
     pub source: Arc<dyn ReadBlocks>,
-    /// Where each stands.
+    /// The location of each block.
     pub places: Vec<BlockPlace>,
-    /// The header of each, 80 bytes in wire order, one after another; a block that is read with another header has changed.
+    /// The header of each block, 80 bytes in wire order, packed. A block that is read with another header has changed,
+    /// which makes the verdict INCOMPLETE.
     pub headers: Vec<u8>,
 }
 
@@ -115,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_stand_in_a_batch_as_they_were_given() {
+    fn a_batch_keeps_its_blocks_and_their_headers_in_order() {
         let mut batch = BlockBatch::with_capacity(200);
         assert!(batch.is_empty());
         batch.push(&[1; 80], 8);
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "a block begins with a whole header")]
-    fn less_than_a_header_is_our_own_broken_promise() {
+    fn a_block_shorter_than_a_header_panics() {
         BlockBatch::default().push(&[0; 79], 0);
     }
 }

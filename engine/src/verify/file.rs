@@ -1,4 +1,4 @@
-//! Files that several threads read at once, each at a place of its own.
+//! Files that several threads read at once, each at its own offset.
 
 use std::fs::File;
 use std::io;
@@ -6,12 +6,12 @@ use std::io;
 use cityseal_chain::{History, Parameters};
 use cityseal_hash::HEADER_LEN;
 
-/// Something that can be read anywhere, by several threads at once.
+/// A source that several threads can read at any offset at once.
 pub trait ReadAt: Send + Sync {
     /// Fills `room` with the bytes from `offset` on.
     ///
     /// # Errors
-    /// What the system says; [`io::ErrorKind::UnexpectedEof`] where it ends before.
+    /// The error of the operating system; [`io::ErrorKind::UnexpectedEof`] if the source ends first.
     fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
@@ -41,11 +41,11 @@ impl ReadAt for File {
     }
 }
 
-/// Headers that are read together when a history goes on: the eleven whose times make the median, and a few more.
+/// Headers that are read together to advance a history: the eleven of the median time, and a few more.
 const AHEAD: usize = 16;
 
-/// Moves `history` on to behind `count` headers of a file, of which few are read.
-pub(super) fn advance(
+/// Advances `history` over `count` headers of a file, of which it reads only a few.
+pub(crate) fn advance(
     history: &mut History,
     parameters: &Parameters,
     file: &dyn ReadAt,

@@ -1,5 +1,5 @@
-//! A segment while bytes come in. Its buffer is as long as a segment from the beginning, so that a read goes straight into
-//! it and a buffer that comes back need not be cleared.
+//! A segment that is being filled. Its buffer has the length of a segment from the start, so that reads go straight
+//! into it and a reused buffer need not be cleared.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -7,8 +7,9 @@ use cityseal_hash::HEADER_LEN;
 
 use super::permits::Permit;
 
+/// A partly filled segment.
 #[derive(Debug)]
-pub(super) struct Filling {
+pub(crate) struct Filling {
     bytes: Vec<u8>,
     filled: usize,
     permit: Permit,
@@ -16,37 +17,37 @@ pub(super) struct Filling {
 
 impl Filling {
     /// An empty segment of `len` bytes.
-    pub(super) fn new(permit: Permit, len: usize) -> Self {
+    pub(crate) fn new(permit: Permit, len: usize) -> Self {
         let mut bytes = permit.buffer();
         bytes.resize(len, 0);
         Self { bytes, filled: 0, permit }
     }
 
-    /// Whether at least one header came to its end.
-    pub(super) const fn has_header(&self) -> bool {
+    /// Whether it holds at least one whole header.
+    pub(crate) const fn has_header(&self) -> bool {
         self.filled >= HEADER_LEN
     }
 
-    /// What is still to be filled.
-    pub(super) fn room(&self) -> &[u8] {
+    /// The part that is not filled yet.
+    pub(crate) fn room(&self) -> &[u8] {
         &self.bytes[self.filled..]
     }
 
-    /// Takes as many of the bytes as there is room for; gives how many.
-    pub(super) fn copy_from(&mut self, bytes: &[u8]) -> usize {
+    /// Copies as many of the bytes as there is room for; returns how many.
+    pub(crate) fn copy_from(&mut self, bytes: &[u8]) -> usize {
         let taken = bytes.len().min(self.room().len());
         self.bytes[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
         self.filled += taken;
         taken
     }
 
-    /// Reads once; gives how many bytes came.
-    pub(super) fn read_from(&mut self, source: &mut dyn Read) -> io::Result<usize> {
+    /// Makes one read; returns the number of bytes.
+    pub(crate) fn read_from(&mut self, source: &mut dyn Read) -> io::Result<usize> {
         loop {
             match source.read(&mut self.bytes[self.filled..]) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
-                // A reader that claims more than there was room for breaks its contract; it is believed no further.
+                // A broken reader may claim more bytes than there was room for.
                 Ok(count) => {
                     let taken = count.min(self.room().len());
                     self.filled += taken;
@@ -56,8 +57,8 @@ impl Filling {
         }
     }
 
-    /// The whole headers that came, without the beginning of one that did not come to its end.
-    pub(super) fn into_headers(mut self) -> (Vec<u8>, Permit) {
+    /// The whole headers, without an unfinished one at the end.
+    pub(crate) fn into_headers(mut self) -> (Vec<u8>, Permit) {
         self.bytes.truncate(self.filled / HEADER_LEN * HEADER_LEN);
         (self.bytes, self.permit)
     }
@@ -70,7 +71,7 @@ mod tests {
     use super::super::permits::Permits;
     use super::*;
 
-    /// Gives one byte at a time, and is interrupted before each.
+    /// Returns one byte at a time, and `Interrupted` before each.
     struct Slow(Vec<u8>, bool);
 
     impl Read for Slow {
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_a_header_is_none_and_its_permit_comes_back() {
+    fn an_unfinished_header_is_dropped_and_its_permit_is_released() {
         let (permits, _parker) = Permits::new(1);
         let mut segment = filling(&permits, 160);
         segment.copy_from(&[1; 79]);
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_read_is_made_again_and_an_end_is_an_end() {
+    fn an_interrupted_read_is_retried_and_the_end_is_reported() {
         let mut segment = filling(&Permits::new(1).0, 80);
         let mut slow = Slow(vec![2, 1], false);
         let counts = [0; 3].map(|_| segment.read_from(&mut slow).unwrap());

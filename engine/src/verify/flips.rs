@@ -1,6 +1,7 @@
-//! Half a million single-bit flips in the hashes of headers: the verdict is the honest one, bit for bit, every time.
+//! Half a million single-bit flips in the hashes of headers: the verdict is always that of an honest device.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use cityseal_chain::{BlockHeader, History, Network, Parameters, Summary, Verdict};
 use cityseal_device::fake::FakeOpener;
@@ -8,14 +9,13 @@ use cityseal_device::inject::flip_a_bit;
 use cityseal_device::{DeviceInfo, Opener, Report};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
-use super::permits::Permits;
-use super::{Stream, VerifyReport, VerifyRequest};
-use crate::EnginePolicy;
+use super::{Permits, Stream, VerifyReport, VerifyRequest};
+use crate::policy::EnginePolicy;
 
-/// Flips that are judged: each of them one whole verification.
+/// Number of flips, each judged in a whole verification.
 const FLIPS: u64 = 500_000;
 const HEADERS: usize = 6;
-/// Found once: a kernel is proved anew whenever it is asked for.
+/// Created once, because each creation runs the known-answer tests.
 static KERNEL: LazyLock<HashKernel> = LazyLock::new(HashKernel::detect);
 /// A clock past every header.
 const NOW: u64 = 4_000_000_000;
@@ -34,8 +34,8 @@ fn chain() -> Vec<u8> {
     headers
 }
 
-/// Chains that are looked at: a right one, and one for each of these bits, flipped in the headers themselves. Among them are
-/// all bits of the last header's link: the same bit flipped in its parent's hash would make the two agree.
+/// A valid chain, and copies with one bit of a header flipped. Among them are all bits of the last header's link,
+/// because the same bit flipped in its parent's hash would make the two agree.
 fn chains() -> Vec<Vec<u8>> {
     let right = chain();
     let link = ((HEADERS - 1) * HEADER_LEN + 4) * 8;
@@ -52,15 +52,15 @@ fn hashes(chain: &[u8]) -> Vec<[u8; 32]> {
     chain.chunks_exact(HEADER_LEN).map(double_sha256).collect()
 }
 
-/// The whole way of one segment: judged with what `device` claims, joined, concluded.
+/// The whole path of one segment: judged with the hashes that `device` claims, joined, concluded.
 fn verdict(parameters: &Parameters, device: &DeviceInfo, chain: &[u8], claimed: &[[u8; 32]]) -> VerifyReport {
     let (permits, _parker) = Permits::new(1);
     let permit = permits.try_one().unwrap();
-    let stream = Stream::new(VerifyRequest::new(parameters.clone()).now(NOW), Summary::empty(0), permits, false);
+    let stream = Stream::new(VerifyRequest::new(parameters.clone(), NOW), Summary::empty(0), permits, false);
     let before = History::before(parameters, 0, &[]).unwrap();
     let segment = stream.segment(0, before, chain.to_vec(), permit);
     let _caught = stream.judge(&segment, claimed, device, *KERNEL, EnginePolicy::default().recheck_every);
-    stream.conclude(0, None, false, before, &[])
+    stream.conclude(0, None, false, before, &[], Duration::ZERO)
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn half_a_million_flipped_bits_change_no_verdict() {
             (chain, honest, report)
         })
         .collect();
-    // A flip in the last header may leave it as good as it was.
+    // A flip in the last header may leave it valid.
     let valid = chains.iter().filter(|(.., report)| report.verdict == Verdict::Valid).count();
     assert!((1..10).contains(&valid) && chains.len() > 250, "{valid} of {} are valid", chains.len());
     let mut random = 1_u64;

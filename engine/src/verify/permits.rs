@@ -1,26 +1,26 @@
-//! Permits for segments under way, which bound a stream's memory, and the buffers that go with them.
+//! Permits for segments in flight, which bound a stream's memory, and the buffers that go with them.
 //!
-//! One thread, the one that feeds the stream, waits for permits; any thread lets go of them.
+//! Only the thread that feeds the stream waits for permits; any thread releases them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam::sync::{Parker, Unparker};
 
-pub(super) type Waker = Arc<dyn Fn() + Send + Sync>;
+pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// The right to one segment under way.
+/// The right to have one segment in flight; released on drop.
 #[derive(Debug)]
-pub(super) struct Permit(Arc<Permits>);
+pub(crate) struct Permit(Arc<Permits>);
 
 impl Permit {
-    /// A buffer with whatever it held before.
-    pub(super) fn buffer(&self) -> Vec<u8> {
+    /// A spare buffer with arbitrary contents.
+    pub(crate) fn buffer(&self) -> Vec<u8> {
         self.0.buffer()
     }
 
-    /// Keeps a buffer for others, unless there are as many already as may be under way.
-    pub(super) fn keep(&self, buffer: Option<Vec<u8>>) {
+    /// Keeps a buffer for later segments, at most one per permit.
+    pub(crate) fn keep(&self, buffer: Option<Vec<u8>>) {
         let mut spare = self.0.spare();
         if spare.len() < self.0.total {
             spare.extend(buffer);
@@ -35,13 +35,13 @@ impl Drop for Permit {
 }
 
 /// The permits of one stream.
-pub(super) struct Permits {
+pub(crate) struct Permits {
     total: usize,
     free: AtomicUsize,
-    /// How many must be free before the feeder is woken.
+    /// Number of free permits at which the feeder is woken.
     wanted: AtomicUsize,
     feeder: Unparker,
-    /// Buffers of no segment. The one that came back last goes out first: it is still in some core's cache.
+    /// Unused buffers. The last one returned is the first one reused: it is still in some core's cache.
     spare: Mutex<Vec<Vec<u8>>>,
     wakers: Mutex<Vec<Waker>>,
 }
@@ -54,8 +54,8 @@ impl std::fmt::Debug for Permits {
 }
 
 impl Permits {
-    /// So many permits, and what their feeder waits with.
-    pub(super) fn new(total: usize) -> (Arc<Self>, Parker) {
+    /// `total` permits, and the parker with which the feeder waits for them.
+    pub(crate) fn new(total: usize) -> (Arc<Self>, Parker) {
         let parker = Parker::new();
         let permits = Self {
             total,
@@ -68,18 +68,16 @@ impl Permits {
         (Arc::new(permits), parker)
     }
 
-    /// A buffer with whatever it held before.
-    pub(super) fn buffer(&self) -> Vec<u8> {
+    fn buffer(&self) -> Vec<u8> {
         self.spare().pop().unwrap_or_default()
     }
 
-    /// How many there are.
-    pub(super) const fn total(&self) -> usize {
+    pub(crate) const fn total(&self) -> usize {
         self.total
     }
 
-    /// Waits until `count` permits (one at least, and no more than there are) are free at once.
-    pub(super) fn wait_for(self: &Arc<Self>, count: usize, parker: &Parker) -> Vec<Permit> {
+    /// Waits until `count` permits (clamped to 1..=total) are free at once.
+    pub(crate) fn wait_for(self: &Arc<Self>, count: usize, parker: &Parker) -> Vec<Permit> {
         let count = count.clamp(1, self.total);
         self.wanted.store(count, Ordering::SeqCst);
         while !self.take(count) {
@@ -89,7 +87,7 @@ impl Permits {
     }
 
     /// A permit, if one is free.
-    pub(super) fn try_one(self: &Arc<Self>) -> Option<Permit> {
+    pub(crate) fn try_one(self: &Arc<Self>) -> Option<Permit> {
         self.take(1).then(|| Permit(Arc::clone(self)))
     }
 
@@ -97,8 +95,8 @@ impl Permits {
         self.free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(count)).is_ok()
     }
 
-    /// Lets whoever waits go on, for good: the stream has come to its end.
-    pub(super) fn open(&self) {
+    /// Adds permits so that a waiting feeder continues: the stream has ended.
+    pub(crate) fn open(&self) {
         self.give_back(self.total);
     }
 
@@ -111,8 +109,8 @@ impl Permits {
         wakers.iter().for_each(|wake| wake());
     }
 
-    /// Calls `wake` whenever a permit comes back.
-    pub(super) fn on_room(&self, wake: Waker) {
+    /// Registers `wake`, which is called whenever a permit is released.
+    pub(crate) fn on_room(&self, wake: Waker) {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(wake);
     }
 
@@ -126,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_are_lent_than_there_are_and_each_comes_back_once() {
+    fn no_more_permits_are_lent_than_exist_and_each_returns_once() {
         let (permits, parker) = Permits::new(3);
         let two = permits.wait_for(2, &parker);
         let one = permits.try_one().unwrap();
@@ -137,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_that_came_back_last_goes_out_first() {
+    fn the_last_returned_buffer_is_reused_first() {
         let (permits, parker) = Permits::new(2);
         let held = permits.wait_for(2, &parker);
         held[0].keep(Some(vec![1]));
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_several_goes_on_when_all_of_them_are_free() {
+    fn a_feeder_that_waits_for_several_permits_continues_when_all_are_free() {
         let (permits, parker) = Permits::new(2);
         let mut held = permits.wait_for(2, &parker);
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -165,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_opened_stream_keeps_nobody_waiting() {
+    fn an_ended_stream_does_not_keep_its_feeder_waiting() {
         let (permits, parker) = Permits::new(1);
         let held = permits.wait_for(1, &parker);
         permits.open();
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waker_is_called_for_each_permit_that_comes_back() {
+    fn a_waker_is_called_for_each_released_permit() {
         let (permits, _parker) = Permits::new(2);
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);

@@ -1,5 +1,5 @@
-//! A run of whole headers on its way to a device: handed over as bytes, or as a part of a file that the worker reads itself,
-//! so that the bytes are in the cache of the core that hashes them.
+//! A run of whole headers for one device, given as bytes or as a part of a file. The worker reads the file itself, so
+//! that the bytes are in the cache of the core that hashes them.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -10,32 +10,32 @@ use cityseal_hash::HEADER_LEN;
 use super::file::ReadAt;
 use super::permits::Permit;
 
-/// Where a segment stands in its stream, and what comes before it.
+/// The position of a segment in its stream, and the history before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    pub(super) sequence: u64,
-    /// Where its first header or block stands in the input, in bytes.
-    pub(super) offset: u64,
-    pub(super) before: History,
+    pub(crate) sequence: u64,
+    /// Offset of its first header or block in the input, in bytes.
+    pub(crate) offset: u64,
+    pub(crate) before: History,
 }
 
-/// A run of whole headers. Its permit and its buffer return to the stream when the last hand lets go.
+/// A run of whole headers. Dropping it returns its permit and its buffer to the stream.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    pub(super) place: Place,
+    pub(crate) place: Place,
     count: usize,
     headers: OnceLock<Arc<Vec<u8>>>,
     unread: Mutex<Option<Unread>>,
     permit: Permit,
 }
 
-/// What is still to be read.
-pub(super) struct Unread {
-    pub(super) file: Arc<dyn ReadAt>,
-    /// Where it begins in the file, in bytes.
-    pub(super) from: u64,
-    /// What comes before the segment behind this one, as its maker saw it.
-    pub(super) after: History,
+/// The part of a file that holds the headers of a segment.
+pub(crate) struct Unread {
+    pub(crate) file: Arc<dyn ReadAt>,
+    /// Offset in the file, in bytes.
+    pub(crate) from: u64,
+    /// The history after this segment, as it was when the segment was made.
+    pub(crate) after: History,
 }
 
 impl std::fmt::Debug for Unread {
@@ -45,45 +45,43 @@ impl std::fmt::Debug for Unread {
 }
 
 impl Segment {
-    /// A segment whose headers are there.
-    pub(super) fn of_headers(place: Place, headers: Vec<u8>, permit: Permit) -> Self {
+    /// A segment of the given headers.
+    pub(crate) fn of_headers(place: Place, headers: Vec<u8>, permit: Permit) -> Self {
         let count = headers.len() / HEADER_LEN;
         Self { place, count, headers: Arc::new(headers).into(), unread: Mutex::new(None), permit }
     }
 
-    /// A segment of `count` headers that stand in a file.
-    pub(super) fn of_file(place: Place, count: usize, unread: Unread, permit: Permit) -> Self {
+    /// A segment of `count` headers in a file.
+    pub(crate) fn of_file(place: Place, count: usize, unread: Unread, permit: Permit) -> Self {
         let unread = Mutex::new(Some(unread));
         Self { place, count, headers: OnceLock::new(), unread, permit }
     }
 
-    /// Where it stands.
     pub(crate) const fn place(&self) -> &Place {
         &self.place
     }
 
-    /// How many headers there are.
     pub(crate) const fn count(&self) -> usize {
         self.count
     }
 
-    /// The headers, once they were loaded.
-    pub(super) fn headers(&self) -> &[u8] {
+    /// The headers; empty before they are loaded.
+    pub(crate) fn headers(&self) -> &[u8] {
         self.headers.get().map_or(&[], |headers| headers)
     }
 
-    /// The headers; reads them where nobody has yet.
+    /// The headers; the first call reads them.
     ///
     /// # Errors
-    /// What the file says, or that it changed since the segment was made: the next one would be judged after headers that
-    /// nobody has seen. The file will not be asked again.
+    /// The read failed, or the file has changed since the segment was made, so that the history of the next segment
+    /// would be wrong. The file is not read again.
     pub(crate) fn load(&self, parameters: &Parameters) -> io::Result<Arc<Vec<u8>>> {
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(headers) = self.headers.get() {
             return Ok(Arc::clone(headers));
         }
         let Some(Unread { file, from, after }) = unread.take() else {
-            return Err(io::Error::other("the file could not be read before"));
+            return Err(io::Error::other("an earlier read of the file failed"));
         };
         let mut buffer = self.permit.buffer();
         buffer.resize(self.count * HEADER_LEN, 0);
@@ -99,7 +97,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // A device that hangs may hold on to the bytes: then they are its own.
+        // A hung device may still hold the buffer; then it is not reused.
         let buffer = self.headers.take().and_then(|headers| Arc::try_unwrap(headers).ok());
         self.permit.keep(buffer);
     }

@@ -1,28 +1,28 @@
-//! How long the workers were busy with each stage of a verification: what `--stats` shows.
+//! Time that the workers spent in each stage of a verification, as `--stats` shows it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A stage that headers or blocks pass.
+/// A stage of the verification of headers or blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StageName {
-    /// Bytes out of a file, by the worker that needs them or by whoever feeds the verifier.
+    /// Reading from a file, by a worker or by the thread that feeds the verifier.
     Read,
-    /// Blocks are taken apart into transactions.
+    /// Parsing blocks into transactions.
     Parse,
-    /// Headers, transactions and their witnesses are hashed.
+    /// Hashing headers, transactions and their witnesses.
     Hash,
-    /// Merkle trees are hashed up to their roots.
+    /// Hashing Merkle trees up to their roots.
     Trees,
-    /// The rules are judged.
+    /// Judging the rules.
     Rules,
 }
 
 impl StageName {
-    /// Every stage, in the order in which they are passed.
+    /// Every stage, in order.
     pub const ALL: [Self; 5] = [Self::Read, Self::Parse, Self::Hash, Self::Trees, Self::Rules];
 
-    /// The name in answers.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -34,21 +34,21 @@ impl StageName {
     }
 }
 
-/// A stage, and how long all workers together were busy with it.
+/// A stage, and the time spent in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// Which one.
+    /// The stage.
     pub name: StageName,
-    /// The time of all workers together.
+    /// Sum over all workers.
     pub busy: Duration,
 }
 
-/// The stages of one stream, counted by many threads.
+/// The stages of one stream, updated by many threads.
 #[derive(Debug, Default)]
 pub(crate) struct Stages([AtomicU64; StageName::ALL.len()]);
 
 impl Stages {
-    /// Does a piece of work and counts how long it took.
+    /// Runs `work` and adds the time it takes to a stage.
     pub(crate) fn time<R>(&self, name: StageName, work: impl FnOnce() -> R) -> R {
         let began = Instant::now();
         let result = work();
@@ -56,12 +56,11 @@ impl Stages {
         result
     }
 
-    /// Counts time that was measured elsewhere.
+    /// Adds time that was measured elsewhere.
     pub(crate) fn add(&self, name: StageName, busy: Duration) {
         self.0[name as usize].fetch_add(busy.as_nanos() as u64, Ordering::Relaxed);
     }
 
-    /// All stages, in order.
     pub(crate) fn all(&self) -> Vec<Stage> {
         let of =
             |name: StageName| Stage { name, busy: Duration::from_nanos(self.0[name as usize].load(Ordering::Relaxed)) };

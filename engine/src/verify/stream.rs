@@ -1,29 +1,32 @@
-//! One chain under verification, as the workers see it: segments out, summaries in, joined in order.
+//! The shared state of one chain under verification: takes the summaries of segments and joins them in order.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cityseal_chain::{ChainWork, Commitments, Cut, History, Judgement, Parameters, Summary, TreeOutline, judge};
 use cityseal_device::{CPU_DEVICE_ID, DeviceInfo, DeviceKind};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
 use super::permits::{Permit, Permits};
+use super::report::{Finish, Progress, VerifyReport};
+use super::request::{RunState, VerifyRequest};
 use super::segment::{Place, Segment, Unread};
 use super::stages::{StageName, Stages};
-use super::{Finish, Progress, RunState, VerifyReport, VerifyRequest};
+use crate::devices::{DeviceShare, DeviceStatus};
 use crate::judge::Caught;
-use crate::{DeviceShare, DeviceStatus};
+use crate::task::ChainId;
 
-/// See the module's text.
+/// One chain under verification; shared by its verifier and the workers.
 pub(crate) struct Stream {
     parameters: Parameters,
     start_height: u64,
     start_work: ChainWork,
     now: u64,
     permits: Arc<Permits>,
-    /// What commits to the items with this kernel, where that is asked for.
+    /// The kernel that hashes commitments, if the request asks for them.
     committer: Option<HashKernel>,
-    /// Headers that were joined before this stream began.
+    /// Headers of the resumed summary.
     resumed: u64,
     pub(crate) stages: Stages,
     state: Mutex<State>,
@@ -38,29 +41,29 @@ impl std::fmt::Debug for Stream {
 
 #[derive(Debug)]
 struct State {
-    /// The summary of everything up to the first segment that is missing.
+    /// The summary of everything before the first missing segment.
     joined: Summary,
     /// The sequence number of that segment.
     next: u64,
-    /// Summaries that came before their turn; at most as many as there are permits.
+    /// Summaries of later segments; at most as many as there are permits.
     early: BTreeMap<u64, Summary>,
-    /// What comes before each segment that was sent and is not joined: that of `next` first.
+    /// The history before each segment that was sent and is not joined yet; that of `next` first.
     befores: VecDeque<History>,
-    /// Headers hashed, by the device's id.
+    /// Headers hashed, by device id.
     hashed: BTreeMap<String, u64>,
-    /// The first segment that could not be read: its number and its place in bytes.
+    /// The first unreadable segment: its sequence number and its offset in bytes.
     unreadable: Option<(u64, u64)>,
     abandoned: bool,
 }
 
 impl Stream {
-    /// A stream of headers, or of blocks, that goes on behind what `joined` proves.
-    pub(super) fn new(request: VerifyRequest, mut joined: Summary, permits: Arc<Permits>, of_blocks: bool) -> Self {
+    /// A stream of headers, or of blocks, that continues after `joined`.
+    pub(crate) fn new(request: VerifyRequest, mut joined: Summary, permits: Arc<Permits>, of_blocks: bool) -> Self {
         if request.commits {
             let first = joined.first_height - request.start_height;
             joined.commitments.get_or_insert_with(|| Commitments::empty(first, of_blocks));
         } else {
-            // What nobody goes on with would be of fewer items than the summary.
+            // Without updates it would commit to fewer items than the summary counts.
             joined.commitments = None;
         }
         Self {
@@ -85,27 +88,31 @@ impl Stream {
         }
     }
 
+    /// Identifies the stream among all tasks.
+    pub(crate) fn id(stream: &Arc<Self>) -> ChainId {
+        ChainId(Arc::as_ptr(stream) as usize)
+    }
+
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The present time, for rule R10.
-    pub(super) const fn now(&self) -> u64 {
+    /// The present time (Unix time in seconds) for rule R10.
+    pub(crate) const fn now(&self) -> u64 {
         self.now
     }
 
-    /// Permits for segments.
-    pub(super) const fn permits(&self) -> &Arc<Permits> {
+    pub(crate) const fn permits(&self) -> &Arc<Permits> {
         &self.permits
     }
 
-    /// The next segment, of headers that are there.
-    pub(super) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>, permit: Permit) -> Segment {
+    /// The next segment, of the given headers.
+    pub(crate) fn segment(&self, sequence: u64, before: History, headers: Vec<u8>, permit: Permit) -> Segment {
         Segment::of_headers(self.next_place(sequence, before), headers, permit)
     }
 
-    /// The next segment, of `count` headers that stand in a file.
-    pub(super) fn segment_of_file(
+    /// The next segment, of `count` headers in a file.
+    pub(crate) fn segment_of_file(
         &self,
         sequence: u64,
         before: History,
@@ -121,14 +128,14 @@ impl Stream {
         self.next_place_at(sequence, before, offset)
     }
 
-    /// The place of the next segment, whose first byte stands there in the input.
-    pub(super) fn next_place_at(&self, sequence: u64, before: History, offset: u64) -> Place {
+    /// The place of the next segment, whose first byte is at `offset` of the input.
+    pub(crate) fn next_place_at(&self, sequence: u64, before: History, offset: u64) -> Place {
         self.lock().befores.push_back(before);
         Place { sequence, offset, before }
     }
 
-    /// A segment could not be read: what comes before it is judged, and nothing behind it.
-    pub(crate) fn cannot_read(&self, place: &Place) {
+    /// Notes that a segment could not be read: what comes before it is still judged, nothing after it.
+    pub(crate) fn report_unreadable(&self, place: &Place) {
         let found = (place.sequence, place.offset);
         let mut state = self.lock();
         state.unreadable = Some(state.unreadable.map_or(found, |known| known.min(found)));
@@ -136,11 +143,11 @@ impl Stream {
         self.settled.notify_all();
     }
 
-    /// Judges a segment with the hashes that a device gave. A device that is not the CPU is believed only so far: a sample
-    /// of its hashes and the last two are computed again, and so is everything where a fault is found.
+    /// Judges a segment with the hashes that a device reported. For a device other than the CPU, a sample of its hashes
+    /// and the last two are computed again; if they differ or a fault is found, all of them are.
     ///
     /// # Errors
-    /// What the device was caught in; the segment is judged all the same, on the CPU.
+    /// What the device was caught in; the segment is then judged with hashes of the CPU.
     pub(crate) fn judge(
         &self,
         segment: &Segment,
@@ -154,20 +161,21 @@ impl Stream {
             self.accept(&segment.place, segment.count(), summary, &device.id);
             return Ok(());
         }
-        let believed = match find_wrong(segment, hashes, recheck_every) {
+        let claimed = match find_wrong(segment, hashes, recheck_every) {
             Some(wrong) => Err(wrong),
             None => Ok(self.judge_with(segment, hashes)),
         };
-        match believed {
+        match claimed {
             Ok(summary) if summary.fault.is_none() => {
                 self.accept(&segment.place, segment.count(), summary, &device.id);
                 Ok(())
             }
-            doubted => self.judge_again(segment, hashes, cpu, doubted.err(), &device.id),
+            // A wrong hash, or a fault that the CPU must confirm.
+            unconfirmed => self.judge_again(segment, hashes, cpu, unconfirmed.err(), &device.id),
         }
     }
 
-    /// Hashes a whole segment on the CPU, whose word is the last one.
+    /// Judges a segment with hashes of the CPU, which are final.
     fn judge_again(
         &self,
         segment: &Segment,
@@ -193,8 +201,8 @@ impl Stream {
         })
     }
 
-    /// Commits to the items that passed, of which hashes are given and, of blocks, what names all their bytes.
-    pub(super) fn commit(
+    /// Adds commitments to the items that passed: to their hashes and, for blocks, to their content digests.
+    pub(crate) fn commit(
         &self,
         summary: &mut Summary,
         hashes: &[[u8; 32]],
@@ -216,8 +224,8 @@ impl Stream {
         });
     }
 
-    /// Takes the summary of the `count` headers or blocks of a segment, which a device hashed.
-    pub(super) fn accept(&self, place: &Place, count: usize, summary: Summary, device: &str) {
+    /// Takes the summary of a segment of `count` headers or blocks that `device` (an id) hashed.
+    pub(crate) fn accept(&self, place: &Place, count: usize, summary: Summary, device: &str) {
         let mut state = self.lock();
         if state.has(place.sequence) {
             return;
@@ -229,26 +237,27 @@ impl Stream {
             }
         }
         state.early.insert(place.sequence, summary);
-        state.join_what_is_due();
+        state.join_ready();
         if state.is_settled() {
             drop(state);
             self.settled.notify_all();
         }
     }
 
-    /// Nobody will judge the segments that wait.
+    /// Ends the stream without a verdict, because no worker will take its tasks.
     pub(crate) fn abandon(&self) {
         self.lock().abandoned = true;
         self.settled.notify_all();
-        // Whoever waits for a buffer finds the stream decided.
+        // Wakes a feeder that waits for a buffer; it then finds the stream decided.
         self.permits.open();
     }
 
-    pub(super) fn give_up(&self) {
+    /// Drops all interest in the verdict: queued tasks become unwanted.
+    pub(crate) fn give_up(&self) {
         self.lock().abandoned = true;
     }
 
-    /// Whether nothing that comes can change the verdict.
+    /// Whether no further input can change the verdict.
     pub(crate) fn is_decided(&self) -> bool {
         self.lock().is_decided()
     }
@@ -260,7 +269,7 @@ impl Stream {
         state.joined.fault.is_none() && !state.abandoned && !behind
     }
 
-    pub(super) fn progress(&self, received: u64) -> Progress {
+    pub(crate) fn progress(&self, received: u64) -> Progress {
         let state = self.lock();
         Progress {
             received,
@@ -270,28 +279,30 @@ impl Stream {
         }
     }
 
-    pub(super) fn wait_until_settled(&self) {
+    pub(crate) fn wait_until_settled(&self) {
         let mut state = self.lock();
         while !state.is_settled() {
             state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// What is joined, and what comes behind it; `behind` is what comes behind everything that was sent.
-    pub(super) fn run_state(&self, behind: History) -> RunState {
+    /// What is joined, and the history after it; `behind` is the history after everything that was sent.
+    pub(crate) fn run_state(&self, behind: History) -> RunState {
         let state = self.lock();
         let history = state.befores.front().copied().unwrap_or(behind);
         RunState { summary: state.joined.clone(), history }
     }
 
-    /// The verdict over everything that was sent, behind which `behind` stands, and `cut_bytes` of one more header.
-    pub(super) fn conclude(
+    /// The report on everything that was sent. `behind` is the history after it; `cut_bytes` is the length of an
+    /// unfinished header at the end; `cut` means that the input broke off.
+    pub(crate) fn conclude(
         &self,
         cut_bytes: u64,
         finish: Option<Finish>,
         cut: bool,
         behind: History,
         statuses: &[DeviceStatus],
+        took: Duration,
     ) -> VerifyReport {
         let run = self.run_state(behind);
         let state = self.lock();
@@ -299,7 +310,7 @@ impl Stream {
         let ending = match (state.known_cut(offset, cut_bytes), finish) {
             (Some(cut), _) => Err(cut),
             (None, _) if cut => Err(Cut::NotFinished),
-            (None, Some(finish)) => fits(finish, self.resumed, &run.summary),
+            (None, Some(finish)) => check_finish(finish, self.resumed, &run.summary),
             (None, None) => Ok(()),
         };
         let judged = Judgement::conclude(&self.parameters, self.start_work, run.summary.clone(), ending);
@@ -310,7 +321,7 @@ impl Stream {
             not_checked: judged.not_checked,
             parameters: judged.parameters_digest,
             devices: shares(&state.hashed, statuses),
-            seconds: 0.0,
+            took,
             state: run,
             stages: self.stages.all(),
         }
@@ -322,12 +333,13 @@ impl Stream {
 }
 
 impl State {
-    /// Whether a segment was judged before: it came back from a device that was given up, and that was only late.
+    /// Whether a segment was already judged: it was given to a second device after the first one was too late.
     fn has(&self, sequence: u64) -> bool {
         sequence < self.next || self.early.contains_key(&sequence)
     }
 
-    fn join_what_is_due(&mut self) {
+    /// Joins the summaries that have no gap before them.
+    fn join_ready(&mut self) {
         while let Some(summary) = self.early.remove(&self.next) {
             let before = std::mem::replace(&mut self.joined, Summary::empty(0));
             self.joined = before.join(summary);
@@ -336,7 +348,7 @@ impl State {
         }
     }
 
-    /// Why the chain was not seen to its end, where that is known without its sender.
+    /// Why the input is incomplete, if that is known without its sender.
     fn known_cut(&self, offset: u64, bytes: u64) -> Option<Cut> {
         if self.abandoned {
             return Some(Cut::NoDevice);
@@ -351,15 +363,15 @@ impl State {
         self.joined.fault.is_some() || self.unreadable.is_some() || self.abandoned
     }
 
-    /// Whether nothing more will come, or nothing that could change the verdict.
+    /// Whether everything that could change the verdict was joined.
     fn is_settled(&self) -> bool {
         let end = self.unreadable.map_or(self.next + self.befores.len() as u64, |(sequence, _)| sequence);
         self.next >= end || self.joined.fault.is_some() || self.abandoned
     }
 }
 
-/// Whether what the sender says it has sent is what was taken in.
-fn fits(finish: Finish, resumed: u64, joined: &Summary) -> Result<(), Cut> {
+/// Compares the sender's closing statement with what was received.
+fn check_finish(finish: Finish, resumed: u64, joined: &Summary) -> Result<(), Cut> {
     let received = joined.count - resumed;
     if finish.count != received {
         return Err(Cut::Count { announced: finish.count, received });
@@ -370,16 +382,17 @@ fn fits(finish: Finish, resumed: u64, joined: &Summary) -> Result<(), Cut> {
     }
 }
 
-/// Hashes every `every`-th header and the last two again; says which hash is wrong.
+/// Rehashes every `every`-th header and the last two; describes the first wrong hash.
 ///
-/// A wrong hash shows by itself where the next header's link does not fit it. The last one has no next header; and the one
-/// before it may be wrong in just the way in which the last header's link is, which no header behind shows either.
+/// Most wrong hashes show up as a broken link of the next header. The last header has no next one, and a wrong hash of
+/// the last but one could match a wrong link in the last header; so both are always rehashed.
 fn find_wrong(segment: &Segment, hashes: &[[u8; 32]], every: usize) -> Option<String> {
     let count = segment.count();
     if hashes.len() != count {
-        return Some(format!("gave {} hashes for {count} headers", hashes.len()));
+        return Some(format!("returned {} hashes for {count} headers", hashes.len()));
     }
-    // Each segment's sample begins elsewhere, so that no lane of the device is never looked at.
+    // The sample starts at a different header in each segment, so that every lane of the device is checked over time.
+    // 0x9e37_79b9 is 2^32 divided by the golden ratio, which spreads consecutive numbers evenly.
     let every = every.max(1);
     let first = (segment.place.sequence as usize).wrapping_mul(0x9e37_79b9) % every;
     (first..count)
@@ -392,7 +405,7 @@ fn wrong_at(segment: &Segment, hashes: &[[u8; 32]], index: usize) -> Option<Stri
     let header = &segment.headers()[index * HEADER_LEN..(index + 1) * HEADER_LEN];
     let right = double_sha256(header) == hashes[index];
     (!right).then(|| {
-        format!("gave a wrong hash for the header at byte {}", segment.place.offset + (index * HEADER_LEN) as u64)
+        format!("returned a wrong hash for the header at byte {}", segment.place.offset + (index * HEADER_LEN) as u64)
     })
 }
 
@@ -409,7 +422,7 @@ fn shares(hashed: &BTreeMap<String, u64>, statuses: &[DeviceStatus]) -> Vec<Devi
             kernel: status.info.kernel.clone(),
             hashes: 0,
             headers: hashed.get(&status.info.id).copied().unwrap_or(0),
-            state: status.state.name().to_owned(),
+            state: status.state.clone(),
         })
         .collect()
 }

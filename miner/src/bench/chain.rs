@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{BlockHash, BlockHeader, MerkleRoot, Verdict};
-use cityseal_engine::{Engine, ReadAt, Verifier, VerifyReport, VerifyRequest};
+use cityseal_engine::{Engine, HeaderVerifier, ReadAt, VerifyReport, VerifyRequest};
 
 use super::race::Contestant;
 use crate::builder;
@@ -121,8 +121,8 @@ impl<'a> ChainRunner<'a> {
     }
 
     fn verify(&self) -> Result<VerifyReport, CommandError> {
-        let request = VerifyRequest::new(self.chain.city.parameters.clone()).now(self.chain.last.time.into());
-        let mut feeding = Feeding(self.engine.verifier(request)?);
+        let request = VerifyRequest::new(self.chain.city.parameters.clone(), self.chain.last.time.into());
+        let mut feeding = Feeding(self.engine.header_verifier(request)?);
         ChainInput::detect(vec![self.chain.path.clone()])?.read(&mut feeding)?;
         Ok(feeding.0.finish(None))
     }
@@ -135,7 +135,7 @@ impl<'a> ChainRunner<'a> {
     }
 }
 
-struct Feeding(Verifier);
+struct Feeding(HeaderVerifier);
 
 impl ChainSink for Feeding {
     fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {

@@ -202,7 +202,7 @@ fn chain(founder: BlockHeader) -> Vec<u8> {
 }
 
 fn verify(engine: &Engine, city: &City, chain: &[u8]) -> Result<VerifyReport, CommandError> {
-    let mut verifier = engine.verifier(VerifyRequest::new(city.parameters.clone()).now(NOW))?;
+    let mut verifier = engine.header_verifier(VerifyRequest::new(city.parameters.clone(), NOW))?;
     verifier.push(chain);
     Ok(verifier.finish(None))
 }

@@ -28,7 +28,7 @@ fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
         // Checking a header takes one hash, so `hashes` is comparable in the answers of all commands.
         hashes: Some(if work == Work::Headers { share.headers.to_string() } else { share.hashes.to_string() }),
         headers: (work == Work::Headers).then_some(share.headers),
-        state: share.state.clone(),
+        state: share.state.name().to_owned(),
     };
     shares.iter().map(row).collect()
 }

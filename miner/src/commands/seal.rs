@@ -156,6 +156,7 @@ fn reason(outcome: &SealOutcome) -> Option<String> {
         SealOutcome::Cancelled { by } => Some(format!("cancelled by {by}")),
         SealOutcome::Superseded { by } => Some(format!("superseded by {by}")),
         SealOutcome::Failed { reason } => Some(reason.to_string()),
+        other => Some(other.to_string()),
     }
 }
 

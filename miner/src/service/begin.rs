@@ -65,11 +65,10 @@ impl Begun {
         field::whole_headers("begin.context_headers", &begin.context_headers)?;
         let parameters = parameters_of(begin)?;
         let start_work = field::chain_work("begin.start_work", &begin.start_work)?;
-        let request = VerifyRequest::new(parameters.clone())
+        let request = VerifyRequest::new(parameters.clone(), now)
             .start_height(begin.start_height)
             .context(begin.context_headers.to_vec())
             .start_work(start_work)
-            .now(now)
             // A resumed call may request a receipt that this one does not request.
             .commits(begin.want_receipt || begin.want_resume_tokens || !begin.resume_token.is_empty());
         let before = request.state().map_err(|error| request_refused(&error))?.history;

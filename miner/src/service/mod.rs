@@ -15,7 +15,6 @@ mod echo;
 mod error;
 mod foreign;
 mod jobs;
-mod judge;
 mod keys;
 pub mod limits;
 mod listener;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cityseal_engine::{BlockBatch, BlockVerifier, Engine, Finish, Verifier, VerifyReport};
+use cityseal_engine::{BlockBatch, BlockVerifier, ChainItems, Engine, Finish, HeaderVerifier, Verifier, VerifyReport};
 use cityseal_proto::field;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::verify_chunk::Payload;
@@ -15,7 +15,6 @@ use tokio::sync::Notify;
 
 use super::begin::{Begun, bytes_of};
 use super::block_chunk::BlockChunk;
-use super::judge::Judge;
 use super::keys::Keys;
 use super::refusal::Refusal;
 use crate::part::ItemKind;
@@ -26,7 +25,7 @@ pub(crate) struct Upload {
     engine: Engine,
     begun: Begun,
     /// Created by the first chunk, or by the first message if it resumes an earlier call.
-    judge: Option<Judge>,
+    judge: Option<Verifier>,
     /// Notified when the verifier may accept input again.
     room: Arc<Notify>,
     messages: u64,
@@ -101,7 +100,7 @@ impl Upload {
     /// Returns the progress of the verifier, with a token if requested and if there is something to resume from.
     pub(super) fn progress(&self, keys: Option<&Keys>) -> v1::VerifyProgress {
         let Some(judge) = &self.judge else { return v1::VerifyProgress::default() };
-        let (received, state, items) = (judge.progress().received, judge.state(), judge.items());
+        let (received, state, items) = (judge.progress().received, judge.state(), items_of(judge));
         let (validated_through, validated_bytes) = (state.summary.last_height(), bytes_of(items, &state));
         let can_go_on = self.begun.wants_tokens && state.summary.count > 0 && state.summary.fault.is_none();
         let token = keys.filter(|_| can_go_on).and_then(|keys| keys.seal(&self.begun.part(items, state)));
@@ -116,13 +115,25 @@ impl Upload {
             Some(judge) => judge,
             None => self.new_judge(ItemKind::Headers)?,
         };
-        Ok(Conclusion { begun: self.begun, items: judge.items(), report: judge.finish(finish) })
+        let items = items_of(&judge);
+        let report = match finish {
+            Some(finish) => judge.finish(Some(finish)),
+            None => judge.finish_cut(),
+        };
+        Ok(Conclusion { begun: self.begun, items, report })
     }
 
-    fn new_judge(&self, items: ItemKind) -> Result<Judge, Refusal> {
+    /// A verifier that wakes this upload whenever it may have room again.
+    fn new_judge(&self, items: ItemKind) -> Result<Verifier, Refusal> {
+        let items = match items {
+            ItemKind::Headers => ChainItems::Headers,
+            ItemKind::Blocks => ChainItems::Blocks,
+        };
+        let verifier = self.engine.verifier(items, self.begun.request.clone());
+        let verifier = verifier.map_err(|error| FieldError::refused("begin", &error))?;
         let room = Arc::clone(&self.room);
-        let judge = Judge::new(&self.engine, items, self.begun.request.clone(), Arc::new(move || room.notify_one()));
-        judge.map_err(|error| FieldError::refused("begin", &error).into())
+        verifier.on_room(Arc::new(move || room.notify_one()));
+        Ok(verifier)
     }
 
     async fn take_chunk(&mut self, chunk: v1::VerifyChunk) -> Result<(), Refusal> {
@@ -140,17 +151,17 @@ impl Upload {
             None => self.new_judge(items)?,
         };
         match (payload, self.judge.insert(judge)) {
-            (Payload::PackedHeaders(headers), Judge::Headers(verifier)) => {
+            (Payload::PackedHeaders(headers), Verifier::Headers(verifier)) => {
                 field::whole_headers("packed_headers", &headers).map_err(refuse)?;
                 push_headers(verifier, headers, &self.room).await;
             }
-            (Payload::PackedBlocks(blocks), Judge::Blocks(verifier)) => {
+            (Payload::PackedBlocks(blocks), Verifier::Blocks(verifier)) => {
                 push_blocks(verifier, BlockChunk::new(blocks, offset), &self.room).await.map_err(refuse)?;
             }
-            (Payload::PackedBlocks(_), Judge::Headers(_)) => {
+            (Payload::PackedBlocks(_), Verifier::Headers(_)) => {
                 return Err(refuse(FieldError::refused("packed_blocks", &"earlier chunks hold headers")));
             }
-            (Payload::PackedHeaders(_), Judge::Blocks(_)) => {
+            (Payload::PackedHeaders(_), Verifier::Blocks(_)) => {
                 return Err(refuse(FieldError::refused("packed_headers", &"earlier chunks hold blocks")));
             }
         }
@@ -160,7 +171,14 @@ impl Upload {
     }
 }
 
-async fn push_headers(verifier: &mut Verifier, mut headers: Bytes, room: &Notify) {
+fn items_of(judge: &Verifier) -> ItemKind {
+    match judge.items() {
+        ChainItems::Headers => ItemKind::Headers,
+        ChainItems::Blocks => ItemKind::Blocks,
+    }
+}
+
+async fn push_headers(verifier: &mut HeaderVerifier, mut headers: Bytes, room: &Notify) {
     while headers.has_remaining() {
         match verifier.try_push(&headers) {
             // A notification between the attempt and this line is not lost.

@@ -36,7 +36,7 @@ pub(super) fn to_wire(conclusion: &Conclusion, keys: &Keys) -> Result<v1::Verdic
         not_checked: report.not_checked.iter().map(v1::NotChecked::from).collect(),
         parameters_digest: report.parameters.clone(),
         devices: report.devices.iter().map(share_to_wire).collect(),
-        seconds: report.seconds,
+        seconds: report.took.as_secs_f64(),
         checked: checked_rules(begun.parameters.merkle(), *items),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
         bodies: (*items == ItemKind::Blocks).then_some(bodies),

@@ -87,12 +87,13 @@ fn raw_string_len(rest: &str) -> usize {
     body.find(&end).map_or(rest.len(), |at| body_at + at + end.len())
 }
 
-/// The code without its unit tests: everything from a line `#[cfg(test)]` to the end of the item that follows it.
+/// The code without its unit tests: everything from a line `#[cfg(test)]` (or `#[cfg(all(test, …))]`) to the end of the
+/// item that follows it.
 pub fn without_unit_tests(code: &str) -> String {
     let mut kept = Vec::new();
     let mut lines = code.lines();
     while let Some(line) = lines.next() {
-        if line.trim() == "#[cfg(test)]" {
+        if line.trim() == "#[cfg(test)]" || line.trim().starts_with("#[cfg(all(test,") {
             skip_item(&mut lines, line.len() - line.trim_start().len());
         } else {
             kept.push(line);
@@ -115,7 +116,8 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The words (identifiers and keywords) of the code, each with the character that follows it, as (line from 1, word, next).
+/// The words (identifiers and keywords) of the code, each with the character that follows it, as (line from 1, word,
+/// next).
 pub fn words(code: &str) -> impl Iterator<Item = (usize, &str, Option<char>)> {
     code.lines().enumerate().flat_map(|(at, line)| words_of_line(line).map(move |(word, next)| (at + 1, word, next)))
 }

@@ -95,7 +95,8 @@ fn is_citable(host: &str) -> bool {
     is_local || host.ends_with("example.org") || HOSTS.contains(&host)
 }
 
-/// Objects to a test whose name is not a sentence: at least three words. A macro's parameter (`$name`) is named where it is used.
+/// Objects to a test whose name is not a sentence: at least three words. A macro's parameter (`$name`) is named where
+/// it is used.
 pub fn test_name_objections(path: &str, text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let tests = (0..lines.len()).filter(|at| lines[*at] == "#[test]").filter_map(|at| name_after(&lines[at + 1..]));

@@ -16,7 +16,8 @@ pub struct SourceFile {
     pub path: String,
     /// The whole text.
     pub text: String,
-    /// Whether it stands under `tests/`, `benches/` or `examples/` of its crate, or is its `build.rs` or a unit test's own file.
+    /// Whether it stands under `tests/`, `benches/` or `examples/` of its crate, or is its `build.rs` or a unit test's
+    /// own file.
     pub is_outside_product: bool,
 }
 

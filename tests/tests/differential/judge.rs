@@ -25,11 +25,11 @@ pub(crate) fn judge(engine: &Engine, base: &Base, case: &Case, is_whole: bool) -
     let first = if is_whole { 0 } else { case.parent + 1 };
     let below = if is_whole { &base.blocks[..=case.parent as usize] } else { &[] };
     let blocks = below.iter().map(Vec::as_slice).chain(case.blocks.iter().map(|block| &block.bytes[..]));
-    let request = VerifyRequest::new(Parameters::of(Network::Regtest)).start_height(first).now(base.now);
+    let request = VerifyRequest::new(Parameters::of(Network::Regtest), base.now).start_height(first);
     let context = if is_whole { Vec::new() } else { context(base, case.parent) };
     let request = request.context(context);
     if case.headers_only {
-        let mut verifier = engine.verifier(request).expect("the context fits");
+        let mut verifier = engine.header_verifier(request).expect("the context fits");
         blocks.for_each(|block| {
             verifier.push(&block[..HEADER_BYTES]);
         });

@@ -156,7 +156,7 @@ fn a_single_header_gets_the_verdict_of_the_portable_kernel(worker: Worker, test:
     let (Some(engine), Some(reference)) = (worker.engine(test), REFERENCE.engine(test)) else { return };
     for (height, header) in single_headers() {
         let verify = |engine: &Engine| {
-            let request = VerifyRequest::new(Parameters::of(Network::Mainnet)).start_height(height).now(u64::MAX / 2);
+            let request = VerifyRequest::new(Parameters::of(Network::Mainnet), u64::MAX / 2).start_height(height);
             engine.verify(request, &header.to_wire()[..], |_| {}).unwrap()
         };
         let [found, expected] = [&engine, &reference].map(verify);

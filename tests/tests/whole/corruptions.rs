@@ -135,7 +135,7 @@ fn assert_expected(worker: Worker, engine: &Engine, corruption: &Corruption) {
     let cut = cutter.push(&changed(*block, *at, *mask), &mut gathered);
     let is_cut = cut.and_then(|_| cutter.end(&mut gathered)).is_err();
     let context = below(*block).iter().flat_map(BlockHeader::to_wire).collect();
-    let request = VerifyRequest::new(SOUND.home.parameters().clone()).start_height(*block as u64).now(NOW);
+    let request = VerifyRequest::new(SOUND.home.parameters().clone(), NOW).start_height(*block as u64);
     let mut verifier = engine.block_verifier(request.context(context)).unwrap();
     if !gathered.batch.is_empty() {
         verifier.push(gathered.batch);

@@ -101,8 +101,8 @@ fn assert_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) 
     let end = (byte / HEADER_BYTES + 1 + HEADERS_AFTER) * HEADER_BYTES;
     let end = end.min(chain.len());
     chain[byte] ^= mask;
-    let request = VerifyRequest::new(Parameters::of(Network::Mainnet)).now(NOW);
-    let mut verifier = engine.verifier(request).expect("a chain from genesis needs no context");
+    let request = VerifyRequest::new(Parameters::of(Network::Mainnet), NOW);
+    let mut verifier = engine.header_verifier(request).expect("a chain from genesis needs no context");
     verifier.push(&chain[..end]);
     let report = verifier.finish(None);
     chain[byte] ^= mask;
@@ -120,7 +120,7 @@ fn a_flip_in_the_last_header_is_detected() {
     let parameters = Parameters::of(Network::Mainnet);
     let headers: Vec<BlockHeader> = chain.as_chunks().0.iter().map(BlockHeader::from_wire).collect();
     let flip = Flip { bit, fault: reference_fault(&parameters, &headers, bit) };
-    let mut verifier = engine.verifier(VerifyRequest::new(parameters).now(NOW)).unwrap();
+    let mut verifier = engine.header_verifier(VerifyRequest::new(parameters, NOW)).unwrap();
     chain[bit / 8] ^= 0x80;
     verifier.push(&chain);
     let report = verifier.finish(None);

@@ -5,7 +5,7 @@ use super::*;
 /// Lets a worker answer one batch as a device of so many hashes a second would.
 fn answer_at(play: &mut Play, worker: usize, rate_hz: f64) -> cityseal_chain::Region {
     let assignment = play.take(worker).unwrap();
-    let Work::Search { region, .. } = assignment.work else { panic!("{assignment:?}") };
+    let Task::Search { region, .. } = assignment.task else { panic!("{assignment:?}") };
     let busy = Duration::from_secs_f64(region.hashes() as f64 / rate_hz);
     play.driver.searched(worker, assignment.seq, Judged::default(), busy, play.now);
     region
@@ -79,7 +79,7 @@ fn a_worker_that_gets_no_part_of_the_last_claim_sings_at_once_and_need_not_be_wo
     assert!(claim_of(&play, CPU) > 0);
     play.driver.policy.batch_hashes_min = u64::from(NONCES);
     let canary = play.take(GPU).unwrap();
-    assert!(matches!(canary.work, Work::Canary(_)), "{canary:?}");
+    assert!(matches!(canary.task, Task::Canary(_)), "{canary:?}");
     play.answer(GPU, canary);
     play.answer(CPU, last);
     play.work_off(CPU);

@@ -15,7 +15,7 @@ fn each_batch_of_a_device_that_is_not_trusted_holds_a_canary_and_no_batch_of_the
     let mut planted = std::collections::BTreeSet::new();
     for worker in [GPU, CPU, GPU, CPU, GPU] {
         let assignment = play.take(worker).unwrap();
-        let Work::Search { batch, region, .. } = &assignment.work else { panic!("{assignment:?}") };
+        let Task::Search { batch, region, .. } = &assignment.task else { panic!("{assignment:?}") };
         assert_eq!(batch.planted().is_some(), worker == GPU);
         planted.extend(batch.planted().map(|planted| planted.at.nonce - region.nonces.first()));
         play.answer(worker, assignment);
@@ -28,7 +28,7 @@ fn a_report_without_what_was_planted_is_a_miss_whatever_else_it_says() {
     let mut play = Play::new();
     play.submit(SealJob::new(template(easy_target())).all(true));
     let assignment = play.take(GPU).unwrap();
-    let Work::Search { template, region, batch } = assignment.work else { panic!() };
+    let Task::Search { template, region, batch } = assignment.task else { panic!() };
     play.reference.submit(Batch::Search(batch.clone())).unwrap();
     let Report::Search(honest) = play.reference.collect(Duration::ZERO).unwrap().unwrap().report else { panic!() };
     assert!(!honest.hits.is_empty() && judge_search(&template, &region, &batch, honest.clone()).is_ok());
@@ -46,7 +46,7 @@ fn a_device_that_is_caught_is_kept_away_four_times_as_long_each_time_and_in_the_
     let mut play = Play::new();
     let minutes = |minutes| AfterFailure::ReopenAfter(Duration::from_mins(minutes));
     for (strikes, expected) in [(1, minutes(1)), (2, minutes(4)), (3, minutes(16)), (4, AfterFailure::Retire)] {
-        assert_eq!(play.driver.lied(GPU, &missed(), play.now), expected);
+        assert_eq!(play.driver.caught(GPU, &missed(), play.now), expected);
         let status = &play.driver.statuses()[GPU];
         assert_eq!((status.state.name(), status.strikes), ("quarantined", strikes));
         let DeviceState::Quarantined { until, .. } = status.state else { panic!() };
@@ -62,7 +62,7 @@ fn a_device_that_is_caught_is_kept_away_four_times_as_long_each_time_and_in_the_
 #[test]
 fn the_cpu_judges_the_others_and_is_not_tried_again() {
     let mut play = Play::new();
-    assert_eq!(play.driver.lied(CPU, &missed(), play.now), AfterFailure::Retire);
+    assert_eq!(play.driver.caught(CPU, &missed(), play.now), AfterFailure::Retire);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn on_probation_each_batch_is_followed_by_a_known_question_and_right_answers_end
     let mut play = Play::new();
     play.driver.policy.probation_canaries = 3;
     play.submit(SealJob::new(whole_space()));
-    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.caught(GPU, &missed(), play.now);
     play.driver.reopened(GPU);
     for left in (0..3).rev() {
         assert_eq!(play.driver.statuses()[GPU].state.name(), "probation");
@@ -78,20 +78,20 @@ fn on_probation_each_batch_is_followed_by_a_known_question_and_right_answers_end
         assert_eq!(search.recheck_every, play.driver.policy.recheck_every_on_probation);
         play.answer(GPU, search);
         let canary = play.take(GPU).unwrap();
-        assert!(matches!(canary.work, Work::Canary(_)), "{left} left: {canary:?}");
+        assert!(matches!(canary.task, Task::Canary(_)), "{left} left: {canary:?}");
         play.answer(GPU, canary);
     }
     assert_eq!(play.driver.statuses()[GPU].state.name(), "ready");
     let search = play.take(GPU).unwrap();
     assert_eq!(search.recheck_every, play.driver.policy.recheck_every);
     play.answer(GPU, search);
-    assert!(!matches!(play.take(GPU).map(|next| next.work), Some(Work::Canary(_))), "believed as before");
+    assert!(!matches!(play.take(GPU).map(|next| next.task), Some(Task::Canary(_))), "trusted as before");
 }
 
 #[test]
 fn a_device_that_cannot_be_opened_at_the_end_of_its_quarantine_is_on_probation_all_the_same() {
     let mut play = Play::new();
-    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.caught(GPU, &missed(), play.now);
     play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
     play.driver.reopened(GPU);
     assert_eq!(play.driver.statuses()[GPU].state.name(), "probation");
@@ -104,9 +104,9 @@ fn a_device_that_cannot_be_opened_at_the_end_of_its_quarantine_is_on_probation_a
 #[test]
 fn caught_on_probation_is_another_strike() {
     let mut play = Play::new();
-    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.caught(GPU, &missed(), play.now);
     play.driver.reopened(GPU);
-    assert_eq!(play.driver.lied(GPU, &Caught::wrong("test"), play.now), play.driver.policy.quarantine_after(2));
+    assert_eq!(play.driver.caught(GPU, &Caught::wrong("test"), play.now), play.driver.policy.quarantine_after(2));
     let status = &play.driver.statuses()[GPU];
     assert_eq!((status.strikes, status.canaries, status.canaries_missed), (2, 1, 1), "a false hit is no miss");
 }
@@ -115,7 +115,7 @@ fn caught_on_probation_is_another_strike() {
 fn a_strike_is_forgotten_after_an_hour_of_right_answers_and_no_sooner() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
-    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.caught(GPU, &missed(), play.now);
     play.driver.reopened(GPU);
     let hour = play.driver.policy.strike_forgotten_after;
     let moment = Duration::from_millis(2);
@@ -135,9 +135,9 @@ fn a_strike_is_forgotten_after_an_hour_of_right_answers_and_no_sooner() {
 fn jobs_do_not_wait_for_a_device_in_quarantine() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
-    play.driver.lied(CPU, &missed(), play.now);
+    play.driver.caught(CPU, &missed(), play.now);
     assert!(play.end().is_none());
-    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.caught(GPU, &missed(), play.now);
     assert!(matches!(play.end().unwrap().outcome, SealOutcome::Failed { reason: SealFailure::NoDevice { .. } }));
     play.driver.reopened(GPU);
     play.submit(SealJob::new(impossible()));
@@ -154,7 +154,7 @@ fn the_share_of_missed_canaries_is_told() {
         let search = play.take(GPU).unwrap();
         play.answer(GPU, search);
     }
-    play.driver.lied(GPU, &missed(), play.now);
+    play.driver.caught(GPU, &missed(), play.now);
     assert_eq!(play.driver.statuses()[GPU].false_negative_rate(), Some(0.25));
     assert_eq!(play.driver.statuses()[CPU].false_negative_rate(), None);
 }

@@ -1,20 +1,20 @@
-//! Judges a group of blocks whose hashes and roots are known: headers first, then the bodies of those that passed.
+//! Judges a group of blocks with known hashes and roots: headers first, then the bodies of the headers that passed.
 
 use cityseal_chain::body::{BodyContext, BodyJudgement, BodyRoots, BrokenBody, judge_body};
 use cityseal_chain::{Bodies, Fault, History, NotChecked, Parameters, Summary, judge};
 use cityseal_device::TreeRoot;
 use cityseal_hash::HEADER_LEN;
 
-use super::super::Stream;
 use super::super::segment::Place;
 use super::super::stages::StageName;
+use super::super::stream::Stream;
 use super::prepare::{Body, Prepared, Witness};
 
 /// The first body that breaks a rule: its index in the group, and the rule.
 type FirstBroken = (usize, BrokenBody);
 
 impl Prepared {
-    /// What the group proves.
+    /// The summary of the group.
     pub(super) fn judge(&self, stream: &Stream, place: &Place, roots: &[TreeRoot]) -> Summary {
         stream.stages.time(StageName::Rules, || {
             let mut summary = self.summary(stream.parameters(), stream.now(), place, roots);
@@ -28,7 +28,7 @@ impl Prepared {
         let passed = of_headers.count as usize;
         let (left, broken) = self.judge_bodies(parameters, &place.before, passed, roots);
         let mut summary = match &broken {
-            // The headers from the broken body on count no more; what was left out at its own was left out.
+            // Headers from the broken body on do not count, but rules left out for its own header were left out.
             Some((index, _)) => Summary {
                 not_checked: self.headers_until(parameters, now, place, index + 1).not_checked,
                 ..self.headers_until(parameters, now, place, *index)
@@ -55,7 +55,7 @@ impl Prepared {
         summary
     }
 
-    /// What was left out in the first `count` bodies, up to the first that breaks a rule, and that one.
+    /// The rules left out in the first `count` bodies, up to the first body that breaks a rule, and that body.
     fn judge_bodies(
         &self,
         parameters: &Parameters,
@@ -108,7 +108,7 @@ impl Prepared {
 }
 
 impl Body {
-    /// Its roots among those of all trees.
+    /// The roots of this body, out of those of all trees.
     pub(super) fn roots(&self, roots: &[TreeRoot]) -> BodyRoots {
         let merkle = self.merkle.map(|tree| roots[tree]).unwrap_or_default();
         let witness = match self.witness {

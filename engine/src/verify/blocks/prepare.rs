@@ -1,5 +1,5 @@
-//! A group of blocks taken apart and hashed, up to the leaves of the trees: the transactions of all its blocks together, so
-//! that a kernel's lanes are full however small a block is.
+//! Parses a group of blocks and hashes it up to the leaves of the trees. The transactions of all its blocks are hashed
+//! together, so that a kernel's lanes are full even if the blocks are small.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use cityseal_chain::{BlockHash, MerkleKind, Parameters, content_digest, merkle};
 use cityseal_device::{TreeRoot, TreesBatch};
 use cityseal_hash::{HEADER_LEN, HashKernel, double_sha256};
 
-use super::super::Stream;
 use super::super::block_batch::BlockBatch;
 use super::super::segment::Place;
 use super::super::stages::StageName;
+use super::super::stream::Stream;
 
-/// See the module's text.
+/// A parsed and hashed group.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) batch: BlockBatch,
-    /// The blocks' headers, packed, and their hashes.
+    /// The packed headers, and their hashes.
     pub(super) headers: Vec<u8>,
     pub(super) hashes: Vec<[u8; 32]>,
     pub(super) bodies: Vec<Body>,
@@ -28,44 +28,44 @@ pub(super) struct Prepared {
 #[derive(Debug)]
 pub(super) struct Body {
     pub(super) parsed: Result<ParsedBlock, EncodingFault>,
-    /// The number of the tree whose root the header names; none for a body without transactions.
+    /// Index of the tree whose root is in the header; `None` for a body without transactions.
     pub(super) merkle: Option<usize>,
     pub(super) witness: Witness,
 }
 
-/// The root over the witnesses of a block's transactions, the coinbase's standing as zeros (BIP141).
+/// The root over the witness ids of a block's transactions, with zeros for the coinbase (BIP141).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Witness {
-    /// Nobody asks for it.
+    /// No rule needs it.
     Unwanted,
-    /// It is the root of this tree.
+    /// The root of the tree with this index.
     Tree(usize),
-    /// It was computed.
+    /// The root itself.
     Root([u8; 32]),
 }
 
-/// A message to be hashed: a part of the batch, or of the transactions that had to be put together without witness.
+/// A message to hash, as a range of the batch or of the stripped transactions (serialised without witness).
 #[derive(Clone, Copy, Debug)]
 enum Message {
     OfBatch(usize, usize),
     OfStripped(usize, usize),
 }
 
-/// What is to be hashed of a group, and where the digests go.
+/// What to hash of a group, and where the digests go.
 #[derive(Debug, Default)]
 struct Plan {
     stripped: Vec<u8>,
     messages: Vec<Message>,
-    /// For each message the leaf that its digest is.
+    /// For each message, the index of the leaf for its digest.
     leaf_of: Vec<usize>,
-    /// Leaves that are the same as others: witness ids of transactions without witness.
+    /// Leaves to copy, as (from, to): the witness id of a transaction without witness is its id.
     copies: Vec<(usize, usize)>,
     counts: Vec<u32>,
     leaves: usize,
 }
 
 impl Prepared {
-    /// Takes the blocks apart and hashes all but the inner nodes of their trees.
+    /// Parses the blocks and hashes everything but the inner nodes of their trees.
     pub(super) fn new(batch: BlockBatch, stream: &Stream, place: &Place, kernel: HashKernel) -> Self {
         let parameters = stream.parameters();
         let headers = batch.headers();
@@ -79,7 +79,7 @@ impl Prepared {
         })
     }
 
-    /// The trees of all bodies; none where no body has transactions.
+    /// The trees of all bodies; `None` if no body has transactions.
     pub(super) const fn trees(&self) -> Option<&TreesBatch> {
         self.trees.as_ref()
     }
@@ -90,7 +90,7 @@ impl Prepared {
         &self.batch.bytes[span.start..span.end]
     }
 
-    /// What names every byte of a block that passed (see [`content_digest`]).
+    /// The digest of every byte of a block that passed (see [`content_digest`]).
     pub(super) fn content(&self, index: usize, roots: &[TreeRoot]) -> [u8; 32] {
         let (hash, body) = (&self.hashes[index], &self.bodies[index]);
         let parsed = body.parsed.as_ref().ok().filter(|parsed| parsed.has_witness());
@@ -135,7 +135,7 @@ fn hash(
 }
 
 impl Plan {
-    /// Adds a block's trees; gives the number of the first, and what is known of its witness root.
+    /// Adds a block's trees; returns the index of its main tree, and where its witness root comes from.
     fn add(
         &mut self,
         parameters: &Parameters,
@@ -166,7 +166,7 @@ impl Plan {
         }
     }
 
-    /// The tree over transaction ids; gives its first leaf.
+    /// Adds the tree over transaction ids; returns the index of its first leaf.
     fn add_ids(&mut self, batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> usize {
         let span = batch.blocks[index];
         let block = &batch.bytes[span.start..span.end];
@@ -185,7 +185,7 @@ impl Plan {
         first
     }
 
-    /// The tree over witness ids, of which those of transactions without witness are their ids.
+    /// Adds the tree over witness ids. `txids` is the first leaf of the tree over transaction ids.
     fn add_witness_ids(&mut self, batch: &BlockBatch, index: usize, parsed: &ParsedBlock, txids: usize) -> Witness {
         let start = batch.blocks[index].start;
         let first = self.add_tree(parsed.transactions().len());
@@ -201,7 +201,7 @@ impl Plan {
         Witness::Tree(self.counts.len() - 1)
     }
 
-    /// The tree over whole transactions.
+    /// Adds the tree over whole transactions (RFC 6962).
     fn add_log(&mut self, batch: &BlockBatch, index: usize, parsed: &ParsedBlock) {
         let start = batch.blocks[index].start;
         let first = self.add_tree(parsed.transactions().len());
@@ -233,7 +233,7 @@ impl Plan {
             MerkleKind::Bitcoin => kernel.hash_each(&messages, &mut digests),
             MerkleKind::Rfc6962Sha256 => kernel.hash_leaves_rfc6962(&messages, &mut digests),
         }
-        // A leaf that nothing is written to stays zero: the coinbase among the witness ids.
+        // The coinbase's leaf among the witness ids has no message and stays zero.
         let mut leaves = vec![0; self.leaves * 32];
         let rows = leaves.as_chunks_mut::<32>().0;
         self.leaf_of.iter().zip(digests).for_each(|(leaf, digest)| rows[*leaf] = digest);
@@ -242,7 +242,8 @@ impl Plan {
     }
 }
 
-/// The witness root of a block whose own tree is of another kind, one hash at a time: no chain that is known has both.
+/// The witness root of a block whose main tree is an RFC 6962 tree, one hash at a time: no known chain combines the
+/// two.
 fn witness_root(batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> [u8; 32] {
     let span = batch.blocks[index];
     let block = &batch.bytes[span.start..span.end];
@@ -251,7 +252,7 @@ fn witness_root(batch: &BlockBatch, index: usize, parsed: &ParsedBlock) -> [u8; 
     leaves[0] = BlockHash::ZERO.to_wire();
     match merkle::root(&leaves) {
         Ok(root) | Err(merkle::MerkleError::Duplicated { root, .. }) => root.to_wire(),
-        // There is a leaf at least.
+        // Unreachable: there is at least one leaf.
         Err(_) => [0; 32],
     }
 }

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seal = report.seals.first().ok_or("no seal was found")?;
     println!("sealed {} with nonce {}", seal.hash(), seal.header().nonce);
 
-    let mut verifier = engine.verifier(VerifyRequest::new(parameters).now(1_700_000_000))?;
+    let mut verifier = engine.header_verifier(VerifyRequest::new(parameters, 1_700_000_000))?;
     verifier.push(&genesis.to_wire());
     verifier.push(&seal.header().to_wire());
     println!("the chain is {}", verifier.finish(None).verdict);

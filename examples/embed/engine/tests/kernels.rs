@@ -1,5 +1,5 @@
-//! Every kernel of this machine at opt-level 0, on stacks that a caller has. A stack that overflows ends the test's process, so
-//! that a frame which has grown cannot be missed.
+//! Every kernel of this machine at opt-level 0, on stacks that a caller has. A stack that overflows ends the test's
+//! process, so that a frame which has grown cannot be missed.
 
 mod chain;
 
@@ -103,8 +103,8 @@ fn seal_and_verify(name: &'static str) {
         assert!(seal.header().bits.decode().expect("regtest's own bits").is_met_by(&seal.hash()));
 
         let blocks = chain::blocks(20);
-        let request = || VerifyRequest::new(Parameters::of(Network::Regtest)).start_height(1).now(NOW);
-        let mut headers = engine.verifier(request()).expect("the request is right");
+        let request = || VerifyRequest::new(Parameters::of(Network::Regtest), NOW).start_height(1);
+        let mut headers = engine.header_verifier(request()).expect("the request is right");
         for block in &blocks {
             headers.push(&block[..80]);
         }

@@ -58,7 +58,7 @@ pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
             work: summary.work.to_display_hex(),
         }),
         stages: None,
-        seconds: report.seconds,
+        seconds: report.took.as_secs_f64(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use cityseal_chain::{History, Parameters, Summary};
 use cityseal_engine::{
-    BlockBatch, BlockVerifier, Engine, Progress, ReadAt, RunState, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
+    BlockBatch, ChainItems, Engine, ReadAt, RunState, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
 };
 use cityseal_hash::HEADER_LEN;
 
@@ -18,42 +18,13 @@ use crate::input::{BlockSink, ChainSink, Place, PlaceLog};
 use crate::output::Progress as Bar;
 use crate::part::ItemKind;
 
-/// The engine's verifier for headers or for blocks.
-enum Judge {
-    Headers(Verifier),
-    Blocks(BlockVerifier),
-}
-
-impl Judge {
-    fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, CommandError> {
-        Ok(match items {
-            ItemKind::Headers => Self::Headers(engine.verifier(request)?),
-            ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
-        })
-    }
-
-    fn progress(&self) -> Progress {
-        match self {
-            Self::Headers(verifier) => verifier.progress(),
-            Self::Blocks(verifier) => verifier.progress(),
-        }
-    }
-
-    fn state(&self) -> RunState {
-        match self {
-            Self::Headers(verifier) => verifier.state(),
-            Self::Blocks(verifier) => verifier.state(),
-        }
-    }
-
-    fn finish(self, is_cut: bool) -> VerifyReport {
-        match (self, is_cut) {
-            (Self::Headers(verifier), false) => verifier.finish(None),
-            (Self::Headers(verifier), true) => verifier.finish_cut(),
-            (Self::Blocks(verifier), false) => verifier.finish(None),
-            (Self::Blocks(verifier), true) => verifier.finish_cut(),
-        }
-    }
+/// A verifier for the items of a run.
+fn verifier_of(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Verifier, CommandError> {
+    let items = match items {
+        ItemKind::Headers => ChainItems::Headers,
+        ItemKind::Blocks => ChainItems::Blocks,
+    };
+    Ok(engine.verifier(items, request)?)
 }
 
 /// Which items of an input a run judges.
@@ -88,8 +59,8 @@ pub(super) struct Feed<'a> {
     history: History,
     /// History before the first judged item, in this run or in the run that it resumes.
     before: History,
-    /// `None` until all items to skip were skipped.
-    judge: Option<Judge>,
+    /// There once all that is passed over has passed.
+    judge: Option<Verifier>,
     start_height: u64,
     pub(super) places: PlaceLog,
     stray: StrayFrames,
@@ -201,7 +172,7 @@ impl<'a> Feed<'a> {
         }
         let before = self.before;
         let Some(judge) = self.judge.take() else { unreachable!("a run that began has its judge") };
-        let report = judge.finish(is_cut);
+        let report = if is_cut { judge.finish_cut() } else { judge.finish(None) };
         if let Some(saver) = &mut self.saver {
             saver.save(&report.state);
         }
@@ -220,7 +191,7 @@ impl<'a> Feed<'a> {
                 RunState { summary: Summary::empty(self.history.next_height()), history: self.history }
             }
         };
-        self.judge = Some(Judge::new(self.engine, self.course.items, self.request.clone().resume(state))?);
+        self.judge = Some(verifier_of(self.engine, self.course.items, self.request.clone().resume(state))?);
         Ok(())
     }
 
@@ -271,7 +242,7 @@ impl<'a> Feed<'a> {
 
     /// Accepts blocks that the workers read themselves.
     pub(super) fn take_unread(&mut self, blocks: UnreadBlocks) -> ControlFlow<()> {
-        if let Some(Judge::Blocks(verifier)) = &mut self.judge {
+        if let Some(Verifier::Blocks(verifier)) = &mut self.judge {
             verifier.push_unread(blocks);
         }
         self.look_around()
@@ -293,7 +264,7 @@ impl ChainSink for Feed<'_> {
             Err(error) => return self.fails(error),
         };
         let bounds = passed as usize * HEADER_LEN..(passed + wanted) as usize * HEADER_LEN;
-        if let Some(Judge::Headers(verifier)) = &mut self.judge {
+        if let Some(Verifier::Headers(verifier)) = &mut self.judge {
             verifier.push(&packed[bounds]);
         }
         self.look_around()
@@ -303,7 +274,7 @@ impl ChainSink for Feed<'_> {
         if !self.headers_pass_by() {
             return None;
         }
-        let Some(Judge::Headers(verifier)) = &mut self.judge else { return None };
+        let Some(Verifier::Headers(verifier)) = &mut self.judge else { return None };
         let read = verifier.read_from(source);
         Some(read.map(|bytes| self.note_packed(file).map_continue(|()| bytes)))
     }
@@ -318,7 +289,7 @@ impl ChainSink for Feed<'_> {
         if !self.headers_pass_by() {
             return None;
         }
-        let Some(Judge::Headers(verifier)) = &mut self.judge else { return None };
+        let Some(Verifier::Headers(verifier)) = &mut self.judge else { return None };
         let taken = verifier.take_from_file(source, from, len);
         Some(taken.map(|bytes| self.note_packed(file).map_continue(|()| bytes)))
     }
@@ -343,7 +314,7 @@ impl BlockSink for Feed<'_> {
             Err(error) => return self.fails(error),
         };
         batch.keep(passed as usize..(passed + wanted) as usize);
-        if let Some(Judge::Blocks(verifier)) = &mut self.judge {
+        if let Some(Verifier::Blocks(verifier)) = &mut self.judge {
             verifier.reading_took(self.reading_since.elapsed());
             verifier.push(batch);
         }

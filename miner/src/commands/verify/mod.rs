@@ -226,7 +226,7 @@ impl Run<'_> {
         }
         if self.args.stats {
             let workers = engine.devices().iter().map(|device| device.workers).sum();
-            answer.stages = Some(answer::stage_rows(&report.stages, report.seconds, workers));
+            answer.stages = Some(answer::stage_rows(&report.stages, report.took.as_secs_f64(), workers));
         }
         let print = |output: &Output| answer::human(output, &answer, file.as_deref());
         self.context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
@@ -300,11 +300,10 @@ impl BlockSink for Counted {
 fn request(args: &VerifyArgs, parameters: &Parameters) -> Result<VerifyRequest, CommandError> {
     let read = |path: &Path| context_headers(path, parameters, now(args));
     let trusted = args.context.as_deref().map_or(Ok(Vec::new()), read)?;
-    Ok(VerifyRequest::new(parameters.clone())
+    Ok(VerifyRequest::new(parameters.clone(), now(args))
         .start_height(args.start_height)
         .context(trusted)
         .start_work(args.start_work.unwrap_or_default())
-        .now(now(args))
         .commits(args.receipt.is_some() || args.out.is_some() || args.checkpoint.is_some()))
 }
 

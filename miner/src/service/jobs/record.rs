@@ -144,7 +144,7 @@ pub(crate) fn share_to_wire(share: &cityseal_engine::DeviceShare) -> v1::DeviceS
         kernel: share.kernel.clone(),
         hashes: saturated(share.hashes),
         headers: share.headers,
-        state: share.state.clone(),
+        state: share.state.name().to_owned(),
     }
 }
 
@@ -156,6 +156,7 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
         SealOutcome::Expired => (v1::JobState::Expired, "its deadline passed".to_owned()),
         SealOutcome::Superseded { by } => (v1::JobState::Superseded, by.clone()),
         SealOutcome::Failed { reason } => (v1::JobState::Failed, reason.to_string()),
+        other => (v1::JobState::Failed, other.to_string()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What only threads can show: nobody sleeps while somebody waits for it.
+//! Tests that need real threads: no worker sleeps while a job waits for it.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use cityseal_chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
 use cityseal_device::fake::FakeOpener;
 
 use super::*;
-use crate::crossover::{Cost, Costs};
-use crate::driver::Worth;
+use crate::devices::{Cost, CostModel, Costs};
+use crate::seal_report::SealOutcome;
 
 /// Far longer than any of these jobs takes.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -18,13 +18,13 @@ fn costs(fixed_ns: u64, item_fs: u64) -> Costs {
 }
 
 #[test]
-fn searches_end_though_a_device_declines_what_is_left_in_the_end() {
+fn searches_end_although_a_device_declines_the_last_batches() {
     let fake = Box::new(FakeOpener::new("fake"));
     let policy = EnginePolicy { batch_hashes_first: 2_000, ..EnginePolicy::default() };
     let engine = Engine::builder().gpu(false).threads(Some(1)).add_device(fake).policy(policy).build().unwrap();
-    // As if a batch of it cost what the CPU needs for twenty thousand nonces.
-    let worth = Worth { device: costs(200_000, 500_000), cpu: costs(0, 10_000_000), shares_cores: false };
-    engine.inner.control.with(|driver| driver.set_worth(1, Some(worth)));
+    // A batch of this device costs as much as twenty thousand nonces of the CPU.
+    let model = CostModel { device: costs(200_000, 500_000), cpu: costs(0, 10_000_000), shares_cores: false };
+    engine.inner.control.with(|driver| driver.set_cost_model(1, Some(model)));
     let target = Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
     let nonces = NonceSpan::new(0, 99_999).unwrap();
     let header = *Parameters::of(Network::Mainnet).genesis();
@@ -32,9 +32,9 @@ fn searches_end_though_a_device_declines_what_is_left_in_the_end() {
     let mut by_the_device = 0;
     for number in 0..100 {
         let job = engine.submit(SealJob::new(template.clone()));
-        let report = job.wait(Some(LIMIT)).unwrap_or_else(|| panic!("job {number} waits for ever: {engine:?}"));
+        let report = job.wait(Some(LIMIT)).unwrap_or_else(|| panic!("job {number} never ends: {engine:?}"));
         assert_eq!((report.outcome, report.hashes), (SealOutcome::Exhausted, 100_000));
         by_the_device += report.devices[1].hashes;
     }
-    assert!(by_the_device > 0, "the device did nothing that could be waited for");
+    assert!(by_the_device > 0, "the device must have taken part");
 }

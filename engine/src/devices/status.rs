@@ -1,42 +1,42 @@
-//! How each device stands, and who did how much.
+//! The state of each device, and what each one contributed.
 
 use std::fmt;
 use std::time::Instant;
 
 use cityseal_device::{DeviceInfo, Tuned};
 
-use crate::{Crossover, LeftOutReason, WorkKind};
+use super::cost_model::{Crossover, WorkKind};
+use super::select::LeftOutReason;
 
 /// Whether a device works, and why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeviceState {
-    /// Passed its self-test and takes work.
+    /// Passed its self-test and takes tasks.
     Ready,
-    /// Not used, for a reason that a person can act on (not selected, software, duplicate, failed self-test).
+    /// Not used, for a reason that the user can act on (not selected, software, duplicate, failed self-test).
     LeftOut {
         /// The reason.
         reason: LeftOutReason,
     },
-    /// Was caught in a wrong answer and has served its quarantine: it takes work, and is asked a known question behind each
-    /// batch.
+    /// Gave a wrong answer and has served its quarantine: takes tasks, and gets a canary after each batch.
     Probation {
-        /// What it was caught in.
+        /// The wrong answer.
         reason: String,
     },
-    /// Caught in a wrong answer; it takes no work.
+    /// Gave a wrong answer and takes no tasks.
     Quarantined {
-        /// What it was caught in.
+        /// The wrong answer.
         reason: String,
-        /// When it is tried again; `None`: never.
+        /// When it is tested again; `None`: never.
         until: Option<Instant>,
     },
-    /// Its thread is stuck inside the driver; what it held is done by others.
+    /// Its thread is stuck inside the driver; its tasks went to other devices.
     Hung {
         /// What happened.
         reason: String,
     },
-    /// Lost or hung; it is opened again after a pause.
+    /// Lost or hung; it is reopened after a pause.
     Reopening {
         /// What happened.
         reason: String,
@@ -49,7 +49,7 @@ pub enum DeviceState {
 }
 
 impl DeviceState {
-    /// The state as it stands in JSON.
+    /// The name in JSON.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -88,32 +88,32 @@ impl fmt::Display for DeviceState {
 /// A device and its state.
 #[derive(Clone, Debug)]
 pub struct DeviceStatus {
-    /// What it is.
+    /// The device.
     pub info: DeviceInfo,
-    /// Whether it works.
+    /// Its state.
     pub state: DeviceState,
-    /// How many worker threads drive it: 0 where it is left out.
+    /// Number of its worker threads; 0 if it is left out.
     pub workers: usize,
-    /// Hashes of searches that it has completed.
+    /// Hashes of its completed searches.
     pub hashes: u128,
-    /// Headers of chains that it has hashed.
+    /// Headers that it hashed for verifications.
     pub headers: u64,
-    /// Its measured search rate over all its workers, in hashes per second.
+    /// Its measured search rate, summed over its workers, in hashes per second.
     pub rate_hz: Option<f64>,
-    /// How often it was caught in a wrong answer, less what was forgotten since.
+    /// Number of wrong answers, less those forgotten since.
     pub strikes: u32,
-    /// Answers that were known to be there: nonces planted in its batches, and known questions. None for the CPU.
+    /// Known answers that it had to find: planted nonces and canaries. 0 for the CPU.
     pub canaries: u64,
     /// How many of them it missed.
     pub canaries_missed: u64,
-    /// How large its dispatches are at present and how fast they are, where it tunes itself and has done so.
+    /// Size and rate of its dispatches, if it tunes itself and has done so.
     pub tuned: Option<Tuned>,
-    /// From how many items on it does a batch sooner than the CPU, by kind of work, where that was measured.
+    /// The number of items from which it is faster than the CPU, for each kind of work that was measured.
     pub crossovers: Vec<(WorkKind, Crossover)>,
 }
 
 impl DeviceStatus {
-    /// A device that has done nothing.
+    /// A device without any history.
     pub(crate) const fn new(info: DeviceInfo, state: DeviceState) -> Self {
         Self {
             info,
@@ -130,7 +130,7 @@ impl DeviceStatus {
         }
     }
 
-    /// The share of known answers that the device missed; `None` where it was not tried.
+    /// The fraction of known answers that the device missed, 0 to 1; `None` if it had none to find.
     pub fn false_negative_rate(&self) -> Option<f64> {
         (self.canaries > 0).then(|| self.canaries_missed as f64 / self.canaries as f64)
     }
@@ -142,24 +142,25 @@ impl fmt::Display for DeviceStatus {
     }
 }
 
-/// What one device did for one job or one chain.
+/// What one device contributed to one job or one chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceShare {
     /// The device's name.
     pub name: String,
     /// The kernel or shader variant that it ran.
     pub kernel: String,
-    /// Hashes of a search: what the coverage holds of it.
+    /// Hashes of a search, as in its coverage.
     pub hashes: u128,
     /// Headers of a chain.
     pub headers: u64,
-    /// The device's state at the end: `ready`, `quarantined`, …
-    pub state: String,
+    /// The device's state at the end.
+    pub state: DeviceState,
 }
 
 impl fmt::Display for DeviceShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, kernel, hashes, headers, state } = self;
+        let state = state.name();
         write!(f, "{name} ({kernel}, {state}): {hashes} hashes, {headers} headers")
     }
 }

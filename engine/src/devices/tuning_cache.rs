@@ -1,36 +1,37 @@
-//! What was measured of GPUs, kept in a file between runs: opening one again takes a second less. The file is a cache. It may
-//! be deleted at any time, what does not fit is ignored, and that it can not be written is no error.
+//! The tuning cache: measurements of GPUs, kept in a file between runs, which saves a second when a GPU is opened.
+//!
+//! It may be deleted at any time. Unknown contents are ignored, and a failure to write it is not an error.
 
 use std::fs;
 use std::path::Path;
 
 use cityseal_device::Tuned;
 
-use crate::crossover::{Cost, Costs};
+use super::cost_model::{Cost, Costs};
 use crate::gpu::Remembered;
 
-/// Most devices that are kept; the oldest go first.
+/// Most devices in the cache; the oldest entries are dropped.
 const DEVICES_MAX: usize = 64;
 
-/// A larger file is none of ours.
+/// A larger file is not a tuning cache: 64 devices of less than 1 KiB each.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// How the lines are written; lines of another version are ignored. Version 1 had no number and four columns.
+/// Version of the line format; other lines are ignored. Version 1 had no version number and four columns.
 const VERSION: &str = "2";
 
-/// Stands for what was not measured.
+/// Marks a value that was not measured.
 const ABSENT: &str = "-";
 
-/// What is kept of one device.
+/// The entry of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// What its opener wants to know.
+    /// Tuning, as the GPU back end needs it.
     pub(crate) remembered: Remembered,
-    /// What its batches cost.
+    /// Costs of its batches.
     pub(crate) costs: Costs,
 }
 
-/// What the file holds; nothing where it is absent or none of ours.
+/// Reads the cache; empty if the file is missing or something else.
 pub(crate) fn load(file: &Path) -> Vec<Kept> {
     if !fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() <= BYTES_MAX) {
         return Vec::new();
@@ -61,7 +62,7 @@ fn parse(line: &str) -> Option<Kept> {
     })
 }
 
-/// Two numbers with a colon between them, or nothing where [`ABSENT`] stands; `None` where it is neither.
+/// Parses two numbers separated by a colon, or [`ABSENT`]; `None` if it is neither.
 fn pair<T>(word: &str, of: impl FnOnce(u64, u64) -> T) -> Option<Measured<T>> {
     if word == ABSENT {
         return Some(Measured(None));
@@ -70,10 +71,10 @@ fn pair<T>(word: &str, of: impl FnOnce(u64, u64) -> T) -> Option<Measured<T>> {
     Some(Measured(Some(of(one.parse().ok()?, other.parse().ok()?))))
 }
 
-/// What was measured, where it was.
+/// A value, if it was measured.
 struct Measured<T>(Option<T>);
 
-/// A line of the file; `None` where a driver's name would break it.
+/// Formats an entry; `None` if a driver's name would break the line.
 fn line(kept: &Kept) -> Option<String> {
     let Remembered { device, driver, shaders, variant, tuned } = &kept.remembered;
     let written = |pair: Option<(u64, u64)>| pair.map_or(ABSENT.to_owned(), |(one, other)| format!("{one}:{other}"));
@@ -86,7 +87,7 @@ fn line(kept: &Kept) -> Option<String> {
     (parse(&line).as_ref() == Some(kept) && !line.contains(['\n', '\r'])).then(|| line + "\n")
 }
 
-/// Keeps what was measured of one device in place of what was kept of it before.
+/// Replaces the entry of one device.
 pub(crate) fn keep(file: &Path, measured: Kept) {
     let mut kept = load(file);
     if !kept.contains(&measured) {
@@ -96,7 +97,7 @@ pub(crate) fn keep(file: &Path, measured: Kept) {
     }
 }
 
-/// Forgets a device: what was measured of it may be why it fails.
+/// Removes a device, because its stored tuning may be the reason that it fails.
 pub(crate) fn forget(file: &Path, device: &str) {
     let mut kept = load(file);
     if kept.iter().any(|known| known.remembered.device == device) {
@@ -111,12 +112,12 @@ fn write(file: &Path, kept: &[Kept]) {
     if let Some(folder) = file.parent() {
         let _made = fs::create_dir_all(folder);
     }
-    // A link stays, and what is not a regular file is not replaced by one.
+    // Follow a symbolic link, and never replace anything but a regular file.
     let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     if fs::symlink_metadata(&file).is_ok_and(|found| !found.is_file()) {
         return;
     }
-    // Renamed into its place, so that two programs at once leave the whole text of one.
+    // Rename into place, so that concurrent writers leave one complete file.
     let partial = file.with_extension(format!("{}.partial", std::process::id()));
     if fs::write(&partial, text).and_then(|()| fs::rename(&partial, &file)).is_err() {
         let _left_behind = fs::remove_file(&partial);
@@ -129,12 +130,12 @@ mod tests {
 
     use super::*;
 
-    /// A file that is not there, in a folder that is not there either; removed in the end.
+    /// A missing file in a missing folder, which is removed at the end.
     struct Place(PathBuf);
 
     impl Place {
         fn new(name: &str) -> Self {
-            Self(std::env::temp_dir().join(format!("cityseal-memory-{}-{name}", std::process::id())))
+            Self(std::env::temp_dir().join(format!("cityseal-tuning-cache-{}-{name}", std::process::id())))
         }
 
         fn file(&self) -> PathBuf {
@@ -159,7 +160,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_stays_and_a_device_is_not_replaced() {
+    fn a_symbolic_link_is_kept_and_a_special_file_is_not_replaced() {
         let place = Place::new("links");
         let (file, target) = (place.file(), place.0.join("target.tsv"));
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -173,11 +174,11 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", &file).unwrap();
         keep(&file, measured("gpu 1", "wgsl-loop"));
         assert_eq!(fs::read_link(&file).unwrap(), Path::new("/dev/null"));
-        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no partial file is left");
     }
 
     #[test]
-    fn what_is_kept_or_forgotten_of_a_device_concerns_no_other() {
+    fn keeping_or_forgetting_a_device_leaves_the_others_alone() {
         let place = Place::new("replaces");
         assert_eq!(load(&place.file()), []);
         for (device, variant) in [("a", "x"), ("b", "x"), ("a", "y")] {
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_something_else_is_ignored_and_replaced() {
+    fn a_file_with_other_contents_is_ignored_and_replaced() {
         let place = Place::new("something-else");
         fs::create_dir_all(place.file().parent().unwrap()).unwrap();
         for text in ["no table\n", "a\tb\tc\td\te\n", "a\tdriver 1\t00\tx\n", "\u{0}\u{1}\t\n"] {
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_another_version_or_with_a_word_that_is_no_pair_is_ignored() {
+    fn a_line_of_another_version_or_with_a_malformed_pair_is_ignored() {
         let whole = line(&measured("a", "x")).unwrap();
         let whole = whole.trim_end();
         assert_eq!(parse(whole), Some(measured("a", "x")));
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_devices_are_kept_than_may_be_and_no_name_breaks_the_table() {
+    fn the_oldest_devices_are_dropped_and_no_name_breaks_the_table() {
         let place = Place::new("many");
         (0..=DEVICES_MAX).for_each(|number| keep(&place.file(), measured(&number.to_string(), "x")));
         let kept = load(&place.file());
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn that_nothing_can_be_written_is_no_error() {
+    fn a_failure_to_write_is_not_an_error() {
         let place = Place::new("no-folder");
         keep(&place.file(), measured("a", "x"));
         let below_a_file = place.file().join("below");

@@ -1,4 +1,4 @@
-//! Measures what batches of each kind cost on a device, within a bounded time, and checks every answer.
+//! Measures the cost of batches of each kind on a device, in bounded time, and checks every answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,35 +7,36 @@ use cityseal_chain::{Network, Parameters};
 use cityseal_device::{Backend, Batch, CheckBatch, MerkleBatch, NonceSpan, Report, SearchBatch};
 use cityseal_hash::{HEADER_LEN, HashKernel, Hit, Midstate, NODE_LEN};
 
-use crate::crossover::{Cost, Costs, WorkKind};
+use super::cost_model::{Cost, Costs, WorkKind};
 
-/// How long one kind is measured on one device: a tenth of a second for the three of them. A batch is not begun where it
-/// would end later.
+/// Time to measure one kind on one device: about a tenth of a second for all three. No batch is started that would end
+/// later.
 const KIND_MAX: Duration = Duration::from_millis(32);
 
-/// A batch of this length tells what its items cost.
+/// A batch of this duration is long enough to derive the cost of an item.
 const LONG_ENOUGH: Duration = Duration::from_millis(4);
 
-/// How long one batch may take before the device counts as failed: software compiles while it runs its first.
+/// Time limit for one batch, after which the device counts as failed. Software adapters compile shaders in their first
+/// batch.
 const BATCH_MAX: Duration = Duration::from_secs(5);
 
-/// Items of the small batch, whose cost is nearly all fixed on a GPU.
+/// Items of the small batch; on a GPU its cost is almost entirely fixed.
 const SMALL: u64 = 256;
 
-/// Each larger batch has so many times the items of the one before.
+/// Growth of the batch size from one measurement to the next.
 const GROWTH: u64 = 4;
 
-/// How often each of the two sizes is asked; the fastest counts, since what else the machine does only slows it down.
+/// Runs of each of the two sizes; the fastest counts, because other load can only slow a run down.
 const ROUNDS: u32 = 5;
 
-/// Most items of a search; the header that is searched has one hit among so many.
+/// Most items of a search; the searched header has one hit among them.
 const NONCES_MAX: u64 = 1 << 24;
 
-/// Most headers or nodes of a batch: as many as a GPU takes.
+/// Most headers or nodes of a batch: the limit of a GPU.
 const ITEMS_MAX: u64 = 1 << 16;
 
-/// Questions of any size, with their answers.
-pub(crate) struct Questions {
+/// Batches of any size, with their expected answers.
+pub(crate) struct KnownBatches {
     midstate: Midstate,
     tail: [u8; 12],
     nonce: u32,
@@ -45,8 +46,8 @@ pub(crate) struct Questions {
     node_hashes: Vec<[u8; 32]>,
 }
 
-impl Questions {
-    /// Questions about Bitcoin's first header and about headers and nodes of no meaning, answered by a kernel of the CPU.
+impl KnownBatches {
+    /// Searches of Bitcoin's first header, and pseudo-random headers and nodes hashed by a kernel of the CPU.
     pub(crate) fn new(kernel: HashKernel) -> Self {
         let genesis = Parameters::of(Network::Mainnet).genesis().to_wire();
         let (first, second) = genesis.split_at(64);
@@ -87,20 +88,20 @@ impl Questions {
     }
 }
 
-/// Bytes of no meaning, the same each time: a linear congruential generator (Knuth's MMIX constants).
+/// Pseudo-random bytes, always the same: a linear congruential generator (Knuth's MMIX constants).
 fn noise(bytes: usize) -> Vec<u8> {
     let next =
         |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
     std::iter::successors(Some(1), next).flat_map(|state: u64| state.to_be_bytes()).take(bytes).collect()
 }
 
-/// What batches of each kind cost on a device.
+/// Measures the costs of a device.
 ///
 /// # Errors
-/// How the device failed, or that it gave a wrong answer, in words.
-pub(crate) fn measure(backend: &mut dyn Backend, questions: &Questions) -> Result<Costs, String> {
+/// A description of the failure or the wrong answer.
+pub(crate) fn measure(backend: &mut dyn Backend, known: &KnownBatches) -> Result<Costs, String> {
     let limits = backend.info().limits;
-    let mut of = |kind, items_max: usize| measure_kind(backend, questions, kind, items_max as u64);
+    let mut of = |kind, items_max: usize| measure_kind(backend, known, kind, items_max as u64);
     Ok(Costs {
         search: of(WorkKind::Search, usize::try_from(limits.search_nonces_max.min(NONCES_MAX)).unwrap_or(0))?,
         headers: of(WorkKind::Headers, limits.check_headers_max)?,
@@ -108,10 +109,10 @@ pub(crate) fn measure(backend: &mut dyn Backend, questions: &Questions) -> Resul
     })
 }
 
-/// `None` where the device's limits leave no room for two sizes.
+/// Measures one kind; `None` if the device's limits leave no room for two sizes, or other load spoiled the measurement.
 fn measure_kind(
     backend: &mut dyn Backend,
-    questions: &Questions,
+    known: &KnownBatches,
     kind: WorkKind,
     items_max: u64,
 ) -> Result<Option<Cost>, String> {
@@ -119,31 +120,31 @@ fn measure_kind(
     if items_max < SMALL * GROWTH {
         return Ok(None);
     }
-    let mut ask = |items| ask(backend, questions, kind, items);
-    // The first batch of a kind pays for what is made once.
-    ask(SMALL)?;
+    let mut run = |items| run_batch(backend, known, kind, items);
+    // The first batch of a kind includes one-time costs, such as compiling a pipeline.
+    run(SMALL)?;
     let ends = Instant::now() + KIND_MAX;
-    let first = ask(SMALL)?;
-    let small = fastest(&mut ask, SMALL, first, ends)?;
+    let first = run(SMALL)?;
+    let small = fastest(&mut run, SMALL, first, ends)?;
     let (mut items, mut took) = (SMALL, small);
     while items * GROWTH <= items_max && took < LONG_ENOUGH && Instant::now() + took * (GROWTH as u32) < ends {
         items *= GROWTH;
-        took = ask(items)?;
+        took = run(items)?;
     }
     if items == SMALL {
         return Ok(Some(Cost::of_two((0, 0.0), (SMALL, small.as_secs_f64()))));
     }
-    let large = fastest(&mut ask, items, took, ends)?;
+    let large = fastest(&mut run, items, took, ends)?;
     if large <= small {
-        // Something else took the small one's time: nothing follows from the two.
+        // Other load slowed the small batch down: the two say nothing.
         return Ok(None);
     }
     Ok(Some(Cost::of_two((SMALL, small.as_secs_f64()), (items, large.as_secs_f64()))))
 }
 
-/// The fastest of a few rounds, of which the first took `first`.
+/// The fastest of a few runs, the first of which took `first`.
 fn fastest(
-    ask: &mut dyn FnMut(u64) -> Result<Duration, String>,
+    run: &mut dyn FnMut(u64) -> Result<Duration, String>,
     items: u64,
     first: Duration,
     ends: Instant,
@@ -153,14 +154,14 @@ fn fastest(
         if Instant::now() + fastest >= ends {
             break;
         }
-        fastest = fastest.min(ask(items)?);
+        fastest = fastest.min(run(items)?);
     }
     Ok(fastest)
 }
 
-/// How long one waits for the answer to one batch, which must be right.
-fn ask(backend: &mut dyn Backend, questions: &Questions, kind: WorkKind, items: u64) -> Result<Duration, String> {
-    let batch = questions.batch(kind, items);
+/// Runs one batch and checks its answer; returns the time it took.
+fn run_batch(backend: &mut dyn Backend, known: &KnownBatches, kind: WorkKind, items: u64) -> Result<Duration, String> {
+    let batch = known.batch(kind, items);
     let begin = Instant::now();
     let ticket = backend.submit(batch).map_err(|error| error.to_string())?;
     let done = loop {
@@ -171,8 +172,8 @@ fn ask(backend: &mut dyn Backend, questions: &Questions, kind: WorkKind, items: 
         }
     };
     let took = begin.elapsed();
-    if done.ticket != ticket || !questions.is_right(kind, items, &done.report) {
-        return Err(format!("a wrong answer to {items} {}, while it was measured", kind.name()));
+    if done.ticket != ticket || !known.is_right(kind, items, &done.report) {
+        return Err(format!("wrong answer to a batch of {items} {} during the cost measurement", kind.name()));
     }
     if let Report::Hashes(hashes) = done.report {
         backend.reuse(hashes);
@@ -189,38 +190,38 @@ mod tests {
 
     #[test]
     fn an_honest_device_has_costs_of_every_kind() {
-        let questions = Questions::new(HashKernel::detect());
-        let costs = measure(&mut CpuBackend::new(HashKernel::detect()), &questions).unwrap();
+        let known = KnownBatches::new(HashKernel::detect());
+        let costs = measure(&mut CpuBackend::new(HashKernel::detect()), &known).unwrap();
         for kind in WorkKind::ALL {
-            // A machine that does something else meanwhile may leave one out.
+            // Other load on the machine may spoil a measurement.
             assert!(costs.of(kind).is_none_or(Cost::is_plausible), "{kind:?}: {costs:?}");
         }
     }
 
     #[test]
-    fn a_device_that_lies_in_any_kind_has_none() {
-        let questions = Questions::new(HashKernel::detect());
+    fn a_device_that_answers_wrongly_has_no_costs() {
+        let known = KnownBatches::new(HashKernel::detect());
         for behaviour in [Behaviour::WrongHashes, Behaviour::Zeros, Behaviour::MissedHits, Behaviour::Lost] {
-            let mut liar = FakeOpener::new("liar").from_batch(3, behaviour).open().unwrap();
-            let said = measure(&mut *liar, &questions).unwrap_err();
-            assert!(said.contains("wrong answer") || behaviour == Behaviour::Lost, "{behaviour:?}: {said}");
+            let mut faulty = FakeOpener::new("faulty").from_batch(3, behaviour).open().unwrap();
+            let error = measure(&mut *faulty, &known).unwrap_err();
+            assert!(error.contains("wrong answer") || behaviour == Behaviour::Lost, "{behaviour:?}: {error}");
         }
     }
 
     #[test]
     fn a_device_without_room_for_two_sizes_has_no_cost() {
-        let questions = Questions::new(HashKernel::detect());
+        let known = KnownBatches::new(HashKernel::detect());
         let mut cpu = CpuBackend::new(HashKernel::detect());
-        assert_eq!(measure_kind(&mut cpu, &questions, WorkKind::Headers, SMALL * GROWTH - 1), Ok(None));
-        assert!(measure_kind(&mut cpu, &questions, WorkKind::Headers, SMALL * GROWTH).unwrap().is_some());
+        assert_eq!(measure_kind(&mut cpu, &known, WorkKind::Headers, SMALL * GROWTH - 1), Ok(None));
+        assert!(measure_kind(&mut cpu, &known, WorkKind::Headers, SMALL * GROWTH).unwrap().is_some());
     }
 
     #[test]
-    fn the_nonce_of_the_first_block_is_the_only_hit_of_its_question() {
-        let questions = Questions::new(HashKernel::detect());
+    fn the_nonce_of_the_first_block_is_the_only_hit_of_its_search() {
+        let known = KnownBatches::new(HashKernel::detect());
         let mut cpu = CpuBackend::new(HashKernel::detect());
         for items in [SMALL, NONCES_MAX] {
-            assert!(ask(&mut cpu, &questions, WorkKind::Search, items).is_ok());
+            assert!(run_batch(&mut cpu, &known, WorkKind::Search, items).is_ok());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which devices there are, which of them were chosen, and why each other one was not.
+//! Finds devices, chooses among them by name, and explains why the others are left out.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,57 +6,58 @@ use std::time::Duration;
 use cityseal_device::{CPU_DEVICE_ID, CpuOpener, DeviceInfo, DeviceKind, OpenError, Opener};
 use cityseal_hash::HashKernel;
 
+use super::tuning_cache;
+use crate::error::BuildError;
 use crate::gpu::{self, DiscoverOptions, Discovered, DiscoveredState, Remembered, Variant, VariantChoice};
-use crate::{BuildError, memory};
 
 /// A device that is not used.
 #[derive(Clone, Debug)]
 pub struct LeftOut {
-    /// What it is.
+    /// The device.
     pub info: DeviceInfo,
-    /// Why.
+    /// Why it is not used.
     pub reason: LeftOutReason,
 }
 
-/// Why a device is not used, in words that a person can act on.
+/// Why a device is not used. The message says what the user can do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LeftOutReason {
-    /// Software that imitates a GPU. The message names the flag of the command line; a library user calls
+    /// A software adapter. The message names the flag of the command line; a library user calls
     /// [`EngineBuilder::allow_software`](crate::EngineBuilder::allow_software).
     #[error("a software adapter, slower than the CPU itself: used only with --allow-software")]
     Software,
-    /// The same device is used through another API or driver.
+    /// The same device is already used through another API or driver.
     #[error("the same device as {of}, seen through another API or driver")]
     Duplicate {
-        /// Id of the one that is used.
+        /// Id of the device that is used.
         of: String,
     },
-    /// It lacks something that the shaders need.
+    /// It lacks a feature that the shaders need.
     #[error("{reason}")]
     Unfit {
-        /// What it lacks.
+        /// The missing feature.
         reason: String,
     },
     /// It could not be opened.
     #[error("{reason}")]
     NotOpened {
-        /// What its driver said.
+        /// The error of its driver.
         reason: String,
     },
-    /// It gave a wrong answer, or none, to a question whose answer is known.
+    /// It gave a wrong answer, or none, to a known-answer test.
     #[error("self-test failed: {reason}")]
     FailedSelfTest {
-        /// The question and both answers.
+        /// The test, with the expected and the found answer.
         reason: String,
     },
-    /// Others were asked for.
+    /// Other devices were named.
     #[error("not selected: other devices were named")]
     NotSelected,
 }
 
 impl LeftOutReason {
-    /// The reason as it stands in JSON as a state: `software`, `duplicate`, `unfit`, `failed`, `failed-self-test`,
+    /// The name in JSON: `software`, `duplicate`, `unfit`, `failed`, `failed-self-test`,
     /// `not-selected`.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -69,12 +70,12 @@ impl LeftOutReason {
         }
     }
 
-    /// Whether the device was tried and did not pass.
+    /// Whether the device was tested and failed.
     pub(crate) const fn is_failure(&self) -> bool {
         matches!(self, Self::NotOpened { .. } | Self::FailedSelfTest { .. })
     }
 
-    /// Id of the device that is used in its place.
+    /// Id of the device that is used instead, for a duplicate.
     pub fn duplicate_of(&self) -> Option<&str> {
         match self {
             Self::Duplicate { of } => Some(of),
@@ -112,52 +113,52 @@ impl From<gpu::LeftOutReason> for LeftOutReason {
     }
 }
 
-/// The name of the default: every device that is ready, for what it is worth using for.
+/// The name of the default: every ready device, each for the tasks that pay off.
 const AUTO: &str = "auto";
 
-/// How GPUs are looked for.
+/// How to look for GPUs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GpuOptions {
-    /// Whether software adapters count.
+    /// Whether software adapters count as devices.
     pub(crate) allow_software: bool,
-    /// What a dispatch should take.
+    /// Target duration of a dispatch.
     pub(crate) dispatch_time: Duration,
-    /// The variant of the shaders, where one was asked for.
+    /// The requested shader variant; `None`: the fastest.
     pub(crate) variant: Option<Variant>,
-    /// Whether the caller should be informed where no GPU is ready: not where it asked for a CPU kernel.
+    /// Whether to note that no GPU is ready; false if the caller named a CPU kernel.
     pub(crate) is_expected: bool,
 }
 
-/// What a person should know where a GPU could have worked and none does.
+/// The note for a machine without a ready GPU.
 pub(crate) const NO_GPU_READY: &str =
     "no GPU is ready, so the CPU does all the work (`cityseal devices` shows why for each device)";
 
-/// How a device came to be chosen.
+/// How a device was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Chosen {
-    /// A person named it: it works, and is an error where it is not ready.
+    /// By name: it takes every task, and must be ready.
     ByName,
-    /// The caller made it: it works.
+    /// Added by the caller: it takes every task.
     Added,
-    /// Nobody named any: it works at what it is worth using for.
+    /// By default: it takes the tasks that pay off.
     Auto,
 }
 
-/// The devices that were chosen, not opened yet.
+/// The chosen devices, not opened yet.
 pub struct Selection {
     /// The chosen devices, the CPU first. The CPU is one entry, whatever the number of its threads.
     pub devices: Vec<Box<dyn Opener>>,
-    /// Every other device that was found.
+    /// Every other device found, with the reason.
     pub left_out: Vec<LeftOut>,
-    /// What a person should know, such as that no GPU is ready although one could have been used.
+    /// Notes for the user, such as that no GPU is ready.
     pub notes: Vec<String>,
     /// Threads of the CPU.
     pub threads: usize,
     /// The kernel of the CPU.
     pub kernel: HashKernel,
-    /// How each of `devices` came to be chosen.
+    /// How each of `devices` was chosen.
     pub(crate) chosen: Vec<Chosen>,
-    /// Whether a GPU would have been used if one were ready: no device and no CPU kernel was named.
+    /// Whether a ready GPU would have been used: no device and no CPU kernel was named.
     pub(crate) expects_gpu: bool,
 }
 
@@ -173,16 +174,16 @@ impl std::fmt::Debug for Selection {
     }
 }
 
-/// Everything that was found, before anything is chosen.
+/// All devices found, before any is chosen.
 pub(crate) struct Found {
     openers: Vec<Box<dyn Opener>>,
-    /// How many of the openers, after the CPU's, are the caller's own.
+    /// Number of openers, after the CPU's, that the caller added.
     added: usize,
     left_out: Vec<LeftOut>,
     expects_gpu: bool,
-    /// Why the search for GPUs found nothing at all.
+    /// Why no GPU adapter was found.
     no_adapter: Option<String>,
-    /// GPUs were wanted, and this build has no back end for them.
+    /// Whether GPUs were wanted but this build has no back end for them.
     lacks_gpu_support: bool,
 }
 
@@ -197,7 +198,7 @@ impl Found {
 
     pub(crate) fn look_for_gpus(&mut self, options: GpuOptions, file: Option<&Path>) {
         let GpuOptions { allow_software, dispatch_time, variant, is_expected } = options;
-        let kept = file.map(memory::load).unwrap_or_default();
+        let kept = file.map(tuning_cache::load).unwrap_or_default();
         let remembered: Vec<Remembered> = kept.into_iter().map(|kept| kept.remembered).collect();
         let variant = variant.map_or(VariantChoice::Auto, VariantChoice::Given);
         let options = DiscoverOptions { allow_software, dispatch_time, variant, remembered: &remembered };
@@ -239,7 +240,7 @@ impl Found {
         Ok(Selection { devices, left_out: self.left_out, notes, threads, kernel, chosen, expects_gpu })
     }
 
-    /// How each opener was chosen, where it was. A name wins over `auto`.
+    /// How each opener was chosen, if it was. A name takes precedence over `auto`.
     fn marks(&self, names: &[String]) -> Result<Vec<Option<Chosen>>, BuildError> {
         let is_auto = |name: &&String| name.eq_ignore_ascii_case(AUTO);
         let auto = names.is_empty() || names.iter().any(|name| is_auto(&name));
@@ -247,23 +248,23 @@ impl Found {
         let unnamed = |at: usize| if own.contains(&at) { Chosen::Added } else { Chosen::Auto };
         let mut marks: Vec<Option<Chosen>> = (0..self.openers.len()).map(|at| auto.then(|| unnamed(at))).collect();
         for name in names.iter().filter(|name| !is_auto(name)) {
-            if !self.openers.iter().any(|opener| fits(name, opener.info())) {
+            if !self.openers.iter().any(|opener| matches_name(name, opener.info())) {
                 return Err(self.refusal(name));
             }
-            let named = self.openers.iter().zip(&mut marks).filter(|(opener, _)| fits(name, opener.info()));
+            let named = self.openers.iter().zip(&mut marks).filter(|(opener, _)| matches_name(name, opener.info()));
             named.for_each(|(_, mark)| *mark = Some(Chosen::ByName));
         }
         Ok(marks)
     }
 
     fn refusal(&self, name: &str) -> BuildError {
-        let fitting = || self.left_out.iter().filter(|left| fits(name, &left.info));
-        // Where the first of two duplicates is left out too, its own reason is the one to act on.
+        let matching = || self.left_out.iter().filter(|left| matches_name(name, &left.info));
+        // If a duplicate and its original are both left out, only the original's reason helps.
         let is_duplicate = |left: &LeftOut| {
-            left.reason.duplicate_of().is_some_and(|kept| fitting().any(|other| other.info.id == kept))
+            left.reason.duplicate_of().is_some_and(|kept| matching().any(|other| other.info.id == kept))
         };
-        let acted_on = fitting().filter(|left| !is_duplicate(left));
-        let reasons: Vec<String> = acted_on.map(|left| format!("{}: {}", left.info.name, left.reason)).collect();
+        let useful = matching().filter(|left| !is_duplicate(left));
+        let reasons: Vec<String> = useful.map(|left| format!("{}: {}", left.info.name, left.reason)).collect();
         let name = name.to_owned();
         if !reasons.is_empty() {
             return BuildError::NotReady { name, reason: reasons.join("; ") };
@@ -281,8 +282,8 @@ impl Found {
     }
 }
 
-/// Whether a name given by a person means this device.
-fn fits(name: &str, info: &DeviceInfo) -> bool {
+/// Whether a name given by the user selects this device.
+fn matches_name(name: &str, info: &DeviceInfo) -> bool {
     let name = name.to_lowercase();
     match name.as_str() {
         "" => false,
@@ -291,11 +292,11 @@ fn fits(name: &str, info: &DeviceInfo) -> bool {
         "gpu" => info.kind != DeviceKind::Cpu,
         "software" => info.kind == DeviceKind::Software,
         LAVAPIPE if is_llvmpipe(info) => true,
-        part => info.id.to_lowercase() == part || info.name.to_lowercase().contains(part) || fits_pci(part, info),
+        part => info.id.to_lowercase() == part || info.name.to_lowercase().contains(part) || matches_pci(part, info),
     }
 }
 
-/// What people call Mesa's software Vulkan, and what its adapter calls itself.
+/// The common name of Mesa's software Vulkan driver, and the name of its adapter.
 const LAVAPIPE: &str = "lavapipe";
 const LLVMPIPE: &str = "llvmpipe";
 
@@ -303,8 +304,8 @@ fn is_llvmpipe(info: &DeviceInfo) -> bool {
     info.kind == DeviceKind::Software && info.name.to_lowercase().contains(LLVMPIPE)
 }
 
-/// Whether a name is a PCI address (`0000:01:00.0`, or without the domain where that is 0) or vendor:device (`10de:2684`).
-fn fits_pci(name: &str, info: &DeviceInfo) -> bool {
+/// Whether a name is a PCI address (`0000:01:00.0`, or without the domain if that is 0) or vendor:device (`10de:2684`).
+fn matches_pci(name: &str, info: &DeviceInfo) -> bool {
     let words = info.pci.iter().flat_map(|pci| pci.split_whitespace());
     words.map(str::to_lowercase).any(|word| word == name || word.strip_prefix("0000:") == Some(name))
 }
@@ -322,7 +323,7 @@ mod tests {
         info
     }
 
-    /// A selection from the CPU, a device of the caller's own and one that was found.
+    /// A selection from the CPU, a device that the caller added and one that was found.
     fn choose(names: &[&str]) -> Result<Vec<(String, Chosen)>, BuildError> {
         let kernel = HashKernel::portable();
         let mut found = Found::new(kernel, vec![Box::new(FakeOpener::new("own"))]);
@@ -340,16 +341,16 @@ mod tests {
         let info = card(Some("0000:01:00.0 10de:2684"));
         let id = "Vulkan-10DE-2684-0000:01:00.0";
         for name in [id, "rtx 4090", "GEFORCE", "0000:01:00.0", "01:00.0", "10de:2684", "10DE:2684", "gpu", "all"] {
-            assert!(fits(name, &info), "{name}");
+            assert!(matches_name(name, &info), "{name}");
         }
         for name in ["", "cpu", "software", "rtx 4091", "0000:02:00.0", "1:00.0", "10de", "2684", "10de:2685"] {
-            assert!(!fits(name, &info), "{name}");
+            assert!(!matches_name(name, &info), "{name}");
         }
-        assert!(!fits("10de:2684", &card(None)));
+        assert!(!matches_name("10de:2684", &card(None)));
     }
 
     #[test]
-    fn auto_is_the_name_of_the_default_and_a_name_beside_it_wins() {
+    fn auto_is_the_default_and_a_device_name_takes_precedence_over_it() {
         let own = |id: &str, chosen| (id.to_owned(), chosen);
         let default = [own("cpu", Chosen::Auto), own("own", Chosen::Added), own("card", Chosen::Auto)];
         assert_eq!(choose(&[]).unwrap(), default);
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_fits_nothing_is_refused_beside_auto_too() {
+    fn a_name_that_matches_nothing_is_refused_next_to_auto_too() {
         assert!(matches!(choose(&["auto", "warp-drive"]), Err(BuildError::UnknownDevice { .. })));
         assert!(matches!(choose(&["software"]), Err(BuildError::UnknownDevice { .. })));
     }
@@ -408,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_a_word_and_words() {
+    fn every_reason_has_a_name_and_a_message() {
         let reason = |text: &str| text.to_owned();
         let all = [
             LeftOutReason::Software,

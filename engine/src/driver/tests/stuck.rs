@@ -1,21 +1,21 @@
-//! Workers that are stuck inside a driver, and those that come back.
+//! Workers that are stuck inside a graphics driver, and those that return.
 
 use super::*;
 
-fn bears(play: &Play) -> Duration {
+fn silence_limit(play: &Play) -> Duration {
     play.driver.policy.hang_after + play.driver.policy.stuck_after
 }
 
 #[test]
-fn what_a_stuck_worker_holds_is_lent_again_and_not_a_moment_sooner() {
+fn the_leases_of_a_stuck_worker_are_lent_again_exactly_at_its_deadline() {
     let mut play = Play::new();
     play.submit(SealJob::new(template(easy_target())).all(true));
     let _stuck = play.take(GPU).unwrap();
-    let late = play.now + bears(&play);
+    let late = play.now + silence_limit(&play);
     assert_eq!(play.driver.next_deadline(), Some(late));
-    play.driver.take_back(late.checked_sub(Duration::from_nanos(1)).unwrap());
+    play.driver.recall_stuck(late.checked_sub(Duration::from_nanos(1)).unwrap());
     assert_eq!(play.driver.statuses()[GPU].state.name(), "ready");
-    play.driver.take_back(late);
+    play.driver.recall_stuck(late);
     assert_eq!(play.driver.statuses()[GPU].state.name(), "hung");
     assert_eq!(play.driver.next_deadline(), None);
     play.work_off(CPU);
@@ -25,11 +25,11 @@ fn what_a_stuck_worker_holds_is_lent_again_and_not_a_moment_sooner() {
 }
 
 #[test]
-fn a_worker_that_comes_back_serves_again_and_its_old_answer_is_nobody_s() {
+fn a_worker_that_returns_serves_again_and_its_late_answer_is_discarded() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let late = play.take(GPU).unwrap();
-    play.driver.take_back(play.now + bears(&play));
+    play.driver.recall_stuck(play.now + silence_limit(&play));
     play.answer(GPU, late);
     assert_eq!(play.driver.statuses()[GPU].hashes, 0);
     let next = play.take(GPU).unwrap();
@@ -42,13 +42,13 @@ fn a_worker_that_comes_back_serves_again_and_its_old_answer_is_nobody_s() {
 }
 
 #[test]
-fn each_answer_begins_the_silence_anew_and_idle_workers_are_not_watched() {
+fn each_answer_restarts_the_deadline_and_idle_workers_have_none() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let (first, _second) = (play.take(GPU).unwrap(), play.take(GPU).unwrap());
-    play.now += bears(&play) / 2;
+    play.now += silence_limit(&play) / 2;
     play.answer(GPU, first);
-    assert_eq!(play.driver.next_deadline(), Some(play.now + bears(&play)));
+    assert_eq!(play.driver.next_deadline(), Some(play.now + silence_limit(&play)));
     let mut idle = Play::new();
     idle.submit(SealJob::new(impossible()));
     let _lent_to_the_cpu = idle.take(CPU).unwrap();
@@ -56,12 +56,12 @@ fn each_answer_begins_the_silence_anew_and_idle_workers_are_not_watched() {
 }
 
 #[test]
-fn a_job_fails_rather_than_wait_for_the_only_worker_that_is_stuck() {
+fn a_job_fails_when_the_only_worker_is_stuck() {
     let mut play = Play::new();
-    play.driver.lied(CPU, &Caught::Canary, play.now);
+    play.driver.caught(CPU, &Caught::Canary, play.now);
     play.submit(SealJob::new(impossible()));
     let _stuck = play.take(GPU).unwrap();
-    play.driver.take_back(play.now + bears(&play));
+    play.driver.recall_stuck(play.now + silence_limit(&play));
     let SealOutcome::Failed { reason: SealFailure::NoDevice { reason } } = play.end().unwrap().outcome else {
         panic!()
     };
@@ -69,15 +69,15 @@ fn a_job_fails_rather_than_wait_for_the_only_worker_that_is_stuck() {
 }
 
 #[test]
-fn a_process_that_stood_still_blames_nobody() {
+fn a_process_that_was_suspended_blames_nobody() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let _lent = play.take(GPU).unwrap();
     let later = play.now + Duration::from_hours(1);
-    play.driver.stood_still(later);
-    play.driver.take_back(later);
+    play.driver.was_suspended(later);
+    play.driver.recall_stuck(later);
     assert_eq!(play.driver.statuses()[GPU].state.name(), "ready");
-    assert_eq!(play.driver.next_deadline(), Some(later + bears(&play)));
+    assert_eq!(play.driver.next_deadline(), Some(later + silence_limit(&play)));
 }
 
 #[test]
@@ -85,9 +85,9 @@ fn a_worker_that_reads_a_file_is_not_watched_until_its_device_has_the_batch() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let _lent = play.take(GPU).unwrap();
-    play.driver.reads(GPU);
+    play.driver.preparing(GPU);
     assert_eq!(play.driver.next_deadline(), None);
     let later = play.now + Duration::from_mins(1);
     play.driver.submitted(GPU, later);
-    assert_eq!(play.driver.next_deadline(), Some(later + bears(&play)));
+    assert_eq!(play.driver.next_deadline(), Some(later + silence_limit(&play)));
 }

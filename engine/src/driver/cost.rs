@@ -1,0 +1,41 @@
+//! Which tasks an automatically selected device takes: those that pay off by its cost model.
+
+use cityseal_device::DeviceKind;
+
+use super::jobs::Wanted;
+use super::{Driver, Event};
+use crate::devices::{CostModel, WorkKind};
+
+impl Driver {
+    /// Sets the cost model of a device; `None`: it takes every task.
+    pub(crate) fn set_cost_model(&mut self, device: usize, model: Option<CostModel>) {
+        self.devices[device].cost_model = model;
+    }
+
+    /// Decides whether a worker takes a batch of a job. If it declines, its claim on the job is released.
+    pub(super) fn accepts_search(&mut self, worker: usize, id: u64, wanted: Wanted) -> bool {
+        let Some(model) = self.cost_model_of(worker) else { return true };
+        let ahead = self.workers[worker].hashes_ahead();
+        let Some(job) = self.jobs.get_mut(&id) else { return false };
+        let (open, batch) = job.open(wanted);
+        let pays_off = model.pays_off(WorkKind::Search, batch, ahead, open);
+        if !pays_off && job.give_back_claim(worker) {
+            self.events.push(Event::Wake);
+        }
+        pays_off
+    }
+
+    /// Whether it pays for a worker to take the next segment of headers.
+    pub(super) fn pays_to_take_headers(&self, worker: usize) -> bool {
+        let Some(model) = self.cost_model_of(worker) else { return true };
+        let Some((batch, open)) = self.headers.counts() else { return false };
+        model.pays_off(WorkKind::Headers, batch, self.workers[worker].headers_ahead(), open)
+    }
+
+    /// The cost model of a worker's device, if it applies: without a serving CPU, no task may be declined.
+    fn cost_model_of(&self, worker: usize) -> Option<CostModel> {
+        let model = self.devices[self.workers[worker].device].cost_model?;
+        let is_cpu = |device: usize| self.devices[device].info.kind == DeviceKind::Cpu;
+        self.serving().any(|other| is_cpu(other.device)).then_some(model)
+    }
+}

@@ -1,0 +1,166 @@
+//! The engine: its devices, its threads, and the operations that a user calls.
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use cityseal_device::known_answers::Case;
+
+use crate::control::Control;
+use crate::devices::{DeviceProfile, DeviceState, DeviceStatus, LeftOut, OpenDevice};
+use crate::driver::Driver;
+use crate::error::{BuildError, VerifyError, VerifyRequestError};
+use crate::job::JobHandle;
+use crate::policy::EnginePolicy;
+use crate::seal_job::SealJob;
+use crate::seal_report::SealReport;
+use crate::verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
+use crate::verify::{Progress, VerifyReport, VerifyRequest};
+use crate::workers::Workers;
+
+struct Inner {
+    control: Control,
+    workers: Mutex<Workers>,
+    /// By device, in the driver's order.
+    profiles: Vec<DeviceProfile>,
+    left_out: Vec<LeftOut>,
+    notes: Vec<String>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.control.with(|driver| driver.stop(Instant::now()));
+        let policy = self.control.policy();
+        let workers = self.workers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(workers, Workers::new()).join(policy.hang_after + policy.stuck_after);
+        self.control.statuses().iter().zip(&self.profiles).for_each(|(status, profile)| profile.keep(&status.info));
+    }
+}
+
+/// The engine. Clones share its devices; dropping the last one ends its threads.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("devices", &self.devices()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts an engine on open devices.
+    pub(crate) fn start(
+        policy: EnginePolicy,
+        canary: Arc<Case>,
+        devices: Vec<OpenDevice>,
+        left_out: Vec<LeftOut>,
+        notes: Vec<String>,
+    ) -> Result<Self, BuildError> {
+        let mut driver = Driver::new(policy.clone(), canary);
+        let (mut backends, mut profiles) = (Vec::new(), Vec::new());
+        for OpenDevice { workers, profile } in devices {
+            let info = workers[0].0.info().clone();
+            let kind = info.kind;
+            let device = driver.add_device(info);
+            driver.set_cost_model(device, profile.cost_model(kind));
+            profiles.push(profile);
+            backends.extend(workers.into_iter().map(|(opener, backend)| (driver.add_worker(device), opener, backend)));
+        }
+        let control = Control::new(driver, policy);
+        let workers = Workers::new();
+        let started = workers.start_watchdog(control.clone()).and_then(|()| {
+            let mut backends = backends.into_iter();
+            backends.try_for_each(|(number, opener, backend)| {
+                workers.start_worker(control.clone(), number, opener, backend)
+            })
+        });
+        // If a thread could not be started, dropping the engine ends the others.
+        let engine =
+            Self { inner: Arc::new(Inner { control, workers: Mutex::new(workers), profiles, left_out, notes }) };
+        started.map_err(|error| BuildError::NoThread { reason: error.to_string() })?;
+        Ok(engine)
+    }
+
+    /// Every device found: those in use, and those left out with the reason.
+    pub fn devices(&self) -> Vec<DeviceStatus> {
+        let left_out = self.inner.left_out.iter().map(|left| {
+            let state = DeviceState::LeftOut { reason: left.reason.clone() };
+            DeviceStatus::new(left.info.clone(), state)
+        });
+        let statuses = self.inner.control.statuses().into_iter().zip(&self.inner.profiles);
+        statuses.map(|(status, profile)| profile.complete(status)).chain(left_out).collect()
+    }
+
+    /// Notes for the user, such as that there is no GPU.
+    pub fn notes(&self) -> &[String] {
+        &self.inner.notes
+    }
+
+    /// Submits a job and returns at once.
+    pub fn submit(&self, job: SealJob) -> JobHandle {
+        let (id, cell) = self.inner.control.submit(job);
+        JobHandle::new(id, cell, self.inner.control.clone())
+    }
+
+    /// Submits a job and waits for its end.
+    pub fn seal(&self, job: SealJob) -> SealReport {
+        let handle = self.submit(job);
+        loop {
+            if let Some(report) = handle.wait(None) {
+                return report;
+            }
+        }
+    }
+
+    /// Starts a verification of headers or of whole blocks, which the caller pushes.
+    ///
+    /// # Errors
+    /// [`VerifyRequestError`] if the request contradicts itself.
+    pub fn verifier(&self, items: ChainItems, request: VerifyRequest) -> Result<Verifier, VerifyRequestError> {
+        Verifier::new(self.inner.control.clone(), items, request)
+    }
+
+    /// Starts a verification of headers, which the caller pushes as bytes.
+    ///
+    /// # Errors
+    /// [`VerifyRequestError`] if the request contradicts itself.
+    pub fn header_verifier(&self, request: VerifyRequest) -> Result<HeaderVerifier, VerifyRequestError> {
+        HeaderVerifier::new(self.inner.control.clone(), request)
+    }
+
+    /// Starts a verification of whole blocks (headers and bodies), which the caller pushes in batches.
+    ///
+    /// # Errors
+    /// [`VerifyRequestError`] if the request contradicts itself.
+    pub fn block_verifier(&self, request: VerifyRequest) -> Result<BlockVerifier, VerifyRequestError> {
+        BlockVerifier::new(self.inner.control.clone(), request)
+    }
+
+    /// Verifies the packed 80-byte headers from `reader` until its end, in constant memory.
+    ///
+    /// # Errors
+    /// [`VerifyError`] if the request contradicts itself or the reader fails.
+    pub fn verify(
+        &self,
+        request: VerifyRequest,
+        mut reader: impl Read,
+        mut on_progress: impl FnMut(&Progress),
+    ) -> Result<VerifyReport, VerifyError> {
+        let mut verifier = self.header_verifier(request)?;
+        let mut offset = 0;
+        loop {
+            match verifier.read_from(&mut reader).map_err(|source| VerifyError::Read { offset, source })? {
+                0 => return Ok(verifier.finish(None)),
+                bytes => {
+                    offset += bytes as u64;
+                    on_progress(&verifier.progress());
+                }
+            }
+        }
+    }
+}

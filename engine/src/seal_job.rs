@@ -1,0 +1,177 @@
+//! What a seal job asks for, and the cell in which the engine publishes its progress.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cityseal_chain::{BlockHash, SealTemplate};
+
+use crate::seal_report::SealReport;
+
+/// Most seals that a job keeps by default: 2^16 seals of about 200 bytes are 13 MiB.
+pub(crate) const SEALS_MAX_DEFAULT: usize = 65_536;
+
+/// What to seal, and how far to search.
+#[derive(Clone, Debug)]
+pub struct SealJob {
+    pub(crate) template: SealTemplate,
+    pub(crate) all: bool,
+    pub(crate) seals_max: usize,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) tenant: String,
+    pub(crate) priority: u8,
+}
+
+impl SealJob {
+    /// A job of priority 1 without a deadline that ends with its first seal.
+    pub fn new(template: SealTemplate) -> Self {
+        Self { template, all: false, seals_max: SEALS_MAX_DEFAULT, deadline: None, tenant: String::new(), priority: 1 }
+    }
+
+    /// Whether to search the whole space and keep every seal. Default false.
+    #[must_use]
+    pub fn all(mut self, all: bool) -> Self {
+        self.all = all;
+        self
+    }
+
+    /// Most seals that a job with [`Self::all`] may keep; it fails if it finds more. Default 65,536.
+    #[must_use]
+    pub fn seals_max(mut self, seals_max: usize) -> Self {
+        self.seals_max = seals_max;
+        self
+    }
+
+    /// When the job expires; `None` (the default): never.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// On whose behalf the job runs; for logs.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// The job's weight: a job of priority 3 gets three times the device time of one of priority 1. 0 counts as 1.
+    #[must_use]
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// The template to seal.
+    pub fn template(&self) -> &SealTemplate {
+        &self.template
+    }
+}
+
+/// The progress of a job.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JobSnapshot {
+    /// Whether the job has ended and its report is available.
+    pub done: bool,
+    /// Hashes searched so far.
+    pub hashes: u128,
+    /// Hashes of the whole space.
+    pub volume: u128,
+    /// Seals found so far.
+    pub seals: usize,
+    /// The lowest hash found so far that meets the target.
+    pub best: Option<BlockHash>,
+    /// Hashes per second since the job began.
+    pub rate_hz: f64,
+}
+
+impl fmt::Display for JobSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.done { "ended" } else { "running" };
+        let Self { hashes, volume, seals, rate_hz, .. } = self;
+        write!(f, "{state}; {hashes} of {volume} hashes, {seals} seals, {rate_hz:.0} hashes/s")
+    }
+}
+
+/// Called after each change of a job; it must return soon and must not call back into the job.
+pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// State of a job that its handles and the engine share.
+#[derive(Default)]
+pub(crate) struct JobCell {
+    state: Mutex<CellState>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct CellState {
+    snapshot: JobSnapshot,
+    report: Option<SealReport>,
+    wakers: Vec<Waker>,
+}
+
+impl JobCell {
+    pub(crate) fn new(volume: u128) -> Self {
+        let snapshot = JobSnapshot { volume, ..JobSnapshot::default() };
+        Self { state: Mutex::new(CellState { snapshot, ..CellState::default() }), ended: Condvar::new() }
+    }
+
+    pub(crate) fn publish(&self, snapshot: JobSnapshot) {
+        let wakers = {
+            let mut state = self.lock();
+            state.snapshot = snapshot;
+            state.wakers.clone()
+        };
+        wakers.iter().for_each(|wake| wake());
+    }
+
+    pub(crate) fn end(&self, snapshot: JobSnapshot, report: SealReport) {
+        let wakers = {
+            let mut state = self.lock();
+            state.snapshot = snapshot;
+            state.report = Some(report);
+            std::mem::take(&mut state.wakers)
+        };
+        self.ended.notify_all();
+        wakers.iter().for_each(|wake| wake());
+    }
+
+    pub(crate) fn snapshot(&self) -> JobSnapshot {
+        self.lock().snapshot.clone()
+    }
+
+    pub(crate) fn report(&self) -> Option<SealReport> {
+        self.lock().report.clone()
+    }
+
+    /// Waits for the report; `None`: the timeout passed.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<SealReport> {
+        let until = timeout.map(|timeout| Instant::now() + timeout);
+        let mut state = self.lock();
+        while state.report.is_none() {
+            state = match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return None,
+                Some(left) => self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+        state.report.clone()
+    }
+
+    /// Registers a waker, or calls it at once if the job has ended.
+    pub(crate) fn on_change(&self, wake: Waker) {
+        let mut state = self.lock();
+        if state.report.is_none() {
+            state.wakers.push(wake);
+        } else {
+            drop(state);
+            wake();
+        }
+    }
+
+    /// Ignores poisoning: every change to the state is one assignment.
+    fn lock(&self) -> MutexGuard<'_, CellState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
