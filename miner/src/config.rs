@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use cityseal_device::CPU_DEVICE_ID;
+use cityseal_bench::EngineSettings;
+use cityseal_cli::Explain;
+use cityseal_cli::files::read_text;
 use cityseal_engine::Profile;
 
 use crate::args::{EngineArgs, GlobalArgs, values};
@@ -116,6 +118,14 @@ pub(crate) enum ConfigError {
     },
 }
 
+impl Explain for ConfigError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Read { .. } | Self::Parse { .. } => "bad-configuration",
+        }
+    }
+}
+
 /// What is wrong with a text, with its line and column, on one line.
 fn one_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
@@ -144,8 +154,8 @@ impl ConfigFile {
     /// # Errors
     /// [`ConfigError`] naming the file, and the place in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = crate::files::read_text(path, CONFIG_BYTES_MAX)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text =
+            read_text(path, CONFIG_BYTES_MAX).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         Self::parse(&text, path)
     }
 }
@@ -153,22 +163,12 @@ impl ConfigFile {
 /// All settings of one run, each from the highest place that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Names of devices; empty: the default.
-    pub(crate) devices: Vec<String>,
-    /// Software adapters count.
-    pub(crate) allow_software: bool,
-    /// How long a dispatch of a GPU takes.
-    pub(crate) profile: Profile,
-    /// Name of a CPU kernel.
-    pub(crate) kernel: Option<String>,
-    /// CPU threads.
-    pub(crate) threads: Option<usize>,
+    /// How the engine is built.
+    pub(crate) engine: EngineSettings,
     /// Where `serve` listens, where the file says so.
     pub(crate) listen: Option<SocketAddr>,
     /// The file of the key that `serve` signs receipts with, where the file says so.
     pub(crate) key: Option<PathBuf>,
-    /// Where the engine keeps what it measured of GPUs.
-    pub(crate) device_memory: Option<PathBuf>,
 }
 
 impl Settings {
@@ -182,27 +182,21 @@ impl Settings {
         Ok(Self::join(engine, environment, file))
     }
 
-    /// Nothing but the CPU was asked for, so that no driver of a GPU need be woken.
-    pub(crate) fn is_cpu_only(&self) -> bool {
-        !self.devices.is_empty() && self.devices.iter().all(|name| name.eq_ignore_ascii_case(CPU_DEVICE_ID))
-    }
-
     fn join(engine: &EngineArgs, environment: &Environment, file: ConfigFile) -> Self {
         let devices = if engine.device.is_empty() {
             file.device.map(Names::into_list).unwrap_or_default()
         } else {
             engine.device.clone()
         };
-        Self {
+        let engine = EngineSettings {
             devices,
             allow_software: engine.allow_software || file.allow_software.unwrap_or(false),
             profile: engine.profile.or(file.profile).unwrap_or_default(),
             kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
             threads: engine.threads.or(file.threads),
-            listen: file.listen,
-            key: file.key,
             device_memory: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.tsv")),
-        }
+        };
+        Self { engine, listen: file.listen, key: file.key }
     }
 }
 
@@ -221,13 +215,13 @@ mod tests {
         let flags = EngineArgs { kernel: Some("sha-ni".into()), ..EngineArgs::default() };
 
         let kernel_of = |engine: &EngineArgs, environment: &Environment| {
-            Settings::join(engine, environment, file.clone()).kernel.unwrap()
+            Settings::join(engine, environment, file.clone()).engine.kernel.unwrap()
         };
         assert_eq!(kernel_of(&flags, &environment), "sha-ni");
         assert_eq!(kernel_of(&EngineArgs::default(), &environment), "avx2");
         assert_eq!(kernel_of(&EngineArgs::default(), &Environment::default()), "portable");
 
-        let settings = Settings::join(&EngineArgs::default(), &environment, file);
+        let settings = Settings::join(&EngineArgs::default(), &environment, file).engine;
         assert_eq!((settings.devices, settings.threads, settings.allow_software), (vec!["gpu".into()], Some(3), true));
     }
 
@@ -255,7 +249,7 @@ mod tests {
     fn a_profile_comes_from_the_flag_the_file_or_is_the_balanced_one() {
         let profile_of = |flag, text: &str| {
             let flags = EngineArgs { profile: flag, ..EngineArgs::default() };
-            Settings::join(&flags, &Environment::default(), parse(text).unwrap()).profile
+            Settings::join(&flags, &Environment::default(), parse(text).unwrap()).engine.profile
         };
         assert_eq!(profile_of(None, ""), Profile::Balanced);
         assert_eq!(profile_of(None, "profile = \"interactive\""), Profile::Interactive);

@@ -3,11 +3,11 @@
 //! It is the oracle that the product is held against from outside, whatever cuts, batches, kernels and devices it uses. Nothing
 //! of the product's cutting is used: where a block without a frame ends, the reference's reading of it tells.
 
-use cityseal::input::DecodeError;
 use cityseal_engine::chain::body::reference::judge_block;
 use cityseal_engine::chain::body::{BLOCK_BYTES_MAX, BodyContext, BrokenBody, EncodingFault, EncodingKind};
 use cityseal_engine::chain::reference::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, PERIOD_HEADERS, Parameters};
+use cityseal_input::DecodeError;
 
 use crate::synthetic::FRAME_BYTES;
 use crate::synthetic::block::{HEADER_BYTES, header_of};

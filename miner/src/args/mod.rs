@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use cityseal_bench::Sweep;
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
 use cityseal_engine::Profile;
 
@@ -198,6 +199,20 @@ pub enum BenchMode {
     Latency,
 }
 
+impl From<BenchMode> for cityseal_bench::BenchMode {
+    fn from(mode: BenchMode) -> Self {
+        match mode {
+            BenchMode::Search => Self::Search,
+            BenchMode::SearchShared => Self::SearchShared,
+            BenchMode::Headers => Self::Headers,
+            BenchMode::Merkle => Self::Merkle,
+            BenchMode::Verify => Self::Verify,
+            BenchMode::Service => Self::Service,
+            BenchMode::Latency => Self::Latency,
+        }
+    }
+}
+
 const BENCH_EXAMPLES: &str = "\
 Examples:
   cityseal bench --kernel all --threads 1      every kernel of this CPU on one thread
@@ -231,7 +246,7 @@ pub struct BenchArgs {
     pub record: Option<PathBuf>,
     /// Measure with each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
     #[arg(long, value_name = "LIST", value_parser = values::sweep, conflicts_with = "threads")]
-    pub sweep: Option<values::Sweep>,
+    pub sweep: Option<Sweep>,
     /// Also measure the rate for each batch size.
     #[arg(long)]
     pub by_batch: bool,

@@ -5,11 +5,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use cityseal_bench::Sweep;
 use cityseal_chain::{
     BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, RollingVersion, Target, ThresholdHexError,
     VersionMaskError, decode_signet_challenge, hex,
 };
 use cityseal_engine::Profile;
+use cityseal_input::part::SHARDS_MAX;
 
 /// Most worker threads of `--threads`: far above any machine, and low enough that a typing error is noticed.
 pub const THREADS_MAX: usize = 1024;
@@ -161,28 +163,6 @@ pub fn profile(text: &str) -> Result<Profile, ValueError> {
     })
 }
 
-/// Numbers of threads that `bench --sweep` goes through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sweep {
-    /// 1, 2, 4, … and all threads that there are.
-    All,
-    /// These, in this order.
-    Each(Vec<usize>),
-}
-
-impl Sweep {
-    /// The numbers of threads on a machine that has `all`.
-    pub fn counts(&self, all: usize) -> Vec<usize> {
-        match self {
-            Self::Each(counts) => counts.clone(),
-            Self::All => {
-                let doubled = std::iter::successors(Some(1), |count| Some(count * 2));
-                doubled.take_while(|count| *count < all).chain([all]).collect()
-            }
-        }
-    }
-}
-
 /// Reads numbers of threads: `all`, or a list such as `1,2,8`.
 ///
 /// # Errors
@@ -225,9 +205,6 @@ pub struct Shard {
     /// How many there are.
     pub of: u64,
 }
-
-/// Most shards of one input: far more than machines that anyone has, and low enough that a typing error is noticed.
-pub const SHARDS_MAX: u64 = 1 << 20;
 
 /// Reads `3/7`.
 pub(super) fn shard(text: &str) -> Result<Shard, String> {

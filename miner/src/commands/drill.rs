@@ -1,310 +1,41 @@
-//! `cityseal drill`: injects faults into each chosen device, one after the other, while it works on a job or a chain whose
-//! answer is known. Reports whether the answer stays right, and how soon other workers take over.
-//!
-//! The devices are real and so are their batches; only their answers are changed on the way ([`cityseal_device::inject`]).
-//! The other workers are threads of the CPU. On a machine without a GPU the CPU itself is drilled as an untrusted device.
+//! `cityseal drill`: injects faults into each device, and checks that the answers stay right.
 
-use std::time::{Duration, Instant};
-
-use cityseal_chain::{BlockHeader, CompactTarget, MerkleRoot, NonceSpan, SealTemplate, Verdict};
-use cityseal_device::inject::{Fault, Injection, Injector, When, Witness};
-use cityseal_device::{CpuOpener, DeviceKind, Opener};
-use cityseal_engine::{Engine, EnginePolicy, SealJob, SealOutcome, SealReport, VerifyReport, VerifyRequest};
-use cityseal_hash::HashKernel;
+use cityseal_bench::DrillError;
+use cityseal_cli::{Ending, Explain};
 
 use crate::args::DrillArgs;
-use crate::city::{City, EASIEST_BITS, genesis, sealed};
-use crate::config::Settings;
-use crate::error::CommandError;
-use crate::exit::Ending;
-use crate::json::{DrillAnswer, DrillRow};
-use crate::output::{Output, Paint, spoken, table};
-use crate::{Context, builder};
+use crate::config::ConfigError;
+use crate::context::Context;
 
-/// The CPU where it is drilled as if it were a device whose word is not taken.
-const CPU_AS_DEVICE: &str = "cpu-as-device";
-
-/// Nonces of the job: a fraction of a second for one thread of a CPU.
-const NONCES: u32 = 1 << 23;
-
-/// Its target: one in 2^16 hashes meets it, so that there are about 128 seals, and a lost one shows.
-const TARGET: u32 = 0x1f00_ffff;
-
-/// Headers of the chain: five segments.
-const HEADERS: usize = 5 * 4_096;
-
-/// When the chain's genesis header was made, and a clock past all of its headers.
-const FOUNDED: u32 = 1_700_000_000;
-const NOW: u64 = 2_000_000_000;
-
-/// A drill: its name, the fault, and the batches that it befalls. A device that leaves out hits does so from then on, since one
-/// batch of it could not be told from a batch without hits.
-struct Drill {
-    name: &'static str,
-    fault: Fault,
-    when: When,
-    exercise: Exercise,
+/// Why `drill` gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum DrillCommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The drill.
+    #[error(transparent)]
+    Drill(#[from] DrillError),
 }
 
-/// What the device works on meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exercise {
-    Job,
-    Chain,
+impl Explain for DrillCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.reason(),
+            Self::Drill(error) => error.reason(),
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.place(),
+            Self::Drill(error) => error.place(),
+        }
+    }
 }
 
-const fn drill(name: &'static str, fault: Fault, when: When, exercise: Exercise) -> Drill {
-    Drill { name, fault, when, exercise }
-}
-
-/// Two batches are right before, so that there is something that must be kept or taken back.
-const DRILLS: [Drill; 7] = [
-    drill("loss", Fault::Loss, When::Batch(2), Exercise::Job),
-    drill("hang", Fault::Hang, When::Batch(2), Exercise::Job),
-    drill("stuck", Fault::Stuck, When::Batch(2), Exercise::Job),
-    drill("false-hits", Fault::FalseHits, When::Batch(2), Exercise::Job),
-    drill("missed-hits", Fault::MissedHits, When::From(2), Exercise::Job),
-    drill("zeros", Fault::Zeros, When::From(2), Exercise::Job),
-    drill("wrong-hashes", Fault::WrongHashes, When::Batch(0), Exercise::Chain),
-];
-
-pub(crate) fn run(context: &Context, args: &DrillArgs) -> Result<Ending, CommandError> {
+pub(crate) fn run(context: &Context, args: &DrillArgs) -> Result<Ending, DrillCommandError> {
     let settings = context.settings(&args.engine)?;
-    let selection = builder(&settings).select()?;
-    let subjects: Vec<Subject> = selection.devices.iter().map(|opener| Subject::of(&**opener)).collect();
-    let (bar, of) = (context.output.steps(), subjects.len() * DRILLS.len());
-    bar.name("the CPU alone answers first".to_owned());
-    let ground = Ground::prepare(settings, selection.threads, selection.kernel)?;
-    let mut rows = Vec::new();
-    for subject in &subjects {
-        for drill in &DRILLS {
-            bar.name(format!("row {} of {of}: {}, {}", rows.len() + 1, subject.name, drill.name));
-            rows.push(ground.row(subject, drill)?);
-        }
-    }
-    drop(bar);
-    let answer = DrillAnswer { hang_after_ms: millis(ground.policy.hang_after), rows };
-    context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
-    Ok(ending(&answer))
-}
-
-/// A device that is drilled.
-struct Subject {
-    id: String,
-    name: String,
-    is_cpu: bool,
-}
-
-impl Subject {
-    fn of(opener: &dyn Opener) -> Self {
-        let info = opener.info();
-        if info.kind == DeviceKind::Cpu {
-            return Self { id: CPU_AS_DEVICE.to_owned(), name: CPU_AS_DEVICE.to_owned(), is_cpu: true };
-        }
-        Self { id: info.id.clone(), name: info.name.clone(), is_cpu: false }
-    }
-}
-
-/// What all drills share: the questions, and the answers that the CPU alone gave.
-struct Ground {
-    settings: Settings,
-    threads: usize,
-    kernel: HashKernel,
-    policy: EnginePolicy,
-    template: SealTemplate,
-    city: City,
-    chain: Vec<u8>,
-    right_job: SealReport,
-    right_chain: VerifyReport,
-}
-
-impl Ground {
-    fn prepare(settings: Settings, threads: usize, kernel: HashKernel) -> Result<Self, CommandError> {
-        let founder = sealed(genesis(EASIEST_BITS, MerkleRoot::ZERO, FOUNDED));
-        let city = City::of("drill", founder);
-        let template = template(founder)?;
-        let chain = chain(founder);
-        let cpu = builder(&Settings { devices: Vec::new(), ..settings.clone() }).gpu(false).build()?;
-        let right_job = cpu.seal(SealJob::new(template.clone()).all(true));
-        let right_chain = verify(&cpu, &city, &chain)?;
-        let policy = EnginePolicy::default();
-        Ok(Self { settings, threads, kernel, policy, template, city, chain, right_job, right_chain })
-    }
-
-    /// Drills one device with one fault, in an engine of its own.
-    fn row(&self, subject: &Subject, drill: &Drill) -> Result<DrillRow, CommandError> {
-        let injection = Injection { when: drill.when, fault: drill.fault };
-        let mut injector = Injector::new(self.opener(subject)?, vec![injection]);
-        if subject.is_cpu {
-            injector = injector.posing_as(&subject.id);
-        }
-        let injected = injector.injected();
-        let engine = self.engine(injector)?;
-        let started = Instant::now();
-        let is_right = match drill.exercise {
-            Exercise::Job => is_same_job(&engine.seal(SealJob::new(self.template.clone()).all(true)), &self.right_job),
-            Exercise::Chain => is_same_verdict(&verify(&engine, &self.city, &self.chain)?, &self.right_chain),
-        };
-        let job_ms = millis(started.elapsed());
-        let devices = engine.devices();
-        let status = devices.iter().find(|device| device.info.id == subject.id);
-        Ok(DrillRow {
-            device: subject.name.clone(),
-            fault: drill.name,
-            injected: injected.count(drill.fault),
-            answer: if is_right { "right" } else { "wrong" },
-            takeover_ms: injected.taken_over().map(millis),
-            job_ms,
-            state: status.map_or("absent", |device| device.state.name()),
-        })
-    }
-
-    /// The device afresh: an engine keeps what it was given.
-    fn opener(&self, subject: &Subject) -> Result<Box<dyn Opener>, CommandError> {
-        if subject.is_cpu {
-            return Ok(Box::new(CpuOpener::new(self.kernel)));
-        }
-        let selection = builder(&Settings { devices: vec![subject.id.clone()], ..self.settings.clone() }).select()?;
-        let found = selection.devices.into_iter().find(|opener| opener.info().id == subject.id);
-        found.ok_or_else(|| CommandError::NotReady { device: subject.name.clone(), reason: "it is gone".to_owned() })
-    }
-
-    /// An engine of the device and of as many threads of the CPU as were asked for, which see when they take its work over.
-    fn engine(&self, injector: Injector) -> Result<Engine, CommandError> {
-        let mut names = vec![injector.info().id.clone()];
-        let injected = injector.injected();
-        let mut engine = Engine::builder().gpu(false).policy(self.policy.clone()).threads(Some(1));
-        engine = engine.add_device(Box::new(injector));
-        for number in 0..self.threads {
-            let (id, hand) = (format!("drill-hand-{number}"), Box::new(CpuOpener::new(self.kernel)));
-            engine =
-                engine.add_device(Box::new(Witness::new(hand, injected.clone()).with_id(&id).after_the_first_fault()));
-            names.push(id);
-        }
-        Ok(engine.devices(names).build()?)
-    }
-}
-
-fn template(founder: BlockHeader) -> Result<SealTemplate, CommandError> {
-    let target = CompactTarget::from_bits(TARGET).decode().expect("a constant that encodes a target");
-    let nonces = NonceSpan::new(0, NONCES - 1).expect("a constant above zero");
-    Ok(SealTemplate::builder(founder).nonces(nonces).target(target).build()?)
-}
-
-/// A chain of easy headers from its genesis on, packed.
-fn chain(founder: BlockHeader) -> Vec<u8> {
-    let next = |parent: &BlockHeader| {
-        Some(sealed(BlockHeader { prev_block_hash: parent.hash(), time: parent.time + 600, nonce: 0, ..*parent }))
-    };
-    std::iter::successors(Some(founder), next).take(HEADERS).flat_map(|header| header.to_wire()).collect()
-}
-
-fn verify(engine: &Engine, city: &City, chain: &[u8]) -> Result<VerifyReport, CommandError> {
-    let mut verifier = engine.verifier(VerifyRequest::new(city.parameters.clone()).now(NOW))?;
-    verifier.push(chain);
-    Ok(verifier.finish(None))
-}
-
-/// The same seals, and every nonce searched once: no gap, no overlap.
-fn is_same_job(found: &SealReport, right: &SealReport) -> bool {
-    let mut next = Some(0);
-    let is_gapless = found.coverage.iter().all(|span| {
-        let follows = next == Some(span.nonce_first);
-        next = span.nonce_last.checked_add(1);
-        follows
-    });
-    let is_whole = is_gapless && next == Some(NONCES) && found.hashes == u128::from(NONCES);
-    is_whole && found.outcome == SealOutcome::Sealed && found.seals == right.seals
-}
-
-fn is_same_verdict(found: &VerifyReport, right: &VerifyReport) -> bool {
-    right.verdict == Verdict::Valid
-        && (&found.verdict, found.count, found.tip) == (&right.verdict, right.count, right.tip)
-}
-
-/// A fault that did not befall shows nothing: that is neither a yes nor a no.
-fn ending(answer: &DrillAnswer) -> Ending {
-    if answer.rows.iter().any(|row| row.answer != "right") {
-        return Ending::No;
-    }
-    let is_drilled = !answer.rows.is_empty() && answer.rows.iter().all(|row| row.injected > 0);
-    if is_drilled { Ending::Yes } else { Ending::Neither }
-}
-
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}
-
-fn human(output: &Output, answer: &DrillAnswer) -> String {
-    let shown = |millis: f64| spoken(Duration::from_secs_f64(millis / 1e3));
-    let cells = |row: &DrillRow| {
-        let paint = if row.answer == "right" { Paint::Good } else { Paint::Bad };
-        vec![
-            row.device.clone(),
-            row.fault.into(),
-            row.injected.to_string(),
-            output.paint(paint, row.answer),
-            row.takeover_ms.map_or_else(|| "-".into(), shown),
-            shown(row.job_ms),
-            row.state.into(),
-        ]
-    };
-    let rows: Vec<_> = answer.rows.iter().map(cells).collect();
-    let heads = ["device", "fault", "injected", "answer", "taken over after", "job took", "device is now"];
-    let hang = shown(answer.hang_after_ms);
-    let foot = format!("A hang is noticed after {hang}; - means that no work had to be repeated.\n");
-    table(&heads, &[2], &rows) + &foot
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(answer: &'static str, injected: u64) -> DrillRow {
-        let (device, fault, state) = ("gpu".to_owned(), "loss", "ready");
-        DrillRow { device, fault, injected, answer, takeover_ms: None, job_ms: 1.0, state }
-    }
-
-    fn ending_of(rows: Vec<DrillRow>) -> Ending {
-        ending(&DrillAnswer { hang_after_ms: 5_000.0, rows })
-    }
-
-    #[test]
-    fn one_wrong_answer_is_a_no_and_a_fault_that_did_not_befall_is_neither() {
-        assert_eq!(ending_of(vec![row("right", 1), row("right", 7)]), Ending::Yes);
-        assert_eq!(ending_of(vec![row("right", 0), row("wrong", 1)]), Ending::No);
-        assert_eq!(ending_of(vec![row("right", 1), row("right", 0)]), Ending::Neither);
-        assert_eq!(ending_of(Vec::new()), Ending::Neither);
-    }
-
-    /// What a small job gave, found by the CPU alone.
-    fn ground() -> Ground {
-        let settings = Settings {
-            devices: Vec::new(),
-            allow_software: false,
-            profile: cityseal_engine::Profile::default(),
-            kernel: None,
-            threads: Some(1),
-            device_memory: None,
-            listen: None,
-            key: None,
-        };
-        Ground::prepare(settings, 1, HashKernel::detect()).unwrap()
-    }
-
-    #[test]
-    fn a_gap_a_lost_seal_and_an_early_fault_are_no_right_answers() {
-        let ground = ground();
-        let right = &ground.right_job;
-        assert!(right.seals.len() > 64 && is_same_job(right, right));
-        let mut gap = right.clone();
-        gap.coverage.remove(0);
-        let mut lost = right.clone();
-        lost.seals.pop();
-        assert!(!is_same_job(&gap, right) && !is_same_job(&lost, right));
-        let mut short = ground.right_chain.clone();
-        short.count -= 1;
-        assert!(is_same_verdict(&ground.right_chain, &ground.right_chain));
-        assert!(!is_same_verdict(&short, &ground.right_chain));
-    }
+    Ok(cityseal_bench::drill(&context.output, settings.engine)?)
 }

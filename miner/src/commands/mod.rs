@@ -1,18 +1,20 @@
 //! The commands that ask the engine one question and print its answer.
 
+pub(crate) mod bench;
 pub(crate) mod devices;
 pub(crate) mod drill;
 pub(crate) mod key;
+pub(crate) mod network;
 pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod selftest;
 pub(crate) mod serve;
 pub(crate) mod verify;
 
+use cityseal_cli::Output;
 use cityseal_engine::DeviceShare;
 
 use crate::json::ShareRow;
-use crate::output::Output;
 
 /// What a row of `devices` tells of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

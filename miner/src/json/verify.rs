@@ -1,7 +1,8 @@
 //! The shapes of the answer of `verify`.
 
-use cityseal_chain::{Bodies, NotChecked};
-use serde::{Deserialize, Serialize};
+use cityseal_chain::Bodies;
+use cityseal_input::rows::{FaultRow, NotCheckedRow};
+use serde::Serialize;
 
 use super::ShareRow;
 
@@ -172,50 +173,6 @@ pub(crate) struct TipRow {
     pub(crate) hash: String,
     /// Work of the chain up to it, 64 digits.
     pub(crate) chain_work: String,
-}
-
-/// The first fault of a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRow {
-    /// The height of the header.
-    pub height: u64,
-    /// `R05`.
-    pub rule: String,
-    /// `proof-of-work`.
-    pub name: String,
-    /// The nearest value that would have passed, in the notation of its kind.
-    pub expected: serde_json::Value,
-    /// The value found, in the same notation.
-    pub found: serde_json::Value,
-    /// Where the header begins, in bytes of the decoded input.
-    pub offset: u64,
-    /// Its line in its file, where the input is hex.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// Which transaction of the block breaks the rule, counted from 0, where a single one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transaction: Option<u32>,
-}
-
-/// A rule that was not judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NotCheckedRow {
-    /// Its number, or the name of what was left out.
-    pub(crate) rule: String,
-    /// The first height.
-    pub(crate) from: u64,
-    /// The last height.
-    pub(crate) to: u64,
-    /// Why.
-    pub(crate) why: String,
-}
-
-impl NotCheckedRow {
-    pub(crate) fn of(range: &NotChecked) -> Self {
-        Self { rule: range.rule.into(), from: range.from, to: range.to, why: range.why.as_str().into() }
-    }
 }
 
 /// A header that breaks a rule of its own.

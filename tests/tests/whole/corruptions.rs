@@ -7,9 +7,9 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cityseal::input::{BlockCutter, Cut, Format, TakeBlock};
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, Rule, Verdict};
 use cityseal_engine::{BlockBatch, Engine, VerifyRequest};
+use cityseal_input::{BlockCutter, Cut, Format, TakeBlock};
 use cityseal_tests::block_reference::{BlockReference, Framing, Said};
 use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;

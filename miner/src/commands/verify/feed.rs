@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cityseal_chain::{History, Parameters, Summary};
+use cityseal_cli::Progress as Bar;
 use cityseal_engine::{
     BlockBatch, BlockVerifier, Engine, Progress, ReadAt, RunState, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
 };
 use cityseal_hash::HEADER_LEN;
+use cityseal_input::part::ItemKind;
+use cityseal_input::{BlockSink, ChainSink, Place, PlaceLog};
 
 use super::checkpoint::Saver;
-use crate::error::CommandError;
-use crate::input::{BlockSink, ChainSink, Place, PlaceLog};
-use crate::output::Progress as Bar;
-use crate::part::ItemKind;
+use super::error::VerifyCommandError;
 
 /// The engine's end of a run.
 enum Judge {
@@ -25,7 +25,7 @@ enum Judge {
 }
 
 impl Judge {
-    fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, CommandError> {
+    fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, VerifyCommandError> {
         Ok(match items {
             ItemKind::Headers => Self::Headers(engine.verifier(request)?),
             ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
@@ -99,7 +99,7 @@ pub(super) struct Feed<'a> {
     reading_since: Instant,
     saver: Option<Saver>,
     /// Why it stopped, where that is not the input's fault.
-    error: Option<CommandError>,
+    error: Option<VerifyCommandError>,
 }
 
 /// What became of a run.
@@ -147,7 +147,7 @@ impl<'a> Feed<'a> {
         course: Course,
         progress: Bar,
         saver: Option<Saver>,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, VerifyCommandError> {
         let history = request.state()?.history;
         let is_whole = course.skip == 0 && course.take.is_none();
         let mut feed = Self {
@@ -183,18 +183,18 @@ impl<'a> Feed<'a> {
     ///
     /// # Errors
     /// What stopped the run, where that was not its verdict.
-    pub(super) fn finish(mut self, is_cut: bool) -> Result<Fed, CommandError> {
+    pub(super) fn finish(mut self, is_cut: bool) -> Result<Fed, VerifyCommandError> {
         if let Some(error) = self.error {
             return Err(error);
         }
         let is_short = self.course.skip > 0 || self.course.take.is_some_and(|left| left > 0);
         let is_decided = self.judge.as_ref().is_some_and(|judge| judge.progress().is_decided);
         if self.course.proved.is_none() && is_short && !is_cut && !is_decided {
-            return Err(CommandError::ShardPastEnd);
+            return Err(VerifyCommandError::ShardPastEnd);
         }
         if self.judge.is_none() {
             if self.course.proved.is_some() {
-                return Err(CommandError::CheckpointPastEnd { items: self.course.skip });
+                return Err(VerifyCommandError::CheckpointPastEnd { items: self.course.skip });
             }
             self.begin()?;
         }
@@ -208,10 +208,10 @@ impl<'a> Feed<'a> {
     }
 
     /// All that is passed over has passed: the judge goes on behind it.
-    fn begin(&mut self) -> Result<(), CommandError> {
+    fn begin(&mut self) -> Result<(), VerifyCommandError> {
         let state = match self.course.proved.take() {
             Some(state) if state.history != self.history => {
-                return Err(CommandError::CheckpointMisfit { height: self.history.next_height() });
+                return Err(VerifyCommandError::CheckpointMisfit { height: self.history.next_height() });
             }
             Some(state) => state,
             None => {
@@ -225,7 +225,7 @@ impl<'a> Feed<'a> {
 
     /// Passes over the first of some items, whose headers are given; gives how many were passed over and how many of the
     /// others are wanted.
-    fn divide(&mut self, headers: &dyn Fn(u64) -> Vec<u8>, count: u64) -> Result<(u64, u64), CommandError> {
+    fn divide(&mut self, headers: &dyn Fn(u64) -> Vec<u8>, count: u64) -> Result<(u64, u64), VerifyCommandError> {
         let passed = self.course.skip.min(count);
         if passed > 0 {
             self.history.advance(self.parameters, &headers(passed));
@@ -240,7 +240,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Notes an error and stops.
-    fn fails(&mut self, error: CommandError) -> ControlFlow<()> {
+    fn fails(&mut self, error: VerifyCommandError) -> ControlFlow<()> {
         self.error = Some(error);
         ControlFlow::Break(())
     }

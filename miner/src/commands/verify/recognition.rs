@@ -1,11 +1,11 @@
 //! Is the input a chain at all, and if it is a faulty one, does it look like a common mistake?
 
 use cityseal_chain::{BlockHash, Network};
+use cityseal_input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
 
+use super::error::VerifyCommandError;
 use super::{Run, Story};
 use crate::args::FormatArg;
-use crate::error::CommandError;
-use crate::input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
 use crate::json::VerifyAnswer;
 
 /// The reason of an answer about an input that is no chain.
@@ -16,7 +16,7 @@ const DAMAGED_COPY_RULES: [&str; 6] = ["R20", "R21", "R22", "R37", "R38", "R39"]
 
 impl Run<'_> {
     /// Why the input is not a chain, where its format was only detected and none of its first records is a header.
-    pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, CommandError> {
+    pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, VerifyCommandError> {
         // A node's folder without a whole block says by itself what is missing.
         if self.args.format != FormatArg::Auto || story.forks.is_some() && story.first.is_empty() {
             return Ok(None);

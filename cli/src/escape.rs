@@ -1,0 +1,147 @@
+//! Characters that a terminal acts on, or that hide or reorder others, written so that a person sees them.
+//!
+//! File names, receipts of strangers, configurations and messages of drivers may hold any of them: an escape sequence can erase what
+//! was printed before it, and a change of writing direction can make a FAULT look like something else.
+
+use std::fmt::Write as _;
+
+/// Begins a colour in text that is to be printed. Followed by the digits of its code and [`COLOR_CODE_END`].
+///
+/// It is one of Unicode's noncharacters, which no text for interchange holds, so that our own colours are told from escape
+/// sequences in what is printed. Those of foreign text are escaped.
+pub(crate) const COLOR: char = '\u{fdd0}';
+
+/// Ends the code of a colour.
+pub(crate) const COLOR_CODE_END: char = '\u{fdd1}';
+
+/// Ends what is coloured.
+pub(crate) const COLOR_END: char = '\u{fdd2}';
+
+/// What is escaped besides control characters (C0, DEL, C1).
+const UNSEEN: [std::ops::RangeInclusive<char>; 8] = [
+    // Directions of writing: ALM.
+    '\u{61c}'..='\u{61c}',
+    // Zero width space, joiners, LRM and RLM.
+    '\u{200b}'..='\u{200f}',
+    // Separators of lines and paragraphs; embeddings and overrides of directions.
+    '\u{2028}'..='\u{202e}',
+    // Word joiner, invisible operators, isolates of directions.
+    '\u{2060}'..='\u{206f}',
+    // Noncharacters, ours for colours among them.
+    COLOR..='\u{fdef}',
+    // Zero width no-break space, the byte order mark.
+    '\u{feff}'..='\u{feff}',
+    // Marks of annotations.
+    '\u{fff9}'..='\u{fffb}',
+    // Tags, which no font shows.
+    '\u{e0000}'..='\u{e007f}',
+];
+
+fn is_unseen(character: char) -> bool {
+    character.is_control() || UNSEEN.iter().any(|range| range.contains(&character))
+}
+
+/// Escapes foreign text that is to stay on its line: `\n`, `\r` and `\t` as such, others as `\u{1b}`.
+pub fn escape_line(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        push_escaped(&mut escaped, character);
+    }
+    escaped
+}
+
+/// Adds a character, escaped where [`escape_line`] escapes it.
+pub fn push_escaped(text: &mut String, character: char) {
+    if is_unseen(character) {
+        // `escape_default` writes `\n` and its like, and code points in hex.
+        text.extend(character.escape_default());
+    } else {
+        text.push(character);
+    }
+}
+
+/// Escapes text that is printed, whatever it is made of; its line breaks stay, and marked colours become colours.
+pub(crate) fn escape_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        if let Some((sequence, behind)) = color(rest) {
+            escaped.push_str(&sequence);
+            rest = behind;
+            continue;
+        }
+        if character == '\n' {
+            escaped.push('\n');
+        } else {
+            push_escaped(&mut escaped, character);
+        }
+        rest = &rest[character.len_utf8()..];
+    }
+    escaped
+}
+
+/// The escape sequence of a mark at the beginning of a text, and what is behind it.
+fn color(text: &str) -> Option<(String, &str)> {
+    if let Some(behind) = text.strip_prefix(COLOR_END) {
+        return Some(("\x1b[0m".to_owned(), behind));
+    }
+    let (code, behind) = text.strip_prefix(COLOR)?.split_once(COLOR_CODE_END)?;
+    let is_code = (1..=2).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+    is_code.then(|| (format!("\x1b[{code}m"), behind))
+}
+
+/// Escapes JSON, in which such characters are in strings only, where `\u001b` has the same meaning.
+pub(crate) fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_unseen(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing into a `String` cannot fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BAD: &str =
+        "a\u{1b}[2Jb\u{7f}c\u{9b}d\u{202e}e\u{2066}f\u{200b}g\rh\ti\u{feff}j\u{fdd0}31\u{fdd1}k\u{0}\u{e0041}";
+
+    #[test]
+    fn a_line_holds_nothing_that_acts_or_hides() {
+        let expected = "a\\u{1b}[2Jb\\u{7f}c\\u{9b}d\\u{202e}e\\u{2066}f\\u{200b}g\\rh\\ti\\u{feff}j\\u{fdd0}31\\u{fdd1}k\\u{0}\\u{e0041}";
+        assert_eq!(escape_line(BAD), expected);
+        assert_eq!(escape_line("two\nlines"), "two\\nlines");
+    }
+
+    #[test]
+    fn what_people_write_stays_as_it_is() {
+        for plain in ["blocks/blk00000.dat", "Amt für Register", "城市", "a\\b", "naïve – “quoted”", "👍"] {
+            assert_eq!(escape_line(plain), plain);
+            assert_eq!(escape_text(plain), plain);
+            assert_eq!(escape_json(plain), plain);
+        }
+    }
+
+    #[test]
+    fn line_breaks_and_marked_colours_of_text_stay_and_escape_sequences_do_not() {
+        let text = format!("{COLOR}32{COLOR_CODE_END}VALID{COLOR_END}\nfile \u{1b}[31mred\r\n");
+        assert_eq!(escape_text(&text), "\u{1b}[32mVALID\u{1b}[0m\nfile \\u{1b}[31mred\\r\n");
+        let no_code = format!("{COLOR}1;31{COLOR_CODE_END}");
+        assert_eq!(escape_text(&no_code), "\\u{fdd0}1;31\\u{fdd1}");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_holds_nothing_that_acts_or_hides() {
+        let json = serde_json::to_string(BAD).unwrap();
+        let escaped = escape_json(&json);
+        assert!(!escaped.chars().any(is_unseen), "{escaped}");
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), BAD);
+    }
+}
