@@ -174,9 +174,7 @@ fn use_line(row: &DeviceRow) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use cityseal_engine::LeftOutReason;
+    use cityseal_engine::{DeviceState, LeftOutReason};
 
     use super::*;
 

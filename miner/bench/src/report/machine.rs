@@ -285,8 +285,8 @@ fn label(row: &BenchRow) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::record::tests::{answer, row};
     use super::super::super::json::BatchRow;
+    use super::super::super::record::tests::{answer, row};
     use super::*;
 
     fn figure(cpu: &str, mode: &str, threads: usize, median: f64) -> Figure {

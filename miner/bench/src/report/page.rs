@@ -212,9 +212,9 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::json::LatencyRow;
     use super::super::super::record::tests::{answer, row};
     use super::super::super::records::Newest;
-    use super::super::super::json::LatencyRow;
     use super::super::machine::machines;
     use super::*;
 
