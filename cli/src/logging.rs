@@ -5,8 +5,8 @@ use tracing_subscriber::EnvFilter;
 use crate::error::CliError;
 use crate::output::LogWriter;
 
-/// Starts the log with this filter, such as `warn,cityseal=info`. A filter matches every target that begins with its name:
-/// `cityseal` matches `cityseal_service::calls`.
+/// Starts the log with this filter, such as `warn,cityseal=info`. A directive matches every target that begins with its
+/// name: `cityseal` matches `cityseal_service::calls`.
 ///
 /// # Errors
 /// [`CliError::LogFilter`] for a filter that cannot be parsed.

@@ -2,8 +2,8 @@
 //!
 //! All text is escaped (`escape`): control characters in text from outside are shown and have no effect on a terminal.
 //!
-//! A reader that closes the pipe early (`cityseal … | head`) is no error: the rest of the answer is dropped, and the exit
-//! code is that of the answer.
+//! A reader that closes the pipe early (`cityseal … | head`) is no error: the rest of the answer is dropped, and the
+//! exit code is that of the answer.
 
 mod columns;
 mod words;
@@ -117,8 +117,9 @@ impl Output {
         self.print_stderr(&format!("{label} {}", escape_line(&with_causes(error))));
     }
 
-    /// Prints help and versions on stdout, and usage errors on stderr. `styled` is the same message with escape sequences
-    /// for its styles, printed as it is where colour is used; it must not hold unescaped text from outside.
+    /// Prints help and versions on stdout, and usage errors on stderr. `styled` is the same message with escape
+    /// sequences for its styles. It is printed unchanged if colour is used, so it must not hold unescaped text from
+    /// outside.
     pub fn usage(&self, plain: &str, styled: Option<&str>, is_refusal: bool) {
         let is_colored = if is_refusal { self.color_stderr } else { self.color_stdout };
         let text = styled.filter(|_| is_colored).map_or_else(|| escape_text(plain), str::to_owned);
@@ -142,18 +143,20 @@ impl Output {
         wrap(self.color_stdout, paint, word)
     }
 
-    /// Starts a progress bar over `total` items on stderr, or a spinner if the total is unknown. Hidden if stderr is no terminal.
+    /// Starts a progress bar over `total` items on stderr, or a spinner if the total is unknown. Hidden if stderr is no
+    /// terminal.
     pub fn progress(&self, total: Option<u64>, what: &'static str) -> Progress {
         Progress::new(total, what)
     }
 
-    /// Starts a progress bar on stderr that shows the share of a task that is done, with two lines of text. Hidden if stderr
-    /// is no terminal.
+    /// Starts a progress bar on stderr that shows the share of a task that is done, with two lines of text. Hidden if
+    /// stderr is no terminal.
     pub fn share(&self) -> Progress {
         Progress::with_shape(Some(SHARE_STEPS), "{spinner} [{bar:16}] {prefix}\n  {msg}")
     }
 
-    /// Starts a line on stderr that names the current step and the time since the first one. Hidden if stderr is no terminal.
+    /// Starts a line on stderr that names the current step and the time since the first one. Hidden if stderr is no
+    /// terminal.
     pub fn steps(&self) -> Progress {
         let progress = Progress::with_shape(None, "{spinner} {msg}  {elapsed} elapsed");
         progress.0.enable_steady_tick(TICK);

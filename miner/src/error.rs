@@ -3,8 +3,8 @@
 use cityseal_cli::{CliError, Ending, Explain};
 
 use crate::commands::bench::BenchCommandError;
+use crate::commands::bench::drill::DrillCommandError;
 use crate::commands::devices::DevicesCommandError;
-use crate::commands::drill::DrillCommandError;
 use crate::commands::key::KeyCommandError;
 use crate::commands::receipt::ReceiptCommandError;
 use crate::commands::seal::SealCommandError;

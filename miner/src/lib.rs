@@ -1,7 +1,7 @@
 //! The binary `cityseal` as a library: command line, configuration, commands, demonstration.
 //!
-//! The commands are thin. Chains are read in `cityseal-input`, jobs and chains are judged in `cityseal-engine`, the gRPC
-//! service is `cityseal-service`, measurements are `cityseal-bench`, and everything is printed by `cityseal-cli`.
+//! The commands are thin. `cityseal-input` reads chains, `cityseal-engine` searches and judges, `cityseal-service` is the
+//! gRPC service, `cityseal-bench` measures, and `cityseal-cli` prints.
 
 pub mod args;
 mod commands;
@@ -106,6 +106,6 @@ fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
         Command::Key(args) => commands::key::run(context, args)?,
         Command::Serve(args) => commands::serve::run(context, args)?,
         Command::Demo(args) => demo::run(context, args)?,
-        Command::Drill(args) => commands::drill::run(context, args)?,
+        Command::Drill(args) => commands::bench::drill::run(context, args)?,
     })
 }

@@ -1,5 +1,5 @@
-//! The JSON answers of measurements and drills, and the records of figures. Scripts rely on them: fields may be added, never
-//! changed.
+//! The JSON answers of measurements and drills, and the records of figures. Scripts rely on them: fields may be added,
+//! never changed.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Measures how fast each kernel and device works, keeps and compares the figures, and drills devices with faults.
 //!
-//! - [`measure`] runs the laps of each row and records its figures.
-//! - [`compare`] compares two records, and [`report`] draws them on one page.
-//! - [`drill`] injects faults into devices and checks that the answers stay right.
+//! - [`measure()`] runs the laps of each row and records its figures.
+//! - [`compare()`] compares two records, and [`report()`] draws them on one page.
+//! - [`drill()`] injects faults into devices and checks that the answers stay right.
 
 mod baseline;
 mod bound;

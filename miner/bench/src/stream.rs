@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use cityseal_cli::CliError;
 use cityseal_cli::signals::runtime;
+use cityseal_client::bytes::Bytes;
 use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
 use cityseal_service::{Service, ServiceOptions};
-use prost::bytes::Bytes;
 use tokio::runtime::Runtime;
 
 use super::chain::ChainFile;

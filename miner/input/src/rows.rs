@@ -1,4 +1,5 @@
-//! Rows of JSON that saved parts and the answers of `verify` share. Scripts rely on them: fields may be added, never changed.
+//! Rows of JSON that saved parts and the answers of `verify` share. Scripts rely on them: fields may be added, never
+//! changed.
 
 use cityseal_chain::NotChecked;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,6 @@
-//! `cityseal bench`: measures, compares records, or draws a report of them.
+//! `cityseal bench`: measures, compares records, or draws a report of them; and `cityseal drill`.
+
+pub(crate) mod drill;
 
 use cityseal_bench::{BenchError, BenchOptions, ReportOptions};
 use cityseal_cli::files::check_folder;

@@ -40,8 +40,8 @@ pub(crate) enum KeyCommandError {
     },
     /// Other users may read a secret key.
     #[error(
-        "{}: others may read this secret key (permissions {mode:04o}), so it is not used; run `chmod 600 {}`, and make a new \
-         key if somebody else may have read it",
+        "{}: others may read this secret key (permissions {mode:04o}), so it is not used; run `chmod 600 {}`, and make a \
+         new key if somebody else may have read it",
         path.display(),
         path.display()
     )]

@@ -2,7 +2,6 @@
 
 pub(crate) mod bench;
 pub(crate) mod devices;
-pub(crate) mod drill;
 pub(crate) mod key;
 pub(crate) mod network;
 pub(crate) mod receipt;

@@ -28,7 +28,8 @@ pub(crate) enum NetworkError {
     },
     /// A challenge was given for a network that is not a signet.
     #[error(
-        "--signet-challenge is for --network signet, found --network {network}; a TOML file has its own `signet_challenge`"
+        "--signet-challenge is for --network signet, found --network {network}; a TOML file has its own \
+         `signet_challenge`"
     )]
     ChallengeWithoutSignet {
         /// The network asked for.
@@ -100,8 +101,7 @@ mod tests {
     #[test]
     fn a_city_file_that_is_not_there_is_named() {
         let error = parameters("nowhere/city.toml", None).unwrap_err();
-        assert!(
-            matches!(error, NetworkError::Cli(CliError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound)
-        );
+        let NetworkError::Cli(CliError::ReadFile { source, .. }) = error else { panic!("{error}") };
+        assert_eq!(source.kind(), io::ErrorKind::NotFound);
     }
 }

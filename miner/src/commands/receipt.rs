@@ -58,7 +58,10 @@ pub(crate) enum ReceiptCommandError {
         source: KeyError,
     },
     /// The source is a folder, and the parameters that tell its best chain are missing.
-    #[error("{}: to find the best chain of a folder the city's parameters are needed: --network FILE.toml", path.display())]
+    #[error(
+        "{}: to find the best chain of a folder the city's parameters are needed: --network FILE.toml",
+        path.display()
+    )]
     FolderWithoutNetwork {
         /// The folder.
         path: PathBuf,

@@ -140,7 +140,7 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     },
     LibraryLimit {
         library: "prost",
-        crates: &["cityseal-proto", "cityseal-client", "cityseal-service", "cityseal-bench"],
+        crates: &["cityseal-proto", "cityseal-client", "cityseal-service"],
         dev_crates: &["cityseal", "cityseal-tests"],
     },
     LibraryLimit {
