@@ -6,9 +6,20 @@ use std::process::Command;
 
 fn main() {
     // What can change the commit or make the checkout dirty.
-    for path in
-        ["../.git/logs/HEAD", "../Cargo.lock", "../client", "../engine", "../proto", "../receipt", "../shaders", "src"]
-    {
+    for path in [
+        "../.git/logs/HEAD",
+        "../Cargo.lock",
+        "../cli",
+        "../client",
+        "../engine",
+        "../proto",
+        "../receipt",
+        "../shaders",
+        "bench",
+        "input",
+        "service",
+        "src",
+    ] {
         if Path::new(path).exists() {
             println!("cargo::rerun-if-changed={path}");
         }

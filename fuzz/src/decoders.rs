@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use cityseal::input::{BlockCutter, Cut, DecodeError, Decoder, Format, HeaderSink, Place, TakeBlock};
+use cityseal_input::{BlockCutter, Cut, DecodeError, Decoder, Format, HeaderSink, Place, TakeBlock};
 
 use crate::cursor::Cursor;
 

@@ -1,6 +1,6 @@
 //! Parts of a verification: what is read has one form, and joining what was read gives the same in any grouping, or an error.
 
-use cityseal::part::{Chain, ItemKind, Part, Shares};
+use cityseal_input::part::{Chain, ItemKind, Part, Shares};
 use cityseal_chain::{BlockHeader, ChainWork, Commitments, History, RuleSet, Summary, TreeOutline, judge, rfc6962};
 use cityseal_hash::HashKernel;
 

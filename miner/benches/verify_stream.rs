@@ -3,10 +3,10 @@
 
 use std::hint::black_box;
 
-use cityseal::service::{Service, ServiceOptions};
 use cityseal_chain::{BlockHeader, Network, Parameters};
 use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
 use cityseal_engine::Engine;
+use cityseal_service::{Service, ServiceOptions};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use prost::bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use cityseal_device::CPU_DEVICE_ID;
+use cityseal_bench::EngineSettings;
+use cityseal_cli::Explain;
+use cityseal_cli::files::read_text;
 use cityseal_engine::Profile;
 
 use crate::args::{EngineArgs, GlobalArgs, values};
@@ -117,6 +119,14 @@ pub(crate) enum ConfigError {
     },
 }
 
+impl Explain for ConfigError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Read { .. } | Self::Parse { .. } => "bad-configuration",
+        }
+    }
+}
+
 /// The parser's message on one line, with line and column in front.
 fn one_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
@@ -145,8 +155,8 @@ impl ConfigFile {
     /// # Errors
     /// [`ConfigError`] with the file and the place in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = crate::files::read_text(path, CONFIG_BYTES_MAX)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text =
+            read_text(path, CONFIG_BYTES_MAX).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         Self::parse(&text, path)
     }
 }
@@ -154,22 +164,12 @@ impl ConfigFile {
 /// All settings of one run, each from the source with the highest precedence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Names of devices; empty for automatic selection.
-    pub(crate) devices: Vec<String>,
-    /// Software adapters are allowed.
-    pub(crate) allow_software: bool,
-    /// Target duration of a GPU dispatch.
-    pub(crate) profile: Profile,
-    /// Name of a CPU kernel or of a shader variant; `None` for the fastest.
-    pub(crate) kernel: Option<String>,
-    /// Number of CPU threads; `None` for all.
-    pub(crate) threads: Option<usize>,
+    /// How the engine is built.
+    pub(crate) engine: EngineSettings,
     /// Address of `serve` in the configuration file.
     pub(crate) listen: Option<SocketAddr>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
-    /// Path of the engine's tuning cache for GPUs.
-    pub(crate) device_memory: Option<PathBuf>,
 }
 
 impl Settings {
@@ -183,27 +183,21 @@ impl Settings {
         Ok(Self::join(engine, environment, file))
     }
 
-    /// Whether only the CPU is selected, so that no GPU driver needs to be loaded.
-    pub(crate) fn is_cpu_only(&self) -> bool {
-        !self.devices.is_empty() && self.devices.iter().all(|name| name.eq_ignore_ascii_case(CPU_DEVICE_ID))
-    }
-
     fn join(engine: &EngineArgs, environment: &Environment, file: ConfigFile) -> Self {
         let devices = if engine.device.is_empty() {
             file.device.map(Names::into_list).unwrap_or_default()
         } else {
             engine.device.clone()
         };
-        Self {
+        let engine = EngineSettings {
             devices,
             allow_software: engine.allow_software || file.allow_software.unwrap_or(false),
             profile: engine.profile.or(file.profile).unwrap_or_default(),
             kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
             threads: engine.threads.or(file.threads),
-            listen: file.listen,
-            key: file.key,
             device_memory: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.tsv")),
-        }
+        };
+        Self { engine, listen: file.listen, key: file.key }
     }
 }
 
@@ -222,13 +216,13 @@ mod tests {
         let flags = EngineArgs { kernel: Some("sha-ni".into()), ..EngineArgs::default() };
 
         let kernel_of = |engine: &EngineArgs, environment: &Environment| {
-            Settings::join(engine, environment, file.clone()).kernel.unwrap()
+            Settings::join(engine, environment, file.clone()).engine.kernel.unwrap()
         };
         assert_eq!(kernel_of(&flags, &environment), "sha-ni");
         assert_eq!(kernel_of(&EngineArgs::default(), &environment), "avx2");
         assert_eq!(kernel_of(&EngineArgs::default(), &Environment::default()), "portable");
 
-        let settings = Settings::join(&EngineArgs::default(), &environment, file);
+        let settings = Settings::join(&EngineArgs::default(), &environment, file).engine;
         assert_eq!((settings.devices, settings.threads, settings.allow_software), (vec!["gpu".into()], Some(3), true));
     }
 
@@ -256,7 +250,7 @@ mod tests {
     fn a_profile_comes_from_the_flag_or_the_file_and_defaults_to_balanced() {
         let profile_of = |flag, text: &str| {
             let flags = EngineArgs { profile: flag, ..EngineArgs::default() };
-            Settings::join(&flags, &Environment::default(), parse(text).unwrap()).profile
+            Settings::join(&flags, &Environment::default(), parse(text).unwrap()).engine.profile
         };
         assert_eq!(profile_of(None, ""), Profile::Balanced);
         assert_eq!(profile_of(None, "profile = \"interactive\""), Profile::Interactive);

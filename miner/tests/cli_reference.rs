@@ -5,7 +5,7 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cityseal::args::Cli;
 use clap::{Arg, Command, CommandFactory};
@@ -185,17 +185,30 @@ fn unnamed_keys(section: &str, arguments: &[&str]) -> Vec<String> {
     found.into_iter().filter(|key| !is_named(key)).map(|key| format!("{place}: {key}")).collect()
 }
 
-/// The error reasons in the source of the errors: `"no-receipt"`.
+/// The words for programs that the methods `reason` of a source return: `"no-receipt"`.
 fn reasons_in(source: &str) -> BTreeSet<String> {
-    let quoted = source.split('"').skip(1).step_by(2);
+    let bodies = source.split("fn reason(&self) -> &'static str {").skip(1);
+    let bodies = bodies.map(|rest| rest.split("\n    }\n").next().unwrap_or_default());
+    let quoted = bodies.flat_map(|body| body.split('"').skip(1).step_by(2));
     let is_reason = |word: &&str| word.contains('-') && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
     quoted.filter(is_reason).map(str::to_owned).collect()
 }
 
+/// The Rust sources in a folder and those below it.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    files.into_iter().filter(is_source).chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
 #[test]
 fn exactly_the_error_reasons_of_the_program_are_listed() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/error/words.rs");
-    let defined = reasons_in(&std::fs::read_to_string(source).unwrap());
+    // The crates whose errors end a command.
+    let crates = ["src", "bench/src", "input/src", "../cli/src"];
+    let sources = crates.iter().flat_map(|of| sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(of)));
+    let defined: BTreeSet<String> =
+        sources.flat_map(|source| reasons_in(&std::fs::read_to_string(source).unwrap())).collect();
     assert!(defined.len() > 30, "{defined:?}");
     let sections = sections(&page());
     let rows = sections["Rules for all commands"].lines().skip_while(|line| !line.starts_with("| about |")).skip(2);

@@ -4,11 +4,11 @@
 //! The product is compared with it from outside, for any splitting, batching, kernel and device. None of the product's
 //! splitting code is used: the end of a block without a frame is found by the reference parser.
 
-use cityseal::input::DecodeError;
 use cityseal_engine::chain::body::reference::judge_block;
 use cityseal_engine::chain::body::{BLOCK_BYTES_MAX, BodyContext, BrokenBody, EncodingFault, EncodingKind};
 use cityseal_engine::chain::reference::judge_slowly;
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, PERIOD_HEADERS, Parameters};
+use cityseal_input::DecodeError;
 
 use crate::synthetic::FRAME_BYTES;
 use crate::synthetic::block::{HEADER_BYTES, header_of};

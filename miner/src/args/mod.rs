@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use cityseal_bench::Sweep;
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
 use cityseal_engine::Profile;
 
@@ -163,6 +164,20 @@ pub enum BenchMode {
     Latency,
 }
 
+impl From<BenchMode> for cityseal_bench::BenchMode {
+    fn from(mode: BenchMode) -> Self {
+        match mode {
+            BenchMode::Search => Self::Search,
+            BenchMode::SearchShared => Self::SearchShared,
+            BenchMode::Headers => Self::Headers,
+            BenchMode::Merkle => Self::Merkle,
+            BenchMode::Verify => Self::Verify,
+            BenchMode::Service => Self::Service,
+            BenchMode::Latency => Self::Latency,
+        }
+    }
+}
+
 /// Options of `bench`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::BENCH, args_conflicts_with_subcommands = true)]
@@ -181,7 +196,7 @@ pub struct BenchArgs {
     pub record: Option<PathBuf>,
     /// Measure with each of these numbers of CPU threads: a list such as 1,2,8, or all (1, 2, 4, … and all threads).
     #[arg(long, value_name = "LIST", value_parser = values::sweep, conflicts_with = "threads")]
-    pub sweep: Option<values::Sweep>,
+    pub sweep: Option<Sweep>,
     /// Measure the rate for each batch size too.
     #[arg(long)]
     pub by_batch: bool,

@@ -5,11 +5,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use cityseal_bench::Sweep;
 use cityseal_chain::{
     BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, RollingVersion, Target, ThresholdHexError,
     VersionMaskError, decode_signet_challenge, hex,
 };
 use cityseal_engine::Profile;
+use cityseal_input::part::SHARDS_MAX;
 
 /// Maximum of `--threads`: far above any machine, and low enough to catch a typing error.
 pub const THREADS_MAX: usize = 1024;
@@ -161,28 +163,6 @@ pub fn profile(text: &str) -> Result<Profile, ValueError> {
     })
 }
 
-/// The numbers of threads that `bench --sweep` measures.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sweep {
-    /// 1, 2, 4, … and all threads of the machine.
-    All,
-    /// These numbers, in this order.
-    Each(Vec<usize>),
-}
-
-impl Sweep {
-    /// Returns the numbers of threads to measure on a machine with `all` threads.
-    pub fn counts(&self, all: usize) -> Vec<usize> {
-        match self {
-            Self::Each(counts) => counts.clone(),
-            Self::All => {
-                let doubled = std::iter::successors(Some(1), |count| Some(count * 2));
-                doubled.take_while(|count| *count < all).chain([all]).collect()
-            }
-        }
-    }
-}
-
 /// Parses numbers of threads: `all`, or a list such as `1,2,8`.
 ///
 /// # Errors
@@ -225,9 +205,6 @@ pub struct Shard {
     /// Number of shards.
     pub of: u64,
 }
-
-/// Maximum number of shards: far more machines than anyone has, and low enough to catch a typing error.
-pub const SHARDS_MAX: u64 = 1 << 20;
 
 /// Parses a shard such as `3/7`.
 pub(super) fn shard(text: &str) -> Result<Shard, String> {

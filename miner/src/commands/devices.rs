@@ -2,27 +2,59 @@
 
 use std::time::Instant;
 
+use cityseal_bench::processor::{cpu_info, cpu_model};
+use cityseal_cli::{CliError, Ending, Explain, Output, Paint, table};
 use cityseal_device::DeviceKind;
-use cityseal_engine::{Crossover, DeviceState, DeviceStatus, LeftOut, Profile, WorkKind};
+use cityseal_engine::{BuildError, DeviceStatus, LeftOut, Profile, WorkKind};
+use cityseal_service::device_facts::{duplicate_of, items, until_s};
+use cityseal_service::sensors::memory_bytes;
 
 use crate::args::DevicesArgs;
-use crate::board::memory_bytes;
-use crate::config::Settings;
-use crate::error::CommandError;
-use crate::exit::Ending;
+use crate::config::{ConfigError, Settings};
+use crate::context::Context;
 use crate::json::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
-use crate::output::{Output, Paint, table};
-use crate::processor::{cpu_info, cpu_model};
-use crate::{Context, builder};
 
-pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, CommandError> {
+/// Why `devices` gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum DevicesCommandError {
+    /// Stdout, or the system.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The engine could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl Explain for DevicesCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cli(error) => error.reason(),
+            Self::Config(error) => error.reason(),
+            Self::Build(_) => "no-engine",
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Cli(error) => error.place(),
+            Self::Config(error) => error.place(),
+            Self::Build(_) => None,
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, DevicesCommandError> {
     let settings = context.settings(&args.engine)?;
     // All adapters are listed, even if `--device` selects only some of them.
-    let engine = builder(&settings).gpu(true).build()?;
+    let engine = settings.engine.builder().gpu(true).build()?;
     let now = Instant::now();
     let rows = engine.devices().iter().map(|device| row(device, &settings, now)).collect();
     let answer = DevicesAnswer { devices: rows, notes: engine.notes().to_vec() };
-    context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
+    context.output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
     Ok(Ending::Yes)
 }
 
@@ -55,7 +87,7 @@ fn row(status: &DeviceStatus, settings: &Settings, now: Instant) -> DeviceRow {
         threads: is_cpu.then(|| threads(status, settings)),
         duplicate_of: duplicate_of(&status.state),
         until_s: until_s(&status.state, now),
-        tuning: tuning(status, settings.profile),
+        tuning: tuning(status, settings.engine.profile),
         rate_hz: status.rate_hz,
         health: status.false_negative_rate().map(|false_negative_rate| HealthRow {
             canaries: status.canaries,
@@ -69,18 +101,7 @@ fn row(status: &DeviceStatus, settings: &Settings, now: Instant) -> DeviceRow {
 /// Number of threads that drive the CPU, or that would if it were selected.
 fn threads(status: &DeviceStatus, settings: &Settings) -> usize {
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    if status.workers > 0 { status.workers } else { settings.threads.unwrap_or_else(all) }
-}
-
-/// Id of the device that is used instead of this duplicate.
-pub(crate) fn duplicate_of(state: &DeviceState) -> Option<String> {
-    if let DeviceState::LeftOut { reason } = state { reason.duplicate_of().map(str::to_owned) } else { None }
-}
-
-/// Whole seconds until a quarantine ends, rounded up; `None` without a quarantine, or if it has no end.
-pub(crate) fn until_s(state: &DeviceState, now: Instant) -> Option<u64> {
-    let DeviceState::Quarantined { until: Some(until), .. } = state else { return None };
-    Some(until.saturating_duration_since(now).as_secs_f64().ceil() as u64)
+    if status.workers > 0 { status.workers } else { settings.engine.threads.unwrap_or_else(all) }
 }
 
 /// `None` for the CPU, which has no dispatches, and for devices that are not used.
@@ -100,12 +121,6 @@ fn crossover(status: &DeviceStatus) -> Option<CrossoverRow> {
         headers: items(status, WorkKind::Headers),
         nodes: items(status, WorkKind::Nodes),
     })
-}
-
-/// Smallest batch, in items, that the device finishes sooner than the CPU; `None`: never, as far as is known.
-pub(crate) fn items(status: &DeviceStatus, kind: WorkKind) -> Option<u64> {
-    let found = status.crossovers.iter().find(|(other, _)| *other == kind)?;
-    if let Crossover::From(items) = found.1 { Some(items) } else { None }
 }
 
 pub(crate) fn left_out_row(left_out: &LeftOut) -> LeftOutRow {
@@ -159,9 +174,7 @@ fn use_line(row: &DeviceRow) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use cityseal_engine::LeftOutReason;
+    use cityseal_engine::{DeviceState, LeftOutReason};
 
     use super::*;
 
@@ -192,24 +205,6 @@ mod tests {
         assert_eq!(unused.reason.as_ref(), Some(&unused.why), "`reason` has the same text");
         (unused.model, unused.threads) = (None, Some(1));
         assert_eq!(name(&unused), "cpu, 1 thread");
-    }
-
-    #[test]
-    fn only_a_quarantine_has_seconds_until_its_end() {
-        let now = Instant::now();
-        let quarantined = |until| DeviceState::Quarantined { reason: "test".into(), until };
-        assert_eq!(until_s(&quarantined(Some(now + Duration::from_millis(59_001))), now), Some(60));
-        assert_eq!(until_s(&quarantined(Some(now)), now + Duration::from_secs(1)), Some(0));
-        assert_eq!(until_s(&quarantined(None), now), None);
-        assert_eq!(until_s(&DeviceState::Ready, now), None);
-    }
-
-    #[test]
-    fn a_duplicate_names_the_device_that_is_used() {
-        let duplicate = LeftOutReason::Duplicate { of: "vulkan-1".into() };
-        assert_eq!(duplicate_of(&DeviceState::LeftOut { reason: duplicate }).as_deref(), Some("vulkan-1"));
-        assert_eq!(duplicate_of(&DeviceState::LeftOut { reason: LeftOutReason::Software }), None);
-        assert_eq!(duplicate_of(&DeviceState::Ready), None);
     }
 
     #[test]

@@ -2,16 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use cityseal_cli::{CliError, Ending, Explain, files};
 use cityseal_receipt::{KeyError, SecretKey};
 use zeroize::Zeroizing;
 
-use crate::Context;
 use crate::args::{KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs};
-use crate::error::CommandError;
-use crate::exit::Ending;
-use crate::files;
+use crate::context::Context;
 use crate::json::KeyAnswer;
 
 use super::say_unless_json;
@@ -19,20 +17,76 @@ use super::say_unless_json;
 /// Maximum size of a key file: three lines, of which the longest has a label of 256 bytes.
 pub(crate) const KEY_BYTES_MAX: u64 = 4096;
 
-pub(crate) fn run(context: &Context, args: &KeyArgs) -> Result<Ending, CommandError> {
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum KeyCommandError {
+    /// The file of the key, stdout, or the system.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The key or its label is invalid.
+    #[error("{}: {source}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// There is a file already at the path of a new key.
+    #[error("{}: is there already, and a key is never overwritten", path.display())]
+    KeyExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Other users may read a secret key.
+    #[error(
+        "{}: others may read this secret key (permissions {mode:04o}), so it is not used; run `chmod 600 {}`, and make a \
+         new key if somebody else may have read it",
+        path.display(),
+        path.display()
+    )]
+    KeyReadable {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+impl Explain for KeyCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cli(error) => error.reason(),
+            Self::Key { .. } => "bad-key",
+            Self::KeyExists { .. } => "key-exists",
+            Self::KeyReadable { .. } => "key-readable",
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Cli(error) => error.place(),
+            Self::Key { path, .. } | Self::KeyExists { path } | Self::KeyReadable { path, .. } => {
+                Some(path.display().to_string())
+            }
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &KeyArgs) -> Result<Ending, KeyCommandError> {
     match &args.action {
         KeyAction::New(args) => new(context, args),
         KeyAction::Show(args) => show(context, args),
     }
 }
 
-fn new(context: &Context, args: &KeyNewArgs) -> Result<Ending, CommandError> {
+fn new(context: &Context, args: &KeyNewArgs) -> Result<Ending, KeyCommandError> {
     let seed = Zeroizing::new(random_seed()?);
     let key = SecretKey::from_seed(&seed, args.label.clone()).map_err(|source| refuse(&args.out, source))?;
     files::write_secret(&args.out, key.to_file_text().as_bytes()).map_err(|source| {
         let path = args.out.clone();
         let is_there = source.kind() == io::ErrorKind::AlreadyExists;
-        if is_there { CommandError::KeyExists { path } } else { CommandError::WriteFile { path, source } }
+        if is_there { KeyCommandError::KeyExists { path } } else { CliError::WriteFile { path, source }.into() }
     })?;
     print(context, &key)?;
     say_unless_json(
@@ -42,7 +96,7 @@ fn new(context: &Context, args: &KeyNewArgs) -> Result<Ending, CommandError> {
     Ok(Ending::Yes)
 }
 
-fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, CommandError> {
+fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, KeyCommandError> {
     print(context, &read(&args.file)?)?;
     Ok(Ending::Yes)
 }
@@ -50,33 +104,33 @@ fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, CommandError> {
 /// Reads a secret key file, which only its owner may be able to read.
 ///
 /// # Errors
-/// [`CommandError::KeyReadable`] if others can read it; [`CommandError::ReadFile`] and [`CommandError::Key`].
-pub(crate) fn read(path: &Path) -> Result<SecretKey, CommandError> {
-    let unreadable = |source| CommandError::ReadFile { path: path.into(), source };
+/// [`KeyCommandError::KeyReadable`] where others may read it; [`CliError::ReadFile`] and [`KeyCommandError::Key`].
+pub(crate) fn read(path: &Path) -> Result<SecretKey, KeyCommandError> {
+    let unreadable = |source| CliError::ReadFile { path: path.into(), source };
     let file = File::open(path).map_err(unreadable)?;
     let mode_for_others = files::mode_for_others(&file).map_err(unreadable)?;
     let text = Zeroizing::new(files::text_of(file, KEY_BYTES_MAX).map_err(unreadable)?);
     // Parsed before the mode is checked: a public key file may be readable by everybody, and has an error of its own.
     let key = SecretKey::from_file_text(&text).map_err(|source| refuse(path, source))?;
     match mode_for_others {
-        Some(mode) => Err(CommandError::KeyReadable { path: path.into(), mode }),
+        Some(mode) => Err(KeyCommandError::KeyReadable { path: path.into(), mode }),
         None => Ok(key),
     }
 }
 
 /// Returns 32 random bytes of the operating system.
-pub(crate) fn random_seed() -> Result<[u8; 32], CommandError> {
+pub(crate) fn random_seed() -> Result<[u8; 32], CliError> {
     let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| CommandError::System(io::Error::other(error.to_string())))?;
+    getrandom::fill(&mut seed).map_err(|error| CliError::System(io::Error::other(error.to_string())))?;
     Ok(seed)
 }
 
-fn refuse(path: &Path, source: KeyError) -> CommandError {
-    CommandError::Key { place: path.display().to_string(), source }
+fn refuse(path: &Path, source: KeyError) -> KeyCommandError {
+    KeyCommandError::Key { path: path.into(), source }
 }
 
-fn print(context: &Context, key: &SecretKey) -> Result<(), CommandError> {
+fn print(context: &Context, key: &SecretKey) -> Result<(), KeyCommandError> {
     let signer = key.signer();
     let answer = KeyAnswer { public_key: signer.public_key.to_string(), label: signer.label };
-    context.output.answer(&answer, |_| answer.public_key.clone()).map_err(CommandError::Stdout)
+    Ok(context.output.answer(&answer, |_| answer.public_key.clone()).map_err(CliError::Stdout)?)
 }

@@ -1,18 +1,19 @@
 //! The commands that send one task to the engine and print its result.
 
+pub(crate) mod bench;
 pub(crate) mod devices;
-pub(crate) mod drill;
 pub(crate) mod key;
+pub(crate) mod network;
 pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod selftest;
 pub(crate) mod serve;
 pub(crate) mod verify;
 
+use cityseal_cli::Output;
 use cityseal_engine::DeviceShare;
 
 use crate::json::ShareRow;
-use crate::output::Output;
 
 /// The unit in which a row of `devices` counts what a device did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

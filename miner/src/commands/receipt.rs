@@ -6,22 +6,20 @@
 
 mod spot_check;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cityseal_chain::{MerkleKind, Network, Parameters, RuleSet};
-use cityseal_receipt::{PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement, StatementParts};
+use cityseal_cli::{CliError, Ending, Explain, Output, Paint, escape_line, files};
+use cityseal_input::InputError;
+use cityseal_input::part::rules_of;
+use cityseal_receipt::{KeyError, PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement, StatementParts};
 
 use super::key::{KEY_BYTES_MAX, random_seed};
+use super::network::{NetworkError, parameters};
 use super::say_unless_json;
-use super::verify::parameters;
-use crate::Context;
 use crate::args::{ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs};
-use crate::error::CommandError;
-use crate::exit::Ending;
-use crate::files;
+use crate::context::Context;
 use crate::json::{ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
-use crate::output::{Output, Paint, escape_line};
-use crate::part::rules_of;
 use spot_check::SpotCheck;
 
 /// Hex digits of a public key: an argument of this length is a key, unless a file has that name.
@@ -30,14 +28,81 @@ const KEY_DIGITS: usize = 64;
 /// The result of a spot check that has nothing to check.
 const IMPOSSIBLE: &str = "impossible";
 
-pub(crate) fn run(context: &Context, args: &ReceiptArgs) -> Result<Ending, CommandError> {
+/// Why `receipt` gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ReceiptCommandError {
+    /// A file, stdout, or the system.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The source of a spot check.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The file is not a receipt.
+    #[error("{}: not a receipt: {source}", path.display())]
+    Receipt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReceiptError,
+    },
+    /// A trusted key is invalid.
+    #[error("{place}: {source}")]
+    Key {
+        /// The flag with its value.
+        place: String,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// The source is a folder, and the parameters that tell its best chain are missing.
+    #[error(
+        "{}: to find the best chain of a folder the city's parameters are needed: --network FILE.toml",
+        path.display()
+    )]
+    FolderWithoutNetwork {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl Explain for ReceiptCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cli(error) => error.reason(),
+            Self::Network(error) => error.reason(),
+            Self::Input(error) => error.reason(),
+            Self::Receipt { .. } => "not-a-receipt",
+            Self::Key { .. } => "bad-key",
+            Self::FolderWithoutNetwork { .. } => "folder-not-possible",
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Cli(error) => error.place(),
+            Self::Network(error) => error.place(),
+            Self::Input(error) => error.place(),
+            Self::Receipt { path, .. } | Self::FolderWithoutNetwork { path } => Some(path.display().to_string()),
+            Self::Key { place, .. } => Some(place.clone()),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        if let Self::Input(error) = self { error.hint() } else { None }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &ReceiptArgs) -> Result<Ending, ReceiptCommandError> {
     match &args.action {
         ReceiptAction::Verify(args) => verify(context, args),
         ReceiptAction::Show(args) => show(context, args),
     }
 }
 
-fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, CommandError> {
+fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, ReceiptCommandError> {
     let trusted = args.key.iter().map(|key| trusted_key(key)).collect::<Result<Vec<_>, _>>()?;
     let challenge = args.signet_challenge.as_ref();
     let network = args.network.as_deref().map(|name| parameters(name, challenge)).transpose()?;
@@ -45,7 +110,7 @@ fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, Command
         Ok(receipt) => judge(&receipt, &trusted, network, args)?,
         Err(reason) => refused(&reason),
     };
-    context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
+    context.output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
     Ok(ending(&answer))
 }
 
@@ -60,12 +125,12 @@ fn ending(answer: &ReceiptAnswer) -> Ending {
     }
 }
 
-fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, CommandError> {
+fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, ReceiptCommandError> {
     let receipt = match read(&args.file)? {
         Ok(receipt) => receipt,
         Err(reason) => {
             let answer = refused(&reason);
-            context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
+            context.output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
             return Ok(Ending::No);
         }
     };
@@ -75,30 +140,30 @@ fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, CommandErro
         signature: cityseal_chain::hex::encode(receipt.signature()),
         rules: rules_row(receipt.statement()),
     };
-    context.output.answer(&answer, |_| answer.text.clone()).map_err(CommandError::Stdout)?;
+    context.output.answer(&answer, |_| answer.text.clone()).map_err(CliError::Stdout)?;
     say_unless_json(&context.output, "the signature is good; the key was not checked against a trusted one");
     say_unless_json(&context.output, rules_words(&answer.rules));
     Ok(Ending::Yes)
 }
 
 /// The receipt in a file, or the reason why it is a clear no.
-fn read(path: &Path) -> Result<Result<Receipt, ReceiptError>, CommandError> {
+fn read(path: &Path) -> Result<Result<Receipt, ReceiptError>, ReceiptCommandError> {
     let text = files::read_text(path, RECEIPT_BYTES_MAX as u64)
-        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
+        .map_err(|source| CliError::ReadFile { path: path.into(), source })?;
     match Receipt::read(text.as_bytes()) {
-        Err(source) if !source.is_clear_no() => Err(CommandError::Receipt { path: path.into(), source }),
+        Err(source) if !source.is_clear_no() => Err(ReceiptCommandError::Receipt { path: path.into(), source }),
         read => Ok(read),
     }
 }
 
 /// A public key, or the one in a file.
-fn trusted_key(key: &str) -> Result<PublicKey, CommandError> {
-    let refuse = |source| CommandError::Key { place: format!("--key {key}"), source };
+fn trusted_key(key: &str) -> Result<PublicKey, ReceiptCommandError> {
+    let refuse = |source| ReceiptCommandError::Key { place: format!("--key {key}"), source };
     if key.len() == KEY_DIGITS && !Path::new(key).exists() {
         return key.parse().map_err(refuse);
     }
     let text = files::read_text(Path::new(key), KEY_BYTES_MAX)
-        .map_err(|source| CommandError::ReadFile { path: key.into(), source })?;
+        .map_err(|source| CliError::ReadFile { path: key.into(), source })?;
     PublicKey::from_file_text(&text).map_err(refuse)
 }
 
@@ -109,7 +174,7 @@ fn judge(
     trusted: &[PublicKey],
     network: Option<Parameters>,
     args: &ReceiptVerifyArgs,
-) -> Result<ReceiptAnswer, CommandError> {
+) -> Result<ReceiptAnswer, ReceiptCommandError> {
     let foreign = if trusted.is_empty() { None } else { receipt.check_trusted(trusted).err() };
     let key = match (&foreign, trusted.is_empty()) {
         (Some(_), _) => "foreign",

@@ -1,20 +1,22 @@
 //! `cityseal seal`: searches the space of a header, shows progress, and prints the verified seals.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{Seal, SealTemplate, SealTemplateBuilder};
-use cityseal_engine::{CoverageSpan, JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
+use cityseal_chain::{Seal, SealTemplate, SealTemplateBuilder, TemplateError, TemplateFileError};
+use cityseal_cli::files::read_text;
+use cityseal_cli::signals::{StopSignals, runtime};
+use cityseal_cli::{
+    CliError, Ending, Explain, Output, Paint, chance_words, count_words, percent_words, si, spoken, time_words,
+};
+use cityseal_engine::{BuildError, CoverageSpan, JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
 
 use super::{Work, grouped, share_lines, share_rows};
-use crate::Context;
 use crate::args::SealArgs;
-use crate::error::CommandError;
-use crate::exit::Ending;
+use crate::config::ConfigError;
+use crate::context::Context;
 use crate::json::{CoverageRow, SealAnswer, SealRow};
 use crate::odds::{Odds, seconds_for};
-use crate::output::{Output, Paint, chance_words, count_words, percent_words, si, spoken, time_words};
-use crate::signals::{StopSignals, runtime};
 
 /// Time between two updates of the progress bar.
 const TICK: Duration = Duration::from_millis(100);
@@ -22,12 +24,58 @@ const TICK: Duration = Duration::from_millis(100);
 /// Maximum size of a template file: a coinbase of 1 MB takes 2 MB in hex, and there is room for the rest.
 const TEMPLATE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-pub(crate) fn run(context: &Context, args: &SealArgs) -> Result<Ending, CommandError> {
+/// Why `seal` gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum SealCommandError {
+    /// The template's file, stdout, or the system.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The engine could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The file of a template is invalid.
+    #[error("{}: {source}", path.display())]
+    TemplateFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: TemplateFileError,
+    },
+    /// The template is invalid.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+impl Explain for SealCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cli(error) => error.reason(),
+            Self::Config(error) => error.reason(),
+            Self::Build(_) => "no-engine",
+            Self::TemplateFile { .. } | Self::Template(_) => "bad-template",
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Cli(error) => error.place(),
+            Self::Config(error) => error.place(),
+            Self::TemplateFile { path, .. } => Some(path.display().to_string()),
+            Self::Build(_) | Self::Template(_) => None,
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &SealArgs) -> Result<Ending, SealCommandError> {
     let template = template(args)?;
     let settings = context.settings(&args.engine)?;
     // Signals are caught before the devices are opened, so that an early Ctrl-C also produces an answer.
-    let runtime = runtime(1).map_err(CommandError::System)?;
-    let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CommandError::System)?;
+    let runtime = runtime(1).map_err(CliError::System)?;
+    let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CliError::System)?;
     let engine = context.engine(&settings)?;
     let started = Instant::now();
     let space = Space { volume: template.space().volume(), odds: Odds::of(template.target()), is_all: args.all };
@@ -41,14 +89,25 @@ pub(crate) fn run(context: &Context, args: &SealArgs) -> Result<Ending, CommandE
     context
         .output
         .answer(&answer, |output| human(output, &answer, space, started.elapsed()))
-        .map_err(CommandError::Stdout)?;
+        .map_err(CliError::Stdout)?;
     if let SealOutcome::Failed { reason } = &report.outcome {
         context.output.error(reason);
     }
-    Ok(Ending::from(&report.outcome))
+    Ok(ending(&report.outcome))
 }
 
-fn template(args: &SealArgs) -> Result<SealTemplate, CommandError> {
+fn ending(outcome: &SealOutcome) -> Ending {
+    match outcome {
+        SealOutcome::Sealed => Ending::Yes,
+        SealOutcome::Exhausted => Ending::No,
+        SealOutcome::Cancelled { .. }
+        | SealOutcome::Expired
+        | SealOutcome::Superseded { .. }
+        | SealOutcome::Failed { .. } => Ending::Neither,
+    }
+}
+
+fn template(args: &SealArgs) -> Result<SealTemplate, SealCommandError> {
     let mut builder = match (&args.header, &args.template) {
         (Some(header), _) => SealTemplate::builder(*header),
         (None, Some(path)) => template_file(path)?,
@@ -69,10 +128,10 @@ fn template(args: &SealArgs) -> Result<SealTemplate, CommandError> {
     Ok(builder.build()?)
 }
 
-fn template_file(path: &Path) -> Result<SealTemplateBuilder, CommandError> {
-    let text = crate::files::read_text(path, TEMPLATE_BYTES_MAX)
-        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
-    SealTemplateBuilder::from_json(&text).map_err(|source| CommandError::TemplateFile { path: path.into(), source })
+fn template_file(path: &Path) -> Result<SealTemplateBuilder, SealCommandError> {
+    let text =
+        read_text(path, TEMPLATE_BYTES_MAX).map_err(|source| CliError::ReadFile { path: path.into(), source })?;
+    SealTemplateBuilder::from_json(&text).map_err(|source| SealCommandError::TemplateFile { path: path.into(), source })
 }
 
 /// The size of the search space, and the probability of a seal in it.
@@ -223,6 +282,14 @@ mod tests {
 
     fn after(hashes: u128, rate_hz: f64) -> JobSnapshot {
         JobSnapshot { hashes, rate_hz, volume: 1 << 32, ..JobSnapshot::default() }
+    }
+
+    #[test]
+    fn a_search_that_found_nothing_is_a_clear_no_and_a_cancelled_one_is_not() {
+        assert_eq!(ending(&SealOutcome::Sealed), Ending::Yes);
+        assert_eq!(ending(&SealOutcome::Exhausted), Ending::No);
+        assert_eq!(ending(&SealOutcome::Cancelled { by: "Ctrl-C".into() }), Ending::Neither);
+        assert_eq!(ending(&SealOutcome::Expired), Ending::Neither);
     }
 
     #[test]

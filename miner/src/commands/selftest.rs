@@ -1,21 +1,53 @@
 //! `cityseal selftest`: runs the known-answer tests on every kernel of this CPU and on every selected device.
 
-use cityseal_device::{CpuOpener, DeviceKind, Opener, known_answers};
-use cityseal_engine::Selection;
-use cityseal_hash::HashKernel;
+use cityseal_bench::openers;
+use cityseal_cli::{CliError, Ending, Explain, Output, Paint, table};
+use cityseal_device::{Opener, known_answers};
+use cityseal_engine::BuildError;
 
 use crate::args::SelftestArgs;
 use crate::commands::devices::left_out_row;
-use crate::error::CommandError;
-use crate::exit::Ending;
+use crate::config::ConfigError;
+use crate::context::Context;
 use crate::json::{SelftestAnswer, SelftestRow};
-use crate::output::{Output, Paint, table};
-use crate::{Context, builder};
 
-pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, CommandError> {
+/// Why `selftest` gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum SelftestCommandError {
+    /// Stdout, or the system.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The engine could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl Explain for SelftestCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cli(error) => error.reason(),
+            Self::Config(error) => error.reason(),
+            Self::Build(_) => "no-engine",
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Cli(error) => error.place(),
+            Self::Config(error) => error.place(),
+            Self::Build(_) => None,
+        }
+    }
+}
+
+pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, SelftestCommandError> {
     let settings = context.settings(&args.engine)?;
-    let only_named = settings.kernel.is_some();
-    let selection = builder(&settings).select()?;
+    let only_named = settings.engine.kernel.is_some();
+    let selection = settings.engine.builder().select()?;
     let left_out = selection.left_out.iter().map(left_out_row).collect();
     let openers = openers(selection, only_named);
     let (bar, of) = (context.output.steps(), openers.len());
@@ -28,22 +60,8 @@ pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, Comm
     drop(bar);
     let right = !rows.is_empty() && rows.iter().all(|row| row.answers == "right");
     let answer = SelftestAnswer { rows, left_out };
-    context.output.answer(&answer, |output| human(output, &answer)).map_err(CommandError::Stdout)?;
+    context.output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
     Ok(Ending::of_right(right))
-}
-
-/// Openers of the CPU, one for each kernel that it supports (or only the named one), and of every other device.
-pub(crate) fn openers(selection: Selection, only_named: bool) -> Vec<Box<dyn Opener>> {
-    let kernels = if only_named { vec![selection.kernel] } else { HashKernel::all_available() };
-    let mut openers: Vec<Box<dyn Opener>> = Vec::new();
-    for device in selection.devices {
-        if device.info().kind == DeviceKind::Cpu {
-            openers.extend(kernels.iter().map(|kernel| Box::new(CpuOpener::new(*kernel)) as Box<dyn Opener>));
-        } else {
-            openers.push(device);
-        }
-    }
-    openers
 }
 
 fn ask(opener: &mut dyn Opener) -> SelftestRow {
@@ -72,7 +90,9 @@ fn human(output: &Output, answer: &SelftestAnswer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cityseal_device::CpuOpener;
     use cityseal_device::fake::{Behaviour, FakeOpener};
+    use cityseal_hash::HashKernel;
 
     use super::*;
 

@@ -6,12 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cityseal_bench::city::City;
+use cityseal_cli::CliError;
+use cityseal_cli::files::{write_output, write_secret};
 use cityseal_receipt::{Receipt, SecretKey};
 
+use super::error::DemoError;
 use super::records::Chain;
-use crate::city::City;
-use crate::error::CommandError;
-use crate::files::{write_output, write_secret};
 use crate::json::KeptRow;
 
 /// The file that lists the others.
@@ -53,12 +54,12 @@ impl KeepFolder {
     /// Creates the folder, or accepts an existing empty one.
     ///
     /// # Errors
-    /// [`CommandError::KeepFolder`] if the folder is not empty or the path is not a folder; [`CommandError::WriteFile`]
-    /// if the folder cannot be created or read.
-    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
+    /// [`DemoError::KeepFolder`] for a folder with files in it or a path that is no folder; [`CliError::WriteFile`]
+    /// for a folder that cannot be created or read.
+    pub(super) fn open(path: &Path) -> Result<Self, DemoError> {
         let is_new = !path.exists();
-        let failed = |source| CommandError::WriteFile { path: path.into(), source };
-        let refused = |found| CommandError::KeepFolder { path: path.into(), found };
+        let failed = |source| CliError::WriteFile { path: path.into(), source };
+        let refused = |found| DemoError::KeepFolder { path: path.into(), found };
         if is_new {
             fs::create_dir_all(path).map_err(failed)?;
         } else if !path.is_dir() {
@@ -84,7 +85,7 @@ impl KeepFolder {
         chain: &Chain,
         key: &SecretKey,
         receipt: &Receipt,
-    ) -> Result<KeptRow, CommandError> {
+    ) -> Result<KeptRow, DemoError> {
         let public_key = format!("{}\n", key.public_key());
         let files: [(&'static str, Vec<u8>); 9] = [
             ("headers.bin", chain.headers()),
@@ -106,7 +107,7 @@ impl KeepFolder {
                     let _left_behind = fs::remove_file(self.path.join(name));
                 }
                 self.abandon();
-                return Err(CommandError::WriteFile { path, source });
+                return Err(CliError::WriteFile { path, source }.into());
             }
         }
         let names = files.iter().map(|(name, _)| *name).collect();

@@ -3,17 +3,16 @@
 
 use std::time::Instant;
 
+use cityseal_bench::city::{City, genesis};
 use cityseal_chain::{BlockHeader, Fault, NonceSpan, Rule, Seal, SealTemplate, Tip};
+use cityseal_cli::unix_now;
 use cityseal_client::{ChainParameters, Client, SealOutcome as ClientOutcome, SealRequest, VerdictKind, VerifyRequest};
 use cityseal_engine::{Engine, SealJob, SealOutcome};
 use cityseal_receipt::{PublicKey, Receipt};
 
-use super::DemoError;
+use super::error::DemoError;
 use super::records::{Body, CITY_NAME, Chain, FORGED_HEIGHT, RECORDS};
 use super::story::Story;
-use crate::city::{City, genesis};
-use crate::error::CommandError;
-use crate::unix_now;
 
 /// Compact target: about two million hashes per block, which take a moment on two cores but cannot be guessed.
 const BITS: u32 = 0x1e07_ffff;
@@ -28,7 +27,7 @@ const SPACING_S: u32 = 600;
 const NONCES_PER_SEARCH: u32 = 1 << 21;
 
 /// Founds the city. The engine seals its first block directly, since no service is running yet.
-pub(super) fn found(engine: &Engine) -> Result<City, CommandError> {
+pub(super) fn found(engine: &Engine) -> Result<City, DemoError> {
     let header = genesis(BITS, Body::founding().root(), FOUNDED);
     for nonces in searches() {
         let template = SealTemplate::builder(header).nonces(nonces?).build()?;
@@ -36,10 +35,10 @@ pub(super) fn found(engine: &Engine) -> Result<City, CommandError> {
         match (report.seals.first(), &report.outcome) {
             (Some(seal), _) => return Ok(City::from_toml(*seal.header(), toml(seal.header()))),
             (None, SealOutcome::Exhausted) => {}
-            (None, outcome) => return Err(unexpected("founding the city", "a seal", format!("{outcome:?}")).into()),
+            (None, outcome) => return Err(unexpected("founding the city", "a seal", format!("{outcome:?}"))),
         }
     }
-    Err(unexpected("founding the city", "a seal", "none among all 2^32 nonces".into()).into())
+    Err(unexpected("founding the city", "a seal", "none among all 2^32 nonces".into()))
 }
 
 /// The city's parameters, with comments for somebody who sets up a chain.
@@ -71,7 +70,7 @@ fn searches() -> impl Iterator<Item = Result<NonceSpan, DemoError>> {
 }
 
 /// Seals every block on top of the previous one and returns the whole chain, genesis included.
-pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) -> Result<Chain, CommandError> {
+pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) -> Result<Chain, DemoError> {
     story.sealing()?;
     let mut chain = Chain::of_genesis(city.genesis);
     for (height, records) in (1..).zip(RECORDS) {
@@ -93,20 +92,20 @@ pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) ->
 }
 
 /// Returns the seal with the lowest nonce, and how many hashes were computed to find it.
-async fn seal(client: &Client, header: BlockHeader) -> Result<(Seal, u64), CommandError> {
+async fn seal(client: &Client, header: BlockHeader) -> Result<(Seal, u64), DemoError> {
     let mut hashes = 0;
     for nonces in searches() {
         let template = SealTemplate::builder(header).nonces(nonces?).build()?;
         let request = SealRequest::new(template).tenant("riverside").search_all(0);
-        let answer = client.seal(&request).await.map_err(DemoError::from)?;
+        let answer = client.seal(&request).await?;
         hashes += answer.hashes;
         match (answer.seals.into_iter().next(), answer.outcome) {
             (Some(seal), _) => return Ok((seal, hashes)),
             (None, ClientOutcome::Exhausted) => {}
-            (None, outcome) => return Err(unexpected("sealing a block", "a seal", format!("{outcome:?}")).into()),
+            (None, outcome) => return Err(unexpected("sealing a block", "a seal", format!("{outcome:?}"))),
         }
     }
-    Err(unexpected("sealing a block", "a seal", "none among all 2^32 nonces".into()).into())
+    Err(unexpected("sealing a block", "a seal", "none among all 2^32 nonces".into()))
 }
 
 /// Streams the blocks to the service and expects a VALID verdict up to the last one, with a receipt signed by `signer`.
@@ -116,9 +115,9 @@ pub(super) async fn expect_valid(
     chain: &Chain,
     signer: PublicKey,
     story: &Story<'_>,
-) -> Result<(Tip, Receipt), CommandError> {
+) -> Result<(Tip, Receipt), DemoError> {
     let request = request(city, chain).blocks().receipt(vec![signer]);
-    let answer = client.verify_bytes(&request, chain.blocks().into()).await.map_err(DemoError::from)?;
+    let answer = client.verify_bytes(&request, chain.blocks().into()).await?;
     match (&answer.verdict, answer.tip, answer.receipt) {
         (VerdictKind::Valid, Some(tip), Some(receipt)) if tip.height + 1 == chain.len() as u64 => {
             story.valid(&tip, chain.len())?;
@@ -127,7 +126,7 @@ pub(super) async fn expect_valid(
         }
         (verdict, _, receipt) => {
             let found = format!("{verdict:?}, {} receipt", if receipt.is_some() { "a" } else { "no" });
-            Err(unexpected("checking the chain", "valid to its last block, and a receipt", found).into())
+            Err(unexpected("checking the chain", "valid to its last block, and a receipt", found))
         }
     }
 }
@@ -139,15 +138,15 @@ pub(super) async fn expect_faults(
     city: &City,
     chain: &Chain,
     story: &Story<'_>,
-) -> Result<Fault, CommandError> {
+) -> Result<Fault, DemoError> {
     story.forging()?;
     let record = chain.with_forged_record();
     let answer = client.verify_bytes(&request(city, &record).blocks(), record.blocks().into()).await;
-    let fault = expect_fault(answer.map_err(DemoError::from)?.verdict, Rule::MerkleRoot)?;
+    let fault = expect_fault(answer?.verdict, Rule::MerkleRoot)?;
     story.forged_record(&fault)?;
     let root = chain.with_forged_root();
     let answer = client.verify_bytes(&request(city, &root), root.headers().into()).await;
-    let fault = expect_fault(answer.map_err(DemoError::from)?.verdict, Rule::ProofOfWork)?;
+    let fault = expect_fault(answer?.verdict, Rule::ProofOfWork)?;
     story.forged_root(&fault)?;
     Ok(fault)
 }

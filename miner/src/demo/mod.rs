@@ -4,6 +4,7 @@
 //! searched, and the engine gives the verdicts. The command succeeds only if every answer is the expected one. Without
 //! `--keep` it leaves no files.
 
+mod error;
 mod keep;
 mod ledger;
 mod records;
@@ -13,23 +14,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use cityseal_bench::city::City;
 use cityseal_chain::Rule;
-use cityseal_client::{Client, ClientError, ClientOptions};
+use cityseal_cli::signals::runtime;
+use cityseal_cli::{CliError, Ending, Output};
+use cityseal_client::{Client, ClientOptions};
 use cityseal_engine::{DeviceState, Engine};
 use cityseal_receipt::{Receipt, SecretKey};
+use cityseal_service::{Service, ServiceOptions};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use crate::Context;
 use crate::args::DemoArgs;
-use crate::city::City;
 use crate::commands::key::random_seed;
-use crate::error::CommandError;
-use crate::exit::Ending;
+use crate::context::{COMMIT, Context};
 use crate::json::DemoAnswer;
-use crate::service::{Service, ServiceOptions};
-use crate::signals::runtime;
 
+pub(crate) use error::DemoError;
 use keep::KeepFolder;
 use records::Chain;
 use story::Story;
@@ -40,35 +41,7 @@ const DEMO_THREADS: usize = 2;
 /// The signer's label in the receipts of the city's auditor.
 const LABEL: &str = "Riverside audit office";
 
-/// Error of the demonstration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum DemoError {
-    /// A call failed, or the client refused the service's answer.
-    #[error("the client: {0}")]
-    Client(#[from] Box<ClientError>),
-    /// A step had another result than the expected one.
-    #[error("{step}: expected {expected}, found {found}")]
-    Unexpected {
-        /// The step.
-        step: &'static str,
-        /// The expected result.
-        expected: String,
-        /// The actual result.
-        found: String,
-    },
-    /// The audit office's key could not be created.
-    #[error("the audit office's key: {0}")]
-    Key(#[from] cityseal_receipt::KeyError),
-}
-
-impl From<ClientError> for DemoError {
-    fn from(error: ClientError) -> Self {
-        Self::Client(Box::new(error))
-    }
-}
-
-pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandError> {
+pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, DemoError> {
     // The folder is checked before the work starts.
     let folder = args.keep.as_deref().map(KeepFolder::open).transpose()?;
     let started = Instant::now();
@@ -83,8 +56,8 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, CommandE
     let kept = folder.map(|folder| folder.write(&scene.city, &scene.chain, &scene.key, &scene.receipt)).transpose()?;
     answer.kept = kept;
     answer.seconds = started.elapsed().as_secs_f64();
-    let end = |_: &crate::output::Output| Story::new(context).end(answer.kept.as_ref(), started.elapsed());
-    context.output.answer(&answer, end).map_err(CommandError::Stdout)?;
+    let end = |_: &Output| Story::new(context).end(answer.kept.as_ref(), started.elapsed());
+    context.output.answer(&answer, end).map_err(CliError::Stdout)?;
     Ok(Ending::Yes)
 }
 
@@ -96,13 +69,13 @@ struct Scene {
     receipt: Receipt,
 }
 
-fn play(context: &Context, args: &DemoArgs) -> Result<(DemoAnswer, Scene), CommandError> {
+fn play(context: &Context, args: &DemoArgs) -> Result<(DemoAnswer, Scene), DemoError> {
     let settings = context.settings(&args.engine)?;
-    let runtime = runtime(DEMO_THREADS).map_err(CommandError::System)?;
+    let runtime = runtime(DEMO_THREADS).map_err(CliError::System)?;
     let engine = context.engine_with_notes(&settings)?;
     let city = ledger::found(&engine)?;
     let seed = Zeroizing::new(random_seed()?);
-    let key = Arc::new(SecretKey::from_seed(&seed, Some(LABEL.to_owned())).map_err(DemoError::from)?);
+    let key = Arc::new(SecretKey::from_seed(&seed, Some(LABEL.to_owned()))?);
     runtime.block_on(serve_and_tell(context, engine, city, key))
 }
 
@@ -112,9 +85,10 @@ async fn serve_and_tell(
     engine: Engine,
     city: City,
     key: Arc<SecretKey>,
-) -> Result<(DemoAnswer, Scene), CommandError> {
+) -> Result<(DemoAnswer, Scene), DemoError> {
     let workers = workers(&engine);
-    let options = ServiceOptions::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).signer(Arc::clone(&key));
+    let options =
+        ServiceOptions::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).commit(COMMIT).signer(Arc::clone(&key));
     let service = Service::bind(options, engine).await?;
     let address = service.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -126,7 +100,7 @@ async fn serve_and_tell(
     story.service(address, &workers)?;
     let answer = tell(&story, city, key, address).await;
     let _already_stopped = stop.send(());
-    serving.await.map_err(|error| CommandError::System(error.into()))??;
+    serving.await.map_err(|error| CliError::System(error.into()))??;
     answer
 }
 
@@ -135,8 +109,8 @@ async fn tell(
     city: City,
     key: Arc<SecretKey>,
     address: SocketAddr,
-) -> Result<(DemoAnswer, Scene), CommandError> {
-    let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await.map_err(DemoError::from)?;
+) -> Result<(DemoAnswer, Scene), DemoError> {
+    let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await?;
     story.city(&city)?;
     let chain = ledger::seal_all(&client, &city, story).await?;
     let (tip, receipt) = ledger::expect_valid(&client, &city, &chain, key.public_key(), story).await?;

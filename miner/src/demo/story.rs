@@ -3,15 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use cityseal_bench::city::City;
 use cityseal_chain::{BlockHash, Fault, Seal, Target, Tip};
+use cityseal_cli::{CliError, Paint, escape_line, spoken};
 use cityseal_receipt::Receipt;
 
+use super::error::DemoError;
 use super::records::{FORGED_HEIGHT, FORGED_RECORD, HONEST_RECORD};
-use crate::Context;
-use crate::city::City;
-use crate::error::CommandError;
+use crate::context::Context;
 use crate::json::KeptRow;
-use crate::output::{Paint, escape_line, spoken};
 
 /// Number of digits of a hash that are shown: enough to see its zeros and to distinguish it from others.
 const DIGITS_SHOWN: usize = 16;
@@ -26,18 +26,18 @@ impl<'a> Story<'a> {
         Self { context }
     }
 
-    fn say(&self, text: &str) -> Result<(), CommandError> {
+    fn say(&self, text: &str) -> Result<(), DemoError> {
         if self.context.output.wants_json() {
             return Ok(());
         }
-        self.context.output.text(text).map_err(CommandError::Stdout)
+        Ok(self.context.output.text(text).map_err(CliError::Stdout)?)
     }
 
     fn step(&self, number: u32, title: &str) -> String {
         self.context.output.paint(Paint::Strong, &format!("{number}. {title}"))
     }
 
-    pub(super) fn service(&self, address: SocketAddr, workers: &str) -> Result<(), CommandError> {
+    pub(super) fn service(&self, address: SocketAddr, workers: &str) -> Result<(), DemoError> {
         let title = self.step(1, "The service");
         self.say(&format!(
             "A city keeps its public records in a chain of blocks. To change an old record, an attacker would have to\n\
@@ -47,7 +47,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn city(&self, city: &City) -> Result<(), CommandError> {
+    pub(super) fn city(&self, city: &City) -> Result<(), DemoError> {
         let title = self.step(2, "The city");
         let tries = expected_tries(city.parameters.pow_limit());
         self.say(&format!(
@@ -59,7 +59,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn sealing(&self) -> Result<(), CommandError> {
+    pub(super) fn sealing(&self) -> Result<(), DemoError> {
         let title = self.step(3, "Sealing");
         self.say(&format!(
             "\n{title}\n   \
@@ -75,7 +75,7 @@ impl<'a> Story<'a> {
         records: &[&str],
         seal: &Seal,
         work: (u64, Duration),
-    ) -> Result<(), CommandError> {
+    ) -> Result<(), DemoError> {
         let (hashes, took) = work;
         let records = records.iter().map(|record| format!("        {record}\n")).collect::<Vec<_>>().concat();
         let header = seal.header();
@@ -89,7 +89,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn valid(&self, tip: &Tip, blocks: usize) -> Result<(), CommandError> {
+    pub(super) fn valid(&self, tip: &Tip, blocks: usize) -> Result<(), DemoError> {
         let title = self.step(4, "Checking");
         let word = self.context.output.paint(Paint::Good, "VALID");
         self.say(&format!(
@@ -101,7 +101,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn receipt(&self, receipt: &Receipt) -> Result<(), CommandError> {
+    pub(super) fn receipt(&self, receipt: &Receipt) -> Result<(), DemoError> {
         let label = receipt.statement().parts().signer.label.as_deref().unwrap_or_default();
         self.say(&format!(
             "   The service signs this verdict as \"{label}\". Anyone with the public key {}…\n   \
@@ -110,7 +110,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn forging(&self) -> Result<(), CommandError> {
+    pub(super) fn forging(&self) -> Result<(), DemoError> {
         let title = self.step(5, "Forging");
         self.say(&format!(
             "\n{title}\n   A forger rewrites a record in block {FORGED_HEIGHT}:\n      - {HONEST_RECORD}\n      \
@@ -118,7 +118,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn forged_record(&self, fault: &Fault) -> Result<(), CommandError> {
+    pub(super) fn forged_record(&self, fault: &Fault) -> Result<(), DemoError> {
         self.say(&format!(
             "   {} at block {}: rule {} ({}). The records do not match the Merkle root in the header.",
             self.context.output.paint(Paint::Bad, "FAULT"),
@@ -128,7 +128,7 @@ impl<'a> Story<'a> {
         ))
     }
 
-    pub(super) fn forged_root(&self, fault: &Fault) -> Result<(), CommandError> {
+    pub(super) fn forged_root(&self, fault: &Fault) -> Result<(), DemoError> {
         self.say(&format!(
             "   The forger changes the Merkle root too. Now the header has another hash, and its nonce is useless:\n   \
              {} at block {}: rule {} ({}).\n      hash must be at most {}…\n      hash is              {}…",

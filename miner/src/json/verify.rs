@@ -1,7 +1,8 @@
 //! The answer of `verify`.
 
-use cityseal_chain::{Bodies, NotChecked};
-use serde::{Deserialize, Serialize};
+use cityseal_chain::Bodies;
+use cityseal_input::rows::{FaultRow, NotCheckedRow};
+use serde::Serialize;
 
 use super::ShareRow;
 
@@ -173,50 +174,6 @@ pub(crate) struct TipRow {
     pub(crate) hash: String,
     /// Work of the chain up to and including it, 64 hex digits.
     pub(crate) chain_work: String,
-}
-
-/// The first fault of a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FaultRow {
-    /// Height of the header.
-    pub height: u64,
-    /// Number of the rule: `R05`.
-    pub rule: String,
-    /// Name of the rule: `proof-of-work`.
-    pub name: String,
-    /// The nearest value that would have passed, in the notation of its kind.
-    pub expected: serde_json::Value,
-    /// The value found, in the same notation.
-    pub found: serde_json::Value,
-    /// Offset of the header in bytes of the decoded input.
-    pub offset: u64,
-    /// Line of the header in its file; only for hex input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-    /// Index of the transaction that breaks the rule, counted from 0; absent if the rule is about the whole block.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transaction: Option<u32>,
-}
-
-/// A rule that was not judged over a range of heights.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NotCheckedRow {
-    /// Number of the rule, or the name of the check that was left out.
-    pub(crate) rule: String,
-    /// The first height.
-    pub(crate) from: u64,
-    /// The last height (inclusive).
-    pub(crate) to: u64,
-    /// The reason.
-    pub(crate) why: String,
-}
-
-impl NotCheckedRow {
-    pub(crate) fn of(range: &NotChecked) -> Self {
-        Self { rule: range.rule.into(), from: range.from, to: range.to, why: range.why.as_str().into() }
-    }
 }
 
 /// A header that breaks a rule of its own.

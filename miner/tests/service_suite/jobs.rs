@@ -1,9 +1,9 @@
 //! Jobs: submitted once, shared, cancelled, superseded, listed, limited.
 
-use cityseal::service::limits::{JOBS_RUNNING_PER_TENANT_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use cityseal_client::{ClientError, SealOutcome};
 use cityseal_proto::v1;
 use cityseal_proto::v1::JobState;
+use cityseal_service::limits::{JOBS_RUNNING_PER_TENANT_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use prost::bytes::Bytes;
 use tonic::Code;
 use tonic_types::StatusExt;

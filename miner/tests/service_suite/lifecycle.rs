@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use cityseal::service::{ServeError, Service, ServiceOptions};
 use cityseal_engine::Blame;
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
+use cityseal_service::{ServeError, Service, ServiceOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

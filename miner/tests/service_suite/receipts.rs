@@ -20,7 +20,7 @@ fn key(seed: u8) -> Arc<SecretKey> {
 }
 
 async fn signing_client() -> Client {
-    start_with(loopback().signer(key(1))).await.client().await
+    start_with(loopback().signer(key(1)).commit(env!("CITYSEAL_COMMIT"))).await.client().await
 }
 
 fn asking(trusted: Vec<PublicKey>) -> VerifyRequest {

@@ -3,11 +3,11 @@
 
 use std::pin::Pin;
 
-use cityseal::service::limits::{MESSAGE_BYTES_MAX, STATUS_BYTES_MAX, STATUS_TEXT_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX};
 use cityseal_client::{ChainParameters, ClientError, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_begin::Parameters;
 use cityseal_proto::v1::verify_chain_request::Part;
+use cityseal_service::limits::{MESSAGE_BYTES_MAX, STATUS_BYTES_MAX, STATUS_TEXT_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX};
 use http_body::Body as _;
 use tonic::body::Body;
 use tonic::codegen::Service as _;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use cityseal::service::{ServeError, Service, ServiceOptions};
 use cityseal_chain::body::coinbase_height_script;
 use cityseal_chain::{BlockHeader, MerkleRoot, Network, NonceSpan, Parameters, SealTemplate, Target, hex};
 use cityseal_client::{Client, ClientOptions, RetryPolicy, SealRequest};
@@ -14,6 +13,7 @@ use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
 use cityseal_proto::v1::verify_service_client::VerifyServiceClient;
 use cityseal_receipt::SecretKey;
+use cityseal_service::{ServeError, Service, ServiceOptions};
 use prost::bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;

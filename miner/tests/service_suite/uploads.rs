@@ -1,11 +1,11 @@
 //! Uploads: the verdict on what was received, and the required content of messages.
 
-use cityseal::service::limits::{UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 use cityseal_chain::{Network, Rule};
 use cityseal_client::{ChainParameters, VerdictKind, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::{VerdictKind as Kind, verify_begin};
+use cityseal_service::limits::{UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cityseal::input::BlockSet;
 use cityseal_engine::UnreadBlocks;
 use cityseal_engine::chain::header_tree::Root;
 use cityseal_engine::chain::{BlockHeader, MerkleRoot, Network, Parameters};
+use cityseal_input::BlockSet;
 use cityseal_tests::core_folder::CoreFolder;
 use cityseal_tests::folder::Folder;
 

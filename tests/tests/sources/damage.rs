@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use cityseal::input::{BlockSet, DecodeError};
 use cityseal_engine::chain::body::ParsedBlock;
+use cityseal_input::{BlockSet, DecodeError};
 use cityseal_tests::core_folder::{CoreFolder, Written};
 use cityseal_tests::folder::Folder;
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use cityseal::input::{BlockSet, InputError};
 use cityseal_engine::chain::header_tree::Root;
+use cityseal_input::{BlockSet, InputError};
 use cityseal_tests::core_folder::{CoreFolder, out_of_order};
 use cityseal_tests::folder::Folder;
 

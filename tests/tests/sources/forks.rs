@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use cityseal::input::{BlockSet, DecodeError, Format, InputError, detect};
 use cityseal_engine::chain::header_tree::Root;
 use cityseal_engine::chain::{Network, Parameters};
+use cityseal_input::{BlockSet, DecodeError, Format, InputError, detect};
 use cityseal_tests::core_folder::out_of_order;
 use cityseal_tests::data::data_file;
 use cityseal_tests::folder::Folder;

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use cityseal::input::{
-    BlockCutter, BlockSink, ChainInput, Cut, DecodeError, Format, InputError, Place, TakeBlock, detect,
-};
 use cityseal_engine::BlockBatch;
 use cityseal_engine::chain::body::ParsedBlock;
 use cityseal_engine::chain::{BlockHeader, hex};
+use cityseal_input::{
+    BlockCutter, BlockSink, ChainInput, Cut, DecodeError, Format, InputError, Place, TakeBlock, detect,
+};
 use cityseal_tests::data::data_bytes_if_any;
 use cityseal_tests::folder::Folder;
 use cityseal_tests::shipped::mainnet_block;

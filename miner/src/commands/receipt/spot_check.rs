@@ -12,16 +12,16 @@ use std::sync::Arc;
 
 use cityseal_chain::Parameters;
 use cityseal_chain::header_tree::Root;
+use cityseal_cli::unix_now;
 use cityseal_engine::{BlockBatch, ReadAt};
 use cityseal_hash::HEADER_LEN;
-use cityseal_receipt::{Statement, pick};
-
-use crate::error::CommandError;
-use crate::input::{
+use cityseal_input::{
     BlockSet, BlockSink, ChainInput, ChainSink, FirstRecords, Format, FrameNetwork, Place, Recogniser, Watched,
     detect_for,
 };
-use crate::unix_now;
+use cityseal_receipt::{Statement, pick};
+
+use super::ReceiptCommandError;
 
 /// The result of a spot check.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl SpotCheck {
         wanted: u64,
         source: &[PathBuf],
         parameters: Option<&Parameters>,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, ReceiptCommandError> {
         let parts = statement.parts();
         let items = pick(seed, parts.count, wanted);
         let mut subtrees: Vec<u64> = items.iter().map(|item| parts.openings.subtree_of(*item)).collect();
@@ -94,11 +94,11 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads as much of the source as the spot check needs.
-    fn read_source(&mut self, source: &[PathBuf], parameters: Option<&Parameters>) -> Result<(), CommandError> {
+    fn read_source(&mut self, source: &[PathBuf], parameters: Option<&Parameters>) -> Result<(), ReceiptCommandError> {
         if let [folder] = source
             && folder.is_dir()
         {
-            let wanting = || CommandError::FolderWithoutNetwork { path: folder.clone() };
+            let wanting = || ReceiptCommandError::FolderWithoutNetwork { path: folder.clone() };
             return self.read_folder(folder, parameters.ok_or_else(wanting)?);
         }
         let recogniser = Recogniser::new(parameters, Some(self.statement.parts().parent), unix_now());
@@ -120,7 +120,7 @@ impl<'a> Reading<'a> {
         Ok(read?)
     }
 
-    fn read_folder(&mut self, folder: &Path, parameters: &Parameters) -> Result<(), CommandError> {
+    fn read_folder(&mut self, folder: &Path, parameters: &Parameters) -> Result<(), ReceiptCommandError> {
         let parts = self.statement.parts();
         let below = |height| Root::Above { hash: parts.parent, height };
         let root = parts.first_height.checked_sub(1).map_or(Root::Genesis, below);

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use cityseal_chain::{Cut, Fault, FaultValue, Parameters, Tip, Verdict};
+use cityseal_cli::{Output, Paint, escape_line, si, spoken};
 use cityseal_engine::{Stage, VerifyReport};
+use cityseal_input::part::{Conclusion, ItemKind, Part, checked_rules};
+use cityseal_input::rows::{FaultRow, NotCheckedRow};
 use cityseal_receipt::OUT_OF_SCOPE;
 
 use super::super::{Work, grouped, plural, share_lines, share_rows};
 use crate::args::values::Shard;
-use crate::json::{
-    BodiesRow, DamagedCopyRow, FaultRow, ForksRow, NotCheckedRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer,
-};
-use crate::output::{Output, Paint, escape_line, si, spoken};
-use crate::part::{Conclusion, ItemKind, Part, checked_rules};
+use crate::json::{BodiesRow, DamagedCopyRow, ForksRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer};
 
 /// Maximum number of damaged copies that the text lists one by one; JSON has more of them.
 const DAMAGED_COPIES_MAX: usize = 16;

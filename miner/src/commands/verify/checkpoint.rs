@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cityseal_chain::History;
+use cityseal_cli::{CliError, Output, files};
 use cityseal_engine::RunState;
+use cityseal_input::part::{Chain, Misfit, Part, PartFileError, Shares};
 
-use crate::error::CommandError;
-use crate::files;
-use crate::output::Output;
-use crate::part::{Chain, Misfit, Part, PartFileError, Shares};
+use super::error::VerifyCommandError;
 
 /// Time between two checkpoints.
 const EVERY: Duration = Duration::from_secs(2);
@@ -73,14 +72,16 @@ impl Saver {
 ///
 /// # Errors
 /// If the file is not a checkpoint, or is one of another chain, another input or other options.
-pub(super) fn load(path: &Path, chain: &Chain, before: &History) -> Result<Option<RunState>, CommandError> {
+pub(super) fn load(path: &Path, chain: &Chain, before: &History) -> Result<Option<RunState>, VerifyCommandError> {
     let part = match read_part(path) {
-        Err(CommandError::ReadFile { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(VerifyCommandError::Cli(CliError::ReadFile { source, .. })) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
         part => part?,
     };
     part.resume(chain, before).map(Some).map_err(|misfit| match misfit {
-        Misfit::Rules(source) => CommandError::RulesDiffer { path: path.into(), source },
-        Misfit::Other(what) => CommandError::OtherCheckpoint { path: path.into(), what },
+        Misfit::Rules(source) => VerifyCommandError::RulesDiffer { path: path.into(), source },
+        Misfit::Other(what) => VerifyCommandError::OtherCheckpoint { path: path.into(), what },
     })
 }
 
@@ -90,13 +91,13 @@ pub(super) fn now_of(path: &Path) -> Option<u64> {
 }
 
 /// Reads a part file: a checkpoint or the result of a shard.
-pub(super) fn read_part(path: &Path) -> Result<Part, CommandError> {
-    let text = files::read_text(path, PART_BYTES_MAX)
-        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
-    Part::from_json(&text).map_err(|source| match source {
-        PartFileError::Rules(source) => CommandError::RulesDiffer { path: path.into(), source },
-        source @ (PartFileError::Json { .. } | PartFileError::Value { .. }) => {
-            CommandError::PartFile { path: path.into(), source }
+pub(super) fn read_part(path: &Path) -> Result<Part, VerifyCommandError> {
+    let text =
+        files::read_text(path, PART_BYTES_MAX).map_err(|source| CliError::ReadFile { path: path.into(), source })?;
+    Part::from_json(&text).map_err(|source| {
+        if let PartFileError::Rules(source) = source {
+            return VerifyCommandError::RulesDiffer { path: path.into(), source };
         }
+        VerifyCommandError::PartFile { path: path.into(), source }
     })
 }

@@ -12,7 +12,7 @@ use cityseal_chain::header_tree::{InvalidHeader, Unconnected};
 use cityseal_chain::{BlockHash, BlockHeader, Parameters, Rule};
 use cityseal_hash::HEADER_LEN;
 
-use crate::input::{BlockSet, Damage, Hidden};
+use cityseal_input::{BlockSet, Damage, Hidden};
 
 /// Number of headers in a median time (BIP113).
 const MEDIAN_HEADERS: usize = 11;

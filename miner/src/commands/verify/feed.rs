@@ -7,24 +7,53 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cityseal_chain::{History, Parameters, Summary};
+use cityseal_cli::Progress as Bar;
 use cityseal_engine::{
     BlockBatch, ChainItems, Engine, ReadAt, RunState, UnreadBlocks, Verifier, VerifyReport, VerifyRequest,
 };
 use cityseal_hash::HEADER_LEN;
+use cityseal_input::part::ItemKind;
+use cityseal_input::{BlockSink, ChainSink, Place, PlaceLog};
 
 use super::checkpoint::Saver;
-use crate::error::CommandError;
-use crate::input::{BlockSink, ChainSink, Place, PlaceLog};
-use crate::output::Progress as Bar;
-use crate::part::ItemKind;
+use super::error::VerifyCommandError;
 
-/// A verifier for the items of a run.
-fn verifier_of(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Verifier, CommandError> {
-    let items = match items {
-        ItemKind::Headers => ChainItems::Headers,
-        ItemKind::Blocks => ChainItems::Blocks,
-    };
-    Ok(engine.verifier(items, request)?)
+/// The engine's verifier for headers or for blocks.
+enum Judge {
+    Headers(Verifier),
+    Blocks(BlockVerifier),
+}
+
+impl Judge {
+    fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, VerifyCommandError> {
+        Ok(match items {
+            ItemKind::Headers => Self::Headers(engine.verifier(request)?),
+            ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
+        })
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Self::Headers(verifier) => verifier.progress(),
+            Self::Blocks(verifier) => verifier.progress(),
+        }
+    }
+
+    fn state(&self) -> RunState {
+        match self {
+            Self::Headers(verifier) => verifier.state(),
+            Self::Blocks(verifier) => verifier.state(),
+        }
+    }
+
+    fn finish(self, is_cut: bool) -> VerifyReport {
+        match (self, is_cut) {
+            (Self::Headers(verifier), false) => verifier.finish(None),
+            (Self::Headers(verifier), true) => verifier.finish_cut(),
+            (Self::Blocks(verifier), false) => verifier.finish(None),
+            (Self::Blocks(verifier), true) => verifier.finish_cut(),
+        }
+    }
 }
 
 /// Which items of an input a run judges.
@@ -59,7 +88,7 @@ pub(super) struct Feed<'a> {
     history: History,
     /// History before the first judged item, in this run or in the run that it resumes.
     before: History,
-    /// There once all that is passed over has passed.
+    /// `None` until all items to skip were skipped.
     judge: Option<Verifier>,
     start_height: u64,
     pub(super) places: PlaceLog,
@@ -70,7 +99,7 @@ pub(super) struct Feed<'a> {
     reading_since: Instant,
     saver: Option<Saver>,
     /// Error that stopped the run, other than a fault of the input.
-    error: Option<CommandError>,
+    error: Option<VerifyCommandError>,
 }
 
 /// The result of a run.
@@ -118,7 +147,7 @@ impl<'a> Feed<'a> {
         course: Course,
         progress: Bar,
         saver: Option<Saver>,
-    ) -> Result<Self, CommandError> {
+    ) -> Result<Self, VerifyCommandError> {
         let history = request.state()?.history;
         let is_whole = course.skip == 0 && course.take.is_none();
         let mut feed = Self {
@@ -155,18 +184,18 @@ impl<'a> Feed<'a> {
     ///
     /// # Errors
     /// The error that stopped the run, or an input that has fewer items than the course.
-    pub(super) fn finish(mut self, is_cut: bool) -> Result<Fed, CommandError> {
+    pub(super) fn finish(mut self, is_cut: bool) -> Result<Fed, VerifyCommandError> {
         if let Some(error) = self.error {
             return Err(error);
         }
         let is_short = self.course.skip > 0 || self.course.take.is_some_and(|left| left > 0);
         let is_decided = self.judge.as_ref().is_some_and(|judge| judge.progress().is_decided);
         if self.course.proved.is_none() && is_short && !is_cut && !is_decided {
-            return Err(CommandError::ShardPastEnd);
+            return Err(VerifyCommandError::ShardPastEnd);
         }
         if self.judge.is_none() {
             if self.course.proved.is_some() {
-                return Err(CommandError::CheckpointPastEnd { items: self.course.skip });
+                return Err(VerifyCommandError::CheckpointPastEnd { items: self.course.skip });
             }
             self.begin()?;
         }
@@ -180,10 +209,10 @@ impl<'a> Feed<'a> {
     }
 
     /// Creates the judge once all items to skip were skipped.
-    fn begin(&mut self) -> Result<(), CommandError> {
+    fn begin(&mut self) -> Result<(), VerifyCommandError> {
         let state = match self.course.proved.take() {
             Some(state) if state.history != self.history => {
-                return Err(CommandError::CheckpointMisfit { height: self.history.next_height() });
+                return Err(VerifyCommandError::CheckpointMisfit { height: self.history.next_height() });
             }
             Some(state) => state,
             None => {
@@ -197,7 +226,7 @@ impl<'a> Feed<'a> {
 
     /// Skips as many of the next `count` items as the course requires. `headers(n)` returns the first `n` of their
     /// headers, packed. Returns how many items were skipped and how many of the others are wanted.
-    fn divide(&mut self, headers: &dyn Fn(u64) -> Vec<u8>, count: u64) -> Result<(u64, u64), CommandError> {
+    fn divide(&mut self, headers: &dyn Fn(u64) -> Vec<u8>, count: u64) -> Result<(u64, u64), VerifyCommandError> {
         let passed = self.course.skip.min(count);
         if passed > 0 {
             self.history.advance(self.parameters, &headers(passed));
@@ -212,7 +241,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Stores an error and stops the run.
-    fn fails(&mut self, error: CommandError) -> ControlFlow<()> {
+    fn fails(&mut self, error: VerifyCommandError) -> ControlFlow<()> {
         self.error = Some(error);
         ControlFlow::Break(())
     }

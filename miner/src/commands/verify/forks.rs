@@ -6,17 +6,18 @@ use std::path::PathBuf;
 
 use cityseal_chain::header_tree::{HeaderTree, InvalidHeader, Root, StaleBranch, Unconnected};
 use cityseal_chain::{BlockHash, BlockHeader, Cut, Tip, Verdict};
+use cityseal_cli::Ending;
 use cityseal_engine::Engine;
 use cityseal_hash::HEADER_LEN;
+use cityseal_input::part::ItemKind;
+use cityseal_input::rows::FaultRow;
+use cityseal_input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Place};
 
 use super::answer::{self, tip_row};
+use super::error::VerifyCommandError;
 use super::feed::{Course, Fed, Feed};
 use super::{Run, Story, doubts, pruned};
-use crate::error::CommandError;
-use crate::exit::Ending;
-use crate::input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Place};
-use crate::json::{DamagedCopyRow, FaultRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
-use crate::part::ItemKind;
+use crate::json::{DamagedCopyRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
 
 /// Maximum number of headers of each kind that are listed one by one.
 const LISTED_MAX: usize = 16;
@@ -25,13 +26,13 @@ const LISTED_MAX: usize = 16;
 const DAMAGED_COPIES_MAX: usize = 1000;
 
 /// Reads the files of an input that may fork into one set.
-pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
+pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, VerifyCommandError> {
     let (args, root) = (run.args, root(run)?);
     let set = match args.files.as_slice() {
         [folder] if folder.is_dir() => BlockSet::of_folder(folder, run.parameters, root)?,
         files => {
             if let Some(folder) = files.iter().find(|path| path.is_dir()) {
-                return Err(CommandError::FolderAmongFiles { path: PathBuf::from(folder) });
+                return Err(VerifyCommandError::FolderAmongFiles { path: PathBuf::from(folder) });
             }
             BlockSet::of_files(
                 files.to_vec(),
@@ -45,7 +46,7 @@ pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, CommandError> {
 }
 
 /// The root of the best chain: the genesis header, the last trusted header, or the root with the most work above it.
-fn root(run: &Run<'_>) -> Result<Root, CommandError> {
+fn root(run: &Run<'_>) -> Result<Root, VerifyCommandError> {
     let height = run.args.start_height;
     let parent = run.request.state()?.history.parent();
     Ok(match (height, parent) {
@@ -56,7 +57,7 @@ fn root(run: &Run<'_>) -> Result<Root, CommandError> {
 }
 
 /// Judges the best chain of the set and reports the rest.
-pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Ending, CommandError> {
+pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Ending, VerifyCommandError> {
     let unit = if run.items == ItemKind::Blocks { "blocks" } else { "headers" };
     let progress = run.context.output.progress(Some(set.tree().best().len() as u64), unit);
     let course = Course::whole(run.items);
@@ -136,7 +137,7 @@ fn invalid_header_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
 }
 
 /// The hashes of the headers below the first one, which are trusted.
-fn trusted(run: &Run<'_>) -> Result<HashSet<BlockHash>, CommandError> {
+fn trusted(run: &Run<'_>) -> Result<HashSet<BlockHash>, VerifyCommandError> {
     let (headers, _) = run.request.trusted().as_chunks::<HEADER_LEN>();
     let parent = run.request.state()?.history.parent();
     let all = headers.iter().map(BlockHeader::from_wire).chain(parent);

@@ -1,22 +1,21 @@
 //! `cityseal verify --join`: merges the results of shards into one verdict.
 
 use cityseal_chain::Parameters;
+use cityseal_cli::{CliError, Ending, Output};
+use cityseal_input::part::{Conclusion, JoinError, Part, RulesDiffer, rules_of};
 
+use super::error::VerifyCommandError;
 use super::{answer, checkpoint, outputs};
-use crate::Context;
 use crate::args::VerifyArgs;
-use crate::error::CommandError;
-use crate::exit::Ending;
-use crate::output::Output;
-use crate::part::{Conclusion, JoinError, Part, RulesDiffer, rules_of};
+use crate::context::Context;
 
 /// Merges the part files, given in any order, and prints the verdict.
-pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters) -> Result<Ending, CommandError> {
+pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters) -> Result<Ending, VerifyCommandError> {
     let parts: Vec<Part> = args.files.iter().map(|path| checkpoint::read_part(path)).collect::<Result<_, _>>()?;
     let whole = Part::join_all(parts)?;
     let expected = parameters.digest();
     if whole.chain.parameters != expected {
-        return Err(CommandError::JoinNetwork { expected, found: whole.chain.parameters });
+        return Err(VerifyCommandError::JoinNetwork { expected, found: whole.chain.parameters });
     }
     let expected = rules_of(parameters.merkle(), whole.chain.items).digest();
     if whole.chain.rules != expected {
@@ -27,7 +26,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters)
     }
     let answer = answer::of_part(parameters, &whole);
     let print = |output: &Output| answer::human(output, &answer, None);
-    context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
+    context.output.answer(&answer, print).map_err(CliError::Stdout)?;
     Ok(match whole.conclusion() {
         Conclusion::Valid => Ending::Yes,
         Conclusion::Fault(_) => Ending::No,

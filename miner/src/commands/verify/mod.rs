@@ -6,6 +6,7 @@
 mod answer;
 mod checkpoint;
 mod doubts;
+mod error;
 mod feed;
 mod forks;
 mod join;
@@ -16,36 +17,33 @@ mod recognition;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use cityseal_chain::{Cut, History, Network, Parameters, Verdict};
+use cityseal_chain::{Cut, History, Parameters, Verdict};
+use cityseal_cli::{CliError, Ending, Output, unix_now};
 use cityseal_engine::{BlockBatch, Engine, VerifyReport, VerifyRequest};
 use cityseal_hash::HEADER_LEN;
+use cityseal_input::part::{Chain, ItemKind, Part, Shares, rules_of};
+use cityseal_input::receipts::{self, Asked, NoReceipt};
+use cityseal_input::rows::FaultRow;
+use cityseal_input::{
+    BlockSink, ChainInput, ChainSink, FirstRecords, Format, FrameNetwork, InputError, Opening, Place, PlaceLog,
+    Recogniser, Watched, detect_for,
+};
 use cityseal_receipt::SecretKey;
 
 use self::answer::Told;
 use self::checkpoint::Saver;
+pub(crate) use self::error::VerifyCommandError;
 use self::feed::{Course, Fed, Feed, StrayFrames};
+use super::network::parameters;
 use super::say_unless_json;
-use crate::args::values::SignetChallenge;
 use crate::args::{FormatArg, VerifyArgs};
-use crate::error::CommandError;
-use crate::exit::Ending;
-use crate::input::{
-    BlockSink, ChainInput, ChainSink, FirstRecords, Format, FrameNetwork, InputError, Opening, Place, PlaceLog,
-    Recogniser, Watched, detect_for,
-};
-use crate::json::{FaultRow, ForksRow};
-use crate::output::Output;
-use crate::part::{Chain, ItemKind, Part, Shares, rules_of};
-use crate::receipts::{self, Asked, NoReceipt};
-use crate::{Context, unix_now};
+use crate::context::{COMMIT, Context};
+use crate::json::ForksRow;
 
 /// Maximum number of trusted headers in `--context`: 64 difficulty periods of Bitcoin, 10 MB.
 const CONTEXT_HEADERS_MAX: usize = 64 * 2016;
 
-/// Maximum size of a file of network parameters.
-const PARAMETERS_BYTES_MAX: u64 = 1024 * 1024;
-
-pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, CommandError> {
+pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, VerifyCommandError> {
     outputs::check(args)?;
     let parameters = parameters(&args.network, args.signet_challenge.as_ref())?;
     if args.join {
@@ -58,7 +56,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Comman
     let settings = context.settings(&args.engine)?;
     if forks::is_wanted(&run) {
         if args.shard.is_some() || args.checkpoint.is_some() {
-            return Err(CommandError::FolderInParts);
+            return Err(VerifyCommandError::FolderInParts);
         }
         let set = forks::open(&run)?;
         run.items = if set.has_bodies() { ItemKind::Blocks } else { ItemKind::Headers };
@@ -136,7 +134,7 @@ impl Run<'_> {
     }
 
     /// Which items are judged: all, those of a shard, or those after a checkpoint.
-    fn course(&self) -> Result<Course, CommandError> {
+    fn course(&self) -> Result<Course, VerifyCommandError> {
         if let Some(shard) = self.args.shard {
             let count = u128::from(count(self.args, self.parameters)?);
             let until = |share: u64| (count * u128::from(share) / u128::from(shard.of)) as u64;
@@ -152,10 +150,10 @@ impl Run<'_> {
         Ok(Course { skip, proved, ..Course::whole(self.items) })
     }
 
-    fn feed(&self, engine: &Engine, input: ChainInput, course: Course) -> Result<Outcome, CommandError> {
+    fn feed(&self, engine: &Engine, input: ChainInput, course: Course) -> Result<Outcome, VerifyCommandError> {
         let saver = self.args.checkpoint.as_deref().map(|path| {
             let before = self.request.state()?.history;
-            Ok::<_, CommandError>(Saver::new(path, self.chain(), before, &self.context.output))
+            Ok::<_, VerifyCommandError>(Saver::new(path, self.chain(), before, &self.context.output))
         });
         let unit = if self.items == ItemKind::Blocks { "blocks" } else { "headers" };
         let progress = self.context.output.progress(input.headers_expected(), unit);
@@ -171,7 +169,7 @@ impl Run<'_> {
         Ok(Outcome { report, places, before, stray, mistake, first, opening })
     }
 
-    fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, CommandError> {
+    fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, VerifyCommandError> {
         let Outcome { report, places, before, stray, mistake, first, opening } = outcome;
         let reason = match (&report.verdict, &mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Some(mistake.to_string()),
@@ -205,7 +203,7 @@ impl Run<'_> {
         before: History,
         story: Story,
         engine: &Engine,
-    ) -> Result<Ending, CommandError> {
+    ) -> Result<Ending, VerifyCommandError> {
         let unrecognised = self.unrecognised(&story)?;
         let hint = self.fault_hint(&story);
         // An input that is not a chain gets neither a receipt nor a part file.
@@ -229,7 +227,7 @@ impl Run<'_> {
             answer.stages = Some(answer::stage_rows(&report.stages, report.took.as_secs_f64(), workers));
         }
         let print = |output: &Output| answer::human(output, &answer, file.as_deref());
-        self.context.output.answer(&answer, print).map_err(CommandError::Stdout)?;
+        self.context.output.answer(&answer, print).map_err(CliError::Stdout)?;
         // The verdict is printed even if a file could not be written; that error is reported afterwards.
         part.and(receipt)?;
         if let Some(unrecognised) = unrecognised {
@@ -243,7 +241,7 @@ impl Run<'_> {
     }
 
     /// Signs the verdict and writes the receipt, if `--receipt` was given.
-    fn write_receipt(&self, report: &VerifyReport, story: &Story) -> Result<(), CommandError> {
+    fn write_receipt(&self, report: &VerifyReport, story: &Story) -> Result<(), VerifyCommandError> {
         let Some((path, key)) = self.args.receipt.as_deref().zip(self.key.as_ref()) else { return Ok(()) };
         if story.overruled.is_some() {
             return Err(NoReceipt::Overruled.into());
@@ -255,6 +253,7 @@ impl Run<'_> {
             start_work: self.args.start_work.unwrap_or_default(),
             now: self.now,
             made: unix_now(),
+            commit: COMMIT,
         };
         let receipt = receipts::sign(asked, report, key)?;
         outputs::write(path, receipt.to_json().as_bytes())
@@ -267,7 +266,7 @@ impl Run<'_> {
     }
 
     /// Writes the result as a part file to `--out`.
-    fn write_part(&self, report: &VerifyReport, before: History, story: &Story) -> Result<(), CommandError> {
+    fn write_part(&self, report: &VerifyReport, before: History, story: &Story) -> Result<(), VerifyCommandError> {
         let Some(path) = &self.args.out else { return Ok(()) };
         let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
         let (fault, cut) = (story.fault.clone(), story.reason.clone().filter(|_| !is_empty));
@@ -297,7 +296,7 @@ impl BlockSink for Counted {
     }
 }
 
-fn request(args: &VerifyArgs, parameters: &Parameters) -> Result<VerifyRequest, CommandError> {
+fn request(args: &VerifyArgs, parameters: &Parameters) -> Result<VerifyRequest, VerifyCommandError> {
     let read = |path: &Path| context_headers(path, parameters, now(args));
     let trusted = args.context.as_deref().map_or(Ok(Vec::new()), read)?;
     Ok(VerifyRequest::new(parameters.clone(), now(args))
@@ -317,11 +316,11 @@ const fn items_of(format: Format) -> ItemKind {
 }
 
 /// Counts the items of the input.
-fn count(args: &VerifyArgs, parameters: &Parameters) -> Result<u64, CommandError> {
+fn count(args: &VerifyArgs, parameters: &Parameters) -> Result<u64, VerifyCommandError> {
     // A stream can be read only once, so its items cannot be counted before they are judged.
     let is_stream = |path: &Path| path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file());
     if args.files.iter().any(|path| is_stream(path)) {
-        return Err(CommandError::ShardOfStdin);
+        return Err(VerifyCommandError::ShardOfStdin);
     }
     let mut counted = Counted(0);
     let input = open(args, parameters)?;
@@ -342,28 +341,7 @@ impl ChainSink for Counted {
     }
 }
 
-/// The parameters of a built-in network, of a custom signet, or in a TOML file.
-pub(crate) fn parameters(name: &str, challenge: Option<&SignetChallenge>) -> Result<Parameters, CommandError> {
-    if let Some(SignetChallenge(challenge)) = challenge {
-        if name != Network::Signet.name() {
-            return Err(CommandError::ChallengeWithoutSignet { network: name.into() });
-        }
-        return Ok(Parameters::of(Network::Signet).with_signet_challenge(challenge.clone()));
-    }
-    if let Some(network) = Network::ALL.into_iter().find(|network| network.name() == name) {
-        return Ok(Parameters::of(network));
-    }
-    let path = Path::new(name);
-    if path.extension().is_none_or(|extension| extension != "toml") {
-        let known = Network::ALL.map(Network::name).join(", ");
-        return Err(CommandError::UnknownNetwork { name: name.into(), known });
-    }
-    let text = crate::files::read_text(path, PARAMETERS_BYTES_MAX)
-        .map_err(|source| CommandError::ReadFile { path: path.into(), source })?;
-    Parameters::from_toml(&text).map_err(|source| CommandError::Parameters { path: path.into(), source })
-}
-
-fn open(args: &VerifyArgs, parameters: &Parameters) -> Result<ChainInput, CommandError> {
+fn open(args: &VerifyArgs, parameters: &Parameters) -> Result<ChainInput, VerifyCommandError> {
     let input = ChainInput::open(args.files.clone(), |head| format_of(args, parameters, head))?;
     let input = input.of_network(FrameNetwork::of(parameters))?;
     Ok(match args.format {
@@ -389,16 +367,16 @@ fn format_of(args: &VerifyArgs, parameters: &Parameters, head: &[u8]) -> Format 
     }
 }
 
-fn context_headers(path: &Path, parameters: &Parameters, now: u64) -> Result<Vec<u8>, CommandError> {
+fn context_headers(path: &Path, parameters: &Parameters, now: u64) -> Result<Vec<u8>, VerifyCommandError> {
     let mut kept = Kept(Vec::new());
-    let input = ChainInput::detect(vec![path.into()]).map_err(CommandError::Context)?;
+    let input = ChainInput::detect(vec![path.into()]).map_err(VerifyCommandError::Context)?;
     let opening = input.opening();
     let read = input.read(&mut kept);
     let recogniser = Recogniser::new(Some(parameters), None, now);
-    recognition::recognised(&recogniser, &kept.0, &opening, read).map_err(CommandError::Context)?;
+    recognition::recognised(&recogniser, &kept.0, &opening, read).map_err(VerifyCommandError::Context)?;
     let found = kept.0.len() / HEADER_LEN;
     if found > CONTEXT_HEADERS_MAX {
-        return Err(CommandError::ContextTooLong { max: CONTEXT_HEADERS_MAX, found });
+        return Err(VerifyCommandError::ContextTooLong { max: CONTEXT_HEADERS_MAX, found });
     }
     Ok(kept.0)
 }
@@ -409,25 +387,5 @@ impl ChainSink for Kept {
     fn take(&mut self, packed: &[u8], _file: usize, _place: Place) -> ControlFlow<()> {
         self.0.extend_from_slice(packed);
         if self.0.len() > CONTEXT_HEADERS_MAX * HEADER_LEN { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-
-    use super::*;
-
-    #[test]
-    fn an_unknown_network_is_refused_with_the_known_names() {
-        let message = parameters("mainet", None).unwrap_err().to_string();
-        assert!(message.contains("`mainet`") && message.contains("mainnet, testnet3"), "{message}");
-        assert_eq!(parameters("regtest", None).unwrap().name(), "regtest");
-    }
-
-    #[test]
-    fn a_missing_parameter_file_is_a_read_error() {
-        let error = parameters("nowhere/city.toml", None).unwrap_err();
-        assert!(matches!(error, CommandError::ReadFile { source, .. } if source.kind() == io::ErrorKind::NotFound));
     }
 }

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
+use cityseal_cli::CliError;
+use cityseal_cli::files::{self, Wanted};
+
 use super::VerifyArgs;
-use crate::error::CommandError;
-use crate::files::{self, Wanted};
+use super::error::VerifyCommandError;
 
 /// Checks every output path against the other outputs and against the inputs.
 ///
 /// # Errors
-/// [`CommandError::Output`].
-pub(super) fn check(args: &VerifyArgs) -> Result<(), CommandError> {
+/// [`VerifyCommandError::Output`].
+pub(super) fn check(args: &VerifyArgs) -> Result<(), VerifyCommandError> {
     let wanted = |flag, path| Wanted { flag, path, is_read_back: flag == "--checkpoint" };
     let outputs = [("--out", &args.out), ("--receipt", &args.receipt), ("--checkpoint", &args.checkpoint)];
     let outputs: Vec<_> = outputs.into_iter().filter_map(|(flag, path)| Some(wanted(flag, path.as_deref()?))).collect();
@@ -25,7 +27,7 @@ pub(super) fn check(args: &VerifyArgs) -> Result<(), CommandError> {
 /// Writes one output file.
 ///
 /// # Errors
-/// [`CommandError::WriteFile`].
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-    files::write_output(path, bytes).map_err(|source| CommandError::WriteFile { path: path.into(), source })
+/// [`CliError::WriteFile`].
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), VerifyCommandError> {
+    Ok(files::write_output(path, bytes).map_err(|source| CliError::WriteFile { path: path.into(), source })?)
 }

@@ -4,14 +4,14 @@ use cityseal_chain::body::{ParsedBlock, coinbase_height_script};
 use cityseal_chain::header_tree::{HeaderTree, Root};
 use cityseal_chain::{BlockHash, BlockHeader};
 use cityseal_hash::{HEADER_LEN, double_sha256};
+use cityseal_input::BlockSet;
 
 use super::Run;
 use super::doubts::header_of;
-use crate::error::CommandError;
-use crate::input::BlockSet;
+use super::error::VerifyCommandError;
 
 /// Names the lowest block of the heaviest chain in the set, and the flag that starts the verification there.
-pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, CommandError> {
+pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, VerifyCommandError> {
     let height = run.args.start_height;
     let wanted = if height == 0 {
         format!("the genesis block of {}", run.parameters.name())
@@ -54,7 +54,7 @@ fn lowest_of_heaviest(run: &Run<'_>, set: &BlockSet) -> Option<u32> {
 }
 
 /// The height at the start of a block's coinbase script (BIP34), if the block's version requires one.
-fn coinbase_height(set: &BlockSet, index: u32) -> Result<Option<u64>, CommandError> {
+fn coinbase_height(set: &BlockSet, index: u32) -> Result<Option<u64>, VerifyCommandError> {
     if !set.has_bodies() {
         return Ok(None);
     }

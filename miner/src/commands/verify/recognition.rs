@@ -1,11 +1,11 @@
 //! Recognises an input that is not a chain, and faults that look like a common mistake.
 
 use cityseal_chain::{BlockHash, Network};
+use cityseal_input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
 
+use super::error::VerifyCommandError;
 use super::{Run, Story};
 use crate::args::FormatArg;
-use crate::error::CommandError;
-use crate::input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
 use crate::json::VerifyAnswer;
 
 /// The `reason` of an answer about an input that is not a chain.
@@ -17,7 +17,7 @@ const DAMAGED_COPY_RULES: [&str; 6] = ["R20", "R21", "R22", "R37", "R38", "R39"]
 impl Run<'_> {
     /// Why the input is not a chain, if its format was detected rather than given and none of its first records is a
     /// header.
-    pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, CommandError> {
+    pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, VerifyCommandError> {
         // For a node's folder without a whole block the rows of `forks` show what is missing.
         if self.args.format != FormatArg::Auto || story.forks.is_some() && story.first.is_empty() {
             return Ok(None);

@@ -1,0 +1,88 @@
+//! `DeviceService`: lists the engine's devices.
+
+use std::time::Instant;
+
+use cityseal_device::DeviceKind;
+use cityseal_engine::{DeviceState, DeviceStatus, Engine, WorkKind};
+use cityseal_proto::v1;
+use cityseal_proto::v1::device_service_server::DeviceService;
+use tonic::{Request, Response, Status};
+
+use super::device_facts::{duplicate_of, items, until_s};
+use super::jobs::saturated;
+use super::sensors::memory_bytes;
+
+#[derive(Debug)]
+pub(crate) struct Devices {
+    engine: Engine,
+}
+
+impl Devices {
+    pub(crate) const fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+}
+
+#[tonic::async_trait]
+impl DeviceService for Devices {
+    async fn list_devices(
+        &self,
+        _request: Request<v1::ListDevicesRequest>,
+    ) -> Result<Response<v1::ListDevicesResponse>, Status> {
+        let devices = self.engine.devices().iter().map(device_to_wire).collect();
+        Ok(Response::new(v1::ListDevicesResponse { devices, notes: self.engine.notes().to_vec() }))
+    }
+}
+
+fn device_to_wire(status: &DeviceStatus) -> v1::Device {
+    let info = &status.info;
+    v1::Device {
+        id: info.id.clone(),
+        name: info.name.clone(),
+        kind: kind_to_wire(info.kind).into(),
+        api: info.api.clone(),
+        kernel: info.kernel.clone(),
+        driver: info.driver.clone().unwrap_or_default(),
+        state: state_to_wire(&status.state).into(),
+        reason: status.state.reason().unwrap_or_default(),
+        hashes: saturated(status.hashes),
+        headers: status.headers,
+        rate_hz: status.rate_hz,
+        strikes: status.strikes,
+        canaries: status.canaries,
+        canaries_missed: status.canaries_missed,
+        pci: info.pci.clone().unwrap_or_default(),
+        memory_bytes: memory_bytes(info),
+        state_word: status.state.name().to_owned(),
+        duplicate_of: duplicate_of(&status.state).unwrap_or_default(),
+        quarantine_s: until_s(&status.state, Instant::now()),
+        dispatch_nonces: status.tuned.map(|tuned| tuned.dispatch_nonces),
+        crossover: (!status.crossovers.is_empty()).then(|| v1::Crossover {
+            search: items(status, WorkKind::Search),
+            headers: items(status, WorkKind::Headers),
+            nodes: items(status, WorkKind::Nodes),
+        }),
+    }
+}
+
+fn kind_to_wire(kind: DeviceKind) -> v1::DeviceKind {
+    match kind {
+        DeviceKind::Cpu => v1::DeviceKind::Cpu,
+        DeviceKind::Gpu => v1::DeviceKind::Gpu,
+        DeviceKind::Software => v1::DeviceKind::Software,
+        _ => v1::DeviceKind::Unspecified,
+    }
+}
+
+fn state_to_wire(state: &DeviceState) -> v1::DeviceState {
+    match state {
+        DeviceState::Ready => v1::DeviceState::Ready,
+        DeviceState::LeftOut { .. } => v1::DeviceState::LeftOut,
+        DeviceState::Probation { .. } => v1::DeviceState::Probation,
+        DeviceState::Quarantined { .. } => v1::DeviceState::Quarantined,
+        DeviceState::Hung { .. } => v1::DeviceState::Hung,
+        DeviceState::Reopening { .. } => v1::DeviceState::Reopening,
+        DeviceState::Failed { .. } => v1::DeviceState::Failed,
+        _ => v1::DeviceState::Unspecified,
+    }
+}

@@ -1,0 +1,179 @@
+//! One job as the service keeps it: the request, the engine's handle, and the events so far.
+//!
+//! It does not decide when a job may start or is dropped. Its content comes from the engine, so every seal was
+//! confirmed on the CPU.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cityseal_engine::{JobHandle, SealOutcome, SealReport};
+use cityseal_proto::v1;
+use prost::Message;
+use prost::bytes::Bytes;
+use tokio::sync::watch;
+
+use super::log::{Counts, End, Event, EventKind, EventLog, NotKept};
+use super::request::JobRequest;
+use crate::limits::COVERAGE_SPANS_MAX;
+
+/// One job as the service keeps it.
+#[derive(Debug)]
+pub(crate) struct JobRecord {
+    pub(crate) number: u64,
+    pub(crate) id: String,
+    pub(crate) epoch: u64,
+    pub(crate) request: JobRequest,
+    pub(crate) handle: JobHandle,
+    log: Mutex<EventLog>,
+    latest: watch::Sender<u64>,
+}
+
+impl JobRecord {
+    pub(crate) fn new(number: u64, epoch: u64, request: JobRequest, handle: JobHandle, events_max: usize) -> Self {
+        let id = format!("{epoch:x}-{number}");
+        let log = EventLog::new(events_max);
+        let latest = watch::Sender::new(log.last().seq);
+        Self { number, id, epoch, request, handle, log: Mutex::new(log), latest }
+    }
+
+    /// Adds a progress event.
+    pub(crate) fn moved(&self) {
+        self.push(self.counts(), EventKind::Progress);
+    }
+
+    /// Adds the last event. Returns the size of the result in bytes.
+    pub(crate) fn ended(&self, report: &SealReport) -> usize {
+        let result = result_of(report, self.request.seals_returned_max());
+        let size = result.encoded_len();
+        let (state, reason) = state_of(&report.outcome);
+        let counts = Counts { hashes: saturated(report.hashes), seals: result.seals.len() as u64, ..self.counts() };
+        self.push(counts, EventKind::Ended(End { state, reason, result: Arc::new(result) }));
+        size
+    }
+
+    /// Returns the job and, once it has ended, its result.
+    pub(crate) fn now(&self) -> (v1::Job, Option<Arc<v1::SealResult>>) {
+        let log = self.lock();
+        let result = log.end().map(|end| Arc::clone(&end.result));
+        (self.job_at(log.last()), result)
+    }
+
+    pub(crate) fn job(&self) -> v1::Job {
+        self.now().0
+    }
+
+    /// Whether the last event was added.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().end().is_some()
+    }
+
+    /// Returns the events from a number on.
+    pub(crate) fn events_since(&self, from_seq: u64) -> Result<Vec<Event>, NotKept> {
+        self.lock().since(from_seq)
+    }
+
+    /// Returns a receiver that changes whenever an event was added.
+    pub(crate) fn latest(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+
+    /// Returns an event as its message.
+    pub(crate) fn message_of(&self, event: &Event) -> v1::WatchJobResponse {
+        use v1::watch_job_response::Event as Body;
+        let body = match &event.kind {
+            EventKind::Accepted => Body::Accepted(v1::JobAccepted {}),
+            EventKind::Progress => Body::Progress(v1::JobProgress {}),
+            EventKind::Ended(end) => Body::Ended(end.result.as_ref().clone()),
+        };
+        v1::WatchJobResponse { seq: event.seq, job: Some(self.job_at(event)), event: Some(body) }
+    }
+
+    fn push(&self, counts: Counts, kind: EventKind) {
+        let seq = self.lock().push(counts, kind);
+        self.latest.send_replace(seq);
+    }
+
+    fn counts(&self) -> Counts {
+        let snapshot = self.handle.snapshot();
+        Counts {
+            hashes: saturated(snapshot.hashes),
+            seals: snapshot.seals as u64,
+            best: snapshot.best.map(cityseal_chain::BlockHash::to_wire),
+            rate_hz: snapshot.rate_hz,
+        }
+    }
+
+    fn job_at(&self, event: &Event) -> v1::Job {
+        let (state, reason) = match &event.kind {
+            EventKind::Accepted | EventKind::Progress => (v1::JobState::Running, String::new()),
+            EventKind::Ended(end) => (end.state, end.reason.clone()),
+        };
+        let request = &self.request;
+        v1::Job {
+            id: self.id.clone(),
+            epoch: self.epoch,
+            request_id: request.request_id.clone(),
+            tenant: request.tenant.clone(),
+            state: state.into(),
+            priority: request.priority.into(),
+            generation: request.generation,
+            hashes: event.counts.hashes,
+            volume: request.template.space().volume().to_string(),
+            seals_found: event.counts.seals,
+            best_hash: event.counts.best.map_or_else(Bytes::new, |hash| Bytes::copy_from_slice(&hash)),
+            rate_hz: event.counts.rate_hz,
+            reason,
+            latest_seq: event.seq,
+        }
+    }
+
+    /// A poisoned lock is still usable: an event is added completely or not at all.
+    fn lock(&self) -> MutexGuard<'_, EventLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Converts a count to 64 bits, saturating.
+pub(crate) fn saturated(count: u128) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Converts the contribution of one device to its message.
+pub(crate) fn share_to_wire(share: &cityseal_engine::DeviceShare) -> v1::DeviceShare {
+    v1::DeviceShare {
+        name: share.name.clone(),
+        kernel: share.kernel.clone(),
+        hashes: saturated(share.hashes),
+        headers: share.headers,
+        state: share.state.name().to_owned(),
+    }
+}
+
+fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
+    match outcome {
+        SealOutcome::Sealed => (v1::JobState::Sealed, String::new()),
+        SealOutcome::Exhausted => (v1::JobState::Exhausted, String::new()),
+        SealOutcome::Cancelled { by } => (v1::JobState::Cancelled, by.clone()),
+        SealOutcome::Expired => (v1::JobState::Expired, "its deadline passed".to_owned()),
+        SealOutcome::Superseded { by } => (v1::JobState::Superseded, by.clone()),
+        SealOutcome::Failed { reason } => (v1::JobState::Failed, reason.to_string()),
+        other => (v1::JobState::Failed, other.to_string()),
+    }
+}
+
+fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {
+    let index_of = |name: &str| report.devices.iter().position(|share| share.name == name);
+    let span = |span: &cityseal_engine::CoverageSpan| v1::CoverageSpan {
+        extranonce: span.extranonce,
+        version: span.version,
+        time: span.time,
+        nonce_first: span.nonce_first,
+        nonce_last: span.nonce_last,
+        device: index_of(&span.device).map_or(u32::MAX, |index| index as u32),
+    };
+    v1::SealResult {
+        seals: report.seals.iter().take(seals_max).map(v1::Seal::from).collect(),
+        coverage: report.coverage.iter().take(COVERAGE_SPANS_MAX).map(span).collect(),
+        coverage_truncated: report.coverage.len() > COVERAGE_SPANS_MAX,
+        devices: report.devices.iter().map(share_to_wire).collect(),
+    }
+}

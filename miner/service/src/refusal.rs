@@ -1,0 +1,279 @@
+//! Reasons for refusing a call, and their conversion to a gRPC status with details.
+//!
+//! Every status of the service carries `ErrorInfo { reason, domain: "cityseal" }`, so that a program can act on it
+//! without parsing the message.
+
+use std::collections::HashMap;
+
+use cityseal_proto::{ERROR_DOMAIN, FieldError};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::echo::shown;
+use super::limits::{ECHO_BYTES_MAX, RETRY_DELAY, STATUS_TEXT_BYTES_MAX};
+
+/// Reason for refusing a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("{0}")]
+    Field(#[from] FieldError),
+    #[error("request_id '{request_id}' was already used with different content, for job {job_id}")]
+    RequestIdReused { request_id: String, job_id: String },
+    #[error("job {job_id} not found: unknown, dropped, or from before a restart of the service (epoch {epoch} now)")]
+    JobNotFound { job_id: String, epoch: u64 },
+    #[error("generation {found} is older than generation {expected_min} of job {job_id}, which it would supersede")]
+    StaleGeneration { job_id: String, expected_min: u64, found: u64 },
+    #[error("{subject}: limit of {max} {what} reached, retry later")]
+    Quota { subject: String, what: &'static str, max: usize },
+    #[error("job {job_id}: event {from_seq} is not available, the service keeps {oldest}..={latest}")]
+    SeqOutOfRange { job_id: String, from_seq: u64, oldest: u64, latest: u64 },
+    #[error("upload message {message_index}: {problem}")]
+    UploadOrder { message_index: u64, problem: &'static str },
+    #[error("chunk {chunk_index} (from byte {offset} of the chain): {problem}")]
+    Chunk { chunk_index: u64, offset: u64, problem: FieldError },
+    #[error("begin.resume_token: {problem}")]
+    ResumeToken { problem: String },
+    #[error(
+        "begin.resume_token: expected a token for rules {expected}, found {}; send the chain from its beginning",
+        found.as_deref().unwrap_or("one without recorded rules")
+    )]
+    RulesDiffer { found: Option<String>, expected: String },
+    #[error("the service cannot sign receipts: it was started without a key (`--key FILE`)")]
+    NoReceiptKey,
+    #[error("{problem}")]
+    NoReceipt { problem: String },
+    #[error("the upload sent no message for {idle_s} s")]
+    UploadIdle { idle_s: u64 },
+    #[error("the deadline of the call has passed")]
+    Deadline,
+    #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
+    NotGrpc { found: String },
+    #[error("the service is shutting down")]
+    Draining,
+    #[error("internal error: a part of the service failed, the call can be retried")]
+    Broken,
+}
+
+impl Refusal {
+    /// Returns the reason that a program acts on.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Field(_) => "INVALID_FIELD",
+            Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
+            Self::JobNotFound { .. } => "JOB_NOT_FOUND",
+            Self::StaleGeneration { .. } => "STALE_GENERATION",
+            Self::Quota { .. } => "QUOTA_EXCEEDED",
+            Self::SeqOutOfRange { .. } => "SEQ_OUT_OF_RANGE",
+            Self::UploadOrder { .. } => "UPLOAD_OUT_OF_ORDER",
+            Self::Chunk { .. } => "INVALID_CHUNK",
+            Self::ResumeToken { .. } => "RESUME_TOKEN_REFUSED",
+            Self::RulesDiffer { .. } => "RULES_DIFFER",
+            Self::NoReceiptKey => "NO_RECEIPT_KEY",
+            Self::NoReceipt { .. } => "NO_RECEIPT",
+            Self::UploadIdle { .. } => "UPLOAD_IDLE",
+            Self::Deadline => "DEADLINE_PASSED",
+            Self::NotGrpc { .. } => "NOT_GRPC",
+            Self::Draining => "DRAINING",
+            Self::Broken => "INTERNAL",
+        }
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Field(_)
+            | Self::UploadOrder { .. }
+            | Self::Chunk { .. }
+            | Self::ResumeToken { .. }
+            | Self::RulesDiffer { .. }
+            | Self::NotGrpc { .. } => Code::InvalidArgument,
+            Self::RequestIdReused { .. } => Code::AlreadyExists,
+            Self::JobNotFound { .. } => Code::NotFound,
+            Self::StaleGeneration { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => Code::FailedPrecondition,
+            Self::Quota { .. } => Code::ResourceExhausted,
+            Self::SeqOutOfRange { .. } => Code::OutOfRange,
+            Self::UploadIdle { .. } | Self::Deadline => Code::DeadlineExceeded,
+            Self::Draining => Code::Unavailable,
+            Self::Broken => Code::Internal,
+        }
+    }
+
+    /// Returns the values of the message for programs.
+    fn metadata(&self) -> HashMap<String, String> {
+        let pairs: Vec<(&str, String)> = match self {
+            Self::JobNotFound { epoch, .. } => vec![("epoch", epoch.to_string())],
+            Self::StaleGeneration { expected_min, .. } => vec![("generation_min", expected_min.to_string())],
+            Self::Quota { max, .. } => vec![("max", max.to_string())],
+            Self::SeqOutOfRange { oldest, latest, .. } => {
+                vec![("oldest_seq", oldest.to_string()), ("latest_seq", latest.to_string())]
+            }
+            Self::Chunk { chunk_index, offset, .. } => {
+                vec![("chunk_index", chunk_index.to_string()), ("offset", offset.to_string())]
+            }
+            Self::UploadOrder { message_index, .. } => vec![("message_index", message_index.to_string())],
+            Self::RequestIdReused { job_id, .. } => vec![("job_id", job_id.clone())],
+            Self::RulesDiffer { found, expected } => {
+                vec![("rules_found", found.clone().unwrap_or_default()), ("rules_expected", expected.clone())]
+            }
+            Self::Field(_)
+            | Self::ResumeToken { .. }
+            | Self::NoReceiptKey
+            | Self::NoReceipt { .. }
+            | Self::UploadIdle { .. }
+            | Self::Deadline
+            | Self::NotGrpc { .. }
+            | Self::Draining
+            | Self::Broken => Vec::new(),
+        };
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), name(&value))).collect()
+    }
+
+    /// Adds the standard gRPC details in addition to the reason.
+    fn add_details(&self, details: &mut ErrorDetails) {
+        match self {
+            Self::Field(error) => {
+                details.add_bad_request_violation(name(&error.path), text(&error.problem));
+            }
+            Self::Chunk { chunk_index, problem, .. } => {
+                let path = format!("chunk[{chunk_index}].{}", problem.path);
+                details.add_bad_request_violation(name(&path), text(&problem.problem));
+            }
+            Self::ResumeToken { problem } => {
+                details.add_bad_request_violation("begin.resume_token", text(problem));
+            }
+            Self::RulesDiffer { .. } => {
+                details.add_bad_request_violation("begin.resume_token", text(self));
+            }
+            Self::NoReceiptKey | Self::NoReceipt { .. } => {
+                details.add_precondition_failure_violation(self.reason(), "receipt", text(self));
+            }
+            Self::UploadOrder { problem, .. } => {
+                details.add_bad_request_violation("part", *problem);
+            }
+            Self::Quota { subject, .. } => {
+                details.add_quota_failure_violation(name(subject), text(self));
+                details.set_retry_info(Some(RETRY_DELAY));
+            }
+            Self::StaleGeneration { job_id, .. } => {
+                details.add_precondition_failure_violation(self.reason(), name(job_id), text(self));
+            }
+            Self::RequestIdReused { request_id, .. } => {
+                details.set_resource_info("request_id", name(request_id), "", text(self));
+            }
+            Self::JobNotFound { job_id, .. } | Self::SeqOutOfRange { job_id, .. } => {
+                details.set_resource_info("job", name(job_id), "", text(self));
+            }
+            Self::Draining => {
+                details.set_retry_info(Some(RETRY_DELAY));
+            }
+            Self::UploadIdle { .. } | Self::Deadline | Self::NotGrpc { .. } | Self::Broken => {}
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let mut details = ErrorDetails::with_error_info(refusal.reason(), ERROR_DOMAIN, refusal.metadata());
+        refusal.add_details(&mut details);
+        Self::with_error_details(refusal.code(), text(&refusal), details)
+    }
+}
+
+/// Limits a message or a description to a size that clients accept.
+fn text(words: &impl ToString) -> String {
+    shown(&words.to_string(), STATUS_TEXT_BYTES_MAX)
+}
+
+/// Limits a path, a name or a value to a size that clients accept.
+fn name(words: &str) -> String {
+    shown(words, ECHO_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use cityseal_proto::FieldProblem;
+
+    use super::*;
+    use crate::limits::STATUS_BYTES_MAX;
+
+    fn one_of_each() -> Vec<Refusal> {
+        let field = FieldError::new("priority", FieldProblem::TooLarge { expected_max: 255, found: 256 });
+        let id = || "1-2".to_owned();
+        vec![
+            Refusal::Field(field.clone()),
+            Refusal::RequestIdReused { request_id: "r".into(), job_id: id() },
+            Refusal::JobNotFound { job_id: id(), epoch: 7 },
+            Refusal::StaleGeneration { job_id: id(), expected_min: 4, found: 3 },
+            Refusal::Quota { subject: "tenant a".into(), what: "running jobs", max: 64 },
+            Refusal::SeqOutOfRange { job_id: id(), from_seq: 1, oldest: 5, latest: 9 },
+            Refusal::UploadOrder { message_index: 0, problem: "expected Begin" },
+            Refusal::Chunk { chunk_index: 3, offset: 240, problem: field },
+            Refusal::ResumeToken { problem: "cut".into() },
+            Refusal::RulesDiffer { found: None, expected: "00".repeat(32) },
+            Refusal::NoReceiptKey,
+            Refusal::NoReceipt { problem: "no date".into() },
+            Refusal::UploadIdle { idle_s: 60 },
+            Refusal::Deadline,
+            Refusal::NotGrpc { found: "GET".into() },
+            Refusal::Draining,
+            Refusal::Broken,
+        ]
+    }
+
+    #[test]
+    fn every_refusal_carries_its_reason_and_our_domain() {
+        for refusal in one_of_each() {
+            let status = Status::from(refusal.clone());
+            let info = status.get_details_error_info().unwrap();
+            assert_eq!((info.reason.as_str(), info.domain.as_str()), (refusal.reason(), "cityseal"));
+            assert_eq!(status.message(), refusal.to_string());
+        }
+    }
+
+    #[test]
+    fn a_quota_names_who_exceeded_it_and_when_to_retry() {
+        let status = Status::from(Refusal::Quota { subject: "tenant a".into(), what: "running jobs", max: 64 });
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "tenant a");
+        assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(RETRY_DELAY));
+    }
+
+    #[test]
+    fn a_bad_field_is_named_by_its_path() {
+        let error = FieldError::missing("template.header", "80 bytes");
+        let violations = Status::from(Refusal::from(error)).get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations[0].field, "template.header");
+    }
+
+    /// Refusals whose texts are as long as a message may be, of characters that grow the most on the wire.
+    fn one_of_each_at_its_worst() -> Vec<Refusal> {
+        let long = || "\u{20ac}\u{1b}".repeat(1 << 18);
+        let unknown = FieldProblem::Unknown { expected: "a word", found: long() };
+        vec![
+            Refusal::Field(FieldError::new(long(), unknown.clone())),
+            Refusal::RequestIdReused { request_id: long(), job_id: long() },
+            Refusal::JobNotFound { job_id: long(), epoch: u64::MAX },
+            Refusal::StaleGeneration { job_id: long(), expected_min: u64::MAX, found: u64::MAX },
+            Refusal::Quota { subject: long(), what: "running jobs", max: usize::MAX },
+            Refusal::SeqOutOfRange { job_id: long(), from_seq: u64::MAX, oldest: u64::MAX, latest: u64::MAX },
+            Refusal::Chunk { chunk_index: u64::MAX, offset: u64::MAX, problem: FieldError::new(long(), unknown) },
+            Refusal::ResumeToken { problem: long() },
+            Refusal::NoReceipt { problem: long() },
+            Refusal::NotGrpc { found: long() },
+        ]
+    }
+
+    #[test]
+    fn a_status_stays_within_the_size_that_clients_accept_whatever_a_caller_sends() {
+        for refusal in one_of_each_at_its_worst() {
+            let status = Status::from(refusal.clone());
+            let response = status.clone().into_http::<()>();
+            // RFC 9113 section 6.5.2: 32 bytes for each, in addition to name and value. ":status" and "date" are added
+            // to them.
+            let bytes: usize =
+                response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(bytes + 42 + 65 <= STATUS_BYTES_MAX, "{bytes} bytes for {}", refusal.reason());
+            assert!(status.message().contains("bytes)"), "truncation is reported: {}", status.message());
+            assert!(!status.message().contains('\u{1b}'), "{}", status.message());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Why `verify` gave no verdict.
+
+use std::path::{Path, PathBuf};
+
+use cityseal_cli::files::OutputError;
+use cityseal_cli::{CliError, Explain};
+use cityseal_engine::{BuildError, VerifyRequestError};
+use cityseal_input::InputError;
+use cityseal_input::part::{JoinError, PartFileError, RulesDiffer};
+use cityseal_input::receipts::NoReceipt;
+
+use super::super::key::KeyCommandError;
+use super::super::network::NetworkError;
+use crate::config::ConfigError;
+
+/// Why `verify` gave no verdict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum VerifyCommandError {
+    /// A file or stdout.
+    #[error(transparent)]
+    Cli(#[from] CliError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The engine could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The headers or blocks to verify.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The trusted headers before them.
+    #[error("--context: {0}")]
+    Context(#[source] InputError),
+    /// There are more trusted headers than are kept.
+    #[error("--context: {found} headers or more, at most {max} are taken")]
+    ContextTooLong {
+        /// The most that are taken.
+        max: usize,
+        /// How many were found until reading stopped.
+        found: usize,
+    },
+    /// The verifier refused the request.
+    #[error(transparent)]
+    VerifyRequest(#[from] VerifyRequestError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The key that signs the receipt.
+    #[error(transparent)]
+    Key(#[from] KeyCommandError),
+    /// A part or a checkpoint was judged by other rules.
+    #[error("{}: {source}", path.display())]
+    RulesDiffer {
+        /// The file.
+        path: PathBuf,
+        /// Which rules.
+        source: RulesDiffer,
+    },
+    /// A file is not a part of a verification.
+    #[error("{}: not a checkpoint or a share: {source}", path.display())]
+    PartFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: PartFileError,
+    },
+    /// A checkpoint is of another run.
+    #[error("{}: this checkpoint is not of this run; what differs: {what}", path.display())]
+    OtherCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The input is not the one that the checkpoint was made of.
+    #[error("the checkpoint does not fit its input: the headers before height {height} are others")]
+    CheckpointMisfit {
+        /// The height at which the run would resume.
+        height: u64,
+    },
+    /// The input ends before the place of the checkpoint.
+    #[error("the checkpoint does not fit its input, which ends {items} items before it")]
+    CheckpointPastEnd {
+        /// How many are missing.
+        items: u64,
+    },
+    /// Shares do not make one verification.
+    #[error("--join: {0}")]
+    Join(#[from] JoinError),
+    /// Shares are of another chain than the one asked about.
+    #[error("--join: the shares are of the parameters {found}, --network has {expected}")]
+    JoinNetwork {
+        /// The digest of the parameters asked for.
+        expected: String,
+        /// The digest in the shares.
+        found: String,
+    },
+    /// A folder was given together with files.
+    #[error("{}: a folder of blocks is verified alone, not beside other files", path.display())]
+    FolderAmongFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A share or a checkpoint was asked for of a folder, whose blocks are in no order.
+    #[error("--shard and --checkpoint: a folder of blocks, or an input that forks, is verified in one run")]
+    FolderInParts,
+    /// The input has fewer items than when it was counted.
+    #[error("--shard: the input ends before the share does; it changed while it was read")]
+    ShardPastEnd,
+    /// A share was asked for of an input that cannot be counted first.
+    #[error("--shard: the input must be regular files, which are counted first; found stdin or a pipe")]
+    ShardOfStdin,
+    /// A receipt was asked for and cannot be made.
+    #[error(transparent)]
+    NoReceipt(#[from] NoReceipt),
+}
+
+impl From<OutputError> for VerifyCommandError {
+    fn from(error: OutputError) -> Self {
+        Self::Cli(error.into())
+    }
+}
+
+impl Explain for VerifyCommandError {
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Cli(error) => error.reason(),
+            Self::Config(error) => error.reason(),
+            Self::Build(_) => "no-engine",
+            Self::Input(error) => error.reason(),
+            Self::Context(_) | Self::ContextTooLong { .. } => "bad-context",
+            Self::VerifyRequest(_) => "bad-request",
+            Self::Network(error) => error.reason(),
+            Self::Key(error) => error.reason(),
+            Self::RulesDiffer { .. } => "rules-differ",
+            Self::PartFile { .. } => "not-a-part",
+            Self::OtherCheckpoint { .. } | Self::CheckpointMisfit { .. } | Self::CheckpointPastEnd { .. } => {
+                "other-checkpoint"
+            }
+            Self::Join(_) | Self::JoinNetwork { .. } => "parts-do-not-join",
+            Self::FolderAmongFiles { .. } | Self::FolderInParts => "folder-not-possible",
+            Self::ShardPastEnd => "input-changed",
+            Self::ShardOfStdin => "not-regular",
+            Self::NoReceipt(_) => "no-receipt",
+        }
+    }
+
+    fn place(&self) -> Option<String> {
+        let shown = |path: &Path| Some(path.display().to_string());
+        match self {
+            Self::Cli(error) => error.place(),
+            Self::Config(error) => error.place(),
+            Self::Input(error) | Self::Context(error) => error.place(),
+            Self::Network(error) => error.place(),
+            Self::Key(error) => error.place(),
+            Self::RulesDiffer { path, .. }
+            | Self::PartFile { path, .. }
+            | Self::OtherCheckpoint { path, .. }
+            | Self::FolderAmongFiles { path } => shown(path),
+            Self::Build(_)
+            | Self::ContextTooLong { .. }
+            | Self::VerifyRequest(_)
+            | Self::CheckpointMisfit { .. }
+            | Self::CheckpointPastEnd { .. }
+            | Self::Join(_)
+            | Self::JoinNetwork { .. }
+            | Self::FolderInParts
+            | Self::ShardPastEnd
+            | Self::ShardOfStdin
+            | Self::NoReceipt(_) => None,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        if let Self::Input(error) | Self::Context(error) = self { error.hint() } else { None }
+    }
+}
