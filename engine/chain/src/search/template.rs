@@ -120,6 +120,7 @@ impl SealTemplateBuilder {
         let extranonces = self.coinbase.as_ref().map(CoinbaseParts::extranonces);
         let space = SearchSpace::new(extranonces, versions, times, self.nonces)?;
         let Self { header, coinbase, merkle_branch, .. } = self;
+        // The template computes the Merkle root that its own header needs, so the header is completed afterwards.
         let mut template = SealTemplate { header, coinbase, merkle_branch, target, space };
         let first = space.extranonce_values().first();
         template.header = BlockHeader { nonce: 0, merkle_root: template.merkle_root(first), ..header };

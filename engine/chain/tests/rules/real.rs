@@ -66,7 +66,7 @@ fn the_alternative_mainnet_is_valid_across_its_clamped_retarget() {
     assert_eq!((summary.fault, summary.count, summary.not_checked.len()), (None, 2017, 0));
     let headers = parsed(&bytes);
     assert_eq!(headers[2016].bits.to_bits(), 0x1c3f_ffc0);
-    assert_eq!(reference::judge_slowly(&mainnet, 0, &[], &headers, LATE), summary);
+    assert_eq!(reference::judge_headers(&mainnet, 0, &[], &headers, LATE), summary);
 }
 
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -80,7 +80,7 @@ fn testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link() {
     let packed = crate::chain::packed(&headers);
     let summary = judged(&testnet3, 1, &packed);
     assert_eq!((summary.fault, summary.count, summary.not_checked.len()), (None, 546, 0));
-    assert_eq!(reference::judge_slowly(&testnet3, 1, &[], &headers, LATE), summary);
+    assert_eq!(reference::judge_headers(&testnet3, 1, &[], &headers, LATE), summary);
     let tip = conclude(&testnet3, "0", summary).tip.unwrap();
     assert_eq!(tip.hash.to_string(), "000000002a936ca763904c3c35fce2f3556c559c0214345d31b1bcebf76acb70");
     assert_eq!(forks.len(), 2);
@@ -101,7 +101,7 @@ fn two_late_periods_of_mainnet_give_the_published_chain_work() {
     };
     let mainnet = Parameters::of(Network::Mainnet);
     let summary = judged(&mainnet, 822_528, &bytes);
-    assert_eq!(reference::judge_slowly(&mainnet, 822_528, &[], &parsed(&bytes), LATE), summary);
+    assert_eq!(reference::judge_headers(&mainnet, 822_528, &[], &parsed(&bytes), LATE), summary);
     let judgement = conclude(&mainnet, row(822_527).1, summary);
     assert_eq!((judgement.verdict, judgement.count), (Verdict::Valid, 4032));
     let tip = judgement.tip.unwrap();
@@ -138,7 +138,7 @@ fn every_flipped_bit_of_mainnet_gives_the_fault_of_the_reference() {
         let mut broken = bytes[..bytes.len().min((bit / 640 + 3) * 80)].to_vec();
         broken[bit / 8] ^= 1 << (bit % 8);
         let summary = judged(&mainnet, 0, &broken);
-        let slow = reference::judge_slowly(&mainnet, 0, &[], &parsed(&broken), LATE);
+        let slow = reference::judge_headers(&mainnet, 0, &[], &parsed(&broken), LATE);
         assert_eq!(summary, slow, "seed {SEED:#x}, flip {flip}, bit {bit}");
         found += u64::from(summary.fault.is_some_and(|fault| fault.height == bit as u64 / 640));
     }

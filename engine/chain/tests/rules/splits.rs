@@ -3,7 +3,7 @@
 
 use crate::chain::{hashes_of, packed};
 use crate::reference::{CHAINS, Corruption, corrupted};
-use cityseal_chain::reference::judge_slowly;
+use cityseal_chain::reference::judge_headers;
 use cityseal_chain::{
     BlockHeader, Commitments, History, PERIOD_HEADERS, Parameters, Summary, TreeOutline, judge, rfc6962,
 };
@@ -93,7 +93,7 @@ fn a_hundred_thousand_splits_orders_and_corruptions_equal_the_sequential_referen
         let mut cuts: Vec<usize> = (0..dice.below(5)).map(|_| dice.below(headers.len() as u64 + 1) as usize).collect();
         cuts.sort_unstable();
         let context = &chain.headers[start - context..start];
-        let slow = judge_slowly(&chain.parameters, start as u64, context, &headers, now);
+        let slow = judge_headers(&chain.parameters, start as u64, context, &headers, now);
         let history = History::before(&chain.parameters, start as u64, &packed(context)).unwrap();
         let pieces = pieces(&chain.parameters, history, &headers, &cuts, now, kernel);
         let mut joined = join_in_any_order(pieces, &mut dice);
