@@ -1,4 +1,4 @@
-//! Random trees are extracted as they were built, and any proof is judged like by Bitcoin Core's order of checks.
+//! Random trees are extracted as they were built, and any proof is judged in the order of Bitcoin Core's checks.
 
 use crate::build::{Proof, leaf, leaves, node_over};
 use cityseal_chain::merkle::{self, Node};
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn a_corrupted_proof_of_a_random_tree_is_judged_like_by_the_reference(
+    fn a_corrupted_proof_of_a_random_tree_is_judged_like_the_reference(
         matches in proptest::collection::vec(any::<bool>(), 1..=40),
         count in 0_u32..48,
         flag in any::<prop::sample::Index>(),
@@ -147,7 +147,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8192))]
 
     #[test]
-    fn any_parts_are_judged_like_by_the_reference(proof in any_parts()) {
+    fn any_parts_are_judged_like_the_reference(proof in any_parts()) {
         let expected = Slow::judged(&proof).map(|extracted| (proof.header, extracted));
         prop_assert_eq!(extracted(&proof.to_bytes()), expected);
     }
