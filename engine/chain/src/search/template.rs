@@ -44,7 +44,7 @@ pub enum TemplateError {
     },
     /// No target was given, and the header's bits encode none.
     #[error(
-        "header bits {bits} encode no target: {fault}; expected bits of a target above zero, or a separate search target"
+        "header bits {bits} encode no target: {fault}; expected a target above zero, or a separate search target"
     )]
     Bits {
         /// The header's compact target.
