@@ -43,9 +43,7 @@ pub enum TemplateError {
         found_s: u32,
     },
     /// No target was given, and the header's bits encode none.
-    #[error(
-        "header bits {bits} encode no target: {fault}; expected a target above zero, or a separate search target"
-    )]
+    #[error("header bits {bits} encode no target: {fault}; expected a target above zero, or a separate search target")]
     Bits {
         /// The header's compact target.
         bits: CompactTarget,
