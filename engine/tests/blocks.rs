@@ -117,7 +117,7 @@ fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
     let parameters = regtest();
     let headers: Vec<BlockHeader> =
         blocks.iter().map(|block| BlockHeader::from_wire(block.first_chunk().unwrap())).collect();
-    let of_headers = reference::judge_slowly(&parameters, 1, &[], &headers, NOW);
+    let of_headers = reference::judge_headers(&parameters, 1, &[], &headers, NOW);
     let mut history = History::before(&parameters, 1, &[]).unwrap();
     let (mut offset, mut count) = (0, 0);
     for block in &blocks[..of_headers.count as usize] {
@@ -126,7 +126,7 @@ fn by_reference(blocks: &[Vec<u8>]) -> (u64, Option<Fault>, Vec<NotChecked>) {
             let body::BrokenBody { rule, expected, found, transaction } = broken;
             let fault = Fault { height: 1 + count, rule, expected, found, offset, transaction };
             // The headers up to this one, which passed.
-            let upto = reference::judge_slowly(&parameters, 1, &[], &headers[..=count as usize], NOW);
+            let upto = reference::judge_headers(&parameters, 1, &[], &headers[..=count as usize], NOW);
             return (count, Some(fault), upto.not_checked);
         }
         history.advance(&parameters, &block[..80]);

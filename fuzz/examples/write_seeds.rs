@@ -1,4 +1,4 @@
-//! Writes each target's seeds as files, a folder a target, for libFuzzer to begin with: `write_seeds CORPUS`.
+//! Writes each target's seeds as files for libFuzzer, in one folder per target: `write_seeds CORPUS`.
 
 use std::path::Path;
 

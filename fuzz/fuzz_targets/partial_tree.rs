@@ -1,4 +1,4 @@
-//! Hands libFuzzer's bytes to the body of the same name.
+//! Passes libFuzzer's bytes to the body of the same name.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| cityseal_fuzz::run("partial_tree", data));

@@ -1,5 +1,5 @@
-//! Any bytes as a block: parser and judge say what the reference implementation says, under the header that is there and under one with the
-//! root that fits; and a block's end is found whatever follows it, or cuts it.
+//! Any bytes as a block: parser and judge equal the reference implementation, under the given header and under one with
+//! the matching root. The end of a block is found whatever follows it, and truncations are recognised.
 
 use cityseal_chain::body::{
     BodyContext, BodyJudgement, BodyRoots, Extent, ParsedBlock, block_extent, judge_body, reference,
@@ -8,13 +8,15 @@ use cityseal_chain::{Network, Parameters};
 
 use crate::cursor::Cursor;
 
-/// The coinbase of 2009, which regtest begins with.
-const COINBASE_OF_2009: &str = "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04fff\
-    f001d0104455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f66207365636f6e6420\
-    6261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe5548271967f1a67130b7105cd6a828e03909a67\
-    962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a4c702b6bf11d5fac00000000";
+/// The coinbase of 2009, with which regtest begins.
+const COINBASE_OF_2009: &str = "\
+    01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff4d04ffff001d01\
+    04455468652054696d65732030332f4a616e2f32303039204368616e63656c6c6f72206f6e206272696e6b206f662073\
+    65636f6e64206261696c6f757420666f722062616e6b73ffffffff0100f2052a01000000434104678afdb0fe55482719\
+    67f1a67130b7105cd6a828e03909a67962e0ea1f61deb649f6bc3f4cef38c4f35504e51ec112de5c384df7ba0b8d578a\
+    4c702b6bf11d5fac00000000";
 
-/// A coinbase of height 3 with a witness and an output that commits (to nothing in particular).
+/// A coinbase of height 3 with a witness and an output that commits to arbitrary bytes.
 fn committing() -> Vec<u8> {
     let commitment = [&[0; 8][..], &[38, 0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed], &[1; 32]].concat();
     let input = [&[0; 32][..], &[0xff; 4], &[2, 0x53, 0], &[0xff; 4]].concat();
@@ -29,7 +31,7 @@ fn payment() -> Vec<u8> {
 }
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let coinbase = cityseal_chain::hex::decode(COINBASE_OF_2009).expect("the digits are right");
+    let coinbase = cityseal_chain::hex::decode(COINBASE_OF_2009).expect("the digits are valid");
     let genesis = Parameters::of(Network::Regtest).genesis().to_wire();
     let block = |decisions: [u8; 2], transactions: &[Vec<u8>]| {
         [&decisions[..], &genesis, &[transactions.len() as u8], &transactions.concat()].concat()
@@ -43,7 +45,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Regtest, or a city of a transaction log.
+/// Regtest, or custom network parameters with a transaction log.
 fn parameters(log: bool) -> Parameters {
     let regtest = Parameters::of(Network::Regtest);
     let genesis = regtest.genesis().to_hex();
@@ -51,14 +53,14 @@ fn parameters(log: bool) -> Parameters {
         "name = \"town\"\ngenesis = \"{genesis}\"\npow_limit = \"207fffff\"\ndifficulty = \"fixed\"\n\
          merkle = \"rfc6962-sha256\"\n[body]\nwitness_from = 2\nmedian_time_from = 5\n"
     );
-    if log { Parameters::from_toml(&city).expect("the city is right") } else { regtest }
+    if log { Parameters::from_toml(&city).expect("the parameters are valid") } else { regtest }
 }
 
 pub(crate) fn body(data: &[u8]) {
     judge_both_ways(data);
 }
 
-/// What both judges say under each header.
+/// The judgements under both headers; in each the fast judge must equal the reference.
 fn judge_both_ways(data: &[u8]) -> [BodyJudgement; 2] {
     let mut cursor = Cursor::new(data);
     let (decisions, height) = (cursor.byte(), u64::from(cursor.byte()));
@@ -70,9 +72,9 @@ fn judge_both_ways(data: &[u8]) -> [BodyJudgement; 2] {
         return [judgement.clone(), judgement];
     };
     find_its_end(block);
-    let mut fitting = block.to_vec();
-    fitting[36..68].copy_from_slice(&BodyRoots::of(&parameters, &context, block, &parsed).merkle);
-    [judged(&parameters, &context, block), judged(&parameters, &context, &fitting)]
+    let mut matching = block.to_vec();
+    matching[36..68].copy_from_slice(&BodyRoots::of(&parameters, &context, block, &parsed).merkle);
+    [judged(&parameters, &context, block), judged(&parameters, &context, &matching)]
 }
 
 fn judged(parameters: &Parameters, context: &BodyContext, block: &[u8]) -> BodyJudgement {
@@ -92,7 +94,7 @@ fn find_its_end(block: &[u8]) {
 }
 
 #[test]
-fn the_seeds_hold_a_good_block_and_several_kinds_of_broken_ones() {
+fn the_seeds_contain_a_valid_block_and_several_kinds_of_faults() {
     let judgements: Vec<_> = seeds().iter().flat_map(|seed| judge_both_ways(seed)).collect();
     assert!(judgements.iter().any(|judgement| judgement.broken.is_none()));
     let rules: std::collections::HashSet<_> =

@@ -1,4 +1,4 @@
-//! Compact targets against a reading by digits, which knows no shifts and no words.
+//! Compares compact targets with a decoder that works on digits, without shifts and words.
 
 use cityseal_chain::{CompactFault, CompactTarget, Target};
 
@@ -36,7 +36,7 @@ pub(crate) fn body(data: &[u8]) {
     }
 }
 
-/// The mantissa's six digits, moved by two for each step of the exponent from 3; 64 digits at most are left.
+/// Decodes by moving the mantissa's six digits by two for each step of the exponent from 3; at most 64 digits remain.
 fn plain(bits: u32) -> Result<String, CompactFault> {
     let exponent = (bits >> 24) as usize;
     let mantissa = format!("{:06x}", bits & 0x007f_ffff);

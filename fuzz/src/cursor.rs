@@ -1,6 +1,6 @@
-//! Reads decisions from a fuzzer's bytes, which may end at any time.
+//! Reads decisions from a fuzzer's bytes, which may end at any point.
 
-/// A place in the bytes; past the end every decision is zero.
+/// A position in the bytes; beyond the end every decision is zero.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
@@ -24,7 +24,7 @@ impl<'a> Cursor<'a> {
         *first
     }
 
-    /// Everything that is left.
+    /// The remaining bytes.
     pub(crate) const fn rest(&self) -> &'a [u8] {
         self.rest
     }

@@ -1,5 +1,5 @@
-//! The readers of headers, hex and blocks: any split of the bytes gives the same headers, places and error, and the same whole
-//! blocks.
+//! The parsers of headers, hex and blocks: any split of the bytes gives the same headers, positions and errors, and the
+//! same whole blocks.
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let header = [7; 80];
     let with = |format: u8, bytes: &[u8]| [&[format, 3, 5], bytes].concat();
     let line = "07".repeat(80);
-    // One transaction with an input (its place, no script, its sequence) and no output.
+    // One transaction with an input (its previous output, no script, its sequence) and no output.
     let transaction = [&[1, 0, 0, 0][..], &[1], &[0; 36], &[0], &[0; 4], &[0], &[0; 4]].concat();
     let block = [&header[..], &[1], &transaction].concat();
     let framed = [&[0xf9, 0xbe, 0xb4, 0xd9, block.len() as u8, 0, 0, 0][..], &block].concat();
@@ -35,7 +35,7 @@ fn hex(bytes: &[u8]) -> String {
     cityseal_chain::hex::encode(bytes)
 }
 
-/// What a cutter said: each block with its place, and how it ended.
+/// The output of a cutter: each block with its position, and the end.
 #[derive(Debug, Default, PartialEq)]
 struct Blocks {
     blocks: Vec<(Vec<u8>, u64, Option<u64>)>,
@@ -64,14 +64,14 @@ fn cut(format: Format, pieces: &[&[u8]]) -> Option<Blocks> {
     Some(blocks)
 }
 
-/// What a decoder said: each header with its place, and how it ended.
+/// The output of a decoder: each header with its position, and the error.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Heard {
+struct Decoded {
     headers: Vec<(Vec<u8>, Place)>,
     error: Option<DecodeError>,
 }
 
-impl HeaderSink for Heard {
+impl HeaderSink for Decoded {
     fn take(&mut self, packed: &[u8], place: Place) {
         assert!(!packed.is_empty() && packed.len().is_multiple_of(80), "whole headers, not {} bytes", packed.len());
         for (at, header) in packed.chunks(80).enumerate() {
@@ -98,8 +98,8 @@ pub(crate) fn body(data: &[u8]) {
     assert_eq!(cut(format, &single), blocks);
     if format == Format::Headers {
         let plain: Vec<&[u8]> = bytes.chunks_exact(80).collect();
-        let heard: Vec<&[u8]> = whole.headers.iter().map(|(header, _)| header.as_slice()).collect();
-        assert_eq!(heard, plain);
+        let decoded: Vec<&[u8]> = whole.headers.iter().map(|(header, _)| header.as_slice()).collect();
+        assert_eq!(decoded, plain);
         assert_eq!(whole.error.is_some(), !bytes.len().is_multiple_of(80));
     }
 }
@@ -110,22 +110,22 @@ fn pieces(bytes: &[u8], cuts: [usize; 2]) -> Vec<&[u8]> {
     vec![first, second, third]
 }
 
-fn decode(format: Format, pieces: &[&[u8]]) -> Heard {
-    let mut heard = Heard::default();
+fn decode(format: Format, pieces: &[&[u8]]) -> Decoded {
+    let mut decoded = Decoded::default();
     let mut decoder = Decoder::of(format);
-    let pushed = pieces.iter().try_for_each(|piece| decoder.push(piece, &mut heard));
-    heard.error = pushed.and_then(|()| decoder.end(&mut heard)).err();
-    heard
+    let pushed = pieces.iter().try_for_each(|piece| decoder.push(piece, &mut decoded));
+    decoded.error = pushed.and_then(|()| decoder.end(&mut decoded)).err();
+    decoded
 }
 
 #[test]
-fn the_seeds_hold_headers_of_every_format_and_mistakes() {
-    let heard: Vec<(usize, bool)> = seeds()
+fn the_seeds_contain_headers_of_every_format_and_errors() {
+    let decoded: Vec<(usize, bool)> = seeds()
         .iter()
         .map(|seed| decode(FORMATS[usize::from(seed[0])], &[&seed[3..]]))
-        .map(|heard| (heard.headers.len(), heard.error.is_some()))
+        .map(|decoded| (decoded.headers.len(), decoded.error.is_some()))
         .collect();
-    assert_eq!(heard[..6], [(3, false), (2, true), (2, false), (1, true), (2, false), (2, false)]);
+    assert_eq!(decoded[..6], [(3, false), (2, true), (2, false), (1, true), (2, false), (2, false)]);
     let seeds = seeds();
     let blocks = seeds[4..].iter().map(|seed| cut(FORMATS[usize::from(seed[0])], &[&seed[3..]]).unwrap());
     let cut: Vec<(usize, bool)> = blocks.map(|blocks| (blocks.blocks.len(), blocks.end.unwrap().is_err())).collect();

@@ -1,14 +1,14 @@
-//! Messages of any mix of lengths: every kernel hashes each of them as it is hashed alone.
+//! Every kernel hashes messages of any mix of lengths like each message alone.
 
 use cityseal_hash::{HashKernel, double_sha256, sha256};
 
 use crate::cursor::Cursor;
 
-/// Messages at once: several rounds for the widest kernel.
+/// Maximum number of messages: several rounds for the widest kernel.
 const MESSAGES_MAX: usize = 100;
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    // How many messages, then two bytes of length for each; what they hold is made of the same bytes.
+    // The number of messages, then two bytes of length for each; their contents come from the same bytes.
     let lengths: [&[u16]; 4] = [
         &[],
         &[0, 55, 56, 63, 64, 65, 119, 120],

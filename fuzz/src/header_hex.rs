@@ -1,12 +1,13 @@
-//! Header, hash and target text against a digit-by-digit reading.
+//! Compares the parsers of header, hash and target text with a digit-by-digit decoder.
 
 use cityseal_chain::{BlockHash, BlockHeader, Target};
 
 use crate::reference::{bytes_of_hex, display_hex};
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let genesis = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f61\
-                   7fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+    let genesis = "\
+        0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e\
+        67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
     let texts = [genesis, &genesis[..159], &genesis.to_uppercase(), &"0".repeat(64), &"f".repeat(64), "", "\u{0660}0"];
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
@@ -38,7 +39,7 @@ fn hash(text: &str) {
     }
 }
 
-/// A target of zero is none: no hash could meet it but the one that nobody can find.
+/// Zero must be refused as a target.
 fn target(text: &str) {
     let plain = bytes_of_hex(text).filter(|bytes| bytes.len() == 32 && bytes.iter().any(|byte| *byte != 0));
     let read = Target::from_display_hex(text).ok();

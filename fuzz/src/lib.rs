@@ -1,8 +1,8 @@
-//! The bodies of the fuzz targets. Each takes any bytes, and compares the product with a reference that is written here in
-//! the plainest way, or with something that must hold; none only waits for a panic.
+//! The bodies of the fuzz targets. Each takes any bytes and compares the product with a simple reference written here,
+//! or with an invariant; none only waits for a panic.
 //!
-//! A file under `fuzz_targets/` hands libFuzzer's bytes to one body. `tests/bodies.rs` runs every body on its seeds and
-//! on mutations of them, without libFuzzer.
+//! A file under `fuzz_targets/` passes libFuzzer's bytes to one body. `tests/bodies.rs` runs every body on its seeds
+//! and on mutations of them, without libFuzzer.
 
 mod block;
 mod chunks;
@@ -27,9 +27,9 @@ mod template;
 pub struct Target {
     /// The name of its file under `fuzz_targets/`.
     pub name: &'static str,
-    /// What it does with bytes.
+    /// The function under test.
     pub body: fn(&[u8]),
-    /// Inputs that reach deep.
+    /// Inputs that reach deep into the code.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
@@ -51,11 +51,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "template", body: template::body, seeds: template::seeds },
 ];
 
-/// Runs the body of the target of that name.
+/// Runs the body of the target with that name.
 ///
 /// # Panics
-/// If there is no such target, or the body found something.
+/// If there is no such target, or the body finds a bug.
 pub fn run(name: &str, data: &[u8]) {
-    let target = TARGETS.iter().find(|target| target.name == name).expect("a target of that name is in the table");
+    let target = TARGETS.iter().find(|target| target.name == name).expect("a target with that name is in the table");
     (target.body)(data);
 }

@@ -1,4 +1,4 @@
-//! The nonce range of the command line, `A..=B`, against a plain reading.
+//! Compares the parser of the command line's nonce range, `A..=B`, with a simple one.
 
 use cityseal::args::values;
 
@@ -14,7 +14,7 @@ pub(crate) fn body(data: &[u8]) {
     assert_eq!(read, plain(text), "{text:?}");
     let Ok(span) = values::nonces(text) else { return };
     let again = format!("{}..={}", span.first(), span.last());
-    assert_eq!(values::nonces(&again), Ok(span), "what was read can be written");
+    assert_eq!(values::nonces(&again), Ok(span), "a parsed range survives a round trip");
 }
 
 fn plain(text: &str) -> Option<(u64, u64)> {
@@ -23,7 +23,7 @@ fn plain(text: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// Decimal digits, a plus sign and blanks around them allowed, below 2^32; any number of leading zeros.
+/// Reads decimal digits below 2^32, with an optional plus sign, surrounding spaces, and any number of leading zeros.
 fn number(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.strip_prefix('+').unwrap_or(text);
@@ -37,7 +37,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 #[test]
-fn the_seeds_hold_accepted_and_refused_ranges() {
+fn the_seeds_contain_accepted_and_refused_ranges() {
     let accepted: Vec<bool> = seeds().iter().map(|seed| plain(std::str::from_utf8(seed).unwrap()).is_some()).collect();
     assert_eq!(accepted, [true, true, true, false, false, false, false, false]);
 }

@@ -1,13 +1,14 @@
-//! A city's parameters from TOML: what is accepted holds together, and its digest depends on meaning alone.
+//! Custom network parameters from TOML: accepted ones are consistent, and their digest depends only on their meaning.
 
 use cityseal_chain::Parameters;
 
 use crate::reference::is_at_most;
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    // The genesis header of regtest: it meets the easiest of targets.
-    let genesis = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f61\
-                   7fc81bc3888a51323a9fb8aa4b1e5e4adae5494dffff7f2002000000";
+    // The genesis header of regtest, which meets the easiest target.
+    let genesis = "\
+        0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e\
+        67768f617fc81bc3888a51323a9fb8aa4b1e5e4adae5494dffff7f2002000000";
     let start = format!("name = \"town\"\ngenesis = \"{genesis}\"\npow_limit = \"207fffff\"\n");
     let texts = [
         format!("{start}difficulty = \"fixed\"\n"),
@@ -26,7 +27,7 @@ pub(crate) fn body(data: &[u8]) {
     let genesis = parameters.genesis();
     let target = genesis.bits.decode().expect("an accepted genesis has a target").to_display_hex();
     assert!(is_at_most(genesis.hash().as_bytes(), &target), "an accepted genesis meets its target");
-    assert!(target <= parameters.pow_limit().to_display_hex(), "an accepted genesis stays under the limit");
+    assert!(target <= parameters.pow_limit().to_display_hex(), "an accepted genesis has a target within the limit");
     let with_comment = format!("# a town\n{text}\n# the end\n");
     let again = Parameters::from_toml(&with_comment).expect("a comment changes nothing");
     assert_eq!(again.digest(), parameters.digest());
@@ -34,7 +35,7 @@ pub(crate) fn body(data: &[u8]) {
 }
 
 #[test]
-fn the_seeds_hold_accepted_and_refused_cities() {
+fn the_seeds_contain_accepted_and_refused_parameters() {
     let is_accepted = |seed: Vec<u8>| Parameters::from_toml(std::str::from_utf8(&seed).unwrap()).is_ok();
     let accepted: Vec<bool> = seeds().into_iter().map(is_accepted).collect();
     assert_eq!(accepted, [true, true, true, true, false, false]);

@@ -1,4 +1,5 @@
-//! Parts of a verification: what is read has one form, and joining what was read gives the same in any grouping, or an error.
+//! Parts of a verification: their form is canonical, and joining them gives the same result in any grouping, or an
+//! error.
 
 use cityseal_input::part::{Chain, ItemKind, Part, Shares};
 use cityseal_chain::{BlockHeader, ChainWork, Commitments, History, RuleSet, Summary, TreeOutline, judge, rfc6962};
@@ -7,7 +8,7 @@ use cityseal_hash::HashKernel;
 use crate::cursor::Cursor;
 use crate::easy;
 
-/// What stands between the parts of an input.
+/// The separator between the parts of an input.
 const BETWEEN: u8 = 0;
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -22,7 +23,7 @@ pub(crate) fn body(data: &[u8]) {
     for text in texts {
         match Part::from_json(text) {
             Ok(part) => {
-                assert_eq!(part.to_json(), text, "a part has one form");
+                assert_eq!(part.to_json(), text, "the form of a part is canonical");
                 parts.push(part);
             }
             Err(error) => assert!(!error.to_string().is_empty()),
@@ -32,14 +33,14 @@ pub(crate) fn body(data: &[u8]) {
     let from_right = parts.iter().cloned().map(Ok).rev().reduce(|behind, before| before?.join(behind?));
     if let (Some(Ok(left)), Some(Ok(right))) = (&from_left, &from_right) {
         assert_eq!(left.to_json(), right.to_json(), "joining is associative");
-        assert_eq!(Part::from_json(&left.to_json()).as_ref(), Ok(left), "what is joined is read again");
+        assert_eq!(Part::from_json(&left.to_json()).as_ref(), Ok(left), "a joined part survives a round trip");
     }
     let _ = Part::join_all(parts);
 }
 
-/// One of three shares of a chain of nine headers.
+/// One of three shards of a chain of nine headers.
 fn part(index: u64) -> Part {
-    // Without rules of versions, which the plain children would break.
+    // Without version rules, which the plain children would break.
     let parameters = easy::parameters(&mut Cursor::new(&[1]));
     // Eight plain children of the genesis header.
     let headers: Vec<u8> =

@@ -1,4 +1,4 @@
-//! Partial Merkle trees: whatever is extracted has its places in order, and verifies under just the header with its root.
+//! Partial Merkle trees: extracted matches are in order, and verify only under the header with the tree's root.
 
 use cityseal_chain::partial_tree::PartialTree;
 use cityseal_chain::{BlockHeader, MerkleRoot};

@@ -1,5 +1,5 @@
-//! Compact ranges and outlines: any split joins to the whole, whose nodes are those of the RFC's recursion; and a text is
-//! read as it is written, or not at all.
+//! Compact ranges and outlines: any split joins to the whole, whose nodes are those of the RFC's recursion; and only
+//! the canonical text is accepted.
 
 use cityseal_chain::merkle::Node;
 use cityseal_chain::{CompactRange, TreeOutline, rfc6962};
@@ -7,7 +7,7 @@ use cityseal_hash::HashKernel;
 
 use crate::cursor::Cursor;
 
-/// Most leaves of a run: past 256, so that an outline has a level above its leaves.
+/// Maximum number of leaves: above 256, so that an outline has a level above its leaves.
 const LEAVES_MAX: u64 = 700;
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
@@ -46,8 +46,8 @@ fn split(first: u64, count: u64, cut: u64) {
     assert_eq!(outline(first, &leaves).to_compact_range(), whole);
 }
 
-/// The nodes by halving: a run that is one aligned subtree has one, any other has those of its parts on both sides of the
-/// middle of the smallest subtree that holds it.
+/// Computes the nodes by halving: a run that is one aligned subtree has one node; any other run has those of its parts
+/// on both sides of the middle of the smallest subtree that contains it.
 fn nodes(first: u64, leaves: &[Node], level: u32) -> Vec<Node> {
     let end = first + leaves.len() as u64;
     if leaves.is_empty() {
@@ -75,7 +75,7 @@ fn text(text: &str) {
 }
 
 #[test]
-fn the_recursion_gives_the_nodes_of_a_ragged_run() {
+fn the_recursion_gives_the_nodes_of_an_unaligned_run() {
     let leaves: Vec<Node> = (3..13_u64).map(|number| rfc6962::leaf_hash(&number.to_le_bytes())).collect();
     let expected = [&leaves[..1], &leaves[1..5], &leaves[5..9], &leaves[9..]].map(rfc6962::root);
     assert_eq!(nodes(3, &leaves, 64), expected);

@@ -1,4 +1,4 @@
-//! Receipts: only what was signed is accepted, and whatever holds together can be signed and read again.
+//! Receipts: only what was signed is accepted, and every consistent statement can be signed and read again.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use cityseal_receipt::{
     TipRow, VerdictKind, verify,
 };
 
-/// Which of the two bodies a seed is for.
+/// The first byte selects one of the two bodies.
 const SIGNED: u8 = 0;
 const FIELDS: u8 = 1;
 
@@ -25,7 +25,7 @@ pub(crate) fn body(data: &[u8]) {
     if kind % 2 == SIGNED { signed(data) } else { statement(data) }
 }
 
-/// Nobody but us has the key: there is one receipt of it, and it has one form.
+/// Only this file has the key, so exactly one receipt is accepted, in its canonical form.
 fn signed(data: &[u8]) {
     let accepted = verify(data, &[key().public_key()]).is_ok();
     assert_eq!(accepted, data == GOOD.as_bytes(), "only what was signed is accepted");
@@ -40,25 +40,26 @@ fn statement(data: &[u8]) {
     let Ok(statement) = Statement::new(parts.clone()) else { return };
     let text = statement.text();
     assert!(text.ends_with('\n') && text.lines().all(|line| line.trim() == line && line.contains(": ")), "{text:?}");
-    let receipt = Receipt::sign(statement, &key()).expect("its signer is the key's");
+    let receipt = Receipt::sign(statement, &key()).expect("the signer belongs to the key");
     let read = verify(receipt.to_json().as_bytes(), &[key().public_key()]).expect("what was signed is accepted");
     assert_eq!((read.parts(), read.text()), (&parts, text));
 }
 
 fn key() -> SecretKey {
-    SecretKey::from_seed(&[7; 32], Some("fuzz".into())).expect("a label that can be seen")
+    SecretKey::from_seed(&[7; 32], Some("fuzz".into())).expect("the label is printable")
 }
 
 static GOOD: LazyLock<String> = LazyLock::new(|| {
-    let statement = Statement::new(parts(3)).expect("parts that fit");
-    Receipt::sign(statement, &key()).expect("its signer is the key's").to_json()
+    let statement = Statement::new(parts(3)).expect("the parts are consistent");
+    Receipt::sign(statement, &key()).expect("the signer belongs to the key").to_json()
 });
 
-/// A statement about `count` headers; about none, it is a fault in a block. What the leaves stand for is not looked at.
+/// A statement about `count` headers, or about a fault in a block if `count` is 0. The contents of the leaves are not
+/// checked.
 fn parts(count: u64) -> StatementParts {
     let leaves: Vec<_> = (0..count).map(|number| rfc6962::leaf_hash(&[number as u8; 32])).collect();
     let outline = TreeOutline::of_leaves(0, &leaves, HashKernel::portable());
-    let openings = Openings::of(&outline).expect("from the first leaf on");
+    let openings = Openings::of(&outline).expect("the outline begins at the first leaf");
     let is_fault = count == 0;
     let text = |text: &str| text.to_owned();
     let tip = |height| TipRow { height, hash: BlockHash::ZERO, chain_work: ChainWork::ZERO };
@@ -100,7 +101,7 @@ fn parts(count: u64) -> StatementParts {
 }
 
 #[test]
-fn the_seeds_hold_together_and_the_signed_one_is_accepted() {
+fn the_seeds_are_consistent_and_the_signed_one_is_accepted() {
     let seeds = seeds();
     let read = |seed: &[u8]| serde_json::from_slice::<StatementParts>(&seed[1..]).map(Statement::new);
     assert!(seeds[..3].iter().all(|seed| matches!(read(seed), Ok(Ok(_)))));

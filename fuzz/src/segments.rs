@@ -1,6 +1,6 @@
-//! Any chain, cut anywhere: the fast judge over its segments, joined, says what the sequential reference says.
+//! The fast judge over the segments of any chain, joined, equals the sequential reference.
 
-use cityseal_chain::reference::judge_slowly;
+use cityseal_chain::reference::judge_headers;
 use cityseal_chain::{BlockHeader, History, Parameters, Summary, judge};
 use cityseal_hash::double_sha256;
 
@@ -8,7 +8,7 @@ use crate::cursor::Cursor;
 use crate::easy::{self, HEADERS_MAX, NOW};
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    // The height to start at, then three cuts.
+    // The start height, then three cuts.
     [[0, 1, 2, 3], [1, 3, 7, 11], [30, 1, 1, 1]].iter().flat_map(|decisions| easy::seeds(decisions)).collect()
 }
 
@@ -16,22 +16,22 @@ pub(crate) fn body(data: &[u8]) {
     judge_both_ways(data);
 }
 
-/// What both judges say, or `None` where the context is refused.
+/// The summary, on which both judges must agree; `None` if the context is refused.
 fn judge_both_ways(data: &[u8]) -> Option<Summary> {
     let mut cursor = Cursor::new(data);
     let parameters = easy::parameters(&mut cursor);
     let start = usize::from(cursor.byte()) % HEADERS_MAX;
     let cuts = [cursor.byte(), cursor.byte(), cursor.byte()];
     let chain = easy::chain(parameters, &mut cursor);
-    // The first headers are the trusted context of the others, where the chain is long enough for that.
+    // The first headers are the trusted context of the others, if the chain is long enough.
     let start = start.min(chain.len() - 1);
     let (context, headers) = chain.split_at(start);
     let fast = judge_in_segments(parameters, context, headers, &cuts)?;
-    assert_eq!(fast, judge_slowly(parameters, start as u64, context, headers, NOW));
+    assert_eq!(fast, judge_headers(parameters, start as u64, context, headers, NOW));
     Some(fast)
 }
 
-/// `None` where the context is refused: one that is not linked is no trusted one.
+/// `None` if the context is refused because it is not linked.
 fn judge_in_segments(
     parameters: &Parameters,
     context: &[BlockHeader],
@@ -61,7 +61,7 @@ fn packed(headers: &[BlockHeader]) -> Vec<u8> {
 }
 
 #[test]
-fn the_seeds_hold_good_chains_and_several_kinds_of_broken_ones() {
+fn the_seeds_contain_valid_chains_and_several_kinds_of_faults() {
     let verdicts: Vec<_> = seeds().iter().filter_map(|seed| judge_both_ways(seed)).collect();
     assert!(verdicts.iter().any(|summary| summary.fault.is_none() && summary.count > 20));
     let rules: std::collections::HashSet<_> = verdicts.iter().filter_map(|summary| Some(summary.fault?.rule)).collect();

@@ -1,4 +1,4 @@
-//! A template from JSON: what it opens must be what it hashes, at both ends of its space.
+//! A template from JSON: midstate and tail must match the whole header at both ends of its space.
 
 use cityseal_chain::{Candidate, Seal, SealTemplate, SealTemplateBuilder, VersionRun};
 use cityseal_hash::{HashKernel, HitBuffer, SearchInput};
@@ -14,7 +14,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         ),
         format!(
             r#"{{"version":"20000000","prev_block_hash":"{0}","time":1,"bits":"207fffff","merkle_branch":["{0}"],
-            "coinbase":{{"prefix":"00","suffix":"","extranonce_size":2,"extranonce_first":"00ff","extranonce_last":"0100"}}}}"#,
+            "coinbase":{{"prefix":"00","suffix":"","extranonce_size":2,
+            "extranonce_first":"00ff","extranonce_last":"0100"}}}}"#,
             "ab".repeat(32)
         ),
         format!(r#"{{"header":"{header}","target":"1d00ffff","nonces":{{"first":4294967295,"last":4294967295}}}}"#),
@@ -26,7 +27,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
 pub(crate) fn body(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(builder) = SealTemplateBuilder::from_json(text) else { return };
-    assert_eq!(SealTemplateBuilder::from_json(text).as_ref(), Ok(&builder), "reading twice reads the same");
+    assert_eq!(SealTemplateBuilder::from_json(text).as_ref(), Ok(&builder), "reading is deterministic");
     let Ok(template) = builder.build() else { return };
     for point in ends(&template) {
         check_point(&template, &point);
@@ -46,7 +47,8 @@ fn ends(template: &SealTemplate) -> [Candidate; 2] {
     ]
 }
 
-/// The kernel, which sees midstate and tail, agrees with the hash of the whole header on whether the point is a hit.
+/// Asserts that the kernel, which sees midstate and tail, agrees with the hash of the whole header on whether the point
+/// is a hit.
 fn check_point(template: &SealTemplate, point: &Candidate) {
     assert!(template.space().contains(point));
     let hash = template.header_at(point).hash();
@@ -64,7 +66,7 @@ fn check_point(template: &SealTemplate, point: &Candidate) {
 }
 
 #[test]
-fn the_seeds_hold_accepted_and_refused_templates() {
+fn the_seeds_contain_accepted_and_refused_templates() {
     let read = |seed: Vec<u8>| SealTemplateBuilder::from_json(std::str::from_utf8(&seed).unwrap());
     let is_accepted = |seed| read(seed).is_ok_and(|builder| builder.build().is_ok());
     let accepted: Vec<bool> = seeds().into_iter().map(is_accepted).collect();

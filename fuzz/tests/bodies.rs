@@ -1,10 +1,11 @@
-//! Runs every body on its seeds and on mutations of them; the same bytes each time, so that a failure can be repeated.
+//! Runs every body on its seeds and on mutations of them, with the same bytes each time, so that a failure can be
+//! repeated.
 
 use std::path::Path;
 
 use cityseal_fuzz::{TARGETS, Target};
 
-/// Mutations of each seed.
+/// Number of mutations of each seed.
 const ROUNDS: usize = 400;
 
 /// A small generator (xorshift64*), seeded by the target's name.
@@ -12,7 +13,7 @@ struct Random(u64);
 
 impl Random {
     fn of(name: &str) -> Self {
-        // FNV-1a, whose offset basis makes the state never zero in practice; `max` makes it never zero at all.
+        // FNV-1a. The state must not be zero, which `max` guarantees.
         let state = name
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -59,13 +60,13 @@ fn run(target: &Target) {
 }
 
 #[test]
-fn every_body_stands_its_seeds_and_their_mutations() {
+fn every_body_passes_on_its_seeds_and_their_mutations() {
     TARGETS.iter().for_each(run);
 }
 
-/// What libFuzzer once found worth keeping, a folder a target.
+/// The corpus holds inputs that libFuzzer found, in one folder per target.
 #[test]
-fn every_body_stands_what_was_found_by_fuzzing() {
+fn every_body_passes_on_its_corpus() {
     for target in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name);
         let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -89,7 +90,7 @@ fn every_target_has_its_file_and_every_file_its_target() {
 }
 
 #[test]
-#[should_panic(expected = "a target of that name is in the table")]
+#[should_panic(expected = "a target with that name is in the table")]
 fn a_target_that_is_not_in_the_table_is_refused() {
     cityseal_fuzz::run("nothing", &[]);
 }

@@ -6,7 +6,7 @@
 
 use cityseal_engine::chain::body::reference::judge_block;
 use cityseal_engine::chain::body::{BLOCK_BYTES_MAX, BodyContext, BrokenBody, EncodingFault, EncodingKind};
-use cityseal_engine::chain::reference::judge_slowly;
+use cityseal_engine::chain::reference::judge_headers;
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, PERIOD_HEADERS, Parameters};
 use cityseal_input::DecodeError;
 
@@ -199,7 +199,7 @@ impl<'a> BlockReference<'a> {
     /// Checks the header by all its rules, then the body.
     fn judge(&self, block: &[u8], offset: u64) -> Option<Fault> {
         let below = &self.headers[self.headers.len().saturating_sub(HEADERS_BEFORE)..];
-        let summary = judge_slowly(self.parameters, self.height, below, &[header_of(block)], self.now);
+        let summary = judge_headers(self.parameters, self.height, below, &[header_of(block)], self.now);
         if let Some(fault) = summary.fault {
             return Some(Fault { offset, ..fault });
         }

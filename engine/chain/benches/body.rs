@@ -1,7 +1,7 @@
-//! Taking blocks apart and judging their bodies, once the roots are known: what the rules cost a byte. Before anything is
-//! timed the judgement is compared with that of the reference implementation. Real blocks are timed where the folder of `CITYSEAL_DATA` is
-//! there; otherwise one made here.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+//! Benchmarks parsing blocks and judging their bodies with known roots: the cost of the rules per byte. Before anything
+//! is timed, the judgement is compared with that of the reference implementation. Real blocks are timed if the folder
+//! of `CITYSEAL_DATA` has them; a generated one is always timed.
+#![allow(clippy::unwrap_used, reason = "a benchmark may panic on missing data")]
 
 use std::hint::black_box;
 use std::path::Path;
@@ -18,11 +18,12 @@ const REAL: [(&str, u64); 4] = [
     ("mainnet_830000_segwit.raw", 830_000),
 ];
 
-/// So many payments in the block that is made here: about a megabyte.
+/// Number of payments in the generated block, which make about a megabyte.
 const PAYMENTS: u32 = 4_000;
 
-/// A block of early shape: a coinbase and payments of one input with a signature and a key, to two keys' hashes.
-fn made() -> Vec<u8> {
+/// Generates an early style of block: a coinbase, and payments with one input (signature and key) and two outputs to
+/// key hashes.
+fn generated() -> Vec<u8> {
     let key_hash = [&[0x19, 0x76, 0xa9, 20][..], &[3; 20], &[0x88, 0xac]].concat();
     let payment = |number: u32| {
         let script = [&[106, 71][..], &[7; 71], &[33], &[2; 33]].concat();
@@ -37,14 +38,14 @@ fn made() -> Vec<u8> {
     block
 }
 
-/// The blocks, with parameters, heights, and roots that fit.
+/// The blocks with their names and heights.
 fn blocks() -> Vec<(String, u64, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let folder =
         root.join(std::env::var("CITYSEAL_DATA").unwrap_or_else(|_| "../shared/data".to_owned())).join("blocks");
     let read = |(name, height): (&str, u64)| Some((name.to_owned(), height, std::fs::read(folder.join(name)).ok()?));
     let mut blocks: Vec<_> = REAL.into_iter().filter_map(read).collect();
-    blocks.push(("made".to_owned(), 16, made()));
+    blocks.push(("generated".to_owned(), 16, generated()));
     blocks
 }
 

@@ -20,10 +20,10 @@
 //! # }
 //! ```
 //!
-//! This crate is the pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules of
-//! headers and of block bodies, and the search space of a block to be sealed. It does no I/O, reads no clock and starts
-//! no thread: the time and every byte are arguments. Input from outside is parsed into types that record that it was
-//! checked, and verdicts list what could not be checked.
+//! This crate is the pure domain of `CitySeal`: headers, targets, work, Merkle trees, consensus parameters, the rules
+//! of headers and of block bodies, and the search space of a block to be sealed. It does no I/O, reads no clock and
+//! starts no thread: the time and every byte are arguments. Input from outside is parsed into types that record that
+//! it was checked, and verdicts list what could not be checked.
 //!
 //! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
 //! explorers show. `Display` and `FromStr` of hashes, targets and work use the display order.

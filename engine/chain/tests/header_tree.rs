@@ -1,7 +1,7 @@
-//! The tree of headers: equal to a reference implementation on random trees in random orders, and right at its edges.
+//! The tree of headers equals a reference implementation on random trees in random orders, and is right in edge cases.
 //!
-//! Hashes are arguments of the tree, so these headers need no sealing: each carries its number in its nonce, and a hash that
-//! is made from it.
+//! Hashes are arguments of the tree, so these headers need no sealing: each has its number in its nonce, and a hash
+//! derived from that number.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use proptest::sample::Index;
 const BITS: [u32; 4] = [0x207f_ffff, 0x203f_ffff, 0x201f_0000, 0x2000_ffff];
 const EASY: u32 = BITS[0];
 
-/// A header as a test speaks of it.
+/// A header with its assumed hash.
 #[derive(Clone, Copy, Debug)]
 struct Made {
     header: BlockHeader,
@@ -68,7 +68,7 @@ fn tree(set: &[Made]) -> HeaderTree {
     tree_on(Root::Genesis, set)
 }
 
-/// A chain of easy headers on `parent`, numbered from `first` on.
+/// A chain of easy headers on `parent`, numbered from `first`.
 fn chain(first: u32, parent: [u8; 32], len: u32) -> Vec<Made> {
     let mut chain: Vec<Made> = Vec::new();
     for number in first..first + len {
@@ -78,21 +78,21 @@ fn chain(first: u32, parent: [u8; 32], len: u32) -> Vec<Made> {
 }
 
 fn work_of(bits: u32) -> ChainWork {
-    CompactTarget::from_bits(bits).decode().expect("the bits are a target").work().into()
+    CompactTarget::from_bits(bits).decode().expect("the bits encode a target").work().into()
 }
 
-/// What the tree must say, found by walking down from every header anew.
+/// The expected tree, computed by walking down from every header separately.
 struct Reference<'a> {
     set: &'a [Made],
-    /// The first of each hash.
+    /// Index of the first header with each hash.
     first: BTreeMap<[u8; 32], usize>,
     root: Root,
-    /// When the block of each became whole.
+    /// When the block of each header became complete.
     arrivals: Vec<u32>,
 }
 
-/// The way down from one header: itself first, and what the lowest one names as its parent.
-struct Way {
+/// The path down from one header: the header first, and the parent that the lowest one names.
+struct Path {
     indices: Vec<usize>,
     below: [u8; 32],
 }
@@ -110,18 +110,18 @@ impl<'a> Reference<'a> {
         self.first[&self.set[at].hash] != at
     }
 
-    fn is_sound(&self, at: usize) -> bool {
+    fn is_valid(&self, at: usize) -> bool {
         let Made { header, hash } = self.set[at];
         let limit = regtest().pow_limit();
         header.bits.decode().is_ok_and(|target| target <= limit && target.is_met_by(&BlockHash::from_wire(hash)))
     }
 
-    fn stands(&self, at: usize) -> bool {
-        !self.is_duplicate(at) && self.is_sound(at)
+    fn is_usable(&self, at: usize) -> bool {
+        !self.is_duplicate(at) && self.is_valid(at)
     }
 
-    /// None where it ends at a header that may not stand.
-    fn way(&self, from: usize) -> Option<Way> {
+    /// `None` if it ends at a header that is invalid or a duplicate.
+    fn path(&self, from: usize) -> Option<Path> {
         let genesis = genesis().hash;
         let mut indices = vec![from];
         loop {
@@ -133,43 +133,43 @@ impl<'a> Reference<'a> {
                 Root::Heaviest { .. } => false,
             };
             match self.first.get(&below) {
-                _ if !self.stands(at) => return None,
+                _ if !self.is_usable(at) => return None,
                 Some(parent) if !ends => indices.push(*parent),
-                _ => return Some(Way { indices, below }),
+                _ => return Some(Path { indices, below }),
             }
         }
     }
 
-    fn connects(&self, way: &Way) -> bool {
+    fn connects(&self, path: &Path) -> bool {
         match self.root {
-            Root::Genesis => self.set[way.indices[way.indices.len() - 1]].hash == genesis().hash,
-            Root::Above { hash, .. } => way.below == hash.to_wire(),
+            Root::Genesis => self.set[path.indices[path.indices.len() - 1]].hash == genesis().hash,
+            Root::Above { hash, .. } => path.below == hash.to_wire(),
             Root::Heaviest { .. } => true,
         }
     }
 
-    fn work(&self, way: &Way) -> ChainWork {
-        let works = way.indices.iter().map(|at| work_of(self.set[*at].header.bits.to_bits()));
+    fn work(&self, path: &Path) -> ChainWork {
+        let works = path.indices.iter().map(|at| work_of(self.set[*at].header.bits.to_bits()));
         works.fold(ChainWork::ZERO, ChainWork::saturating_add)
     }
 
-    /// Of tips with equal work the least is the best: by the arrival that made its way whole, by the blocks from that one up,
-    /// and by the arrivals on its way from the lowest up.
-    fn connected(&self, way: &Way) -> ((u32, usize), usize, Vec<(u32, usize)>) {
-        let arrivals: Vec<(u32, usize)> = way.indices.iter().rev().map(|at| (self.arrivals[*at], *at)).collect();
-        (arrivals.iter().copied().max().expect("a way has a header"), arrivals.len(), arrivals)
+    /// The order of tips with equal work; the smallest is the best: by the arrival that completed its path, by the
+    /// number of blocks, and by the arrivals on its path from the lowest up.
+    fn connected(&self, path: &Path) -> ((u32, usize), usize, Vec<(u32, usize)>) {
+        let arrivals: Vec<(u32, usize)> = path.indices.iter().rev().map(|at| (self.arrivals[*at], *at)).collect();
+        (arrivals.iter().copied().max().expect("a path has a header"), arrivals.len(), arrivals)
     }
 
-    /// All ways that connect, and the best of them.
-    fn ways(&self) -> (BTreeMap<usize, Way>, Vec<usize>) {
-        let ways = (0..self.set.len()).filter(|at| self.stands(*at)).filter_map(|at| Some((at, self.way(at)?)));
-        let mut ways: BTreeMap<usize, Way> = ways.filter(|(_, way)| self.connects(way)).collect();
-        let best = ways.iter().min_by_key(|(_, way)| (Reverse(self.work(way)), self.connected(way)));
-        let best: Vec<usize> = best.map_or(Vec::new(), |(_, way)| way.indices.iter().rev().copied().collect());
+    /// All connected paths, and the best of them.
+    fn paths(&self) -> (BTreeMap<usize, Path>, Vec<usize>) {
+        let paths = (0..self.set.len()).filter(|at| self.is_usable(*at)).filter_map(|at| Some((at, self.path(at)?)));
+        let mut paths: BTreeMap<usize, Path> = paths.filter(|(_, path)| self.connects(path)).collect();
+        let best = paths.iter().min_by_key(|(_, path)| (Reverse(self.work(path)), self.connected(path)));
+        let best: Vec<usize> = best.map_or(Vec::new(), |(_, path)| path.indices.iter().rev().copied().collect());
         if matches!(self.root, Root::Heaviest { .. }) {
-            ways.retain(|_, way| way.indices.last() == best.first());
+            paths.retain(|_, path| path.indices.last() == best.first());
         }
-        (ways, best)
+        (paths, best)
     }
 }
 
@@ -180,49 +180,49 @@ fn indices(numbers: &[u32]) -> Vec<usize> {
 fn assert_equals_the_reference(set: &[Made], root: Root, arrivals: Option<Vec<u32>>) {
     let tree = arrivals.as_ref().map_or_else(|| tree_on(root, set), |ranks| tree_by_arrival(root, set, ranks));
     let reference = Reference::new(set, root, arrivals.unwrap_or_else(|| (0..set.len() as u32).collect()));
-    let (ways, best) = reference.ways();
+    let (paths, best) = reference.paths();
     assert_eq!(indices(tree.best()), best);
-    assert_eq!(tree.work(), best.last().map_or(ChainWork::ZERO, |tip| reference.work(&ways[tip])));
+    assert_eq!(tree.work(), best.last().map_or(ChainWork::ZERO, |tip| reference.work(&paths[tip])));
     let first_height = match root {
         Root::Genesis => 0,
         Root::Above { height, .. } => height + 1,
         Root::Heaviest { height } => height,
     };
     for at in 0..set.len() {
-        let height = ways.get(&at).map(|way| first_height + way.indices.len() as u64 - 1);
+        let height = paths.get(&at).map(|path| first_height + path.indices.len() as u64 - 1);
         assert_eq!(tree.height(at as u32), height, "header {at}");
     }
     let of = |wanted: &dyn Fn(usize) -> bool| (0..set.len()).filter(|at| wanted(*at)).collect::<Vec<_>>();
     let listed = |list: Vec<u32>| indices(&list);
-    let unconnected = of(&|at| reference.stands(at) && !ways.contains_key(&at));
+    let unconnected = of(&|at| reference.is_usable(at) && !paths.contains_key(&at));
     assert_eq!(listed(tree.unconnected().iter().map(|loose| loose.index).collect()), unconnected);
-    let invalid = of(&|at| !reference.is_duplicate(at) && !reference.is_sound(at));
+    let invalid = of(&|at| !reference.is_duplicate(at) && !reference.is_valid(at));
     assert_eq!(listed(tree.invalid_headers().iter().map(|invalid| invalid.index).collect()), invalid);
     assert_eq!(
         listed(tree.duplicates().iter().map(|again| again.index).collect()),
         of(&|at| reference.is_duplicate(at))
     );
-    assert_eq!(tree.stale_blocks() as usize, ways.len() - best.len());
-    assert_stale_branches(&tree, &reference, &ways, &best);
+    assert_eq!(tree.stale_blocks() as usize, paths.len() - best.len());
+    assert_stale_branches(&tree, &reference, &paths, &best);
 }
 
-fn assert_stale_branches(tree: &HeaderTree, reference: &Reference<'_>, ways: &BTreeMap<usize, Way>, best: &[usize]) {
-    let is_a_parent = |at: usize| ways.values().any(|way| way.indices.get(1) == Some(&at));
-    let tips: Vec<usize> = ways.keys().copied().filter(|at| !is_a_parent(*at) && best.last() != Some(at)).collect();
+fn assert_stale_branches(tree: &HeaderTree, reference: &Reference<'_>, paths: &BTreeMap<usize, Path>, best: &[usize]) {
+    let is_a_parent = |at: usize| paths.values().any(|path| path.indices.get(1) == Some(&at));
+    let tips: Vec<usize> = paths.keys().copied().filter(|at| !is_a_parent(*at) && best.last() != Some(at)).collect();
     assert_eq!(indices(&tree.stale().iter().map(|branch| branch.tip).collect::<Vec<_>>()), tips);
     for branch in tree.stale() {
-        let way = &ways[&(branch.tip as usize)];
-        let off: Vec<usize> = way.indices.iter().copied().take_while(|at| !best.contains(at)).collect();
-        assert_eq!((branch.blocks, branch.tip_work), (off.len() as u64, reference.work(way)));
+        let path = &paths[&(branch.tip as usize)];
+        let off: Vec<usize> = path.indices.iter().copied().take_while(|at| !best.contains(at)).collect();
+        assert_eq!((branch.blocks, branch.tip_work), (off.len() as u64, reference.work(path)));
         assert_eq!(branch.fork.height + branch.blocks, branch.tip_height);
         let there = tree.tip().and_then(|tip| tree.reorganisation(branch.tip, tip)).expect("both are connected");
         assert_eq!((there.fork, indices(&there.disconnect)), (branch.fork, off.clone()));
-        assert_eq!(there.connect.len(), best.len() - (way.indices.len() - off.len()));
+        assert_eq!(there.connect.len(), best.len() - (path.indices.len() - off.len()));
         assert_eq!(indices(&there.connect), best[best.len() - there.connect.len()..]);
     }
 }
 
-/// One more header: on which of those before it, at which target, and what is wrong with it.
+/// One more header: its parent among the earlier ones, its target, and its fault.
 type Step = (Index, usize, u8);
 
 fn any_set() -> impl Strategy<Value = Vec<Made>> {
@@ -230,7 +230,7 @@ fn any_set() -> impl Strategy<Value = Vec<Made>> {
     proptest::collection::vec(step, 0..40).prop_map(|steps: Vec<Step>| {
         let mut set = vec![genesis()];
         for (number, (parent, bits, kind)) in (1..).zip(steps) {
-            // Mostly near the end, so that there are long branches.
+            // Parents are mostly near the end, so that branches are long.
             let parent = set.len() - 1 - parent.index(set.len().min(4));
             let mut made = child(number, set[parent].hash, BITS[bits]);
             match kind {
@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn any_tree_in_any_order_of_arrival_equals_the_reference(
         set in any_set(), root in 0..3, mut keys in proptest::collection::vec(any::<u64>(), 41), without_genesis: bool,
-        // Few ranks, so that many are equal; the highest ones are blocks that never became whole.
+        // Few ranks, so that many are equal; the highest ones are blocks that never became complete.
         ranks in proptest::option::of(proptest::collection::vec(0_u32..30, 41)),
     ) {
         let mut ordered: Vec<(u64, Made)> = keys.drain(..set.len()).zip(set).collect();
@@ -273,40 +273,40 @@ proptest! {
 }
 
 #[test]
-fn of_two_tips_with_equal_work_the_one_that_was_given_first_is_the_best() {
+fn of_two_tips_with_equal_work_the_one_given_first_is_the_best() {
     let [one, other] = [child(1, genesis().hash, EASY), child(2, genesis().hash, EASY)];
     assert_eq!(tree(&[genesis(), one, other]).best(), [0, 1]);
     assert_eq!(tree(&[other, one, genesis()]).best(), [2, 0]);
 }
 
 #[test]
-fn of_two_branches_with_equal_work_the_one_that_became_whole_first_is_the_best() {
+fn of_two_branches_with_equal_work_the_one_completed_first_is_the_best() {
     let [one, other] = [chain(1, genesis().hash, 2), chain(11, genesis().hash, 2)];
-    // The second branch's tip comes last, but the first branch waits for its first block even longer.
+    // The second branch's tip arrives last, but the first branch waits even longer for its first block.
     assert_eq!(tree(&[genesis(), one[1], other[0], other[1], one[0]]).best(), [0, 2, 3]);
     assert_eq!(tree(&[genesis(), other[1], one[0], one[1], other[0]]).best(), [0, 2, 3]);
-    // Both wait for the block below them: then the order of the blocks on it counts, not that of the tips.
+    // Both wait for the block below them, so the order of the blocks directly above it counts, not that of the tips.
     let trunk = child(30, genesis().hash, EASY);
     let [one, other] = [chain(1, trunk.hash, 2), chain(11, trunk.hash, 2)];
     assert_eq!(tree(&[genesis(), one[1], other[0], other[1], one[0], trunk]).best(), [0, 5, 2, 3]);
 }
 
 #[test]
-fn a_block_that_became_whole_later_than_it_was_given_or_never_moves_its_branch_back() {
+fn a_block_completed_late_or_never_ranks_its_branch_lower() {
     let [one, other] = [chain(1, genesis().hash, 2), chain(11, genesis().hash, 2)];
     let set = [genesis(), one[0], one[1], other[0], other[1]];
     let best = |arrivals: [u32; 5]| tree_by_arrival(Root::Genesis, &set, &arrivals).best().to_vec();
     assert_eq!(best([0, 1, 2, 3, 4]), [0, 1, 2]);
     assert_eq!(best([0, 5, 2, 3, 4]), [0, 3, 4]);
     assert_eq!(best([0, 1, NEVER, 3, 4]), [0, 3, 4]);
-    // More work wins all the same.
+    // More work still wins.
     let longer = [&set[..], &[child(3, one[1].hash, EASY)]].concat();
     let tree = tree_by_arrival(Root::Genesis, &longer, &[0, 1, NEVER, 3, 4, 5]);
     assert_eq!(tree.best(), [0, 1, 2, 5]);
 }
 
 #[test]
-fn work_decides_and_not_length() {
+fn the_best_chain_has_the_most_work_and_not_the_most_headers() {
     let long = chain(1, genesis().hash, 3);
     let heavy = child(9, genesis().hash, 0x2000_ffff);
     let tree = tree(&[&[genesis()][..], &long, &[heavy]].concat());
@@ -323,7 +323,7 @@ fn work_decides_and_not_length() {
 }
 
 #[test]
-fn an_invalid_header_has_its_height_and_what_stands_on_it_hangs_in_the_air() {
+fn an_invalid_header_has_its_height_and_its_descendants_are_unconnected() {
     let mut set = [&[genesis()][..], &chain(1, genesis().hash, 4)].concat();
     set[2].header.bits = CompactTarget::from_bits(0);
     let tree = tree(&set);
@@ -356,12 +356,12 @@ fn branches_above_a_known_parent_fork_at_it() {
     assert_eq!((tree.best(), tree.first_height(), tree.height(4)), (&[2, 3, 4][..], 100, Some(102)));
     let fork = Fork { height: 99, hash: BlockHash::from_wire(parent) };
     assert_eq!((tree.stale()[0].fork, tree.stale()[0].blocks), (fork, 2));
-    let way = tree.reorganisation(1, 4).unwrap();
-    assert_eq!((way.fork, way.disconnect, way.connect), (fork, vec![1, 0], vec![2, 3, 4]));
+    let path = tree.reorganisation(1, 4).unwrap();
+    assert_eq!((path.fork, path.disconnect, path.connect), (fork, vec![1, 0], vec![2, 3, 4]));
 }
 
 #[test]
-fn without_a_known_root_the_heaviest_piece_is_the_chain_and_the_others_are_unconnected() {
+fn without_a_known_root_the_heaviest_piece_is_the_chain_and_others_are_unconnected() {
     let set = [chain(1, hash_of(70), 2), chain(11, hash_of(80), 3), chain(21, hash_of(90), 2)].concat();
     let tree = tree_on(Root::Heaviest { height: 1000 }, &set);
     assert_eq!((tree.best(), tree.height(2), tree.stale_blocks()), (&[2, 3, 4][..], Some(1000), 0));
@@ -370,7 +370,7 @@ fn without_a_known_root_the_heaviest_piece_is_the_chain_and_the_others_are_uncon
 }
 
 #[test]
-fn nothing_gives_an_empty_tree_and_numbers_that_are_not_there_have_no_height() {
+fn no_headers_give_an_empty_tree_and_unknown_indices_have_no_height() {
     for root in [Root::Genesis, Root::Heaviest { height: 5 }] {
         let tree = tree_on(root, &[]);
         assert!(tree.is_empty() && tree.best().is_empty() && tree.stale().is_empty());
@@ -379,15 +379,15 @@ fn nothing_gives_an_empty_tree_and_numbers_that_are_not_there_have_no_height() {
 }
 
 #[test]
-fn the_way_from_a_tip_to_itself_moves_nothing() {
+fn the_path_from_a_tip_to_itself_is_empty() {
     let set = [&[genesis()][..], &chain(1, genesis().hash, 2)].concat();
-    let way = tree(&set).reorganisation(2, 2).unwrap();
-    assert_eq!((way.fork.height, way.disconnect.len(), way.connect.len()), (2, 0, 0));
+    let path = tree(&set).reorganisation(2, 2).unwrap();
+    assert_eq!((path.fork.height, path.disconnect.len(), path.connect.len()), (2, 0, 0));
 }
 
 #[test]
-fn a_long_chain_and_a_comb_of_branches_take_no_recursion_and_no_square_of_steps() {
-    // Every second header of a long branch carries a leaf of its own.
+fn a_long_chain_and_many_branches_need_no_recursion_and_linear_time() {
+    // Every second header of a long branch has a child of its own.
     let trunk = chain(1, genesis().hash, 200_000);
     let leaves = (0..100_000).map(|at| child(1_000_000 + at, trunk[2 * at as usize].hash, EASY));
     let mut set = [vec![genesis()], trunk.clone()].concat();
@@ -400,6 +400,6 @@ fn a_long_chain_and_a_comb_of_branches_take_no_recursion_and_no_square_of_steps(
 
 #[test]
 #[should_panic(expected = "one hash for each 80 bytes")]
-fn headers_and_hashes_out_of_step_are_a_broken_promise() {
+fn a_hash_too_few_panics() {
     let _tree = HeaderTree::build(&regtest(), Root::Genesis, &[0; 160], vec![[0; 32]]);
 }

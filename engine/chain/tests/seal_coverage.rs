@@ -1,5 +1,5 @@
 //! The coverage ledger: exact, without gap or overlap, and the only source of "everything was searched".
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn region(versions: (u32, u8), time: u32, nonces: (u32, u32)) -> Region {
 }
 
 #[test]
-fn one_lease_dropped_on_purpose_is_a_gap_in_the_ledger_though_the_book_is_drained() {
+fn a_dropped_lease_is_a_gap_in_the_ledger_although_the_book_is_drained() {
     let (mut book, mut coverage) = (LeaseBook::new(space()), Coverage::new(space()));
     let mut dropped = None;
     while let Some(lease) = book.lend(130, 3) {
@@ -76,11 +76,11 @@ fn an_empty_ledger_has_its_first_gap_at_the_first_cell_and_a_nearly_full_one_at_
 }
 
 #[test]
-fn refuses_what_was_searched_already_and_stays_as_it_was() {
+fn refuses_a_region_that_was_already_searched_and_stays_unchanged() {
     let mut coverage = Coverage::new(space());
     coverage.record(&region((2, 1), 1000, (50, 59)), GPU).unwrap();
     let before: Vec<CoverageEntry> = coverage.entries().collect();
-    // Its first two versions are free; the third meets the GPU's last nonce.
+    // Its first two versions are free; the third overlaps the GPU's last nonce.
     let meets = region((0, 3), 1000, (59, 70));
     let refused = coverage.record(&meets, CPU).unwrap_err();
     assert_eq!(refused, CoverageError::Overlap { region: meets, device: CPU, earlier: GPU });
@@ -109,7 +109,7 @@ fn refuses_a_region_that_leaves_the_space_on_any_axis() {
 }
 
 #[test]
-fn joins_neighbours_of_one_device_and_keeps_devices_apart() {
+fn merges_adjacent_entries_of_one_device_and_keeps_devices_separate() {
     let mut coverage = Coverage::new(space());
     coverage.record(&region((0, 1), 1000, (0, 9)), CPU).unwrap();
     coverage.record(&region((0, 1), 1000, (20, 29)), CPU).unwrap();
@@ -127,7 +127,7 @@ fn joins_neighbours_of_one_device_and_keeps_devices_apart() {
 }
 
 #[test]
-fn what_a_device_searched_is_struck_out_lent_again_and_complete_once_another_searched_it() {
+fn the_entries_of_a_revoked_device_are_lent_again_and_complete_after_another_device() {
     let (mut book, mut coverage) = (LeaseBook::new(space()), Coverage::new(space()));
     let mut turn = 0;
     while let Some(lease) = book.lend(170, 4) {
@@ -163,7 +163,7 @@ fn without_a_coinbase_no_entry_names_an_extranonce() {
     assert!(coverage.is_complete());
 }
 
-/// A point as the contract orders them: (extranonce, version index, time, nonce).
+/// A point in the order of the space: (extranonce, version index, time, nonce).
 type Point = (u64, u32, u32, u32);
 
 fn points(region: Region) -> Vec<Point> {
@@ -206,8 +206,8 @@ proptest! {
                 reference.extend(points.into_iter().map(|point| (point, DeviceTag(device))));
             }
         }
-        let told: Vec<_> = coverage.entries().flat_map(|entry| entry_points(&space(), &entry)).collect();
-        prop_assert_eq!(told, reference.iter().map(|(&point, &device)| (point, device)).collect::<Vec<_>>());
+        let entries: Vec<_> = coverage.entries().flat_map(|entry| entry_points(&space(), &entry)).collect();
+        prop_assert_eq!(entries, reference.iter().map(|(&point, &device)| (point, device)).collect::<Vec<_>>());
         prop_assert_eq!(coverage.volume(), reference.len() as u128);
         prop_assert_eq!(coverage.is_complete(), reference.len() as u128 == space().volume());
     }

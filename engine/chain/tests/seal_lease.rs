@@ -1,5 +1,5 @@
-//! The allocator: whatever is lent, split, lost and given back, the space is searched exactly once.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+//! The allocator: however leases are lent, split, lost and given back, the space is searched exactly once.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One step of a history; a step that needs a lease does nothing where none is held.
+/// Performs one step; a step that needs a lease does nothing if none is held.
 fn take(step: &Step, book: &mut LeaseBook, held: &mut Vec<Lease>, searched: &mut BTreeSet<Candidate>) {
     if let Step::Lend { hashes, versions_max } = *step {
         let lease = book.lend(hashes, versions_max);
@@ -116,7 +116,7 @@ proptest! {
 }
 
 #[test]
-fn what_came_back_is_lent_before_anything_new_and_narrowed_to_the_borrower() {
+fn a_returned_region_is_lent_before_anything_new_and_narrowed_to_the_borrower() {
     let mut book = LeaseBook::new(small_space(1, 0xf0, 3, 1000));
     let wide = book.lend(800, 8).unwrap();
     let (region, _later) = (*wide.region(), book.lend(800, 8).unwrap());
@@ -130,7 +130,7 @@ fn what_came_back_is_lent_before_anything_new_and_narrowed_to_the_borrower() {
 }
 
 #[test]
-fn walks_in_the_order_of_the_space_with_up_to_eight_versions_side_by_side() {
+fn lends_in_the_order_of_the_space_with_up_to_eight_versions_at_once() {
     let mut book = LeaseBook::new(small_space(2, 0xf00, 2, 10));
     let seen: Vec<(u64, u32, u8, u32)> = std::iter::from_fn(|| book.lend(u64::MAX, 8))
         .map(|lease| (lease.extranonce(), lease.versions().first(), lease.versions().count(), lease.time()))
@@ -147,7 +147,7 @@ fn walks_in_the_order_of_the_space_with_up_to_eight_versions_side_by_side() {
 }
 
 #[test]
-fn groups_all_versions_that_there_are_where_they_are_fewer_than_eight() {
+fn groups_all_versions_if_there_are_fewer_than_eight() {
     let mut book = LeaseBook::new(small_space(1, 0b11, 1, 10));
     assert_eq!(book.lend(u64::MAX, 8).unwrap().hashes(), 40);
     assert!(book.is_drained());

@@ -1,5 +1,5 @@
-//! The search space: its size at the edge of what can be counted, and its ends.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+//! The search space: its size at the limit of the count, and its corners.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cityseal_chain::{
     Candidate, Coverage, DeviceTag, ExtranonceSpan, LeaseBook, NonceSpan, Region, RollingVersion, SearchSpace,
@@ -9,7 +9,7 @@ use cityseal_chain::{
 /// The last of 2^35 extranonces: with 2^29 versions, 2^32 times and 2^32 nonces the space has 2^128 points.
 const EXTRANONCE_LAST: u64 = (1 << 35) - 1;
 
-/// The last of 2^29 versions under the largest mask, by its index.
+/// Index of the last of 2^29 versions under the largest mask.
 const VERSION_LAST: u32 = (1 << 29) - 1;
 
 /// Extranonces × all 2^29 versions × all times × nonces.
@@ -57,7 +57,7 @@ fn the_masks_of_bip320_and_bip323_and_the_largest_one_have_their_volumes() {
 }
 
 #[test]
-fn both_edge_nonces_are_points_like_any_other() {
+fn the_first_and_the_last_nonce_are_points_like_any_other() {
     let space = SearchSpace::new(None, RollingVersion::fixed(1), TimeSpan::single(9), NonceSpan::ALL).unwrap();
     let at = |nonce, time| Candidate { extranonce: 0, version_index: 0, time, nonce };
     assert!(space.contains(&at(0, 9)));
@@ -67,7 +67,7 @@ fn both_edge_nonces_are_points_like_any_other() {
 }
 
 #[test]
-fn a_point_lies_outside_if_any_axis_does() {
+fn a_point_is_outside_if_any_axis_is() {
     let extranonces = Some(ExtranonceSpan::new(3, 4).unwrap());
     let nonces = NonceSpan::new(10, 20).unwrap();
     let space =

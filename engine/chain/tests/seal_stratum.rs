@@ -1,5 +1,5 @@
-//! A real Stratum v1 job (mainnet block 881423) through the whole seal side: template, leases, kernel, coverage, seal.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+//! A real Stratum V1 job (mainnet block 881,423) through all of sealing: template, leases, kernel, coverage, seal.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cityseal_chain::stratum::prev_block_hash_from_notify_hex;
 use cityseal_chain::{
@@ -12,7 +12,10 @@ use cityseal_hash::{HashKernel, HitBuffer};
 const PREV_BLOCK_HASH: &str = "8a6ac9e3fe15ca70f8995e21434cb64ac4d2b5e10001543b0000000000000000";
 const COINBASE_FIRST: &str =
     "01000000010000000000000000000000000000000000000000000000000000000000000000ffffffff3d030f730d000469c19a67";
-const COINBASE_SECOND: &str = "9a67b6600000000000000a41706f6c6c6f192f6d696e65642062792032353620466f756e646174696f6e2fffffffff0275aac01200000000160014c64b1b9283ba1ea86bb9e7b696b0c8f68dad04000000000000000000266a24aa21a9edb395560ab72068c2afb1d7e6c7db26b813482089d2c4d2471b9036c5e826140600000000";
+const COINBASE_SECOND: &str = "\
+    9a67b6600000000000000a41706f6c6c6f192f6d696e65642062792032353620466f756e646174696f6e2fffffffff02\
+    75aac01200000000160014c64b1b9283ba1ea86bb9e7b696b0c8f68dad04000000000000000000266a24aa21a9edb395\
+    560ab72068c2afb1d7e6c7db26b813482089d2c4d2471b9036c5e826140600000000";
 const MERKLE_BRANCH: [&str; 11] = [
     "4282357ab0a2f4e8e562c8c5eae1d63b559068f9072374b72e26b88ac841908f",
     "c2bbae90d06f8025ade3516ca2e42d79318b6e56fccb9609df85a654a8341068",
@@ -33,10 +36,12 @@ const EXTRANONCE1: &str = "04830cee";
 const EXTRANONCE2: u32 = 0x220c_f1ad;
 const NONCE: u32 = 0xff05_fb02;
 // The block's header and its hash.
-const HEADER: &str = "0060592ee3c96a8a70ca15fe215e99f84ab64c43e1b5d2c43b540100000000000000000076f63a35f1b8b5016d3eb0cce2eebbdf58bf8fbea4e870c8f770346bdfcf622d69c19a678a9a021702fb05ff";
+const HEADER: &str = "\
+    0060592ee3c96a8a70ca15fe215e99f84ab64c43e1b5d2c43b540100000000000000000076f63a35f1b8b5016d3eb0cc\
+    e2eebbdf58bf8fbea4e870c8f770346bdfcf622d69c19a678a9a021702fb05ff";
 const HASH: &str = "0000000000000000000269d52c24ea451225613aab095d90d771d4e29aa96cdd";
 
-/// The template of the job, as a miner makes it from `mining.notify` and the extranonce1 of its connection.
+/// The template of the job, as a miner builds it from `mining.notify` and the extranonce1 of its connection.
 fn template(extranonces: ExtranonceSpan, nonces: NonceSpan) -> SealTemplate {
     let header = BlockHeader {
         version: VERSION as i32,
@@ -53,7 +58,7 @@ fn template(extranonces: ExtranonceSpan, nonces: NonceSpan) -> SealTemplate {
     SealTemplate::builder(header).coinbase(coinbase, branch).nonces(nonces).build().unwrap()
 }
 
-/// Searches a whole space as an engine does, with one device and leases of an awkward size.
+/// Searches a whole space as the engine does, with one device and leases of an awkward size.
 fn search_all(template: &SealTemplate) -> (Vec<Seal>, Coverage) {
     let kernel = HashKernel::detect();
     let (mut book, mut coverage) = (LeaseBook::new(*template.space()), Coverage::new(*template.space()));
@@ -73,7 +78,7 @@ fn search_all(template: &SealTemplate) -> (Vec<Seal>, Coverage) {
 }
 
 #[test]
-fn the_job_of_block_881423_searched_around_its_share_gives_the_real_block_and_no_other() {
+fn searching_the_job_of_block_881423_around_its_share_finds_only_the_real_block() {
     let extranonce = u64::from(EXTRANONCE2);
     let extranonces = ExtranonceSpan::new(extranonce - 2, extranonce + 2).unwrap();
     let nonces = NonceSpan::new(NONCE - (1 << 20), NONCE + (1 << 20)).unwrap();

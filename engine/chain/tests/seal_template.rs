@@ -1,5 +1,6 @@
-//! Templates and seals: every point of a space has the header that it should, kernels see it, and only true hits are seals.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+//! Templates and seals: every point of a space has the right header, kernels agree with it, and only true hits are
+//! seals.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cmp::Ordering;
 
@@ -25,12 +26,12 @@ fn nonces(first: u32, last: u32) -> NonceSpan {
     NonceSpan::new(first, last).unwrap()
 }
 
-/// Every second hash meets it, as on regtest.
+/// Half of all hashes meet it, as on regtest.
 fn easy() -> Target {
     CompactTarget::from_bits(0x207fffff).decode().unwrap()
 }
 
-/// A template in which everything rolls; 3 × 4 × 2 × 9 points.
+/// A template in which everything rolls: 3 × 4 × 2 × 9 points.
 fn rolling_template() -> SealTemplate {
     let coinbase = CoinbaseParts::new(vec![1; 40], vec![2; 60], 4).unwrap();
     let coinbase = coinbase.with_extranonces(ExtranonceSpan::new(0xfffe, 0x1_0000).unwrap()).unwrap();
@@ -54,7 +55,7 @@ fn the_genesis_header_is_a_seal_of_its_own_template() {
 }
 
 #[test]
-fn refuses_a_candidate_that_misses_the_target_or_lies_outside() {
+fn refuses_a_candidate_that_misses_the_target_or_is_outside_the_space() {
     let template = SealTemplate::builder(genesis()).nonces(nonces(2083236893, 2083236894)).build().unwrap();
     let misses = point(0, genesis().time, 2083236894);
     let refused = Seal::confirm(&template, misses).unwrap_err();
@@ -71,7 +72,7 @@ fn refuses_a_candidate_that_misses_the_target_or_lies_outside() {
 }
 
 #[test]
-fn a_hash_equal_to_the_target_seals_and_a_target_one_lower_refuses_it() {
+fn a_hash_equal_to_the_target_is_a_seal_and_with_a_target_one_lower_it_is_not() {
     let candidate = point(0, genesis().time, 2083236893);
     let mut wire = genesis().hash().to_wire();
     let equal = SealTemplate::builder(genesis()).target(Target::from_wire(&wire).unwrap()).build().unwrap();
@@ -82,7 +83,7 @@ fn a_hash_equal_to_the_target_seals_and_a_target_one_lower_refuses_it() {
 }
 
 #[test]
-fn another_target_moves_only_the_threshold_and_never_the_bits() {
+fn another_target_changes_only_the_threshold_and_never_the_bits() {
     let template = SealTemplate::builder(genesis()).build().unwrap().with_target(Target::MAX);
     assert_eq!((template.target(), template.top_word_max()), (Target::MAX, u32::MAX));
     let seal = Seal::confirm(&template, point(0, genesis().time, 5)).unwrap();
@@ -90,7 +91,7 @@ fn another_target_moves_only_the_threshold_and_never_the_bits() {
 }
 
 #[test]
-fn bits_that_are_no_target_are_refused_unless_a_target_stands_beside_them() {
+fn bits_without_a_target_are_refused_unless_a_target_is_given() {
     let bits = CompactTarget::from_bits(0x1d800001);
     let header = BlockHeader { bits, ..genesis() };
     let refused = SealTemplate::builder(header).build().unwrap_err();
@@ -131,7 +132,7 @@ fn refuses_a_mask_that_rolls_the_top_bits_and_accepts_all_bits_below_them_on_any
 }
 
 #[test]
-fn refuses_a_space_that_can_not_be_counted() {
+fn refuses_a_space_that_cannot_be_counted() {
     let coinbase = CoinbaseParts::new(Vec::new(), Vec::new(), 8).unwrap();
     let builder = SealTemplate::builder(BlockHeader { time: 0, ..genesis() }).coinbase(coinbase, Vec::new());
     let builder = builder.version_mask(0x1fffe000);
@@ -151,11 +152,11 @@ fn the_merkle_root_follows_the_extranonce() {
 
 #[test]
 #[should_panic(expected = "extranonce 65537 is not open")]
-fn refuses_the_merkle_root_of_an_extranonce_just_outside() {
+fn refuses_the_merkle_root_of_an_extranonce_just_outside_the_space() {
     rolling_template().merkle_root(0x1_0001);
 }
 
-/// Every seal of a space, by hashing each of its headers one by one in the order of the contract.
+/// Every seal of a space, found by hashing each of its headers in order.
 fn seals_of_the_reference(template: &SealTemplate) -> Vec<Seal> {
     let space = template.space();
     let mut seals = Vec::new();
@@ -172,7 +173,7 @@ fn seals_of_the_reference(template: &SealTemplate) -> Vec<Seal> {
     seals
 }
 
-/// Every seal of a space, by leases and a kernel, in whatever order they come.
+/// Every seal of a space, found by leases and a kernel, in the order of discovery.
 fn seals_of_kernel(template: &SealTemplate, hashes: u64, versions_max: usize) -> Vec<Seal> {
     let mut book = LeaseBook::new(*template.space());
     let mut seals = Vec::new();
@@ -188,7 +189,7 @@ fn seals_of_kernel(template: &SealTemplate, hashes: u64, versions_max: usize) ->
 }
 
 #[test]
-fn leases_and_a_kernel_find_the_seals_of_the_reference_in_the_order_of_the_space_once_sorted() {
+fn leases_and_a_kernel_find_the_seals_of_the_reference() {
     let template = rolling_template();
     let expected = seals_of_the_reference(&template);
     assert!(expected.is_sorted() && expected.len() > 50, "{} seals", expected.len());
@@ -201,7 +202,7 @@ fn leases_and_a_kernel_find_the_seals_of_the_reference_in_the_order_of_the_space
 }
 
 #[test]
-fn with_the_largest_target_every_point_is_a_seal_both_edge_nonces_included() {
+fn with_the_largest_target_every_point_is_a_seal_including_the_first_and_last_nonce() {
     for span in [nonces(0, 5), nonces(u32::MAX - 5, u32::MAX)] {
         let template = SealTemplate::builder(genesis()).nonces(span).target(Target::MAX).build().unwrap();
         let found: Vec<u32> = seals_of_kernel(&template, 4, 1).iter().map(|seal| seal.header().nonce).collect();
@@ -210,7 +211,7 @@ fn with_the_largest_target_every_point_is_a_seal_both_edge_nonces_included() {
 }
 
 #[test]
-fn seals_are_ordered_by_their_place_in_the_space() {
+fn seals_are_ordered_like_the_space() {
     let template = rolling_template();
     let seals = seals_of_the_reference(&template);
     let [first, second] = [&seals[0], &seals[1]];
@@ -223,7 +224,8 @@ proptest! {
 
     #[test]
     fn midstates_and_tail_are_those_of_the_header_at_each_point(
-        version: i32, mask in 0..=RollingVersion::MASK_MAX, seed: u32, time in 0u32..1 << 31, later in 0u32..1000, nonce: u32,
+        version: i32, mask in 0..=RollingVersion::MASK_MAX, seed: u32,
+        time in 0u32..1 << 31, later in 0u32..1000, nonce: u32,
         prefix: Vec<u8>, extranonce: u32, branch in prop::collection::vec(prop::array::uniform32(any::<u8>()), 0..4),
     ) {
         let header = BlockHeader { version, time, ..genesis() };

@@ -1,5 +1,5 @@
-//! The JSON form of a template: what it accepts, and that each refusal names its field.
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+//! The JSON form of a template: what is accepted, and that each refusal names its field.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use cityseal_chain::{
     BlockHeader, ExtranonceSpan, SealTemplate, SealTemplateBuilder, Target, TemplateError, TemplateFileError,
@@ -23,7 +23,7 @@ fn refusal(file: &Value) -> String {
     parse(file).unwrap_err().to_string()
 }
 
-/// `file` with the value under a path such as `coinbase.prefix` replaced, or removed where it is `null`.
+/// Returns `file` with the value at a path such as `coinbase.prefix` replaced, or removed if `value` is `null`.
 fn with(mut file: Value, path: &str, value: Value) -> Value {
     let (parents, key) = path.rsplit_once('.').map_or((Vec::new(), path), |(up, key)| (up.split('.').collect(), key));
     let parent = parents.into_iter().fold(&mut file, |at, name| &mut at[name]);
@@ -54,7 +54,7 @@ fn of_coinbase() -> Value {
 }
 
 #[test]
-fn a_header_alone_is_a_template_with_all_nonces_whose_own_nonce_is_ignored() {
+fn a_header_alone_is_a_template_with_all_nonces_and_its_own_nonce_is_ignored() {
     let template = build(&of_header());
     let genesis = BlockHeader::from_hex(GENESIS).unwrap();
     assert_eq!(template.header(), &BlockHeader { nonce: 0, ..genesis });
@@ -63,12 +63,12 @@ fn a_header_alone_is_a_template_with_all_nonces_whose_own_nonce_is_ignored() {
 }
 
 #[test]
-fn single_fields_say_the_same_as_the_header() {
+fn single_fields_give_the_same_template_as_the_header() {
     assert_eq!(build(&of_fields()), build(&of_header()));
 }
 
 #[test]
-fn reads_all_that_may_roll() {
+fn reads_everything_that_may_roll() {
     let rolling = json!({
         "version_mask": "1fffe000", "time_window": 60, "nonces": { "first": 7, "last": u32::MAX }, "target": "207fffff",
     });
@@ -87,7 +87,7 @@ fn reads_all_that_may_roll() {
 }
 
 #[test]
-fn a_coinbase_without_a_range_leaves_all_its_extranonces_open_and_needs_no_branch() {
+fn a_coinbase_without_a_range_opens_all_its_extranonces_and_needs_no_branch() {
     let file = with(with(of_coinbase(), "coinbase.extranonce_first", Value::Null), "merkle_branch", Value::Null);
     let template = build(&with(file, "coinbase.extranonce_last", Value::Null));
     assert_eq!(template.space().extranonces().map(|all| (all.first(), all.last())), Some((0, 0xffff)));
@@ -95,7 +95,7 @@ fn a_coinbase_without_a_range_leaves_all_its_extranonces_open_and_needs_no_branc
 }
 
 #[test]
-fn beside_a_whole_header_a_coinbase_replaces_its_merkle_root() {
+fn together_with_a_whole_header_a_coinbase_replaces_its_merkle_root() {
     let file = with(of_header(), "coinbase", of_coinbase()["coinbase"].clone());
     assert_ne!(build(&file).header().merkle_root.to_display_hex(), MERKLE_ROOT);
 }
@@ -150,7 +150,7 @@ fn names_the_field_within_a_coinbase() {
             json!({}),
             "merkle_branch: expected a list of hashes, 64 hex digits each in wire order, found {}",
         ),
-        ("merkle_root", json!(MERKLE_ROOT), "merkle_root: not allowed beside coinbase"),
+        ("merkle_root", json!(MERKLE_ROOT), "merkle_root: not allowed together with coinbase"),
     ] {
         let refusal = refusal(&with(of_coinbase(), path, value));
         assert!(refusal.starts_with(&format!("template field {message}")), "{refusal}");
@@ -163,7 +163,7 @@ fn names_the_field_within_a_coinbase() {
 }
 
 #[test]
-fn refuses_a_key_that_is_unknown_or_doubled_and_what_is_no_object() {
+fn refuses_unknown_and_duplicate_keys_and_values_that_are_not_objects() {
     for (text, message) in [
         (r#"{"header":"00","nonce":5}"#, "template: unknown field `nonce`, expected one of `header`"),
         (r#"{"nonces":{"first":0,"lats":5}}"#, "template: unknown field `lats`, expected `first` or `last`"),
@@ -186,7 +186,7 @@ fn a_wrong_value_is_shown_shortened() {
 }
 
 #[test]
-fn reading_leaves_it_to_the_template_to_judge_how_the_parts_fit() {
+fn reading_leaves_the_consistency_of_the_parts_to_the_template() {
     let builder = parse(&with(of_fields(), "time_window", json!(u32::MAX))).unwrap();
     assert!(matches!(builder.build(), Err(TemplateError::TimeWindow { found_s: u32::MAX, .. })));
 }

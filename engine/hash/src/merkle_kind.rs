@@ -5,7 +5,8 @@
 pub enum MerkleKind {
     /// Bitcoin's tree: double SHA-256 over both children; an unpaired node is paired with itself.
     Bitcoin,
-    /// The tree of RFC 6962, section 2.1: SHA-256 over the byte 0x01 and both children; an unpaired node moves up unhashed.
+    /// The tree of RFC 6962, section 2.1: SHA-256 over the byte 0x01 and both children; an unpaired node moves up
+    /// unhashed.
     Rfc6962Sha256,
 }
 

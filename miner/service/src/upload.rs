@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use cityseal_engine::{BlockBatch, BlockVerifier, Engine, Finish, Verifier, VerifyReport};
+use cityseal_engine::{BlockBatch, BlockVerifier, ChainItems, Engine, Finish, HeaderVerifier, Verifier, VerifyReport};
 use cityseal_input::part::ItemKind;
 use cityseal_proto::field;
 use cityseal_proto::v1::verify_chain_request::Part;

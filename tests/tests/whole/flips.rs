@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use cityseal_engine::chain::reference::judge_slowly;
+use cityseal_engine::chain::reference::judge_headers;
 use cityseal_engine::chain::{BlockHeader, Fault, Network, Parameters, Verdict};
 use cityseal_engine::{Engine, VerifyRequest};
 use cityseal_tests::data::mainnet_start;
@@ -75,7 +75,7 @@ fn reference_fault(parameters: &Parameters, headers: &[BlockHeader], bit: usize)
     let context = &headers[at.saturating_sub(REFERENCE_CONTEXT)..at];
     let mut flipped = vec![flip_header(&headers[at], bit % (8 * HEADER_BYTES))];
     flipped.extend(headers[at + 1..].iter().take(HEADERS_AFTER));
-    let summary = judge_slowly(parameters, at as u64, context, &flipped, NOW);
+    let summary = judge_headers(parameters, at as u64, context, &flipped, NOW);
     let fault = summary.fault.unwrap_or_else(|| panic!("bit {bit} breaks no rule"));
     Fault { offset: fault.offset + (at * HEADER_BYTES) as u64, ..fault }
 }

@@ -19,7 +19,7 @@ use cityseal_hash::HEADER_LEN;
 ///
 /// # Panics
 /// If `parsed` has another length than `block`, or if the root over the witness ids is required
-/// ([`ParsedBlock::wants_witness_root`]) but absent.
+/// ([`ParsedBlock::needs_witness_root`]) but absent.
 pub fn judge_body(
     parameters: &Parameters,
     context: &BodyContext,

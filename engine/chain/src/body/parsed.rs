@@ -136,7 +136,7 @@ impl ParsedBlock {
 
     /// Whether R38 is judged at `height`, which needs the root over the witness ids: the coinbase commits to it, and
     /// the rule is in force.
-    pub fn wants_witness_root(&self, parameters: &Parameters, height: u64) -> bool {
+    pub fn needs_witness_root(&self, parameters: &Parameters, height: u64) -> bool {
         self.findings.first.commitment.is_some() && parameters.body().has_witness_at(height)
     }
 

@@ -16,7 +16,7 @@ pub struct BodyRoots {
     /// Whether two equal nodes share a parent in Bitcoin's tree, on any level (CVE-2012-2459).
     pub mutated: bool,
     /// The root over the witness ids, with zeros for the coinbase's, in wire order. Required if
-    /// [`ParsedBlock::wants_witness_root`] returns true.
+    /// [`ParsedBlock::needs_witness_root`] returns true.
     pub witness: Option<[u8; 32]>,
 }
 
@@ -26,12 +26,12 @@ impl BodyRoots {
     /// # Panics
     /// If `parsed` is not the result of parsing `block`.
     pub fn of(parameters: &Parameters, context: &BodyContext, block: &[u8], parsed: &ParsedBlock) -> Self {
-        let wants_witness = parsed.wants_witness_root(parameters, context.height);
+        let needs_witness = parsed.needs_witness_root(parameters, context.height);
         let (merkle, mutated) = match parameters.merkle() {
             MerkleKind::Bitcoin => bitcoin_root(&ids(block, parsed)),
             MerkleKind::Rfc6962Sha256 => (log_root(block, parsed), false),
         };
-        let witness = wants_witness.then(|| bitcoin_root(&witness_ids(block, parsed)).0);
+        let witness = needs_witness.then(|| bitcoin_root(&witness_ids(block, parsed)).0);
         Self { merkle, mutated, witness }
     }
 }

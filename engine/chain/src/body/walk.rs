@@ -56,6 +56,7 @@ fn transaction<'a>(reader: &mut Reader<'a>, sink: &mut impl Sink<'a>) -> Result<
     let mut body_start = reader.at();
     let mut inputs = reader.count(INPUT_BYTES_MIN)?;
     let (mut flag, flag_at) = (0, reader.at());
+    // A count of zero inputs is BIP144's marker, and the next byte is its flag.
     if inputs == 0 {
         [flag] = *reader.field()?;
         match flag {

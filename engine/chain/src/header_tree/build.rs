@@ -205,6 +205,7 @@ impl Build {
                 for child in self.children.of(parent).filter(|child| self.parents[*child as usize] == parent) {
                     let own = self.work[child as usize];
                     self.work[child as usize] = work.saturating_add(own);
+                    // A child that has not arrived yet is connected by its own arrival.
                     if arrivals.is_before(child, event) {
                         self.order.push(child);
                     } else {
@@ -227,6 +228,7 @@ impl Build {
         }
         self.tip = tip;
         let (Some(tip), true) = (tip, only_its_piece) else { return };
+        // Parents precede children in `order`, so a parent's first header is already known.
         let mut firsts = vec![NONE; self.hashes.len()];
         for index in &self.order {
             let parent = self.parents[*index as usize];

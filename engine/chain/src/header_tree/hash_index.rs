@@ -1,7 +1,7 @@
 //! Finds a header by its hash: an open-addressing table of indices into the list of hashes.
 //!
-//! Eight bytes of the hash give the slot. They are as good as random unless somebody searched for hashes: to make a
-//! table of a million entries slow takes about 2^41 hashes, and only slows it down.
+//! Eight bytes of the hash give the slot. They are as good as random unless the hashes were searched for on purpose:
+//! crowding a table of a million entries takes about 2^41 hashes, and only slows lookups.
 
 /// An empty slot.
 const EMPTY: u32 = u32::MAX;

@@ -207,6 +207,7 @@ impl HeaderTree {
     pub fn reorganisation(&self, from: u32, to: u32) -> Option<Reorganisation> {
         let (mut old, mut new) = ((from, self.depth(from)?), (to, self.depth(to)?));
         let (mut disconnect, mut connect) = (Vec::new(), Vec::new());
+        // Step down from the deeper tip, from both at equal depth, until the two paths meet.
         while old.0 != new.0 {
             let (old_depth, new_depth) = (old.1, new.1);
             if old_depth >= new_depth {

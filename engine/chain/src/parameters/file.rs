@@ -204,6 +204,7 @@ impl ParametersFile {
         let (kind, flags, asert) = match self.difficulty.into_inner() {
             DifficultyFile::Word(kind) => (kind, FlagsFile::default(), flat),
             DifficultyFile::Table(table) => {
+                // ASERT's numbers may be at the top level or in the table, but not in both.
                 flat.refuse_any()?;
                 table.split()
             }

@@ -105,8 +105,9 @@ impl History {
         }
         let found = headers.len() as u64;
         let first_height = start_height.checked_sub(found).ok_or(HistoryError::TooMany { start_height, found })?;
-        refuse_strangers(parameters, first_height, headers)?;
+        check_context(parameters, first_height, headers)?;
         let mut history = Self::unknown_before(first_height);
+        // The parameters know the header before a context that begins at height 1.
         if first_height == 1 {
             history = Self::before_genesis();
             history.advance(parameters, &parameters.genesis().to_wire());
@@ -195,6 +196,7 @@ impl History {
         count: u64,
         header: &mut impl FnMut(u64) -> Result<[u8; HEADER_LEN], E>,
     ) -> Result<(), E> {
+        // Keep as many old times as there is room for next to the new ones.
         let fresh = count.min(MEDIAN_HEADERS as u64);
         let kept = self.times_known.min(MEDIAN_HEADERS - fresh as usize);
         self.times.copy_within(self.times_known - kept..self.times_known, 0);
@@ -292,11 +294,7 @@ impl History {
     }
 }
 
-fn refuse_strangers(
-    parameters: &Parameters,
-    first_height: u64,
-    headers: &[[u8; HEADER_LEN]],
-) -> Result<(), HistoryError> {
+fn check_context(parameters: &Parameters, first_height: u64, headers: &[[u8; HEADER_LEN]]) -> Result<(), HistoryError> {
     let Some(first) = headers.first() else { return Ok(()) };
     let expected = parameters.genesis_hash();
     let first_hash = BlockHash::from_wire(double_sha256(first));

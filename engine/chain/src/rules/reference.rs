@@ -37,7 +37,7 @@ struct View<'a> {
 /// Judges `headers` from `start_height` up, after the trusted `context` directly below, one header at a time.
 ///
 /// Returns the same summary as [`crate::judge`]. `now` is a Unix time.
-pub fn judge_slowly(
+pub fn judge_headers(
     parameters: &Parameters,
     start_height: u64,
     context: &[BlockHeader],

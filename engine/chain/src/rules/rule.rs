@@ -13,7 +13,7 @@ pub enum Rule {
     TargetNegative,
     /// R02: the bits encode zero.
     TargetZero,
-    /// R03: the bits encode a number past 256 bits.
+    /// R03: the bits encode a number beyond 256 bits.
     TargetOverflow,
     /// R04: the target is above the chain's limit.
     TargetAboveLimit,

@@ -48,7 +48,7 @@ impl Commitments {
     }
 
     fn join(self, next: Self) -> Self {
-        let contents = self.contents.zip(next.contents).map(|(before, behind)| before.join(behind));
+        let contents = self.contents.zip(next.contents).map(|(left, right)| left.join(right));
         Self { headers: self.headers.join(next.headers), contents }
     }
 }
@@ -124,9 +124,9 @@ impl Summary {
             work: self.work.saturating_add(next.work),
             bodies: self.bodies.join(next.bodies),
             commitments: match (self.commitments, next.commitments) {
-                (Some(before), Some(behind)) => Some(before.join(behind)),
+                (Some(left), Some(right)) => Some(left.join(right)),
                 // One of the two summaries is of no headers.
-                (before, behind) => before.or(behind),
+                (left, right) => left.or(right),
             },
             fault: next.fault,
             not_checked: joined(self.not_checked, next.not_checked),
@@ -134,7 +134,7 @@ impl Summary {
     }
 
     /// Adds ranges that were not judged.
-    pub fn leave(&mut self, ranges: impl IntoIterator<Item = NotChecked>) {
+    pub fn add_not_checked(&mut self, ranges: impl IntoIterator<Item = NotChecked>) {
         self.not_checked = joined(std::mem::take(&mut self.not_checked), ranges.into_iter().collect());
     }
 

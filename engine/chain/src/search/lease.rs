@@ -102,6 +102,7 @@ impl LeaseBook {
             taken
         } else {
             let (taken, later, sooner) = carve(self.take_fresh()?, hashes_wanted, versions_max);
+            // The rest of the versions goes on top, so that it is lent next.
             self.front.extend(later.into_iter().chain(sooner));
             taken
         };

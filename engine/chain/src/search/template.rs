@@ -43,9 +43,7 @@ pub enum TemplateError {
         found_s: u32,
     },
     /// No target was given, and the header's bits encode none.
-    #[error(
-        "header bits {bits} encode no target: {fault}; expected bits of a target above zero, or a separate search target"
-    )]
+    #[error("header bits {bits} encode no target: {fault}; expected a target above zero, or a separate search target")]
     Bits {
         /// The header's compact target.
         bits: CompactTarget,
@@ -120,6 +118,7 @@ impl SealTemplateBuilder {
         let extranonces = self.coinbase.as_ref().map(CoinbaseParts::extranonces);
         let space = SearchSpace::new(extranonces, versions, times, self.nonces)?;
         let Self { header, coinbase, merkle_branch, .. } = self;
+        // The template computes the Merkle root that its own header needs, so the header is completed afterwards.
         let mut template = SealTemplate { header, coinbase, merkle_branch, target, space };
         let first = space.extranonce_values().first();
         template.header = BlockHeader { nonce: 0, merkle_root: template.merkle_root(first), ..header };

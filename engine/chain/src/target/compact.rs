@@ -98,6 +98,14 @@ impl fmt::Debug for CompactTarget {
     }
 }
 
+impl TryFrom<CompactTarget> for Target {
+    type Error = CompactFault;
+
+    fn try_from(bits: CompactTarget) -> Result<Self, CompactFault> {
+        bits.decode()
+    }
+}
+
 impl Target {
     /// Encodes the target with 23 bits of mantissa, rounding down (Bitcoin Core: `arith_uint256::GetCompact`).
     pub fn to_compact_lossy(self) -> CompactTarget {
@@ -187,6 +195,7 @@ mod tests {
         assert!(target.is_met_by(&BlockHash::from_wire(wire)));
         wire[0] = 1;
         assert!(!target.is_met_by(&BlockHash::from_wire(wire)));
+        assert_eq!(Target::try_from(CompactTarget::from_bits(0x1d00_ffff)), Ok(target));
         assert_eq!(target.top_word_max(), 0);
         assert_eq!(Target::MAX.top_word_max(), u32::MAX);
     }

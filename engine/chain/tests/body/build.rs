@@ -1,4 +1,4 @@
-//! Blocks built by the tests themselves, and both judges asked at once.
+//! Builds blocks for the tests, and runs both judges on them.
 
 use cityseal_chain::body::{
     BodyContext, BodyJudgement, BodyRoots, BrokenBody, ParsedBlock, coinbase_height_script, judge_body, reference,
@@ -6,17 +6,17 @@ use cityseal_chain::body::{
 use cityseal_chain::{BlockHeader, FaultValue, MerkleKind, MerkleRoot, Network, Parameters, Rule, merkle, rfc6962};
 use cityseal_hash::double_sha256;
 
-/// A height at which every rule of bodies holds on regtest, and which takes two bytes in the coinbase.
+/// A height at which every body rule applies on regtest, and which takes two bytes in the coinbase.
 pub(crate) const HEIGHT: u64 = 20;
 pub(crate) const TIME: u32 = 1_700_000_000;
 pub(crate) const MEDIAN: u32 = TIME - 3_000;
 pub(crate) const MONEY_MAX: i64 = 2_100_000_000_000_000;
 
-/// How a script begins that commits to the witnesses.
+/// The beginning of a script that commits to the witnesses.
 const COMMITMENT_HEAD: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 
-/// A broken rule, its transaction, and both values as they are written.
-pub(crate) type Said = (Rule, Option<u32>, String, String);
+/// A broken rule, its transaction, and both values as text.
+pub(crate) type Broken = (Rule, Option<u32>, String, String);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
@@ -73,7 +73,7 @@ impl Input {
 }
 
 impl Tx {
-    /// Spends one output, and has one.
+    /// A transaction with one input and one output.
     pub(crate) fn plain(number: u8) -> Self {
         Self { inputs: vec![Input::of(prevout(number, 0))], outputs: vec![(1, vec![0x51])], lock_time: 0 }
     }
@@ -84,10 +84,10 @@ impl Tx {
         Self { inputs: vec![input], outputs: vec![(50, vec![0x51])], lock_time: 0 }
     }
 
-    /// An output that takes so many bytes, and no checks.
+    /// Appends an output of this many bytes without signature checks.
     pub(crate) fn pad(&mut self, bytes: usize) {
         let len = (0..10).map(|less| bytes - 8 - less).find(|&len| 8 + size(len).len() + len == bytes);
-        self.outputs.push((0, vec![0; len.expect("a script's length makes up the bytes")]));
+        self.outputs.push((0, vec![0; len.expect("some script length gives this size")]));
     }
 
     pub(crate) fn bytes(&self, with_witness: bool) -> Vec<u8> {
@@ -119,13 +119,13 @@ pub(crate) fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 }
 
 impl Block {
-    /// A coinbase and so many transactions of which each spends another output.
+    /// A coinbase and `more` transactions, each of which spends a different output.
     pub(crate) fn of(more: u8) -> Self {
         let transactions = std::iter::once(Tx::coinbase(HEIGHT)).chain((1..=more).map(Tx::plain)).collect();
         Self { transactions, merkle: MerkleKind::Bitcoin, time: TIME }
     }
 
-    /// With witnesses in its second transaction, and a commitment to them.
+    /// A block with witnesses in its second transaction and a commitment to them.
     pub(crate) fn with_witness() -> Self {
         let mut block = Self::of(3);
         block.transactions[1].inputs.push(Input::of(prevout(9, 1)));
@@ -138,7 +138,7 @@ impl Block {
         &mut self.transactions[0]
     }
 
-    /// Appends an output that commits to the witnesses as they are, and the reserved value that it needs.
+    /// Appends an output that commits to the current witnesses, and sets the reserved value that it needs.
     pub(crate) fn commit(&mut self) {
         self.coinbase().inputs[0].witness = vec![vec![5; 32]];
         let mut ids: Vec<_> = self.transactions.iter().map(|tx| double_sha256(&tx.bytes(true))).collect();
@@ -173,19 +173,19 @@ impl Block {
         80 + size(self.transactions.len()).len() + transactions
     }
 
-    /// What regtest says of it at [`HEIGHT`].
+    /// The judgement on regtest at [`HEIGHT`].
     pub(crate) fn judged(&self) -> BodyJudgement {
         judged(&regtest(), &context(HEIGHT), &self.bytes())
     }
 
-    /// The rule that it breaks there, with the transaction, and both values as they are written.
-    pub(crate) fn broken(&self) -> Option<Said> {
+    /// The rule that it breaks there, with the transaction and both values as text.
+    pub(crate) fn broken(&self) -> Option<Broken> {
         self.judged().broken.map(|BrokenBody { rule, transaction, expected, found }| {
             (rule, transaction, expected.to_string(), found.to_string())
         })
     }
 
-    /// It passes there, and every rule was judged.
+    /// Asserts that it passes there and that every rule was judged.
     pub(crate) fn passes(&self) {
         assert_eq!(self.judged(), BodyJudgement::default());
     }
@@ -195,18 +195,19 @@ pub(crate) fn regtest() -> Parameters {
     Parameters::of(Network::Regtest)
 }
 
-/// A city with these keys more than it must have, over regtest's genesis header.
+/// Custom network parameters on regtest's genesis header: the required keys and `rest`.
 pub(crate) fn city(rest: &str) -> Parameters {
     let genesis = regtest().genesis().to_hex();
-    let must = format!("name = \"city\"\ngenesis = \"{genesis}\"\npow_limit = \"207fffff\"\ndifficulty = \"fixed\"\n");
-    Parameters::from_toml(&(must + rest)).expect("the tests' own parameters are right")
+    let required =
+        format!("name = \"city\"\ngenesis = \"{genesis}\"\npow_limit = \"207fffff\"\ndifficulty = \"fixed\"\n");
+    Parameters::from_toml(&(required + rest)).expect("the parameters are valid")
 }
 
 pub(crate) fn context(height: u64) -> BodyContext {
     BodyContext { height, median_time: Some(MEDIAN) }
 }
 
-/// What the fast judge says, once the reference implementation has said the same.
+/// The judgement of the fast judge, which must equal that of the reference implementation.
 pub(crate) fn judged(parameters: &Parameters, context: &BodyContext, block: &[u8]) -> BodyJudgement {
     let fast = ParsedBlock::parse(block).map_or_else(BodyJudgement::from, |parsed| {
         let roots = BodyRoots::of(parameters, context, block, &parsed);
@@ -216,15 +217,15 @@ pub(crate) fn judged(parameters: &Parameters, context: &BodyContext, block: &[u8
     fast
 }
 
-/// What [`Block::broken`] says of a broken rule.
-#[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be none")]
-#[expect(clippy::needless_pass_by_value, reason = "numbers and words read best as they are")]
+/// The result of [`Block::broken`] for a broken rule.
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with an `Option`")]
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and literals")]
 pub(crate) fn breaks(
     rule: Rule,
     transaction: Option<u32>,
     expected: impl ToString,
     found: impl ToString,
-) -> Option<Said> {
+) -> Option<Broken> {
     Some((rule, transaction, expected.to_string(), found.to_string()))
 }
 

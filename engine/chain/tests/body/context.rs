@@ -1,4 +1,4 @@
-//! R35 to R39: what depends on height and time, and what the coinbase commits to, each rule at its edge.
+//! R35 to R39: the rules that depend on height, time and the coinbase's commitment, each at its limit.
 
 use crate::build::{
     Block, HEIGHT, Input, MEDIAN, TIME, Tx, breaks, city, context, judged, prevout, regtest, root_value,
@@ -6,7 +6,7 @@ use crate::build::{
 use cityseal_chain::body::{BodyContext, BodyJudgement, coinbase_height_script};
 use cityseal_chain::{Parameters, Rule, Unjudged};
 
-/// With a transaction of that lock time, one of whose sequences lets it count.
+/// A block with a transaction of that lock time, which one of its sequences makes effective.
 fn locked(lock_time: u32) -> Block {
     let mut block = Block::of(3);
     let tx = &mut block.transactions[2];
@@ -20,7 +20,7 @@ fn rule_at(parameters: &Parameters, context: &BodyContext, block: &Block) -> Opt
 }
 
 #[test]
-fn r35_lets_a_lock_by_height_pass_once_its_block_lies_below() {
+fn r35_accepts_a_lock_by_height_when_that_height_is_below() {
     let height = HEIGHT as u32;
     locked(0).passes();
     locked(height - 1).passes();
@@ -29,7 +29,7 @@ fn r35_lets_a_lock_by_height_pass_once_its_block_lies_below() {
 }
 
 #[test]
-fn r35_holds_a_lock_by_time_against_the_median_and_not_the_block_s_time() {
+fn r35_compares_a_lock_by_time_with_the_median_and_not_with_the_time_of_the_block() {
     locked(500_000_000).passes();
     locked(MEDIAN - 1).passes();
     assert_eq!(locked(MEDIAN).broken(), breaks(Rule::Finality, Some(2), MEDIAN - 1, MEDIAN));
@@ -37,7 +37,7 @@ fn r35_holds_a_lock_by_time_against_the_median_and_not_the_block_s_time() {
 }
 
 #[test]
-fn r35_ignores_the_lock_where_every_sequence_is_the_last() {
+fn r35_ignores_the_lock_if_every_sequence_disables_it() {
     let mut block = locked(u32::MAX);
     block.transactions[2].inputs[1].sequence = u32::MAX;
     block.passes();
@@ -47,11 +47,11 @@ fn r35_ignores_the_lock_where_every_sequence_is_the_last() {
     block.coinbase().lock_time = u32::MAX;
     block.passes();
     block.coinbase().inputs[0].sequence = 0;
-    assert_eq!(block.broken().unwrap().1, Some(0), "the coinbase is no exception");
+    assert_eq!(block.broken().unwrap().1, Some(0), "the coinbase is not exempt");
 }
 
 #[test]
-fn r35_takes_the_block_s_own_time_before_the_median_s_height_and_at_height_0() {
+fn r35_uses_the_time_of_the_block_below_the_height_of_the_median_rule_and_at_height_0() {
     let city = city("[body]\nmedian_time_from = 20\n");
     let at = |height, lock| rule_at(&city, &context(height), &locked(lock));
     assert_eq!((at(19, TIME - 1), at(19, TIME)), (None, Some(Rule::Finality)));
@@ -60,26 +60,26 @@ fn r35_takes_the_block_s_own_time_before_the_median_s_height_and_at_height_0() {
     let genesis = BodyContext { height: 0, median_time: None };
     assert_eq!(rule_at(&from_0, &genesis, &locked(TIME - 1)), None);
     assert_eq!(judged(&from_0, &genesis, &Block::of(1).bytes()), BodyJudgement::default());
-    assert_eq!(rule_at(&from_0, &genesis, &locked(1)), Some(Rule::Finality), "no height lies below 0");
+    assert_eq!(rule_at(&from_0, &genesis, &locked(1)), Some(Rule::Finality), "no height is below 0");
 }
 
 #[test]
-fn r35_is_not_judged_where_the_median_is_not_known_and_the_rules_after_it_are() {
+fn r35_is_not_judged_without_the_median_but_later_rules_are() {
     let unknown = BodyContext { height: HEIGHT, median_time: None };
     let left_out = vec![(Rule::Finality, Unjudged::MedianAbsent)];
     let passed = BodyJudgement { broken: None, not_checked: left_out.clone() };
     assert_eq!(judged(&regtest(), &unknown, &Block::of(1).bytes()), passed);
-    assert_eq!(judged(&regtest(), &unknown, &locked(HEIGHT as u32).bytes()), passed, "not even by a part of it");
+    assert_eq!(judged(&regtest(), &unknown, &locked(HEIGHT as u32).bytes()), passed, "not even locks by height");
     let other = BodyContext { height: HEIGHT + 1, ..unknown };
     let judgement = judged(&regtest(), &other, &Block::of(1).bytes());
     assert_eq!((judgement.broken.unwrap().rule, judgement.not_checked), (Rule::CoinbaseHeight, left_out));
     let mut earlier = Block::of(1);
     earlier.transactions[1].outputs.clear();
-    assert_eq!(judged(&regtest(), &unknown, &earlier.bytes()).not_checked, [], "it did not come to that");
+    assert_eq!(judged(&regtest(), &unknown, &earlier.bytes()).not_checked, [], "an earlier rule is broken");
 }
 
 #[test]
-fn r36_wants_the_height_at_the_front_of_the_coinbase() {
+fn r36_requires_the_height_at_the_start_of_the_coinbase() {
     for height in [1, 2, 16, 17, 127, 128, 255, 256, 32_767, 32_768, 8_388_607, 8_388_608, 1 << 31, 1 << 40] {
         let mut block = Block::of(1);
         block.transactions[0] = Tx::coinbase(height);
@@ -93,7 +93,7 @@ fn r36_wants_the_height_at_the_front_of_the_coinbase() {
 }
 
 #[test]
-fn r36_compares_as_many_bytes_as_the_height_takes() {
+fn r36_compares_the_bytes_that_the_height_takes() {
     let with = |script: &[u8]| {
         let mut block = Block::of(1);
         block.coinbase().inputs[0].script = script.to_vec();
@@ -110,7 +110,7 @@ fn r36_compares_as_many_bytes_as_the_height_takes() {
 }
 
 #[test]
-fn r36_holds_from_its_height_on() {
+fn r36_applies_from_its_height() {
     let city = city("[body]\ncoinbase_height_from = 100\n");
     let block = Block::of(1);
     assert_eq!(rule_at(&city, &context(99), &block), None);
@@ -118,7 +118,7 @@ fn r36_holds_from_its_height_on() {
     assert_eq!(coinbase_height_script(HEIGHT).to_string(), "0114");
 }
 
-/// With that witness of the coinbase, once it has committed.
+/// A block whose coinbase has this witness after committing.
 fn reserving(witness: Vec<Vec<u8>>) -> Block {
     let mut block = Block::with_witness();
     block.coinbase().inputs[0].witness = witness;
@@ -126,7 +126,7 @@ fn reserving(witness: Vec<Vec<u8>>) -> Block {
 }
 
 #[test]
-fn r37_wants_one_reserved_value_of_32_bytes() {
+fn r37_requires_one_reserved_value_of_32_bytes() {
     reserving(vec![vec![5; 32]]).passes();
     let refused = |expected, found| breaks(Rule::WitnessReservedValue, Some(0), expected, found);
     assert_eq!(reserving(vec![]).broken(), refused(1, 0));
@@ -145,11 +145,11 @@ fn r38_refuses_witnesses_that_are_not_those_committed_to() {
     assert_eq!((broken.rule, broken.transaction), (Rule::WitnessCommitment, None));
     assert_eq!(broken.expected, root_value(commitment));
     let other = reserving(vec![vec![6; 32]]);
-    assert_eq!(other.broken().unwrap().0, Rule::WitnessCommitment, "the reserved value counts");
+    assert_eq!(other.broken().unwrap().0, Rule::WitnessCommitment, "the reserved value is part of the commitment");
 }
 
 #[test]
-fn r38_goes_by_the_last_output_of_the_coinbase_that_commits() {
+fn r38_uses_the_last_committing_output_of_the_coinbase() {
     let mut block = Block::with_witness();
     let right = block.transactions[0].outputs[1].clone();
     let mut wrong = right.clone();
@@ -169,7 +169,7 @@ fn r38_goes_by_the_last_output_of_the_coinbase_that_commits() {
 }
 
 #[test]
-fn r38_is_judged_where_no_transaction_has_a_witness_too() {
+fn r38_is_judged_even_if_no_transaction_has_a_witness() {
     let mut block = Block::of(2);
     block.commit();
     block.passes();
@@ -181,20 +181,21 @@ fn r38_is_judged_where_no_transaction_has_a_witness_too() {
 fn r39_refuses_a_witness_without_a_commitment() {
     let mut block = Block::with_witness();
     block.coinbase().outputs.pop();
-    let said = |at| breaks(Rule::UnexpectedWitness, Some(at), "no witness, since no commitment covers it", "a witness");
-    assert_eq!(block.broken(), said(0));
+    let expected =
+        |at| breaks(Rule::UnexpectedWitness, Some(at), "no witness, since no commitment covers it", "a witness");
+    assert_eq!(block.broken(), expected(0));
     block.coinbase().inputs[0].witness.clear();
-    assert_eq!(block.broken(), said(1));
+    assert_eq!(block.broken(), expected(1));
     let outside = block.transactions[3].outputs[0].1.clone();
     block.transactions[3].outputs[0].1 = Block::with_witness().transactions[0].outputs[1].1.clone();
-    assert_eq!(block.broken(), said(1), "only the coinbase commits");
+    assert_eq!(block.broken(), expected(1), "only the coinbase commits");
     block.transactions[3].outputs[0].1 = outside;
     block.transactions[1].inputs[1].witness.clear();
     block.passes();
 }
 
 #[test]
-fn r37_to_r39_turn_at_the_height_of_witnesses() {
+fn r37_to_r39_change_at_the_height_of_witnesses() {
     let city = city("[body]\nwitness_from = 100\n");
     let (block, mut wrong) = (Block::with_witness(), Block::of(2));
     assert_eq!(rule_at(&city, &context(99), &block), Some(Rule::UnexpectedWitness));
@@ -202,7 +203,7 @@ fn r37_to_r39_turn_at_the_height_of_witnesses() {
     wrong.commit();
     wrong.coinbase().outputs[1].1[30] ^= 1;
     wrong.coinbase().inputs[0].witness.clear();
-    assert_eq!(rule_at(&city, &context(99), &wrong), None, "nobody looks at the commitment yet");
+    assert_eq!(rule_at(&city, &context(99), &wrong), None, "commitments are not checked yet");
     assert_eq!(rule_at(&city, &context(100), &wrong), Some(Rule::WitnessReservedValue));
     let never = crate::build::city("");
     assert_eq!(rule_at(&never, &context(1 << 40), &block), Some(Rule::UnexpectedWitness));

@@ -1,13 +1,13 @@
-//! R20: what is one block's bytes, and what is not, by kind and place.
+//! R20: which bytes are exactly one block, with the kind and offset of each fault.
 
 use crate::build::{Block, HEIGHT, context, judged, regtest};
 use cityseal_chain::body::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind, ParsedBlock, TransactionSpan};
 use cityseal_chain::{FaultValue, Rule};
 
-/// The kind and the place, which both judges agree on.
+/// The kind and the offset of the fault, on which both judges agree.
 fn refused(block: &[u8]) -> (EncodingKind, usize) {
-    let fault = ParsedBlock::parse(block).expect_err("these bytes are no block");
-    let broken = judged(&regtest(), &context(HEIGHT), block).broken.expect("what is no block breaks a rule");
+    let fault = ParsedBlock::parse(block).expect_err("these bytes are not a block");
+    let broken = judged(&regtest(), &context(HEIGHT), block).broken.expect("an encoding fault breaks a rule");
     assert_eq!((broken.rule, broken.found), (Rule::BlockEncoding, FaultValue::Encoding(fault)));
     assert_eq!(
         (broken.expected.to_string().as_str(), broken.transaction),
@@ -16,12 +16,12 @@ fn refused(block: &[u8]) -> (EncodingKind, usize) {
     (fault.kind, fault.at as usize)
 }
 
-/// A header, one transaction of these bytes between version and lock time, and nothing more.
+/// A header and one transaction with these bytes between version and lock time.
 fn block_of(between: &[u8]) -> Vec<u8> {
     [&[0; 80][..], &[1], &[2, 0, 0, 0], between, &[0; 4]].concat()
 }
 
-/// An input with the compact size of its script written this way.
+/// An input with these bytes as its script, including the compact size.
 fn input(script: &[u8]) -> Vec<u8> {
     [&[7; 36][..], script, &[0xff; 4]].concat()
 }
@@ -33,15 +33,15 @@ fn one_input(script: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_header_alone_and_a_cut_header_lack_the_count() {
+fn a_header_without_a_count_and_a_truncated_header_are_refused() {
     assert_eq!(refused(&[0; 80]), (EncodingKind::Cut, 80));
     assert_eq!(refused(&[0; 79]), (EncodingKind::Cut, 0));
     assert_eq!(refused(&[]), (EncodingKind::Cut, 0));
-    assert!(ParsedBlock::parse(&[0; 81]).is_ok(), "no transactions are well written, if no block");
+    assert!(ParsedBlock::parse(&[0; 81]).is_ok(), "zero transactions are valid encoding, though not a valid block");
 }
 
 #[test]
-fn every_cut_is_refused_at_the_field_that_it_cuts() {
+fn every_truncation_is_refused_at_the_truncated_field() {
     let block = Block::with_witness().bytes();
     for len in 0..block.len() {
         let (kind, at) = refused(&block[..len]);
@@ -53,7 +53,7 @@ fn every_cut_is_refused_at_the_field_that_it_cuts() {
 }
 
 #[test]
-fn a_count_that_the_rest_cannot_hold_is_refused_at_the_count() {
+fn a_count_that_exceeds_the_rest_is_refused_at_the_count() {
     // Forty-nine transactions of ten bytes fit into 490; fifty do not.
     let many = |count: u8| [&[0; 80][..], &[count], &[0; 490]].concat();
     assert!(ParsedBlock::parse(&many(49)).is_ok());
@@ -71,7 +71,7 @@ fn a_count_that_the_rest_cannot_hold_is_refused_at_the_count() {
 }
 
 #[test]
-fn a_compact_size_takes_as_few_bytes_as_it_can() {
+fn a_compact_size_must_use_the_shortest_form() {
     let script_of = |size: &[u8], len: usize| one_input(&[size, &vec![0; len]].concat());
     let refused_size = (EncodingKind::LongSize, 85 + 1 + 36);
     assert!(ParsedBlock::parse(&script_of(&[0xfc], 0xfc)).is_ok());
@@ -88,7 +88,7 @@ fn a_compact_size_takes_as_few_bytes_as_it_can() {
 }
 
 #[test]
-fn only_the_flag_of_bip144_stands_before_inputs_and_only_over_a_witness() {
+fn only_the_flag_of_bip144_may_precede_inputs_and_only_with_a_witness() {
     let flagged =
         |flag: u8, witness: &[u8]| block_of(&[&[0, flag, 1][..], &input(&[0]), &[1], &OUTPUT, witness].concat());
     assert!(ParsedBlock::parse(&flagged(1, &[1, 0])).unwrap().has_witness(), "one empty item is a witness");
@@ -96,11 +96,11 @@ fn only_the_flag_of_bip144_stands_before_inputs_and_only_over_a_witness() {
     assert_eq!(refused(&flagged(2, &[1, 0])), (EncodingKind::Flag, 86));
     assert_eq!(refused(&flagged(3, &[1, 0])), (EncodingKind::Flag, 86));
     assert_eq!(refused(&block_of(&[0, 1, 0, 0])), (EncodingKind::EmptyWitness, 86), "no input has a witness");
-    assert!(ParsedBlock::parse(&block_of(&[0, 0])).is_ok(), "neither inputs nor outputs are well written");
+    assert!(ParsedBlock::parse(&block_of(&[0, 0])).is_ok(), "no inputs and no outputs is valid encoding");
 }
 
 #[test]
-fn bytes_after_the_last_transaction_are_refused_where_they_begin() {
+fn bytes_after_the_last_transaction_are_refused_at_their_offset() {
     let mut block = Block::of(1).bytes();
     let len = block.len();
     block.push(0);
@@ -108,7 +108,7 @@ fn bytes_after_the_last_transaction_are_refused_where_they_begin() {
 }
 
 #[test]
-fn a_block_longer_than_its_weight_allows_is_not_read() {
+fn a_block_longer_than_its_weight_allows_is_not_parsed() {
     let mut block = vec![0; BLOCK_BYTES_MAX + 1];
     assert_eq!(refused(&block), (EncodingKind::TooLong, BLOCK_BYTES_MAX));
     block.pop();
@@ -116,7 +116,7 @@ fn a_block_longer_than_its_weight_allows_is_not_read() {
 }
 
 #[test]
-fn spans_lead_to_the_bytes_of_each_transaction_with_and_without_witness() {
+fn spans_give_the_bytes_of_each_transaction_with_and_without_witness() {
     let built = Block::with_witness();
     let block = built.bytes();
     let parsed = ParsedBlock::parse(&block).unwrap();
@@ -135,7 +135,7 @@ fn spans_lead_to_the_bytes_of_each_transaction_with_and_without_witness() {
 }
 
 #[test]
-fn a_parsed_block_taken_up_again_remembers_nothing() {
+fn a_reused_parsed_block_keeps_nothing_of_the_last_one() {
     let mut again = ParsedBlock::parse(&Block::with_witness().bytes()).unwrap();
     assert!(again.parse_into(&[0; 90]).is_err());
     let block = Block::of(5).bytes();
@@ -146,7 +146,7 @@ fn a_parsed_block_taken_up_again_remembers_nothing() {
 }
 
 #[test]
-fn a_fault_is_said_in_words() {
+fn a_fault_is_described_in_words() {
     let fault = EncodingFault { at: 81, kind: EncodingKind::Trailing };
     assert_eq!(fault.to_string(), "bytes after the last transaction, at byte 81 of the block");
 }

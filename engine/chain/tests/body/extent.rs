@@ -1,4 +1,4 @@
-//! Where a block ends in bytes that have no frames.
+//! Finds the end of a block in bytes without frames.
 
 use crate::build::Block;
 use cityseal_chain::body::{BLOCK_BYTES_MAX, EncodingFault, EncodingKind, Extent, ParsedBlock, block_extent};
@@ -12,7 +12,7 @@ fn a_block_ends_before_what_follows_it() {
 }
 
 #[test]
-fn every_front_of_a_block_is_cut_and_no_fault() {
+fn every_prefix_of_a_block_is_cut_and_not_a_fault() {
     let block = Block::with_witness().bytes();
     for len in 0..block.len() {
         assert_eq!(block_extent(&block[..len]), Ok(Extent::Cut), "{len}");
@@ -20,9 +20,9 @@ fn every_front_of_a_block_is_cut_and_no_fault() {
 }
 
 #[test]
-fn what_no_bytes_could_mend_is_a_fault_at_once() {
+fn bytes_that_nothing_could_complete_are_a_fault_at_once() {
     let at = |at, kind| Err(EncodingFault { at, kind });
-    // 400,000 transactions of ten bytes are more than a block may have; 399,991 with header and count just fit.
+    // 400,000 transactions of ten bytes exceed a block; 399,991 with header and count just fit.
     let counted = |count: u32| [&[0; 80][..], &[0xfe], &count.to_le_bytes()].concat();
     assert_eq!(block_extent(&counted(400_000)), at(80, EncodingKind::Count));
     assert_eq!(block_extent(&counted(399_991)), Ok(Extent::Cut));
@@ -32,8 +32,8 @@ fn what_no_bytes_could_mend_is_a_fault_at_once() {
 }
 
 #[test]
-fn a_block_that_reaches_past_the_limit_is_too_long_however_much_follows() {
-    // One transaction whose outputs would end behind the limit.
+fn a_block_that_exceeds_the_limit_is_too_long_however_much_follows() {
+    // One transaction whose outputs would end beyond the limit.
     let start = [&[0; 80][..], &[1, 2, 0, 0, 0, 1], &[7; 36], &[0], &[0xff; 4], &[1], &[0; 8]].concat();
     let script = BLOCK_BYTES_MAX - start.len() - 5;
     let mut bytes = [&start[..], &[0xfe], &(script as u32).to_le_bytes()].concat();

@@ -1,4 +1,5 @@
-//! The rules of bodies from outside: each one at its edge, the fast judge against its reference implementation, and real blocks.
+//! Tests the body rules through the public API: each rule at its limit, the fast judge against its reference
+//! implementation, and real blocks.
 
 mod build;
 #[path = "../common/mod.rs"]

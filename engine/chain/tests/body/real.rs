@@ -1,4 +1,4 @@
-//! Real blocks at their right heights: all pass, both judges agree, and what is bent is found.
+//! Real blocks at their heights: all pass, both judges agree, and corruptions are found.
 
 use crate::build::judged;
 use crate::common::data_bytes;
@@ -7,7 +7,7 @@ use cityseal_chain::{History, Network, Parameters, Rule, Unjudged, hex};
 use cityseal_testkit::data::data_bytes_if_any;
 use cityseal_testkit::shipped::{MAINNET_BLOCK_HEIGHT, mainnet_block};
 
-/// One raw block in a file, with its network and height.
+/// Files with one raw block each, with network and height.
 const RAW: [(&str, Network, u64); 11] = [
     ("blocks/bitcoinj_block169482.dat", Network::Mainnet, 169_482),
     ("blocks/bitcoinj_block227835.dat", Network::Mainnet, 227_835),
@@ -22,7 +22,8 @@ const RAW: [(&str, Network, u64); 11] = [
     ("blocks/mainnet_830000_segwit.raw", Network::Mainnet, 830_000),
 ];
 
-/// Framed blocks, the first of them at this height of mainnet. Those of btcd are made up, with real proofs of work.
+/// Files of framed blocks with the mainnet height of the first one. Those of btcd are made up, with real proofs of
+/// work.
 const FRAMED: [(&str, u64); 5] = [
     ("blocks/mainnet_1_256.dat", 1),
     ("blocks/btcd_blk_0_to_4.dat", 0),
@@ -31,7 +32,7 @@ const FRAMED: [(&str, u64); 5] = [
     ("blocks/btcd_blk_5A.dat", 5),
 ];
 
-/// The whole block as digits under the key `block`.
+/// JSON files with a whole block as hex under the key `block`.
 const JSON: [(&str, Network, u64); 3] = [
     ("blocks/electrumx_bitcoin_testnet4_40000.json", Network::Testnet4, 40_000),
     ("blocks/electrumx_bitcoin_signet_31500.json", Network::Signet, 31_500),
@@ -42,8 +43,8 @@ fn time_of(block: &[u8]) -> u32 {
     u32::from_le_bytes(block[68..72].try_into().expect("four bytes"))
 }
 
-/// Passes by both judges: by every rule where the median time is known (the block's own stands for it, which is later), and
-/// by all but R35 where it is needed and unknown.
+/// Asserts that the block passes both judges: every rule with a known median time (the block's own time, which is
+/// later, is used for it), and all but R35 with an unknown one, if R35 needs it.
 fn passes(network: Network, height: u64, block: &[u8]) {
     assert_eq!(block_extent(block), Ok(Extent::Whole(block.len())));
     let parameters = Parameters::of(network);
@@ -56,15 +57,15 @@ fn passes(network: Network, height: u64, block: &[u8]) {
     assert_eq!(judged(&parameters, &unknown, block), expected, "{network} {height}");
 }
 
-/// Bends a byte every so often and wants a fault that both judges agree on.
-fn bent_is_broken(network: Network, height: u64, block: &[u8]) {
+/// Asserts that both judges find the same fault after corrupting one byte, for several bytes.
+fn corruptions_are_found(network: Network, height: u64, block: &[u8]) {
     let parameters = Parameters::of(network);
     let context = BodyContext { height, median_time: Some(time_of(block)) };
     for part in 1..=6 {
-        let mut bent = block.to_vec();
+        let mut corrupted = block.to_vec();
         let at = 80 + (block.len() - 80) * part / 7;
-        bent[at] ^= 0x11;
-        assert!(judged(&parameters, &context, &bent).broken.is_some(), "{network} {height}: byte {at}");
+        corrupted[at] ^= 0x11;
+        assert!(judged(&parameters, &context, &corrupted).broken.is_some(), "{network} {height}: byte {at}");
     }
 }
 
@@ -78,7 +79,7 @@ fn framed(bytes: &[u8]) -> Vec<&[u8]> {
     blocks
 }
 
-/// A block of a later height than its own is refused for its height alone, where heights are judged.
+/// Asserts that at another height the block is refused only for its height, if heights are judged there.
 fn fits_no_other_height(network: Network, height: u64, block: &[u8]) {
     let parameters = Parameters::of(network);
     let other = BodyContext { height: height + 1, median_time: Some(time_of(block)) };
@@ -87,24 +88,24 @@ fn fits_no_other_height(network: Network, height: u64, block: &[u8]) {
     assert_eq!(rule, expected, "{network} {height}");
 }
 
-fn demand_all(network: Network, height: u64, block: &[u8]) {
+fn check_all(network: Network, height: u64, block: &[u8]) {
     passes(network, height, block);
-    bent_is_broken(network, height, block);
+    corruptions_are_found(network, height, block);
     fits_no_other_height(network, height, block);
 }
 
 #[test]
-fn raw_blocks_of_every_era_pass_at_their_heights_alone() {
-    demand_all(Network::Mainnet, MAINNET_BLOCK_HEIGHT, mainnet_block());
+fn raw_blocks_of_every_era_pass_only_at_their_heights() {
+    check_all(Network::Mainnet, MAINNET_BLOCK_HEIGHT, mainnet_block());
     for (name, network, height) in RAW {
         if let Some(block) = data_bytes_if_any(name) {
-            demand_all(network, height, &block);
+            check_all(network, height, &block);
         }
     }
 }
 
 #[test]
-fn framed_blocks_pass_from_their_first_height_on() {
+fn framed_blocks_pass_from_their_first_height() {
     for (name, first_height) in FRAMED {
         let Some(bytes) = data_bytes(name, name) else { return };
         let blocks = framed(&bytes);
@@ -122,12 +123,12 @@ fn blocks_of_the_test_networks_pass_at_their_heights() {
         let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         let block = hex::decode(json["block"].as_str().unwrap()).unwrap();
         passes(network, height, &block);
-        bent_is_broken(network, height, &block);
+        corruptions_are_found(network, height, &block);
     }
 }
 
 #[test]
-fn regtest_passes_whole_with_the_median_times_of_its_own_headers() {
+fn all_of_regtest_passes_with_the_median_times_of_its_own_headers() {
     let name = "blocks/regtest_0_150.txt";
     let Some(bytes) = data_bytes(name, name) else { return };
     let (regtest, mut history) = (Parameters::of(Network::Regtest), History::before_genesis());

@@ -1,5 +1,6 @@
-//! The fast judge and its reference implementation say the same of any bytes: random blocks, honest and corrupted, and a small one with
-//! every byte flipped. What is corrupted gets a header with the right root as well, so that the rules after R21 are met.
+//! The fast judge equals its reference implementation on any bytes: random blocks, valid and corrupted, and a small
+//! block with every byte flipped. Corrupted blocks are also judged under a header with the matching root, so that the
+//! rules after R21 are reached.
 
 use crate::build::{Block, HEIGHT, Input, NO_PREVOUT, TIME, Tx, city, judged, prevout, regtest};
 use cityseal_chain::body::{BodyContext, BodyJudgement, BodyRoots, Extent, ParsedBlock, block_extent};
@@ -10,14 +11,14 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeSet;
 
-/// The chains that blocks are judged by: all rules, few rules, and a log.
+/// Parameters with all rules, with few rules, and with a transaction log.
 fn chains() -> [Parameters; 3] {
     let log =
         city("merkle = \"rfc6962-sha256\"\n[body]\ncoinbase_height_from = 0\nmedian_time_from = 0\nwitness_from = 0\n");
     [regtest(), city("[body]\nwitness_from = 7\n"), log]
 }
 
-/// Both judges' word on the bytes, and on the same body under a header with the root that fits it.
+/// The judgements of the bytes, and of the same body under a header with the matching root.
 fn judged_with_any_root(parameters: &Parameters, context: &BodyContext, block: &[u8]) -> [BodyJudgement; 2] {
     let first = judged(parameters, context, block);
     let mut fitting = block.to_vec();
@@ -29,7 +30,7 @@ fn judged_with_any_root(parameters: &Parameters, context: &BodyContext, block: &
 }
 
 #[test]
-fn every_flipped_byte_of_a_small_block_is_judged_alike() {
+fn every_flipped_byte_of_a_small_block_is_judged_like_the_reference() {
     let block = Block::with_witness().bytes();
     let context = BodyContext { height: HEIGHT, median_time: Some(TIME) };
     let mut met = BTreeSet::new();
@@ -38,7 +39,7 @@ fn every_flipped_byte_of_a_small_block_is_judged_alike() {
             let mut flipped = block.clone();
             flipped[at] ^= flip;
             let [plain, fitting] = judged_with_any_root(&regtest(), &context, &flipped);
-            assert!(plain.broken.is_some(), "byte {at} with {flip:02x} goes unseen");
+            assert!(plain.broken.is_some(), "byte {at} with {flip:02x} goes unnoticed");
             met.extend(plain.broken.into_iter().chain(fitting.broken).map(|broken| broken.rule));
         }
     }
@@ -87,7 +88,7 @@ fn transactions() -> impl Strategy<Value = Tx> {
     prop_oneof![20 => (1u8..9).prop_map(Tx::plain), 8 => any, 1 => Just(empty)]
 }
 
-/// Bends what a coinbase is wanted for, in about half of all blocks.
+/// Corrupts what the rules require of a coinbase, in about half of all blocks.
 fn twist(block: &mut Block, twist: u8) {
     let last = block.transactions.len() - 1;
     let coinbase = &mut block.transactions[0];
@@ -103,13 +104,13 @@ fn twist(block: &mut Block, twist: u8) {
 }
 
 fn blocks() -> impl Strategy<Value = Block> {
-    (vec(transactions(), 0..5), any::<bool>(), any::<bool>(), 0u8..12).prop_map(|(more, log, commits, bend)| {
+    (vec(transactions(), 0..5), any::<bool>(), any::<bool>(), 0u8..12).prop_map(|(more, log, commits, corruption)| {
         let merkle = if log { MerkleKind::Rfc6962Sha256 } else { MerkleKind::Bitcoin };
         let mut block = Block { transactions: [vec![Tx::coinbase(HEIGHT)], more].concat(), merkle, time: TIME };
         if commits {
             block.commit();
         }
-        twist(&mut block, bend);
+        twist(&mut block, corruption);
         block
     })
 }
@@ -120,7 +121,7 @@ fn contexts() -> impl Strategy<Value = BodyContext> {
         .prop_map(|(height, median_time)| BodyContext { height, median_time })
 }
 
-/// A corruption: where, by its share of the length, and what.
+/// Corrupts the block: `at` is the position as a fraction of the length, `what` the kind of corruption.
 fn corrupt(block: &mut Vec<u8>, at: u16, what: u8, byte: u8) {
     let at = 80 + (block.len() - 80) * usize::from(at) / (1 << 16);
     match what {
@@ -132,7 +133,7 @@ fn corrupt(block: &mut Vec<u8>, at: u16, what: u8, byte: u8) {
 }
 
 #[test]
-fn the_random_blocks_meet_every_rule_that_a_small_block_can_break() {
+fn random_blocks_break_every_rule_that_a_small_block_can_break() {
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeSet::new();
     for _ in 0..3_000 {
@@ -140,7 +141,7 @@ fn the_random_blocks_meet_every_rule_that_a_small_block_can_break() {
         let judgements = judged_with_any_root(&chains()[chain], &context, &block.bytes());
         met.extend(judgements.into_iter().filter_map(|judgement| judgement.broken).map(|broken| broken.rule));
     }
-    // What is built is well written; and these four take a large block.
+    // Generated blocks are validly encoded, and these four rules need a large block.
     met.insert(Rule::BlockEncoding);
     let large = [Rule::BlockSize, Rule::TransactionSize, Rule::Sigops, Rule::Weight];
     let missed: Vec<Rule> =
@@ -152,12 +153,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn any_block_is_judged_alike(block in blocks(), context in contexts(), chain in 0usize..3) {
+    fn any_block_is_judged_like_the_reference(block in blocks(), context in contexts(), chain in 0usize..3) {
         judged_with_any_root(&chains()[chain], &context, &block.bytes());
     }
 
     #[test]
-    fn any_corrupted_block_is_judged_alike(
+    fn any_corrupted_block_is_judged_like_the_reference(
         block in blocks(),
         context in contexts(),
         chain in 0usize..3,
@@ -173,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused_alike(tail in vec(prop_oneof![any::<u8>(), 0u8..3], 0..200)) {
+    fn any_bytes_are_parsed_or_refused_like_the_reference(tail in vec(prop_oneof![any::<u8>(), 0u8..3], 0..200)) {
         let bytes = [&[0; 80][..], &tail].concat();
         judged_with_any_root(&regtest(), &BodyContext { height: 1, median_time: None }, &bytes);
     }

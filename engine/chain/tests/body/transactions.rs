@@ -1,4 +1,4 @@
-//! R24 to R34: what each transaction must be, each rule at its edge.
+//! R24 to R34: the rules about single transactions, each at its limit.
 
 use crate::build::{Block, HEIGHT, Input, MONEY_MAX, NO_PREVOUT, Tx, breaks, context, judged, prevout, regtest};
 use cityseal_chain::Rule;
@@ -8,7 +8,7 @@ const CHECKSIG: u8 = 0xac;
 const CHECKMULTISIG: u8 = 0xae;
 
 #[test]
-fn r24_wants_a_coinbase_first() {
+fn r24_requires_a_coinbase_first() {
     let mut block = Block::of(2);
     block.transactions.swap(0, 1);
     let expected = "a coinbase as the first transaction";
@@ -21,10 +21,10 @@ fn r24_wants_a_coinbase_first() {
 }
 
 #[test]
-fn r24_takes_a_coinbase_for_one_by_its_only_input() {
+fn r24_recognises_a_coinbase_by_its_only_input() {
     let mut block = Block::of(1);
     block.coinbase().inputs.push(Input::of(prevout(8, 0)));
-    assert_eq!(block.broken().unwrap().0, Rule::CoinbaseMissing, "two inputs make no coinbase");
+    assert_eq!(block.broken().unwrap().0, Rule::CoinbaseMissing, "a coinbase has one input");
     let near_misses = [[0; 36], prevout(0, u32::MAX - 1), [0xff; 36]];
     for near_miss in near_misses {
         let mut block = Block::of(1);
@@ -37,20 +37,20 @@ fn r24_takes_a_coinbase_for_one_by_its_only_input() {
 fn r25_refuses_a_second_coinbase() {
     let mut block = Block::of(3);
     block.transactions[2] = Tx::coinbase(7);
-    let said =
+    let expected =
         breaks(Rule::CoinbaseMultiple, Some(2), "only the first transaction may be a coinbase", "a second coinbase");
-    assert_eq!(block.broken(), said);
+    assert_eq!(block.broken(), expected);
 }
 
 #[test]
-fn r26_wants_inputs() {
+fn r26_requires_inputs() {
     let mut block = Block::of(3);
     block.transactions[2] = Tx { inputs: vec![], outputs: vec![], lock_time: 0 };
     assert_eq!(block.broken(), breaks(Rule::InputsEmpty, Some(2), 1, 0));
 }
 
 #[test]
-fn r27_wants_outputs() {
+fn r27_requires_outputs() {
     let mut block = Block::of(3);
     block.transactions[3].outputs.clear();
     assert_eq!(block.broken(), breaks(Rule::OutputsEmpty, Some(3), 1, 0));
@@ -66,7 +66,7 @@ fn paying(values: &[i64]) -> Block {
 }
 
 #[test]
-fn r29_takes_amounts_from_nothing_to_all_the_money() {
+fn r29_accepts_amounts_from_zero_to_the_maximum_supply() {
     paying(&[0]).passes();
     paying(&[MONEY_MAX]).passes();
     assert_eq!(paying(&[5, -1]).broken(), breaks(Rule::OutputValue, Some(2), 0, -1));
@@ -76,7 +76,7 @@ fn r29_takes_amounts_from_nothing_to_all_the_money() {
 }
 
 #[test]
-fn r30_takes_outputs_that_add_up_to_all_the_money_and_no_more() {
+fn r30_accepts_totals_up_to_the_maximum_supply() {
     paying(&[MONEY_MAX - 1, 1, 0]).passes();
     assert_eq!(paying(&[MONEY_MAX, 1]).broken(), breaks(Rule::OutputTotal, Some(2), MONEY_MAX, MONEY_MAX + 1));
     let mut block = paying(&[MONEY_MAX]);
@@ -85,10 +85,10 @@ fn r30_takes_outputs_that_add_up_to_all_the_money_and_no_more() {
 }
 
 #[test]
-fn r30_holds_a_sum_past_64_bits_at_the_greatest_number() {
-    let said = breaks(Rule::OutputTotal, Some(2), MONEY_MAX, i64::MAX);
-    assert_eq!(paying(&vec![MONEY_MAX; 4_400]).broken(), said);
-    assert_eq!(paying(&vec![MONEY_MAX; 9_000]).broken(), said);
+fn r30_saturates_a_sum_beyond_64_bits() {
+    let expected = breaks(Rule::OutputTotal, Some(2), MONEY_MAX, i64::MAX);
+    assert_eq!(paying(&vec![MONEY_MAX; 4_400]).broken(), expected);
+    assert_eq!(paying(&vec![MONEY_MAX; 9_000]).broken(), expected);
 }
 
 fn spending(prevouts: &[[u8; 36]]) -> Block {
@@ -110,7 +110,7 @@ fn r31_refuses_to_spend_an_output_twice_in_one_transaction() {
 }
 
 #[test]
-fn r31_names_the_first_repeat_and_looks_at_each_transaction_alone() {
+fn r31_names_the_first_repeat_and_judges_each_transaction_by_itself() {
     let [a, b] = [prevout(7, 0), prevout(8, 0)];
     let broken = spending(&[a, b, b, a, a]).broken();
     assert_eq!(broken, breaks(Rule::DuplicateInput, Some(2), "inputs that spend no output twice", 2));
@@ -120,7 +120,7 @@ fn r31_names_the_first_repeat_and_looks_at_each_transaction_alone() {
 }
 
 #[test]
-fn r31_tells_outputs_apart_that_differ_in_any_byte() {
+fn r31_distinguishes_outputs_that_differ_in_any_byte() {
     let equal: Vec<_> = (0..36)
         .map(|at| {
             let mut other = prevout(7, 0);
@@ -132,7 +132,7 @@ fn r31_tells_outputs_apart_that_differ_in_any_byte() {
 }
 
 #[test]
-fn r32_takes_a_coinbase_script_of_2_to_100_bytes() {
+fn r32_accepts_a_coinbase_script_of_2_to_100_bytes() {
     let of_len = |len: usize| {
         let mut block = Block::of(1);
         let mut script = coinbase_height_script(HEIGHT).as_bytes().to_vec();
@@ -148,9 +148,9 @@ fn r32_takes_a_coinbase_script_of_2_to_100_bytes() {
 }
 
 #[test]
-fn r33_refuses_an_input_that_names_no_output_beside_others() {
-    let said = breaks(Rule::NullPrevout, Some(2), "inputs that name an output", 1);
-    assert_eq!(spending(&[prevout(7, 0), NO_PREVOUT]).broken(), said);
+fn r33_refuses_an_input_that_names_no_output_next_to_others() {
+    let expected = breaks(Rule::NullPrevout, Some(2), "inputs that name an output", 1);
+    assert_eq!(spending(&[prevout(7, 0), NO_PREVOUT]).broken(), expected);
     spending(&[prevout(7, 0), prevout(0, 0)]).passes();
     spending(&[prevout(7, 0), prevout(1, u32::MAX)]).passes();
 }
@@ -162,7 +162,7 @@ fn checking(script: &[u8], times: usize) -> Block {
 }
 
 #[test]
-fn r34_takes_checks_that_cost_80000_and_not_one_more() {
+fn r34_accepts_a_cost_of_80000_and_refuses_one_more_check() {
     checking(&[CHECKSIG], 10_000).passes();
     assert_eq!(checking(&[CHECKSIG], 10_001).broken(), breaks(Rule::Sigops, None, 80_000, 80_004));
     checking(&[0x52, CHECKMULTISIG], 500).passes();
@@ -170,7 +170,7 @@ fn r34_takes_checks_that_cost_80000_and_not_one_more() {
 }
 
 #[test]
-fn r34_counts_the_scripts_of_inputs_and_of_the_coinbase_but_no_pushes_and_no_witness() {
+fn r34_counts_scripts_of_inputs_and_of_the_coinbase_but_not_pushed_data_or_witnesses() {
     let full = || checking(&[CHECKSIG], 10_000);
     let mut block = full();
     block.transactions[3].inputs[0].script = vec![2, CHECKSIG, CHECKSIG];
@@ -186,7 +186,7 @@ fn r34_counts_the_scripts_of_inputs_and_of_the_coinbase_but_no_pushes_and_no_wit
 }
 
 #[test]
-fn r34_stops_counting_a_script_at_a_push_past_its_end() {
+fn r34_stops_counting_a_script_at_a_push_beyond_its_end() {
     let mut block = checking(&[CHECKSIG], 9_999);
     block.transactions[1].outputs[0].1 = vec![CHECKSIG, 3, CHECKSIG, CHECKSIG];
     block.passes();
@@ -195,7 +195,7 @@ fn r34_stops_counting_a_script_at_a_push_past_its_end() {
 }
 
 #[test]
-fn the_first_rule_in_order_is_the_fault_whatever_stands_first_in_the_block() {
+fn the_first_rule_in_judging_order_is_the_fault_whatever_comes_first_in_the_block() {
     let mut block = Block::of(3);
     block.transactions[1].outputs[0].0 = -1;
     block.transactions[3].outputs.clear();

@@ -1,4 +1,4 @@
-//! R21 to R23, R40 and R41: trees, sizes and weight, each at its edge.
+//! R21 to R23, R40 and R41: trees, sizes and weight, each rule at its limit.
 
 use crate::build::{Block, HEIGHT, Tx, breaks, city, context, judged, regtest, root_value};
 use cityseal_chain::body::{BodyContext, BodyJudgement, BrokenBody};
@@ -6,7 +6,7 @@ use cityseal_chain::{MerkleKind, MerkleRoot, Parameters, Rule};
 
 const MILLION: usize = 1_000_000;
 
-/// With a header that carries another root.
+/// The block's bytes with another root in the header.
 fn with_root(block: &Block, root: [u8; 32]) -> Vec<u8> {
     let mut bytes = block.bytes();
     bytes[36..68].copy_from_slice(&root);
@@ -14,7 +14,7 @@ fn with_root(block: &Block, root: [u8; 32]) -> Vec<u8> {
 }
 
 #[test]
-fn an_honest_block_passes_every_rule() {
+fn a_valid_block_passes_every_rule() {
     Block::of(0).passes();
     Block::of(9).passes();
     Block::with_witness().passes();
@@ -33,7 +33,7 @@ fn r21_refuses_a_root_that_is_not_that_of_the_ids() {
 }
 
 #[test]
-fn r21_does_not_look_at_witnesses() {
+fn r21_ignores_witnesses() {
     let block = Block::with_witness();
     let mut stripped = block.clone();
     stripped.transactions.iter_mut().flat_map(|tx| &mut tx.inputs).for_each(|input| input.witness.clear());
@@ -41,7 +41,7 @@ fn r21_does_not_look_at_witnesses() {
 }
 
 #[test]
-fn r22_refuses_the_forged_list_of_every_level_and_passes_the_honest_one() {
+fn r22_refuses_the_forged_list_of_every_level_and_accepts_the_honest_one() {
     // Repeating the last 2^k transactions forges any list whose level k has an odd length above 1.
     for (transactions, repeated) in [(3, 1), (5, 1), (6, 2), (12, 4), (24, 8), (48, 16), (96, 32)] {
         let honest = Block::of(transactions - 1);
@@ -56,14 +56,14 @@ fn r22_refuses_the_forged_list_of_every_level_and_passes_the_honest_one() {
 }
 
 #[test]
-fn r22_lets_equal_transactions_stand_under_different_parents() {
+fn r22_accepts_equal_transactions_under_different_parents() {
     let mut block = Block::of(2);
     block.transactions[2] = block.transactions[1].clone();
     block.passes();
 }
 
 #[test]
-fn r23_takes_a_million_bytes_without_witnesses_and_not_one_more() {
+fn r23_accepts_a_million_bytes_without_witnesses_and_refuses_one_more() {
     let mut block = Block::of(0);
     let rest = MILLION - block.stripped_len();
     block.coinbase().pad(rest);
@@ -75,7 +75,7 @@ fn r23_takes_a_million_bytes_without_witnesses_and_not_one_more() {
 }
 
 #[test]
-fn r23_comes_before_r28_since_a_block_holds_its_transactions() {
+fn r23_is_broken_before_r28_because_a_block_contains_its_transactions() {
     let mut block = Block::of(0);
     block.coinbase().pad(MILLION);
     let len = block.stripped_len() as u64;
@@ -83,7 +83,7 @@ fn r23_comes_before_r28_since_a_block_holds_its_transactions() {
     assert_eq!(block.broken(), breaks(Rule::BlockSize, None, 1_000_000, len));
 }
 
-/// A block of half a million bytes without witnesses and of that weight with them.
+/// A block of half a million bytes without witnesses, and of this weight with them.
 fn of_weight(weight: usize) -> Block {
     let mut block = Block::of(1);
     let input = &mut block.transactions[1].inputs[0];
@@ -92,7 +92,7 @@ fn of_weight(weight: usize) -> Block {
     let rest = MILLION / 2 - block.stripped_len();
     block.transactions[1].pad(rest);
     let bytes = weight - 3 * block.stripped_len();
-    // The commitment itself has its length already; the witness grows by the bytes that are lacking.
+    // The commitment already has its final length; only the witness grows by the missing bytes.
     let lacking = bytes - block.bytes().len();
     let item = 100 + lacking - (crate::build::size(100 + lacking).len() - 1);
     block.transactions[1].inputs[0].witness = vec![vec![0; item]];
@@ -103,7 +103,7 @@ fn of_weight(weight: usize) -> Block {
 }
 
 #[test]
-fn r40_takes_a_weight_of_four_million_and_not_one_more() {
+fn r40_accepts_a_weight_of_four_million_and_refuses_one_more() {
     of_weight(4_000_000).passes();
     assert_eq!(of_weight(4_000_001).broken(), breaks(Rule::Weight, None, 4_000_000, 4_000_001));
 }
@@ -126,7 +126,7 @@ fn r41_refuses_a_root_that_is_not_that_of_the_log() {
     let (expected, found) = (root_value(bitcoin.root()), root_value(block.root()));
     assert_eq!(broken, BrokenBody { rule: Rule::TransactionLogRoot, expected, found, transaction: None });
     let broken = judged(&regtest(), &context(HEIGHT), &block.bytes()).broken.unwrap();
-    assert_eq!(broken.rule, Rule::MerkleRoot, "and Bitcoin's chains have no log");
+    assert_eq!(broken.rule, Rule::MerkleRoot, "Bitcoin's chains have no log");
 }
 
 #[test]
@@ -139,7 +139,11 @@ fn r41_covers_witnesses_and_order() {
     assert_ne!(other.root(), block.root());
     other.transactions.swap(1, 2);
     let swapped = with_root(&other, block.root());
-    assert_eq!(judged(&log_city(), &at, &swapped).broken.unwrap().rule, Rule::WitnessCommitment, "which comes first");
+    assert_eq!(
+        judged(&log_city(), &at, &swapped).broken.unwrap().rule,
+        Rule::WitnessCommitment,
+        "which is judged first"
+    );
     let plain = logged(Block::of(3));
     let mut other = plain.clone();
     other.transactions.swap(1, 2);
@@ -148,7 +152,7 @@ fn r41_covers_witnesses_and_order() {
 }
 
 #[test]
-fn a_log_cannot_be_forged_by_repeating_its_tail_so_r22_does_not_hold_there() {
+fn a_log_cannot_be_forged_by_repeating_its_tail_so_r22_does_not_apply() {
     let mut block = logged(Block::of(2));
     let honest = block.root();
     let last = Tx::plain(2);

@@ -15,7 +15,7 @@ fn required(asert: &Asert, parent_height: u64, parent_time: u32) -> u32 {
     let time_delta = BigInt::from(parent_time) - asert.anchor_parent_time;
     let height_delta = BigInt::from(parent_height) - asert.anchor_height;
     let radix = BigInt::from(65536);
-    // Division of big integers rounds towards zero, as the specification asks.
+    // Division of big integers rounds towards zero, as the specification requires.
     let exponent = (time_delta - BigInt::from(asert.spacing_s) * (height_delta + 1)) * &radix / asert.half_life_s;
     // An arithmetic shift rounds down.
     let shifts: BigInt = &exponent >> 16;
@@ -27,7 +27,7 @@ fn required(asert: &Asert, parent_height: u64, parent_time: u32) -> u32 {
     let factor: BigInt = (cubic >> 48) + radix;
     let anchor = decoded(asert.anchor_bits.to_bits()).unwrap();
     let next = BigInt::from(anchor) * factor;
-    // More than 300 places either way is past every target.
+    // A shift by more than 300 in either direction is beyond every target.
     let places = i64::try_from(shifts).unwrap_or(i64::MIN).clamp(-600, 600);
     let next: BigInt = if places < 0 { next >> places.unsigned_abs() } else { next << places.unsigned_abs() };
     let next: BigInt = next >> 16;
@@ -35,7 +35,7 @@ fn required(asert: &Asert, parent_height: u64, parent_time: u32) -> u32 {
     encoded(&next.clamp(BigUint::from(1_u32), decoded(LIMIT_BITS).unwrap()))
 }
 
-/// Bits of a target that is not above the limit, of any size.
+/// Bits of a target of any size up to the limit.
 fn any_bits(random: &mut Random) -> u32 {
     loop {
         let bits = (random.between(1, 32) as u32) << 24 | (random.word() as u32 & 0x7f_ffff);
@@ -89,7 +89,7 @@ fn the_oracle_itself_follows_the_exponential_that_it_approximates() {
     }
 }
 
-/// A chain that runs fast and slow by turns, at times with a clock that is set back, with bits by the oracle.
+/// A chain that is alternately fast and slow, with a clock that is sometimes set back, and bits by the oracle.
 fn random_chain(random: &mut Random) -> Chain {
     let spacing_s = random.between(10, 900);
     let half_life_s = spacing_s * random.between(20, 300);
@@ -137,6 +137,6 @@ fn random_chains_with_bits_by_the_specification_pass_and_other_bits_are_refused(
         bits.dedup();
         different += bits.len();
     }
-    // A chain that always runs late stays at its limit; not all of them do.
+    // A chain that is always late stays at its limit; not all of them are.
     assert!(different > CHAIN_HEADERS / 10, "{different} different bits");
 }

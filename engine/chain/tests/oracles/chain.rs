@@ -1,11 +1,11 @@
-//! Chains whose hashes are numbers in a row instead of hashes, so that no target is too hard to seal: the judge takes hashes from
-//! whoever computed them.
+//! Chains with consecutive numbers instead of hashes, so that no target is too hard to seal: the judge takes hashes as
+//! arguments.
 
 use cityseal_chain::{
     BlockHash, BlockHeader, CompactTarget, Fault, FaultValue, History, MerkleRoot, Parameters, Rule, judge,
 };
 
-/// Later than every time in these chains: R10 stays out of the way.
+/// A time later than every time in these chains, so that R10 passes.
 const LATE: u64 = 1 << 40;
 pub(crate) const START_TIME: u32 = 1_700_000_000;
 pub(crate) const LIMIT_BITS: u32 = 0x207f_ffff;
@@ -16,7 +16,7 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// A city's chain with nothing but its genesis header, which is sealed in truth.
+    /// A chain of custom network parameters that has only its genesis header, which is really sealed.
     pub(crate) fn of_city(bits: u32, difficulty: &str) -> Self {
         let unsealed = BlockHeader {
             version: 4,
@@ -64,7 +64,7 @@ impl Chain {
         times[times.len() / 2]
     }
 
-    /// What the judge says of the whole chain.
+    /// The fault that the judge finds in the whole chain.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault_up_to(&self.headers)
     }
@@ -76,17 +76,17 @@ impl Chain {
         judge(&self.parameters, &history, &bytes, &hashes, LATE, 0).fault
     }
 
-    /// What the judge says of the next header, by rule and the value that it expects.
+    /// The rule that the next header breaks, and the expected value.
     pub(crate) fn broken_by(&self, time: u32, bits: u32) -> Option<(Rule, FaultValue)> {
         let mut history = History::before(&self.parameters, 1, &[]).unwrap();
         let bytes: Vec<u8> = self.headers[1..].iter().flat_map(BlockHeader::to_wire).collect();
         history.advance(&self.parameters, &bytes);
-        // Of the last header the judge computes the hash itself.
+        // The judge computes the hash of the last header itself.
         let next = BlockHeader { prev_block_hash: self.tip().hash(), ..self.next(time, bits) }.to_wire();
         judge(&self.parameters, &history, &next, &[[0; 32]], LATE, 0).fault.map(|fault| (fault.rule, fault.expected))
     }
 
-    /// Demands that other bits at `height` are refused, with those that stand there as the right ones.
+    /// Asserts that other bits at `height` are refused, with the present ones as the expected value.
     pub(crate) fn assert_refuses(&self, height: u64, other: u32) {
         let at = height as usize;
         let mut headers = self.headers[..=at].to_vec();

@@ -1,4 +1,4 @@
-//! Compact targets: all 2^32 of them against an oracle over bytes, which samples and all edges hold equal to the one of
+//! Compares all 2^32 compact targets with an oracle over bytes. Samples and all edges compare that oracle with one of
 //! unbounded integers.
 
 use crate::number::{decoded, encoded, number};
@@ -8,8 +8,8 @@ use num_bigint::BigUint;
 
 const SAMPLES: usize = 1 << 20;
 
-/// The target's 32 bytes, lowest first. Each of the mantissa's bytes goes to its place: below the lowest it is dropped, above
-/// the highest it must be zero.
+/// The target's 32 bytes, lowest first. Each byte of the mantissa goes to its position: below the lowest it is dropped,
+/// above the highest it must be zero.
 fn decoded_by_bytes(bits: u32) -> Result<[u8; 32], CompactFault> {
     let [low, middle, high, exponent] = bits.to_le_bytes();
     let mut bytes = [0; 32];
@@ -33,7 +33,7 @@ fn decoded_by_bytes(bits: u32) -> Result<[u8; 32], CompactFault> {
     }
 }
 
-/// The bits of 32 bytes that are not all zero.
+/// Encodes 32 bytes that are not all zero.
 fn encoded_by_bytes(bytes: &[u8; 32]) -> u32 {
     let top = bytes.iter().rposition(|&byte| byte != 0).unwrap();
     let top = if bytes[top] & 0x80 != 0 { top + 1 } else { top };
@@ -41,7 +41,7 @@ fn encoded_by_bytes(bytes: &[u8; 32]) -> u32 {
     u32::from_be_bytes([top as u8 + 1, digit(0), digit(1), digit(2)])
 }
 
-/// The crate against the oracle over bytes, both ways.
+/// Whether the crate equals the oracle over bytes, in both directions.
 fn equals_the_bytes(bits: u32) -> bool {
     let found = CompactTarget::from_bits(bits).decode();
     let expected = decoded_by_bytes(bits);
@@ -50,7 +50,7 @@ fn equals_the_bytes(bits: u32) -> bool {
     found.map(Target::to_wire) == expected && encodes
 }
 
-/// Both oracles and the crate against each other.
+/// Asserts that both oracles and the crate agree.
 fn assert_all_agree(bits: u32) {
     assert!(equals_the_bytes(bits), "{bits:08x}");
     let expected = decoded(bits);
@@ -63,7 +63,7 @@ fn assert_all_agree(bits: u32) {
 
 #[test]
 fn every_edge_of_the_mantissa_under_every_exponent_and_sign_equals_the_oracle() {
-    // Each byte of the mantissa at nothing, at its least, around its highest bit and at its most, and one beside each.
+    // Each byte of the mantissa at zero, at its smallest, around its highest bit, at its largest, and one next to each.
     let bytes: [u32; 6] = [0, 1, 0x7f, 0x80, 0xfe, 0xff];
     for exponent in 0..=0xff_u32 {
         for high in bytes {
@@ -82,14 +82,14 @@ fn a_million_random_compact_targets_equal_the_oracle() {
     let mut random = Random::new(1);
     for _ in 0..SAMPLES {
         let bits = random.word() as u32;
-        // Of random exponents seven in eight overflow: every other sample has one that need not.
+        // Seven of eight random exponents overflow, so every other sample gets one that need not.
         assert_all_agree(bits);
         assert_all_agree(bits % 0x2400_0000);
     }
 }
 
 #[test]
-#[ignore = "all 2^32: minutes, by hand or nightly"]
+#[ignore = "takes minutes for all 2^32; run by hand or nightly"]
 fn all_compact_targets_equal_the_oracle() {
     const STRETCH: u64 = 1 << 24;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

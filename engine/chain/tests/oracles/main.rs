@@ -1,7 +1,8 @@
-//! Difficulty against oracles of unbounded integers, written from the specifications and not from this crate: compact targets,
-//! retargets with their clamps, the test networks' rules, ASERT; single steps by the thousand and whole chains.
+//! Compares difficulty with oracles in unbounded integers that are written from the specifications, not from this
+//! crate: compact targets, retargets with their clamps, the test networks' rules, and ASERT, in single steps and whole
+//! chains.
 
-#![allow(clippy::unwrap_used, reason = "in a test a wrong value may end it where it stands")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod asert;
 mod chain;

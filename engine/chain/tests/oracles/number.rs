@@ -1,13 +1,13 @@
-//! Compact targets in unbounded integers, as the comment over Bitcoin Core's `SetCompact` defines them: a floating-point number
-//! `(-1)^sign * mantissa * 256^(exponent - 3)`, of which the whole part counts.
+//! Compact targets in unbounded integers, as the comment on Bitcoin Core's `SetCompact` defines them: the integer part
+//! of the floating-point number `(-1)^sign * mantissa * 256^(exponent - 3)`.
 
 use cityseal_chain::{CompactFault, Target};
 use num_bigint::BigUint;
 
-/// The number that bits stand for.
+/// The number that bits encode.
 pub(crate) fn decoded(bits: u32) -> Result<BigUint, CompactFault> {
     let mantissa = BigUint::from(bits & 0x7f_ffff);
-    // Times 256^3 first, so that no exponent is below zero.
+    // Multiplied by 256^3 first, so that no exponent is negative.
     let number = mantissa * BigUint::from(256_u32).pow(bits >> 24) / BigUint::from(256_u32).pow(3);
     if number == BigUint::ZERO {
         Err(CompactFault::Zero)
@@ -20,8 +20,8 @@ pub(crate) fn decoded(bits: u32) -> Result<BigUint, CompactFault> {
     }
 }
 
-/// The bits of a number under 2^256: its first three bytes and how many bytes it has; a byte of zeros comes first where the
-/// highest bit would read as a sign.
+/// Encodes a number below 2^256: its first three bytes and its length in bytes. A zero byte is prepended if the highest
+/// bit would otherwise be read as a sign.
 pub(crate) fn encoded(number: &BigUint) -> u32 {
     if *number == BigUint::ZERO {
         return 0;

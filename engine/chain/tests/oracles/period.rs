@@ -1,5 +1,5 @@
-//! Difficulty by periods of 2016 headers in unbounded integers: the clamps, the test networks' minimum, BIP94 with its retarget
-//! from a period's first bits and its timewarp rule.
+//! Difficulty by periods of 2016 headers in unbounded integers: the clamps, the test networks' minimum, and BIP94 with
+//! its retarget from a period's first bits and its timewarp rule.
 
 use crate::chain::{Chain, LIMIT_BITS};
 use crate::number::{decoded, encoded, number};
@@ -12,7 +12,7 @@ const TWO_WEEKS_S: i64 = 1_209_600;
 const RETARGETS: usize = 50_000;
 const PERIODS: u64 = 6;
 
-/// Bitcoin Core's `CalculateNextWorkRequired`, where nothing wraps.
+/// Bitcoin Core's `CalculateNextWorkRequired`, without wrapping.
 fn retargeted(base: u32, first_time: u32, last_time: u32, limit: &BigUint) -> u32 {
     let span = i64::from(last_time) - i64::from(first_time);
     let span = span.clamp(TWO_WEEKS_S / 4, TWO_WEEKS_S * 4);
@@ -92,7 +92,7 @@ impl Kind {
         bits_at(back)
     }
 
-    /// Periods of random pace, with bits by the oracle.
+    /// Periods of random speed, with bits by the oracle.
     fn random_chain(self, random: &mut Random) -> Chain {
         let mut chain = self.chain();
         let mut pace_s = 300;
@@ -133,8 +133,8 @@ fn random_chains_of_each_kind_with_bits_by_the_oracle_pass_and_other_bits_are_re
     }
 }
 
-/// A chain whose next header begins a period, whose tip is far past the median, and whose tip's bits are the limit's while those
-/// of the period's first header are not.
+/// A chain whose next header begins a period, whose tip is far above the median, and whose tip has the limit's bits
+/// while the period's first header does not.
 fn at_the_edge_of_a_period(kind: Kind) -> Chain {
     let mut chain = kind.chain();
     while chain.height() + 2 < 2 * PERIOD {
@@ -148,22 +148,22 @@ fn at_the_edge_of_a_period(kind: Kind) -> Chain {
 }
 
 #[test]
-fn under_bip94_the_first_header_of_a_period_may_lie_600_s_behind_its_parent_and_not_601() {
+fn under_bip94_the_first_header_of_a_period_may_be_600_s_behind_its_parent_but_not_601() {
     for kind in KINDS {
         let chain = at_the_edge_of_a_period(kind);
         let parent = chain.tip().time;
-        let said = |behind_s: u32| {
+        let broken = |behind_s: u32| {
             let time = parent - behind_s;
             chain.broken_by(time, kind.required(&chain, time))
         };
-        assert_eq!(said(600), None);
+        assert_eq!(broken(600), None);
         let earliest = FaultValue::Time(u64::from(parent) - 600);
-        assert_eq!(said(601), kind.bip94.then_some((Rule::Timewarp, earliest)));
+        assert_eq!(broken(601), kind.bip94.then_some((Rule::Timewarp, earliest)));
     }
 }
 
 #[test]
-fn away_from_the_edge_of_a_period_no_header_is_held_to_600_s() {
+fn the_limit_of_600_s_applies_only_at_the_start_of_a_period() {
     let kind = Kind { min_difficulty: true, bip94: true };
     for pushed in [1, 2] {
         let mut chain = at_the_edge_of_a_period(kind);

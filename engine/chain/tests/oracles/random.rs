@@ -1,4 +1,4 @@
-//! Random numbers whose seed is told, so that a failure can be met again: `CITYSEAL_SEED=N`.
+//! Random numbers whose seed is printed, so that a failure can be repeated: `CITYSEAL_SEED=N`.
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ static SEED: LazyLock<u64> = LazyLock::new(|| {
     let given = std::env::var("CITYSEAL_SEED").ok().and_then(|text| text.parse().ok());
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64);
     let seed = given.unwrap_or(clock);
-    // Straight to stderr: the test runner keeps back what a passing test prints otherwise.
+    // Written directly to stderr, because the test runner captures what a passing test prints.
     let _ = writeln!(std::io::stderr(), "oracles: repeat with CITYSEAL_SEED={seed}");
     seed
 });
@@ -17,7 +17,7 @@ static SEED: LazyLock<u64> = LazyLock::new(|| {
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// One of the streams of this run's seed.
+    /// One of the streams derived from this run's seed.
     pub(crate) fn new(stream: u64) -> Self {
         Self(*SEED ^ stream.wrapping_mul(0xd134_2543_de82_ef95))
     }

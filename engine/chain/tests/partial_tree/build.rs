@@ -1,10 +1,10 @@
-//! Builds proofs from whole blocks, level by level, sharing nothing with the code that reads them.
+//! Builds proofs from whole blocks, level by level, without sharing code with the parser.
 
 use cityseal_chain::merkle::Node;
 use cityseal_chain::{BlockHeader, CompactTarget, MerkleRoot};
 use cityseal_hash::double_sha256;
 
-/// A proof in its parts, which may be nonsense.
+/// The parts of a proof, which need not be consistent.
 #[derive(Clone, Debug)]
 pub(crate) struct Proof {
     pub(crate) header: BlockHeader,
@@ -37,7 +37,7 @@ pub(crate) fn node_over(left: &Node, right: &Node) -> Node {
     double_sha256(&[*left, *right].concat())
 }
 
-/// All levels of a tree, from the transactions up: each node, and whether it leads to a match.
+/// All levels of a tree, from the transactions up: each node, and whether a match is below it.
 fn levels(leaves: &[Node], matches: &[bool]) -> Vec<Vec<(Node, bool)>> {
     let mut levels = vec![leaves.iter().copied().zip(matches.iter().copied()).collect::<Vec<_>>()];
     while levels[levels.len() - 1].len() > 1 {
@@ -50,7 +50,7 @@ fn levels(leaves: &[Node], matches: &[bool]) -> Vec<Vec<(Node, bool)>> {
     levels
 }
 
-/// What BIP37 writes of a tree, depth first: a bit for each node that is met, a hash for each that is not gone into.
+/// The BIP37 form of a tree, depth first: a bit for each node visited, and a hash for each node not descended into.
 pub(crate) fn written(leaves: &[Node], matches: &[bool]) -> (Vec<bool>, Vec<Node>) {
     let levels = levels(leaves, matches);
     let (mut bits, mut hashes) = (Vec::new(), Vec::new());
@@ -77,12 +77,12 @@ pub(crate) fn packed(bits: &[bool]) -> Vec<u8> {
 fn compact_size(count: usize) -> Vec<u8> {
     match u8::try_from(count) {
         Ok(byte) if byte < 0xfd => vec![byte],
-        _ => [&[0xfd][..], &u16::try_from(count).expect("tests count to 65,535").to_le_bytes()].concat(),
+        _ => [&[0xfd][..], &u16::try_from(count).expect("the tests use counts up to 65,535").to_le_bytes()].concat(),
     }
 }
 
 impl Proof {
-    /// The proof of these transactions, under a header of its own.
+    /// The proof of these transactions, with a matching header.
     pub(crate) fn of(leaves: &[Node], matches: &[bool]) -> Self {
         let root = levels(leaves, matches).pop().expect("a tree has a root")[0].0;
         let (bits, hashes) = written(leaves, matches);
@@ -90,7 +90,7 @@ impl Proof {
         Self { header: header_over(root), transactions, hashes, flags: packed(&bits) }
     }
 
-    /// A proof of these parts, under a header whose root is zero.
+    /// A proof of these parts, with a header whose root is zero.
     pub(crate) fn raw(transactions: u32, hashes: &[Node], flags: &[u8]) -> Self {
         Self { header: header_over([0; 32]), transactions, hashes: hashes.to_vec(), flags: flags.to_vec() }
     }

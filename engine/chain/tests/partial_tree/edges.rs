@@ -1,4 +1,4 @@
-//! Each refusal of a proof: what is just inside passes, what is just outside is named with its place.
+//! Each refusal of a proof: values at the limit pass, and values just beyond it are named with their position.
 
 use crate::build::{Proof, leaf, leaves, node_over};
 use cityseal_chain::partial_tree::{
@@ -16,23 +16,23 @@ fn extracted(proof: &Proof) -> Result<Extracted, Error> {
     parsed(proof)?.extract()
 }
 
-/// The error of a proof whose counts fit one another.
+/// The error of a proof with consistent counts.
 fn broken(transactions: u32, hashes: &[merkle::Node], flags: &[u8]) -> Error {
-    let tree = parsed(&Proof::raw(transactions, hashes, flags)).expect("the counts fit");
-    tree.extract().expect_err("this is no tree")
+    let tree = parsed(&Proof::raw(transactions, hashes, flags)).expect("the counts are consistent");
+    tree.extract().expect_err("this is not a tree")
 }
 
 fn root_alone(transactions: u32) -> Proof {
     Proof::raw(transactions, &[leaf(0)], &[0])
 }
 
-/// Two transactions, both of them matches: three nodes.
+/// A proof of two transactions that both match: three nodes.
 fn two() -> Proof {
     Proof::of(&leaves(2), &[true; 2])
 }
 
 #[test]
-fn a_tree_has_one_transaction_at_least_and_no_more_than_a_block_holds() {
+fn a_tree_has_at_least_one_transaction_and_at_most_those_of_a_block() {
     assert_eq!(parsed(&Proof::raw(0, &[], &[])), Err(Error::NoTransactions));
     for transactions in [1, TRANSACTIONS_MAX] {
         let expected = Extracted { root: MerkleRoot::from_wire(leaf(0)), matches: vec![] };
@@ -64,15 +64,15 @@ fn there_are_no_fewer_bits_than_hashes() {
 }
 
 #[test]
-fn the_bits_reach_to_the_last_node() {
-    // Of fifteen nodes, eight are met before the root's right child.
+fn the_bits_must_cover_the_last_node() {
+    // Eight of the fifteen nodes are visited before the root's right child.
     assert_eq!(broken(8, &leaves(8), &[0xff]), Error::BitsEnd { level: 2, index: 1, found: 8 });
     assert!(extracted(&Proof::raw(8, &leaves(8), &[0xff, 0x7f])).is_ok());
     assert_eq!(broken(1, &[], &[]), Error::BitsEnd { level: 0, index: 0, found: 0 });
 }
 
 #[test]
-fn no_byte_of_flags_is_left_over_and_padding_may_be_anything() {
+fn no_byte_of_flags_may_be_left_over_and_padding_may_have_any_value() {
     assert_eq!(broken(1, &[leaf(0)], &[1, 0]), Error::BitsLeft { expected: 1, found: 2 });
     assert_eq!(broken(8, &leaves(8), &[0xff, 0x7f, 0]), Error::BitsLeft { expected: 2, found: 3 });
     let clean = extracted(&two());
@@ -81,7 +81,7 @@ fn no_byte_of_flags_is_left_over_and_padding_may_be_anything() {
 }
 
 #[test]
-fn every_node_has_its_hash_and_every_hash_its_node() {
+fn every_node_needs_its_hash_and_every_hash_its_node() {
     assert_eq!(broken(2, &leaves(1), &[0b111]), Error::HashesEnd { level: 0, index: 1, found: 1 });
     assert_eq!(broken(1, &[], &[1]), Error::HashesEnd { level: 0, index: 0, found: 0 });
     assert!(extracted(&Proof::raw(2, &leaves(2), &[0b111])).is_ok());
@@ -89,17 +89,17 @@ fn every_node_has_its_hash_and_every_hash_its_node() {
 }
 
 #[test]
-fn equal_children_are_refused_on_every_level_and_an_odd_end_is_not() {
+fn equal_children_are_refused_on_every_level_but_an_unpaired_node_is_not() {
     assert_eq!(broken(2, &[leaf(5); 2], &[0b111]), Error::Duplicated { level: 0, left: 0 });
     assert_eq!(broken(4, &[leaf(5); 2], &[0b001]), Error::Duplicated { level: 1, left: 0 });
     let cousins = Proof::raw(4, &[leaf(1), leaf(2), leaf(2), leaf(1)], &[0b111_1111]);
-    assert!(extracted(&cousins).is_ok(), "equal nodes under different parents are honest");
+    assert!(extracted(&cousins).is_ok(), "equal nodes under different parents are valid");
     assert!(extracted(&Proof::of(&leaves(3), &[true; 3])).is_ok());
 }
 
 #[test]
-fn a_repeated_tail_forges_no_second_place_for_a_transaction() {
-    // Three transactions, told as four: the root is the same, the last one would stand in two places.
+fn a_repeated_tail_cannot_prove_a_transaction_at_a_second_position() {
+    // Three transactions claimed to be four: the root is the same, and the last one would appear twice.
     let honest = Proof::of(&leaves(3), &[false, false, true]);
     let forged = Proof::of(&[leaves(3), vec![leaf(2)]].concat(), &[false, false, false, true]);
     assert_eq!(honest.header, forged.header);
@@ -109,7 +109,7 @@ fn a_repeated_tail_forges_no_second_place_for_a_transaction() {
 }
 
 #[test]
-fn another_root_than_the_headers_is_named_beside_it() {
+fn a_root_that_is_not_the_headers_is_reported_with_both_values() {
     let proof = two();
     let tree = parsed(&proof).unwrap();
     let root = MerkleRoot::from_wire(node_over(&leaf(0), &leaf(1)));
@@ -120,7 +120,7 @@ fn another_root_than_the_headers_is_named_beside_it() {
 }
 
 #[test]
-fn the_largest_proof_fits_and_one_byte_too_many_is_not_read() {
+fn the_largest_proof_is_accepted_and_one_byte_more_is_not_parsed() {
     let all = Proof::of(&leaves(TRANSACTIONS_MAX), &vec![true; TRANSACTIONS_MAX as usize]);
     let bytes = all.to_bytes();
     assert!((PROOF_BYTES_MAX - 2..=PROOF_BYTES_MAX).contains(&bytes.len()), "{}", bytes.len());
@@ -134,7 +134,7 @@ fn the_largest_proof_fits_and_one_byte_too_many_is_not_read() {
 }
 
 #[test]
-fn a_cut_field_is_named_by_its_first_byte() {
+fn a_truncated_field_is_named_by_its_first_byte() {
     let bytes = two().to_bytes();
     let short = |len: usize| PartialTree::parse(&bytes[..len]).unwrap_err();
     let expected = |at, expected, found| Error::Short { at, expected, found };
@@ -150,14 +150,14 @@ fn a_cut_field_is_named_by_its_first_byte() {
 }
 
 #[test]
-fn a_count_of_more_than_there_is_allocates_nothing() {
+fn a_count_that_exceeds_the_bytes_allocates_nothing() {
     let head = &two().to_bytes()[..84];
     let proof = [head, &[0xff; 9]].concat();
     assert_eq!(PartialTree::parse(&proof), Err(Error::Short { at: 84, expected: u64::MAX, found: 93 }));
 }
 
 #[test]
-fn a_compact_size_in_more_bytes_than_it_needs_is_refused_in_both_places() {
+fn a_compact_size_that_is_not_the_shortest_is_refused_in_both_places() {
     let bytes = two().to_bytes();
     for (at, count) in [(84, 2), (149, 1)] {
         for long in [&[0xfd, count, 0][..], &[0xfe, count, 0, 0, 0], &[0xff, count, 0, 0, 0, 0, 0, 0, 0]] {
@@ -168,11 +168,11 @@ fn a_compact_size_in_more_bytes_than_it_needs_is_refused_in_both_places() {
 }
 
 #[test]
-fn a_refusal_says_where_what_was_expected_and_what_was_found() {
-    let said = |error: Error| error.to_string();
+fn a_refusal_names_the_place_the_expected_and_the_found_value() {
+    let message = |error: Error| error.to_string();
     let short = Error::Short { at: 84, expected: 149, found: 148 };
-    assert_eq!(said(short), "the field at byte 84 needs a proof of at least 149 bytes, found 148");
+    assert_eq!(message(short), "the field at byte 84 needs a proof of at least 149 bytes, found 148");
     let bits = Error::BitsEnd { level: 2, index: 1, found: 8 };
-    assert_eq!(said(bits), "node 1 of level 2 needs flag bit 9, found 8");
-    assert_eq!(said(Error::Duplicated { level: 1, left: 6 }), "the nodes 6 and 7 of level 1 are equal");
+    assert_eq!(message(bits), "node 1 of level 2 needs flag bit 9, found 8");
+    assert_eq!(message(Error::Duplicated { level: 1, left: 6 }), "the nodes 6 and 7 of level 1 are equal");
 }

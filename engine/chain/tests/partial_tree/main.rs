@@ -1,4 +1,5 @@
-//! Partial Merkle trees from outside: each refusal at its edge, random trees, a reference implementation, and proofs of real blocks.
+//! Tests partial Merkle trees through the public API: each refusal at its limit, random trees, a reference
+//! implementation, and proofs of real blocks.
 
 mod build;
 mod edges;

@@ -1,4 +1,4 @@
-//! Random trees come back as they were built, and whatever is written is judged as Bitcoin Core's order of checks does.
+//! Random trees are extracted as they were built, and any proof is judged in the order of Bitcoin Core's checks.
 
 use crate::build::{Proof, leaf, leaves, node_over};
 use cityseal_chain::merkle::{self, Node};
@@ -6,13 +6,13 @@ use cityseal_chain::partial_tree::{Extracted, PartialTree, TRANSACTIONS_MAX};
 use cityseal_chain::{BlockHeader, MerkleRoot};
 use proptest::prelude::*;
 
-/// What a proof says, or nothing.
+/// What a proof proves, if it is valid.
 fn extracted(bytes: &[u8]) -> Option<(BlockHeader, Extracted)> {
     let (header, tree) = PartialTree::parse(bytes).ok()?;
     Some((header, tree.extract().ok()?))
 }
 
-/// The reference implementation: goes on after a fault with a zero hash, as Bitcoin Core does, and judges at the end.
+/// The reference implementation: continues after a fault with a zero hash, as Bitcoin Core does, and judges at the end.
 struct Slow<'p> {
     proof: &'p Proof,
     bits: Vec<bool>,
@@ -75,7 +75,7 @@ impl Slow<'_> {
     }
 }
 
-/// Parts that often fit: few transactions, few different hashes, about as many bits as there may be nodes.
+/// Parts that are often consistent: few transactions, few different hashes, about as many bits as nodes.
 fn any_parts() -> impl Strategy<Value = Proof> {
     let hashes = proptest::collection::vec(0_u32..5, 0..6);
     let flags = proptest::collection::vec(any::<u8>(), 0..3);
@@ -86,7 +86,7 @@ fn any_parts() -> impl Strategy<Value = Proof> {
 }
 
 #[test]
-fn every_match_set_of_small_trees_comes_back_with_its_places() {
+fn every_match_set_of_small_trees_is_extracted_with_its_indices() {
     for count in 1..=7_u32 {
         let leaves = leaves(count);
         let root = merkle::root(&leaves).unwrap();
@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn random_trees_come_back_with_their_matches(matches in proptest::collection::vec(any::<bool>(), 1..=40)) {
+    fn random_trees_are_extracted_with_their_matches(matches in proptest::collection::vec(any::<bool>(), 1..=40)) {
         let leaves = leaves(u32::try_from(matches.len()).unwrap());
         let proof = Proof::of(&leaves, &matches);
         let (header, tree) = PartialTree::parse(&proof.to_bytes()).unwrap();
@@ -118,12 +118,14 @@ proptest! {
     }
 
     #[test]
-    fn a_bent_proof_of_a_random_tree_is_judged_as_the_reference_judges_it(
-        matches in proptest::collection::vec(any::<bool>(), 1..=40), count in 0_u32..48, flag in any::<prop::sample::Index>(),
-        bend in 0..3,
+    fn a_corrupted_proof_of_a_random_tree_is_judged_like_the_reference(
+        matches in proptest::collection::vec(any::<bool>(), 1..=40),
+        count in 0_u32..48,
+        flag in any::<prop::sample::Index>(),
+        corruption in 0..3,
     ) {
         let mut proof = Proof::of(&leaves(u32::try_from(matches.len()).unwrap()), &matches);
-        match bend {
+        match corruption {
             0 => proof.transactions = count,
             1 => {
                 let bit = flag.index(8 * proof.flags.len());
@@ -145,7 +147,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8192))]
 
     #[test]
-    fn any_parts_are_judged_as_the_reference_judges_them(proof in any_parts()) {
+    fn any_parts_are_judged_like_the_reference(proof in any_parts()) {
         let expected = Slow::judged(&proof).map(|extracted| (proof.header, extracted));
         prop_assert_eq!(extracted(&proof.to_bytes()), expected);
     }

@@ -1,4 +1,4 @@
-//! Proofs of real blocks, as nodes gave them: they prove what the blocks hold, and bent ones do not.
+//! Proofs of real blocks, as nodes returned them: they prove the blocks' transactions, and corrupted ones do not.
 
 use crate::build::{packed, written};
 use cityseal_chain::BlockHeader;
@@ -10,7 +10,7 @@ use cityseal_testkit::data::data_bytes_if_any;
 use cityseal_testkit::shipped::mainnet_block;
 use std::ops::Range;
 
-/// Each proof, its block, and the transactions that it is of.
+/// Each proof with its block and the indices of the proved transactions.
 const PROOFS: [(&str, &str, &[u32]); 7] = [
     ("merkle/merkleblock_300025.raw", "blocks/mainnet_300025.raw", &[396, 397]),
     ("merkle/txoutproof_0830000-0.bin", "blocks/mainnet_830000_segwit.raw", &[0]),
@@ -21,11 +21,11 @@ const PROOFS: [(&str, &str, &[u32]); 7] = [
     ("merkle/txoutproof_0830000-1850.bin", "blocks/mainnet_830000_segwit.raw", &[1850]),
 ];
 
-/// Where a proof's root and its number of transactions stand.
+/// The byte ranges of a proof's root and number of transactions.
 const ROOT: Range<usize> = 36..68;
 const TRANSACTIONS: Range<usize> = 80..84;
 
-/// A proof with what its block says.
+/// A proof with the expected values from its block.
 struct Real {
     name: &'static str,
     proof: Vec<u8>,
@@ -39,7 +39,7 @@ fn txids(block: &[u8]) -> Vec<Node> {
     parsed.transactions().iter().map(|span| double_sha256(&span.stripped(block).concat())).collect()
 }
 
-/// What block and proof say of these transactions.
+/// Combines a proof with its block and the indices of the proved transactions.
 fn real(name: &'static str, proof: Vec<u8>, block: &[u8], places: &[u32]) -> Real {
     let header = BlockHeader::from_wire(block.first_chunk().expect("a block begins with its header"));
     let txids = txids(block);
@@ -56,7 +56,7 @@ fn shipped_proof() -> Real {
     real("block 702861 by rust-bitcoin", bitcoin::consensus::serialize(&proof), mainnet_block(), &places)
 }
 
-/// The proof that every machine has, and those that nodes gave where the folder of real chains is there.
+/// The shipped proof, and those from nodes if the folder of real chains is present.
 fn real_proofs() -> Vec<Real> {
     let from_nodes = PROOFS.into_iter().filter_map(|(name, block, places)| {
         let (proof, block) = (data_bytes_if_any(name)?, data_bytes_if_any(block)?);
@@ -71,7 +71,7 @@ fn verified(proof: &[u8]) -> Result<(BlockHeader, Extracted), PartialTreeError> 
 }
 
 #[test]
-fn every_proof_names_its_block_and_the_transactions_that_stand_there() {
+fn every_proof_names_its_block_and_the_transactions_at_its_indices() {
     let proofs = real_proofs();
     for real in &proofs {
         let (header, tree) = PartialTree::parse(&real.proof).unwrap();
@@ -82,7 +82,7 @@ fn every_proof_names_its_block_and_the_transactions_that_stand_there() {
     }
 }
 
-/// What a node writes of the block, after the header and the number of transactions: its bits, and all of its bytes.
+/// What a node writes for the block after the header and the number of transactions: the number of bits, and all bytes.
 fn as_a_node_writes(real: &Real) -> (usize, Vec<u8>) {
     let places = 0..u32::try_from(real.txids.len()).expect("a block has few transactions");
     let is_match = |place: u32| real.matches.iter().any(|(matched, _)| *matched == place);
@@ -92,7 +92,7 @@ fn as_a_node_writes(real: &Real) -> (usize, Vec<u8>) {
 }
 
 #[test]
-fn every_proof_is_what_its_block_gives_to_the_byte() {
+fn every_proof_equals_the_one_built_from_its_block() {
     let proofs = real_proofs();
     for real in &proofs {
         assert_eq!(as_a_node_writes(real).1, real.proof[TRANSACTIONS.end..], "{}", real.name);
@@ -100,7 +100,7 @@ fn every_proof_is_what_its_block_gives_to_the_byte() {
 }
 
 #[test]
-fn every_truncation_of_a_proof_is_refused_and_so_is_a_byte_too_many() {
+fn every_truncation_of_a_proof_and_every_extra_byte_is_refused() {
     let proofs = real_proofs();
     for real in &proofs {
         for len in 0..real.proof.len() {
@@ -113,12 +113,12 @@ fn every_truncation_of_a_proof_is_refused_and_so_is_a_byte_too_many() {
     }
 }
 
-/// Whether a proof with this bit flipped still says something. Then it does so over the same root, and all that it says
-/// is true of the block.
-fn says_something(real: &Real, bit: usize) -> bool {
-    let mut bent = real.proof.clone();
-    bent[bit / 8] ^= 1 << (bit % 8);
-    let Ok((header, extracted)) = verified(&bent) else { return false };
+/// Whether a proof with this bit flipped is still accepted. If so, its root is the same, and everything it proves must
+/// be true of the block.
+fn is_still_accepted(real: &Real, bit: usize) -> bool {
+    let mut corrupted = real.proof.clone();
+    corrupted[bit / 8] ^= 1 << (bit % 8);
+    let Ok((header, extracted)) = verified(&corrupted) else { return false };
     let is_in_header = bit / 8 < TRANSACTIONS.start;
     assert_eq!(header.hash() != real.header.hash(), is_in_header, "{}: bit {bit}", real.name);
     assert_eq!(extracted.root, real.header.merkle_root, "{}: bit {bit}", real.name);
@@ -128,7 +128,7 @@ fn says_something(real: &Real, bit: usize) -> bool {
     true
 }
 
-/// How many transactions the proof has as hashes of their own: its matches and their neighbours.
+/// Number of transactions whose own hashes are in the proof: its matches and their siblings.
 fn transactions_met(real: &Real) -> usize {
     let mut met: Vec<u32> = real.matches.iter().flat_map(|(place, _)| [*place, place ^ 1]).collect();
     met.sort_unstable();
@@ -137,20 +137,20 @@ fn transactions_met(real: &Real) -> usize {
 }
 
 #[test]
-fn every_flipped_bit_is_refused_or_leaves_a_proof_of_what_is_true() {
+fn every_flipped_bit_is_refused_or_leaves_a_proof_of_true_statements() {
     let proofs = real_proofs();
     for real in &proofs {
         let (bits, _) = as_a_node_writes(real);
         let flags_from = 8 * (real.proof.len() - bits.div_ceil(8));
-        let flips = |bits: Range<usize>| bits.filter(|&bit| says_something(real, bit)).count();
-        // Another header over the same root, whose work is for others to judge.
+        let flips = |bits: Range<usize>| bits.filter(|&bit| is_still_accepted(real, bit)).count();
+        // A different header over the same root, whose work the caller judges.
         assert_eq!(flips(0..8 * ROOT.start), 8 * ROOT.start, "{}", real.name);
         assert_eq!(flips(8 * ROOT.start..8 * ROOT.end), 0, "{}", real.name);
         assert_eq!(flips(8 * ROOT.end..8 * TRANSACTIONS.start), 8 * (TRANSACTIONS.start - ROOT.end), "{}", real.name);
-        // The root does not commit to the number of transactions; but few numbers give a tree of this shape.
+        // The root does not commit to the number of transactions, but few numbers give a tree of this shape.
         assert!(flips(8 * TRANSACTIONS.start..8 * TRANSACTIONS.end) < 12, "{}", real.name);
         assert_eq!(flips(8 * TRANSACTIONS.end..flags_from), 0, "{}", real.name);
-        // A transaction's own bit says whether it matches, and that is the only one that may be either.
+        // A transaction's own bit says whether it matches; only such bits may have either value.
         assert_eq!(flips(flags_from..flags_from + bits), transactions_met(real), "{}", real.name);
         let padding = flags_from + bits..8 * real.proof.len();
         assert_eq!(flips(padding.clone()), padding.len(), "{}", real.name);

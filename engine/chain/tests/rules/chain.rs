@@ -1,4 +1,4 @@
-//! Chains sealed by the tests themselves, at targets that every second hash meets, and both judges asked at once.
+//! Seals chains for the tests, at targets that half of all hashes meet, and runs both judges on them.
 
 use cityseal_chain::{
     BlockHash, BlockHeader, CompactTarget, Fault, FaultValue, History, MerkleRoot, Parameters, Rule, Summary, judge,
@@ -8,10 +8,10 @@ use cityseal_hash::double_sha256;
 
 pub(crate) const START_TIME: u32 = 1_700_000_000;
 pub(crate) const EASY_BITS: u32 = 0x207f_ffff;
-/// Later than every time in these chains: R10 stays out of the way.
+/// A time later than every time in these chains, so that R10 passes.
 pub(crate) const LATE: u64 = 1 << 40;
 
-/// A chain with its parameters and the history behind its last header.
+/// A chain with its parameters and the history after its last header.
 #[derive(Clone)]
 pub(crate) struct Chain {
     pub(crate) parameters: Parameters,
@@ -20,8 +20,8 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// A city's chain with nothing but its genesis header. `rest` are the keys of the city's TOML but for its name,
-    /// genesis and limit.
+    /// A chain of custom network parameters that has only its genesis header. `rest` are the keys of the TOML besides
+    /// name, genesis and limit.
     pub(crate) fn of_city(limit_bits: u32, rest: &str) -> Self {
         let genesis = sealed(BlockHeader {
             version: 1,
@@ -33,7 +33,7 @@ impl Chain {
         });
         let text =
             format!("name = \"city\"\ngenesis = \"{}\"\npow_limit = \"{limit_bits:08x}\"\n{rest}", genesis.to_hex());
-        let parameters = Parameters::from_toml(&text).expect("the tests' own parameters are right");
+        let parameters = Parameters::from_toml(&text).expect("the parameters are valid");
         let mut chain = Self { parameters, headers: Vec::new(), history: History::before_genesis() };
         chain.push(genesis);
         chain
@@ -51,7 +51,7 @@ impl Chain {
         Self::of_city(EASY_BITS, "difficulty = \"bitcoin-2016\"")
     }
 
-    /// The rules of testnet4 at an easy limit.
+    /// A chain with the rules of testnet4 and an easy limit.
     pub(crate) fn test_network() -> Self {
         Self::of_city(EASY_BITS, "[difficulty]\nkind = \"bitcoin-2016\"\nmin_difficulty = true\nbip94 = true")
     }
@@ -69,7 +69,7 @@ impl Chain {
         self.headers.push(header);
     }
 
-    /// The next header, unsealed, with the bits that a header of that time must carry.
+    /// The next header, unsealed, with the bits required of a header with that time.
     pub(crate) fn next(&self, time: u32) -> BlockHeader {
         let parent = self.tip();
         let prev_block_hash = parent.hash();
@@ -78,7 +78,7 @@ impl Chain {
         BlockHeader { bits: self.required_bits(&header), ..header }
     }
 
-    /// Asks the judge, with a hash of zero that meets every target.
+    /// The bits that the judge requires, with a hash of zero that meets every target.
     fn required_bits(&self, header: &BlockHeader) -> CompactTarget {
         match judge(&self.parameters, &self.history, &header.to_wire(), &[[0; 32]], LATE, 0).fault {
             Some(Fault { rule: Rule::Difficulty, expected: FaultValue::Bits(required), .. }) => required,
@@ -86,7 +86,7 @@ impl Chain {
         }
     }
 
-    /// Seals the next header of that time and takes it in.
+    /// Seals the next header with that time and appends it.
     pub(crate) fn grow(&mut self, time: u32) {
         let header = sealed(self.next(time));
         self.push(header);
@@ -99,13 +99,13 @@ impl Chain {
         }
     }
 
-    /// The fault of the chain with these headers behind it; both judges must agree.
+    /// The fault of the chain followed by these headers; both judges must agree.
     pub(crate) fn fault_after(&self, more: &[BlockHeader], now: u64) -> Option<Fault> {
         let headers = [self.headers.as_slice(), more].concat();
         summary_by_both(&self.parameters, 0, &[], &headers, now).fault
     }
 
-    /// The rule that the next header breaks, with what was expected and found.
+    /// The rule that the next header breaks, with the expected and the found value.
     pub(crate) fn broken_by(&self, header: &BlockHeader) -> Option<(Rule, FaultValue, FaultValue)> {
         self.fault_after(&[*header], LATE).map(|fault| {
             assert_eq!(fault.height, self.headers.len() as u64);
@@ -115,18 +115,19 @@ impl Chain {
     }
 }
 
-/// A header whose nonce was not searched: it misses its own target.
+/// The header with a nonce that misses its own target.
 pub(crate) fn unsealed(header: BlockHeader) -> BlockHeader {
     let target = header.bits.decode().expect("the bits encode a target");
     let mut tries = (0u32..64).map(|nonce| BlockHeader { nonce, ..header });
-    tries.find(|header| !target.is_met_by(&header.hash())).expect("every second hash misses")
+    tries.find(|header| !target.is_met_by(&header.hash())).expect("half of all hashes miss")
 }
 
-/// Counts the nonce up until the header meets its own target. Bits without a target are left as they are.
+/// Increments the nonce until the header meets its own target. Headers whose bits encode no target are returned
+/// unchanged.
 pub(crate) fn sealed(header: BlockHeader) -> BlockHeader {
     let Ok(target) = header.bits.decode() else { return header };
     let mut tries = (0u32..1 << 24).map(|step| BlockHeader { nonce: header.nonce.wrapping_add(step), ..header });
-    tries.find(|header| target.is_met_by(&header.hash())).expect("the tests' targets are easy")
+    tries.find(|header| target.is_met_by(&header.hash())).expect("the targets are easy")
 }
 
 pub(crate) fn packed(headers: &[BlockHeader]) -> Vec<u8> {
@@ -137,7 +138,7 @@ pub(crate) fn hashes_of(packed: &[u8]) -> Vec<[u8; 32]> {
     packed.chunks_exact(80).map(double_sha256).collect()
 }
 
-/// The summary by the fast judge, once the reference implementation has said the same.
+/// The summary of the fast judge, which must equal that of the reference implementation.
 pub(crate) fn summary_by_both(
     parameters: &Parameters,
     start_height: u64,
@@ -145,9 +146,9 @@ pub(crate) fn summary_by_both(
     headers: &[BlockHeader],
     now: u64,
 ) -> Summary {
-    let history = History::before(parameters, start_height, &packed(context)).expect("the tests' own context fits");
+    let history = History::before(parameters, start_height, &packed(context)).expect("the context fits");
     let bytes = packed(headers);
     let fast = judge(parameters, &history, &bytes, &hashes_of(&bytes), now, 0);
-    assert_eq!(fast, reference::judge_slowly(parameters, start_height, context, headers, now));
+    assert_eq!(fast, reference::judge_headers(parameters, start_height, context, headers, now));
     fast
 }

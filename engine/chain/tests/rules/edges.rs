@@ -1,4 +1,4 @@
-//! Each rule accepts at its edge and refuses just past it, with the values that `docs/RULES.md` promises.
+//! Each rule accepts at its limit and refuses just beyond it, with the values that `docs/RULES.md` promises.
 
 use crate::chain::{Chain, EASY_BITS, LATE, START_TIME, hashes_of, sealed, summary_by_both, unsealed};
 use cityseal_chain::{
@@ -13,7 +13,7 @@ fn with_bits(header: BlockHeader, bits: u32) -> BlockHeader {
     BlockHeader { bits: CompactTarget::from_bits(bits), ..header }
 }
 
-/// A chain of eleven equally spaced headers and the next one, honest and unsealed.
+/// A chain of eleven equally spaced headers, and the next one, valid but unsealed.
 fn settled() -> (Chain, BlockHeader) {
     let mut chain = Chain::fixed();
     chain.grow_to(11, 600);
@@ -32,7 +32,7 @@ fn r01_refuses_a_negative_target_and_leaves_one_shifted_to_zero_to_r02() {
 }
 
 #[test]
-fn r02_refuses_a_target_of_zero_even_under_a_sign() {
+fn r02_refuses_a_target_of_zero_even_with_a_sign_bit() {
     let (chain, next) = settled();
     for zero in [0, 0x0180_3456, 0x0012_3456, 0x2080_0000, 0xff00_0000] {
         assert_eq!(chain.broken_by(&with_bits(next, zero)), Some((Rule::TargetZero, bits(EASY_BITS), bits(zero))));
@@ -41,7 +41,7 @@ fn r02_refuses_a_target_of_zero_even_under_a_sign() {
 }
 
 #[test]
-fn r03_refuses_a_target_just_past_256_bits() {
+fn r03_refuses_a_target_just_beyond_256_bits() {
     let (chain, next) = settled();
     for (fits, overflows) in [(0x2100_ffff, 0x2101_0000), (0x2200_00ff, 0x2200_0100)] {
         assert_eq!(chain.broken_by(&with_bits(next, fits)).unwrap().0, Rule::TargetAboveLimit);
@@ -70,7 +70,7 @@ fn r05_accepts_a_hash_equal_to_the_target_and_refuses_the_next_one() {
     let history = History::before(&chain.parameters, 1, &[]).unwrap();
     let mut hash = target.to_wire();
     assert_eq!(judge(&chain.parameters, &history, &header, &[hash], LATE, 0).fault, None);
-    // The target is 0x7fffff followed by zeros, so one more is a last byte of one.
+    // The target is 0x7fffff followed by zeros, so the next number ends in a one.
     hash[0] = 1;
     let fault = judge(&chain.parameters, &history, &header, &[hash], LATE, 160).fault.unwrap();
     assert_eq!((fault.height, fault.rule, fault.offset), (1, Rule::ProofOfWork, 160));
@@ -79,7 +79,7 @@ fn r05_accepts_a_hash_equal_to_the_target_and_refuses_the_next_one() {
 }
 
 #[test]
-fn r05_refuses_a_header_whose_nonce_was_not_searched() {
+fn r05_refuses_an_unsealed_header() {
     let (chain, next) = settled();
     let target = next.bits.decode().unwrap();
     let unsealed = unsealed(next);
@@ -97,7 +97,7 @@ fn r06_refuses_a_header_that_names_its_grandparent() {
 }
 
 #[test]
-fn r06_at_height_0_accepts_the_genesis_header_alone() {
+fn r06_at_height_0_accepts_only_the_genesis_header() {
     let chain = Chain::fixed();
     let genesis = *chain.parameters.genesis();
     assert_eq!(summary_by_both(&chain.parameters, 0, &[], &[genesis], LATE).count, 1);
@@ -109,7 +109,7 @@ fn r06_at_height_0_accepts_the_genesis_header_alone() {
 }
 
 #[test]
-fn r07_on_fixed_difficulty_refuses_even_a_harder_target() {
+fn r07_with_fixed_difficulty_refuses_even_a_harder_target() {
     let (chain, next) = settled();
     let harder = sealed(with_bits(next, 0x207f_fffe));
     assert_eq!(chain.broken_by(&harder), Some((Rule::Difficulty, bits(EASY_BITS), bits(0x207f_fffe))));
@@ -133,7 +133,7 @@ fn r07_retargets_at_the_first_header_of_a_period_and_at_no_other() {
 }
 
 #[test]
-fn r07_on_a_test_network_asks_for_the_limit_after_more_than_20_minutes_only() {
+fn r07_on_a_test_network_requires_the_limit_only_after_more_than_20_minutes() {
     let mut chain = Chain::test_network();
     chain.grow_to(PERIOD_HEADERS, 300);
     let ordinary = chain.tip().bits.to_bits();
@@ -145,7 +145,7 @@ fn r07_on_a_test_network_asks_for_the_limit_after_more_than_20_minutes_only() {
     assert_eq!(at(&chain, 1200, EASY_BITS), Some((Rule::Difficulty, bits(ordinary), bits(EASY_BITS))));
     assert_eq!(at(&chain, 1201, EASY_BITS), None);
     assert_eq!(at(&chain, 1201, ordinary), Some((Rule::Difficulty, bits(EASY_BITS), bits(ordinary))));
-    // After headers at the limit the ordinary bits come back.
+    // After headers at the limit the ordinary bits apply again.
     chain.grow(chain.tip().time + 1201);
     chain.grow(chain.tip().time + 1201);
     assert_eq!(chain.tip().bits.to_bits(), EASY_BITS);
@@ -182,7 +182,7 @@ fn r07_under_asert_follows_each_parent() {
     let mut chain = Chain::asert();
     chain.grow_to(50, 30);
     let next = chain.next(chain.tip().time + 30);
-    assert!(next.bits.decode().unwrap() < chain.headers[10].bits.decode().unwrap(), "a fast chain grows harder");
+    assert!(next.bits.decode().unwrap() < chain.headers[10].bits.decode().unwrap(), "a fast chain becomes harder");
     assert_eq!(chain.broken_by(&sealed(next)), None);
     let stale = sealed(with_bits(next, EASY_BITS));
     assert_eq!(chain.broken_by(&stale), Some((Rule::Difficulty, FaultValue::Bits(next.bits), bits(EASY_BITS))));
@@ -199,7 +199,7 @@ fn r08_refuses_a_header_whose_time_equals_the_median() {
 }
 
 #[test]
-fn r08_near_the_genesis_header_takes_the_upper_median_of_all_before() {
+fn r08_near_the_genesis_header_uses_the_upper_median_of_all_preceding_headers() {
     let mut chain = Chain::fixed();
     let at = |chain: &Chain, time: u32| chain.broken_by(&sealed(chain.next(time))).map(|(rule, ..)| rule);
     assert_eq!(at(&chain, START_TIME + 1), None);
@@ -212,7 +212,7 @@ fn r08_near_the_genesis_header_takes_the_upper_median_of_all_before() {
 }
 
 #[test]
-fn r08_asks_for_more_than_32_bits_where_the_median_is_their_last_value() {
+fn r08_requires_more_than_32_bits_if_the_median_is_the_largest_time() {
     let mut chain = Chain::fixed();
     for behind in (0..11).rev() {
         chain.grow(u32::MAX - behind);
@@ -238,7 +238,7 @@ fn r09_accepts_a_first_header_600_s_behind_its_parent_and_refuses_601() {
 }
 
 #[test]
-fn r09_holds_at_no_other_header_and_not_without_bip94() {
+fn r09_applies_to_no_other_header_and_not_without_bip94() {
     let mut inside = Chain::test_network();
     inside.grow_to(20, 300);
     inside.grow(inside.tip().time + 5000);
@@ -262,7 +262,7 @@ fn r10_accepts_a_time_at_the_limit_and_refuses_the_next_second() {
 }
 
 #[test]
-fn r10_takes_the_limit_of_the_city_and_never_overflows() {
+fn r10_uses_the_limit_of_custom_parameters_and_never_overflows() {
     let chain = Chain::of_city(EASY_BITS, "future_limit_s = 10\ndifficulty = \"fixed\"");
     let now = u64::from(START_TIME);
     assert_eq!(chain.fault_after(&[sealed(chain.next(START_TIME + 10))], now), None);
@@ -272,7 +272,7 @@ fn r10_takes_the_limit_of_the_city_and_never_overflows() {
 }
 
 #[test]
-fn r11_begins_exactly_at_its_height_and_compares_with_a_sign() {
+fn r11_applies_exactly_from_its_height_and_compares_signed() {
     let rules = "difficulty = \"fixed\"\n[[version]]\nmin = 2\nfrom_height = 3\n[[version]]\nmin = 4\nfrom_height = 5";
     let mut chain = Chain::of_city(EASY_BITS, rules);
     let at = |chain: &Chain, version: i32| {
@@ -294,7 +294,7 @@ fn r11_begins_exactly_at_its_height_and_compares_with_a_sign() {
 }
 
 #[test]
-fn regtest_asks_for_the_limit_at_every_height_and_for_version_4_after_its_genesis() {
+fn regtest_requires_the_limit_at_every_height_and_version_4_after_its_genesis() {
     let regtest = Parameters::of(Network::Regtest);
     let genesis = *regtest.genesis();
     let next = |version: i32, bits: u32| {
@@ -308,9 +308,9 @@ fn regtest_asks_for_the_limit_at_every_height_and_for_version_4_after_its_genesi
 }
 
 #[test]
-fn the_lowest_header_is_named_and_there_the_first_rule() {
+fn the_fault_is_the_first_rule_of_the_lowest_header() {
     let (chain, next) = settled();
-    // Wrong link, wrong bits, old time and, by `now`, a future time at once: the link is judged first.
+    // Wrong link, wrong bits, an old time and, because of `now`, a future time at once: the link is judged first.
     let broken = sealed(with_bits(BlockHeader { prev_block_hash: BlockHash::ZERO, time: 0, ..next }, 0x207f_fffe));
     assert_eq!(chain.broken_by(&broken).unwrap().0, Rule::Link);
     let later = BlockHeader { bits: CompactTarget::from_bits(0), ..broken };
@@ -320,7 +320,7 @@ fn the_lowest_header_is_named_and_there_the_first_rule() {
 
 #[test]
 #[should_panic(expected = "a segment has one hash for each 80 bytes")]
-fn a_segment_without_its_hashes_is_our_own_broken_promise() {
+fn a_segment_without_its_hashes_panics() {
     let chain = Chain::fixed();
     let header = chain.parameters.genesis().to_wire();
     let _ = judge(&chain.parameters, &History::before_genesis(), &header, &hashes_of(&[]), LATE, 0);

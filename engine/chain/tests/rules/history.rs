@@ -1,4 +1,5 @@
-//! What is not known is not judged, and said; and a history that jumps is the one that walks.
+//! Rules without history are not judged and are reported; and a history that skips headers equals one that reads them
+//! all.
 
 use crate::chain::{Chain, EASY_BITS, LATE, packed, sealed, summary_by_both};
 use cityseal_chain::{
@@ -7,7 +8,7 @@ use cityseal_chain::{
 };
 use std::sync::LazyLock;
 
-/// Two periods and a bit under the rules of testnet4, with headers at the limit here and there.
+/// A little more than two periods under the rules of testnet4, with some headers at the limit.
 static TEST_NETWORK: LazyLock<Chain> = LazyLock::new(|| {
     let mut chain = Chain::test_network();
     while chain.height() < 2 * PERIOD_HEADERS + 100 {
@@ -39,7 +40,7 @@ fn from_height_0_and_1_everything_is_judged() {
 }
 
 #[test]
-fn a_chain_that_begins_in_a_period_says_what_it_could_not_judge() {
+fn a_chain_that_begins_within_a_period_reports_what_it_could_not_judge() {
     let start = PERIOD_HEADERS + 500;
     let summary = from_height(start, 0, 1600);
     assert_eq!(summary.fault, None);
@@ -53,7 +54,7 @@ fn a_chain_that_begins_in_a_period_says_what_it_could_not_judge() {
 }
 
 #[test]
-fn a_chain_that_begins_with_a_period_leaves_its_retarget_and_timewarp() {
+fn a_chain_that_begins_with_a_period_does_not_judge_its_retarget_and_timewarp() {
     let start = PERIOD_HEADERS;
     let expected = [
         range(Rule::Link, start, start, Unjudged::ParentAbsent),
@@ -76,13 +77,13 @@ fn a_range_ends_with_the_last_header_judged() {
 }
 
 #[test]
-fn a_context_gives_back_exactly_what_it_covers() {
+fn a_context_enables_exactly_the_rules_that_it_covers() {
     let start = PERIOD_HEADERS + 500;
     let left_out = |context| from_height(start, context, 20).not_checked;
     assert_eq!(left_out(11), []);
     assert_eq!(left_out(10), [range(Rule::MedianTime, start, start, Unjudged::MedianAbsent)]);
     assert_eq!(left_out(1), [range(Rule::MedianTime, start, start + 9, Unjudged::MedianAbsent)]);
-    // A retarget needs the period from its first header on.
+    // A retarget needs the first header of the period.
     let left_out_at_retarget = |context| from_height(2 * PERIOD_HEADERS, context, 20).not_checked;
     assert_eq!(left_out_at_retarget(PERIOD_HEADERS), []);
     let at = 2 * PERIOD_HEADERS;
@@ -91,7 +92,7 @@ fn a_context_gives_back_exactly_what_it_covers() {
 }
 
 #[test]
-fn a_walk_back_that_leaves_what_is_known_is_not_judged() {
+fn a_walk_back_beyond_the_known_headers_is_not_judged() {
     let chain = &*TEST_NETWORK;
     let is_at_limit = |header: &BlockHeader| header.bits == CompactTarget::from_bits(EASY_BITS);
     let inside = (PERIOD_HEADERS as usize + 20)..;
@@ -104,7 +105,7 @@ fn a_walk_back_that_leaves_what_is_known_is_not_judged() {
 }
 
 #[test]
-fn a_fault_is_found_where_part_of_the_rules_cannot_be_judged() {
+fn a_fault_is_found_even_if_some_rules_cannot_be_judged() {
     let chain = &*TEST_NETWORK;
     let start = PERIOD_HEADERS + 500;
     let mut headers = chain.headers[start as usize..start as usize + 5].to_vec();
@@ -117,7 +118,7 @@ fn a_fault_is_found_where_part_of_the_rules_cannot_be_judged() {
 }
 
 #[test]
-fn a_signet_chain_says_that_its_block_signatures_were_not_checked() {
+fn a_signet_chain_reports_that_its_block_signatures_were_not_checked() {
     let signet = Parameters::of(Network::Signet);
     let genesis = *signet.genesis();
     let expected = NotChecked { rule: "BIP325", from: 0, to: 0, why: Unjudged::OutsideHeaders };
@@ -126,7 +127,7 @@ fn a_signet_chain_says_that_its_block_signatures_were_not_checked() {
 }
 
 #[test]
-fn a_context_that_cannot_stand_below_the_chain_is_refused() {
+fn a_context_that_cannot_precede_the_chain_is_refused() {
     let chain = &*TEST_NETWORK;
     let parameters = &chain.parameters;
     let context = |start: u64, bytes: &[u8]| History::before(parameters, start, bytes);
@@ -145,24 +146,24 @@ fn a_context_that_cannot_stand_below_the_chain_is_refused() {
 }
 
 #[test]
-fn a_history_that_jumps_is_the_one_that_walks() {
+fn a_history_that_skips_headers_equals_one_that_reads_them_all() {
     let chain = &*TEST_NETWORK;
     let bytes = packed(&chain.headers);
-    let mut walked = History::before_genesis();
+    let mut reading_all = History::before_genesis();
     for (height, header) in bytes.chunks_exact(80).enumerate() {
         if height % 97 == 0 || height as u64 % PERIOD_HEADERS < 3 {
-            let mut jumped = History::before_genesis();
-            jumped.advance(&chain.parameters, &bytes[..height * 80]);
-            assert_eq!(jumped, walked, "before height {height}");
+            let mut skipping = History::before_genesis();
+            skipping.advance(&chain.parameters, &bytes[..height * 80]);
+            assert_eq!(skipping, reading_all, "before height {height}");
         }
-        walked.advance(&chain.parameters, header);
+        reading_all.advance(&chain.parameters, header);
     }
-    assert_eq!(walked.next_height(), chain.headers.len() as u64);
-    assert_eq!(walked.parent(), Some(*chain.tip()));
+    assert_eq!(reading_all.next_height(), chain.headers.len() as u64);
+    assert_eq!(reading_all.parent(), Some(*chain.tip()));
 }
 
 #[test]
-fn no_header_at_all_is_incomplete() {
+fn an_input_without_headers_is_incomplete() {
     let chain = &*TEST_NETWORK;
     let summary = judge(&chain.parameters, &History::before_genesis(), &[], &[], LATE, 0);
     assert_eq!(summary, Summary::empty(0));
@@ -172,7 +173,7 @@ fn no_header_at_all_is_incomplete() {
 }
 
 #[test]
-fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
+fn a_history_survives_a_round_trip_and_nothing_else_is_read() {
     let chain = &*TEST_NETWORK;
     let mut history = History::before_genesis();
     for height in [0, 1, 5, 11, 2015, 2016, 2100] {
@@ -187,9 +188,9 @@ fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
     }
     let written = History::before_genesis().to_wire();
     for index in 8..written.len() {
-        let mut bent = written.clone();
-        bent[index] = 0xf1;
-        assert_eq!(History::from_wire(&bent), None, "byte {index} of nothing known");
+        let mut changed = written.clone();
+        changed[index] = 0xf1;
+        assert_eq!(History::from_wire(&changed), None, "byte {index} of an empty history");
     }
     let mut far = written;
     far[7] = 1;
@@ -197,10 +198,10 @@ fn a_history_is_written_and_read_again_and_nothing_else_is_read() {
 }
 
 #[test]
-fn the_median_time_is_that_of_the_eleven_headers_before_or_of_all_there_are() {
+fn the_median_time_is_that_of_the_eleven_preceding_headers_or_of_all() {
     let chain = &*TEST_NETWORK;
     let mut history = History::before_genesis();
-    assert_eq!(history.median_time(), None, "nothing stands before the genesis header");
+    assert_eq!(history.median_time(), None, "the genesis header has no predecessors");
     for (at, header) in chain.headers.iter().take(40).enumerate() {
         history.advance(&chain.parameters, &header.to_wire());
         let mut times: Vec<u32> = chain.headers[(at + 1).saturating_sub(11)..=at].iter().map(|h| h.time).collect();
@@ -210,7 +211,7 @@ fn the_median_time_is_that_of_the_eleven_headers_before_or_of_all_there_are() {
 }
 
 #[test]
-fn the_median_time_is_not_known_by_a_part_of_its_headers() {
+fn the_median_time_is_unknown_if_some_of_its_headers_are() {
     let chain = &*TEST_NETWORK;
     let after = |start: u64, context: u64| {
         let context = packed(&chain.headers[(start - context) as usize..start as usize]);

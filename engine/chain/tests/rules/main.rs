@@ -1,5 +1,5 @@
-//! The rules from outside: each one at its edge, the fast judge against its reference implementation, real chains, published vectors,
-//! and the parameters of a city.
+//! Tests the header rules through the public API: each rule at its limit, the fast judge against its reference
+//! implementation, real chains, published vectors, and custom network parameters.
 
 mod chain;
 #[path = "../common/mod.rs"]

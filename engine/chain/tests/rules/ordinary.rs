@@ -1,14 +1,14 @@
-//! What ends a run of ordinary headers: each small thing that is wrong deep inside a run is found at its own header.
+//! The end of a run of ordinary headers: each single fault deep inside a run is found at its own header.
 //!
-//! The chains here are as regular as chains can be, so that the judge passes over them in runs as long as there are.
+//! The chains here are as regular as possible, so that the judge accepts them in the longest possible runs.
 
 use crate::chain::{Chain, EASY_BITS, LATE, sealed, summary_by_both};
 use cityseal_chain::{BlockHash, BlockHeader, Difficulty, Rule};
 
-/// Deep inside a run, and the height from which another version is demanded.
+/// A height deep inside a run, from which another version is required.
 const AT: u64 = 40;
 
-/// Grows past `AT` with `header` there, and gives the rule that is broken at that height.
+/// Grows the chain beyond `AT` with `header` there, and returns the rule that is broken at that height.
 fn broken_at(chain: &Chain, header: BlockHeader) -> Option<Rule> {
     let mut grown = chain.clone();
     grown.push(sealed(header));
@@ -31,7 +31,7 @@ fn after(chain: &Chain) -> BlockHeader {
 fn a_version_that_is_no_longer_allowed_ends_the_run_at_its_height() {
     let rules = format!("difficulty = \"fixed\"\n[[version]]\nmin = 5\nfrom_height = {AT}");
     let chain = grown(Chain::of_city(EASY_BITS, &rules));
-    assert_eq!(broken_at(&chain, after(&chain)), Some(Rule::Version), "version 4, as all before");
+    assert_eq!(broken_at(&chain, after(&chain)), Some(Rule::Version), "version 4, like all preceding headers");
     let mut allowed = chain.clone();
     for _ in 0..20 {
         allowed.push(sealed(BlockHeader { version: 5, ..after(&allowed) }));
@@ -48,14 +48,14 @@ fn bits_that_would_be_right_after_an_earlier_parent_are_wrong() {
     for back in 2..12 {
         let earlier = chain.headers[chain.headers.len() - back].time;
         let stale = asert.required_bits(AT - 1, earlier, limit_bits);
-        assert_ne!(stale, after(&chain).bits, "the chain moves its bits with every header");
+        assert_ne!(stale, after(&chain).bits, "the chain changes its bits with every header");
         assert_eq!(broken_at(&chain, BlockHeader { bits: stale, ..after(&chain) }), Some(Rule::Difficulty));
     }
     assert_eq!(broken_at(&chain, after(&chain)), None);
 }
 
 #[test]
-fn one_wrong_thing_deep_in_a_run_is_found_whatever_the_difficulty() {
+fn a_single_fault_deep_in_a_run_is_found_with_every_difficulty() {
     for chain in [Chain::fixed(), Chain::asert(), Chain::bitcoin(), Chain::test_network()].map(grown) {
         let right = after(&chain);
         let earliest = chain.headers[chain.headers.len() - 6].time;

@@ -1,4 +1,4 @@
-//! A city's TOML: what is read, and what is refused with its line and key.
+//! Custom network parameters in TOML: what is accepted, and what is refused with its line and key.
 
 use crate::chain::{Chain, EASY_BITS, START_TIME, unsealed};
 use cityseal_chain::{
@@ -11,13 +11,13 @@ fn genesis() -> BlockHeader {
     *Chain::fixed().parameters.genesis()
 }
 
-/// Three lines with the city's name, genesis and limit, then `rest` from line 4 on.
+/// Three lines with name, genesis and limit, then `rest` from line 4.
 fn city(rest: &str) -> String {
     format!("name = \"riverside\"\ngenesis = \"{}\"\npow_limit = \"207fffff\"\n{rest}", genesis().to_hex())
 }
 
 fn read(rest: &str) -> Parameters {
-    Parameters::from_toml(&city(rest)).expect("the city is right")
+    Parameters::from_toml(&city(rest)).expect("the parameters are valid")
 }
 
 /// Line, key and fault of a refused value.
@@ -36,7 +36,7 @@ fn refused_toml(text: &str) -> (usize, String) {
 }
 
 #[test]
-fn a_short_city_takes_the_defaults() {
+fn a_minimal_file_uses_the_defaults() {
     let city = read("difficulty = \"fixed\"");
     assert_eq!((city.name(), city.genesis(), city.future_limit_s()), ("riverside", &genesis(), 7200));
     assert_eq!((city.difficulty(), city.merkle()), (&Difficulty::Fixed, MerkleKind::Bitcoin));
@@ -57,7 +57,7 @@ fn every_key_is_read() {
 }
 
 #[test]
-fn asert_is_anchored_at_the_genesis_header_unless_told_otherwise() {
+fn asert_is_anchored_at_the_genesis_header_by_default() {
     let by_default = Asert {
         spacing_s: 60,
         half_life_s: 3600,
@@ -113,7 +113,7 @@ fn missing_keys_wrong_types_and_broken_toml_are_refused_with_their_line() {
 }
 
 #[test]
-fn a_genesis_header_of_bad_digits_or_length_is_refused_with_the_place() {
+fn a_genesis_header_with_bad_digits_or_length_is_refused_with_the_position() {
     let text = city("difficulty = \"fixed\"");
     let (line, key, fault) = refused(&text.replacen("01000000", "0100000x", 1));
     assert_eq!((line, key), (2, "genesis"));
@@ -145,21 +145,21 @@ fn a_genesis_header_that_breaks_its_own_rules_is_refused() {
 }
 
 #[test]
-fn a_version_rule_that_the_genesis_header_breaks_is_refused_and_from_height_1_it_is_not() {
+fn a_version_rule_that_the_genesis_header_breaks_is_refused_at_height_0_but_not_from_height_1() {
     let rule = |from: u32| city(&format!("difficulty = \"fixed\"\n[[version]]\nmin = 2\nfrom_height = {from}"));
     assert_eq!(refused(&rule(0)), (2, "genesis", ValueFault::Version { min: 2, found: 1 }));
     assert!(Parameters::from_toml(&rule(1)).is_ok());
 }
 
 #[test]
-fn version_rules_ascend() {
+fn version_rules_must_ascend() {
     let text =
         city("difficulty = \"fixed\"\n[[version]]\nmin = 2\nfrom_height = 9\n[[version]]\nmin = 3\nfrom_height = 9");
     assert_eq!(refused(&text), (10, "from_height", ValueFault::Descending { last: 9, found: 9 }));
 }
 
 #[test]
-fn the_numbers_of_asert_are_needed_there_and_refused_elsewhere() {
+fn the_numbers_of_asert_are_required_there_and_refused_elsewhere() {
     let (line, key, fault) = refused(&city("difficulty = \"asert\"\nspacing_s = 60"));
     assert_eq!((line, key, fault), (4, "half_life_s", ValueFault::NeededForAsert));
     let (line, key, fault) = refused(&city("difficulty = \"fixed\"\nspacing_s = 60"));
@@ -177,7 +177,7 @@ fn the_numbers_of_asert_are_needed_there_and_refused_elsewhere() {
 }
 
 #[test]
-fn rules_of_bodies_hold_from_the_heights_given_and_otherwise_never() {
+fn body_rules_apply_from_the_heights_given_and_otherwise_never() {
     assert_eq!(read("difficulty = \"fixed\"").body(), &BodyRules::default());
     assert_eq!(read("difficulty = \"fixed\"\n[body]").body(), &BodyRules::default());
     let city = read("difficulty = \"fixed\"\n[body]\ncoinbase_height_from = 1\nmedian_time_from = 2\nwitness_from = 0");
@@ -189,7 +189,7 @@ fn rules_of_bodies_hold_from_the_heights_given_and_otherwise_never() {
 }
 
 #[test]
-fn a_height_below_zero_and_an_unknown_rule_of_bodies_are_refused() {
+fn a_negative_height_and_an_unknown_body_rule_are_refused() {
     let below = refused(&city("difficulty = \"fixed\"\n[body]\nwitness_from = -1"));
     assert_eq!(below, (6, "witness_from", ValueFault::Range { min: 0, max: i64::MAX, found: -1 }));
     let (line, message) = refused_toml(&city("difficulty = \"fixed\"\n[body]\nscripts_from = 1"));
@@ -211,7 +211,7 @@ fn unknown_words_and_impossible_names_are_refused() {
 }
 
 #[test]
-fn every_parameter_moves_the_digest() {
+fn every_parameter_changes_the_digest() {
     let cities = [
         "difficulty = \"fixed\"",
         "difficulty = \"bitcoin-2016\"",
@@ -241,8 +241,11 @@ proptest! {
     }
 
     #[test]
-    fn a_city_with_one_character_changed_is_read_or_refused_without_panic(at: proptest::sample::Index, by in any::<char>()) {
-        let text = city("[difficulty]\nkind = \"asert\"\nspacing_s = 60\nhalf_life_s = 3600\n[[version]]\nmin = 2\nfrom_height = 1");
+    fn a_file_with_one_character_changed_is_read_or_refused_without_panic(
+        at: proptest::sample::Index, by in any::<char>(),
+    ) {
+        let asert = "[difficulty]\nkind = \"asert\"\nspacing_s = 60\nhalf_life_s = 3600\n";
+        let text = city(&format!("{asert}[[version]]\nmin = 2\nfrom_height = 1"));
         let mut changed: Vec<char> = text.chars().collect();
         let at = at.index(changed.len());
         changed[at] = by;
@@ -251,7 +254,7 @@ proptest! {
 }
 
 #[test]
-fn a_signet_challenge_gives_the_magic_and_is_refused_where_it_is_no_script() {
+fn a_signet_challenge_gives_the_magic_and_is_refused_if_it_is_not_a_script() {
     let city = read("difficulty = \"fixed\"\nsignet_challenge = \"51\"\n");
     assert_eq!((city.magic(), city.signet_challenge()), (Some([0x54, 0xd2, 0x6f, 0xbd]), Some(&[0x51][..])));
     assert!(city.has_block_signature());

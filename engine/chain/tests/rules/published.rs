@@ -1,5 +1,5 @@
-//! Published vectors as Rust values: facts of Bitcoin Core's tests, of Certificate Transparency's reference tree, and of one
-//! header of mainnet.
+//! Published vectors as Rust values: from Bitcoin Core's tests, from Certificate Transparency's reference tree, and
+//! from one header of mainnet.
 
 /// What compact bits decode to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) enum Decoded {
     Target(&'static str, u32),
 }
 
-/// Bits with what they decode to (Bitcoin Core, `arith_uint256_tests.cpp`, `bignum_SetCompact`).
+/// Bits and what they decode to (Bitcoin Core, `arith_uint256_tests.cpp`, `bignum_SetCompact`).
 pub(crate) const COMPACT_TARGETS: [(u32, Decoded); 20] = [
     (0x0000_0000, Decoded::Zero),
     (0x0012_3456, Decoded::Zero),

@@ -1,4 +1,5 @@
-//! Real chains, judged whole by the fast judge on the machine's best hash kernel, and bent ones by both judges.
+//! Real chains: judged completely by the fast judge with the machine's best hash kernel, and corrupted ones by both
+//! judges.
 
 use crate::chain::LATE;
 use crate::common::data_bytes;
@@ -10,7 +11,7 @@ use cityseal_testkit::data::{data_dir, mainnet_start};
 
 const SEGMENT_HEADERS: usize = 1000;
 
-/// Judges in segments of a thousand, as a stream would come.
+/// Judges in segments of a thousand headers, like a stream.
 fn judged(parameters: &Parameters, start_height: u64, bytes: &[u8]) -> Summary {
     let kernel = HashKernel::detect();
     let mut history = History::before(parameters, start_height, &[]).expect("the start height is low");
@@ -47,8 +48,8 @@ fn the_first_headers_of_mainnet_are_valid() {
     assert_eq!(judgement.not_checked, []);
 }
 
-#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
-fn the_first_period_of_signet_is_valid_but_for_its_signatures() {
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+fn the_first_period_of_signet_is_valid_except_for_unchecked_signatures() {
     let Some(bytes) = data_bytes("signet_0_2015", "headers/signet_0_2015.bin") else { return };
     let signet = Parameters::of(Network::Signet);
     let judgement = conclude(&signet, "0", judged(&signet, 0, &bytes));
@@ -57,7 +58,7 @@ fn the_first_period_of_signet_is_valid_but_for_its_signatures() {
     assert_eq!((left_out.rule, left_out.from, left_out.to), ("BIP325", 0, 2015));
 }
 
-#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 fn the_alternative_mainnet_is_valid_across_its_clamped_retarget() {
     let Some(bytes) = data_bytes("mainnet_alt_0_2016", "headers/mainnet_alt_0_2016.bin") else { return };
     let mainnet = Parameters::of(Network::Mainnet);
@@ -65,10 +66,10 @@ fn the_alternative_mainnet_is_valid_across_its_clamped_retarget() {
     assert_eq!((summary.fault, summary.count, summary.not_checked.len()), (None, 2017, 0));
     let headers = parsed(&bytes);
     assert_eq!(headers[2016].bits.to_bits(), 0x1c3f_ffc0);
-    assert_eq!(reference::judge_slowly(&mainnet, 0, &[], &headers, LATE), summary);
+    assert_eq!(reference::judge_headers(&mainnet, 0, &[], &headers, LATE), summary);
 }
 
-#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 fn testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link() {
     let Some(text) = data_bytes("testnet3_1_546", "headers/testnet3_1_546_and_fork.hex") else { return };
     let testnet3 = Parameters::of(Network::Testnet3);
@@ -79,7 +80,7 @@ fn testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link() {
     let packed = crate::chain::packed(&headers);
     let summary = judged(&testnet3, 1, &packed);
     assert_eq!((summary.fault, summary.count, summary.not_checked.len()), (None, 546, 0));
-    assert_eq!(reference::judge_slowly(&testnet3, 1, &[], &headers, LATE), summary);
+    assert_eq!(reference::judge_headers(&testnet3, 1, &[], &headers, LATE), summary);
     let tip = conclude(&testnet3, "0", summary).tip.unwrap();
     assert_eq!(tip.hash.to_string(), "000000002a936ca763904c3c35fce2f3556c559c0214345d31b1bcebf76acb70");
     assert_eq!(forks.len(), 2);
@@ -88,7 +89,7 @@ fn testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link() {
     assert_eq!(broken.fault.map(|fault| (fault.height, fault.rule)), Some((547, Rule::Link)));
 }
 
-#[allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 fn two_late_periods_of_mainnet_give_the_published_chain_work() {
     let Some(bytes) = data_bytes("mainnet_822528", "headers/mainnet_822528_826559.bin") else { return };
     let Some(edges) = data_bytes("mainnet_822528", "headers/mainnet_period_edges_0_832608.csv") else { return };
@@ -100,7 +101,7 @@ fn two_late_periods_of_mainnet_give_the_published_chain_work() {
     };
     let mainnet = Parameters::of(Network::Mainnet);
     let summary = judged(&mainnet, 822_528, &bytes);
-    assert_eq!(reference::judge_slowly(&mainnet, 822_528, &[], &parsed(&bytes), LATE), summary);
+    assert_eq!(reference::judge_headers(&mainnet, 822_528, &[], &parsed(&bytes), LATE), summary);
     let judgement = conclude(&mainnet, row(822_527).1, summary);
     assert_eq!((judgement.verdict, judgement.count), (Verdict::Valid, 4032));
     let tip = judgement.tip.unwrap();
@@ -111,11 +112,11 @@ fn two_late_periods_of_mainnet_give_the_published_chain_work() {
     assert_eq!(left_out, expected, "the inner retarget at 824544 is judged");
 }
 
-/// One test, and so one skip, for the folder of real chains.
+/// One test for the folder of real chains, so that its absence is one skip.
 #[test]
 fn real_chains_of_other_networks_and_late_periods_are_valid() {
     if data_dir("real_chains_of_other_networks_and_late_periods_are_valid").is_some() {
-        the_first_period_of_signet_is_valid_but_for_its_signatures();
+        the_first_period_of_signet_is_valid_except_for_unchecked_signatures();
         the_alternative_mainnet_is_valid_across_its_clamped_retarget();
         testnet3_from_height_1_is_valid_and_its_fork_headers_break_the_link();
         two_late_periods_of_mainnet_give_the_published_chain_work();
@@ -123,7 +124,7 @@ fn real_chains_of_other_networks_and_late_periods_are_valid() {
 }
 
 #[test]
-fn every_flipped_bit_of_mainnet_is_named_as_the_reference_names_it() {
+fn every_flipped_bit_of_mainnet_gives_the_fault_of_the_reference() {
     const FLIPS: u64 = 64;
     const SEED: u64 = 0x5eed_0001;
     let bytes = mainnet_start().headers;
@@ -137,7 +138,7 @@ fn every_flipped_bit_of_mainnet_is_named_as_the_reference_names_it() {
         let mut broken = bytes[..bytes.len().min((bit / 640 + 3) * 80)].to_vec();
         broken[bit / 8] ^= 1 << (bit % 8);
         let summary = judged(&mainnet, 0, &broken);
-        let slow = reference::judge_slowly(&mainnet, 0, &[], &parsed(&broken), LATE);
+        let slow = reference::judge_headers(&mainnet, 0, &[], &parsed(&broken), LATE);
         assert_eq!(summary, slow, "seed {SEED:#x}, flip {flip}, bit {bit}");
         found += u64::from(summary.fault.is_some_and(|fault| fault.height == bit as u64 / 640));
     }

@@ -1,4 +1,4 @@
-//! The fast judge over any split equals the reference implementation over the whole, on honest, bent and broken chains.
+//! The fast judge over any split equals the reference implementation over the whole, on valid and corrupted chains.
 
 use crate::chain::{Chain, hashes_of, packed, sealed};
 use cityseal_chain::{BlockHeader, CompactTarget, History, PERIOD_HEADERS, Parameters, Summary, judge, reference};
@@ -19,7 +19,7 @@ pub(crate) static CHAINS: LazyLock<Vec<Chain>> = LazyLock::new(|| {
     ]
 });
 
-/// Grows by steps from a fixed table, 492 s on average: mostly forward, at times back, at times past twenty minutes.
+/// Grows the chain by steps from a fixed table, 492 s on average: mostly forward, some back, some above twenty minutes.
 fn irregular(mut chain: Chain) -> Chain {
     const STEPS_S: [i64; 13] = [600, 30, 900, -200, 450, 1300, 600, 10, -900, 1201, 1200, 700, 500];
     while chain.height() < 2 * PERIOD_HEADERS + 60 {
@@ -39,23 +39,23 @@ fn earliest(chain: &Chain) -> u32 {
     if starts_period { past_median.max(chain.tip().time - 600) } else { past_median }
 }
 
-/// What is done to one header of an honest chain.
+/// A corruption of one header of a valid chain.
 #[derive(Clone, Debug)]
-pub(crate) enum Bend {
+pub(crate) enum Corruption {
     Nothing,
-    /// One bit of the packed headers is turned over.
+    /// Inverts one bit of the header.
     Bit(Index),
-    /// The same, by its number.
+    /// Inverts the bit with this number.
     BitAt(usize),
-    /// A field is changed, and this header and all after it are sealed anew.
+    /// Changes a field, and seals this header and all later ones again.
     Time(i32),
     Bits(u32),
     Version(i32),
-    /// The header is left out, and all after it are linked and sealed anew.
+    /// Leaves the header out, and links and seals all later ones again.
     LeftOut,
 }
 
-fn any_bend() -> impl Strategy<Value = Bend> {
+fn any_corruption() -> impl Strategy<Value = Corruption> {
     let bits = prop_oneof![
         Just(0x207f_ffff),
         0x2000_ff00u32..0x207f_ffff,
@@ -65,33 +65,33 @@ fn any_bend() -> impl Strategy<Value = Bend> {
         Just(0x2100_ffff),
     ];
     prop_oneof![
-        1 => Just(Bend::Nothing),
-        3 => any::<Index>().prop_map(Bend::Bit),
-        4 => prop_oneof![-8000i32..8000, any::<i32>()].prop_map(Bend::Time),
-        2 => bits.prop_map(Bend::Bits),
-        1 => prop_oneof![0i32..5, any::<i32>()].prop_map(Bend::Version),
-        1 => Just(Bend::LeftOut),
+        1 => Just(Corruption::Nothing),
+        3 => any::<Index>().prop_map(Corruption::Bit),
+        4 => prop_oneof![-8000i32..8000, any::<i32>()].prop_map(Corruption::Time),
+        2 => bits.prop_map(Corruption::Bits),
+        1 => prop_oneof![0i32..5, any::<i32>()].prop_map(Corruption::Version),
+        1 => Just(Corruption::LeftOut),
     ]
 }
 
-/// How many headers behind a bent one are sealed anew: past every window but a period.
+/// Number of headers after a corrupted one that are sealed again: beyond every window but a period.
 const RESEALED: usize = 40;
 
-pub(crate) fn bent(honest: &[BlockHeader], at: usize, bend: &Bend) -> Vec<BlockHeader> {
+pub(crate) fn corrupted(honest: &[BlockHeader], at: usize, corruption: &Corruption) -> Vec<BlockHeader> {
     let mut headers = honest[..honest.len().min(at + RESEALED)].to_vec();
-    match bend {
-        Bend::Nothing => return headers,
-        Bend::Bit(bit) => return bent(honest, at, &Bend::BitAt(bit.index(640))),
-        Bend::BitAt(bit) => {
+    match corruption {
+        Corruption::Nothing => return headers,
+        Corruption::Bit(bit) => return corrupted(honest, at, &Corruption::BitAt(bit.index(640))),
+        Corruption::BitAt(bit) => {
             let mut wire = headers[at].to_wire();
             wire[bit / 8] ^= 1 << (bit % 8);
             headers[at] = BlockHeader::from_wire(&wire);
             return headers;
         }
-        Bend::Time(by) => headers[at].time = headers[at].time.wrapping_add_signed(*by),
-        Bend::Bits(bits) => headers[at].bits = CompactTarget::from_bits(*bits),
-        Bend::Version(version) => headers[at].version = *version,
-        Bend::LeftOut => drop(headers.remove(at)),
+        Corruption::Time(by) => headers[at].time = headers[at].time.wrapping_add_signed(*by),
+        Corruption::Bits(bits) => headers[at].bits = CompactTarget::from_bits(*bits),
+        Corruption::Version(version) => headers[at].version = *version,
+        Corruption::LeftOut => drop(headers.remove(at)),
     }
     for height in at..headers.len() {
         if height > 0 {
@@ -102,7 +102,7 @@ pub(crate) fn bent(honest: &[BlockHeader], at: usize, bend: &Bend) -> Vec<BlockH
     headers
 }
 
-/// Judges each piece by itself, after a history that only jumped over the pieces before, and joins in the order given.
+/// Judges each piece by itself, after a history that skipped the pieces before it, and joins in order.
 fn joined(parameters: &Parameters, history: &History, headers: &[BlockHeader], cuts: &[usize], now: u64) -> Summary {
     let mut history = *history;
     let bounds: Vec<usize> = [&[0], cuts, &[headers.len()]].concat();
@@ -124,7 +124,7 @@ fn in_a_tree(pieces: &[Summary]) -> Summary {
     }
     let (left, right) = pieces.split_at(pieces.len() / 2);
     let left = in_a_tree(left);
-    // Behind a fault the heights of later pieces go on as if nothing had happened.
+    // After a fault the heights of later pieces do not match, so they are not joined.
     if left.fault.is_some() { left } else { left.join(in_a_tree(right)) }
 }
 
@@ -134,11 +134,14 @@ proptest! {
     #[test]
     fn any_split_of_any_chain_equals_the_reference(
         kind in 0usize..5,
-        start in prop_oneof![Just(0u64), Just(1), Just(2), 3u64..4000, Just(PERIOD_HEADERS - 1), Just(PERIOD_HEADERS), 2000u64..2040],
+        start in prop_oneof![
+            Just(0u64), Just(1), Just(2), 3u64..4000,
+            Just(PERIOD_HEADERS - 1), Just(PERIOD_HEADERS), 2000u64..2040,
+        ],
         context in prop_oneof![Just(0u64), 1u64..14, Just(PERIOD_HEADERS), 0u64..5000],
         length in prop_oneof![1usize..60, 1usize..2100],
         at in any::<Index>(),
-        bend in any_bend(),
+        corruption in any_corruption(),
         cuts in proptest::collection::vec(any::<Index>(), 0..6),
         early in 0u64..4,
     ) {
@@ -146,28 +149,29 @@ proptest! {
         let (first, context) = (start as usize, context.min(start) as usize);
         let context = &chain.headers[first - context..first];
         let honest = &chain.headers[first..chain.headers.len().min(first + length)];
-        let headers = bent(honest, at.index(honest.len()), &bend);
+        let headers = corrupted(honest, at.index(honest.len()), &corruption);
         prop_assume!(!headers.is_empty());
-        // In one case of four the clock is set before some of the chain, so that R10 is met too.
+        // In one of four cases the clock is before some of the chain, so that R10 is reached as well.
         let middle = u64::from(headers[headers.len() / 2].time);
         let now = if early == 0 { middle.saturating_sub(7200) } else { 1 << 33 };
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(headers.len() + 1)).collect();
         cuts.sort_unstable();
         let history = History::before(&chain.parameters, start, &packed(context)).unwrap();
-        let slow = reference::judge_slowly(&chain.parameters, start, context, &headers, now);
+        let slow = reference::judge_headers(&chain.parameters, start, context, &headers, now);
         prop_assert_eq!(&joined(&chain.parameters, &history, &headers, &[], now), &slow);
         prop_assert_eq!(&joined(&chain.parameters, &history, &headers, &cuts, now), &slow);
     }
 
     #[test]
     fn any_bytes_are_judged_without_panic(
-        kind in 0usize..5, start in prop_oneof![0u64..5, any::<u64>()], headers in proptest::collection::vec(any::<u8>(), 0..800),
+        kind in 0usize..5, start in prop_oneof![0u64..5, any::<u64>()],
+        headers in proptest::collection::vec(any::<u8>(), 0..800),
         easy: bool, now: u64,
     ) {
         let parameters = &CHAINS[kind].parameters;
         let whole = &headers[..headers.len() / 80 * 80];
         if let Ok(history) = History::before(parameters, start, &[]) {
-            // Hashes of zero let nonsense reach the later rules.
+            // Hashes of zero let any header reach the later rules.
             let hashes = if easy { vec![[0; 32]; whole.len() / 80] } else { hashes_of(whole) };
             let summary = judge(parameters, &history, whole, &hashes, now, u64::MAX / 2);
             prop_assert!(summary.count <= hashes.len() as u64);
@@ -177,9 +181,9 @@ proptest! {
 }
 
 #[test]
-fn the_chains_of_these_tests_are_honest_and_meet_every_kind_of_bits() {
+fn the_chains_of_these_tests_are_valid_and_have_every_kind_of_bits() {
     for chain in CHAINS.iter() {
-        let summary = reference::judge_slowly(&chain.parameters, 0, &[], &chain.headers, 1 << 33);
+        let summary = reference::judge_headers(&chain.parameters, 0, &[], &chain.headers, 1 << 33);
         assert_eq!((summary.fault, summary.count), (None, chain.headers.len() as u64));
     }
     let distinct = |chain: &Chain| {

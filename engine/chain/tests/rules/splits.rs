@@ -1,9 +1,9 @@
-//! A hundred thousand random chains, corruptions, splits and orders of joining: always what the sequential reference says, and
-//! commitments that are those of the headers that passed.
+//! A hundred thousand random chains, corruptions, splits and orders of joining equal the sequential reference, and
+//! their commitments are those of the headers that passed.
 
 use crate::chain::{hashes_of, packed};
-use crate::reference::{Bend, CHAINS, bent};
-use cityseal_chain::reference::judge_slowly;
+use crate::reference::{CHAINS, Corruption, corrupted};
+use cityseal_chain::reference::judge_headers;
 use cityseal_chain::{
     BlockHeader, Commitments, History, PERIOD_HEADERS, Parameters, Summary, TreeOutline, judge, rfc6962,
 };
@@ -11,7 +11,7 @@ use cityseal_hash::{HashKernel, double_sha256};
 
 const CASES: u64 = 100_000;
 
-/// Random numbers that are the same in every run (splitmix64).
+/// A generator of the same random numbers in every run (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -28,7 +28,7 @@ fn outline(first: u64, hashes: &[[u8; 32]], kernel: HashKernel) -> TreeOutline {
     TreeOutline::of_leaves(first, &leaves, kernel)
 }
 
-/// Each piece judged by itself, with its commitments.
+/// Judges each piece by itself, with its commitments.
 fn pieces(
     parameters: &Parameters,
     mut history: History,
@@ -50,7 +50,7 @@ fn pieces(
     bounds.windows(2).map(piece).collect()
 }
 
-/// Joins neighbours, chosen at random, until one is left.
+/// Joins adjacent summaries, chosen at random, until one is left.
 fn join_in_any_order(mut pieces: Vec<Summary>, dice: &mut Dice) -> Summary {
     while pieces.len() > 1 {
         let at = dice.below(pieces.len() as u64 - 1) as usize;
@@ -61,17 +61,17 @@ fn join_in_any_order(mut pieces: Vec<Summary>, dice: &mut Dice) -> Summary {
     pieces.remove(0)
 }
 
-fn any_bend(dice: &mut Dice, length: usize) -> (usize, Bend) {
+fn any_corruption(dice: &mut Dice, length: usize) -> (usize, Corruption) {
     let at = dice.below(length as u64) as usize;
-    let bend = match dice.below(9) {
-        0 | 1 => Bend::Nothing,
-        2..=4 => Bend::BitAt(dice.below(640) as usize),
-        5 => Bend::Time(dice.below(16_000) as i32 - 8_000),
-        6 => Bend::Bits(0x2000_ff00 + dice.below(0x7f_0000) as u32),
-        7 => Bend::Version(dice.below(6) as i32),
-        _ => Bend::LeftOut,
+    let corruption = match dice.below(9) {
+        0 | 1 => Corruption::Nothing,
+        2..=4 => Corruption::BitAt(dice.below(640) as usize),
+        5 => Corruption::Time(dice.below(16_000) as i32 - 8_000),
+        6 => Corruption::Bits(0x2000_ff00 + dice.below(0x7f_0000) as u32),
+        7 => Corruption::Version(dice.below(6) as i32),
+        _ => Corruption::LeftOut,
     };
-    (at, bend)
+    (at, corruption)
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn a_hundred_thousand_splits_orders_and_corruptions_equal_the_sequential_referen
         let start = if dice.below(3) == 0 { PERIOD_HEADERS - 8 + dice.below(16) } else { dice.below(30) } as usize;
         let context = dice.below(14).min(start as u64) as usize;
         let honest = &chain.headers[start..start + 1 + dice.below(14) as usize];
-        let (at, bend) = any_bend(&mut dice, honest.len());
-        let headers = bent(honest, at, &bend);
+        let (at, corruption) = any_corruption(&mut dice, honest.len());
+        let headers = corrupted(honest, at, &corruption);
         if headers.is_empty() {
             continue;
         }
@@ -93,12 +93,12 @@ fn a_hundred_thousand_splits_orders_and_corruptions_equal_the_sequential_referen
         let mut cuts: Vec<usize> = (0..dice.below(5)).map(|_| dice.below(headers.len() as u64 + 1) as usize).collect();
         cuts.sort_unstable();
         let context = &chain.headers[start - context..start];
-        let slow = judge_slowly(&chain.parameters, start as u64, context, &headers, now);
+        let slow = judge_headers(&chain.parameters, start as u64, context, &headers, now);
         let history = History::before(&chain.parameters, start as u64, &packed(context)).unwrap();
         let pieces = pieces(&chain.parameters, history, &headers, &cuts, now, kernel);
         let mut joined = join_in_any_order(pieces, &mut dice);
         let commitments = joined.commitments.take().unwrap();
-        assert_eq!(joined, slow, "case {case}: {bend:?} at {at}, cuts {cuts:?}");
+        assert_eq!(joined, slow, "case {case}: {corruption:?} at {at}, cuts {cuts:?}");
         let passed: Vec<[u8; 32]> =
             headers[..slow.count as usize].iter().map(|header| double_sha256(&header.to_wire())).collect();
         assert_eq!(commitments.headers, outline(0, &passed, kernel), "case {case}");

@@ -22,7 +22,7 @@ fn json(test: &str, name: &str) -> Option<Value> {
 }
 
 #[test]
-fn compact_targets_decode_and_encode_as_in_bitcoin_core() {
+fn compact_targets_decode_and_encode_like_bitcoin_core() {
     for (bits, expected) in COMPACT_TARGETS {
         let found = CompactTarget::from_bits(bits).decode();
         match expected {
@@ -41,7 +41,7 @@ fn compact_targets_decode_and_encode_as_in_bitcoin_core() {
 }
 
 #[test]
-fn retargets_come_out_as_in_bitcoin_core() {
+fn retargets_match_bitcoin_core() {
     let limit = Parameters::of(Network::Mainnet).pow_limit();
     for vector in RETARGETS {
         let last_bits = CompactTarget::from_bits(vector.last_bits);
@@ -99,8 +99,8 @@ fn rfc6962_roots_and_paths_are_those_of_certificate_transparency() {
     }
 }
 
-/// The root over these transaction ids is the header's, and the path of the last one leads to it.
-fn demand_root(txids: &[merkle::Node], expected: &str) {
+/// Asserts that the root over these transaction ids is the header's, and that the path of the last one leads to it.
+fn check_root(txids: &[merkle::Node], expected: &str) {
     let root = merkle::root(txids).expect("a block has transactions");
     assert_eq!(root.to_string(), expected);
     let branch = merkle::MerkleBranch::of_leaf(txids, txids.len() as u64 - 1).expect("the last leaf");
@@ -112,19 +112,19 @@ fn merkle_roots_of_real_blocks_come_from_their_transaction_ids() {
     let block: bitcoin::Block = bitcoin::consensus::deserialize(mainnet_block()).unwrap();
     let txids: Vec<merkle::Node> = block.txdata.iter().map(|one| one.compute_txid().to_byte_array()).collect();
     assert!(txids.len() > 1000, "{} transactions", txids.len());
-    demand_root(&txids, &block.header.merkle_root.to_string());
+    check_root(&txids, &block.header.merkle_root.to_string());
     for block in ["bitcoinsv_mainnet_100000", "bitcoin_testnet4_40000", "bitcoin_signet_31500"] {
         let Some(bytes) = data_bytes_if_any(&format!("blocks/electrumx_{block}.json")) else { continue };
         let block: Value = serde_json::from_slice(&bytes).unwrap();
         let listed = block["tx"].as_array().unwrap().iter();
         let wire = |txid: &Value| BlockHash::from_display_hex(txid.as_str().unwrap()).unwrap().to_wire();
         let txids: Vec<merkle::Node> = listed.map(wire).collect();
-        demand_root(&txids, block["merkleroot"].as_str().unwrap());
+        check_root(&txids, block["merkleroot"].as_str().unwrap());
     }
 }
 
 #[test]
-fn the_midstate_of_mainnet_block_171874_leads_every_kernel_to_its_nonce_alone() {
+fn the_midstate_of_mainnet_block_171874_leads_every_kernel_only_to_its_nonce() {
     let words: [u8; 32] = hex::decode_array(MIDSTATE_171874).unwrap();
     let words = words.as_chunks::<4>().0;
     let midstate = Midstate(std::array::from_fn(|at| u32::from_be_bytes(words[at])));
@@ -155,7 +155,7 @@ fn coinbase_of_alternative_mainnet(height: u64) -> Vec<u8> {
 }
 
 #[test]
-fn the_alternative_mainnet_comes_from_its_times_and_nonces_alone() {
+fn the_alternative_mainnet_can_be_rebuilt_from_its_times_and_nonces() {
     let Some(vector) = json("mainnet_alt", "headers/mainnet_alt.json") else { return };
     let Some(expected) = data_bytes("mainnet_alt", "headers/mainnet_alt_0_2016.bin") else { return };
     let numbers = |key: &str| -> Vec<u32> { serde_json::from_value(vector[key].clone()).unwrap() };

@@ -40,7 +40,7 @@ impl Prepared {
             let (height, offset) = (place.before.next_height() + index as u64, self.batch.blocks[index].offset);
             summary.fault = Some(Fault { height, rule, expected, found, offset, transaction });
         }
-        summary.leave(left);
+        summary.add_not_checked(left);
         summary.bodies = self.bodies_of(summary.count as usize);
         summary
     }

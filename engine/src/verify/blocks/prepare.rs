@@ -148,7 +148,7 @@ impl Plan {
         if count == 0 {
             return (None, Witness::Unwanted);
         }
-        let wants_witness = parsed.wants_witness_root(parameters, height);
+        let wants_witness = parsed.needs_witness_root(parameters, height);
         match parameters.merkle() {
             MerkleKind::Bitcoin => {
                 let txids = self.add_ids(batch, index, parsed);

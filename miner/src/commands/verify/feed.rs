@@ -18,42 +18,13 @@ use cityseal_input::{BlockSink, ChainSink, Place, PlaceLog};
 use super::checkpoint::Saver;
 use super::error::VerifyCommandError;
 
-/// The engine's verifier for headers or for blocks.
-enum Judge {
-    Headers(Verifier),
-    Blocks(BlockVerifier),
-}
-
-impl Judge {
-    fn new(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Self, VerifyCommandError> {
-        Ok(match items {
-            ItemKind::Headers => Self::Headers(engine.verifier(request)?),
-            ItemKind::Blocks => Self::Blocks(engine.block_verifier(request)?),
-        })
-    }
-
-    fn progress(&self) -> Progress {
-        match self {
-            Self::Headers(verifier) => verifier.progress(),
-            Self::Blocks(verifier) => verifier.progress(),
-        }
-    }
-
-    fn state(&self) -> RunState {
-        match self {
-            Self::Headers(verifier) => verifier.state(),
-            Self::Blocks(verifier) => verifier.state(),
-        }
-    }
-
-    fn finish(self, is_cut: bool) -> VerifyReport {
-        match (self, is_cut) {
-            (Self::Headers(verifier), false) => verifier.finish(None),
-            (Self::Headers(verifier), true) => verifier.finish_cut(),
-            (Self::Blocks(verifier), false) => verifier.finish(None),
-            (Self::Blocks(verifier), true) => verifier.finish_cut(),
-        }
-    }
+/// A verifier for the items of a run.
+fn verifier_of(engine: &Engine, items: ItemKind, request: VerifyRequest) -> Result<Verifier, VerifyCommandError> {
+    let items = match items {
+        ItemKind::Headers => ChainItems::Headers,
+        ItemKind::Blocks => ChainItems::Blocks,
+    };
+    Ok(engine.verifier(items, request)?)
 }
 
 /// Which items of an input a run judges.

@@ -48,7 +48,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges the next header and accepts it if it passes.
+    /// Judges the next header in the order of the rules, and accepts it if it passes.
     fn step(&mut self, header: &Fields<'_>, hash: &[u8; 32]) -> Result<(), Broken> {
         let decoded = self.decoded(header.bits)?;
         check_proof_of_work(&decoded.target, hash)?;
@@ -68,7 +68,7 @@ impl Judge<'_> {
             Some(parent) if parent.hash == *header.prev => Ok(()),
             Some(parent) => Err(differs(parent.hash, *header.prev)),
             None if self.height > 0 => {
-                self.leave(Rule::Link, Unjudged::ParentAbsent);
+                self.note_unjudged(Rule::Link, Unjudged::ParentAbsent);
                 Ok(())
             }
             None => {
@@ -87,7 +87,7 @@ impl Judge<'_> {
             Ok(required) if required == header.bits => Ok(()),
             Ok(required) => Err((Rule::Difficulty, FaultValue::Bits(required), FaultValue::Bits(header.bits))),
             Err(why) => {
-                self.leave(Rule::Difficulty, why);
+                self.note_unjudged(Rule::Difficulty, why);
                 Ok(())
             }
         }
@@ -129,7 +129,7 @@ impl Judge<'_> {
     /// R08. Near the genesis header the median is over all preceding headers.
     fn check_median_time(&mut self, header: &Fields<'_>) -> Result<(), Broken> {
         if self.window.len() < MEDIAN_HEADERS && (self.window.len() as u64) < self.height {
-            self.leave(Rule::MedianTime, Unjudged::MedianAbsent);
+            self.note_unjudged(Rule::MedianTime, Unjudged::MedianAbsent);
             return Ok(());
         }
         if self.height == 0 || self.window.check_time(header.time) {
@@ -148,7 +148,7 @@ impl Judge<'_> {
             return Ok(());
         }
         let Some(parent) = self.parent else {
-            self.leave(Rule::Timewarp, Unjudged::ParentAbsent);
+            self.note_unjudged(Rule::Timewarp, Unjudged::ParentAbsent);
             return Ok(());
         };
         let earliest = u64::from(parent.time).saturating_sub(TIMEWARP_MAX_S);

@@ -45,6 +45,7 @@ impl<'a> Ordinary<'a> {
 impl Judge<'_> {
     /// Accepts the ordinary headers at the front and returns how many there were.
     pub(super) fn pass_ordinary(&mut self, headers: &[[u8; HEADER_LEN]], hashes: &[[u8; 32]]) -> usize {
+        // With fewer than eleven known times, R08 is not judged or uses a shorter median.
         let Some(parent) = self.parent.filter(|_| self.window.len() == MEDIAN_HEADERS) else { return 0 };
         let reach = headers.len().min(self.ordinary_reach());
         let (headers, hashes) = (&headers[..reach], &hashes[..reach]);
@@ -56,6 +57,7 @@ impl Judge<'_> {
         };
         let parameters = self.parameters;
         let (count, work) = match parameters.difficulty() {
+            // The required bits depend on the time of each header.
             Difficulty::Bitcoin2016 { min_difficulty: true, .. } => (0, ChainWork::ZERO),
             Difficulty::Bitcoin2016 { min_difficulty: false, .. } => {
                 self.pass_with_bits(parent.bits, ordinary, headers, hashes)

@@ -107,7 +107,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Records that a rule is not judged at this height.
-    pub(super) fn leave(&mut self, rule: Rule, why: Unjudged) {
+    pub(super) fn note_unjudged(&mut self, rule: Rule, why: Unjudged) {
         let height = self.height;
         self.not_checked.push(NotChecked { rule: rule.code(), from: height, to: height, why });
     }
