@@ -1,5 +1,5 @@
-// Ch and Maj of FIPS 180-4, section 4.1.2, with as few operations of two words as there can be: Maj's second inner term
-// is its first of the round before.
+// Ch and Maj of FIPS 180-4, section 4.1.2, with the fewest operations of two words: b ^ c of Maj was computed as a ^ b
+// in the round before.
 
 fn ch(e: u32, f: u32, g: u32) -> u32 {
     return g ^ (e & (f ^ g));

@@ -1,9 +1,9 @@
 // The double SHA-256 of a header, without a loop: 20 big-endian words in, eight out.
 //
-// m2.y is word 9 of the message: four words to a vector.
+// m2.y is word 9 of the message: each vector holds four words.
 // Generated: change engine/gpu/src/generate and run `cargo run -p cityseal-gpu --example write_shaders`.
 //
-// Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 the word e after round 5 of the second.
+// Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 is e after round 5 of the second.
 //
 //   line   13  h1, the header's first block
 //   line  321  h2, the header's second block
@@ -309,7 +309,7 @@ fn hash_header(m0: vec4<u32>, m1: vec4<u32>, m2: vec4<u32>, m3: vec4<u32>, m4: v
     let h1_a62 = h1_t62 + Sigma0(h1_a61) + maj(h1_a61, h1_a60, h1_a59);
     // h1: round 63
     let h1_t63 = h1_e59 + Sigma1(h1_e62) + ch(h1_e62, h1_e61, h1_e60) + sigma1(h1_w61) + h1_w56 + sigma0(h1_w48) + h1_w47 + 0xc67178f2u;
-    // h1: the state before is added
+    // h1: the initial state is added
     let h1_s0 = h1_t63 + Sigma0(h1_a62) + maj(h1_a62, h1_a61, h1_a60) + 0x6a09e667u;
     let h1_s1 = h1_a62 + 0xbb67ae85u;
     let h1_s2 = h1_a61 + 0x3c6ef372u;
@@ -618,7 +618,7 @@ fn hash_header(m0: vec4<u32>, m1: vec4<u32>, m2: vec4<u32>, m3: vec4<u32>, m4: v
     let h2_a62 = h2_t62 + Sigma0(h2_a61) + maj(h2_a61, h2_a60, h2_a59);
     // h2: round 63
     let h2_t63 = h2_e59 + Sigma1(h2_e62) + ch(h2_e62, h2_e61, h2_e60) + sigma1(h2_w61) + h2_w56 + sigma0(h2_w48) + h2_w47 + 0xc67178f2u;
-    // h2: the state before is added
+    // h2: the initial state is added
     let h2_s0 = h2_t63 + Sigma0(h2_a62) + maj(h2_a62, h2_a61, h2_a60) + h1_s0;
     let h2_s1 = h2_a62 + h1_s1;
     let h2_s2 = h2_a61 + h1_s2;
@@ -926,7 +926,7 @@ fn hash_header(m0: vec4<u32>, m1: vec4<u32>, m2: vec4<u32>, m3: vec4<u32>, m4: v
     let h3_a62 = h3_t62 + Sigma0(h3_a61) + maj(h3_a61, h3_a60, h3_a59);
     // h3: round 63
     let h3_t63 = h3_e59 + Sigma1(h3_e62) + ch(h3_e62, h3_e61, h3_e60) + sigma1(h3_w61) + h3_w56 + sigma0(h3_w48) + h3_w47 + 0xc67178f2u;
-    // h3: the state before is added
+    // h3: the initial state is added
     let h3_s0 = h3_t63 + Sigma0(h3_a62) + maj(h3_a62, h3_a61, h3_a60) + 0x6a09e667u;
     let h3_s1 = h3_a62 + 0xbb67ae85u;
     let h3_s2 = h3_a61 + 0x3c6ef372u;

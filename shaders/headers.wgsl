@@ -1,4 +1,4 @@
-// The double SHA-256 of packed headers: 80 bytes, five vectors, each.
+// The double SHA-256 of packed headers of 80 bytes (five vectors) each.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn hash_headers(@builtin(global_invocation_id) id: vec3<u32>) {

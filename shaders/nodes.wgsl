@@ -1,4 +1,4 @@
-// The double SHA-256 of packed Merkle nodes (left hash, right hash): 64 bytes, four vectors, each.
+// The double SHA-256 of packed Merkle nodes (left hash, right hash) of 64 bytes (four vectors) each.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn hash_nodes(@builtin(global_invocation_id) id: vec3<u32>) {

@@ -1,4 +1,4 @@
-// The SHA-256 of packed Merkle nodes of RFC 6962 (left hash, right hash): 64 bytes, four vectors, each.
+// The SHA-256 of packed Merkle nodes of RFC 6962 (left hash, right hash) of 64 bytes (four vectors) each.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn hash_rfc6962_nodes(@builtin(global_invocation_id) id: vec3<u32>) {

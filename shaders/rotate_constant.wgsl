@@ -1,5 +1,5 @@
-// The four functions of FIPS 180-4, section 4.1.2, and the change of byte order, with constant rotations. NVIDIA's compiler
-// turns each rotation into one instruction in this form only.
+// The four sigma functions of FIPS 180-4, section 4.1.2, and the byte swap, with constant rotations. NVIDIA's compiler
+// turns a rotation into one instruction only in this form.
 
 fn Sigma0(x: u32) -> u32 {
     return ((x >> 2u) | (x << 30u)) ^ ((x >> 13u) | (x << 19u)) ^ ((x >> 22u) | (x << 10u));

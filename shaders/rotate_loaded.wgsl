@@ -1,5 +1,5 @@
-// The four functions of FIPS 180-4, section 4.1.2, and the change of byte order, with rotations by amounts that come from
-// the batch. Mesa's compilers turn each rotation into one instruction in this form only.
+// The four sigma functions of FIPS 180-4, section 4.1.2, and the byte swap, with rotations by amounts from the batch.
+// Mesa's compilers turn a rotation into one instruction only in this form.
 
 fn rotate(x: u32, amount: u32) -> u32 {
     return (x >> (amount & 31u)) | (x << ((32u - amount) & 31u));

@@ -1,5 +1,5 @@
-// The amounts by which the loaded form rotates (rotate_loaded.wgsl). The host sends them with every batch; each member holds
-// the number in its name.
+// The rotation amounts of the loaded form (rotate_loaded.wgsl). The host sends them with every batch; the name of each
+// member is its value.
 
 struct Rotations {
     r2: u32,

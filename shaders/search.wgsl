@@ -1,13 +1,13 @@
-// The search: which nonces of a range give a hash whose top word is small enough?
+// The search: finds the nonces of a range whose hash has a top word within a bound.
 //
-// Written by hand. It is joined with one text that defines search_nonce (search_one.wgsl, search_shared.wgsl), one that
-// defines the rotations and one that defines ch and maj; shaders/README.md shows how.
+// Written by hand. It is joined with one file that defines search_nonce (search_one.wgsl, search_shared.wgsl), one that
+// defines the rotations and one that defines ch and maj; see shaders/README.md.
 //
-// An invocation searches one block: 2^block_bits nonces that differ in their lowest bits only. The header holds the
-// nonce in little-endian order and SHA-256 reads it in big-endian order, so that within a block only the top byte of
-// the message word counts up, by one addition.
+// An invocation searches one block: 2^block_bits nonces that differ only in their lowest bits. The header holds the
+// nonce in little-endian order and SHA-256 reads it in big-endian order. So within a block only the top byte of the
+// message word changes, by one addition per nonce.
 
-// The words of the batch that no nonce and no midstate changes (engine/gpu/src/prepare.rs computes them).
+// The words of the batch that depend neither on the nonce nor on the midstate (computed by engine/gpu/src/prepare.rs).
 struct FixedWords {
     h1_w16: u32,
     h1_t16_fixed: u32,
@@ -19,7 +19,8 @@ struct FixedWords {
     h1_w32_fixed: u32,
 }
 
-// The words of one midstate that no nonce changes: the midstate itself, and the rounds before the nonce comes in.
+// The words of one midstate that do not depend on the nonce: the midstate itself, and the rounds before the nonce
+// enters.
 struct MidstateWords {
     s0: u32,
     s1: u32,
@@ -45,26 +46,26 @@ struct MidstateWords {
 
 // One dispatch of a batch.
 struct SearchBatch {
-    // The first block of this dispatch, as a number: its first nonce is block_first << block_bits.
+    // Index of the first block of this dispatch. Its first nonce is block_first << block_bits.
     block_first: u32,
-    // How many blocks this dispatch searches. Invocations beyond them do nothing.
+    // The number of blocks of this dispatch. Further invocations do nothing.
     blocks: u32,
-    // Logarithm of the nonces in a block, 0 to 8.
+    // Logarithm to base 2 of the nonces per block, 0 to 8.
     block_bits: u32,
     midstate_count: u32,
-    // The range that was asked for, both ends included; the outer blocks may reach beyond it.
+    // The range, both ends included; the first and the last block may reach beyond it.
     nonce_first: u32,
     nonce_last: u32,
-    // The largest top word that is a hit.
+    // The largest top word of a hit.
     top_word_max: u32,
-    // Bits that no hit's state word 7 has set: a quick first test.
+    // Bits that are zero in state word 7 of every hit: a quick first test.
     reject_mask: u32,
-    // How many slots there are for hits.
+    // The number of slots for hits.
     hits_max: u32,
-    // An odd number that is the batch's own.
+    // The odd number that marks the results of this batch.
     tag: u32,
-    // The canary: a nonce that is no hit and must be noticed all the same. Its hash's state word 7, itself, its midstate
-    // (of none, where nothing is planted).
+    // The canary: a nonce that must be reported although it is no hit. State word 7 of its hash, the nonce, and the
+    // index of its midstate (0xffffffff if nothing is planted).
     planted_state_7: u32,
     planted_nonce: u32,
     planted_midstate: u32,
@@ -77,13 +78,13 @@ struct SearchBatch {
 }
 
 struct SearchResults {
-    // The tag, once for each block that was searched to its end. As the tag is odd, the host can divide by it, and only
-    // this batch's own blocks give the number that the host demands. A buffer of zeros, or of an older batch, does not.
+    // The sum of the tag over all finished blocks. Since the tag is odd, the host can divide by it, and only finished
+    // blocks of this batch give the expected number. A buffer of zeros or of an older batch does not.
     finished: atomic<u32>,
     hits: atomic<u32>,
-    // Not zero where a hit found no slot.
+    // Not zero if a hit found no slot.
     overflow: atomic<u32>,
-    // The tag, where the planted nonce was met with the hash that it must have.
+    // The tag, if the planted nonce was found with the expected hash.
     planted_seen: atomic<u32>,
     // Nonce and midstate of each hit, in no order.
     slots: array<vec2<u32>>,
@@ -94,11 +95,11 @@ struct SearchResults {
 
 override WORKGROUP_SIZE: u32 = 128u;
 
-// Keeps the nonce if the hash with this state word 7 is a hit: the top word of a hash is that word, read in the other byte
-// order. Notes the planted nonce.
+// Stores the nonce if the hash with this state word 7 is a hit: the top word of a hash is state word 7 with its bytes
+// reversed. Also reports the planted nonce.
 fn report(state_7: u32, nonce: u32, midstate: u32) {
     let is_planted_word = state_7 == batch.planted_state_7;
-    // One branch for both: nearly every nonce leaves here.
+    // One branch for both tests: nearly every nonce returns here.
     if !(((state_7 & batch.reject_mask) == 0u) | is_planted_word) {
         return;
     }

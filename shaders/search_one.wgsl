@@ -1,9 +1,9 @@
-// Searches one nonce with one midstate: both hashes, without a loop, up to the one word that is compared.
+// Searches one nonce with one midstate: computes both hashes, without a loop, up to the word that is compared.
 //
-// What hangs on the midstate or the batch alone stands in mid and fixed: the host computed it.
+// mid and fixed hold values that the host computed, because they depend only on the midstate or the batch.
 // Generated: change engine/gpu/src/generate and run `cargo run -p cityseal-gpu --example write_shaders`.
 //
-// Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 the word e after round 5 of the second.
+// Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 is e after round 5 of the second.
 //
 //   line   14  h1, the header's second block
 //   line  308  h2, the hash of the hash
@@ -296,7 +296,7 @@ fn search_nonce(w3: u32, nonce: u32) {
     let h1_a62 = h1_t62 + Sigma0(h1_a61) + maj(h1_a61, h1_a60, h1_a59);
     // h1: round 63
     let h1_t63 = h1_e59 + Sigma1(h1_e62) + ch(h1_e62, h1_e61, h1_e60) + sigma1(h1_w61) + h1_w56 + sigma0(h1_w48) + h1_w47 + 0xc67178f2u;
-    // h1: the state before is added
+    // h1: the initial state is added
     let h1_s0 = h1_t63 + Sigma0(h1_a62) + maj(h1_a62, h1_a61, h1_a60) + mid.s0;
     let h1_s1 = h1_a62 + mid.s1;
     let h1_s2 = h1_a61 + mid.s2;
@@ -580,7 +580,7 @@ fn search_nonce(w3: u32, nonce: u32) {
     let h2_e58 = h2_a54 + h2_e54 + Sigma1(h2_e57) + ch(h2_e57, h2_e56, h2_e55) + h2_w58 + 0x84c87814u;
     // h2: round 59
     let h2_e59 = h2_a55 + h2_e55 + Sigma1(h2_e58) + ch(h2_e58, h2_e57, h2_e56) + sigma1(h2_w57) + h2_w52 + sigma0(h2_w44) + h2_w43 + 0x8cc70208u;
-    // h2: the state before is added
+    // h2: the initial state is added
     let h2_s7 = h2_t56 + Sigma0(h2_a55) + maj(h2_a55, h2_a54, h2_a53) + h2_e56 + Sigma1(h2_e59) + ch(h2_e59, h2_e58, h2_e57) + sigma1(h2_w58) + h2_w53 + sigma0(h2_w45) + h2_w44 + 0xec9fcd13u;
     report(h2_s7, nonce, 0u);
 }

@@ -1,43 +1,44 @@
-// One level of many Merkle trees: each invocation one node.
+// One level of many Merkle trees: each invocation computes one node.
 //
-// Written by hand. It is joined with one text that defines `parent` (tree_node.wgsl, rfc6962_tree_node.wgsl), the texts that
-// it calls, one that defines the rotations and one that defines ch and maj; shaders/README.md shows how.
+// Written by hand. It is joined with one file that defines `parent` (tree_node.wgsl, rfc6962_tree_node.wgsl), the files
+// that this one calls, one that defines the rotations and one that defines ch and maj; see shaders/README.md.
 //
-// All nodes of all trees stand in one array: the leaves of all trees, then all nodes of the level above, and so on; last a
-// copy of each tree's root. Each level is a dispatch. The host says of each node above the leaves what it is made of.
+// All nodes of all trees are in one array: the leaves of all trees, then all nodes of the level above, and so on; last
+// a copy of each tree's root. Each level is a dispatch. For each node above the leaves the host gives its source.
 
 struct TreeLevel {
-    // Number of this level's first node.
+    // Index of this level's first node.
     first: u32,
-    // How many nodes this level has. Invocations beyond them do nothing.
+    // The number of nodes of this level. Further invocations do nothing.
     count: u32,
-    // How many leaves there are: the host wrote them, and they have no marks.
+    // The number of leaves. The host wrote them, and they have no marks.
     leaves: u32,
-    // An odd number that is the batch's own.
+    // The odd number that marks the results of this batch.
     tag: u32,
     rotations: Rotations,
 }
 
 @group(0) @binding(0) var<uniform> batch: TreeLevel;
-// For each node above the leaves the number of its left child, shifted up by two bits, and how it is made.
+// For each node above the leaves the index of its left child, shifted up by two bits, plus how it is computed.
 @group(0) @binding(1) var<storage, read> sources: array<u32>;
-// In wire order.
+// The nodes, in wire order.
 @group(0) @binding(2) var<storage, read_write> nodes: array<Hash>;
-// The batch's tag plus the node's number, as it is or turned over: turned over, two equal neighbours were found at the node
-// or below it. Any other word: the node or one below it was not computed by this batch.
+// The batch's tag plus the node's index, as is or inverted. Inverted means that two equal children were found at the
+// node or below it. Any other word means that this batch did not compute the node or one below it.
 @group(0) @binding(3) var<storage, read_write> marks: array<u32>;
 
 override WORKGROUP_SIZE: u32 = 128u;
 
-// How a node is made: of two children, of one that is its own neighbour, or as a copy.
+// How a node is computed: from two children, from one child hashed with itself, or (any other value) as a copy.
 const OF_TWO: u32 = 0u;
 const OF_ONE: u32 = 1u;
 
-// What is wrong at a node or below it; a node has the flaws of both its children.
+// Flags of a node: equal children, or a missing mark, at the node or below it. A node inherits the flags of its
+// children.
 const MUTATED: u32 = 1u;
 const MISSING: u32 = 2u;
 
-fn flaws_of(node: u32) -> u32 {
+fn flags_of(node: u32) -> u32 {
     if node < batch.leaves {
         return 0u;
     }
@@ -46,10 +47,10 @@ fn flaws_of(node: u32) -> u32 {
     return select(select(MISSING, MUTATED, found == ~mark), 0u, found == mark);
 }
 
-fn put(node: u32, hash: Hash, flaws: u32) {
+fn put(node: u32, hash: Hash, flags: u32) {
     nodes[node] = hash;
     let mark = batch.tag + node;
-    marks[node] = select(select(mark, ~mark, flaws == MUTATED), mark ^ 1u, flaws >= MISSING);
+    marks[node] = select(select(mark, ~mark, flags == MUTATED), mark ^ 1u, flags >= MISSING);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -62,13 +63,13 @@ fn hash_level(@builtin(global_invocation_id) id: vec3<u32>) {
     let made = source & 3u;
     let left = source >> 2u;
     if made > OF_ONE {
-        put(node, nodes[left], flaws_of(left));
+        put(node, nodes[left], flags_of(left));
         return;
     }
     let right = left + (OF_ONE - made);
     let one = nodes[left];
     let other = nodes[right];
-    let are_references = REFERENCES_MUTATE && made == OF_TWO && is_same(one, other);
-    let flaws = flaws_of(left) | flaws_of(right) | select(0u, MUTATED, are_references);
-    put(node, swap_hash(parent(swap_hash(one), swap_hash(other))), flaws);
+    let are_equal = EQUAL_CHILDREN_MUTATE && made == OF_TWO && is_same(one, other);
+    let flags = flags_of(left) | flags_of(right) | select(0u, MUTATED, are_equal);
+    put(node, swap_hash(parent(swap_hash(one), swap_hash(other))), flags);
 }

@@ -1,70 +1,71 @@
-//! The `Backend` trait: one device, spoken to by exactly one thread.
+//! The `Backend` trait: one device, used by exactly one thread.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Batch, DeviceError, DeviceInfo, OpenError, Report, Tuning};
 
-/// Names one submitted batch of one back end; ascending in the order of submission.
+/// Identifies a submitted batch of one back end. Tickets ascend in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// A batch that has run to its end.
+/// A finished batch.
 #[derive(Clone, Debug)]
 pub struct Completed {
-    /// The ticket that `submit` gave.
+    /// The ticket that `submit` returned.
     pub ticket: Ticket,
-    /// What the device claims.
+    /// The device's answer.
     pub report: Report,
-    /// How long the device itself worked on this batch, as well as the back end can tell.
+    /// How long the device worked on this batch, as far as the back end can measure it.
     pub busy: Duration,
 }
 
-/// One device. Object-safe; owned by one thread.
+/// One device. The trait is object-safe; one thread owns the device.
 ///
-/// Batches complete in the order of their submission. A back end may fail only with what its caller could not
-/// foresee: lost, hung, out of memory, an incomplete result. After an error every batch in flight is void, and the
-/// back end is dropped.
+/// Batches complete in the order of their submission. A back end may fail only for reasons that its caller cannot
+/// foresee: lost, hung, out of memory, an incomplete result. After an error all batches in flight are void, and the
+/// caller must drop the back end.
 pub trait Backend: Send {
-    /// What the device is, and how large its batches may be.
+    /// Describes the device and the limits of its batches.
     fn info(&self) -> &DeviceInfo;
 
-    /// How many batches may be in flight at once; at least 1.
+    /// The number of batches that may be in flight at once: at least 1.
     fn depth(&self) -> usize;
 
-    /// Hands over a batch within [`DeviceInfo::limits`].
+    /// Submits a batch within [`DeviceInfo::limits`].
     ///
     /// # Errors
-    /// [`DeviceError`] where the device can not take it.
+    /// [`DeviceError`] if the device cannot take it.
     ///
     /// # Panics
-    /// If more than [`Self::depth`] batches are in flight, or the batch passes the limits: a broken promise of the caller.
+    /// If more than [`Self::depth`] batches would be in flight, or the batch exceeds the limits.
     fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError>;
 
-    /// Waits for the oldest batch in flight, `timeout` at most; `None` where it is not done by then or nothing is in flight.
+    /// Waits for the oldest batch in flight, for at most `timeout`. Returns `None` if it is not finished by then, or if
+    /// nothing is in flight.
     ///
     /// # Errors
-    /// [`DeviceError`] where the device was lost or its result is not complete.
+    /// [`DeviceError`] if the device was lost or its result is incomplete.
     fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError>;
 
-    /// Takes back the room of hashes that it gave and that are judged by now; a back end may use it again.
+    /// Returns the memory of hashes that are no longer needed, so that the back end can reuse it.
     fn reuse(&mut self, hashes: Vec<[u8; 32]>) {
         drop(hashes);
     }
 }
 
-/// Opens a device, and opens it again after it was lost.
+/// Opens a device, and reopens it after a loss.
 pub trait Opener: Send {
-    /// What the device is, as known before it is opened.
+    /// Describes the device, as far as known before it is opened.
     fn info(&self) -> &DeviceInfo;
 
-    /// Opens the device and builds all that it needs; slow (up to seconds).
+    /// Opens the device and builds everything it needs. This can take seconds.
     ///
     /// # Errors
-    /// [`OpenError`] with the reason, in words that a person can act on.
+    /// [`OpenError`] if the device cannot be opened.
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError>;
 
-    /// Where its back ends say how they have tuned themselves; `None` where they do not.
+    /// The measurements of its back ends; `None` if they do not tune themselves.
     fn tuning(&self) -> Option<Arc<Tuning>> {
         None
     }

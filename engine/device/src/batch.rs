@@ -1,4 +1,4 @@
-//! What a device is asked and what it answers. Plain data; validity is established by the constructors.
+//! Batches for devices, and their answers. Plain data, validated by the constructors.
 
 use std::sync::Arc;
 
@@ -6,37 +6,38 @@ use cityseal_hash::{HEADER_LEN, Hit, MIDSTATES_MAX, MerkleKind, Midstate, NODE_L
 
 use crate::{TreeRoot, TreesBatch};
 
-/// A nonce of a search that the device must notice although its hash is no hit: a canary inside the running work.
+/// A nonce of a search that the device must report although its hash is no hit: a canary inside a normal batch.
 ///
-/// A device that misses hits leaves no trace of it. Of this one nonce whoever asks knows the hash, so that its absence shows.
+/// A device that misses hits cannot be detected by its answers alone. The caller knows the hash of this one nonce, so
+/// it can detect that the device did not compute it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Planted {
-    /// Which nonce of which midstate.
+    /// The nonce and its midstate.
     pub at: Hit,
-    /// The top word of its hash, as its planter computed it.
+    /// The top word of its hash, computed by the caller.
     pub top_word: u32,
 }
 
-/// A question: which nonces of a range give, with one of up to eight midstates, a hash whose top word is small?
+/// A search: which nonces of a range give, with one of up to eight midstates, a hash whose top word is within a bound?
 #[derive(Clone, Debug)]
 pub struct SearchBatch {
     midstates: Vec<Midstate>,
     /// Bytes 64..76 of the header: the last four of the Merkle root, time, bits.
     pub tail: [u8; 12],
-    /// The nonces, tried with each midstate.
+    /// The nonces, searched with each midstate.
     pub nonces: NonceSpan,
-    /// The largest top word (most significant 32 bits of the hash as a number) that is a hit.
+    /// The largest top word (most significant 32 bits of the hash as a number) of a hit.
     pub top_word_max: u32,
-    /// How many hits may be reported; with more the report's `overflow` is set.
+    /// The most hits that may be reported; if there are more, the report's `overflow` is set.
     pub hits_max: usize,
     planted: Option<Planted>,
 }
 
 impl SearchBatch {
-    /// A batch over 1 to 8 midstates that share their second block.
+    /// Creates a search with 1 to 8 midstates that share their second block.
     ///
     /// # Panics
-    /// If `midstates` is empty or longer than [`MIDSTATES_MAX`]: a broken promise of the caller.
+    /// If `midstates` is empty or longer than [`MIDSTATES_MAX`].
     pub fn new(
         midstates: Vec<Midstate>,
         tail: [u8; 12],
@@ -52,10 +53,10 @@ impl SearchBatch {
         Self { midstates, tail, nonces, top_word_max, hits_max, planted: None }
     }
 
-    /// The same question with a canary in it: [`SearchReport::planted_seen`] is to be true.
+    /// Adds a canary: in a correct answer [`SearchReport::planted_seen`] is true.
     ///
     /// # Panics
-    /// If the planted nonce is not one of the batch's: a broken promise of the caller.
+    /// If the planted nonce is not in the batch.
     #[must_use]
     pub fn with_planted(mut self, planted: Planted) -> Self {
         let Hit { midstate, nonce } = planted.at;
@@ -66,17 +67,17 @@ impl SearchBatch {
         self
     }
 
-    /// The canary, where there is one.
+    /// The canary, if there is one.
     pub const fn planted(&self) -> Option<Planted> {
         self.planted
     }
 
-    /// The midstates, 1 to 8; a hit names one by its index.
+    /// The midstates, 1 to 8; a hit refers to one by its index.
     pub fn midstates(&self) -> &[Midstate] {
         &self.midstates
     }
 
-    /// How many hashes the batch asks for: midstates × nonces.
+    /// The number of hashes to compute: midstates × nonces.
     pub fn hashes(&self) -> u64 {
         self.midstates.len() as u64 * self.nonces.count()
     }
@@ -89,16 +90,13 @@ pub struct CheckBatch {
 }
 
 impl CheckBatch {
-    /// A batch over whole headers, packed without gaps.
+    /// Creates a batch of headers, packed without gaps.
     ///
     /// # Panics
     /// If the length is zero or not a multiple of 80.
     pub fn new(headers: Arc<Vec<u8>>) -> Self {
-        assert!(
-            !headers.is_empty() && headers.len().is_multiple_of(HEADER_LEN),
-            "whole headers, not {} bytes",
-            headers.len()
-        );
+        let is_whole = !headers.is_empty() && headers.len().is_multiple_of(HEADER_LEN);
+        assert!(is_whole, "expected whole 80-byte headers, found {} bytes", headers.len());
         Self { headers }
     }
 
@@ -107,7 +105,7 @@ impl CheckBatch {
         &self.headers
     }
 
-    /// How many headers the batch holds.
+    /// The number of headers.
     pub fn count(&self) -> usize {
         self.headers.len() / HEADER_LEN
     }
@@ -121,20 +119,24 @@ pub struct MerkleBatch {
 }
 
 impl MerkleBatch {
-    /// A batch over whole nodes (left hash, right hash) of a tree of Bitcoin's, packed without gaps.
+    /// Creates a batch of nodes (left hash, right hash) of a Bitcoin tree, packed without gaps.
     ///
     /// # Panics
-    /// If the length is zero or not a multiple of 64: a broken promise of the caller.
+    /// If the length is zero or not a multiple of 64.
     pub fn new(nodes: Arc<Vec<u8>>) -> Self {
         Self::with_rule(nodes, MerkleKind::Bitcoin)
     }
 
-    /// A batch over whole nodes of a tree of either kind.
+    /// Creates a batch of nodes of a tree of either kind.
     ///
     /// # Panics
-    /// As [`Self::new`].
+    /// As for [`Self::new`].
     pub fn with_rule(nodes: Arc<Vec<u8>>, rule: MerkleKind) -> Self {
-        assert!(!nodes.is_empty() && nodes.len().is_multiple_of(NODE_LEN), "whole nodes, not {} bytes", nodes.len());
+        assert!(
+            !nodes.is_empty() && nodes.len().is_multiple_of(NODE_LEN),
+            "expected whole 64-byte nodes, found {} bytes",
+            nodes.len()
+        );
         Self { nodes, rule }
     }
 
@@ -148,13 +150,13 @@ impl MerkleBatch {
         &self.nodes
     }
 
-    /// How many nodes the batch holds.
+    /// The number of nodes.
     pub fn count(&self) -> usize {
         self.nodes.len() / NODE_LEN
     }
 }
 
-/// One unit of work for a device; it runs to its end.
+/// One unit of work for a device. It always runs to its end.
 #[derive(Clone, Debug)]
 pub enum Batch {
     /// Search a nonce range.
@@ -163,35 +165,35 @@ pub enum Batch {
     Check(CheckBatch),
     /// Hash Merkle nodes.
     Merkle(MerkleBatch),
-    /// Find the roots of whole Merkle trees.
+    /// Compute the roots of whole Merkle trees.
     Trees(TreesBatch),
 }
 
 /// The hits of a search batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SearchReport {
-    /// Every hit, ascending by (midstate, nonce). Where `overflow` is set, the list is not complete and must be dropped.
+    /// Every hit, ascending by (midstate, nonce). If `overflow` is set, the list is incomplete and must be dropped.
     pub hits: Vec<Hit>,
     /// There were more hits than the batch allowed.
     pub overflow: bool,
-    /// The planted nonce was met and has the top word that was told. False where nothing was planted. An overflow does not
-    /// touch it.
+    /// The planted nonce was found with the given top word. False if nothing was planted. Independent of `overflow`.
     pub planted_seen: bool,
 }
 
-/// What a device claims about a batch.
+/// A device's answer to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// Answer to [`Batch::Search`].
     Search(SearchReport),
     /// Answer to [`Batch::Check`] and to [`Batch::Merkle`]: one hash per item, in order, 32 bytes in wire order.
     Hashes(Vec<[u8; 32]>),
-    /// Answer to [`Batch::Trees`]: one root a tree, in order.
+    /// Answer to [`Batch::Trees`]: one root per tree, in order.
     Trees(Vec<TreeRoot>),
 }
 
 impl Report {
-    /// Whether two reports make the same claim. Two overflows agree, since an overflowed list means nothing.
+    /// Whether two reports state the same. The hits of an overflowed search are ignored, since their list is
+    /// incomplete.
     pub fn agrees(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Search(one), Self::Search(two)) if one.overflow && two.overflow => {

@@ -1,4 +1,4 @@
-//! The CPU back end: one worker thread's hands. Runs a batch inside `collect`, on the calling thread.
+//! The CPU back end, one per worker thread. Runs a batch inside `collect`, on the calling thread.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use crate::{
     Planted, Report, SearchBatch, SearchReport, Ticket,
 };
 
-/// The id and the name of the CPU as a device.
+/// The device id and name of the CPU.
 pub const CPU_DEVICE_ID: &str = "cpu";
 
-/// Batches that one CPU worker may be handed at once: it computes inside `collect`, so a second would only wait.
+/// Batches in flight: one, since a second could not start before `collect` is called again.
 const DEPTH: usize = 1;
 
-/// Most items of one batch: 2^20, so that even the portable kernel ends a batch within seconds.
+/// Most items of one batch: 2^20, so that even the portable kernel finishes a batch within seconds.
 const ITEMS_MAX: usize = 1 << 20;
 
 /// One worker of the CPU, with its kernel.
@@ -27,12 +27,12 @@ pub struct CpuBackend {
     kernel: HashKernel,
     queue: VecDeque<(Ticket, Batch)>,
     tickets: u64,
-    /// Room for hashes: fresh pages for every batch would cost as much as a rule of the chain.
+    /// Reused memory for hashes: new pages for every batch would cost as much as checking one rule.
     spare: Vec<[u8; 32]>,
 }
 
 impl CpuBackend {
-    /// A worker that runs `kernel`.
+    /// Creates a worker that runs `kernel`.
     pub fn new(kernel: HashKernel) -> Self {
         Self { info: cpu_info(kernel), kernel, queue: VecDeque::with_capacity(DEPTH), tickets: 0, spare: Vec::new() }
     }
@@ -57,7 +57,7 @@ impl CpuBackend {
         }
     }
 
-    /// Every place of it is written by the kernel; what stands there before does not matter.
+    /// Memory for `count` hashes with arbitrary content: the kernel overwrites all of it.
     fn room_for(&mut self, count: usize) -> Vec<[u8; 32]> {
         let mut hashes = std::mem::take(&mut self.spare);
         hashes.resize(count, [0; 32]);
@@ -72,7 +72,7 @@ impl CpuBackend {
         SearchReport { overflow: hits.overflow(), hits: hits.into_sorted(), planted_seen }
     }
 
-    /// Whether a nonce has just the top word that is told: within that bound it is a hit, and within no lower one.
+    /// Whether a nonce has the given top word: it is a hit for this bound, and none for the next lower one.
     fn has_top_word(&self, input: &SearchInput<'_>, Planted { at, top_word }: Planted) -> bool {
         let midstates = std::slice::from_ref(&input.midstates[usize::from(at.midstate)]);
         let is_within = |top_word_max| {
@@ -113,7 +113,7 @@ impl Backend for CpuBackend {
     }
 }
 
-/// Opens workers of the CPU; opening can not fail, since owning a kernel proves that it runs.
+/// Opens workers of the CPU. Opening never fails, since owning a kernel proves that it runs.
 #[derive(Debug)]
 pub struct CpuOpener {
     info: DeviceInfo,
@@ -121,7 +121,7 @@ pub struct CpuOpener {
 }
 
 impl CpuOpener {
-    /// An opener of workers that run `kernel`.
+    /// Creates an opener of workers that run `kernel`.
     pub fn new(kernel: HashKernel) -> Self {
         Self { info: cpu_info(kernel), kernel }
     }

@@ -1,19 +1,19 @@
-//! Why a device could not be opened, or failed at work.
+//! Why a device could not be opened, or failed during its work.
 
 use std::time::Duration;
 
-/// A failure of a device that its caller could not foresee.
+/// A failure of a device that its caller cannot foresee.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The device is gone (reset, unplugged, driver fault).
+    /// The device was lost (reset, unplugged, driver fault).
     #[error("device lost: {reason}")]
     Lost {
-        /// What the driver said.
+        /// The driver's message.
         reason: String,
     },
-    /// A batch did not end within the time that the engine allows.
-    #[error("device hung: a batch was not done after {waited:?}")]
+    /// A batch did not finish within the time that the engine allows.
+    #[error("device hung: a batch was not finished after {waited:?}")]
     Hung {
         /// How long the engine waited.
         waited: Duration,
@@ -21,21 +21,21 @@ pub enum DeviceError {
     /// The device has not enough memory for the batch.
     #[error("device out of memory: {reason}")]
     OutOfMemory {
-        /// What the driver said.
+        /// The driver's message.
         reason: String,
     },
-    /// The result lacks the marks of a batch that ran to its end.
-    #[error("incomplete result: {expected} workgroups expected, {found} reported")]
+    /// The result lacks completion marks, which show that a batch ran to its end.
+    #[error("incomplete result: expected {expected} completion marks, found {found}")]
     Incomplete {
-        /// Marks demanded.
+        /// Expected marks.
         expected: u64,
-        /// Marks found.
+        /// Marks in the result.
         found: u64,
     },
     /// The result contradicts itself (a hit outside the batch, more slots than hits).
     #[error("malformed result: {what}")]
     Malformed {
-        /// What is wrong with it.
+        /// The contradiction.
         what: String,
     },
     /// The worker that owned the device panicked.
@@ -50,23 +50,23 @@ pub enum DeviceError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The driver refused.
-    #[error("the driver refused the device: {reason}")]
+    /// The driver refused to open the device.
+    #[error("the driver refused to open the device: {reason}")]
     Refused {
-        /// What the driver said.
+        /// The driver's message.
         reason: String,
     },
-    /// The device is not there any more.
-    #[error("the device is gone")]
+    /// The device no longer exists.
+    #[error("the device is no longer present")]
     Gone,
     /// The device lacks something that the shaders need.
-    #[error("the device lacks {what}: {wanted} wanted, {found} found")]
+    #[error("the device lacks {what}: expected at least {wanted}, found {found}")]
     Lacks {
         /// The limit or feature.
         what: String,
-        /// What the engine needs.
+        /// The required value.
         wanted: u64,
-        /// What the device has.
+        /// The device's value.
         found: u64,
     },
 }

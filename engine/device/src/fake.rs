@@ -1,6 +1,5 @@
-//! A device that does what a script says: honest, late, lost, hung, lying. For tests of the engine and of services.
-//!
-//! It computes with the portable kernel, so where the script says `Honest` its answers are right.
+//! A fake device whose behaviour follows a script: correct, late, lost, hung or faulty. For tests of the engine and of
+//! services. It computes with the portable kernel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,32 +13,32 @@ use crate::{
     SearchReport, Ticket, TreeRoot,
 };
 
-/// What the fake does with a batch.
+/// How the fake treats a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Answers rightly.
+    /// Answers correctly.
     Honest,
-    /// Answers rightly, after `collect` has said once that it is not done.
+    /// Answers correctly, after the first `collect` has returned `None`.
     Late,
-    /// Is gone.
+    /// The device is lost.
     Lost,
     /// Never answers.
     Hung,
-    /// Never returns from `collect`: its thread is lost.
+    /// Never returns from `collect`: blocks the calling thread.
     Stuck,
     /// Leaves out the hits of a search; reports no tree as mutated.
     MissedHits,
     /// Adds a false hit to a search; reports every tree as mutated.
     FalseHits,
-    /// Answers as an untouched buffer would: no hits, hashes of zero.
+    /// Answers with the content of an unused buffer: no hits, hashes of zero.
     Zeros,
-    /// Flips a bit in the first hash; adds a false hit to a search.
+    /// Flips a bit of the first hash; adds a false hit to a search.
     WrongHashes,
     /// Panics.
     Panics,
 }
 
-/// How often the fake was opened, and how many batches it took in all.
+/// How often the fake was opened, and how many batches were submitted to it.
 #[derive(Debug, Default)]
 pub struct Counters {
     opened: AtomicU64,
@@ -52,14 +51,14 @@ impl Counters {
         self.opened.load(Ordering::SeqCst)
     }
 
-    /// How many batches it took, over all openings.
+    /// How many batches were submitted, over all openings.
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::SeqCst)
     }
 }
 
 /// Opens fakes of one script. The script is a list of (batch number, behaviour): the behaviour holds from that batch of
-/// the first opening on. A device that is opened again is honest.
+/// the first opening on. After it is reopened, the device is correct.
 #[derive(Debug)]
 pub struct FakeOpener {
     info: DeviceInfo,
@@ -69,7 +68,7 @@ pub struct FakeOpener {
 }
 
 impl FakeOpener {
-    /// An honest device of that id and name, of the kind GPU.
+    /// Creates a correct device of kind GPU with the given id, which is also its name.
     pub fn new(id: &str) -> Self {
         let mut info = CpuBackend::new(HashKernel::portable()).info().clone();
         id.clone_into(&mut info.id);
@@ -80,21 +79,21 @@ impl FakeOpener {
         Self { info, script: Vec::new(), counters: Arc::default(), depth: 2 }
     }
 
-    /// From batch `number` on (counted from 0, the known-answer suite's batches included) behave so.
+    /// Sets the behaviour from batch `number` on, counted from 0 and including the batches of the known-answer suite.
     #[must_use]
     pub fn from_batch(mut self, number: u64, behaviour: Behaviour) -> Self {
         self.script.push((number, behaviour));
         self
     }
 
-    /// How many batches it takes at once.
+    /// Sets how many batches may be in flight at once.
     #[must_use]
     pub fn depth(mut self, depth: usize) -> Self {
         self.depth = depth;
         self
     }
 
-    /// The counters, to be kept by the test.
+    /// The counters. They stay valid when the opener is moved into an engine.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
     }
@@ -109,13 +108,13 @@ impl Opener for FakeOpener {
         self.counters.opened.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(Fake {
             info: self.info.clone(),
-            // The first opening takes the script, so that a later one has none.
+            // The first opening takes the script, so that later ones have none.
             script: std::mem::take(&mut self.script),
             counters: Arc::clone(&self.counters),
             depth: self.depth,
             honest: CpuBackend::new(HashKernel::portable()),
             queue: VecDeque::new(),
-            taken: 0,
+            submitted: 0,
         }))
     }
 }
@@ -127,7 +126,7 @@ struct Fake {
     depth: usize,
     honest: CpuBackend,
     queue: VecDeque<(Ticket, Batch, Behaviour)>,
-    taken: u64,
+    submitted: u64,
 }
 
 impl Fake {
@@ -136,10 +135,10 @@ impl Fake {
     }
 
     fn answer(&mut self, ticket: Ticket, batch: Batch, behaviour: Behaviour) -> Result<Option<Completed>, DeviceError> {
-        let lie = Lie::about(&batch);
+        let corruption = Corruption::of(&batch);
         self.honest.submit(batch)?;
         let done = self.honest.collect(Duration::ZERO)?;
-        Ok(done.map(|done| Completed { ticket, report: lie.tell(done.report, behaviour), busy: done.busy }))
+        Ok(done.map(|done| Completed { ticket, report: corruption.apply(done.report, behaviour), busy: done.busy }))
     }
 }
 
@@ -154,10 +153,10 @@ impl Backend for Fake {
 
     fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
         assert!(self.queue.len() < self.depth, "at most {} batches in flight", self.depth);
-        let behaviour = self.behaviour(self.taken);
-        self.taken += 1;
+        let behaviour = self.behaviour(self.submitted);
+        self.submitted += 1;
         self.counters.batches.fetch_add(1, Ordering::SeqCst);
-        let ticket = Ticket(self.taken);
+        let ticket = Ticket(self.submitted);
         self.queue.push_back((ticket, batch, behaviour));
         Ok(ticket)
     }
@@ -165,8 +164,8 @@ impl Backend for Fake {
     fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError> {
         let Some((ticket, batch, behaviour)) = self.queue.pop_front() else { return Ok(None) };
         match behaviour {
-            Behaviour::Lost => Err(DeviceError::Lost { reason: "the script says so".to_owned() }),
-            Behaviour::Panics => panic!("the script says so"),
+            Behaviour::Lost => Err(DeviceError::Lost { reason: "the script loses the device".to_owned() }),
+            Behaviour::Panics => panic!("the script makes the device panic"),
             Behaviour::Hung => {
                 self.queue.push_front((ticket, batch, behaviour));
                 std::thread::park_timeout(timeout);
@@ -188,13 +187,14 @@ impl Backend for Fake {
     }
 }
 
-/// What is needed to lie plausibly about a batch: a hit that lies inside it.
-pub(crate) struct Lie {
+/// Turns a correct answer to a batch into a wrong one.
+pub(crate) struct Corruption {
+    /// A plausible hit: its nonce is in the batch.
     false_hit: Option<Hit>,
 }
 
-impl Lie {
-    pub(crate) fn about(batch: &Batch) -> Self {
+impl Corruption {
+    pub(crate) fn of(batch: &Batch) -> Self {
         let false_hit = match batch {
             Batch::Search(search) => Some(Hit { midstate: 0, nonce: search.nonces.first() }),
             Batch::Check(_) | Batch::Merkle(_) | Batch::Trees(_) => None,
@@ -202,14 +202,14 @@ impl Lie {
         Self { false_hit }
     }
 
-    /// Tells it, and says whether that changed anything.
-    pub(crate) fn tell_in_place(&self, report: &mut Report, behaviour: Behaviour) -> bool {
-        let truth = report.clone();
-        *report = self.tell(truth.clone(), behaviour);
-        *report != truth
+    /// Applies a wrong behaviour, and returns whether that changed the report.
+    pub(crate) fn apply_in_place(&self, report: &mut Report, behaviour: Behaviour) -> bool {
+        let correct = report.clone();
+        *report = self.apply(correct.clone(), behaviour);
+        *report != correct
     }
 
-    fn tell(&self, mut report: Report, behaviour: Behaviour) -> Report {
+    fn apply(&self, mut report: Report, behaviour: Behaviour) -> Report {
         match (&mut report, behaviour) {
             (Report::Search(search), Behaviour::MissedHits | Behaviour::Zeros) => {
                 *search = SearchReport::default();
@@ -223,14 +223,14 @@ impl Lie {
             (Report::Hashes(hashes), Behaviour::WrongHashes | Behaviour::FalseHits | Behaviour::MissedHits) => {
                 hashes[0][31] ^= 1;
             }
-            (Report::Trees(trees), behaviour) => lie_about_trees(trees, behaviour),
+            (Report::Trees(trees), behaviour) => corrupt_trees(trees, behaviour),
             (Report::Search(_) | Report::Hashes(_), _) => {}
         }
         report
     }
 }
 
-fn lie_about_trees(trees: &mut [TreeRoot], behaviour: Behaviour) {
+fn corrupt_trees(trees: &mut [TreeRoot], behaviour: Behaviour) {
     match behaviour {
         Behaviour::MissedHits => trees.iter_mut().for_each(|tree| tree.mutated = false),
         Behaviour::FalseHits => trees.iter_mut().for_each(|tree| tree.mutated = true),

@@ -1,7 +1,7 @@
-//! Whole Merkle trees: many at once, leaves up, roots down.
+//! Roots of whole Merkle trees, many at once, on the CPU.
 //!
-//! The CPU's way stands here: level by level, the like levels of all trees together, so that a kernel's lanes are full. It
-//! is plain, and shares nothing with a GPU's way but the question.
+//! The trees are computed level by level, the same level of all trees together, so that a kernel's lanes are full. A
+//! GPU uses a different method, which shares no code with this one.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use cityseal_hash::{HashKernel, MerkleKind, NODE_LEN};
 /// Bytes of a leaf, a node or a root.
 const HASH_LEN: usize = 32;
 
-/// A request for the roots of Merkle trees over packed 32-byte leaves, which are hashes already.
+/// A request for the roots of Merkle trees over packed 32-byte leaves, which are already hashes.
 #[derive(Clone, Debug)]
 pub struct TreesBatch {
     leaves: Arc<Vec<u8>>,
@@ -19,13 +19,15 @@ pub struct TreesBatch {
 }
 
 impl TreesBatch {
-    /// A batch over trees whose leaves follow each other without gaps; `counts` are their numbers of leaves.
+    /// Creates a batch of trees whose leaves follow each other without gaps; `counts` are their numbers of leaves.
     ///
     /// # Panics
-    /// If there is no tree, one without a leaf, or the leaves are not just those of the trees: a broken promise of the
-    /// caller.
+    /// If there is no tree, a tree has no leaf, or `leaves` does not hold 32 bytes for each leaf.
     pub fn new(leaves: Arc<Vec<u8>>, counts: Arc<Vec<u32>>, rule: MerkleKind) -> Self {
-        assert!(!counts.is_empty() && !counts.contains(&0), "one tree or more, each of one leaf or more");
+        assert!(
+            !counts.is_empty() && !counts.contains(&0),
+            "expected at least one tree, and at least one leaf in each"
+        );
         let all: u64 = counts.iter().map(|count| u64::from(*count)).sum();
         assert_eq!(leaves.len() as u64, all * HASH_LEN as u64, "{HASH_LEN} bytes for each of {all} leaves");
         Self { leaves, counts, rule }
@@ -36,42 +38,42 @@ impl TreesBatch {
         &self.leaves
     }
 
-    /// How many leaves all trees have together.
+    /// The number of leaves of all trees together.
     pub fn leaf_count(&self) -> usize {
         self.leaves.len() / HASH_LEN
     }
 
-    /// How many leaves each tree has: at least one.
+    /// The number of leaves of each tree: at least one.
     pub fn counts(&self) -> &[u32] {
         &self.counts
     }
 
-    /// How a parent is made of its children, and what becomes of a node without a neighbour: under
-    /// [`MerkleKind::Bitcoin`] it is its own neighbour, under [`MerkleKind::Rfc6962Sha256`] it rises unhashed.
+    /// How a parent is computed from its children. An unpaired node is hashed with itself with [`MerkleKind::Bitcoin`],
+    /// and moves up unchanged with [`MerkleKind::Rfc6962Sha256`].
     pub const fn rule(&self) -> MerkleKind {
         self.rule
     }
 }
 
-/// What a tree comes to.
+/// The result for one tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TreeRoot {
-    /// The root, in wire order; of a single leaf, the leaf.
+    /// The root, in wire order. The root of a single leaf is the leaf.
     pub root: [u8; HASH_LEN],
-    /// Whether two neighbours under one parent are equal on any level, so that the leaves may be a forgery of a shorter
-    /// list (CVE-2012-2459). A node that is its own neighbour is none; under [`MerkleKind::Rfc6962Sha256`] never.
+    /// Whether two children of one parent are equal on any level, so that the leaves may be a forgery of a shorter list
+    /// (CVE-2012-2459). An unpaired node does not count. Always false with [`MerkleKind::Rfc6962Sha256`].
     pub mutated: bool,
 }
 
-/// One level of the trees that have not come to their roots.
+/// One level of the trees whose roots are not computed yet.
 struct Level {
     /// The nodes, tree by tree.
     nodes: Vec<[u8; HASH_LEN]>,
-    /// For each tree its number and how many of the nodes are its own.
+    /// The index of each tree and its number of nodes.
     trees: Vec<(usize, usize)>,
 }
 
-/// The roots of a batch's trees, in order, by the kernel.
+/// Computes the roots of a batch's trees, in order.
 pub(crate) fn roots(kernel: HashKernel, batch: &TreesBatch) -> Vec<TreeRoot> {
     let mut roots = vec![TreeRoot::default(); batch.counts().len()];
     let trees = batch.counts().iter().map(|count| *count as usize).enumerate().collect();
@@ -86,7 +88,7 @@ pub(crate) fn roots(kernel: HashKernel, batch: &TreesBatch) -> Vec<TreeRoot> {
 }
 
 impl Level {
-    /// Takes out the trees that have one node left.
+    /// Removes the trees that have one node left, their root.
     fn take_roots(&mut self, roots: &mut [TreeRoot]) {
         let mut nodes = Vec::with_capacity(self.nodes.len());
         let mut rest = self.nodes.as_slice();
@@ -102,7 +104,7 @@ impl Level {
         self.nodes = nodes;
     }
 
-    /// The level above; marks the trees in which a pair of equal nodes stands.
+    /// Computes the level above, and marks the trees with a pair of equal nodes as mutated.
     fn above(&self, kernel: HashKernel, rule: MerkleKind, roots: &mut [TreeRoot]) -> Self {
         let mut pairs = Vec::with_capacity(self.nodes.len() * HASH_LEN + NODE_LEN);
         let mut rest = self.nodes.as_slice();
@@ -126,7 +128,7 @@ impl Level {
         Self { nodes, trees: self.trees.iter().map(|(tree, count)| (*tree, count.div_ceil(2))).collect() }
     }
 
-    /// Puts each node without a neighbour, as it is, in the place of its parent: there a hash stands that nobody wants.
+    /// Moves each unpaired node up unchanged, over the hash that was computed for its parent.
     fn promote(&self, above: &mut [[u8; HASH_LEN]]) {
         let (mut end, mut end_above) = (0, 0);
         for (_, count) in &self.trees {
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lonely_node_is_hashed_with_itself_or_rises_as_it_is() {
+    fn an_unpaired_node_is_hashed_with_itself_or_moves_up_unchanged() {
         let both = |left: [u8; 32], right: [u8; 32]| [left, right].concat();
         let [a, b, c] = [1, 2, 3].map(leaf);
         let bitcoin = double_sha256(&both(double_sha256(&both(a, b)), double_sha256(&both(c, c))));
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_of_all_sizes_beside_each_other_have_the_roots_that_they_have_alone() {
+    fn trees_have_the_same_roots_in_one_batch_and_alone() {
         let trees: [&[u8]; 6] = [&[1, 2, 3, 4, 5], &[6], &[1, 1], &[1, 2, 3, 4, 5, 6, 7, 7], &[9], &[1, 2, 3]];
         for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
             let alone: Vec<TreeRoot> = trees.iter().flat_map(|tree| roots_of(&[tree], rule)).collect();
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_tree_has_the_root_of_the_honest_one_and_is_told_apart() {
+    fn a_forged_tree_has_the_root_of_the_honest_one_and_is_marked_as_mutated() {
         for (honest, forged) in [
             (&[1, 2, 3][..], &[1, 2, 3, 3][..]),
             (&[1, 2, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 6, 5, 6]),
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "each of one leaf or more")]
+    #[should_panic(expected = "at least one leaf in each")]
     fn a_tree_without_a_leaf_is_refused() {
         let _refused = TreesBatch::new(Arc::new(vec![0; 32]), Arc::new(vec![1, 0]), MerkleKind::Bitcoin);
     }

@@ -1,32 +1,32 @@
-//! What a back end has found out about its own pace.
+//! Measurements that a back end makes of its own speed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How large a dispatch of a device is at present, and how fast it searches: said by its back end, heard by its opener and
-/// by whoever shows or keeps it. Zero where nothing was measured yet.
+/// The current size of a device's dispatches and its search rate. The back end writes it; the opener and callers that
+/// show or store it read it. Both values are zero before the first measurement.
 #[derive(Debug, Default)]
 pub struct Tuning {
     dispatch_nonces: AtomicU64,
     rate_hz: AtomicU64,
 }
 
-/// One look at a [`Tuning`].
+/// The values of a [`Tuning`] at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuned {
-    /// Nonces × midstates of one dispatch.
+    /// Nonces × midstates per dispatch.
     pub dispatch_nonces: u64,
-    /// Hashes of a search per second.
+    /// Searched hashes per second.
     pub rate_hz: u64,
 }
 
 impl Tuning {
-    /// Says what was found out.
+    /// Stores new values.
     pub fn set(&self, tuned: Tuned) {
         self.dispatch_nonces.store(tuned.dispatch_nonces, Ordering::Relaxed);
         self.rate_hz.store(tuned.rate_hz, Ordering::Relaxed);
     }
 
-    /// What was said last; `None` before anything was measured.
+    /// The latest values; `None` before the first measurement.
     pub fn get(&self) -> Option<Tuned> {
         let dispatch_nonces = self.dispatch_nonces.load(Ordering::Relaxed);
         let rate_hz = self.rate_hz.load(Ordering::Relaxed);
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_told_before_something_was_measured() {
+    fn there_are_no_values_before_the_first_measurement() {
         let tuning = Tuning::default();
         assert_eq!(tuning.get(), None);
         let tuned = Tuned { dispatch_nonces: 1 << 20, rate_hz: 1_000_000 };

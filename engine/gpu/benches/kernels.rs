@@ -1,5 +1,5 @@
-//! Rates of the first usable adapter, software included. Each benchmark first asks a question whose answer the CPU knows.
-//! Says so and measures nothing where there is no adapter.
+//! Measures the first usable adapter, including software adapters. Before it is timed, each kind of work must give the
+//! answer of the CPU. Without an adapter it prints a note and measures nothing.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use cityseal_gpu::{DiscoverOptions, DiscoveredState, discover};
 use cityseal_hash::{HEADER_LEN, HashKernel, Midstate, NODE_LEN};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
-/// Longest time of one batch.
+/// How long one batch may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Nonces of one measured batch: a few dispatches on a software adapter.
@@ -45,7 +45,7 @@ fn bytes(count: usize) -> Arc<Vec<u8>> {
 
 fn measure(criterion: &mut Criterion, backend: &mut dyn Backend, name: &str, hashes: u64, known: Batch, batch: &Batch) {
     let expected = run(&mut CpuBackend::new(HashKernel::detect()), known.clone());
-    assert!(run(backend, known).agrees(&expected), "{name}: a wrong answer is not measured");
+    assert!(run(backend, known).agrees(&expected), "{name}: wrong answer");
     let mut group = criterion.benchmark_group(format!("{} {}", backend.info().id, backend.info().kernel));
     group.throughput(Throughput::Elements(hashes)).sample_size(10);
     group.bench_function(name, |bencher| {

@@ -1,4 +1,4 @@
-//! Writes the generated shaders to `shaders/` at the workspace's root.
+//! Writes the generated shaders to `shaders/` in the workspace root.
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
-//! The back end of one GPU: keeps a few dispatches in flight, in the order of the batches that they belong to.
+//! The back end of one GPU. It keeps a few dispatches in flight, in the order of their batches.
 //!
-//! A batch is cut into dispatches whose size follows from how long the ones before took. Nothing is decided here about
-//! the work itself, and nothing that the device says is believed beyond its marks.
+//! A batch is divided into dispatches. Their size follows from the duration of earlier ones.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,29 +16,31 @@ use crate::remember::is_plausible;
 use crate::results::HEAD_BYTES;
 use crate::slot::LEVEL_STRIDE;
 
-/// Batches in flight: one that runs, one that waits behind it, one that is being read or filled.
+/// Batches in flight: one runs, one waits, one is being read or prepared.
 pub(crate) const DEPTH: usize = 3;
 
-/// Dispatches in flight, of all batches together: a long batch does not fill the queue, so that it can be left.
+/// Dispatches in flight, of all batches together. The limit keeps the queue short, so that a long batch can be
+/// abandoned.
 const DISPATCHES_MAX: usize = 3;
 
-/// Nonces in a block, as a logarithm to base 2: what one invocation searches. At 64 the invocation's own costs are below
-/// 1 % of its work.
+/// Nonces of a block, which one invocation searches, as a logarithm to base 2. With 64 nonces the overhead of an
+/// invocation is below 1 %.
 pub(crate) const BLOCK_BITS: u32 = 6;
 
-/// Nonces in a block.
+/// Nonces of a block.
 const BLOCK_NONCES: u64 = 1 << BLOCK_BITS;
 
-/// Most units of one dispatch: the whole of the largest batch, 2^32 nonces with each of its midstates.
+/// Most units of one dispatch: the whole largest batch, 2^32 nonces with each of its midstates.
 const UNITS_MAX: u64 = ((1 << 32) / BLOCK_NONCES) * MIDSTATES_MAX as u64;
 
-/// Nonces of a device's first dispatch: small enough for any.
+/// Nonces of a device's first dispatch: few enough for any device.
 const FIRST_NONCES: u64 = 1 << 16;
 
 /// Workgroups of one dispatch; every API has this limit.
 pub(crate) const WORKGROUPS_MAX: u32 = 65_535;
 
-/// A wait that took at least this long has really waited, so that its end is the dispatch's end.
+/// If a wait took at least this long, the dispatch was not finished when it began, so the end of the wait is the end of
+/// the dispatch.
 const WAITED_AT_LEAST: Duration = Duration::from_micros(100);
 
 /// One GPU.
@@ -56,7 +57,7 @@ pub struct GpuBackend {
     last_end: LastEnd,
 }
 
-/// When the dispatch before ended.
+/// When the previous dispatch ended.
 #[derive(Clone, Copy, Debug)]
 struct LastEnd {
     at: Instant,
@@ -64,8 +65,9 @@ struct LastEnd {
 }
 
 impl GpuBackend {
-    /// Takes over an opened device whose shaders have workgroups of `workgroup` invocations. Its dispatches shall take `aim`;
-    /// the first one has the size that `tuning` tells, where it tells one that can be, and is small otherwise.
+    /// Creates the back end of an opened device whose shaders have workgroups of `workgroup` invocations. Dispatches
+    /// should take `aim`. The size of the first one comes from `tuning` if that holds plausible values, and is small
+    /// otherwise.
     pub(crate) fn new(
         info: DeviceInfo,
         machine: Machine,
@@ -78,7 +80,7 @@ impl GpuBackend {
         Self { info, machine, workgroup, flights: VecDeque::new(), free_slots, tickets: 0, pace, tuning, last_end }
     }
 
-    /// Sends dispatches of the oldest work that is left, as long as there is room.
+    /// Sends dispatches of the oldest unfinished work, up to [`DISPATCHES_MAX`] in flight.
     fn pump(&mut self) -> Result<(), DeviceError> {
         self.machine.check()?;
         while self.flights.iter().map(|flight| flight.sent.len()).sum::<usize>() < DISPATCHES_MAX
@@ -94,7 +96,7 @@ impl GpuBackend {
         Ok(())
     }
 
-    /// Waits for the oldest dispatch of the oldest batch until `deadline`; false where it is not done by then.
+    /// Waits for the oldest dispatch of the oldest batch until `deadline`. Returns false if it is not finished by then.
     fn wait_for_oldest(&mut self, deadline: Instant) -> Result<bool, DeviceError> {
         let Some(flight) = self.flights.front_mut() else { return Ok(false) };
         let Some(sent) = flight.sent.front() else { return Ok(true) };
@@ -108,6 +110,7 @@ impl GpuBackend {
         flight.busy += took;
         let (units, at) = (sent.units, sent.at);
         flight.sent.pop_front();
+        // Only exactly measured dispatches, or ones that were clearly fast, adjust the pace.
         if let Some(units) = units {
             let starts_exactly = self.last_end.is_exact || at >= self.last_end.at;
             if is_exact && starts_exactly {
@@ -128,11 +131,13 @@ impl GpuBackend {
         }
     }
 
-    /// Reads the oldest batch, whose dispatches are all done.
+    /// Reads the result of the oldest batch, whose dispatches are all finished.
     fn finish_oldest(&mut self) -> Result<Option<Completed>, DeviceError> {
         let Some(flight) = self.flights.pop_front() else { return Ok(None) };
         let Some((mapping, bytes)) = &flight.readback else {
-            return Err(DeviceError::Malformed { what: "a batch ended before it was sent".to_owned() });
+            return Err(DeviceError::Malformed {
+                what: "a batch ended before all its dispatches were sent".to_owned(),
+            });
         };
         if !mapping.is_ready() {
             return Err(DeviceError::Lost { reason: "the results could not be mapped".to_owned() });
@@ -146,14 +151,14 @@ impl GpuBackend {
         let limits = self.info.limits;
         let (size, max) = match batch {
             Batch::Search(search) => {
-                assert!(search.hits_max <= limits.hits_max, "{} hits asked for", search.hits_max);
+                assert!(search.hits_max <= limits.hits_max, "hits_max is {}, above the limit", search.hits_max);
                 (search.nonces.count(), limits.search_nonces_max)
             }
             Batch::Check(check) => (check.count() as u64, limits.check_headers_max as u64),
             Batch::Merkle(merkle) => (merkle.count() as u64, limits.merkle_nodes_max as u64),
             Batch::Trees(trees) => (trees.leaf_count() as u64, limits.tree_leaves_max as u64),
         };
-        assert!(size <= max, "a batch of {size} where {max} is the limit");
+        assert!(size <= max, "a batch of {size} exceeds the limit of {max}");
     }
 }
 
@@ -191,7 +196,7 @@ impl Backend for GpuBackend {
     }
 }
 
-/// The pace that a device starts with: as it was tuned before, where it can have been tuned so.
+/// The pace that a device starts with: its earlier tuning, if that is plausible.
 fn first_pace(aim: Duration, tuned: Option<Tuned>) -> Pace {
     match tuned.filter(is_plausible) {
         Some(tuned) => Pace::at_rate(aim, tuned.rate_hz as f64 / BLOCK_NONCES as f64, UNITS_MAX),
@@ -200,7 +205,7 @@ fn first_pace(aim: Duration, tuned: Option<Tuned>) -> Pace {
 }
 
 fn send_search(machine: &mut Machine, flight: &mut Flight, pace: Pace, workgroup: u32) -> Result<Sent, DeviceError> {
-    let Work::Search(search) = &mut flight.work else { unreachable!("the caller looked at the work") };
+    let Work::Search(search) = &mut flight.work else { unreachable!("the caller checked the kind of work") };
     let part = search.next_part(pace.units_of(search.units_left()), WORKGROUPS_MAX * workgroup);
     let (shader, hits_max) = (search.shader(), search.hits_max());
     let slot = flight.slot;
@@ -224,7 +229,7 @@ fn send_search(machine: &mut Machine, flight: &mut Flight, pace: Pace, workgroup
 }
 
 fn send_hashes(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Result<Sent, DeviceError> {
-    let Work::Hash(hash) = &mut flight.work else { unreachable!("the caller looked at the work") };
+    let Work::Hash(hash) = &mut flight.work else { unreachable!("the caller checked the kind of work") };
     let slot = flight.slot;
     let words = hash.words();
     let shader = hash.items.shader();
@@ -242,9 +247,9 @@ fn send_hashes(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Re
     Ok(Sent { index, at, units: None })
 }
 
-/// All levels of all trees: one submission, of a dispatch for each level.
+/// Sends all levels of all trees in one submission, with one dispatch per level.
 fn send_trees(machine: &mut Machine, flight: &mut Flight, workgroup: u32) -> Result<Sent, DeviceError> {
-    let Work::Trees(trees) = &mut flight.work else { unreachable!("the caller looked at the work") };
+    let Work::Trees(trees) = &mut flight.work else { unreachable!("the caller checked the kind of work") };
     let slot = flight.slot;
     let (shader, plan) = (trees.shader(), &trees.plan);
     machine.write(&machine.slots[slot].level_words, &trees.words(LEVEL_STRIDE));
@@ -274,14 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn a_device_starts_with_what_takes_the_aim_at_the_rate_that_is_remembered() {
+    fn the_first_dispatch_takes_the_aim_at_the_remembered_rate() {
         assert_eq!(first_pace(AIM, None).units() * BLOCK_NONCES, FIRST_NONCES);
-        // Tuned for dispatches of 20 ms, and opened for those of 5.
+        // Tuned for dispatches of 20 ms, and opened for 5 ms.
         assert_eq!(first_nonces(102_400_000, 5_120_000_000), 25_600_000);
     }
 
     #[test]
-    fn a_remembered_size_that_no_device_can_have_is_not_taken() {
+    fn an_implausible_remembered_tuning_is_ignored() {
         for (dispatch_nonces, rate_hz) in [(u64::MAX, 5_000_000_000), (1 << 30, 1), (1 << 20, u64::MAX)] {
             assert_eq!(first_nonces(dispatch_nonces, rate_hz), FIRST_NONCES);
         }

@@ -1,4 +1,4 @@
-//! Finds the adapters of this machine and says of each whether it can be used, and if not, why. Opens none of them.
+//! Finds the graphics adapters of this machine, and the reasons why some of them cannot be used. Opens none of them.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use crate::remember::Remembered;
 use crate::shader::Variant;
 use crate::slot::{HITS_MAX, ITEMS_MAX};
 
-/// What to look for.
+/// Options of [`discover`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiscoverOptions<'a> {
     /// Whether software adapters (lavapipe, `SwiftShader`, WARP) may be used.
     pub allow_software: bool,
-    /// How the form of the shaders is chosen.
+    /// How the variant of the shaders is chosen.
     pub variant: VariantChoice,
-    /// What was measured before; what does not fit a device is ignored.
+    /// Earlier measurements. Those of other devices, drivers or shaders are ignored.
     pub remembered: &'a [Remembered],
-    /// What a dispatch of a search should take, 200 ms at most. Default 20 ms.
+    /// How long a dispatch of a search should take: at most 200 ms, by default 20 ms.
     pub dispatch_time: Duration,
 }
 
@@ -32,21 +32,22 @@ impl Default for DiscoverOptions<'_> {
     }
 }
 
-/// How the form of a device's shaders is chosen.
+/// How the variant of a device's shaders is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VariantChoice {
-    /// What is remembered; else a GPU is measured when it is opened, and software gets what suits its driver.
+    /// The remembered variant. Without one, a GPU is measured when it is opened; software gets the variant that suits
+    /// its driver.
     #[default]
     Auto,
-    /// Every adapter is measured when it is opened.
+    /// Measure every adapter when it is opened.
     Measured,
-    /// This one.
+    /// This variant.
     Given(Variant),
 }
 
 /// One adapter.
 pub struct Discovered {
-    /// What it is.
+    /// Its description.
     pub info: DeviceInfo,
     /// Whether it can be used.
     pub state: DiscoveredState,
@@ -60,7 +61,7 @@ impl fmt::Debug for Discovered {
 
 /// Whether an adapter can be used.
 pub enum DiscoveredState {
-    /// It can be opened. Whether it answers rightly is found out then.
+    /// It can be opened. A self-test must then show that its answers are correct.
     Ready(Box<dyn Opener>),
     /// It is not used.
     LeftOut(LeftOutReason),
@@ -80,34 +81,34 @@ impl fmt::Debug for DiscoveredState {
 #[non_exhaustive]
 pub enum LeftOutReason {
     /// The same card is used through another API or driver.
-    #[error("the same device as {kept}, which is used")]
+    #[error("the same device is already used as {kept}")]
     DuplicateOf {
-        /// Id of the one that is used.
+        /// Id of the used adapter.
         kept: String,
     },
-    /// It is software, which was not asked for.
-    #[error("a software adapter: right, but slower than the CPU itself; used only when asked for")]
+    /// It is a software adapter, and those are not allowed.
+    #[error("a software adapter, slower than the CPU itself: used only if software adapters are allowed")]
     Software,
     /// It lacks something that the shaders need.
     #[error("{0}")]
     Unfit(OpenError),
 }
 
-/// Something to tell a person about the search itself.
+/// A note for the user about the result of the discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DiscoverNote {
-    /// Nothing at all was found.
+    /// No adapter was found.
     #[error("no graphics adapter was found: there is no GPU, or no driver or loader (Vulkan, Metal, DX12) for it")]
     NoAdapter,
 }
 
-/// What was found.
+/// The result of [`discover`].
 #[derive(Debug)]
 pub struct Discovery {
-    /// Every adapter, the best ones first.
+    /// Every adapter, the best API first.
     pub devices: Vec<Discovered>,
-    /// What to say where that is not enough.
+    /// A note for the user, if there is one.
     pub note: Option<DiscoverNote>,
 }
 
@@ -126,7 +127,7 @@ pub fn discover(options: DiscoverOptions<'_>) -> Discovery {
     Discovery { devices: devices.collect(), note }
 }
 
-/// The adapter with this id, looked for anew.
+/// Finds the adapter with this id again, in a new enumeration.
 pub(crate) fn find_adapter(id: &str) -> Option<Adapter> {
     let adapters = adapters();
     let identities: Vec<Identity> = adapters.iter().map(|adapter| Identity::of(&adapter.get_info())).collect();
@@ -134,8 +135,8 @@ pub(crate) fn find_adapter(id: &str) -> Option<Adapter> {
     adapters.into_iter().nth(at)
 }
 
-/// All adapters, the best API first. OpenGL, where the feature `gl` builds it, is looked at only if nothing else finds a GPU:
-/// otherwise it would load one more driver to find duplicates.
+/// All adapters, the best API first. OpenGL (feature `gl`) is tried only if no other API finds a GPU: otherwise it
+/// would load one more driver to find duplicates.
 fn adapters() -> Vec<Adapter> {
     let mut adapters = adapters_of(Backends::VULKAN | Backends::METAL | Backends::DX12);
     if cfg!(feature = "gl") && adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
@@ -146,22 +147,22 @@ fn adapters() -> Vec<Adapter> {
 }
 
 fn adapters_of(backends: Backends) -> Vec<Adapter> {
-    // No flags: no validation layers and no debug messages, which drivers print by themselves.
+    // No flags: no validation layers, and no debug messages, which drivers would print.
     let flags = InstanceFlags::empty();
     let instance =
         Instance::new(InstanceDescriptor { backends, flags, ..InstanceDescriptor::new_without_display_handle() });
     pollster::block_on(instance.enumerate_adapters(backends))
 }
 
-/// What tells adapters apart.
+/// The properties that distinguish adapters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
     api: &'static str,
-    /// How good the API is for computing: lower is better.
+    /// Preference of the API: lower is better.
     rank: u8,
     vendor: u32,
     device: u32,
-    /// PCI address; empty where the API does not tell.
+    /// PCI address; empty if the API does not report it.
     pci: String,
     is_software: bool,
 }
@@ -180,14 +181,15 @@ impl Identity {
         Self { api, rank, vendor, device, pci, is_software: is_software(info) }
     }
 
-    /// `vulkan-10de-2684-0000:01:00.0`, or without the last part where there is no PCI address.
+    /// `vulkan-10de-2684-0000:01:00.0`; without the last part if there is no PCI address.
     fn id(&self) -> String {
         let ids = format!("{}-{:04x}-{:04x}", self.api, self.vendor, self.device);
         if self.pci.is_empty() { ids } else { format!("{ids}-{}", self.pci) }
     }
 
-    /// Whether both are one device: by the PCI address where both tell it; else by their numbers, where they come through
-    /// different APIs (one API lists two equal cards as two). OpenGL does not know the device's number.
+    /// Whether both are the same device. Compares the PCI addresses if both have one; otherwise vendor and device
+    /// numbers, but only of different APIs, since one API lists two equal cards separately. OpenGL reports no device
+    /// number.
     fn is_same_device(&self, other: &Self) -> bool {
         if self.is_software != other.is_software {
             return false;
@@ -200,7 +202,7 @@ impl Identity {
     }
 }
 
-/// Ids that are all different: the second of two equal ones ends with `-2`, and so on.
+/// Unique ids: the second of two equal ones ends with `-2`, and so on.
 fn ids(identities: &[Identity]) -> Vec<String> {
     let plain: Vec<String> = identities.iter().map(Identity::id).collect();
     let numbered = |(at, id): (usize, &String)| match plain[..at].iter().filter(|before| *before == id).count() {
@@ -210,7 +212,7 @@ fn ids(identities: &[Identity]) -> Vec<String> {
     plain.iter().enumerate().map(numbered).collect()
 }
 
-/// The first adapter, better or equal in rank, that is the same device as that at `at`; adapters are in order of rank.
+/// The first adapter before `at` that is the same device. Adapters are sorted by rank, so it is at least as good.
 fn duplicate_of(identities: &[Identity], at: usize) -> Option<usize> {
     identities[..at].iter().position(|before| before.is_same_device(&identities[at]))
 }
@@ -233,7 +235,7 @@ fn describe(adapter: Adapter, id: String, options: DiscoverOptions<'_>, left_out
     Discovered { info, state }
 }
 
-/// The variant to begin with, whether it is to be measured against the others when the device is opened, and the pace.
+/// Chooses the first variant, whether to measure all variants when the device is opened, and the first pace.
 fn plan(info: &DeviceInfo, suggested: Variant, options: DiscoverOptions<'_>) -> Plan {
     let remembered = || options.remembered.iter().find_map(|known| Some((known.variant_for(info)?, known.tuned)));
     let (variant, must_measure, tuned) = match options.variant {

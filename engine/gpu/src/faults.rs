@@ -1,35 +1,35 @@
-//! What a device said went wrong. wgpu reports through callbacks; its own default is to panic.
+//! Errors that a device reports. wgpu reports them through callbacks; its default is to panic.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cityseal_device::DeviceError;
 
-/// The first fault of one device, whichever thread it came on.
+/// The first fault of one device, reported on any thread.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Arc<Mutex<Option<DeviceError>>>);
 
 impl Faults {
-    /// Listens to the device from now on.
+    /// Installs the callbacks of the device.
     pub(crate) fn of(device: &wgpu::Device) -> Self {
         let faults = Self::default();
         let lost = faults.clone();
         device.set_device_lost_callback(move |reason, message| {
-            lost.note(DeviceError::Lost { reason: format!("{reason:?}: {message}") });
+            lost.store(DeviceError::Lost { reason: format!("{reason:?}: {message}") });
         });
         let uncaptured = faults.clone();
-        device.on_uncaptured_error(Arc::new(move |error| uncaptured.note(device_error(&error))));
+        device.on_uncaptured_error(Arc::new(move |error| uncaptured.store(device_error(&error))));
         faults
     }
 
-    /// Notes a fault, unless there is one.
-    pub(crate) fn note(&self, fault: DeviceError) {
+    /// Stores a fault, unless there is one already.
+    pub(crate) fn store(&self, fault: DeviceError) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(fault);
     }
 
-    /// Nothing, where the device said nothing.
+    /// Checks that the device has reported no fault.
     ///
     /// # Errors
-    /// The first fault, again at each call: a device does not recover.
+    /// The first fault, at every call: a device does not recover.
     pub(crate) fn check(&self) -> Result<(), DeviceError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
@@ -53,8 +53,8 @@ mod tests {
         let faults = Faults::default();
         assert_eq!(faults.check(), Ok(()));
         let first = DeviceError::Lost { reason: "unplugged".to_owned() };
-        faults.note(first.clone());
-        faults.note(DeviceError::OutOfMemory { reason: "later".to_owned() });
+        faults.store(first.clone());
+        faults.store(DeviceError::OutOfMemory { reason: "later".to_owned() });
         assert_eq!(faults.check(), Err(first.clone()));
         assert_eq!(faults.check(), Err(first));
     }

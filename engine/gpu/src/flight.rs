@@ -1,4 +1,4 @@
-//! A batch on its way: what of it was sent, what is still to send, and what its result must say. Speaks to no device.
+//! The state of a batch in flight: what was sent, what is still to send, and how to read its result. Uses no device.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use crate::trees::TreesWork;
 /// One dispatch that was sent.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    /// What to wait for.
+    /// The submission to wait for.
     pub(crate) index: SubmissionIndex,
     /// When it was sent.
     pub(crate) at: Instant,
-    /// Its share of the work, in the units of the pace; `None` where its size is not the pace's to choose.
+    /// Its part of the work, in units of the pace; `None` if the pace does not choose its size.
     pub(crate) units: Option<u64>,
 }
 
@@ -32,18 +32,18 @@ pub(crate) struct Flight {
     pub(crate) ticket: Ticket,
     /// Its slot.
     pub(crate) slot: usize,
-    /// What is done for it.
+    /// Its work.
     pub(crate) work: Work,
-    /// Its dispatches that are not done, in order.
+    /// Its unfinished dispatches, in order.
     pub(crate) sent: VecDeque<Sent>,
-    /// Its readback, asked for with the last dispatch: the buffer's answer and how many bytes.
+    /// Its readback, requested with the last dispatch: the mapping and the number of bytes.
     pub(crate) readback: Option<(Mapping, usize)>,
     /// How long the device has worked on it.
     pub(crate) busy: Duration,
 }
 
 impl Flight {
-    /// Plans a batch.
+    /// Prepares a batch.
     pub(crate) fn new(batch: Batch, ticket: Ticket, slot: usize, block_bits: u32) -> Self {
         let tag = tag_of(ticket);
         let work = match batch {
@@ -55,7 +55,7 @@ impl Flight {
         Self { ticket, slot, work, sent: VecDeque::new(), readback: None, busy: Duration::ZERO }
     }
 
-    /// Whether all of its work was sent.
+    /// Whether all its work was sent.
     pub(crate) fn is_sent(&self) -> bool {
         match &self.work {
             Work::Search(search) => search.blocks_left == 0,
@@ -67,7 +67,7 @@ impl Flight {
     /// Reads the result.
     ///
     /// # Errors
-    /// [`DeviceError`] where the result is not that of this batch, run to its end.
+    /// [`DeviceError`] if the result is not a complete result of this batch.
     pub(crate) fn report(&self, bytes: &[u8]) -> Result<Report, DeviceError> {
         match &self.work {
             Work::Search(search) => {
@@ -79,9 +79,11 @@ impl Flight {
     }
 }
 
-/// The number that a batch's results are marked with: odd, and far from those of the batches before.
+/// The number that marks a batch's results: odd, and far from those of earlier batches.
 fn tag_of(ticket: Ticket) -> u32 {
-    // 2^32 divided by the golden ratio, made odd: multiples of it spread evenly. The product of odd numbers is odd.
+    // 2^32 divided by the golden ratio, rounded to an odd number: its multiples are spread evenly, and a product of odd
+    // numbers is odd.
+
     (ticket.0 as u32).wrapping_mul(2).wrapping_add(1).wrapping_mul(0x9e37_79b9)
 }
 
@@ -96,11 +98,11 @@ pub(crate) enum Work {
     Trees(TreesWork),
 }
 
-/// A search and how far it was sent.
+/// A search, and how much of it was sent.
 #[derive(Debug)]
 pub(crate) struct SearchWork {
     batch: SearchBatch,
-    /// What all dispatches share.
+    /// The words that all dispatches share.
     words: Box<SearchWords>,
     next_block: u32,
     blocks_left: u64,
@@ -110,9 +112,9 @@ pub(crate) struct SearchWork {
 /// The next dispatch of a search.
 #[derive(Debug)]
 pub(crate) struct SearchPart {
-    /// What the device is told.
+    /// The uniform words.
     pub(crate) words: SearchWords,
-    /// Its work in blocks × midstates, the units of the pace.
+    /// Its work in blocks × midstates, the unit of the pace.
     pub(crate) units: u64,
     /// Whether it is the batch's first: the results' head must be cleared.
     pub(crate) is_first: bool,
@@ -132,12 +134,12 @@ impl SearchWork {
         if self.batch.midstates().len() == 1 { Shader::SearchOne } else { Shader::SearchShared }
     }
 
-    /// Most hits that it may report.
+    /// The most hits that it may report.
     pub(crate) const fn hits_max(&self) -> usize {
         self.batch.hits_max
     }
 
-    /// What is not sent, in blocks × midstates.
+    /// The work that is not sent yet, in blocks × midstates.
     pub(crate) fn units_left(&self) -> u64 {
         self.blocks_left * u64::from(self.words.midstate_count)
     }
@@ -150,7 +152,7 @@ impl SearchWork {
         let mut words = *self.words;
         words.block_first = self.next_block;
         words.blocks = blocks as u32;
-        // Past the last block of the space the sum is 2^32 / block at most, which wraps only where no block is left.
+        // The sum is at most 2^32 / block, after the last block of the space. It wraps only if no block is left.
         self.next_block = self.next_block.wrapping_add(blocks as u32);
         self.blocks_left -= blocks;
         SearchPart { words, units: blocks * midstates, is_first, is_last: self.blocks_left == 0 }

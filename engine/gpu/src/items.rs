@@ -1,4 +1,4 @@
-//! Items to hash in one dispatch: what the device is told, what it is sent, and how its answer is read.
+//! Items to hash in one dispatch: the uniform words, the data, and how the result is read.
 
 use cityseal_device::{CheckBatch, DeviceError, MerkleBatch, MerkleKind, Report};
 
@@ -13,19 +13,19 @@ const HASH_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct HashWork {
     tag: u32,
-    /// What is hashed.
+    /// The items.
     pub(crate) items: Items,
     /// Whether it was sent.
     pub(crate) is_sent: bool,
 }
 
 impl HashWork {
-    /// Work that is marked with `tag`.
+    /// Creates work whose results are marked with `tag`.
     pub(crate) const fn new(items: Items, tag: u32) -> Self {
         Self { tag, items, is_sent: false }
     }
 
-    /// What the device is told.
+    /// The uniform words.
     pub(crate) fn words(&self) -> HashWords {
         HashWords { count: self.items.count() as u32, tag: self.tag, ..HashWords::default() }
     }
@@ -51,7 +51,7 @@ pub(crate) enum Items {
 }
 
 impl Items {
-    /// How many there are.
+    /// The number of items.
     pub(crate) fn count(&self) -> usize {
         match self {
             Self::Headers(check) => check.count(),

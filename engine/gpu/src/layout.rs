@@ -1,15 +1,15 @@
-//! What host and shaders share: the structs of `search.wgsl`, `hash.wgsl` and `tree_level.wgsl` under `shaders/`, word for word. A test
-//! compares both. Nothing here is computed.
+//! The structs that host and shaders share: those of `search.wgsl`, `hash.wgsl` and `tree_level.wgsl` under `shaders/`.
+//! A test compares both layouts.
 
 use bytemuck::{Pod, Zeroable};
 use cityseal_hash::MIDSTATES_MAX;
 
-/// Words of a batch that no nonce and no midstate changes.
+/// Words of a batch that depend neither on the nonce nor on the midstate.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[expect(
     missing_docs,
-    reason = "the names are those of the generated shader: word, round, and what was folded into it"
+    reason = "the names are those of the generated shader: word and round, `fixed` for its known part"
 )]
 pub struct FixedWords {
     pub h1_w16: u32,
@@ -22,12 +22,12 @@ pub struct FixedWords {
     pub h1_w32_fixed: u32,
 }
 
-/// Words of one midstate that no nonce changes.
+/// Words of one midstate that do not depend on the nonce.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[expect(
     missing_docs,
-    reason = "the names are those of the generated shader: word, round, and what was folded into it"
+    reason = "the names are those of the generated shader: word and round, `fixed` for its known part"
 )]
 pub struct MidstateWords {
     /// The midstate itself: `s0` to `s7` of the shader.
@@ -42,7 +42,7 @@ pub struct MidstateWords {
     pub h1_t4_fixed: u32,
     pub h1_t5_fixed: u32,
     pub h1_t6_fixed: u32,
-    /// To a multiple of 16 bytes, as an array in a uniform buffer must have.
+    /// Padding to a multiple of 16 bytes, which uniform buffers require of array elements.
     pub unused: [u32; 2],
 }
 
@@ -50,53 +50,53 @@ pub struct MidstateWords {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct SearchWords {
-    /// Number of the first block of this dispatch.
+    /// Index of the first block of this dispatch.
     pub block_first: u32,
     /// Blocks of this dispatch.
     pub blocks: u32,
-    /// Logarithm to base 2 of a block's nonces: 0 to 8.
+    /// Logarithm to base 2 of the nonces per block: 0 to 8.
     pub block_bits: u32,
-    /// Midstates that are searched: 1 to 8.
+    /// Number of midstates: 1 to 8.
     pub midstate_count: u32,
     /// First nonce of the batch.
     pub nonce_first: u32,
     /// Last nonce of the batch.
     pub nonce_last: u32,
-    /// Largest top word that is a hit.
+    /// Largest top word of a hit.
     pub top_word_max: u32,
-    /// Bits that no hit's state word 7 has set.
+    /// Bits that are zero in state word 7 of every hit.
     pub reject_mask: u32,
-    /// Slots for hits.
+    /// Number of slots for hits.
     pub hits_max: u32,
-    /// The batch's own odd number.
+    /// The odd number that marks the batch's results.
     pub tag: u32,
     /// State word 7 of the planted nonce's hash.
     pub planted_state_7: u32,
-    /// The planted nonce, as a number.
+    /// The planted nonce.
     pub planted_nonce: u32,
-    /// Index of its midstate; past every midstate where nothing is planted.
+    /// Index of its midstate; `u32::MAX` if nothing is planted.
     pub planted_midstate: u32,
-    /// To a multiple of 16 bytes.
+    /// Padding to a multiple of 16 bytes.
     pub unused: [u32; 3],
-    /// What the loaded form of the shaders rotates by.
+    /// Rotation amounts for the loaded form of the shaders.
     pub rotations: Rotations,
-    /// What the host computed for the batch.
+    /// Words that the host computed for the batch.
     pub fixed: FixedWords,
-    /// What the host computed for each midstate.
+    /// Words that the host computed for each midstate.
     pub midstates: [MidstateWords; MIDSTATES_MAX],
 }
 
-/// The words before the slots of a search's results.
+/// The head of a search's results, before the slots.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct ResultsHead {
-    /// The tag, once for each block that was searched to its end.
+    /// The sum of the tag over all finished blocks.
     pub finished: u32,
-    /// Hits that were found, whether they found a slot or not; wraps around.
+    /// Number of hits, including those without a slot; wraps around.
     pub hits: u32,
-    /// Not zero where a hit found no slot.
+    /// Not zero if a hit found no slot.
     pub overflow: u32,
-    /// The tag, where the planted nonce was met.
+    /// The tag, if the planted nonce was found.
     pub planted_seen: u32,
 }
 
@@ -104,7 +104,7 @@ pub struct ResultsHead {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Slot {
-    /// The nonce, as a number.
+    /// The nonce.
     pub nonce: u32,
     /// Index of the midstate.
     pub midstate: u32,
@@ -114,13 +114,13 @@ pub struct Slot {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct HashWords {
-    /// Items to hash.
+    /// Number of items.
     pub count: u32,
-    /// The batch's own number.
+    /// The odd number that marks the batch's results.
     pub tag: u32,
     /// Padding to a multiple of 16 bytes.
     pub unused: [u32; 2],
-    /// What the loaded form of the shaders rotates by.
+    /// Rotation amounts for the loaded form of the shaders.
     pub rotations: Rotations,
 }
 
@@ -128,25 +128,25 @@ pub struct HashWords {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct LevelWords {
-    /// Number of the level's first node.
+    /// Index of the level's first node.
     pub first: u32,
-    /// Nodes of the level.
+    /// Number of nodes of the level.
     pub count: u32,
-    /// Leaves of all trees.
+    /// Number of leaves of all trees.
     pub leaves: u32,
-    /// The batch's own odd number.
+    /// The odd number that marks the batch's results.
     pub tag: u32,
-    /// What the loaded form of the shaders rotates by.
+    /// Rotation amounts for the loaded form of the shaders.
     pub rotations: Rotations,
 }
 
-/// The amounts that the loaded form of the shaders rotates by.
+/// Rotation amounts for the loaded form of the shaders.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Rotations(pub [u32; 12]);
 
 impl Default for Rotations {
-    /// The amounts in the order of the shader's struct: of Sigma0, Sigma1, sigma0, sigma1, and of the change of byte order.
+    /// The amounts in the order of the shader's struct: for Sigma0, Sigma1, sigma0, sigma1, and for the byte swap.
     fn default() -> Self {
         Self([2, 13, 22, 6, 11, 25, 7, 18, 17, 19, 8, 24])
     }

@@ -1,11 +1,26 @@
-//! The GPU back end of `CitySeal`: WGSL compute shaders through wgpu, as a [`cityseal_device::Backend`].
+//! The GPU back end: WGSL compute shaders through wgpu, as a [`cityseal_device::Backend`].
 //!
-//! [`discover`] lists the adapters of the machine and gives an opener for each that can be used; what is opened searches
-//! nonces, hashes and checks headers, hashes Merkle nodes, whole trees and messages. The shaders stand in `shaders/`; their straight-line parts are written by
-//! [`generate`].
+//! ```no_run
+//! use cityseal_device::known_answers;
+//! use cityseal_gpu::{DiscoverOptions, DiscoveredState, discover};
 //!
-//! This crate does not decide what to search, does not check what a device claims beyond the marks that a batch ran to its
-//! end, and does not test devices: the engine does all three. It is the only crate that knows wgpu.
+//! for device in discover(DiscoverOptions::default()).devices {
+//!     match device.state {
+//!         DiscoveredState::Ready(mut opener) => {
+//!             let mut gpu = opener.open().expect("the device opens");
+//!             known_answers::run(gpu.as_mut()).expect("the device passes its self-test");
+//!         }
+//!         DiscoveredState::LeftOut(reason) => eprintln!("{}: {reason}", device.info.name),
+//!     }
+//! }
+//! ```
+//!
+//! [`discover`] lists the graphics adapters of the machine, with an opener for each usable one. An opened device
+//! searches nonces, hashes headers and Merkle nodes, and computes the roots of whole Merkle trees. The shaders are in
+//! `shaders/`; [`generate`] writes their straight-line parts.
+//!
+//! This crate does not decide what to search, does not test devices, and checks only that a result carries the marks of
+//! a finished batch. The engine does the rest. This is the only crate that uses wgpu.
 
 mod backend;
 mod contest;

@@ -1,5 +1,5 @@
-//! One opened device with all that was made for it. Sends single dispatches and waits for them, never for ever; which
-//! dispatch comes next is decided in `backend`.
+//! An opened device with its pipelines and buffers. Sends single dispatches, which `backend` chooses, and waits for
+//! them with a timeout.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
@@ -13,8 +13,8 @@ use crate::pipelines::{Pipelines, under_scopes};
 use crate::shader::{Shader, Variant};
 use crate::slot::Slot;
 
-/// How long a device that is dropped in mid-work may take to end it, before it is left behind.
-const FAREWELL: Duration = Duration::from_millis(250);
+/// How long a dropped device may take to finish its work before it is leaked.
+const DROP_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A device, its shaders and its slots.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Builds all that work with some shaders on the device needs.
+    /// Builds everything that the given shaders need on the device.
     ///
     /// # Errors
-    /// [`OpenError::Refused`] with the driver's words.
+    /// [`OpenError::Refused`] with the driver's message.
     pub(crate) fn new(
         device: Device,
         queue: Queue,
@@ -49,10 +49,10 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Nothing, where the device said nothing.
+    /// Checks that the device has reported no fault.
     ///
     /// # Errors
-    /// What it said went wrong.
+    /// The first fault that it reported.
     pub(crate) fn check(&self) -> Result<(), DeviceError> {
         self.faults.check()
     }
@@ -63,10 +63,10 @@ impl Machine {
         self.queue.write_buffer(buffer, 0, bytes);
     }
 
-    /// Sends what `record` notes.
+    /// Submits the commands that `record` adds to the encoder.
     ///
     /// # Errors
-    /// What the device said went wrong.
+    /// The first fault that the device reported.
     pub(crate) fn send(
         &mut self,
         record: impl FnOnce(&Self, &mut CommandEncoder),
@@ -78,13 +78,13 @@ impl Machine {
         self.check().map(|()| index)
     }
 
-    /// Waits until a submission is done, `timeout` at most; false where it is not.
+    /// Waits until a submission is finished, for at most `timeout`. Returns false if it is not finished by then.
     ///
     /// # Errors
-    /// What the device said went wrong.
+    /// The first fault that the device reported.
     pub(crate) fn wait(&self, index: &SubmissionIndex, timeout: Duration) -> Result<bool, DeviceError> {
         let poll = PollType::Wait { submission_index: Some(index.clone()), timeout: Some(timeout) };
-        // wgpu panics where a poll finds the device lost, after it has released its locks and told its callbacks.
+        // wgpu panics if a poll finds the device lost, after it has released its locks and called its callbacks.
         let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
         self.check()?;
         match polled {
@@ -93,11 +93,11 @@ impl Machine {
             Ok(Err(error @ PollError::WrongSubmissionIndex(..))) => {
                 Err(DeviceError::Lost { reason: error.to_string() })
             }
-            Err(_) => Err(DeviceError::Lost { reason: "the driver failed while it was waited for".to_owned() }),
+            Err(_) => Err(DeviceError::Lost { reason: "the driver panicked during a wait".to_owned() }),
         }
     }
 
-    /// Asks for a slot's readback buffer; [`Mapping::is_ready`] once a wait has seen it.
+    /// Requests the mapping of a slot's readback buffer; [`Mapping::is_ready`] is true after the wait for it.
     pub(crate) fn map(&self, slot: usize, bytes: usize) -> Mapping {
         let mapping = Mapping::default();
         let answer = Arc::clone(&mapping.0);
@@ -107,10 +107,10 @@ impl Machine {
         mapping
     }
 
-    /// Lets `read` see the first `bytes` of a slot's readback buffer, which is mapped, and unmaps it.
+    /// Calls `read` with the first `bytes` of a slot's mapped readback buffer, and unmaps the buffer.
     ///
     /// # Errors
-    /// [`DeviceError::Lost`] where it is not mapped after all; what `read` says.
+    /// [`DeviceError::Lost`] if it is not mapped, or the error of `read`.
     pub(crate) fn read<T>(
         &self,
         slot: usize,
@@ -127,13 +127,13 @@ impl Machine {
     }
 
     fn is_idle(&self) -> bool {
-        self.last.as_ref().is_none_or(|last| matches!(self.wait(last, FAREWELL), Ok(true)))
+        self.last.as_ref().is_none_or(|last| matches!(self.wait(last, DROP_TIMEOUT), Ok(true)))
     }
 }
 
 impl Drop for Machine {
-    /// Leaves a device behind that does not end its work: wgpu would wait for it for ever, and nothing that is in flight may
-    /// be destroyed. Its memory stays allocated until the process ends.
+    /// Leaks a device that does not finish its work: wgpu would wait for it for ever, and resources in flight must not
+    /// be destroyed. The memory stays allocated until the process ends.
     fn drop(&mut self) {
         if !self.is_idle() {
             std::mem::forget((self.device.clone(), self.queue.clone()));

@@ -1,4 +1,4 @@
-//! Opens an adapter: asks for the limits that the shaders need, picks their variant, builds everything.
+//! Opens an adapter: requests the limits that the shaders need, chooses their variant, builds everything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,35 +22,35 @@ const NVIDIA: u32 = 0x10de;
 /// PCI vendor id of AMD.
 const AMD: u32 = 0x1002;
 
-/// Opens one GPU, as often as it must be.
+/// Opens one GPU, and reopens it after a loss.
 #[derive(Debug)]
 pub struct GpuOpener {
     info: DeviceInfo,
     variant: Variant,
-    /// Whether the variant is still to be measured against the others; once is enough.
+    /// Whether the variants are still to be measured; this happens once.
     must_measure: bool,
     /// What a dispatch should take.
     dispatch_time: Duration,
-    /// How the device is tuned; kept when it is opened again.
+    /// The tuning of the device, kept when it is reopened.
     tuning: Arc<Tuning>,
     adapter: Adapter,
 }
 
-/// How an adapter is to be opened.
+/// How to open an adapter.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The variant to begin with.
+    /// The first variant.
     pub(crate) variant: Variant,
-    /// Whether it is to be measured against the others.
+    /// Whether to measure all variants.
     pub(crate) must_measure: bool,
     /// What a dispatch should take.
     pub(crate) dispatch_time: Duration,
-    /// How the device was tuned before.
+    /// Earlier tuning of the device.
     pub(crate) tuned: Option<Tuned>,
 }
 
 impl GpuOpener {
-    /// An opener of `adapter`, which is described by `info`.
+    /// Creates an opener of `adapter`, which `info` describes.
     pub(crate) fn new(info: DeviceInfo, plan: &Plan, adapter: Adapter) -> Self {
         let tuning = Arc::<Tuning>::default();
         plan.tuned.into_iter().for_each(|tuned| tuning.set(tuned));
@@ -58,7 +58,7 @@ impl GpuOpener {
         Self { info, variant, must_measure, dispatch_time, tuning, adapter }
     }
 
-    /// Chooses the variant by measuring, and keeps its rate, from which the first dispatch has its size.
+    /// Chooses the variant by measurement. Its rate determines the size of the first dispatch.
     fn measure(&mut self, device: &wgpu::Device, queue: &wgpu::Queue) {
         let (variant, rate) = fastest((device, queue), &self.info, self.variant, self.dispatch_time);
         self.variant = variant;
@@ -69,7 +69,7 @@ impl GpuOpener {
         }
     }
 
-    /// Asks the adapter for a device; where it refuses, asks for the adapter again, as a driver that was reset needs it.
+    /// Requests a device. If that fails, enumerates the adapters again, which is necessary after a driver reset.
     fn request(&mut self) -> Result<(wgpu::Device, wgpu::Queue), OpenError> {
         if let Ok(opened) = request_device(&self.adapter) {
             return Ok(opened);
@@ -99,14 +99,14 @@ impl Opener for GpuOpener {
     }
 }
 
-/// The variant that the driver's compiler does best with, by its own counts of instructions (`cargo xtask isa`): Mesa's for
-/// AMD and NVIDIA know a rotation only where its amount is loaded, all others where it is constant. A suggestion: a GPU is
-/// measured.
+/// The variant with the fewest instructions by the driver's compiler (`cargo xtask isa`). Mesa's compilers for AMD and
+/// NVIDIA recognise a rotation only if its amount is loaded, all others if it is constant. Only a suggestion, since
+/// GPUs are measured.
 pub(crate) fn variant_for(info: &wgpu::AdapterInfo) -> Variant {
     variant_of(info.vendor, mesa_major(&info.driver_info))
 }
 
-/// The first number of Mesa's version, where the driver is Mesa's.
+/// The major version of Mesa, if the driver is Mesa's.
 fn mesa_major(driver_info: &str) -> Option<u32> {
     let version = driver_info.split_once("Mesa ")?.1;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -114,16 +114,16 @@ fn mesa_major(driver_info: &str) -> Option<u32> {
 
 const fn variant_of(vendor: u32, mesa: Option<u32>) -> Variant {
     match (vendor, mesa) {
-        // RADV of Mesa 26 counts 2,560 instructions a nonce with exclusive ors and 2,677 with ors on RDNA 3; that of Mesa 25
-        // counts 2,909 and 2,796.
+        // On RDNA 3, RADV of Mesa 26 needs 2,560 instructions per nonce with exclusive ors and 2,677 with ors; RADV of
+        // Mesa 25 needs 2,909 and 2,796.
         (AMD, Some(26..)) => Variant { rotate: Rotate::Loaded, choose: Choose::Xor },
-        // NVK counts 2,463 with ors and 2,577 with exclusive ors.
+        // NVK needs 2,463 with ors and 2,577 with exclusive ors.
         (AMD | NVIDIA, Some(_)) => Variant { rotate: Rotate::Loaded, choose: Choose::Or },
         _ => Variant { rotate: Rotate::Constant, choose: Choose::Xor },
     }
 }
 
-/// The limits that the shaders need, and no more: what is not asked for is not validated.
+/// The limits that the shaders need, and no more, so that as many adapters as possible qualify.
 fn wanted_limits() -> Limits {
     Limits {
         max_storage_buffer_binding_size: (ITEMS_MAX * cityseal_hash::HEADER_LEN) as u64,
@@ -138,7 +138,7 @@ fn wanted_limits() -> Limits {
     }
 }
 
-/// What the adapter lacks of that, if anything.
+/// The first requirement that the adapter does not meet, if any.
 pub(crate) fn lacks(adapter: &Adapter) -> Option<OpenError> {
     if !adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
         return Some(OpenError::Lacks { what: "compute shaders".to_owned(), wanted: 1, found: 0 });
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{DiscoverOptions, discover};
 
-    /// As `tests/common` says it, which a unit test does not see.
+    /// As in `tests/common`, which a unit test cannot use.
     fn skip(test: &str) {
         let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
         assert!(!required.split(',').any(|name| name.trim() == "lavapipe"), "{test}: lavapipe is required");
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// An opener of lavapipe, or `None` where there is none, said aloud.
+    /// An opener of lavapipe, or `None` with a printed note if there is none.
     fn lavapipe(test: &str) -> Option<GpuOpener> {
         let found = discover(DiscoverOptions { allow_software: true, ..DiscoverOptions::default() });
         let Some(device) = found.devices.into_iter().find(|device| device.info.name.contains("llvmpipe")) else {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn each_compiler_gets_the_form_that_it_does_best_with() {
+    fn each_compiler_gets_its_best_variant() {
         assert_eq!(chosen(AMD, "Mesa 25.0.7-2~bpo12+1"), "wgsl-loaded-or");
         assert_eq!(chosen(AMD, "Mesa 26.0.0"), "wgsl-loaded-xor");
         assert_eq!(chosen(NVIDIA, "Mesa 26.0.0"), "wgsl-loaded-or");

@@ -1,5 +1,5 @@
-//! The compiled shaders of one device. All are built when the device is opened: a pipeline that fails later can lose the
-//! device without a word.
+//! The compiled shaders of one device. All are built when the device is opened, because a pipeline that fails later can
+//! lose the device without an error message.
 
 use std::num::NonZeroU64;
 
@@ -10,23 +10,23 @@ use crate::layout::{HashWords, LevelWords, SearchWords};
 use crate::shader::{Shader, Variant};
 use crate::slot::LEVEL_STRIDE;
 
-/// The compiled shaders and the layouts of what is bound to them.
+/// The compiled shaders and their bind group layouts.
 #[derive(Debug)]
 pub(crate) struct Pipelines {
     compiled: Vec<(Shader, ComputePipeline)>,
     /// Layout of group 0 of both searches: words, results.
     pub(crate) search_layout: BindGroupLayout,
-    /// Layout of group 0 of all that hashes items: words, items, hashes, marks.
+    /// Layout of group 0 of the shaders that hash items: words, items, hashes, marks.
     pub(crate) hash_layout: BindGroupLayout,
-    /// Layout of group 0 of trees: words of a level, sources, nodes, marks.
+    /// Layout of group 0 of the tree shaders: words of a level, sources, nodes, marks.
     pub(crate) tree_layout: BindGroupLayout,
 }
 
 impl Pipelines {
-    /// Compiles some shaders in the given variant.
+    /// Compiles shaders in the given variant.
     ///
     /// # Errors
-    /// [`OpenError::Refused`] with the driver's words.
+    /// [`OpenError::Refused`] with the driver's message.
     pub(crate) fn build(
         device: &Device,
         (variant, shaders): (Variant, &[Shader]),
@@ -51,7 +51,7 @@ impl Pipelines {
         })
     }
 
-    /// Notes one dispatch of a shader.
+    /// Records one dispatch of a shader.
     pub(crate) fn dispatch(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -65,7 +65,7 @@ impl Pipelines {
         pass.dispatch_workgroups(workgroups, 1, 1);
     }
 
-    /// Notes one dispatch a level, each of which sees what those before it wrote.
+    /// Records one dispatch per level. Each sees what the ones before it wrote.
     pub(crate) fn dispatch_levels(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -83,20 +83,20 @@ impl Pipelines {
 
     fn of(&self, shader: Shader) -> &ComputePipeline {
         let found = self.compiled.iter().find(|(compiled, _)| *compiled == shader);
-        &found.expect("the work is of a kind that the shaders were compiled for").1
+        &found.expect("the shader was compiled when the device was opened").1
     }
 }
 
-/// Runs `build`, and refuses its result where the driver found fault with any of it.
+/// Runs `build`, and fails if the driver reports an error.
 ///
 /// # Errors
-/// [`OpenError::Refused`] with the driver's words.
+/// [`OpenError::Refused`] with the driver's message.
 pub(crate) fn under_scopes<T>(device: &Device, build: impl FnOnce() -> T) -> Result<T, OpenError> {
     let memory = device.push_error_scope(ErrorFilter::OutOfMemory);
     let internal = device.push_error_scope(ErrorFilter::Internal);
     let validation = device.push_error_scope(ErrorFilter::Validation);
     let built = build();
-    // Scopes end in the reverse order of their beginning.
+    // Error scopes are a stack.
     let validation = pollster::block_on(validation.pop());
     let internal = pollster::block_on(internal.pop());
     let memory = pollster::block_on(memory.pop());
@@ -111,7 +111,7 @@ pub(crate) fn bind(device: &Device, label: &str, layout: &BindGroupLayout, buffe
     bind_all(device, label, layout, buffers.iter().map(|buffer| buffer.as_entire_binding()))
 }
 
-/// Binds the words of a level, of which a buffer holds many, and other buffers.
+/// Binds the words of one level at a dynamic offset, and other buffers.
 pub(crate) fn bind_words(
     device: &Device,
     layout: &BindGroupLayout,
@@ -139,7 +139,7 @@ const fn uniform<T>() -> wgpu::BindingType {
     buffer_binding(wgpu::BufferBindingType::Uniform, NonZeroU64::new(size_of::<T>() as u64), false)
 }
 
-/// A uniform buffer that holds many, of which each dispatch is told which to take.
+/// A uniform buffer with many elements; a dynamic offset selects one for each dispatch.
 const fn uniform_of_many<T>() -> wgpu::BindingType {
     buffer_binding(wgpu::BufferBindingType::Uniform, NonZeroU64::new(size_of::<T>() as u64), true)
 }

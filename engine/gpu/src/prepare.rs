@@ -1,7 +1,7 @@
-//! The host's part of a search: all that the nonce does not touch, computed once a batch.
+//! The host's part of a search: everything that does not depend on the nonce, computed once per batch.
 //!
-//! A header's second block is twelve bytes of tail, the nonce, and padding. Words 0 to 2 of its message schedule are
-//! known before the nonce is, and so are the first three rounds and parts of what follows.
+//! A header's second block consists of twelve bytes of tail, the nonce, and padding. Words 0 to 2 of its message
+//! schedule do not depend on the nonce, and neither do the first three rounds and parts of later ones.
 
 use cityseal_device::SearchBatch;
 use cityseal_hash::constants::{HEADER_BITS, K, PAD};
@@ -10,13 +10,13 @@ use cityseal_hash::{MIDSTATES_MAX, Midstate};
 use crate::layout::{FixedWords, MidstateWords, SearchWords};
 use crate::sha256::{Sigma, ch, maj};
 
-/// Bytes 64 to 76 of a header as the words that SHA-256 reads.
+/// Returns bytes 64 to 76 of a header as big-endian words.
 pub fn tail_words(tail: [u8; 12]) -> [u32; 3] {
     std::array::from_fn(|i| u32::from_be_bytes([tail[4 * i], tail[4 * i + 1], tail[4 * i + 2], tail[4 * i + 3]]))
 }
 
 impl FixedWords {
-    /// The words for a header's tail.
+    /// Computes the words for a header's tail.
     pub fn of(tail: [u32; 3]) -> Self {
         let [w0, w1, w2] = tail;
         let w16 = w0.wrapping_add(Sigma::Small0.of(w1));
@@ -35,7 +35,7 @@ impl FixedWords {
 }
 
 impl MidstateWords {
-    /// The words for a midstate and a header's tail.
+    /// Computes the words for a midstate and a header's tail.
     pub fn of(midstate: Midstate, tail: [u32; 3]) -> Self {
         let after_0 = round(midstate.0, 0, tail[0]);
         let after_1 = round(after_0, 1, tail[1]);
@@ -71,21 +71,20 @@ fn sum<const N: usize>(words: [u32; N]) -> u32 {
     words.into_iter().fold(0, u32::wrapping_add)
 }
 
-/// Bits that state word 7 of a hit never has set, for a bound on the top word: the bound's leading zeros, in the other
-/// byte order.
+/// Returns the bits that are zero in state word 7 of every hit: the bound's leading zeros, in reversed byte order.
 pub const fn reject_mask(top_word_max: u32) -> u32 {
     let leading = top_word_max.leading_zeros();
     let mask = if leading == 0 { 0 } else { u32::MAX << (32 - leading) };
     mask.swap_bytes()
 }
 
-/// Blocks of `2^block_bits` nonces that hold a batch's range: the first one's number and how many.
+/// Returns the blocks of `2^block_bits` nonces that cover a range: index of the first block, and number of blocks.
 pub const fn blocks_of(nonce_first: u32, nonce_last: u32, block_bits: u32) -> (u32, u64) {
     let first = nonce_first >> block_bits;
     (first, (nonce_last >> block_bits) as u64 - first as u64 + 1)
 }
 
-/// The words of a batch that all its dispatches share; `block_first` and `blocks` are left at zero.
+/// Computes the words that all dispatches of a batch share; `block_first` and `blocks` are zero.
 pub fn search_words(batch: &SearchBatch, block_bits: u32, tag: u32) -> SearchWords {
     let tail = tail_words(batch.tail);
     let mut midstates = [MidstateWords::default(); MIDSTATES_MAX];
@@ -115,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_quick_test_lets_every_hit_pass_and_stops_what_is_twice_the_bound() {
+    fn the_reject_mask_lets_every_hit_pass_and_covers_the_leading_zeros_of_the_bound() {
         for bits in 0..32 {
             let bound = u32::MAX >> bits;
             assert_eq!(bound.swap_bytes() & reject_mask(bound), 0);
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_hold_the_range_and_no_block_beside_it() {
+    fn blocks_cover_the_range_and_no_more() {
         assert_eq!(blocks_of(0, u32::MAX, 6), (0, 1 << 26));
         assert_eq!(blocks_of(0, u32::MAX, 0), (0, 1 << 32));
         assert_eq!(blocks_of(63, 64, 6), (0, 2));

@@ -1,36 +1,36 @@
-//! What was measured of a device before: a plain value that the floors above may keep and give back. Nothing here opens files.
+//! Earlier measurements of a device, as a plain value that the caller can store and pass back.
 
 use cityseal_device::{DeviceInfo, Tuned};
 
 use crate::pace::PLANNED_MAX;
 use crate::shader::{self, Variant};
 
-/// No device searches faster: a hundred times the fastest GPU that there is.
+/// Upper limit of plausible search rates: a hundred times that of the fastest GPU.
 const RATE_MAX_HZ: u64 = 1_000_000_000_000;
 
-/// The variant that won on a device and how it was tuned, with all that it holds for: the device, its driver, the shaders' text.
+/// The fastest variant and the tuning of a device, with everything they depend on: the device, its driver, the shaders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Remembered {
     /// [`DeviceInfo::id`].
     pub device: String,
-    /// [`DeviceInfo::driver`]; empty where it is not told.
+    /// [`DeviceInfo::driver`]; empty if unknown.
     pub driver: String,
     /// [`shader::digest`].
     pub shaders: String,
     /// [`Variant::name`].
     pub variant: String,
-    /// How large its dispatches were and how fast it searched, where that was measured.
+    /// Size of its dispatches and search rate, if measured.
     pub tuned: Option<Tuned>,
 }
 
-/// Whether a tuning can be of any device at all: its dispatch is one that would be planned.
+/// Whether a tuning is plausible: the rate is possible, and the duration of its dispatches would be planned.
 pub(crate) fn is_plausible(tuned: &Tuned) -> bool {
     let takes = tuned.dispatch_nonces as f64 / tuned.rate_hz as f64;
     tuned.rate_hz <= RATE_MAX_HZ && takes > 0.0 && takes <= PLANNED_MAX.as_secs_f64()
 }
 
 impl Remembered {
-    /// What to remember of a device that was opened and measured.
+    /// The measurements of a device that was opened and measured.
     pub fn of(info: &DeviceInfo, tuned: Option<Tuned>) -> Self {
         Self {
             device: info.id.clone(),
@@ -41,7 +41,7 @@ impl Remembered {
         }
     }
 
-    /// The variant, where this is about just that device with just that driver and these shaders.
+    /// The variant, if the measurements are of this device with this driver and the current shaders.
     pub fn variant_for(&self, info: &DeviceInfo) -> Option<Variant> {
         let is_device = self.device == info.id && self.driver == info.driver.as_deref().unwrap_or_default();
         if is_device && self.shaders == shader::digest() { Variant::by_name(&self.variant) } else { None }
@@ -61,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_remembered_of_a_device_is_found_again() {
+    fn a_remembered_variant_is_used_for_the_same_device() {
         assert_eq!(Remembered::of(&info(), None).variant_for(&info()), Variant::by_name("wgsl-loaded-or"));
     }
 
     #[test]
-    fn another_device_driver_shader_or_name_is_not_taken() {
+    fn a_variant_of_another_device_driver_or_shader_is_ignored() {
         let remembered = Remembered::of(&info(), None);
         let mut driver = info();
         driver.driver = Some("driver 1.3".to_owned());
@@ -77,8 +77,9 @@ mod tests {
         assert_eq!(Remembered { shaders: "0".repeat(64), ..remembered.clone() }.variant_for(&info()), None);
         assert_eq!(Remembered { variant: "wgsl-of-tomorrow".to_owned(), ..remembered }.variant_for(&info()), None);
     }
+
     #[test]
-    fn a_tuning_that_no_device_can_have_is_told_apart() {
+    fn an_implausible_tuning_is_detected() {
         let is = |dispatch_nonces, rate_hz| is_plausible(&Tuned { dispatch_nonces, rate_hz });
         assert!(is(100_000_000, 5_000_000_000) && is(1 << 16, 400_000) && is(1, 1_000));
         assert!(!is(u64::MAX, 5_000_000_000) && !is(100_000_000, 1) && !is(100_000_000, u64::MAX));

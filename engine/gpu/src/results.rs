@@ -1,6 +1,6 @@
-//! Reads what a device wrote, and believes none of it without the marks of a batch that ran to its end.
+//! Reads results, and refuses them without the marks of a finished batch.
 //!
-//! What passes here is well-formed, not right: the engine re-hashes what matters.
+//! An accepted result is well-formed, but not necessarily correct: the engine hashes again what matters.
 
 use cityseal_device::{DeviceError, SearchBatch, SearchReport};
 use cityseal_hash::Hit;
@@ -13,14 +13,14 @@ pub(crate) const HEAD_BYTES: usize = size_of::<ResultsHead>();
 /// Bytes of one [`Slot`].
 pub(crate) const SLOT_BYTES: usize = size_of::<Slot>();
 
-/// Bytes of a hash and of a mark.
+/// Bytes of a hash.
 const HASH_BYTES: usize = 32;
 
 /// Reads a search's head and slots.
 ///
 /// # Errors
 /// [`DeviceError::Incomplete`] unless exactly `blocks` blocks of the batch with this `tag` were finished,
-/// [`DeviceError::Malformed`] where hits and slots contradict the batch.
+/// [`DeviceError::Malformed`] if hits or slots contradict the batch.
 pub(crate) fn read_search(
     bytes: &[u8],
     batch: &SearchBatch,
@@ -29,14 +29,14 @@ pub(crate) fn read_search(
 ) -> Result<SearchReport, DeviceError> {
     let (head, slots) = bytes.split_at(HEAD_BYTES);
     let head: ResultsHead = bytemuck::pod_read_unaligned(head);
-    demand_finished(head.finished, tag, blocks)?;
+    check_finished(head.finished, tag, blocks)?;
     let planted_seen = planted_seen(head.planted_seen, tag, batch)?;
     if head.overflow != 0 {
         return Ok(SearchReport { hits: Vec::new(), overflow: true, planted_seen });
     }
     let count = head.hits as usize;
     if count > batch.hits_max {
-        return Err(malformed(format!("{count} hits in {} slots, and no overflow", batch.hits_max)));
+        return Err(malformed(format!("{count} hits in {} slots without an overflow", batch.hits_max)));
     }
     let slots = slots.chunks_exact(SLOT_BYTES).take(count).map(bytemuck::pod_read_unaligned::<Slot>);
     let mut hits = slots.map(|slot| hit(slot, batch)).collect::<Result<Vec<Hit>, DeviceError>>()?;
@@ -51,13 +51,13 @@ fn planted_seen(mark: u32, tag: u32, batch: &SearchBatch) -> Result<bool, Device
     match mark {
         0 => Ok(false),
         _ if mark == tag && batch.planted().is_some() => Ok(true),
-        _ => Err(malformed(format!("the mark {mark:#010x} beside a planted nonce"))),
+        _ => Err(malformed(format!("unexpected mark {mark:#010x} of a planted nonce"))),
     }
 }
 
-/// Each finished block added the tag once. The tag is odd, so that modulo 2^32 it can be divided by; blocks are always
-/// fewer than 2^32.
-fn demand_finished(finished: u32, tag: u32, blocks: u64) -> Result<(), DeviceError> {
+/// Each finished block added the tag once. The tag is odd, so the sum can be divided by it modulo 2^32; there are
+/// always fewer than 2^32 blocks.
+fn check_finished(finished: u32, tag: u32, blocks: u64) -> Result<(), DeviceError> {
     let found = u64::from(finished.wrapping_mul(inverse_of_odd(tag)));
     if found == blocks {
         return Ok(());
@@ -65,14 +65,14 @@ fn demand_finished(finished: u32, tag: u32, blocks: u64) -> Result<(), DeviceErr
     Err(DeviceError::Incomplete { expected: blocks, found })
 }
 
-/// The inverse modulo 2^32, by Newton's iteration: each step doubles the right bits, and an odd number's own three lowest
-/// bits are those of its inverse.
+/// The inverse modulo 2^32, by Newton's iteration. The three lowest bits of an odd number are those of its inverse, and
+/// each step doubles the number of correct bits.
 const fn inverse_of_odd(x: u32) -> u32 {
     let mut inverse = x;
-    let mut right_bits = 3;
-    while right_bits < 32 {
+    let mut correct_bits = 3;
+    while correct_bits < 32 {
         inverse = inverse.wrapping_mul(2_u32.wrapping_sub(x.wrapping_mul(inverse)));
-        right_bits *= 2;
+        correct_bits *= 2;
     }
     inverse
 }
@@ -87,7 +87,7 @@ fn hit(slot: Slot, batch: &SearchBatch) -> Result<Hit, DeviceError> {
     }
 }
 
-/// Reads hashes and the mark beside each.
+/// Reads hashes and their marks.
 ///
 /// # Errors
 /// [`DeviceError::Incomplete`] unless each hash has the mark of this batch.
@@ -130,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn hits_come_back_in_order() {
+    fn hits_are_sorted() {
         let bytes = results(head(2, 3), &[(163, 0), (100, 1), (100, 0)]);
-        let report = read_search(&bytes, &batch(), TAG, 2).expect("a right result");
+        let report = read_search(&bytes, &batch(), TAG, 2).expect("a valid result");
         let hits = [(0, 100), (0, 163), (1, 100)].map(|(midstate, nonce)| Hit { midstate, nonce });
         assert_eq!((report.hits.as_slice(), report.overflow), (hits.as_slice(), false));
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_result_with_a_block_missing_or_one_too_many_is_refused() {
+    fn a_search_result_with_a_missing_or_an_additional_block_is_refused() {
         for found in [1, 3] {
             let refused = read_search(&results(head(found, 0), &[]), &batch(), TAG, 2);
             assert_eq!(refused, Err(DeviceError::Incomplete { expected: 2, found: u64::from(found) }));
@@ -160,17 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn an_overflow_is_told_whatever_the_count_says() {
+    fn an_overflow_is_reported_for_any_count() {
         for hits in [0, 3, 4, u32::MAX] {
             let bytes = results(ResultsHead { overflow: 1, ..head(2, hits) }, &[]);
-            assert!(read_search(&bytes, &batch(), TAG, 2).expect("a right result").overflow);
+            assert!(read_search(&bytes, &batch(), TAG, 2).expect("a valid result").overflow);
         }
         let contradiction = read_search(&results(head(2, 4), &[]), &batch(), TAG, 2);
         assert!(matches!(contradiction, Err(DeviceError::Malformed { .. })));
     }
 
     #[test]
-    fn a_planted_nonce_is_seen_by_the_batch_s_own_mark_alone() {
+    fn a_planted_nonce_needs_the_mark_of_its_batch() {
         let planted = Planted { at: Hit { midstate: 1, nonce: 120 }, top_word: 7 };
         let with = batch().with_planted(planted);
         let read = |mark, batch: &SearchBatch| {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn hits_outside_of_the_batch_or_told_twice_are_refused() {
+    fn hits_outside_the_batch_and_duplicate_hits_are_refused() {
         for slots in [
             [(99, 0), (100, 0)],
             [(164, 0), (100, 0)],

@@ -1,7 +1,7 @@
 //! The functions of SHA-256 (FIPS 180-4, section 4.1.2) on single words, for the generator and for the host's part of a
 //! search. The constants are in [`cityseal_hash::constants`].
 
-/// One of SHA-256's four functions of rotations and shifts (FIPS 180-4, section 4.1.2).
+/// One of the four sigma functions of SHA-256 (FIPS 180-4, section 4.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sigma {
     /// Rotations by 2, 13, 22.
@@ -15,7 +15,7 @@ pub enum Sigma {
 }
 
 impl Sigma {
-    /// The function's value.
+    /// The value of the function.
     pub const fn of(self, x: u32) -> u32 {
         match self {
             Self::Big0 => x.rotate_right(2) ^ x.rotate_right(13) ^ x.rotate_right(22),
@@ -25,7 +25,7 @@ impl Sigma {
         }
     }
 
-    /// How many of its three parts are shifts; the others are rotations.
+    /// The number of shifts among its three parts; the others are rotations.
     pub const fn shifts(self) -> usize {
         match self {
             Self::Big0 | Self::Big1 => 0,
@@ -34,12 +34,12 @@ impl Sigma {
     }
 }
 
-/// Where e has a one the bit of f, elsewhere that of g.
+/// `Ch`: the bits of `f` where `e` has ones, and of `g` where it has zeros.
 pub const fn ch(e: u32, f: u32, g: u32) -> u32 {
     g ^ (e & (f ^ g))
 }
 
-/// The bit that at least two of the three have.
+/// `Maj`: each bit is the majority of the three.
 pub const fn maj(a: u32, b: u32, c: u32) -> u32 {
     (a & b) | (c & (a | b))
 }

@@ -1,4 +1,4 @@
-//! The shaders' texts, and how they are joined. The texts stand in `shaders/`; `shaders/README.md` is their guide.
+//! The source of the shaders, and how its parts are joined. The parts are in `shaders/`; see `shaders/README.md`.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub enum Rotate {
     /// By constants.
     Constant,
-    /// By amounts loaded from the batch's buffer.
+    /// By amounts that are loaded from the batch's buffer.
     Loaded,
 }
 
@@ -20,7 +20,7 @@ pub enum Choose {
     Or,
 }
 
-/// One of the forms in which each shader can be written; all give the same answers.
+/// A form of the shaders. All variants give the same answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// How rotations are written.
@@ -38,7 +38,7 @@ impl Variant {
         Self { rotate: Rotate::Loaded, choose: Choose::Or },
     ];
 
-    /// Its name in [`cityseal_device::DeviceInfo::kernel`].
+    /// The name in [`cityseal_device::DeviceInfo::kernel`].
     pub const fn name(self) -> &'static str {
         match (self.rotate, self.choose) {
             (Rotate::Constant, Choose::Xor) => "wgsl-constant-xor",
@@ -48,7 +48,7 @@ impl Variant {
         }
     }
 
-    /// The variant of that name.
+    /// The variant with the given name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|variant| variant.name() == name)
     }
@@ -66,7 +66,7 @@ impl Variant {
     }
 }
 
-/// SHA-256 over every shader in every variant, in hex: what was measured holds for this text only.
+/// SHA-256 over every shader in every variant, in hex. Measurements are valid only for the same digest.
 pub fn digest() -> String {
     let shaders = Shader::ALL.into_iter().flat_map(|shader| Variant::ALL.map(|variant| shader.text(variant)));
     let hash = cityseal_hash::sha256(shaders.collect::<String>().as_bytes());
@@ -81,7 +81,7 @@ pub fn digest() -> String {
 pub enum Shader {
     /// Search with one midstate.
     SearchOne,
-    /// Search with several midstates on a shared schedule.
+    /// Search with several midstates, which share the message schedule.
     SearchShared,
     /// Double hash of headers.
     Headers,
@@ -118,7 +118,7 @@ impl Shader {
         }
     }
 
-    /// Its whole text in one variant.
+    /// The whole source in one variant.
     pub fn text(self, variant: Variant) -> String {
         [self.own_texts(), &variant.texts()].concat().join("\n")
     }
@@ -144,7 +144,7 @@ impl Shader {
     }
 }
 
-// Texts that several shaders share.
+// Parts that several shaders share.
 const SEARCH: &str = include_str!("../../../shaders/search.wgsl");
 const WORDS: &str = include_str!("../../../shaders/words.wgsl");
 const HASH: &str = include_str!("../../../shaders/hash.wgsl");

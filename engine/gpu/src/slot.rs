@@ -1,5 +1,5 @@
-//! The buffers of one batch in flight. A device has a few slots, made when it is opened and used in turn; nothing is
-//! allocated or destroyed while work is in flight.
+//! The buffers of one batch in flight. A device has a few slots, which are created when it is opened and reused:
+//! nothing is allocated or destroyed while work is in flight.
 
 use wgpu::{BindGroup, Buffer, BufferUsages, Device};
 
@@ -8,12 +8,12 @@ use crate::pipelines::{Pipelines, bind, bind_words};
 use crate::results::{HEAD_BYTES, SLOT_BYTES};
 use crate::trees::{Level, levels_max, nodes_max};
 
-/// Most hits of one search batch. 2^16 hits of 8 bytes are 512 KiB a slot; where hits are more frequent, the CPU is the
+/// Most hits of one search batch. 2^16 hits of 8 bytes take 512 KiB per slot. If hits are more frequent, the CPU is the
 /// better device.
 pub(crate) const HITS_MAX: usize = 1 << 16;
 
-/// Most headers or nodes of one batch. 2^16 headers are 5 MiB up and 2.25 MiB down, and one dispatch of them takes less
-/// than 100 ms even at 1 M/s.
+/// Most headers or nodes of one batch. 2^16 headers are an upload of 5 MiB and a download of 2.25 MiB, and one dispatch
+/// of them takes less than 100 ms even at 1 M/s.
 pub(crate) const ITEMS_MAX: usize = 1 << 16;
 
 /// Bytes of the largest item, a header.
@@ -22,17 +22,18 @@ const ITEM_BYTES_MAX: usize = cityseal_hash::HEADER_LEN;
 /// Bytes of one hash.
 const HASH_BYTES: usize = 32;
 
-/// Bytes of one mark, and of what a tree's node is made of.
+/// Bytes of one mark, and of one source of a tree's node.
 const MARK_BYTES: usize = 4;
 
-/// Most nodes of all trees of a batch: 80 bytes for each leaf, so that they fit where the headers do.
+/// Most nodes of all trees of a batch: 80 bytes per leaf, so that they fit into the buffer for headers.
 const NODES_MAX: usize = nodes_max(ITEMS_MAX);
 
-/// Bytes from the words of one level of trees to those of the next: the alignment that every device allows.
+/// Distance in bytes between the words of consecutive levels: an alignment that every device supports.
 pub(crate) const LEVEL_STRIDE: usize = 256;
 
-const _: () = assert!(NODES_MAX * HASH_BYTES <= ITEMS_MAX * ITEM_BYTES_MAX, "the nodes of trees fit where items do");
-const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit before those of the next");
+const _: () =
+    assert!(NODES_MAX * HASH_BYTES <= ITEMS_MAX * ITEM_BYTES_MAX, "the nodes of trees fit into the buffer for items");
+const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit into the stride");
 
 /// The buffers of one batch.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) struct Slot {
     pub(crate) search_words: Buffer,
     /// A search's results: head and slots.
     pub(crate) search_results: Buffer,
-    /// Both, bound.
+    /// The bind group of both.
     pub(crate) search_group: BindGroup,
     /// [`HashWords`].
     pub(crate) hash_words: Buffer,
@@ -49,22 +50,22 @@ pub(crate) struct Slot {
     pub(crate) items: Buffer,
     /// Their hashes.
     pub(crate) hashes: Buffer,
-    /// The mark beside each hash, or each node of a tree.
+    /// The mark of each hash, or of each node of a tree.
     pub(crate) marks: Buffer,
-    /// All four, bound.
+    /// The bind group of all four.
     pub(crate) hash_group: BindGroup,
-    /// [`LevelWords`] of each level, a stride apart.
+    /// [`LevelWords`] of each level, [`LEVEL_STRIDE`] apart.
     pub(crate) level_words: Buffer,
-    /// What each node of the trees is made of.
+    /// The source of each node of the trees.
     pub(crate) sources: Buffer,
-    /// Both, with nodes and marks, bound.
+    /// The bind group of both, with nodes and marks.
     pub(crate) tree_group: BindGroup,
-    /// What the host reads: a copy of the results.
+    /// The buffer that the host reads: a copy of the results.
     pub(crate) readback: Buffer,
 }
 
 impl Slot {
-    /// Makes the buffers of one slot.
+    /// Creates the buffers of one slot.
     pub(crate) fn new(device: &Device, pipelines: &Pipelines) -> Self {
         let words = BufferUsages::UNIFORM | BufferUsages::COPY_DST;
         let results = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
@@ -98,14 +99,14 @@ impl Slot {
         }
     }
 
-    /// Notes the copy of a search's results to the readback buffer; returns its bytes.
+    /// Records the copy of a search's results to the readback buffer; returns the number of bytes.
     pub(crate) fn copy_search(&self, encoder: &mut wgpu::CommandEncoder, hits_max: usize) -> usize {
         let bytes = search_bytes(hits_max);
         encoder.copy_buffer_to_buffer(&self.search_results, 0, &self.readback, 0, bytes as u64);
         bytes
     }
 
-    /// Notes the copy of trees' roots, then their marks, to the readback buffer; returns their bytes together.
+    /// Records the copy of trees' roots, then their marks, to the readback buffer; returns the number of bytes.
     pub(crate) fn copy_roots(&self, encoder: &mut wgpu::CommandEncoder, roots: Level) -> usize {
         let (first, count) = (roots.first as usize, roots.count as usize);
         let copy = |encoder: &mut wgpu::CommandEncoder, from: &Buffer, size: usize, to: usize| {
@@ -117,7 +118,7 @@ impl Slot {
         hash_bytes(count)
     }
 
-    /// Notes the copy of hashes, then marks, to the readback buffer; returns their bytes together.
+    /// Records the copy of hashes, then their marks, to the readback buffer; returns the number of bytes.
     pub(crate) fn copy_hashes(&self, encoder: &mut wgpu::CommandEncoder, count: usize) -> usize {
         let (hashes, marks) = ((count * HASH_BYTES) as u64, (count * MARK_BYTES) as u64);
         encoder.copy_buffer_to_buffer(&self.hashes, 0, &self.readback, 0, hashes);

@@ -1,27 +1,27 @@
-//! Whole Merkle trees on the device: where each node stands, and what it is made of.
+//! Whole Merkle trees on the device: the place of each node, and how it is computed.
 //!
-//! The nodes of all trees stand in one buffer: the leaves of all trees as they came, then all nodes of the level above, and
-//! so on; last a copy of each tree's root, so that they come back in one piece. Each level is one dispatch, all of them one
-//! submission. Speaks to no device.
+//! The nodes of all trees are in one buffer: first the leaves of all trees in input order, then all nodes of the level
+//! above, and so on; last a copy of each tree's root, so that all roots can be read in one piece. Each level is one
+//! dispatch; all dispatches are one submission. Uses no device.
 
 use cityseal_device::{DeviceError, MerkleKind, Report, TreeRoot, TreesBatch};
 
 use crate::layout::LevelWords;
-use crate::marks::read_turned;
+use crate::marks::read_inverted;
 use crate::shader::Shader;
 
-/// Most nodes of all trees and the copies of their roots, for so many leaves: five for two leaves. A tree of n leaves has at
-/// most 12 n / 5 of them; that of five leaves has just so many (5 + 3 + 2 + 1 + 1).
+/// Most nodes of all trees, including the copies of the roots: five for two leaves. A tree of n leaves has at most 12 n
+/// / 5 nodes; a tree of five leaves reaches that (5 + 3 + 2 + 1 + 1).
 pub(crate) const fn nodes_max(leaves: usize) -> usize {
     leaves * 5 / 2
 }
 
-/// Most levels above the leaves, that of the copies included, for so many leaves, a power of two.
+/// Most levels above the leaves, including that of the copies. `leaves` is a power of two.
 pub(crate) const fn levels_max(leaves: usize) -> usize {
     leaves.ilog2() as usize + 1
 }
 
-/// How a node is made, in the lowest two bits of its source; above them stands the number of its left child.
+// How a node is computed: the lowest two bits of its source. The other bits are the index of its left child.
 const OF_TWO: u32 = 0;
 const OF_ONE: u32 = 1;
 const COPIED: u32 = 2;
@@ -29,18 +29,18 @@ const COPIED: u32 = 2;
 /// Consecutive nodes that one dispatch computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Level {
-    /// The first one's number.
+    /// Index of the first node.
     pub(crate) first: u32,
-    /// How many.
+    /// Number of nodes.
     pub(crate) count: u32,
 }
 
-/// Where the nodes of a batch's trees stand.
+/// The places of the nodes of a batch's trees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// For each node above the leaves what it is made of.
+    /// The source of each node above the leaves.
     pub(crate) sources: Vec<u32>,
-    /// The levels above the leaves, the last of them the copies of the roots.
+    /// The levels above the leaves; the last one is the copies of the roots.
     pub(crate) levels: Vec<Level>,
     leaves: u32,
 }
@@ -62,12 +62,12 @@ impl Plan {
         plan
     }
 
-    /// Adds the parents of one tree's level; returns where they stand.
+    /// Adds the parents of one tree's level; returns their first index and their number.
     fn add_parents(&mut self, (first, count): (u32, u32), rule: MerkleKind) -> (u32, u32) {
-        let lonely = if rule == MerkleKind::Bitcoin { OF_ONE } else { COPIED };
+        let unpaired = if rule == MerkleKind::Bitcoin { OF_ONE } else { COPIED };
         let start = self.next();
         self.sources.extend((0..count / 2).map(|pair| (first + 2 * pair) << 2 | OF_TWO));
-        self.sources.extend((count % 2 == 1).then_some((first + count - 1) << 2 | lonely));
+        self.sources.extend((count % 2 == 1).then_some((first + count - 1) << 2 | unpaired));
         (start, count.div_ceil(2))
     }
 
@@ -75,7 +75,7 @@ impl Plan {
         self.levels.push(Level { first, count: self.next() - first });
     }
 
-    /// The number of the node that is added next.
+    /// The index of the next node.
     fn next(&self) -> u32 {
         self.leaves + self.sources.len() as u32
     }
@@ -91,14 +91,14 @@ impl Plan {
 pub(crate) struct TreesWork {
     batch: TreesBatch,
     tag: u32,
-    /// Where their nodes stand.
+    /// The places of their nodes.
     pub(crate) plan: Plan,
     /// Whether they were sent.
     pub(crate) is_sent: bool,
 }
 
 impl TreesWork {
-    /// Work that is marked with `tag`.
+    /// Creates work whose results are marked with `tag`.
     pub(crate) fn new(batch: TreesBatch, tag: u32) -> Self {
         let plan = Plan::of(batch.counts(), batch.rule());
         Self { batch, tag, plan, is_sent: false }
@@ -117,7 +117,7 @@ impl TreesWork {
         }
     }
 
-    /// What the device is told for each level: words that stand `stride` bytes apart.
+    /// The uniform words of each level, `stride` bytes apart.
     pub(crate) fn words(&self, stride: usize) -> Vec<u8> {
         let mut bytes = vec![0; self.plan.levels.len() * stride];
         for (place, level) in bytes.chunks_exact_mut(stride).zip(&self.plan.levels) {
@@ -136,11 +136,12 @@ impl TreesWork {
     /// Reads the result: roots, then their marks.
     ///
     /// # Errors
-    /// [`DeviceError::Incomplete`] unless each root has its mark, which it has only where all below it was computed.
+    /// [`DeviceError::Incomplete`] unless each root has its mark, which it has only if all nodes below it were
+    /// computed.
     pub(crate) fn report(&self, bytes: &[u8]) -> Result<Report, DeviceError> {
         let Level { first, count } = self.plan.roots();
         let (roots, marks) = bytes.split_at(count as usize * 32);
-        let mutated = read_turned(marks, self.tag.wrapping_add(first), count as usize)?;
+        let mutated = read_inverted(marks, self.tag.wrapping_add(first), count as usize)?;
         let roots = roots.as_chunks::<32>().0.iter().zip(mutated);
         Ok(Report::Trees(roots.map(|(root, mutated)| TreeRoot { root: *root, mutated }).collect()))
     }
@@ -155,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn levels_of_all_trees_stand_side_by_side_and_the_roots_last() {
+    fn levels_of_all_trees_are_consecutive_and_the_roots_are_last() {
         let plan = Plan::of(&[3, 1, 2], MerkleKind::Bitcoin);
-        // Leaves 0 to 5; above them 6 and 7 of the first tree, 8 of the third; 9 is the root of the first.
+        // Leaves are 0 to 5; above them are 6 and 7 of the first tree and 8 of the third; 9 is the root of the first.
         assert_eq!(plan.levels, [level(6, 3), level(9, 1), level(10, 3)]);
         let (two, one, copy) = (|left: u32| left << 2, |left: u32| left << 2 | 1, |left: u32| left << 2 | 2);
         assert_eq!(plan.sources, [two(0), one(2), two(4), two(6), copy(9), copy(3), copy(8)]);
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn no_tree_needs_more_nodes_or_levels_than_there_is_room_for() {
+    fn no_tree_needs_more_nodes_or_levels_than_the_maximum() {
         for leaves in (1..3_000).chain([65_535, 65_536]) {
             let plan = Plan::of(&[leaves], MerkleKind::Bitcoin);
             let nodes = leaves as usize + plan.sources.len();
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_without_its_mark_is_refused_and_a_turned_mark_is_a_mutated_tree() {
+    fn a_root_without_its_mark_is_refused_and_an_inverted_mark_means_a_mutated_tree() {
         let batch = TreesBatch::new(vec![7; 3 * 32].into(), vec![2, 1].into(), MerkleKind::Bitcoin);
         let work = TreesWork::new(batch, 0x9e37_79b9);
         let first = work.plan.roots().first;
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_levels_stand_where_the_device_looks_for_them() {
+    fn the_words_of_each_level_are_at_their_stride() {
         let batch = TreesBatch::new(vec![7; 3 * 32].into(), vec![3].into(), MerkleKind::Rfc6962Sha256);
         let work = TreesWork::new(batch, 11);
         let bytes = work.words(256);

@@ -1,4 +1,5 @@
-//! The generator: what it prints is what is committed, what it means is SHA-256, and what it costs is within the budget.
+//! The generator: its output is the committed one, its expressions compute SHA-256, and their cost is within the
+//! budget.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +17,7 @@ fn shaders() -> PathBuf {
 }
 
 #[test]
-fn the_committed_shaders_are_what_the_generator_prints() {
+fn the_committed_shaders_are_the_output_of_the_generator() {
     for file in files() {
         let committed = std::fs::read_to_string(shaders().join(file.name)).expect("the shader is committed");
         assert!(
@@ -28,7 +29,7 @@ fn the_committed_shaders_are_what_the_generator_prints() {
 }
 
 #[test]
-fn no_generated_text_holds_an_array_or_a_loop_beside_that_over_the_midstates() {
+fn generated_code_has_no_array_and_no_loop_but_the_one_over_the_midstates() {
     for file in files() {
         let code: Vec<&str> = file.text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         let count = |part: &str| code.iter().filter(|line| line.contains(part)).count();
@@ -68,7 +69,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn both_search_kernels_give_the_top_word_that_sha2_gives(header in headers()) {
+    fn both_search_kernels_compute_the_top_word_of_sha2(header in headers()) {
         let expected = &double_sha256(&header)[28..];
         for kernel in [Kernel::search_one(), Kernel::search_shared()] {
             let state_7 = kernel.graph.evaluate(&kernel.outputs, &search_inputs(&header));
@@ -77,29 +78,30 @@ proptest! {
     }
 
     #[test]
-    fn the_header_kernel_gives_the_hash_that_sha2_gives(header in headers()) {
+    fn the_header_kernel_computes_the_hash_of_sha2(header in headers()) {
         prop_assert_eq!(hash(&Kernel::header(), &header), double_sha256(&header));
     }
 
     #[test]
-    fn the_node_kernel_gives_the_hash_that_sha2_gives(node in prop::collection::vec(any::<u8>(), NODE_LEN)) {
+    fn the_node_kernel_computes_the_hash_of_sha2(node in prop::collection::vec(any::<u8>(), NODE_LEN)) {
         prop_assert_eq!(hash(&Kernel::node(), &node), double_sha256(&node));
     }
 
     #[test]
-    fn the_rfc_6962_kernel_gives_the_hash_that_sha2_gives(node in prop::collection::vec(any::<u8>(), NODE_LEN)) {
+    fn the_rfc_6962_kernel_computes_the_hash_of_sha2(node in prop::collection::vec(any::<u8>(), NODE_LEN)) {
         let message = [&[1], node.as_slice(), &[0x80, 0, 0]].concat();
         let expected = sha256(&[&[1], node.as_slice()].concat());
         prop_assert_eq!(hash(&Kernel::rfc6962_node(), &message), expected);
     }
 
     #[test]
-    fn the_host_computes_the_words_that_the_generator_moved_to_it(header in headers()) {
+    fn the_host_computes_the_words_that_the_generator_leaves_to_it(header in headers()) {
         let kernel = Kernel::search_one();
         let inputs = search_inputs(&header);
         let tail: [u8; 12] = *header[64..].first_chunk().expect("64 bytes and more");
         let fixed = FixedWords::of(tail_words(tail));
-        let midstate = MidstateWords::of(Midstate::of(header[..64].first_chunk().expect("64 bytes and more")), tail_words(tail));
+        let first_block = header[..64].first_chunk().expect("64 bytes and more");
+        let midstate = MidstateWords::of(Midstate::of(first_block), tail_words(tail));
         let expected = |of_midstate| kernel.graph.evaluate(&kernel.host_values(of_midstate), &inputs);
         let (of_batch, of_midstate) = (expected(false), expected(true));
         prop_assert_eq!(bytemuck::bytes_of(&fixed), bytemuck::cast_slice::<u32, u8>(&of_batch));
@@ -108,7 +110,7 @@ proptest! {
 }
 
 #[test]
-fn a_batch_of_three_midstates_carries_the_words_of_three() {
+fn a_batch_of_three_midstates_has_the_words_of_three() {
     let midstates = [Midstate([1; 8]), Midstate([2; 8]), Midstate([3; 8])];
     let nonces = NonceSpan::new(5, 9).unwrap();
     let words = search_words(&SearchBatch::new(midstates.to_vec(), [4; 12], nonces, 0x00ff_ffff, 7), 6, 11);
@@ -125,14 +127,14 @@ fn operations(kernel: &Kernel) -> Operations {
     Operations::of(&kernel.graph, kernel.graph.on_device(&kernel.outputs))
 }
 
-/// The floor that was worked out by hand, in operations with three-word adds, bit select and rotate.
-const SEARCH_FLOOR: usize = 2_445;
+/// The minimum worked out by hand, in operations with three-word adds, bit select and rotate.
+const SEARCH_MINIMUM: usize = 2_445;
 
 #[test]
-fn the_search_costs_no_more_than_the_floor() {
+fn the_search_costs_no_more_than_the_minimum_worked_out_by_hand() {
     for kernel in [Kernel::search_one(), Kernel::search_shared()] {
         let operations = operations(&kernel);
-        assert!(operations.of_three() <= SEARCH_FLOOR, "{operations:?}");
+        assert!(operations.of_three() <= SEARCH_MINIMUM, "{operations:?}");
         assert!(operations.of_two() <= 3_710, "{operations:?}");
     }
     assert_eq!(operations(&Kernel::search_one()).of_three(), 2_439);
@@ -146,11 +148,11 @@ fn four_midstates_on_a_shared_schedule_save_a_tenth() {
     let shared = Operations::of(&graph, shared).of_three();
     let own = Operations::of(&graph, all).of_three() - shared;
     assert_eq!((shared, own), (380, 2_059));
-    assert!((shared + 4 * own) * 10 <= 4 * SEARCH_FLOOR * 9, "{shared} shared, {own} each");
+    assert!((shared + 4 * own) * 10 <= 4 * SEARCH_MINIMUM * 9, "{shared} shared, {own} each");
 }
 
 #[test]
-fn headers_and_nodes_cost_what_they_cost() {
+fn headers_and_nodes_have_their_known_costs() {
     assert_eq!(operations(&Kernel::header()).of_three(), 4_000);
     assert_eq!(operations(&Kernel::node()).of_three(), 3_592);
     assert_eq!(operations(&Kernel::rfc6962_node()).of_three(), 2_641);

@@ -1,4 +1,4 @@
-//! K4: the real shaders on software Vulkan give what the portable kernel gives.
+//! K4: on software Vulkan, the real shaders give the answers of the portable kernel.
 
 mod common;
 
@@ -71,7 +71,7 @@ fn every_variant_passes_the_known_answers_and_agrees_on_random_batches() {
     }
 }
 
-/// Random headers, nodes and ranges; both ends of the nonce space; many hits, few, and a hit in every nonce.
+/// Random headers, nodes and ranges; both ends of the nonce space; few hits, many, and a hit for every nonce.
 fn assert_agrees_on_random_batches(backend: &mut dyn Backend) {
     let mut random = Random(10);
     for (first, last, bound) in [
@@ -94,8 +94,8 @@ fn assert_agrees_on_random_batches(backend: &mut dyn Backend) {
 }
 
 #[test]
-fn a_device_whose_variants_are_measured_ends_up_with_one_that_is_right() {
-    let test = "a_device_whose_variants_are_measured_ends_up_with_one_that_is_right";
+fn a_device_whose_variants_are_measured_uses_a_correct_one() {
+    let test = "a_device_whose_variants_are_measured_uses_a_correct_one";
     let Some(mut backend) = lavapipe_with(test, VariantChoice::Measured) else { return };
     let variant = Variant::by_name(&backend.info().kernel).expect("the name of a variant");
     let batch = Random(9).search(1, range(0, 70_000), u32::MAX >> 8, 4_096);
@@ -107,10 +107,10 @@ fn a_device_whose_variants_are_measured_ends_up_with_one_that_is_right() {
 }
 
 #[test]
-fn a_tuning_that_was_remembered_wrongly_is_corrected_by_the_first_dispatches() {
-    let test = "a_tuning_that_was_remembered_wrongly_is_corrected_by_the_first_dispatches";
+fn a_wrong_remembered_tuning_is_corrected_by_the_first_dispatches() {
+    let test = "a_wrong_remembered_tuning_is_corrected_by_the_first_dispatches";
     let Some(backend) = lavapipe(test, None) else { return };
-    // A thousand times as fast as software is: a dispatch would take 20 s.
+    // A thousand times the rate of a software adapter: a dispatch would take 20 s.
     let wrong = Tuned { dispatch_nonces: 1 << 50, rate_hz: 20_000_000_000 };
     let remembered = [Remembered::of(backend.info(), Some(wrong))];
     let options = DiscoverOptions { allow_software: true, remembered: &remembered, ..DiscoverOptions::default() };
@@ -123,7 +123,7 @@ fn a_tuning_that_was_remembered_wrongly_is_corrected_by_the_first_dispatches() {
     let mut backend = opener.open().expect("lavapipe opens");
     let batch = Random(11).search(1, range(0, 300_000), u32::MAX >> 10, 4_096);
     assert!(hits(&assert_agrees(backend.as_mut(), &batch)) > 0);
-    // A dispatch whose end was not seen exactly teaches nothing; one of many is.
+    // A dispatch whose end is not measured exactly is ignored; one of many is measured.
     let searches = (0..200).take_while(|_| tuning.get() == Some(wrong));
     searches.for_each(|_| drop(ask(backend.as_mut(), batch.clone())));
     let tuned = tuning.get().expect("it was measured");
@@ -131,8 +131,8 @@ fn a_tuning_that_was_remembered_wrongly_is_corrected_by_the_first_dispatches() {
 }
 
 #[test]
-fn random_ranges_and_bounds_give_what_the_portable_kernel_gives() {
-    let Some(mut backend) = lavapipe("random_ranges_and_bounds_give_what_the_portable_kernel_gives", None) else {
+fn random_ranges_and_bounds_give_the_answers_of_the_portable_kernel() {
+    let Some(mut backend) = lavapipe("random_ranges_and_bounds_give_the_answers_of_the_portable_kernel", None) else {
         return;
     };
     let mut random = Random(1);
@@ -145,12 +145,12 @@ fn random_ranges_and_bounds_give_what_the_portable_kernel_gives() {
         let batch = random.search(midstates, range(first, last), bound, 65_536);
         found += hits(&assert_agrees(backend.as_mut(), &batch));
     }
-    assert!(found > 1_000, "{found} hits prove little");
+    assert!(found > 1_000, "{found} hits are too few");
 }
 
 #[test]
-fn both_ends_of_the_nonce_space_are_ordinary_nonces() {
-    let Some(mut backend) = lavapipe("both_ends_of_the_nonce_space_are_ordinary_nonces", None) else { return };
+fn both_ends_of_the_nonce_space_are_searched() {
+    let Some(mut backend) = lavapipe("both_ends_of_the_nonce_space_are_searched", None) else { return };
     let mut random = Random(2);
     for (first, last) in [(0, 0), (0, 300), (1, 64), (u32::MAX - 300, u32::MAX), (u32::MAX, u32::MAX), (63, 64)] {
         for midstates in [1, 2, 4, 8] {
@@ -163,15 +163,15 @@ fn both_ends_of_the_nonce_space_are_ordinary_nonces() {
 }
 
 #[test]
-fn bounds_that_are_no_power_of_two_are_kept_exactly() {
-    let Some(mut backend) = lavapipe("bounds_that_are_no_power_of_two_are_kept_exactly", None) else { return };
+fn bounds_that_are_not_a_power_of_two_are_exact() {
+    let Some(mut backend) = lavapipe("bounds_that_are_not_a_power_of_two_are_exact", None) else { return };
     let mut random = Random(3);
     let Batch::Search(loose) = random.search(1, range(0, 50_000), 0x00ff_ffff, 4_096) else { panic!("a search") };
     let Report::Search(SearchReport { hits, .. }) = assert_agrees(backend.as_mut(), &Batch::Search(loose.clone()))
     else {
         panic!("a search was asked for")
     };
-    // The bound is set to the top word of one hit: that hit stays, and one less loses it.
+    // With the top word of a hit as the bound the hit stays; with one less it does not.
     let top_word = |nonce: u32| {
         let own = |bound| SearchBatch::new(loose.midstates().to_vec(), loose.tail, range(nonce, nonce), bound, 1);
         let is_hit =
@@ -194,8 +194,8 @@ fn bounds_that_are_no_power_of_two_are_kept_exactly() {
 }
 
 #[test]
-fn as_many_hits_as_slots_are_kept_and_one_more_overflows() {
-    let Some(mut backend) = lavapipe("as_many_hits_as_slots_are_kept_and_one_more_overflows", None) else { return };
+fn as_many_hits_as_slots_are_reported_and_one_more_overflows() {
+    let Some(mut backend) = lavapipe("as_many_hits_as_slots_are_reported_and_one_more_overflows", None) else { return };
     let mut random = Random(4);
     let most = backend.info().limits.hits_max as u32;
     for (nonces, overflow) in [(most, false), (most + 1, true), (10 * most, true)] {
@@ -209,7 +209,7 @@ fn as_many_hits_as_slots_are_kept_and_one_more_overflows() {
         assert_eq!(found.hits.len(), if overflow { 0 } else { most as usize });
     }
     let after = random.search(1, range(0, 1_000), 0x0fff_ffff, 256);
-    assert!(hits(&assert_agrees(backend.as_mut(), &after)) > 0, "an overflow leaves nothing behind");
+    assert!(hits(&assert_agrees(backend.as_mut(), &after)) > 0, "an overflow does not affect later batches");
     let without_slots = random.search(1, range(0, 100), u32::MAX, 0);
     assert_agrees(backend.as_mut(), &without_slots);
 }
@@ -236,8 +236,8 @@ fn nodes_of(rule: MerkleKind, random: &mut Random, count: usize) -> Batch {
 }
 
 #[test]
-fn headers_and_nodes_are_hashed_as_the_portable_kernel_hashes_them() {
-    let test = "headers_and_nodes_are_hashed_as_the_portable_kernel_hashes_them";
+fn headers_and_nodes_have_the_hashes_of_the_portable_kernel() {
+    let test = "headers_and_nodes_have_the_hashes_of_the_portable_kernel";
     let Some(mut backend) = lavapipe(test, None) else { return };
     let mut random = Random(6);
     let limits = backend.info().limits;
@@ -254,10 +254,10 @@ fn headers_and_nodes_are_hashed_as_the_portable_kernel_hashes_them() {
 }
 
 #[test]
-fn the_hash_of_the_genesis_header_is_a_fact() {
-    let Some(mut backend) = lavapipe("the_hash_of_the_genesis_header_is_a_fact", None) else { return };
-    let genesis = "0100000000000000000000000000000000000000000000000000000000000000000000003ba3edfd7a7b12b27ac72c3e67768f61\
-                   7fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
+fn the_genesis_header_has_its_known_hash() {
+    let Some(mut backend) = lavapipe("the_genesis_header_has_its_known_hash", None) else { return };
+    let genesis = "01000000000000000000000000000000000000000000000000000000000000000000000\
+                   03ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
     let header: Vec<u8> = (0..80).map(|i| u8::from_str_radix(&genesis[2 * i..2 * i + 2], 16).unwrap()).collect();
     let Report::Hashes(hashes) = ask(backend.as_mut(), Batch::Check(CheckBatch::new(Arc::new(header.clone())))) else {
         panic!("hashes were asked for")
@@ -268,8 +268,8 @@ fn the_hash_of_the_genesis_header_is_a_fact() {
 }
 
 #[test]
-fn batches_of_all_kinds_in_flight_end_in_their_order_with_their_own_answers() {
-    let test = "batches_of_all_kinds_in_flight_end_in_their_order_with_their_own_answers";
+fn batches_of_all_kinds_in_flight_finish_in_order_with_their_own_answers() {
+    let test = "batches_of_all_kinds_in_flight_finish_in_order_with_their_own_answers";
     let Some(mut backend) = lavapipe(test, None) else { return };
     let mut random = Random(7);
     assert_eq!(backend.depth(), 3);
@@ -288,13 +288,13 @@ fn batches_of_all_kinds_in_flight_end_in_their_order_with_their_own_answers() {
 }
 
 #[test]
-fn collecting_without_time_or_without_work_gives_nothing() {
-    let Some(mut backend) = lavapipe("collecting_without_time_or_without_work_gives_nothing", None) else { return };
+fn collecting_without_time_or_without_work_returns_nothing() {
+    let Some(mut backend) = lavapipe("collecting_without_time_or_without_work_returns_nothing", None) else { return };
     assert!(backend.collect(Duration::from_secs(5)).expect("no work is no error").is_none());
     let long = Random(8).search(8, range(0, 20_000_000), 0, 4);
     let ticket = backend.submit(long).expect("the device takes the batch");
     assert!(backend.collect(Duration::ZERO).expect("no time is no error").is_none());
     assert_eq!(ticket.0, 1);
-    // Dropped in mid-work: nothing waits for the end of the batch, nothing panics.
+    // Dropping a busy device neither waits for the end of the batch nor panics.
     drop(backend);
 }

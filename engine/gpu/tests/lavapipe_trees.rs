@@ -26,7 +26,7 @@ impl Random {
         (0..count).map(|_| self.word() as u8).collect()
     }
 
-    /// Trees of these sizes; in some of them the last leaves are repeated, as a forger would.
+    /// Trees of these sizes; in some of them the last leaves are repeated, as in a forgery.
     fn trees(&mut self, sizes: &[u32], rule: MerkleKind) -> Batch {
         let mut leaves = Vec::new();
         for size in sizes {
@@ -63,8 +63,8 @@ fn mutated(report: &Report) -> usize {
 }
 
 #[test]
-fn every_variant_finds_the_roots_of_random_trees() {
-    let test = "every_variant_finds_the_roots_of_random_trees";
+fn every_variant_computes_the_roots_of_random_trees() {
+    let test = "every_variant_computes_the_roots_of_random_trees";
     for variant in Variant::ALL {
         let Some(mut backend) = lavapipe(test, Some(variant)) else { return };
         let mut random = Random(30);
@@ -78,8 +78,10 @@ fn every_variant_finds_the_roots_of_random_trees() {
 }
 
 #[test]
-fn trees_are_right_at_the_edges_of_a_group_and_of_the_limits() {
-    let Some(mut backend) = lavapipe("trees_are_right_at_the_edges_of_a_group_and_of_the_limits", None) else { return };
+fn trees_are_correct_at_the_edges_of_a_group_and_of_the_limits() {
+    let Some(mut backend) = lavapipe("trees_are_correct_at_the_edges_of_a_group_and_of_the_limits", None) else {
+        return;
+    };
     let mut random = Random(31);
     let most = backend.info().limits.tree_leaves_max as u32;
     let of_five = vec![5; (most / 5) as usize];
@@ -93,8 +95,8 @@ fn trees_are_right_at_the_edges_of_a_group_and_of_the_limits() {
 }
 
 #[test]
-fn trees_of_many_sizes_come_back_in_their_order() {
-    let Some(mut backend) = lavapipe("trees_of_many_sizes_come_back_in_their_order", None) else { return };
+fn trees_of_many_sizes_are_returned_in_order() {
+    let Some(mut backend) = lavapipe("trees_of_many_sizes_are_returned_in_order", None) else { return };
     let mut random = Random(32);
     for rule in RULES {
         let sizes: Vec<u32> = (1..200).chain([2_000, 1, 3_000, 1_024, 1_025]).collect();

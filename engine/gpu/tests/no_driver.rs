@@ -1,14 +1,15 @@
-//! A machine without any graphics driver: discovery finds nothing, says so, and neither panics nor prints to stdout.
+//! A machine without a graphics driver: discovery finds nothing, returns a note, and neither panics nor prints to
+//! stdout.
 
 use std::process::Command;
 
 use cityseal_gpu::{DiscoverNote, DiscoverOptions, discover};
 
-/// Set where the test runs without drivers.
+/// Set in the child process, which runs without drivers.
 const INSIDE: &str = "CITYSEAL_NO_DRIVER_INSIDE";
 
 #[test]
-fn a_machine_without_drivers_is_told_so() {
+fn a_machine_without_drivers_gets_a_note() {
     if std::env::var_os(INSIDE).is_some() {
         let found = discover(DiscoverOptions { allow_software: true, ..DiscoverOptions::default() });
         assert_eq!((found.devices.len(), found.note), (0, Some(DiscoverNote::NoAdapter)));
@@ -16,7 +17,7 @@ fn a_machine_without_drivers_is_told_so() {
     }
     let nowhere = "/nonexistent/driver.json";
     let output = Command::new(std::env::current_exe().expect("the test knows its own path"))
-        .args(["--exact", "a_machine_without_drivers_is_told_so", "--nocapture"])
+        .args(["--exact", "a_machine_without_drivers_gets_a_note", "--nocapture"])
         .envs([
             ("VK_DRIVER_FILES", nowhere),
             ("VK_ICD_FILENAMES", nowhere),

@@ -1,7 +1,7 @@
-//! A GPU that takes work and does none of it: the self-test refuses it.
+//! A GPU that accepts work and does nothing: the self-test refuses it.
 //!
-//! Mesa's no-op kernel shim makes such a GPU. `CITYSEAL_NOOP_GPU` holds the command prefix under which it is visible, for
-//! instance `AMDGPU_GPU_ID=navi31 DIR/run radeon`; the test runs itself under it.
+//! Mesa's no-op kernel shim provides such a GPU. `CITYSEAL_NOOP_GPU` holds the command prefix that makes it visible,
+//! for example `AMDGPU_GPU_ID=navi31 DIR/run radeon`; the test runs itself with this prefix.
 
 mod common;
 
@@ -11,10 +11,10 @@ use std::process::Command;
 use cityseal_device::{DeviceError, DeviceKind, known_answers};
 use cityseal_gpu::{DiscoverOptions, DiscoveredState, discover};
 
-/// Set where the test runs under the prefix.
+/// Set in the child process, which runs with the prefix.
 const INSIDE: &str = "CITYSEAL_NOOP_GPU_INSIDE";
 
-/// Printed where the GPU was refused for the right reason.
+/// Printed if the GPU was refused for the right reason.
 const REFUSED: &str = "the no-op GPU was refused";
 
 #[test]
@@ -28,7 +28,7 @@ fn the_self_test_refuses_a_gpu_that_does_nothing() {
         common::skip(test, "noop-gpu", "CITYSEAL_NOOP_GPU is not set");
         return;
     };
-    // `env` takes settings and a command, so that the prefix may begin with either.
+    // `env` accepts variables and a command, so that the prefix may begin with either.
     let output = Command::new("env")
         .args(prefix.split_whitespace())
         .arg(std::env::current_exe().expect("the test knows its own path"))
@@ -52,6 +52,6 @@ fn refuse_the_gpu_that_does_nothing() {
             assert!(expected > found);
             writeln!(std::io::stdout(), "{REFUSED}: {found} of {expected}").expect("stdout can be written");
         }
-        other => panic!("a GPU that does nothing must be told apart: {other:?}"),
+        other => panic!("the self-test did not refuse a GPU that does nothing: {other:?}"),
     }
 }

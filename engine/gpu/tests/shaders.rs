@@ -1,4 +1,5 @@
-//! K0 and K1: every shader parses, validates and can be written for every API, and its structs are those of the host.
+//! K0 and K1: every shader parses, validates and can be translated for every API, and its structs have the host's
+//! layout.
 
 use std::collections::BTreeSet;
 use std::mem::offset_of;
@@ -57,25 +58,25 @@ fn every_file_under_shaders_is_part_of_a_shader() {
 /// Names, offsets and size of a struct in a shader.
 fn layout_of(module: &Module, name: &str) -> (Vec<(String, usize)>, usize) {
     let (_, ty) = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name)).expect("the struct is there");
-    let TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is no struct") };
+    let TypeInner::Struct { members, span } = &ty.inner else { panic!("{name} is not a struct") };
     let member = |member: &naga::StructMember| (member.name.clone().unwrap_or_default(), member.offset as usize);
     (members.iter().map(member).collect(), *span as usize)
 }
 
-/// The same of a struct of the host: its fields' names and offsets, and its size.
+/// Names, offsets and size of a struct of the host.
 macro_rules! host_layout {
     ($ty:ty { $($field:ident),* }) => {
         (vec![$((stringify!($field).to_owned(), offset_of!($ty, $field))),*], size_of::<$ty>())
     };
 }
 
-/// Without the members that only fill space.
+/// The layout without padding members.
 fn without_unused((members, size): (Vec<(String, usize)>, usize)) -> (Vec<(String, usize)>, usize) {
     (members.into_iter().filter(|(name, _)| !name.starts_with("unused")).collect(), size)
 }
 
 #[test]
-fn the_structs_of_the_search_are_those_of_the_host() {
+fn the_structs_of_the_search_have_the_layout_of_the_host() {
     let (module, _) = parse(Shader::SearchShared, Variant::ALL[0]);
     let of = |name| without_unused(layout_of(&module, name));
     assert_eq!(
@@ -130,7 +131,7 @@ fn the_structs_of_the_search_are_those_of_the_host() {
 }
 
 #[test]
-fn the_results_of_the_search_are_laid_out_as_the_host_reads_them() {
+fn the_results_of_the_search_have_the_layout_of_the_host() {
     let (module, _) = parse(Shader::SearchOne, Variant::ALL[0]);
     let (members, _) = without_unused(layout_of(&module, "SearchResults"));
     let (mut expected, head) = host_layout!(ResultsHead { finished, hits, overflow, planted_seen });
@@ -140,7 +141,7 @@ fn the_results_of_the_search_are_laid_out_as_the_host_reads_them() {
 }
 
 #[test]
-fn the_structs_of_hashing_and_of_the_rotations_are_those_of_the_host() {
+fn the_structs_of_hashing_and_of_the_rotations_have_the_layout_of_the_host() {
     let (module, _) = parse(Shader::Headers, Variant::ALL[2]);
     assert_eq!(without_unused(layout_of(&module, "HashBatch")), host_layout!(HashWords { count, tag, rotations }));
     assert_eq!(layout_of(&module, "Hash").1, 32);
@@ -152,7 +153,7 @@ fn the_structs_of_hashing_and_of_the_rotations_are_those_of_the_host() {
 }
 
 #[test]
-fn the_struct_of_a_level_of_trees_is_that_of_the_host() {
+fn the_struct_of_a_tree_level_has_the_layout_of_the_host() {
     for shader in [Shader::TreeNodes, Shader::Rfc6962TreeNodes] {
         let (module, _) = parse(shader, Variant::ALL[2]);
         let expected = host_layout!(LevelWords { first, count, leaves, tag, rotations });
@@ -173,7 +174,7 @@ fn the_host_and_the_generator_name_the_same_words_in_the_same_order() {
     }
 }
 
-/// A module whose workgroup size is a number, as the back ends need it.
+/// A module with the workgroup size filled in, as the translators require.
 fn resolved(shader: Shader, variant: Variant) -> (Module, ModuleInfo) {
     let (module, info) = parse(shader, variant);
     let constants = naga::back::PipelineConstants::from_iter([("WORKGROUP_SIZE".to_owned(), 128.0)]);
@@ -183,7 +184,7 @@ fn resolved(shader: Shader, variant: Variant) -> (Module, ModuleInfo) {
 }
 
 #[test]
-fn every_shader_can_be_written_for_vulkan() {
+fn every_shader_can_be_translated_for_vulkan() {
     for (shader, variant) in every_shader() {
         let (module, info) = resolved(shader, variant);
         let words = naga::back::spv::write_vec(&module, &info, &naga::back::spv::Options::default(), None);
@@ -192,7 +193,7 @@ fn every_shader_can_be_written_for_vulkan() {
 }
 
 #[test]
-fn every_shader_can_be_written_for_metal() {
+fn every_shader_can_be_translated_for_metal() {
     for (shader, variant) in every_shader() {
         let (module, info) = resolved(shader, variant);
         let options = naga::back::msl::Options { fake_missing_bindings: true, ..Default::default() };
@@ -204,7 +205,7 @@ fn every_shader_can_be_written_for_metal() {
 }
 
 #[test]
-fn every_shader_can_be_written_for_direct3d() {
+fn every_shader_can_be_translated_for_direct3d() {
     for (shader, variant) in every_shader() {
         let (module, info) = resolved(shader, variant);
         let options = naga::back::hlsl::Options { fake_missing_bindings: true, ..Default::default() };
@@ -216,7 +217,7 @@ fn every_shader_can_be_written_for_direct3d() {
 }
 
 #[test]
-fn every_shader_can_be_written_for_opengl() {
+fn every_shader_can_be_translated_for_opengl() {
     for (shader, variant) in every_shader() {
         let (module, info) = resolved(shader, variant);
         let options = naga::back::glsl::Options {

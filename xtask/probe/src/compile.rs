@@ -1,4 +1,4 @@
-//! Compiles one entry point and asks the driver what came of it (`VK_KHR_pipeline_executable_properties`).
+//! Compiles one entry point and reads the driver's statistics (`VK_KHR_pipeline_executable_properties`).
 
 use std::ffi::{CStr, CString};
 
@@ -8,16 +8,16 @@ use ash::vk;
 use crate::Problem;
 use crate::device::{Device, text};
 
-/// What a driver says of a compiled shader.
+/// The driver's information about a compiled shader.
 #[derive(Debug, Default)]
 pub(crate) struct Compiled {
-    /// Names and values, as the driver prints them.
+    /// Names and values, as the driver reports them.
     pub(crate) statistics: Vec<(String, String)>,
-    /// Titles and texts of the compiler's representations, from its first to the machine's.
+    /// Titles and texts of the compiler's representations, from the first one to machine code.
     pub(crate) listings: Vec<(String, String)>,
 }
 
-/// Compiles SPIR-V as the product's pipelines are: one group of a uniform buffer and three storage buffers.
+/// Compiles SPIR-V with the layout of the product's pipelines: one group of a uniform buffer and three storage buffers.
 pub(crate) fn compile(device: &Device, spirv: &[u32], entry_point: &str) -> Result<Compiled, Problem> {
     let entry_point = CString::new(entry_point).map_err(|error| error.to_string())?;
     let pipeline = pipeline(device, spirv, &entry_point).map_err(|error| format!("{entry_point:?}: {error}"))?;
@@ -93,7 +93,7 @@ fn value(statistic: &vk::PipelineExecutableStatisticKHR<'_>) -> String {
     }
 }
 
-/// The compiler's texts; asked for thrice, for how many there are, for how long each is, and for the texts themselves.
+/// The compiler's representations. Needs three calls: for their number, for their lengths, and for the texts.
 fn listings(
     device: &Device,
     extension: &executables::Device,

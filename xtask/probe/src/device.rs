@@ -1,5 +1,5 @@
-//! One device of one Vulkan driver, opened without a loader: the driver's library is named, so that nothing that is
-//! installed on the machine is asked.
+//! A device of a Vulkan driver, opened without the Vulkan loader: the driver's library is given, so that the drivers
+//! installed on the machine are not used.
 
 use std::ffi::{CStr, c_char};
 
@@ -8,14 +8,14 @@ use libloading::Library;
 
 use crate::Problem;
 
-/// A driver's first device, opened with what the compiler's statistics need.
+/// The first device of a driver, opened with the extensions for compiler statistics.
 pub(crate) struct Device {
     name: String,
     driver: String,
     pub(crate) instance: ash::Instance,
     pub(crate) raw: ash::Device,
     _entry: ash::Entry,
-    /// Last, so that the code outlives all that calls it.
+    /// The last field, so that the code is unloaded last.
     _library: Library,
 }
 
@@ -29,8 +29,9 @@ impl Device {
         let instance = unsafe { entry.create_instance(&create, None) }.map_err(|error| format!("{driver}: {error}"))?;
         // SAFETY: the instance was just created and is not destroyed.
         let found = unsafe { instance.enumerate_physical_devices() }.map_err(|error| format!("{driver}: {error}"))?;
-        let physical = *found.first().ok_or_else(|| format!("{driver} shows no device"))?;
-        let raw = create_device(&instance, physical).map_err(|error| format!("{driver}: no device: {error}"))?;
+        let physical = *found.first().ok_or_else(|| format!("{driver}: no device found"))?;
+        let raw = create_device(&instance, physical)
+            .map_err(|error| format!("{driver}: the device cannot be opened: {error}"))?;
         let (name, driver) = names(&instance, physical);
         Ok(Self { name, driver, instance, raw, _entry: entry, _library: library })
     }
@@ -46,15 +47,16 @@ impl Device {
     }
 }
 
-/// Every driver for the loader exports this; it stands in for the loader's own `vkGetInstanceProcAddr`.
+/// Every driver exports this symbol for the loader; it replaces the loader's `vkGetInstanceProcAddr`.
 const ENTRY_SYMBOL: &[u8] = b"vk_icdGetInstanceProcAddr\0";
 
-/// The version of the agreement between drivers and loader that lets a driver be asked for everything by one symbol.
+/// The symbol that negotiates the version of the interface between loader and driver.
 const NEGOTIATE_SYMBOL: &[u8] = b"vk_icdNegotiateLoaderICDInterfaceVersion\0";
 
 fn load(driver: &str) -> Result<(Library, ash::Entry), Problem> {
     let describe = |error: libloading::Error| format!("{driver}: {error}");
-    // SAFETY: the library is a Vulkan driver that the caller names; its initialisers are trusted as the loader trusts them.
+    // SAFETY: the library is a Vulkan driver that the caller names; its initialisers are trusted as the loader trusts
+    // them.
     let library = unsafe { Library::new(driver) }.map_err(describe)?;
     // SAFETY: the symbol has this signature by the loader-driver interface, versions 2 and later.
     let negotiate = unsafe { library.get::<unsafe extern "system" fn(*mut u32) -> vk::Result>(NEGOTIATE_SYMBOL) }
@@ -78,7 +80,7 @@ fn create_device(instance: &ash::Instance, physical: vk::PhysicalDevice) -> Resu
     let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&priorities)];
     let extensions = [
         ash::khr::pipeline_executable_properties::NAME.as_ptr(),
-        // wgpu asks for it where it is there, and it is on all of Mesa's drivers.
+        // wgpu enables it if it is available, and all of Mesa's drivers have it.
         ash::ext::robustness2::NAME.as_ptr(),
     ];
     let mut statistics =
@@ -104,7 +106,7 @@ fn names(instance: &ash::Instance, physical: vk::PhysicalDevice) -> (String, Str
     (name, format!("{} {}", text(&driver.driver_name), text(&driver.driver_info)))
 }
 
-/// The text of a fixed array that a NUL ends.
+/// The text of a NUL-terminated array.
 pub(crate) fn text(chars: &[c_char]) -> String {
     let bytes: Vec<u8> = chars.iter().map(|c| *c as u8).collect();
     CStr::from_bytes_until_nul(&bytes).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()

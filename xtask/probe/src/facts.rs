@@ -1,8 +1,8 @@
-//! What is worth knowing of a compiled shader, under the same names whoever compiled it.
+//! Facts about a compiled shader, with the same names for all compilers.
 //!
-//! `whole`: instructions of the shader (AMD: of the vector unit). `turn`: those that a nonce passes that is no hit; of a
-//! search with several midstates `shared` (what they share) and `own` (each midstate's part). `registers`, `spills`,
-//! `code_bytes`, `waves` (that a unit of the GPU can hold at once).
+//! `whole`: instructions of the shader (AMD: of the vector unit). `turn`: instructions of a nonce that is no hit; for a
+//! search with several midstates `shared` (the shared part) and `own` (the part of each midstate). `registers`,
+//! `spills`, `code_bytes`, `waves` (per unit of the GPU at once).
 
 use crate::compile::Compiled;
 use crate::flow::Flow;
@@ -10,7 +10,7 @@ use crate::listing::Dialect;
 
 type Fact = (&'static str, u64);
 
-/// The drivers' names for what they count, and ours. Where several of theirs are one of ours, they are added.
+/// The drivers' names and ours. Several drivers' values with the same name of ours are added.
 const NAMES: [(&str, &str); 12] = [
     ("VALU", "whole"),
     ("Instruction count", "whole"),
@@ -42,7 +42,7 @@ pub(crate) fn of_compiled(compiled: &Compiled) -> Vec<Fact> {
     facts
 }
 
-/// The facts that a listing alone tells.
+/// The facts from a listing alone.
 pub(crate) fn of_flow(flow: &Flow) -> Vec<Fact> {
     let whole = ("whole", u64::from(flow.whole()));
     std::iter::once(whole).chain(turns(flow)).collect()

@@ -1,22 +1,21 @@
-//! The ways through a compiled shader, and what a turn of each of its loops costs where nothing rare happens.
+//! The control flow of a compiled shader, and the cost of one iteration of each of its loops on the common path.
 //!
-//! A compiler's own count is of all instructions that it wrote. What a nonce costs is what it passes: the loop over the
-//! nonces without what stands before and after it, and without the part that only a hit passes. That is the shortest way
-//! around the loop.
+//! A compiler counts all instructions of a shader. The cost of a nonce is that of one iteration of the loop over the
+//! nonces, without the part that only a hit executes: the shortest path around the loop.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// One line of a listing, as far as the flow is concerned.
+/// One line of a listing, as far as it matters for the control flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// A place that is jumped to.
+    /// A jump target.
     Label(String),
     /// An instruction, and whether it counts.
     Plain(bool),
-    /// A jump to a label, that may be passed by.
+    /// A jump to a label, possibly conditional.
     Jump { to: String, is_conditional: bool, counts: bool },
-    /// The end of the shader, that may be passed by.
+    /// The end of the shader, possibly conditional.
     End { is_conditional: bool, counts: bool },
 }
 
@@ -26,19 +25,19 @@ struct Block {
     after: Vec<usize>,
 }
 
-/// Blocks of instructions and the ways between them; the first block is where the shader begins.
+/// Basic blocks and the edges between them; the shader begins with the first block.
 #[derive(Clone, Debug)]
 pub(crate) struct Flow {
     blocks: Vec<Block>,
 }
 
-/// Builds blocks line by line.
+/// Builds the blocks line by line.
 #[derive(Default)]
 struct Builder {
     blocks: Vec<Block>,
     labels: BTreeMap<String, usize>,
     jumps: Vec<(usize, String)>,
-    /// Whether the last block goes on into the next.
+    /// Whether the last block falls through to the next one.
     falls_through: bool,
 }
 
@@ -80,7 +79,7 @@ impl Builder {
 }
 
 impl Flow {
-    /// The flow of a listing; `None` where a jump leads nowhere, so that the listing was not understood.
+    /// The control flow of a listing; `None` if a jump target is missing, so that the listing was not understood.
     pub(crate) fn of(lines: impl IntoIterator<Item = Line>) -> Option<Self> {
         let mut builder = Builder::default();
         builder.begin();
@@ -92,12 +91,12 @@ impl Flow {
         Some(Self { blocks })
     }
 
-    /// All instructions that count.
+    /// The number of all counted instructions.
     pub(crate) fn whole(&self) -> u32 {
         self.blocks.iter().map(|block| block.cost).sum()
     }
 
-    /// The least that a turn of each loop costs, without the loops in it; outer loops before those in them.
+    /// The least cost of one iteration of each loop, without inner loops; outer loops come first.
     pub(crate) fn turns(&self) -> Vec<u32> {
         let mut bodies: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
         for (latch, head) in self.back_edges() {
@@ -113,7 +112,7 @@ impl Flow {
         loops.iter().enumerate().filter_map(turn).collect()
     }
 
-    /// Edges to a block that is still open in a walk in depth: each closes a loop.
+    /// Edges to a block that is still open in a depth-first search: each closes a loop.
     fn back_edges(&self) -> Vec<(usize, usize)> {
         let (mut found, mut is_open, mut is_seen) =
             (Vec::new(), vec![false; self.blocks.len()], vec![false; self.blocks.len()]);
@@ -179,20 +178,20 @@ mod tests {
         vec![Line::Plain(true); count]
     }
 
-    /// A loop of ten whose rare part of a hundred is passed by.
+    /// A loop of ten instructions that skips a rare part of a hundred.
     fn with_a_rare_part() -> Vec<Line> {
         let parts = [plain(5), vec![label("top")], plain(9), vec![jump("on", true)], plain(100), vec![label("on")]];
         [parts.concat(), vec![jump("top", true)], plain(3)].concat()
     }
 
     #[test]
-    fn a_turn_passes_what_is_rare_by() {
+    fn an_iteration_skips_the_rare_part() {
         let flow = Flow::of(with_a_rare_part()).unwrap();
         assert_eq!((flow.whole(), flow.turns()), (119, vec![11]));
     }
 
     #[test]
-    fn a_turn_of_an_outer_loop_is_told_without_the_inner_whether_that_is_tested_before_or_after() {
+    fn an_iteration_of_an_outer_loop_does_not_include_the_inner_loop() {
         let outer = [vec![label("outer")], plain(2), vec![label("inner")]].concat();
         let before =
             [vec![jump("out", true)], plain(50), vec![jump("inner", false), label("out"), jump("outer", true)]];
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn instructions_that_do_not_count_cost_nothing_and_an_end_ends() {
+    fn uncounted_instructions_cost_nothing_and_code_after_the_end_is_in_no_loop() {
         let lines =
             [vec![Line::Plain(false)], plain(2), vec![Line::End { is_conditional: false, counts: false }], plain(1)];
         let flow = Flow::of(lines.concat()).unwrap();
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_to_nowhere_means_that_the_listing_was_not_understood() {
+    fn a_missing_jump_target_means_that_the_listing_was_not_understood() {
         assert!(Flow::of([jump("nowhere", true)]).is_none());
     }
 }

@@ -1,15 +1,15 @@
-//! Reads the listings of three compilers: AMD's instructions as RADV prints them, NVIDIA's as NVK and as nvdisasm do.
+//! Reads the listings of three tools: AMD instructions from RADV, and NVIDIA instructions from NVK and nvdisasm.
 
 use crate::flow::{Flow, Line};
 
-/// Who wrote a listing.
+/// The format of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// RADV's "Assembly". What counts is the vector unit's work: its name begins with `v_`.
+    /// RADV's "Assembly". Only instructions of the vector unit count; their names begin with `v_`.
     Radv,
     /// NVK's "NAK assembly".
     Nak,
-    /// What `nvdisasm -c` prints.
+    /// The output of `nvdisasm -c`.
     Nvdisasm,
 }
 
@@ -23,7 +23,7 @@ impl Dialect {
         }
     }
 
-    /// The flow of a listing, where it was understood.
+    /// The control flow of a listing, if it was understood.
     pub(crate) fn read(self, text: &str) -> Option<Flow> {
         let line = match self {
             Self::Radv => radv,
@@ -71,7 +71,8 @@ fn is_nak_label(word: &str) -> bool {
     word.strip_prefix('L').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A label `.L_x_1:`, and an instruction after its place in a comment, a jump with its target in brackets. A call of a label of the shader's own is a jump by another name.
+/// `.L_x_1:` is a label. An instruction follows its address, which is in a comment; the target of a jump is in
+/// parentheses. A call of a label counts as a jump.
 fn nvdisasm(line: &str) -> Option<Line> {
     let line = line.trim();
     if let Some(label) = line.strip_prefix('.').and_then(|rest| rest.strip_suffix(':')) {
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn reads_a_loop_of_radv() {
-        let text = "BB0:\n\tv_mov_b32_e32 v0, s2 ; 7e\nBB1:\n\ts_add_u32 s2, s2, 1 ; 80\n\tv_add3_u32 v7, s23, v7, v8 ; d6\n\
+        let text = "BB0:\n\tv_mov_b32_e32 v0, s2 ; 7e\nBB1:\n\ts_add_u32 s2, s2, 1 ; 80\n\
+                    \tv_add3_u32 v7, s23, v7, v8 ; d6\n\
                     \ts_cbranch_scc0 BB1 ; bf\n\ts_endpgm ; bf";
         let flow = Dialect::Radv.read(text).unwrap();
         assert_eq!((flow.whole(), flow.turns()), (2, vec![1]));
@@ -109,7 +111,8 @@ mod tests {
     #[test]
     fn reads_a_loop_of_nvk() {
         let text = "block.u 0 L2 [] -> {\n      r1      = mov rZ  // delay=1\n} -> [1]\nblock 1 L3 [0, 1] -> {\n\
-                          r2 p0   = iadd3 r1 r2 rZ // delay=4\n nop L0 // delay=1\n@!p0            bra pT L3  // delay=1\n\
+                          r2 p0   = iadd3 r1 r2 rZ // delay=4\n nop L0 // delay=1\n\
+                          @!p0            bra pT L3  // delay=1\n\
                     } -> [1, 2]\nblock 2 L4 [1] -> {\n exit // delay=15\n} -> []";
         let flow = Dialect::Nak.read(text).unwrap();
         assert_eq!((flow.whole(), flow.turns()), (4, vec![2]));

@@ -1,9 +1,9 @@
-//! Asks real compilers, without a GPU, what they make of the shaders. `cargo xtask isa` starts it, under Mesa's no-op kernel
-//! shim once for each GPU that it pretends to be; it runs nothing on a device.
+//! Compiles the shaders with real drivers, without a GPU, and prints the instruction counts. `cargo xtask isa` runs it
+//! with Mesa's no-op kernel shim, once for each simulated GPU; it runs nothing on a device.
 //!
-//! It prints one fact a line, words separated by tabs: shader, variant, name, value. It judges none of them.
+//! It prints one fact per line, separated by tabs: shader, variant, name, value.
 
-#![allow(unsafe_code, reason = "raw Vulkan: wgpu does not pass on what a driver's compiler counts")]
+#![allow(unsafe_code, reason = "raw Vulkan: wgpu does not expose the statistics of a driver's compiler")]
 
 mod compile;
 mod device;
@@ -23,12 +23,12 @@ use device::Device;
 use listing::Dialect;
 
 const HELP: &str = "usage: isa-probe COMMAND
-  vulkan DRIVER.so [--listing]                every shader in every variant, compiled by a Vulkan driver
-  text DRIVER.so FILE.wgsl ENTRY [--listing]  one text, likewise
-  ptx search_one|search_shared xor|or TARGET  a search as PTX, for NVIDIA's assembler
-  sass FILE                                   what a listing of nvdisasm -c counts";
+  vulkan DRIVER.so [--listing]                compile every shader in every variant with a Vulkan driver
+  text DRIVER.so FILE.wgsl ENTRY [--listing]  compile one file with a Vulkan driver
+  ptx search_one|search_shared xor|or TARGET  print a search as PTX, for NVIDIA's assembler
+  sass FILE                                   count the instructions of a listing of nvdisasm -c";
 
-/// Why the probe gave no answer.
+/// A message about a failure.
 type Problem = String;
 
 fn main() -> ExitCode {
@@ -55,7 +55,8 @@ fn run(words: &[&str]) -> Result<(), Problem> {
             Ok(())
         }
         ["sass", file] => {
-            let flow = Dialect::Nvdisasm.read(&read(file)?).ok_or_else(|| format!("{file}: not understood"))?;
+            let flow =
+                Dialect::Nvdisasm.read(&read(file)?).ok_or_else(|| format!("{file}: not a listing of nvdisasm -c"))?;
             facts::of_flow(&flow).iter().for_each(|(name, value)| say(format_args!("{name}\t{value}")));
             Ok(())
         }
@@ -63,9 +64,9 @@ fn run(words: &[&str]) -> Result<(), Problem> {
     }
 }
 
-/// A text to compile.
+/// A shader to compile.
 struct Task {
-    /// What it is called in the output: shader and variant.
+    /// Its name in the output: shader and variant.
     name: String,
     text: String,
     entry_point: String,
@@ -95,14 +96,16 @@ const fn name_of(shader: Shader) -> &'static str {
 
 fn search_by_name(name: &str) -> Result<Shader, Problem> {
     let mut searches = [Shader::SearchOne, Shader::SearchShared].into_iter();
-    searches.find(|shader| name_of(*shader) == name).ok_or_else(|| format!("{name} is no search"))
+    searches
+        .find(|shader| name_of(*shader) == name)
+        .ok_or_else(|| format!("unknown search {name}: expected search_one or search_shared"))
 }
 
 fn form_by_name(name: &str) -> Result<Choose, Problem> {
     match name {
         "xor" => Ok(Choose::Xor),
         "or" => Ok(Choose::Or),
-        _ => Err(format!("{name} is no form: xor, or")),
+        _ => Err(format!("unknown form {name}: expected xor or or")),
     }
 }
 
@@ -126,7 +129,7 @@ fn vulkan(driver: &str, tasks: &[Task], has_listing: bool) -> Result<(), Problem
     Ok(())
 }
 
-/// A reader that has gone away is no reason to fail.
+/// Prints a line; ignores a closed pipe.
 fn say(line: impl Display) {
     let _unread = writeln!(std::io::stdout().lock(), "{line}");
 }

@@ -1,8 +1,8 @@
-//! Writes a search as PTX, so that NVIDIA's assembler can be asked what it makes of it. It is for this count alone: on a
-//! device the engine runs the WGSL, which NVIDIA's driver hands to the same assembler.
+//! Writes a search as PTX for NVIDIA's assembler, only to count its instructions: on a device the engine runs the WGSL,
+//! which NVIDIA's driver passes to the same assembler.
 //!
-//! The loop over the nonces and what a hit does are as in `shaders/search.wgsl`, but for the range and the exact bound,
-//! which only a hit meets.
+//! The loop over the nonces and the handling of a hit are those of `shaders/search.wgsl`, without the tests of the
+//! range and of the exact bound, which only a hit reaches.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -41,7 +41,7 @@ pub(crate) fn text(shader: Shader, choose: Choose, target: &str) -> String {
 struct Writer<'a> {
     graph: &'a Graph,
     choose: Choose,
-    /// Where each word of the host stands, as an address.
+    /// The address of each word of the host.
     host: HashMap<Value, String>,
     registers: HashMap<Value, usize>,
     next: usize,
@@ -72,7 +72,8 @@ impl<'a> Writer<'a> {
             &format!(".const .align 16 .b8 midstates[{}];", 8 * MIDSTATE_BYTES),
             ".visible .entry search(.param .u32 w3, .param .u32 nonces, .param .u32 mask, .param .u32 planted, \
              .param .u32 midstates_used, .param .u64 results) {",
-            ".reg .u32 %v<8192>; .reg .u32 %nonce, %nonces, %w3, %mask, %planted, %m, %midstate_count, %low, %slot, %lane;",
+            ".reg .u32 %v<8192>;",
+            ".reg .u32 %nonce, %nonces, %w3, %mask, %planted, %m, %midstate_count, %low, %slot, %lane;",
             ".reg .u64 %mid, %results, %at; .reg .pred %hit, %more;",
             "ld.param.u32 %nonces, [nonces];",
             "ld.param.u32 %mask, [mask];",
@@ -90,13 +91,13 @@ impl<'a> Writer<'a> {
         ]);
     }
 
-    /// Keeps a hit, as the shader does.
+    /// Stores a hit, as the shader does.
     fn report(&mut self, state_7: Value) {
         let word = self.operand(state_7);
         self.lines(&[
             &format!("and.b32 %low, {word}, %mask;"),
             "setp.ne.u32 %hit, %low, 0;",
-            // What is planted passes too.
+            // The planted nonce passes too.
             &format!("setp.ne.and.u32 %hit, {word}, %planted, %hit;"),
             "@%hit bra.uni MISSED;",
             "atom.global.add.u32 %slot, [%results], 1;",
@@ -125,7 +126,7 @@ impl<'a> Writer<'a> {
         format!("%v{}", self.next - 1)
     }
 
-    /// The value where it is used: a number, or a register that holds it.
+    /// The value as an operand: a number, or a register that holds it.
     fn operand(&mut self, value: Value) -> String {
         if let Some(register) = self.registers.get(&value) {
             return format!("%v{register}");
@@ -168,7 +169,7 @@ impl<'a> Writer<'a> {
         self.registers.insert(value, self.next - 1);
     }
 
-    /// As the shader's constant form has it: two shifts and an or.
+    /// As in the shader's constant form: two shifts and an or.
     fn rotate(&mut self, x: &str, by: u32) -> String {
         let low = self.operation("shr.u32", &[x, &by.to_string()]);
         let high = self.operation("shl.b32", &[x, &(32 - by).to_string()]);
@@ -231,13 +232,13 @@ mod tests {
     use super::*;
     use cityseal_gpu::generate::graph::Words;
 
-    /// Words for all inputs of a search, each another.
+    /// Different words for all inputs of a search.
     fn inputs() -> Words {
         let names = (0..8).map(|i| format!("s{i}")).chain((0..4).map(|i| format!("w{i}")));
         names.zip(1_u32..).map(|(name, i)| (name, i.wrapping_mul(0x9e37_79b9))).collect()
     }
 
-    /// Runs the straight lines of a text: every operation that [`Writer`] writes on words.
+    /// Interprets the straight-line part of a text: every operation on words that [`Writer`] writes.
     fn run(text: &str, memory: &HashMap<String, u32>, w3: u32) -> HashMap<String, u32> {
         let mut words = HashMap::from([("%w3".to_owned(), w3)]);
         for line in text.lines().filter(|line| line.contains(" %v")) {
@@ -264,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_computes_what_the_expressions_mean() {
+    fn the_text_computes_the_values_of_the_expressions() {
         let inputs = inputs();
         for (shader, kernel) in
             [(Shader::SearchOne, Kernel::search_one()), (Shader::SearchShared, Kernel::search_shared())]

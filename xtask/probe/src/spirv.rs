@@ -1,4 +1,4 @@
-//! Translates WGSL to SPIR-V with the options that wgpu uses where the driver knows robust buffer access, as Mesa's do.
+//! Translates WGSL to SPIR-V with wgpu's options for drivers with robust buffer access, such as Mesa's.
 
 use naga::back::spv;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};

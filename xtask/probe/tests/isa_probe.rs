@@ -1,4 +1,4 @@
-//! The probe as `cargo xtask isa` meets it: what it prints, and that it refuses what it does not understand.
+//! The probe's command line, as `cargo xtask isa` uses it: its output, and its errors.
 
 use std::process::{Command, Output};
 
@@ -13,22 +13,22 @@ fn refusal(words: &[&str]) -> String {
 }
 
 #[test]
-fn refuses_words_that_are_no_command_with_those_that_are() {
+fn refuses_unknown_commands_and_prints_the_usage() {
     for words in [&[][..], &["sass"], &["compile", "x"]] {
         assert!(refusal(words).contains("usage: isa-probe COMMAND"), "{words:?}");
     }
 }
 
 #[test]
-fn refuses_a_search_a_form_a_driver_and_a_file_that_there_are_not() {
-    assert!(refusal(&["ptx", "headers", "xor", "sm_89"]).contains("headers is no search"));
-    assert!(refusal(&["ptx", "search_one", "nor", "sm_89"]).contains("nor is no form"));
+fn refuses_unknown_searches_and_forms_and_missing_files() {
+    assert!(refusal(&["ptx", "headers", "xor", "sm_89"]).contains("unknown search headers"));
+    assert!(refusal(&["ptx", "search_one", "nor", "sm_89"]).contains("unknown form nor"));
     assert!(refusal(&["vulkan", "no-driver.so"]).contains("no-driver.so"));
     assert!(refusal(&["sass", "no-file"]).contains("no-file"));
 }
 
 #[test]
-fn counts_a_listing_one_fact_a_line() {
+fn prints_the_counts_of_a_listing_one_per_line() {
     let file = std::env::temp_dir().join(format!("cityseal-probe-{}.sass", std::process::id()));
     let listing = ".L_x_0:\n /*0000*/ IADD3 R2, R1, R2, RZ ;\n /*0010*/ @P0 BRA `(.L_x_0) ;\n /*0020*/ EXIT ;\n";
     std::fs::write(&file, listing).expect("a temporary file can be written");

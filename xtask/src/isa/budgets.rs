@@ -1,33 +1,32 @@
-//! The budgets: how many instructions the best variant of each shader may cost, by each compiler's own count.
+//! Instruction budgets: the most instructions of the best variant of each shader, as each compiler counts them.
 
 use std::fmt;
 
 use super::counts::{Count, best};
 
-/// Bytes of an instruction cache of AMD's.
+/// Size of an AMD instruction cache in bytes.
 const AMD_CODE_BYTES_MAX: u64 = 32 * 1024;
 
-/// What sharing a schedule over four midstates must save, in percent of the best search with one.
+/// The least saving of four midstates on a shared schedule, in percent of the best search with one midstate.
 const SHARED_SAVES_PERCENT: f64 = 10.0;
 
-/// How many instructions for one hash a compiler may write for one kind of GPU.
+/// The most instructions per hash of one compiler for one kind of GPU.
 struct Budget {
     compiler: &'static str,
     gpu: &'static str,
     search_one: u32,
-    /// Of each of [`HASHES`], from the first count and at most 1 % above it; `None` where the compiler is asked about the
-    /// search alone.
+    /// For each of [`HASHES`], at most 1 % above the first count; `None` if the compiler compiles only the searches.
     hashes: Option<[u32; 5]>,
 }
 
-/// The shaders that hash whole items.
+/// The shaders that hash whole items or nodes.
 const HASHES: [&str; 5] = ["headers", "nodes", "rfc6962_nodes", "tree_nodes", "rfc6962_tree_nodes"];
 
 const fn budget((compiler, gpu): (&'static str, &'static str), search_one: u32, hashes: Option<[u32; 5]>) -> Budget {
     Budget { compiler, gpu, search_one, hashes }
 }
 
-/// RADV of Mesa 26 counts the same, within five, on all generations of RDNA.
+/// RADV of Mesa 26 needs the same number of instructions on all generations of RDNA, within five.
 const RADV_26: Option<[u32; 5]> = Some([4_279, 3_859, 2_863, 3_930, 2_920]);
 
 const BUDGETS: [Budget; 7] = [
@@ -40,7 +39,7 @@ const BUDGETS: [Budget; 7] = [
     budget(("ptxas", "Ada"), 2_490, None),
 ];
 
-/// Whether one budget holds, and the numbers.
+/// The result for one budget.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Verdict {
     what: String,
@@ -62,13 +61,13 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Judges every budget whose compiler was asked. A count that should be there and is not is a broken budget.
-pub(crate) fn judge(counts: &[Count]) -> Vec<Verdict> {
-    let was_asked = |budget: &&Budget| counts.iter().any(|count| count.compiler == budget.compiler);
-    BUDGETS.iter().filter(was_asked).flat_map(|budget| judge_one(budget, counts)).collect()
+/// Checks every budget whose compiler was run. A missing count breaks its budget.
+pub(crate) fn check(counts: &[Count]) -> Vec<Verdict> {
+    let was_run = |budget: &&Budget| counts.iter().any(|count| count.compiler == budget.compiler);
+    BUDGETS.iter().filter(was_run).flat_map(|budget| check_one(budget, counts)).collect()
 }
 
-fn judge_one(budget: &Budget, counts: &[Count]) -> Vec<Verdict> {
+fn check_one(budget: &Budget, counts: &[Count]) -> Vec<Verdict> {
     let own: Vec<Count> =
         counts.iter().filter(|count| count.compiler == budget.compiler && count.gpu == budget.gpu).cloned().collect();
     let name = |what: &str| format!("{} on {}, {what}", budget.compiler, budget.gpu);
@@ -104,27 +103,28 @@ mod tests {
 
     fn counts(turn: u32, own: u32) -> Vec<Count> {
         let lines = format!(
-            "search_one\ta\tturn\t{turn}\nsearch_one\ta\tspills\t0\nsearch_one\tb\tturn\t9999\nsearch_one\tb\tspills\t7\n\
+            "search_one\ta\tturn\t{turn}\nsearch_one\ta\tspills\t0\n\
+             search_one\tb\tturn\t9999\nsearch_one\tb\tspills\t7\n\
              search_shared\ta\tshared\t400\nsearch_shared\ta\town\t{own}\nsearch_shared\ta\tspills\t0\n"
         );
         Count::of_lines("ptxas", "Ada", &lines).unwrap()
     }
 
     fn broken(counts: &[Count]) -> Vec<String> {
-        judge(counts).into_iter().filter(|verdict| !verdict.holds).map(|verdict| verdict.what).collect()
+        check(counts).into_iter().filter(|verdict| !verdict.holds).map(|verdict| verdict.what).collect()
     }
 
     #[test]
-    fn the_best_variant_is_judged_at_the_edge_and_just_past_it() {
+    fn the_best_variant_may_reach_its_budget_but_not_exceed_it() {
         assert_eq!(broken(&counts(2_490, 2_141)), [""; 0]);
         assert_eq!(broken(&counts(2_491, 2_141)), ["ptxas on Ada, a nonce"]);
         assert_eq!(broken(&counts(2_490, 2_142)), ["ptxas on Ada, a nonce with 4 midstates"]);
     }
 
     #[test]
-    fn a_count_that_is_missing_breaks_its_budget_and_a_compiler_that_was_not_asked_has_none() {
+    fn a_missing_count_breaks_its_budget_and_compilers_that_were_not_run_are_skipped() {
         let only_nodes = Count::of_lines("ptxas", "Ada", "nodes\ta\twhole\t1\n").unwrap();
         assert_eq!(broken(&only_nodes)[0], "ptxas on Ada, a nonce");
-        assert!(judge(&[]).is_empty());
+        assert!(check(&[]).is_empty());
     }
 }

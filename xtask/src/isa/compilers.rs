@@ -1,4 +1,4 @@
-//! The compilers that are asked, and the GPUs for which they compile.
+//! The compilers that count instructions, and the GPUs that they compile for.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use crate::shell::Outcome;
 
 /// A compiler.
 pub(crate) struct Compiler {
-    /// What it is called in tables and budgets.
+    /// Its name in tables and budgets.
     pub(crate) name: &'static str,
-    /// Whether it can be had from what this version of Debian offers, and so is asked in CI.
+    /// Whether this version of Debian offers it, so that it runs in CI.
     pub(crate) is_in_ci: bool,
     source: Source,
-    /// Names of GPUs, and what selects each.
+    /// Names of GPUs, and the value that selects each.
     pub(crate) gpus: &'static [(&'static str, &'static str)],
 }
 
@@ -26,11 +26,11 @@ const RADV: &str = "libvulkan_radeon.so";
 const AMD_SHIM: &str = "libamdgpu_noop_drm_shim.so";
 const AMD_VARIABLE: &str = "AMDGPU_GPU_ID";
 
-/// The driver that this version of Debian offers.
+/// The driver in the backports of this version of Debian.
 const BACKPORTS: mesa::Driver =
     mesa::Driver { suite: "bookworm-backports", library: RADV, shim: AMD_SHIM, variable: AMD_VARIABLE };
 
-/// All of them.
+/// All compilers.
 pub(crate) const COMPILERS: [Compiler; 4] = [
     Compiler { name: "RADV 25", is_in_ci: true, source: Source::Mesa(BACKPORTS), gpus: &[("RDNA 3", "navi31")] },
     Compiler {
@@ -65,19 +65,19 @@ pub(crate) const COMPILERS: [Compiler; 4] = [
     },
 ];
 
-/// A command prefix under which a GPU is seen that takes work and does none of it.
+/// A command prefix that makes a GPU visible which accepts work and does nothing.
 ///
 /// # Errors
-/// A skip where its driver cannot be had.
+/// A skip if the driver is not available.
 pub(crate) fn noop_gpu() -> Outcome<String> {
     BACKPORTS.noop_gpu("navi31")
 }
 
 impl Compiler {
-    /// What it counts for each of its GPUs.
+    /// Counts the instructions for each of its GPUs.
     ///
     /// # Errors
-    /// A skip where it cannot be had; a failure where it could not be asked.
+    /// A skip if the compiler is not available; a failure if it could not be run.
     pub(crate) fn count(&self, probe: &Path) -> Outcome<Vec<Count>> {
         let texts: Vec<String> = match &self.source {
             Source::Mesa(driver) => {

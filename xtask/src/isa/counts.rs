@@ -1,13 +1,13 @@
-//! What a compiler says of one shader in one variant.
+//! Instruction counts of one shader in one variant.
 
 use std::collections::BTreeMap;
 
 use crate::shell::{Failure, Outcome};
 
-/// Midstates on a shared schedule, for the cost of a nonce there.
+/// Midstates on a shared schedule, for the cost per nonce.
 const SHARED: u64 = 4;
 
-/// What a compiler says of one shader in one variant, for one GPU.
+/// The facts that a compiler reports about one shader in one variant, for one GPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) compiler: String,
@@ -18,10 +18,10 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// Reads what the probe printed: shader, variant, name and value, one fact a line.
+    /// Reads the output of the probe: shader, variant, name and value, one fact per line.
     ///
     /// # Errors
-    /// Where there is no fact at all.
+    /// If there are no facts.
     pub(crate) fn of_lines(compiler: &str, gpu: &str, lines: &str) -> Outcome<Vec<Self>> {
         let mut counts: Vec<Self> = Vec::new();
         for line in lines.lines() {
@@ -37,15 +37,19 @@ impl Count {
             });
             counts[at].facts.insert((*name).to_owned(), value);
         }
-        if counts.is_empty() { Err(Failure::new(format!("{compiler} said nothing of {gpu}"))) } else { Ok(counts) }
+        if counts.is_empty() {
+            Err(Failure::new(format!("{compiler} reported no counts for {gpu}")))
+        } else {
+            Ok(counts)
+        }
     }
 
-    /// A fact of this name.
+    /// The fact with this name.
     pub(crate) fn fact(&self, name: &str) -> Option<u64> {
         self.facts.get(name).copied()
     }
 
-    /// Instructions for one hash: of a search those that a nonce passes that is no hit, of another shader all.
+    /// Instructions per hash: for a search those of a nonce that is no hit, for other shaders all.
     pub(crate) fn per_hash(&self) -> Option<f64> {
         let of = |name| self.fact(name).map(|value| value as f64);
         match self.shader.as_str() {
@@ -56,13 +60,13 @@ impl Count {
     }
 }
 
-/// The count with the fewest instructions for one hash.
-pub(crate) fn best(counts: &[Count], is_asked: impl Fn(&Count) -> bool) -> Option<&Count> {
-    let asked = counts.iter().filter(|count| is_asked(count) && count.per_hash().is_some());
-    asked.min_by(|one, other| one.per_hash().partial_cmp(&other.per_hash()).expect("counts are numbers"))
+/// The count with the fewest instructions per hash.
+pub(crate) fn best(counts: &[Count], is_wanted: impl Fn(&Count) -> bool) -> Option<&Count> {
+    let wanted = counts.iter().filter(|count| is_wanted(count) && count.per_hash().is_some());
+    wanted.min_by(|one, other| one.per_hash().partial_cmp(&other.per_hash()).expect("counts are numbers"))
 }
 
-/// Everything as lines of a table.
+/// All counts as the lines of a table.
 pub(crate) fn table(counts: &[Count]) -> Vec<String> {
     let head = format!(
         "{:<8} {:<7} {:<18} {:<18} {:>8} {:>6} {:>9} {:>6} {:>6} {:>5}",
@@ -92,16 +96,17 @@ fn row(count: &Count) -> String {
 pub(super) mod tests {
     use super::*;
 
-    /// Counts of two variants, the second the better one.
+    /// Counts of two variants; the second one is better.
     pub(crate) fn sample() -> Vec<Count> {
-        let lines = "device\tsomething\nsearch_one\ta\tturn\t2600\nsearch_one\ta\twhole\t2620\nsearch_one\tb\tturn\t2500\n\
+        let lines = "device\tsomething\nsearch_one\ta\tturn\t2600\n\
+                     search_one\ta\twhole\t2620\nsearch_one\tb\tturn\t2500\n\
                      search_one\tb\tspills\t0\nsearch_shared\tb\tshared\t400\nsearch_shared\tb\town\t2100\n\
                      nodes\ta\twhole\t4000\nnodes\tb\twhole\t3900\n";
         Count::of_lines("C", "G", lines).unwrap()
     }
 
     #[test]
-    fn a_hash_costs_a_turn_and_with_shared_midstates_its_share_of_what_they_share() {
+    fn a_hash_costs_one_iteration_and_with_shared_midstates_a_quarter_of_the_shared_part() {
         let counts = sample();
         let cost = |shader| best(&counts, |count| count.shader == shader).and_then(Count::per_hash);
         assert_eq!(
@@ -112,7 +117,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn silence_is_no_count() {
+    fn output_without_counts_is_an_error() {
         assert!(Count::of_lines("C", "G", "device\tsomething\n").is_err());
     }
 }

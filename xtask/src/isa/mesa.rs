@@ -1,5 +1,5 @@
-//! Mesa's drivers with their no-op kernel shim, from Debian's archive. They are unpacked under `target/` and run with the
-//! libraries that they were built with; nothing is installed.
+//! Mesa's drivers with their no-op kernel shim, from Debian's archive. They are unpacked under `target/` and run with
+//! the libraries they were built with; nothing is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,35 +7,35 @@ use std::process::{Command, Stdio};
 use crate::say::say;
 use crate::shell::{Failure, Outcome, answers, is_root, program, run, target_dir};
 
-/// The keys that Debian signs its archive with.
+/// Keyring of the Debian archive.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Where Debian's packages put their libraries on the one machine type that the shims are built for.
+/// Library folder of Debian packages on x86-64, the only architecture with the shims.
 const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
 
-/// Where the C library of Debian 12 still stands, and its loader.
+/// Folder of the C library and its loader up to Debian 12.
 const OLD_LIBRARIES: &str = "lib/x86_64-linux-gnu";
 
-/// The dynamic loader's name there.
+/// File name of the dynamic loader.
 const LOADER: &str = "ld-linux-x86-64.so.2";
 
-/// What is unpacked, with all that it needs.
+/// The packages that are unpacked, with all their dependencies.
 const PACKAGES: [&str; 3] = ["mesa-vulkan-drivers", "mesa-drm-shim", "libvulkan1"];
 
 /// One driver.
 pub(crate) struct Driver {
-    /// The part of Debian's archive that it is taken from.
+    /// The suite of Debian's archive.
     pub(crate) suite: &'static str,
-    /// The driver's file.
+    /// File name of the driver.
     pub(crate) library: &'static str,
-    /// The shim's file.
+    /// File name of the shim.
     pub(crate) shim: &'static str,
-    /// The variable by which the shim is told which GPU to be.
+    /// The environment variable that selects the GPU of the shim.
     pub(crate) variable: &'static str,
 }
 
 impl Driver {
-    /// What the probe prints of all shaders, compiled by this driver for the GPU that is selected.
+    /// Runs the probe with this driver for the given GPU, and returns its output for all shaders.
     pub(crate) fn ask(&self, root: &Path, probe: &Path, gpu: &str) -> Outcome<String> {
         let libraries = root.join(LIBRARIES);
         let mut command = Command::new(loader(root)?);
@@ -48,10 +48,10 @@ impl Driver {
 }
 
 impl Driver {
-    /// A command prefix under which the driver shows a GPU that takes work and does none of it.
+    /// A command prefix with which the driver shows a GPU that accepts work and does nothing.
     ///
     /// # Errors
-    /// A skip where the packages cannot be had.
+    /// A skip if the packages are not available.
     pub(crate) fn noop_gpu(&self, gpu: &str) -> Outcome<String> {
         let root = unpacked(self.suite)?;
         let libraries = root.join(LIBRARIES);
@@ -67,7 +67,7 @@ impl Driver {
     }
 }
 
-/// What a command prints; what it says on stderr only where it fails.
+/// Runs a command and returns its stdout; an error contains its stderr.
 pub(super) fn output_of(command: &mut Command) -> Outcome<String> {
     let shown = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(|error| Failure::new(format!("{shown}: {error}")))?;
@@ -88,36 +88,36 @@ fn library_path(root: &Path) -> String {
     [LIBRARIES, OLD_LIBRARIES].map(|folder| root.join(folder).display().to_string()).join(":")
 }
 
-/// The folder that holds the unpacked packages of a suite; fetched where they are not there yet.
+/// Returns the folder with the unpacked packages of a suite; fetches them the first time.
 ///
 /// # Errors
-/// A skip where they cannot be had.
+/// A skip if they are not available.
 pub(crate) fn unpacked(suite: &str) -> Outcome<PathBuf> {
     let home = target_dir().join("isa").join(suite);
     let (root, complete) = (home.join("root"), home.join("complete"));
     if !complete.exists() {
-        fetch(suite, &home).map_err(|why| Failure::skip(format!("Mesa of {suite} cannot be had ({why})")))?;
+        fetch(suite, &home).map_err(|why| Failure::skip(format!("Mesa of {suite} is not available ({why})")))?;
         std::fs::write(&complete, "").map_err(|error| Failure::new(format!("{}: {error}", complete.display())))?;
     }
-    if runs_programs_of_here(&root)? {
+    if runs_local_programs(&root)? {
         return Ok(root);
     }
-    Err(Failure::skip(format!("what is built here does not run with the C library of {suite}")))
+    Err(Failure::skip(format!("programs built on this machine do not run with the C library of {suite}")))
 }
 
-/// Whether a program that was built on this machine runs with the libraries under `root`: this one, for instance. It does
-/// not where this machine's C library is the newer one.
-fn runs_programs_of_here(root: &Path) -> Outcome<bool> {
+/// Whether a program built on this machine, such as this one, runs with the libraries under `root`. It does not if this
+/// machine's C library is newer.
+fn runs_local_programs(root: &Path) -> Outcome<bool> {
     let own = std::env::current_exe().map_err(|error| Failure::new(format!("this program's path: {error}")))?;
     Ok(answers(Command::new(loader(root)?).arg("--library-path").arg(library_path(root)).arg(own).arg("help")))
 }
 
 fn fetch(suite: &str, home: &Path) -> Outcome {
     if std::env::consts::ARCH != "x86_64" {
-        return Err(Failure::new("the shims are built for x86-64 only"));
+        return Err(Failure::new("the shims exist only for x86-64"));
     }
     if !answers(&mut program("apt-get", ["--version"])) {
-        return Err(Failure::new("there is no apt-get"));
+        return Err(Failure::new("apt-get is not installed"));
     }
     let archive = Archive::new(suite, home)?;
     say(format_args!("fetching Mesa of {suite} into {}", home.display()));
@@ -127,7 +127,7 @@ fn fetch(suite: &str, home: &Path) -> Outcome {
     archive.unpack()
 }
 
-/// Debian's archive as apt sees it for one suite: own lists, own cache, and no package installed.
+/// An apt configuration for one suite of Debian's archive, with its own lists and cache and no package installed.
 struct Archive<'a> {
     home: &'a Path,
 }
@@ -177,7 +177,7 @@ impl<'a> Archive<'a> {
         for package in packages.filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
             run(program("dpkg-deb", ["-x"]).arg(&package).arg(self.home.join("root")))?;
         }
-        // What was fetched is not needed any more, and is as large as what was unpacked.
+        // The downloads are no longer needed, and are as large as the unpacked files.
         for folder in ["archives", "lists"] {
             let folder = self.home.join(folder);
             std::fs::remove_dir_all(&folder).map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
@@ -186,7 +186,7 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// Where this machine's apt fetches Debian from; asked for once more after an update where it does not know yet.
+/// The Debian mirror of this machine's apt; tries again after an update if apt does not know it yet.
 fn site() -> Outcome<String> {
     if let Some(site) = known_site() {
         return Ok(site);
@@ -194,7 +194,7 @@ fn site() -> Outcome<String> {
     if is_root() {
         run(&mut program("apt-get", ["-qq", "update"]))?;
     }
-    known_site().ok_or_else(|| Failure::new("apt knows no archive of Debian"))
+    known_site().ok_or_else(|| Failure::new("apt has no Debian mirror configured"))
 }
 
 fn known_site() -> Option<String> {

@@ -1,5 +1,5 @@
-//! NVIDIA's assembler and its disassembler, from the Python packages that carry them. The shaders reach NVIDIA's driver as
-//! SPIR-V and its assembler through a front end that cannot be had alone; so the probe writes the same expressions as PTX.
+//! NVIDIA's assembler and disassembler, from Python packages. NVIDIA's driver gets the shaders as SPIR-V, and the front
+//! end that passes them to the assembler is not available separately. So the probe writes the same expressions as PTX.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,13 +8,13 @@ use super::mesa::output_of;
 use crate::say::say;
 use crate::shell::{Failure, Outcome, answers, program, run, target_dir};
 
-/// The packages, by the names that pip knows.
+/// The names of the packages for pip.
 const PACKAGES: [&str; 2] = ["nvidia-cuda-nvcc", "nvidia-cuda-nvdisasm"];
 
 /// The searches that are written as PTX.
 const SEARCHES: [&str; 2] = ["search_one", "search_shared"];
 
-/// The forms of Ch and Maj, and the variant of each: the rotations are constant ones.
+/// The forms of Ch and Maj, and the variant of each, with constant rotations.
 const FORMS: [(&str, &str); 2] = [("xor", "wgsl-constant-xor"), ("or", "wgsl-constant-or")];
 
 /// Assembler and disassembler.
@@ -25,21 +25,21 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// The tools, fetched where they are not there yet.
+    /// Returns the tools; fetches them the first time.
     ///
     /// # Errors
-    /// A skip where the packages cannot be had.
+    /// A skip if the packages are not available.
     pub(crate) fn fetched() -> Outcome<Self> {
         let home = target_dir().join("isa").join("nvidia");
         let site = home.join("site");
         if !home.join("complete").exists() {
-            fetch(&home, &site).map_err(|why| Failure::skip(format!("NVIDIA's assembler cannot be had ({why})")))?;
+            fetch(&home, &site).map_err(|why| Failure::skip(format!("NVIDIA's assembler is not available ({why})")))?;
         }
         let find = |name: &str| find(&site, name).ok_or_else(|| Failure::new(format!("no {name} in {PACKAGES:?}")));
         Ok(Self { assembler: find("ptxas")?, disassembler: find("nvdisasm")?, home })
     }
 
-    /// What is to be said of both searches in both forms, for the GPU that is selected.
+    /// Returns the facts about both searches in both forms, for the given GPU.
     pub(crate) fn ask(&self, probe: &Path, gpu: &str) -> Outcome<String> {
         let mut lines = String::new();
         for search in SEARCHES {
@@ -76,7 +76,7 @@ impl Tools {
 
 fn fetch(home: &Path, site: &Path) -> Outcome {
     if !answers(&mut program("python3", ["-m", "pip", "--version"])) {
-        return Err(Failure::new("there is no pip"));
+        return Err(Failure::new("pip is not installed"));
     }
     say(format_args!("fetching NVIDIA's assembler into {}", home.display()));
     let words = ["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target"];
@@ -84,14 +84,14 @@ fn fetch(home: &Path, site: &Path) -> Outcome {
     std::fs::write(home.join("complete"), "").map_err(|error| Failure::new(format!("{}: {error}", home.display())))
 }
 
-/// The file of that name, in a folder or below it.
+/// Finds the file with the given name in a folder or below it.
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
     let entries: Vec<PathBuf> = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
     let here = entries.iter().find(|path| path.is_file() && path.file_name().is_some_and(|own| own == name)).cloned();
     here.or_else(|| entries.iter().filter(|path| path.is_dir()).find_map(|path| find(path, name)))
 }
 
-/// The number that stands right before the first `word`.
+/// The number directly before the first `word`.
 fn number_before(text: &str, word: &str) -> Option<u64> {
     let (before, _) = text.split_once(word)?;
     before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_the_assembler_says_of_registers_and_spills() {
+    fn reads_registers_and_spills_from_the_output_of_the_assembler() {
         let said =
             "    0 bytes stack frame, 8 bytes spill stores, 4 bytes spill loads\nptxas info : Used 39 registers, used";
         assert_eq!(number_before(said, " registers"), Some(39));

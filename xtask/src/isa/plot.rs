@@ -1,4 +1,4 @@
-//! A plot of pairs of bars as SVG.
+//! A plot with pairs of bars, as SVG.
 
 use std::fmt::Write as _;
 
@@ -8,26 +8,27 @@ pub(crate) struct Bar {
     pub(crate) values: [Option<f64>; 2],
 }
 
-/// Pixels of one bar's height.
+/// Height of one bar in pixels.
 const HEIGHT: usize = 14;
 
-/// Pixels of the column of names.
+/// Width of the column of names in pixels.
 const NAMES: usize = 170;
 
-/// Pixels of the longest bar.
+/// Length of the longest bar in pixels.
 const LONGEST: f64 = 480.0;
 
-/// Both values' colours: readable on white and on black, and by people who see no red.
+/// The colours of both values: readable on white and on black, and with red-green colour blindness.
 const COLOURS: [&str; 2] = ["#4477aa", "#ee8866"];
 
-/// The plot of all bars under a title, with a legend of both values.
+/// Returns the plot of all bars, with a title and a legend of both values.
 pub(crate) fn bars(title: &str, legend: [&str; 2], bars: impl Iterator<Item = Bar>) -> String {
     let bars: Vec<Bar> = bars.collect();
     let most = bars.iter().flat_map(|bar| bar.values).flatten().fold(f64::MIN_POSITIVE, f64::max);
     let (width, height) = (NAMES + LONGEST as usize + 60, 60 + bars.len() * 3 * HEIGHT);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"10\" y=\"18\">{title}</text>\n"
+         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
+         <text x=\"10\" y=\"18\">{title}</text>\n"
     );
     for (at, (name, colour)) in legend.iter().zip(COLOURS).enumerate() {
         let x = NAMES + at * 140;
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_largest_value_has_the_longest_bar_and_a_missing_one_none() {
+    fn the_largest_value_has_the_longest_bar_and_a_missing_value_has_no_bar() {
         let rows = [("A", [Some(2.0), None]), ("B", [Some(1.0), Some(0.5)])];
         let svg = bars("T", ["x", "y"], rows.into_iter().map(|(name, values)| Bar { name: name.to_owned(), values }));
         let widths: Vec<&str> = svg

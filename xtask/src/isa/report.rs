@@ -1,4 +1,5 @@
-//! Writes what was counted to `bench-results/isa`: every count, and what it would let ten well-known GPUs do at most.
+//! Writes the counts to `bench-results/isa`, and the upper bounds on the rates of ten well-known GPUs that follow from
+//! them.
 
 use std::fmt::Write as _;
 
@@ -7,18 +8,18 @@ use super::plot::{Bar, bars};
 use crate::say::say;
 use crate::shell::{Failure, Outcome, workspace_root};
 
-/// A GPU as its maker publishes it, and the compiler that stands for its driver.
+/// A GPU with its published data, and the compiler that represents its driver.
 struct Gpu {
     name: &'static str,
-    /// 32-bit integer operations that it begins in one clock.
+    /// 32-bit integer operations issued per clock.
     lanes: u32,
-    /// The clock that it is sold with, at its highest.
+    /// Highest published clock.
     boost_mhz: u32,
     compiler: (&'static str, &'static str),
 }
 
 const fn gpu(name: &'static str, units: u32, boost_mhz: u32, compiler: (&'static str, &'static str)) -> Gpu {
-    // On all of them a unit (SM, CU) begins 64 such operations in one clock.
+    // Each unit (SM, CU) of these GPUs issues 64 such operations per clock.
     Gpu { name, lanes: 64 * units, boost_mhz, compiler }
 }
 
@@ -35,7 +36,7 @@ const GPUS: [Gpu; 10] = [
     gpu("Radeon VII", 60, 1_750, ("RADV 26", "GCN 5")),
 ];
 
-/// The most that one GPU can do, in 10^9 hashes a second.
+/// The upper bound on the rate of one GPU, in 10^9 hashes per second.
 struct Bound {
     gpu: &'static Gpu,
     one: Option<f64>,
@@ -46,21 +47,20 @@ impl Bound {
     fn of(gpu: &'static Gpu, counts: &[Count]) -> Self {
         let (compiler, kind) = gpu.compiler;
         let rate = |shader: &str| {
-            let is_asked = |count: &Count| count.compiler == compiler && count.gpu == kind && count.shader == shader;
-            let per_hash = best(counts, is_asked)?.per_hash()?;
+            let is_wanted = |count: &Count| count.compiler == compiler && count.gpu == kind && count.shader == shader;
+            let per_hash = best(counts, is_wanted)?.per_hash()?;
             Some(f64::from(gpu.lanes) * f64::from(gpu.boost_mhz) / 1_000.0 / per_hash)
         };
         Self { gpu, one: rate("search_one"), shared: rate("search_shared") }
     }
 }
 
-/// Writes table, counts and plot.
+/// Writes the report with its plot.
 pub(crate) fn write(counts: &[Count], skipped: &[String]) -> Outcome {
     let folder = workspace_root().join("bench-results/isa");
     let bounds: Vec<Bound> = GPUS.iter().map(|gpu| Bound::of(gpu, counts)).collect();
     let bar = |bound: &Bound| Bar { name: bound.gpu.name.to_owned(), values: [bound.one, bound.shared] };
-    let plot =
-        bars("Bound on 10^9 hashes a second, by counts", ["one midstate", "four midstates"], bounds.iter().map(bar));
+    let plot = bars("Upper bound, 10^9 hashes per second", ["one midstate", "four midstates"], bounds.iter().map(bar));
     std::fs::create_dir_all(&folder).map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
     for (name, text) in [("README.md", text(counts, skipped, &bounds)), ("bounds.svg", plot)] {
         let file = folder.join(name);
@@ -72,18 +72,18 @@ pub(crate) fn write(counts: &[Count], skipped: &[String]) -> Outcome {
 
 const HEAD: &str = "# Instruction counts of real compilers
 
-Written by `cargo xtask isa --report`. No GPU was used: the compilers are real, the GPUs are not present. *Per hash*
-is the path of a nonce that is not a hit; on AMD only the instructions of the vector unit. With four midstates on a
-shared schedule it is a quarter of the shared part plus one midstate's own part; for headers and nodes it is the whole
-shader. *Whole* is the compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler,
-which gets the same expressions as PTX.
+Written by `cargo xtask isa --report`. Nothing here ran on a GPU: the compilers are real, but the GPUs were not present.
+*Per hash* counts the instructions of a nonce that is no hit (on AMD only those of the vector unit). With four midstates
+it is a quarter of the shared part plus the part of one midstate; for headers and nodes it is the whole shader. *Whole* is
+the compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler, with the same
+expressions as PTX.
 
 ## Bounds
 
-A prediction, not a measurement: 32-bit lanes × boost clock ÷ instructions per hash. A measured rate above it means
-that the count is wrong; a rate near it means that only fewer instructions can make it faster.
+A prediction, not a measurement: 32-bit lanes × boost clock ÷ instructions per hash. A rate above it would mean that the
+count is wrong; a rate near it can only be improved with fewer instructions.
 
-![the bounds as bars](bounds.svg)
+![the bounds as a bar chart](bounds.svg)
 
 | GPU | lanes | MHz | counted by | one midstate, GH/s | four midstates, GH/s |
 |---|---|---|---|---|---|
@@ -99,7 +99,7 @@ fn text(counts: &[Count], skipped: &[String], bounds: &[Bound]) -> String {
     }
     let _infallible = writeln!(text, "\n## Counts\n\n```text\n{}\n```", table(counts).join("\n"));
     for why in skipped {
-        let _infallible = writeln!(text, "\nNot asked: {why}");
+        let _infallible = writeln!(text, "\nNot run: {why}");
     }
     text
 }
@@ -109,13 +109,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_is_lanes_times_clock_through_instructions() {
+    fn a_bound_is_lanes_times_clock_divided_by_instructions() {
         let counts = Count::of_lines("ptxas", "Ada", "search_one\ta\tturn\t2500\n").unwrap();
         let bound = Bound::of(&GPUS[0], &counts);
         assert!((bound.one.unwrap() - 128.0 * 64.0 * 2_520.0 / 1_000.0 / 2_500.0).abs() < 1e-9);
         assert_eq!(bound.shared, None);
         let text = text(&counts, &["RADV 26: no archive".to_owned()], &[bound]);
         assert!(text.contains("| GeForce RTX 4090 | 8192 | 2520 | ptxas, Ada | 8.26 | - |"), "{text}");
-        assert!(text.contains("Not asked: RADV 26: no archive"));
+        assert!(text.contains("Not run: RADV 26: no archive"));
     }
 }

@@ -1,4 +1,4 @@
-//! One flipped bit somewhere in a report, as a broken memory cell or a bad link would flip it.
+//! Flips one bit of a report, as a broken memory cell or a bad link would.
 
 use cityseal_hash::Hit;
 
@@ -11,23 +11,23 @@ pub enum Place {
     Nonce,
     /// The index of a hit's midstate.
     Midstate,
-    /// The flag that there were more hits than asked for.
+    /// The overflow flag of a search.
     Overflow,
     /// The flag that the planted nonce was seen.
     Planted,
-    /// How many hits or hashes there are: entries behind the last one read as zeros.
+    /// The number of hits or hashes; new entries are zeros.
     Count,
     /// A hash.
     Hash,
-    /// Whether a tree's leaves may be a forgery.
+    /// The mutated flag of a tree.
     Mutated,
 }
 
 impl Place {
-    /// How many places there are.
+    /// The number of places.
     pub(super) const KINDS: usize = 7;
 
-    /// The place's number, below [`Self::KINDS`].
+    /// The place's index, below [`Self::KINDS`].
     pub(super) const fn kind(self) -> usize {
         match self {
             Self::Nonce => 0,
@@ -41,17 +41,18 @@ impl Place {
     }
 }
 
-/// Bits of a hit's nonce and of its midstate's index.
+/// Bits of a hit's nonce.
 const NONCE_BITS: u64 = 32;
+/// Bits of a hit: nonce and index of the midstate.
 const HIT_BITS: u64 = NONCE_BITS + 8;
 /// Bits of a hash.
 const HASH_BITS: u64 = 256;
-/// Bits of a count that are flipped: the next one would ask for more room than any report has.
+/// Bits of a count that can be flipped: a higher bit would give a longer list than any report has.
 const COUNT_BITS: u64 = 13;
-/// The flags of a search.
+/// Flags of a search report.
 const FLAGS: u64 = 2;
 
-/// Flips the bit of a report that a random number names: each of its bits as likely as any other.
+/// Flips the bit of a report that a random number selects, all bits with equal probability.
 pub fn flip_a_bit(report: &mut Report, random: u64) -> Place {
     match report {
         Report::Search(search) => flip_in_search(search, random),
@@ -98,7 +99,7 @@ fn flip_in_search(search: &mut SearchReport, random: u64) -> Place {
     }
 }
 
-/// The bits of a list: first those of its length, then those of its entries.
+/// Flips a bit of a list: first come the bits of its length, then those of its entries.
 fn flip_in_list<T: Copy>(
     list: &mut Vec<T>,
     random: u64,
@@ -124,14 +125,14 @@ mod tests {
     }
 
     #[test]
-    fn every_bit_of_a_search_is_reached_once_and_flipping_it_twice_undoes_it() {
+    fn every_bit_of_a_search_can_be_flipped_and_flipping_it_twice_restores_the_report() {
         let bits = FLAGS + COUNT_BITS + 2 * HIT_BITS;
         let mut seen = Vec::new();
         for bit in 0..bits {
             let mut flipped = search();
             let place = flip_a_bit(&mut flipped, bit);
             assert_ne!(flipped, search(), "bit {bit}");
-            assert!(!seen.contains(&flipped), "bit {bit} is another one");
+            assert!(!seen.contains(&flipped), "bit {bit} was flipped before");
             if !matches!(place, Place::Count) {
                 let mut back = flipped.clone();
                 flip_a_bit(&mut back, bit);
@@ -145,35 +146,35 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_count_drops_hits_or_reads_zeros() {
+    fn a_flipped_count_drops_hits_or_adds_zeros() {
         let (mut fewer, mut more) = (search(), search());
         assert_eq!([flip_a_bit(&mut fewer, 3), flip_a_bit(&mut more, 2)], [Place::Count; 2]);
         let hits = |report: &Report| match report {
             Report::Search(search) => search.hits.clone(),
-            Report::Hashes(_) | Report::Trees(_) => panic!("a search stays one"),
+            Report::Hashes(_) | Report::Trees(_) => panic!("not a search any more"),
         };
         assert_eq!(hits(&fewer), []);
         assert_eq!(hits(&more)[2], Hit { midstate: 0, nonce: 0 });
     }
 
     #[test]
-    fn a_flip_in_hashes_is_one_bit_of_one_of_them() {
+    fn a_flip_in_hashes_changes_one_bit() {
         let clean = vec![[0_u8; 32]; 3];
         for bit in COUNT_BITS..COUNT_BITS + 3 * HASH_BITS {
             let mut report = Report::Hashes(clean.clone());
             assert_eq!(flip_a_bit(&mut report, bit), Place::Hash);
-            let Report::Hashes(hashes) = report else { panic!("hashes stay hashes") };
+            let Report::Hashes(hashes) = report else { panic!("no hashes any more") };
             assert_eq!(hashes.as_flattened().iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
         }
     }
 
     #[test]
-    fn a_flip_in_trees_is_in_a_root_or_its_suspicion() {
+    fn a_flip_in_trees_changes_a_root_or_a_mutated_flag() {
         let clean = Report::Trees(vec![TreeRoot::default(); 2]);
         for bit in COUNT_BITS..COUNT_BITS + 2 * (HASH_BITS + 1) {
             let mut report = clean.clone();
-            let is_suspicion = (bit - COUNT_BITS) % (HASH_BITS + 1) == HASH_BITS;
-            assert_eq!(flip_a_bit(&mut report, bit), if is_suspicion { Place::Mutated } else { Place::Hash });
+            let is_mutated = (bit - COUNT_BITS) % (HASH_BITS + 1) == HASH_BITS;
+            assert_eq!(flip_a_bit(&mut report, bit), if is_mutated { Place::Mutated } else { Place::Hash });
             assert_ne!(report, clean);
         }
     }

@@ -1,8 +1,8 @@
-//! Faults on purpose: an opener around any other that spoils, by a plan, what the real device does.
+//! Fault injection: wraps the opener of a real device and injects faults by a plan.
 //!
-//! Where [`crate::fake`] is a device that never was, an [`Injector`] makes a real one faulty (a GPU, lavapipe, a kernel of
-//! the CPU posing as a GPU): its batches run, and their answers are changed on the way. The plan is data, and what was done
-//! is counted ([`Injected`]), so that a test can demand that so many faults really happened.
+//! Unlike [`crate::fake`], an [`Injector`] makes a real device faulty (a GPU, lavapipe, or a CPU kernel posing as a
+//! GPU): its batches run, and their answers are changed. The plan is data, and all injected faults are counted
+//! ([`Injected`]), so that a test can check that the faults really happened.
 
 mod flip;
 mod plan;
@@ -16,17 +16,17 @@ pub use flip::{Place, flip_a_bit};
 pub use plan::{Fault, Injection, When};
 pub use witness::{Injected, Witness};
 
-use crate::fake::Lie;
+use crate::fake::Corruption;
 use crate::known_answers;
 use crate::{Backend, Batch, Completed, DeviceError, DeviceInfo, DeviceKind, OpenError, Opener, Report, Ticket};
 
-/// How long a hung device keeps its caller at most; a caller that waits longer asks again.
+/// Longest wait of one `collect` on a hung device; a caller that wants to wait longer calls again.
 const HUNG_NAP: Duration = Duration::from_millis(1);
 
-/// Opens a device whose answers are spoiled by a plan. See the module's text.
+/// Opens a device with faults by a plan.
 ///
-/// Batches are counted from 0 over all openings. Those with which each opening is self-tested are left alone and not counted,
-/// so that a device gets in, and gets in again after it was lost.
+/// Batches are counted from 0 over all openings. The self-test batches of each opening are left unchanged and are not
+/// counted, so that the device passes its self-test, also when it is reopened.
 pub struct Injector {
     inner: Box<dyn Opener>,
     info: DeviceInfo,
@@ -42,13 +42,15 @@ impl std::fmt::Debug for Injector {
 }
 
 impl Injector {
-    /// Spoils the answers of `inner`. Where several injections of the plan fit a batch, the first of them is made.
+    /// Injects faults into the device of `inner`. If several injections of the plan match a batch, the first one
+    /// applies.
     pub fn new(inner: Box<dyn Opener>, plan: Vec<Injection>) -> Self {
         let info = inner.info().clone();
         Self { inner, info, is_posing: false, plan: plan.into(), injected: Arc::default() }
     }
 
-    /// Lets the device pass for a GPU of that id and name, so that its word is not taken as the CPU's is.
+    /// Makes the device look like a GPU with this id and name, so that the engine does not trust it as it trusts the
+    /// CPU.
     #[must_use]
     pub fn posing_as(mut self, id: &str) -> Self {
         id.clone_into(&mut self.info.id);
@@ -58,7 +60,7 @@ impl Injector {
         self
     }
 
-    /// What is injected, to be kept by who wants to know.
+    /// The counters of injected faults. They stay valid when the injector is moved into an engine.
     pub fn injected(&self) -> Arc<Injected> {
         Arc::clone(&self.injected)
     }
@@ -75,8 +77,8 @@ impl Opener for Injector {
         if self.is_posing {
             info = DeviceInfo { limits: info.limits, kernel: info.kernel, ..self.info.clone() };
         }
-        Ok(Box::new(Spoiled {
-            spared: known_answers::cases(&*inner).len() as u64,
+        Ok(Box::new(FaultyBackend {
+            self_test_left: known_answers::cases(&*inner).len() as u64,
             inner,
             info,
             plan: Arc::clone(&self.plan),
@@ -87,7 +89,7 @@ impl Opener for Injector {
     }
 }
 
-/// How a device came to its end.
+/// Why a device stopped working.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Lost,
@@ -95,70 +97,70 @@ enum End {
     Stuck,
 }
 
-/// What is to become of a batch in flight.
-struct Fate {
-    /// Which batch it is; it seeds what is random about it.
+/// The fault of a batch in flight.
+struct PlannedFault {
+    /// The batch's number, which seeds a random fault.
     number: u64,
     fault: Fault,
     batch: Batch,
 }
 
-struct Spoiled {
+struct FaultyBackend {
     inner: Box<dyn Backend>,
     info: DeviceInfo,
-    /// Batches of the self-test that are still to come.
-    spared: u64,
+    /// Self-test batches that are still to come.
+    self_test_left: u64,
     plan: Arc<[Injection]>,
     injected: Arc<Injected>,
-    /// One entry a batch in flight.
-    queue: VecDeque<Option<Fate>>,
+    /// One entry per batch in flight.
+    queue: VecDeque<Option<PlannedFault>>,
     end: Option<End>,
 }
 
-impl Spoiled {
-    fn fate(&mut self, batch: &Batch) -> Option<Fate> {
-        if self.spared > 0 {
-            self.spared -= 1;
+impl FaultyBackend {
+    fn next_fault(&mut self, batch: &Batch) -> Option<PlannedFault> {
+        if self.self_test_left > 0 {
+            self.self_test_left -= 1;
             return None;
         }
         let number = self.injected.count_batch();
-        let fault = self.plan.iter().find(|injection| injection.when.fits(number))?.fault;
-        Some(Fate { number, fault, batch: batch.clone() })
+        let fault = self.plan.iter().find(|injection| injection.when.matches(number))?.fault;
+        Some(PlannedFault { number, fault, batch: batch.clone() })
     }
 
-    /// Where the oldest batch is one that ends the device: ends it.
-    fn end_where_due(&mut self) {
-        let Some(Some(fate)) = self.queue.front() else { return };
-        self.end = match fate.fault {
+    /// Ends the device if the fault of the oldest batch does that.
+    fn end_if_planned(&mut self) {
+        let Some(Some(planned)) = self.queue.front() else { return };
+        self.end = match planned.fault {
             Fault::Loss => Some(End::Lost),
             Fault::Hang => Some(End::Hung),
             Fault::Stuck => Some(End::Stuck),
             Fault::Panic => {
-                self.injected.note(fate.fault, &fate.batch);
+                self.injected.note(planned.fault, &planned.batch);
                 panic!("a panic was injected");
             }
             Fault::MissedHits | Fault::FalseHits | Fault::Zeros | Fault::WrongHashes | Fault::BitFlip { .. } => return,
         };
-        self.injected.note(fate.fault, &fate.batch);
+        self.injected.note(planned.fault, &planned.batch);
     }
 
-    fn spoil(&self, fate: &Fate, report: &mut Report) {
-        let is_changed = match (fate.fault.lie(), fate.fault) {
-            (Some(behaviour), _) => Lie::about(&fate.batch).tell_in_place(report, behaviour),
+    fn apply(&self, planned: &PlannedFault, report: &mut Report) {
+        let is_changed = match (planned.fault.behaviour(), planned.fault) {
+            (Some(behaviour), _) => Corruption::of(&planned.batch).apply_in_place(report, behaviour),
             (None, Fault::BitFlip { seed }) => {
-                self.injected.note_flip(flip_a_bit(report, plan::random(seed, fate.number)));
+                self.injected.note_flip(flip_a_bit(report, plan::random(seed, planned.number)));
                 true
             }
             (None, _) => false,
         };
-        // A lie that changes nothing (no hits left out where there were none) is none.
+        // A fault that changes nothing, such as leaving out the hits of a search without hits, does not count.
         if is_changed {
-            self.injected.note(fate.fault, &fate.batch);
+            self.injected.note(planned.fault, &planned.batch);
         }
     }
 }
 
-impl Backend for Spoiled {
+impl Backend for FaultyBackend {
     fn info(&self) -> &DeviceInfo {
         &self.info
     }
@@ -168,15 +170,15 @@ impl Backend for Spoiled {
     }
 
     fn submit(&mut self, batch: Batch) -> Result<Ticket, DeviceError> {
-        let fate = self.fate(&batch);
+        let fault = self.next_fault(&batch);
         let ticket = self.inner.submit(batch)?;
-        self.queue.push_back(fate);
+        self.queue.push_back(fault);
         Ok(ticket)
     }
 
     fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError> {
         if self.end.is_none() {
-            self.end_where_due();
+            self.end_if_planned();
         }
         match self.end {
             Some(End::Lost) => return Err(DeviceError::Lost { reason: "a loss was injected".to_owned() }),
@@ -190,8 +192,8 @@ impl Backend for Spoiled {
             None => {}
         }
         let Some(mut done) = self.inner.collect(timeout)? else { return Ok(None) };
-        if let Some(fate) = self.queue.pop_front().flatten() {
-            self.spoil(&fate, &mut done.report);
+        if let Some(planned) = self.queue.pop_front().flatten() {
+            self.apply(&planned, &mut done.report);
         }
         Ok(Some(done))
     }

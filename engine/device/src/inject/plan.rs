@@ -1,38 +1,38 @@
-//! What is injected, and into which batches. Plain data.
+//! The plan of an injector: which faults, and into which batches. Plain data.
 
 use crate::fake::Behaviour;
 
-/// What befalls a batch.
+/// A fault of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The device is gone, with all that it has in flight, until it is opened again.
+    /// The device is lost with all its batches in flight, until it is reopened.
     Loss,
-    /// The device never answers again, until it is opened again.
+    /// The device does not answer any more, until it is reopened.
     Hang,
-    /// Whoever waits for the device waits for ever: it never comes back from the driver.
+    /// `collect` never returns, as if the driver blocked for ever.
     Stuck,
-    /// The worker that asks for the answer panics.
+    /// The worker panics in `collect`.
     Panic,
     /// The hits of a search are left out; the first of several hashes is wrong; no tree is reported as mutated.
     MissedHits,
     /// A search has a false hit; the first of several hashes is wrong; every tree is reported as mutated.
     FalseHits,
-    /// The answer of an untouched buffer: no hits, hashes of zero.
+    /// The content of an unused buffer: no hits, hashes of zero.
     Zeros,
-    /// Of hashes the first is wrong; a search has a hit that is none.
+    /// The first of several hashes is wrong; a search has a false hit.
     WrongHashes,
-    /// One bit of the answer, anywhere in it, is the other one. The seed and the batch's number say which.
+    /// One bit of the answer is flipped. The seed and the batch's number select it.
     BitFlip {
-        /// Where the bits come from.
+        /// Seed of the bit positions.
         seed: u64,
     },
 }
 
 impl Fault {
-    /// How many kinds there are.
+    /// The number of kinds.
     pub(super) const KINDS: usize = 9;
 
-    /// The kind's number, below [`Self::KINDS`].
+    /// The kind's index, below [`Self::KINDS`].
     pub(super) const fn kind(self) -> usize {
         match self {
             Self::Loss => 0,
@@ -47,8 +47,8 @@ impl Fault {
         }
     }
 
-    /// The lie that the scripted fake tells too, where it is one.
-    pub(super) const fn lie(self) -> Option<Behaviour> {
+    /// The behaviour of the scripted fake that gives the same wrong answer, if there is one.
+    pub(super) const fn behaviour(self) -> Option<Behaviour> {
         match self {
             Self::MissedHits => Some(Behaviour::MissedHits),
             Self::FalseHits => Some(Behaviour::FalseHits),
@@ -59,26 +59,26 @@ impl Fault {
     }
 }
 
-/// Which batches a fault befalls. They are counted from 0.
+/// The batches that a fault applies to. They are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum When {
-    /// This one.
+    /// This batch.
     Batch(u64),
-    /// This one and all that come after it.
+    /// This batch and all later ones.
     From(u64),
-    /// The last of each so many.
+    /// Every n-th batch, beginning with batch n − 1.
     Every(u64),
-    /// One in so many on average, as a generator with this seed has it.
+    /// One in `batches` batches on average, chosen by a random number generator.
     OneIn {
-        /// How many.
+        /// Batches per fault, on average.
         batches: u64,
-        /// Where the choice comes from.
+        /// Seed of the generator.
         seed: u64,
     },
 }
 
 impl When {
-    pub(super) const fn fits(self, number: u64) -> bool {
+    pub(super) const fn matches(self, number: u64) -> bool {
         match self {
             Self::Batch(only) => number == only,
             Self::From(first) => number >= first,
@@ -88,16 +88,16 @@ impl When {
     }
 }
 
-/// A fault, and when it is injected.
+/// A fault and the batches that it is injected into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Injection {
-    /// Into which batches.
+    /// The batches.
     pub when: When,
-    /// What.
+    /// The fault.
     pub fault: Fault,
 }
 
-/// The `index`-th number of a generator (`SplitMix64`), which needs no state to be asked out of turn.
+/// The `index`-th number of the generator `SplitMix64`, computed without the numbers before it.
 pub(super) const fn random(seed: u64, index: u64) -> u64 {
     let state = seed.wrapping_add(index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -110,22 +110,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_says_of_each_batch_whether_it_is_meant() {
-        let meant = |when: When| (0..8).filter(|&number| when.fits(number)).collect::<Vec<_>>();
-        assert_eq!(meant(When::Batch(3)), [3]);
-        assert_eq!(meant(When::From(6)), [6, 7]);
-        assert_eq!(meant(When::Every(3)), [2, 5]);
-        assert_eq!(meant(When::Every(1)).len(), 8);
+    fn a_plan_matches_the_batches_that_it_describes() {
+        let matched = |when: When| (0..8).filter(|&number| when.matches(number)).collect::<Vec<_>>();
+        assert_eq!(matched(When::Batch(3)), [3]);
+        assert_eq!(matched(When::From(6)), [6, 7]);
+        assert_eq!(matched(When::Every(3)), [2, 5]);
+        assert_eq!(matched(When::Every(1)).len(), 8);
     }
 
     #[test]
-    fn one_in_so_many_is_about_that_and_the_same_each_time() {
+    fn one_in_ten_is_about_a_tenth_and_the_same_in_every_run() {
         let when = When::OneIn { batches: 10, seed: 7 };
-        let meant: Vec<u64> = (0..10_000).filter(|&number| when.fits(number)).collect();
-        assert!((900..1_100).contains(&meant.len()), "{}", meant.len());
-        assert!(meant.iter().all(|&number| when.fits(number)));
+        let matched: Vec<u64> = (0..10_000).filter(|&number| when.matches(number)).collect();
+        assert!((900..1_100).contains(&matched.len()), "{}", matched.len());
+        assert!(matched.iter().all(|&number| when.matches(number)));
         let other = When::OneIn { batches: 10, seed: 8 };
-        assert_ne!(meant, (0..10_000).filter(|&number| other.fits(number)).collect::<Vec<_>>());
+        assert_ne!(matched, (0..10_000).filter(|&number| other.matches(number)).collect::<Vec<_>>());
     }
 
     #[test]

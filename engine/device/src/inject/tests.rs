@@ -1,4 +1,4 @@
-//! An injector over the CPU: what is injected is what the plan says, no more, and counted.
+//! An injector around the CPU injects exactly the planned faults, and counts them.
 
 use cityseal_hash::{HashKernel, Hit, Midstate};
 
@@ -13,14 +13,14 @@ fn injector(when: When, fault: Fault) -> Injector {
     Injector::new(cpu(), vec![Injection { when, fault }])
 }
 
-/// Opened and self-tested, as the engine does it.
+/// Opens and self-tests a device, as the engine does.
 fn opened(opener: &mut dyn Opener) -> Box<dyn Backend> {
     let mut backend = opener.open().unwrap();
     known_answers::run(&mut *backend).unwrap();
     backend
 }
 
-/// Every 64th nonce or so is a hit.
+/// A search in which about every 64th nonce is a hit.
 fn batch() -> Batch {
     let range = NonceSpan::new(0, 999).unwrap();
     Batch::Search(SearchBatch::new(vec![Midstate([7; 8])], [9; 12], range, u32::MAX >> 6, 100))
@@ -35,7 +35,7 @@ fn ask(backend: &mut dyn Backend) -> SearchReport {
 }
 
 #[test]
-fn only_the_planned_batches_are_spoiled_and_the_self_test_never_is() {
+fn only_planned_batches_are_faulty_and_the_self_test_never_is() {
     let mut opener = injector(When::Every(3), Fault::MissedHits);
     let injected = opener.injected();
     let mut backend = opened(&mut opener);
@@ -49,13 +49,13 @@ fn only_the_planned_batches_are_spoiled_and_the_self_test_never_is() {
 fn a_false_hit_is_added_before_the_true_ones() {
     let mut opener = injector(When::Batch(0), Fault::FalseHits);
     let mut backend = opened(&mut opener);
-    let (spoiled, clean) = (ask(&mut *backend), ask(&mut *backend));
-    assert_eq!(spoiled.hits[0], Hit { midstate: 0, nonce: 0 });
-    assert_eq!(spoiled.hits[1..], clean.hits);
+    let (faulty, clean) = (ask(&mut *backend), ask(&mut *backend));
+    assert_eq!(faulty.hits[0], Hit { midstate: 0, nonce: 0 });
+    assert_eq!(faulty.hits[1..], clean.hits);
 }
 
 #[test]
-fn a_lost_device_stays_lost_until_it_is_opened_again() {
+fn a_lost_device_stays_lost_until_it_is_reopened() {
     let mut opener = injector(When::Batch(1), Fault::Loss);
     let injected = opener.injected();
     let mut backend = opened(&mut opener);
@@ -81,13 +81,13 @@ fn a_hung_device_never_answers() {
 
 #[test]
 #[should_panic(expected = "a panic was injected")]
-fn a_panic_is_one() {
+fn an_injected_panic_panics() {
     let mut opener = injector(When::Batch(0), Fault::Panic);
     ask(&mut *opened(&mut opener));
 }
 
 #[test]
-fn a_lie_that_changes_nothing_is_not_counted() {
+fn a_fault_that_changes_nothing_is_not_counted() {
     let mut opener = injector(When::From(0), Fault::MissedHits);
     let mut backend = opened(&mut opener);
     let nothing = SearchBatch::new(vec![Midstate([7; 8])], [9; 12], NonceSpan::new(0, 9).unwrap(), 0, 100);
@@ -97,7 +97,7 @@ fn a_lie_that_changes_nothing_is_not_counted() {
 }
 
 #[test]
-fn every_flip_changes_the_answer_and_is_counted_by_its_place() {
+fn every_flip_changes_the_answer_and_is_counted_under_its_place() {
     let mut opener = injector(When::From(0), Fault::BitFlip { seed: 11 });
     let injected = opener.injected();
     let mut backend = opened(&mut opener);
@@ -110,7 +110,7 @@ fn every_flip_changes_the_answer_and_is_counted_by_its_place() {
 }
 
 #[test]
-fn who_poses_as_a_gpu_keeps_its_limits_and_its_kernel() {
+fn a_device_that_poses_as_a_gpu_keeps_its_limits_and_its_kernel() {
     let mut opener = injector(When::Batch(0), Fault::Loss).posing_as("stand-in");
     let backend = opener.open().unwrap();
     let (real, posing) = (cpu().info().clone(), backend.info());
@@ -120,7 +120,7 @@ fn who_poses_as_a_gpu_keeps_its_limits_and_its_kernel() {
 }
 
 #[test]
-fn a_witness_sees_who_is_asked_the_same_again() {
+fn a_witness_records_when_it_gets_the_work_of_the_faulty_device() {
     let mut faulty = injector(When::Batch(0), Fault::Loss);
     let injected = faulty.injected();
     let mut witness = Witness::new(cpu(), faulty.injected()).with_id("other");
@@ -137,12 +137,12 @@ fn a_witness_sees_who_is_asked_the_same_again() {
 }
 
 #[test]
-fn a_witness_that_lets_the_other_go_first_answers_once_the_fault_is_there() {
+fn a_witness_that_waits_for_the_first_fault_answers_after_it() {
     let mut faulty = injector(When::Batch(0), Fault::MissedHits);
     let mut witness = Witness::new(cpu(), faulty.injected()).after_the_first_fault();
-    let (mut liar, mut other) = (opened(&mut faulty), opened(&mut witness));
+    let (mut first, mut other) = (opened(&mut faulty), opened(&mut witness));
     other.submit(batch()).unwrap();
-    assert!(other.collect(Duration::ZERO).unwrap().is_none(), "it holds back");
-    ask(&mut *liar);
+    assert!(other.collect(Duration::ZERO).unwrap().is_none(), "the answer is held back");
+    ask(&mut *first);
     assert!(other.collect(Duration::ZERO).unwrap().is_some());
 }

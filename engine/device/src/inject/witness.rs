@@ -1,4 +1,4 @@
-//! What was injected, and when another device took over the work that the first fault befell.
+//! Counters of injected faults, and how long it takes until another device repeats the work of the first faulty batch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,37 +8,37 @@ use super::flip::Place;
 use super::plan::Fault;
 use crate::{Backend, Batch, Completed, DeviceError, DeviceInfo, OpenError, Opener, Ticket};
 
-/// How long those who let the faulty device go first wait for its first fault.
+/// How long a witness waits for the first fault ([`Witness::after_the_first_fault`]).
 const FIRST_FAULT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long one wait for that fault lasts before it is looked for again.
+/// How often it checks for the fault.
 const NAP: Duration = Duration::from_millis(1);
 
-/// Counts of what was injected. Shared by the device, who watches it and who wants to know.
+/// Counters of injected faults, shared by the faulty device, its witness and the test.
 #[derive(Debug, Default)]
 pub struct Injected {
     batches: AtomicU64,
     faults: [AtomicU64; Fault::KINDS],
     flips: [AtomicU64; Place::KINDS],
-    first: Mutex<Option<Harm>>,
+    first: Mutex<Option<FirstFault>>,
 }
 
-/// The first fault: what was asked, when it came, and how long it took until somebody else was asked the same.
+/// The first fault: its batch, its time, and how long it took until another device got the same work.
 #[derive(Debug)]
-struct Harm {
+struct FirstFault {
     batch: Batch,
     at: Instant,
     taken_over: Option<Duration>,
 }
 
 impl Injected {
-    /// Batches that the device took, those of self-tests apart.
+    /// Batches submitted to the faulty device, without those of self-tests.
     pub fn batches(&self) -> u64 {
         self.batches.load(Ordering::SeqCst)
     }
 
-    /// How often a fault of this kind was injected; the seed of a bit flip does not matter. A lie that happened to be the
-    /// truth is not counted.
+    /// How often a fault of this kind was injected; the seed of a bit flip is ignored. A fault that did not change the
+    /// answer is not counted.
     pub fn count(&self, fault: Fault) -> u64 {
         self.faults[fault.kind()].load(Ordering::SeqCst)
     }
@@ -48,12 +48,13 @@ impl Injected {
         self.faults.iter().map(|count| count.load(Ordering::SeqCst)).sum()
     }
 
-    /// How many bits of this kind were flipped.
+    /// How many bits were flipped in this place.
     pub fn flips(&self, place: Place) -> u64 {
         self.flips[place.kind()].load(Ordering::SeqCst)
     }
 
-    /// From the first fault until a [`Witness`] was asked (a part of) the same question; `None` where none was yet.
+    /// The time from the first fault until a [`Witness`] got the same work or a part of it; `None` if that has not
+    /// happened.
     pub fn taken_over(&self) -> Option<Duration> {
         self.first().as_ref()?.taken_over
     }
@@ -64,7 +65,7 @@ impl Injected {
 
     pub(super) fn note(&self, fault: Fault, batch: &Batch) {
         self.faults[fault.kind()].fetch_add(1, Ordering::SeqCst);
-        self.first().get_or_insert_with(|| Harm { batch: batch.clone(), at: Instant::now(), taken_over: None });
+        self.first().get_or_insert_with(|| FirstFault { batch: batch.clone(), at: Instant::now(), taken_over: None });
     }
 
     pub(super) fn note_flip(&self, place: Place) {
@@ -72,19 +73,20 @@ impl Injected {
     }
 
     fn see(&self, batch: &Batch) {
-        if let Some(harm) =
-            self.first().as_mut().filter(|harm| harm.taken_over.is_none() && overlap(&harm.batch, batch))
+        if let Some(first) = self.first().as_mut()
+            && first.taken_over.is_none()
+            && overlap(&first.batch, batch)
         {
-            harm.taken_over = Some(harm.at.elapsed());
+            first.taken_over = Some(first.at.elapsed());
         }
     }
 
-    fn first(&self) -> MutexGuard<'_, Option<Harm>> {
+    fn first(&self) -> MutexGuard<'_, Option<FirstFault>> {
         self.first.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether two batches ask for one hash at least that is the same.
+/// Whether two batches have at least one hash in common.
 fn overlap(one: &Batch, two: &Batch) -> bool {
     match (one, two) {
         (Batch::Search(one), Batch::Search(two)) => {
@@ -101,12 +103,12 @@ fn overlap(one: &Batch, two: &Batch) -> bool {
     }
 }
 
-/// Opens an honest device that notes when it is asked what a faulty one was asked ([`Injected::taken_over`]).
+/// Opens a correct device that records when it gets the work of a faulty one ([`Injected::taken_over`]).
 pub struct Witness {
     inner: Box<dyn Opener>,
     info: DeviceInfo,
     injected: Arc<Injected>,
-    lets_it_go_first: bool,
+    waits_for_fault: bool,
 }
 
 impl std::fmt::Debug for Witness {
@@ -116,23 +118,23 @@ impl std::fmt::Debug for Witness {
 }
 
 impl Witness {
-    /// Watches for the work of the device whose faults are counted there.
+    /// Watches for the work of the device whose faults `injected` counts.
     pub fn new(inner: Box<dyn Opener>, injected: Arc<Injected>) -> Self {
         let info = inner.info().clone();
-        Self { inner, info, injected, lets_it_go_first: false }
+        Self { inner, info, injected, waits_for_fault: false }
     }
 
-    /// Goes by this id; its name stays.
+    /// Changes the id of the device; its name stays.
     #[must_use]
     pub fn with_id(mut self, id: &str) -> Self {
         id.clone_into(&mut self.info.id);
         self
     }
 
-    /// Holds its answers back until the first fault has come (3 s at most), so that a short job can not end before.
+    /// Holds answers back until the first fault, for 3 s at most, so that a short job cannot end before it.
     #[must_use]
     pub const fn after_the_first_fault(mut self) -> Self {
-        self.lets_it_go_first = true;
+        self.waits_for_fault = true;
         self
     }
 }
@@ -144,9 +146,16 @@ impl Opener for Witness {
 
     fn open(&mut self) -> Result<Box<dyn Backend>, OpenError> {
         let inner = self.inner.open()?;
-        let spared = crate::known_answers::cases(&*inner).len() as u64;
+        let self_test_left = crate::known_answers::cases(&*inner).len() as u64;
         let (injected, info) = (Arc::clone(&self.injected), self.info.clone());
-        Ok(Box::new(Watching { inner, info, injected, spared, waits: self.lets_it_go_first, waiting_since: None }))
+        Ok(Box::new(Watching {
+            inner,
+            info,
+            injected,
+            self_test_left,
+            waits: self.waits_for_fault,
+            waiting_since: None,
+        }))
     }
 }
 
@@ -154,19 +163,19 @@ struct Watching {
     inner: Box<dyn Backend>,
     info: DeviceInfo,
     injected: Arc<Injected>,
-    /// Batches of the self-test that are still to be answered.
-    spared: u64,
-    /// It holds its answers back until the first fault.
+    /// Self-test batches that are still to be answered.
+    self_test_left: u64,
+    /// Whether answers are held back until the first fault.
     waits: bool,
-    /// Since when, once it has an answer to hold back.
+    /// When the first answer was held back.
     waiting_since: Option<Instant>,
 }
 
 impl Watching {
-    /// Whether the answer is to be held back still.
-    fn holds_back(&mut self) -> bool {
-        if !self.waits || self.spared > 0 {
-            self.spared = self.spared.saturating_sub(1);
+    /// Decides whether to hold the next answer back.
+    fn hold_back(&mut self) -> bool {
+        if !self.waits || self.self_test_left > 0 {
+            self.self_test_left = self.self_test_left.saturating_sub(1);
             return false;
         }
         let waited = self.waiting_since.get_or_insert_with(Instant::now).elapsed();
@@ -190,7 +199,7 @@ impl Backend for Watching {
     }
 
     fn collect(&mut self, timeout: Duration) -> Result<Option<Completed>, DeviceError> {
-        if self.holds_back() {
+        if self.hold_back() {
             std::thread::park_timeout(timeout.min(NAP));
             return Ok(None);
         }

@@ -1,5 +1,5 @@
-//! The committed answers of the suite, as digests (`super::digest_of`). A test recomputes them and prints the table that
-//! should be here.
+//! The committed answers of the suite, as digests (`super::digest_of`). A test recomputes them and prints the table
+//! that should be here.
 
 /// Each case's name, and the digest of its right answer in hex.
 pub(super) const ANSWERS: [(&str, &str); 36] = [

@@ -1,5 +1,5 @@
-//! The known-answer suite: a back end must pass it before it is given work. It is also the conformance test of every back
-//! end.
+//! The known-answer suite: a back end must pass it before it is given work. It is also the conformance test of every
+//! back end.
 //!
 //! The right answers are committed as digests, so that a start computes none of them. Tests recompute them with the
 //! portable kernel, and check them against facts that do not depend on any kernel of this workspace (the genesis block,

@@ -8,7 +8,8 @@ use crate::{Batch, NonceSpan, Planted, SearchBatch};
 /// The header of Bitcoin's first block, whose nonce is public knowledge.
 pub(super) const GENESIS: [u8; HEADER_LEN] = *b"\x01\0\0\0\
     \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\
-    \x3b\xa3\xed\xfd\x7a\x7b\x12\xb2\x7a\xc7\x2c\x3e\x67\x76\x8f\x61\x7f\xc8\x1b\xc3\x88\x8a\x51\x32\x3a\x9f\xb8\xaa\x4b\x1e\x5e\x4a\
+    \x3b\xa3\xed\xfd\x7a\x7b\x12\xb2\x7a\xc7\x2c\x3e\x67\x76\x8f\x61\
+    \x7f\xc8\x1b\xc3\x88\x8a\x51\x32\x3a\x9f\xb8\xaa\x4b\x1e\x5e\x4a\
     \x29\xab\x5f\x49\xff\xff\0\x1d\x1d\xac\x2b\x7c";
 
 /// The nonce of [`GENESIS`].
@@ -17,7 +18,8 @@ pub(super) const GENESIS_NONCE: u32 = 2_083_236_893;
 /// Nonces in each ranged case: a few hundred lanes, and not a multiple of any lane count.
 const SPAN: u32 = 5_003;
 
-/// The name of the case that a running device is given now and then: several hits, none of them at an edge of the batch.
+/// The name of the case that a running device is given now and then: several hits, none of them at an edge of the
+/// batch.
 pub const CANARY: &str = "several hits";
 
 pub(super) fn cases() -> Vec<Case> {

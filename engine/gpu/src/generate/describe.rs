@@ -1,4 +1,4 @@
-//! SHA-256 (FIPS 180-4, section 6.2) as expressions, and the hashes that the engine asks for.
+//! SHA-256 (FIPS 180-4, section 6.2) as expressions, and the hashes that the engine needs.
 
 use cityseal_hash::constants::{DIGEST_BITS, HEADER_BITS, IV, K, NODE_BITS, PAD, PREFIXED_NODE_BITS};
 
@@ -21,12 +21,12 @@ fn padding_block(graph: &mut Graph, length_bits: u32) -> [Value; 16] {
     padded_block(graph, &[], length_bits)
 }
 
-/// One call of the compression function, as names and headings have it.
+/// One call of the compression function, as it appears in names and headings.
 #[derive(Clone, Copy, Debug)]
 struct Call {
-    /// Stands before each name: `h1`.
+    /// Prefix of each name: `h1`.
     prefix: &'static str,
-    /// What is compressed.
+    /// The input.
     title: &'static str,
 }
 
@@ -40,14 +40,14 @@ impl Call {
     }
 }
 
-/// Word t of the message schedule, which holds those before it.
+/// Word `t` of the message schedule, from the words before it.
 fn schedule_word(graph: &mut Graph, call: Call, words: &[Value], t: usize) -> Value {
     let small1 = graph.sigma(Sigma::Small1, words[t - 2]);
     let small0 = graph.sigma(Sigma::Small0, words[t - 15]);
     graph.named_sum(call.name("w", t), &[small1, words[t - 7], small0, words[t - 16]])
 }
 
-/// One block: 64 rounds and the addition of the state before them (section 6.2.2).
+/// One block: 64 rounds, and the addition of the initial state (section 6.2.2).
 fn compress(graph: &mut Graph, call: Call, before: &[Value; 8], block: &[Value; 16]) -> [Value; 8] {
     let mut words = block.to_vec();
     let mut state = *before;
@@ -58,7 +58,7 @@ fn compress(graph: &mut Graph, call: Call, before: &[Value; 8], block: &[Value; 
         }
         state = round(graph, call, t, state, words[t]);
     }
-    graph.begin_part(call.part("the state before is added"));
+    graph.begin_part(call.part("the initial state is added"));
     std::array::from_fn(|i| graph.named_sum(call.name("s", i), &[state[i], before[i]]))
 }
 
@@ -90,8 +90,8 @@ fn inputs<const N: usize>(graph: &mut Graph, names: &[String; N], depends: Depen
     std::array::from_fn(|i| graph.input(names[i].clone(), depends))
 }
 
-/// State word 7 of a header's double hash, from midstate `s0`…`s7`, header words `w0`…`w2` after it (the end of the
-/// Merkle root, time, bits) and the nonce's word `w3`, which alone differs from lane to lane.
+/// State word 7 of a header's double hash, from the midstate `s0`…`s7`, the header words `w0`…`w2` after it (end of the
+/// Merkle root, time, bits) and the nonce `w3`. Only `w3` differs from lane to lane.
 pub fn search(graph: &mut Graph) -> [Value; 1] {
     let midstate = inputs(graph, &std::array::from_fn::<_, 8, _>(|i| format!("s{i}")), Depends::MIDSTATE);
     let tail = inputs(graph, &std::array::from_fn::<_, 3, _>(|i| format!("w{i}")), Depends::BATCH);
@@ -122,8 +122,8 @@ pub fn node(graph: &mut Graph) -> [Value; 8] {
     second_hash(graph, "h3", &first)
 }
 
-/// The hash of a node of RFC 6962: 65 bytes, of which `m0`…`m15` are the first block. `m16` begins the second: the last byte,
-/// then the first bit of the padding.
+/// The hash of a node of RFC 6962, which has 65 bytes. `m0`…`m15` are the first block; `m16` is the first word of the
+/// second block: the last byte, then the first bit of the padding.
 pub fn rfc6962_node(graph: &mut Graph) -> [Value; 8] {
     let words = inputs(graph, &std::array::from_fn::<_, 17, _>(message_word), Depends::LANE);
     let first_block = std::array::from_fn(|i| words[i]);
@@ -135,7 +135,7 @@ pub fn rfc6962_node(graph: &mut Graph) -> [Value; 8] {
     compress(graph, Call { prefix: "h2", title: "the last byte and the padding" }, &middle, &second_block)
 }
 
-/// The name of message word `i`, as the shader's function has it in its arguments: four to a vector.
+/// The name of message word `i` in the arguments of the shader's function: four words per vector.
 pub fn message_word(i: usize) -> String {
     format!("m{}.{}", i / 4, ["x", "y", "z", "w"][i % 4])
 }

@@ -1,29 +1,28 @@
 //! Expressions over 32-bit words, folded while they are built.
 //!
-//! A [`Graph`] holds each expression once. Constants fold at once; in a sum, all that the host can know beforehand
-//! (constants, words of the batch, words of the midstate) is gathered into one term, which the host computes. What
-//! hangs on the lane is left for the device. This file knows no SHA-256 beyond the names of its six functions, and
-//! prints nothing.
+//! A [`Graph`] holds each expression once. Constants are folded immediately. In a sum, all terms that the host can
+//! compute beforehand (constants, words of the batch, words of the midstate) become one term, which the host computes.
+//! Expressions that depend on the lane are left for the device.
 
 use std::collections::HashMap;
 
 use crate::sha256::{Sigma, ch, maj};
 
-/// What an expression hangs on: a set of the three sources of inputs.
+/// The inputs that an expression depends on: a set of three kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Depends(u8);
 
 impl Depends {
-    /// On nothing: a constant.
+    /// No inputs: a constant.
     pub const NOTHING: Self = Self(0);
-    /// On words that all hashes of a batch share.
+    /// Words that are the same for all hashes of a batch.
     pub const BATCH: Self = Self(1);
-    /// On the midstate.
+    /// The midstate.
     pub const MIDSTATE: Self = Self(2);
-    /// On what differs from lane to lane: the nonce, or the message.
+    /// Words that differ from lane to lane: the nonce, or the message.
     pub const LANE: Self = Self(4);
 
-    /// Whether it holds all of `other`.
+    /// Whether it includes all of `other`.
     pub const fn on(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -38,7 +37,7 @@ impl Depends {
     }
 }
 
-/// Names an expression of one [`Graph`].
+/// Identifies an expression of one [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value(u32);
 
@@ -53,20 +52,20 @@ impl Value {
 pub enum Node {
     /// A known word.
     Constant(u32),
-    /// A word given from outside, by its name.
+    /// A named input word.
     Input(String),
     /// The sum of at least two terms, modulo 2^32.
     Sum(Vec<Value>),
     /// One of the four sigma functions.
     Sigma(Sigma, Value),
-    /// Ch(e, f, g): where e has a one the bit of f, elsewhere that of g.
+    /// Ch(e, f, g): the bits of f where e has ones, and of g where e has zeros.
     Ch(Value, Value, Value),
-    /// Maj(a, b, c): the bit that at least two of the three have.
+    /// Maj(a, b, c): each bit is the majority of the three.
     Maj(Value, Value, Value),
 }
 
 impl Node {
-    /// The expressions that it is made of.
+    /// Its operands.
     pub fn operands(&self) -> Vec<Value> {
         match self {
             Self::Constant(_) | Self::Input(_) => Vec::new(),
@@ -77,7 +76,7 @@ impl Node {
     }
 }
 
-/// Where an expression stands in the description, for names and comments.
+/// The name and the heading of an expression, for the printed code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     /// The name of its value.
@@ -93,7 +92,7 @@ struct Entry {
     label: Option<Label>,
 }
 
-/// A set of expressions, each held once, each after its operands.
+/// A set of expressions. Each is stored once, after its operands.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     entries: Vec<Entry>,
@@ -102,7 +101,7 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Sets the heading under which the next labels stand.
+    /// Sets the heading of the labels that follow.
     pub fn begin_part(&mut self, part: impl Into<String>) {
         self.part = part.into();
     }
@@ -112,12 +111,12 @@ impl Graph {
         self.intern(Node::Constant(word), Depends::NOTHING)
     }
 
-    /// A word given from outside.
+    /// A named input word.
     pub fn input(&mut self, name: impl Into<String>, depends: Depends) -> Value {
         self.intern(Node::Input(name.into()), depends)
     }
 
-    /// Gives the value a name, unless it has one, is a constant or an input.
+    /// Names the value, unless it has a name, is a constant or an input.
     pub fn label(&mut self, value: Value, name: impl Into<String>) -> Value {
         let entry = &mut self.entries[value.index()];
         if entry.label.is_none() && !matches!(entry.node, Node::Constant(_) | Node::Input(_)) {
@@ -150,7 +149,7 @@ impl Graph {
         }
     }
 
-    /// The sum of the terms, with a name for the part of it that the host computes: `{name}_fixed`.
+    /// The sum of the terms. The part that the host computes is named `{name}_fixed`.
     pub fn sum(&mut self, name: &str, terms: &[Value]) -> Value {
         let (host, mut words): (Vec<Value>, Vec<Value>) = terms.iter().partition(|term| self.depends(**term).is_host());
         let is_part = !words.is_empty();
@@ -165,13 +164,13 @@ impl Graph {
         }
     }
 
-    /// [`Self::sum`], labelled with its name.
+    /// [`Self::sum`], labelled with `name`.
     pub fn named_sum(&mut self, name: String, terms: &[Value]) -> Value {
         let sum = self.sum(&name, terms);
         self.label(sum, name)
     }
 
-    /// Folds terms that the host knows into one; `None` where they come to zero.
+    /// Folds the terms that the host can compute into one; `None` if their sum is zero.
     fn host_sum(&mut self, name: &str, terms: &[Value], is_part: bool) -> Option<Value> {
         let mut constant = 0_u32;
         let mut words = Vec::new();
@@ -202,12 +201,12 @@ impl Graph {
         &self.entries[value.index()].node
     }
 
-    /// What the expression hangs on.
+    /// The inputs that the expression depends on.
     pub fn depends(&self, value: Value) -> Depends {
         self.entries[value.index()].depends
     }
 
-    /// The expression's name, where it has one.
+    /// The expression's label, if it has one.
     pub fn label_of(&self, value: Value) -> Option<&Label> {
         self.entries[value.index()].label.as_ref()
     }
@@ -228,13 +227,13 @@ impl Graph {
         (0..self.entries.len()).filter(|&index| needed[index]).map(|index| Value(index as u32)).collect()
     }
 
-    /// Of [`Self::reachable`], those that the device computes.
+    /// The values of [`Self::reachable`] that the device computes.
     pub fn on_device(&self, outputs: &[Value]) -> Vec<Value> {
         let on_lane = |value: &Value| !self.depends(*value).is_host() && !matches!(self.node(*value), Node::Input(_));
         self.reachable(outputs).into_iter().filter(on_lane).collect()
     }
 
-    /// The values that the host computes and the device uses, each once, constants apart.
+    /// The values that the host computes and the device uses, each once, without constants.
     pub fn host_values(&self, outputs: &[Value]) -> Vec<Value> {
         let device = self.on_device(outputs);
         let mut values: Vec<Value> = device.iter().flat_map(|&value| self.node(value).operands()).collect();
@@ -244,7 +243,7 @@ impl Graph {
         values
     }
 
-    /// The needed values that use each value, once for each use.
+    /// For each value the needed values that use it, once per use.
     pub fn users(&self, outputs: &[Value]) -> HashMap<Value, Vec<Value>> {
         let mut users: HashMap<Value, Vec<Value>> = HashMap::new();
         for value in self.reachable(outputs) {
@@ -255,7 +254,7 @@ impl Graph {
         users
     }
 
-    /// The word, where the value is a constant.
+    /// The word, if the value is a constant.
     pub fn as_constant(&self, value: Value) -> Option<u32> {
         match self.node(value) {
             Node::Constant(word) => Some(*word),
@@ -278,14 +277,14 @@ impl Graph {
     }
 }
 
-/// Words by the names of inputs.
+/// Input words by name.
 pub type Words = HashMap<String, u32>;
 
 impl Graph {
-    /// The outputs' words for given inputs.
+    /// Computes the outputs from the inputs.
     ///
     /// # Panics
-    /// If an input that is needed has no word.
+    /// If a needed input is missing.
     pub fn evaluate(&self, outputs: &[Value], inputs: &Words) -> Vec<u32> {
         let mut words: HashMap<Value, u32> = HashMap::new();
         for value in self.reachable(outputs) {

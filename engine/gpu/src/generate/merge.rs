@@ -1,22 +1,22 @@
-//! Writes sums into the sums that use them, so that no addition is done that a wider one could do.
+//! Merges sums into the sums that use them, which saves additions.
 //!
-//! A device adds three words at once, and fixed words are added by the host: where a sum has one user, or where each of
-//! its users has a fixed word to join its own, it need not be computed by itself.
+//! A device adds three words at once, and the host adds fixed words. So a sum need not be computed separately if it has
+//! only one user, or if each of its users has a fixed word that its own fixed word can join.
 
 use std::collections::{HashMap, HashSet};
 
 use super::graph::{Graph, Node, Value};
 
-/// Whether a sum may be written into another that hangs on more than it does.
+/// Whether a sum may be merged into one that depends on more inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
     /// Always.
     Always,
-    /// Only where both hang on the same: what all midstates share stays outside of the loop over them.
+    /// Only if both depend on the same inputs, so that values shared by all midstates stay outside the loop over them.
     WithinSharing,
 }
 
-/// The same expressions after merging, and the outputs' new names.
+/// Returns the expressions after merging, and the new outputs.
 pub fn merge_sums(graph: &Graph, outputs: &[Value], merge: Merge) -> (Graph, Vec<Value>) {
     let outputs_set = outputs.iter().copied().collect();
     let mut merger = Merger {
@@ -79,7 +79,7 @@ impl Merger<'_> {
         is_inner && same && (self.users[&term].len() == 1 || self.is_pair_that_joins(terms, term))
     }
 
-    /// Whether the sum is a word and a fixed word, and each of its users is a sum with a fixed word.
+    /// Whether the sum has two terms, one of them fixed, and each of its users is a sum with a fixed word.
     fn is_pair_that_joins(&self, terms: &[Value], sum: Value) -> bool {
         terms.len() == 2 && self.has_fixed_word(sum) && self.users[&sum].iter().all(|user| self.has_fixed_word(*user))
     }

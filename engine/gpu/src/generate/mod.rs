@@ -1,9 +1,9 @@
 //! Writes the straight-line parts of the shaders.
 //!
-//! SHA-256 is described once ([`describe`]), as expressions that fold while they are built ([`graph`], [`merge`]). From the
-//! same expressions come the WGSL under `shaders/` ([`files`]), its interpretation on the CPU
-//! ([`graph::Graph::evaluate`]) and the count of its operations ([`operations`]). Nothing of this runs when the engine
-//! works: it reads the committed text, and tests hold the text to the generator.
+//! SHA-256 is described once ([`describe`]), as expressions that are folded while they are built ([`graph`],
+//! [`merge`]). The same expressions give the WGSL under `shaders/` ([`files`]), its evaluation on the CPU
+//! ([`graph::Graph::evaluate`]) and the number of its operations ([`operations`]). The engine does not run the
+//! generator: it uses the committed WGSL, and a test compares that with the generator's output.
 
 pub mod describe;
 pub mod graph;
@@ -15,7 +15,7 @@ use graph::{Depends, Graph, Value};
 use merge::{Merge, merge_sums};
 use print::{Text, operand, statements};
 
-/// One of the committed files.
+/// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     /// Its name under `shaders/`.
@@ -24,12 +24,12 @@ pub struct File {
     pub text: String,
 }
 
-/// Expressions of one kernel and what they result in.
+/// The expressions of one kernel.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// All expressions.
     pub graph: Graph,
-    /// The results, in order.
+    /// The outputs, in order.
     pub outputs: Vec<Value>,
 }
 
@@ -66,14 +66,14 @@ impl Kernel {
         Self::of(describe::rfc6962_node, Merge::Always)
     }
 
-    /// The values that the host computes once a batch, or once a midstate, in the order of their structs.
+    /// The values that the host computes, once per batch or once per midstate, in the order of their structs.
     pub fn host_values(&self, of_midstate: bool) -> Vec<Value> {
         let mut values = self.graph.host_values(&self.outputs);
         values.retain(|value| self.graph.depends(*value).on(Depends::MIDSTATE) == of_midstate);
         values
     }
 
-    /// Their names.
+    /// The names of [`Self::host_values`].
     pub fn host_names(&self, of_midstate: bool) -> Vec<String> {
         let name = |value: &Value| operand(&self.graph, *value).rsplit('.').next().unwrap_or_default().to_owned();
         self.host_values(of_midstate).iter().map(name).collect()
@@ -98,7 +98,7 @@ fn head(lines: &[&str]) -> Vec<String> {
     let fixed = [
         REGENERATE,
         "",
-        "Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 the word e after round 5 of the second.",
+        "Names: h1_w17 is word 17 of the first compression's message schedule, h2_e5 is e after round 5 of the second.",
     ];
     lines.iter().chain(&fixed).map(|line| (*line).to_owned()).collect()
 }
@@ -113,9 +113,9 @@ fn search_one_text() -> String {
     text.line(1, &format!("report({}, nonce, 0u);", operand(&graph, outputs[0])));
     text.line(0, "}");
     text.under(&head(&[
-        "Searches one nonce with one midstate: both hashes, without a loop, up to the one word that is compared.",
+        "Searches one nonce with one midstate: computes both hashes, without a loop, up to the word that is compared.",
         "",
-        "What hangs on the midstate or the batch alone stands in mid and fixed: the host computed it.",
+        "mid and fixed hold values that the host computed, because they depend only on the midstate or the batch.",
     ]))
 }
 
@@ -135,13 +135,13 @@ fn search_shared_text() -> String {
     text.line(1, "}");
     text.line(0, "}");
     text.under(&head(&[
-        "Searches one nonce with several midstates. They share the first compression's message schedule, which is computed once.",
+        "Searches one nonce with several midstates. The message schedule of the first compression is the same for all.",
         "",
-        "What hangs on the midstate or the batch alone stands in mid and fixed: the host computed it.",
+        "mid and fixed hold values that the host computed, because they depend only on the midstate or the batch.",
     ]))
 }
 
-/// What a hash is of, and how many words it has in how many vectors.
+/// The title of a hash, and the numbers of its input words and vectors.
 type HashOf = (&'static str, usize, usize);
 
 const HEADER: HashOf = ("double SHA-256 of a header", 20, 5);
@@ -161,5 +161,5 @@ fn hash_text(kernel: &Kernel, function: &str, (of, words, vectors): HashOf) -> S
     );
     text.line(0, "}");
     let title = format!("The {of}, without a loop: {words} big-endian words in, eight out.");
-    text.under(&head(&[&title, "", "m2.y is word 9 of the message: four words to a vector."]))
+    text.under(&head(&[&title, "", "m2.y is word 9 of the message: each vector holds four words."]))
 }

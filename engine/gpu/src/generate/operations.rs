@@ -1,28 +1,28 @@
-//! Counts the operations that a device does for one hash.
+//! Counts the operations of one hash on a device.
 
 use std::collections::HashSet;
 
 use super::graph::{Graph, Node, Value};
 
-/// How many operations of each kind some expressions need.
+/// Numbers of operations by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
     /// Additions of two words.
     pub adds_of_two: usize,
-    /// Additions, where one instruction can add three words.
+    /// Additions, if one instruction can add three words.
     pub adds_of_three: usize,
     /// Rotations.
     pub rotates: usize,
     /// Shifts.
     pub shifts: usize,
-    /// And, or, exclusive or, each of two words.
+    /// And, or, exclusive or of two words.
     pub logic_of_two: usize,
-    /// The same, where one instruction computes any function of three bits.
+    /// The same, if one instruction computes any function of three bits.
     pub logic_of_three: usize,
 }
 
 impl Operations {
-    /// Counts the values, without those that they are made of.
+    /// Counts the operations of the values, without those of their operands.
     pub fn of(graph: &Graph, values: impl IntoIterator<Item = Value>) -> Self {
         let mut all = Self::default();
         let mut pairs = HashSet::new();
@@ -32,12 +32,12 @@ impl Operations {
         all
     }
 
-    /// All operations of a machine whose instructions take two words.
+    /// All operations of a machine whose instructions take two operands.
     pub const fn of_two(&self) -> usize {
         self.adds_of_two + self.rotates + self.shifts + self.logic_of_two
     }
 
-    /// All operations of a machine that adds three words and computes any function of three bits at once.
+    /// All operations of a machine with instructions for adding three words and for any function of three bits.
     pub const fn of_three(&self) -> usize {
         self.adds_of_three + self.rotates + self.shifts + self.logic_of_three
     }
@@ -60,7 +60,7 @@ impl Operations {
                 self.logic_of_three += 1;
             }
             Node::Maj(a, b, c) => {
-                // b ^ ((a ^ b) & (b ^ c)): of the two inner ones, the second is the first of the round before.
+                // b ^ ((a ^ b) & (b ^ c)): b ^ c was computed as a ^ b of the round before.
                 let mut is_new = |pair: &(Value, Value)| !both_from_host(graph, *pair) && pairs.insert(*pair);
                 self.logic_of_two += 2 + [(*a, *b), (*b, *c)].iter().filter(|pair| is_new(pair)).count();
                 self.logic_of_three += 1;

@@ -1,4 +1,4 @@
-//! Prints expressions as WGSL: one named value a line, a comment where a round begins.
+//! Prints expressions as WGSL: one named value per line, and a comment at the start of each round.
 
 use std::fmt::Write as _;
 
@@ -8,13 +8,13 @@ use crate::sha256::Sigma;
 /// The lines of one part of a function, under a heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// What the part computes; printed as a comment.
+    /// The heading, printed as a comment.
     pub(crate) heading: String,
-    /// One statement each, without indentation.
+    /// The statements, without indentation.
     pub(crate) lines: Vec<String>,
 }
 
-/// The statements that compute `values`, which are in order and hold all that they need or that `outputs` name.
+/// The statements that compute `values`, which are in order and include all their operands and all `outputs`.
 pub(crate) fn statements(graph: &Graph, values: &[Value], outputs: &[Value]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for &value in values {
@@ -31,7 +31,7 @@ pub(crate) fn statements(graph: &Graph, values: &[Value], outputs: &[Value]) -> 
     parts
 }
 
-/// The value where it is used: its name, or its expression where it has none.
+/// The value as an operand: its name, or its expression if it has no name.
 pub(crate) fn operand(graph: &Graph, value: Value) -> String {
     let depends = graph.depends(value);
     match (graph.node(value), graph.label_of(value)) {
@@ -42,7 +42,7 @@ pub(crate) fn operand(graph: &Graph, value: Value) -> String {
     }
 }
 
-/// A name, with the buffer before it that the host writes such words to.
+/// A name, with the prefix of the buffer that the host writes it to.
 fn from_host(depends: Depends, name: &str) -> String {
     if depends.on(Depends::LANE) {
         name.to_owned()
@@ -66,7 +66,7 @@ fn operation(graph: &Graph, value: Value) -> String {
     }
 }
 
-/// The functions' names, as FIPS 180-4 has them in Greek.
+/// The functions' names, after the Greek letters of FIPS 180-4.
 const fn sigma_name(sigma: Sigma) -> &'static str {
     match sigma {
         Sigma::Big0 => "Sigma0",
@@ -76,7 +76,7 @@ const fn sigma_name(sigma: Sigma) -> &'static str {
     }
 }
 
-/// Text that grows line by line and remembers where its parts stand.
+/// Text that is written line by line, with an index of its parts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text {
     written: String,
@@ -85,19 +85,19 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Adds one line at the given depth of indentation.
+    /// Adds one line at the given indentation depth.
     pub(crate) fn line(&mut self, depth: usize, line: &str) {
         let indent = if line.is_empty() { 0 } else { 4 * depth };
         let _infallible = writeln!(self.written, "{:indent$}{line}", "");
         self.lines += 1;
     }
 
-    /// Notes in the index that the next line begins `title`.
+    /// Adds an index entry: `title` begins with the next line.
     pub(crate) fn index(&mut self, title: impl Into<String>) {
         self.index.push((title.into(), self.lines + 1));
     }
 
-    /// Adds parts, each under its comment, and an index entry where another compression begins.
+    /// Adds parts, each with its comment, and an index entry for each compression.
     pub(crate) fn parts(&mut self, depth: usize, parts: &[Part]) {
         let mut compression = "";
         for part in parts {
@@ -112,7 +112,7 @@ impl Text {
         }
     }
 
-    /// The text under a head of comment lines and the index, whose line numbers are those of the whole.
+    /// The text below a head of comment lines and the index. Line numbers are those of the whole file.
     pub(crate) fn under(self, head: &[String]) -> String {
         let before = head.len() + self.index.len() + 2;
         let mut whole = String::new();

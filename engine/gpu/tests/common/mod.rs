@@ -1,4 +1,4 @@
-//! What the tests on a device share: finding lavapipe, skipping aloud where it is not there, and asking a back end.
+//! Helpers of the tests on a device: finds lavapipe, reports skipped tests, runs batches.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -9,16 +9,16 @@ use cityseal_device::{Backend, Batch, Completed, DeviceKind, Report};
 use cityseal_gpu::shader::Variant;
 use cityseal_gpu::{DiscoverOptions, DiscoveredState, VariantChoice, discover};
 
-/// How long a batch may take before a test gives up; software adapters compile while they run their first.
+/// How long a batch may take before a test fails. Software adapters compile while they run their first.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// An opened lavapipe, or `None` where there is none, said aloud.
+/// Opens lavapipe; `None` with a printed note if there is none.
 pub(crate) fn lavapipe(test: &str, variant: Option<Variant>) -> Option<Box<dyn Backend>> {
     let variant = variant.map_or(VariantChoice::Auto, VariantChoice::Given);
     lavapipe_with(test, variant)
 }
 
-/// The same with its variant chosen in some way.
+/// As [`lavapipe`], with a way of choosing the variant.
 pub(crate) fn lavapipe_with(test: &str, variant: VariantChoice) -> Option<Box<dyn Backend>> {
     let found = discover(DiscoverOptions { allow_software: true, variant, ..DiscoverOptions::default() });
     let openers = found.devices.into_iter().filter_map(|device| match device.state {
@@ -32,7 +32,7 @@ pub(crate) fn lavapipe_with(test: &str, variant: VariantChoice) -> Option<Box<dy
     Some(opener.open().expect("lavapipe opens"))
 }
 
-/// Lavapipe; or the GPU that the same tests are to run on, by a part of its name (`CITYSEAL_TEST_DEVICE`).
+/// Whether the device is lavapipe, or the one selected by a part of its name in `CITYSEAL_TEST_DEVICE`.
 fn is_lavapipe(info: &cityseal_device::DeviceInfo) -> bool {
     if let Ok(name) = std::env::var("CITYSEAL_TEST_DEVICE") {
         return info.name.contains(&name);
@@ -45,11 +45,11 @@ pub(crate) fn assert_is_lavapipe(backend: &dyn Backend) {
     assert!(is_lavapipe(backend.info()), "lavapipe did not do the work: {:?}", backend.info());
 }
 
-/// Says aloud that a test is skipped for want of something; panics where `CITYSEAL_REQUIRE` names it.
+/// Reports that a test is skipped because something is missing; panics if `CITYSEAL_REQUIRE` names it.
 pub(crate) fn skip(test: &str, wanted: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     assert!(!required.split(',').any(|name| name.trim() == wanted), "{test}: {wanted} is required, and {reason}");
-    // Not `eprintln`, which the test harness swallows where the test passes.
+    // Not `eprintln`, whose output the test harness hides if the test passes.
     writeln!(std::io::stderr(), "SKIPPED: {test}: {reason}").expect("stderr can be written");
     if let Ok(path) = std::env::var("CITYSEAL_SKIP_LOG") {
         let mut log = std::fs::OpenOptions::new().create(true).append(true).open(&path).expect("the skip log opens");
