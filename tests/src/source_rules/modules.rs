@@ -17,11 +17,59 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row {
-        package: "cityseal-engine",
-        bottom_up: "error profile policy gpu devices judge seal_report seal_job task verify driver control job verifier \
-            workers engine builder",
+        package: "cityseal-hash",
+        bottom_up: "crate constants digest features error merkle_kind messages midstate search baseline portable \
+            lanewise span x86 kernel known_answer constructors",
+    },
+    Row {
+        package: "cityseal-chain",
+        bottom_up: "encoding hex u256 hash target header merkle parameters rules body header_tree search",
+    },
+    Row {
+        package: "cityseal-cli",
+        bottom_up: "clock error_answer escape exit files error niceness output logging signals",
+    },
+    Row {
+        package: "cityseal-device",
+        bottom_up: "error left_out info trees batch tuning backend cpu fake known_answers inject",
+    },
+    Row {
+        package: "cityseal-receipt",
+        bottom_up: "digits format pick utc rows words keys error openings parts text statement receipt",
+    },
+    Row {
+        package: "cityseal-gpu",
+        bottom_up: "adapters faults layout marks pace results sha256 generate prepare shader items pipelines \
+            remember trees slot machine flight backend contest open discover",
     },
     Row { package: "cityseal-proto", bottom_up: "v1 field display template verdict" },
+    Row {
+        package: "cityseal-engine",
+        bottom_up: "error profile policy gpu devices judge seal_report seal_job task verify driver control job \
+            verifier workers engine builder",
+    },
+    Row {
+        package: "cityseal-input",
+        bottom_up: "decode_error frame paths place blocks hex_lines detect input_error open packed places \
+            raw_block decoder rows part receipts sinks recognise looks source cut forks",
+    },
+    Row {
+        package: "cityseal-client",
+        bottom_up: "address answer cut ledger request check error receipt_check retry connection upload verify \
+            verify_call watch seal",
+    },
+    Row {
+        package: "cityseal-service",
+        bottom_up: "block_chunk device_facts drain echo error keys limits connection call_note deadline foreign \
+            log_budget listener refusal begin calls jobs seal_service sensors device_service upload verdict \
+            verify_service",
+    },
+    Row {
+        package: "cityseal-bench",
+        bottom_up: "city energy error hands clock json gauges latency mode processor bound environment question \
+            race baseline device record records settings chain drill show compare report stream measure",
+    },
+    Row { package: "cityseal", bottom_up: "args config context json odds commands demo error quiet_drivers" },
 ];
 
 /// Crates that are no product: their modules are free.
