@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use cityseal_chain::{BlockHash, BlockHeader, MerkleRoot, Verdict};
 use cityseal_cli::CliError;
-use cityseal_engine::{Engine, ReadAt, Verifier, VerifyReport, VerifyRequest};
+use cityseal_engine::{Engine, HeaderVerifier, ReadAt, VerifyReport, VerifyRequest};
 use cityseal_input::{ChainInput, ChainSink, Place};
 
 use super::city::{City, EASIEST_BITS, genesis, sealed};
@@ -121,8 +121,8 @@ impl<'a> ChainRunner<'a> {
     }
 
     fn verify(&self) -> Result<VerifyReport, BenchError> {
-        let request = VerifyRequest::new(self.chain.city.parameters.clone()).now(self.chain.last.time.into());
-        let mut feeding = Feeding(self.engine.verifier(request)?);
+        let request = VerifyRequest::new(self.chain.city.parameters.clone(), self.chain.last.time.into());
+        let mut feeding = Feeding(self.engine.header_verifier(request)?);
         ChainInput::detect(vec![self.chain.path.clone()])?.read(&mut feeding)?;
         Ok(feeding.0.finish(None))
     }

@@ -203,7 +203,7 @@ fn chain(founder: BlockHeader) -> Vec<u8> {
 }
 
 fn verify(engine: &Engine, city: &City, chain: &[u8]) -> Result<VerifyReport, DrillError> {
-    let mut verifier = engine.verifier(VerifyRequest::new(city.parameters.clone()).now(NOW))?;
+    let mut verifier = engine.header_verifier(VerifyRequest::new(city.parameters.clone(), NOW))?;
     verifier.push(chain);
     Ok(verifier.finish(None))
 }
@@ -288,7 +288,7 @@ mod tests {
             profile: cityseal_engine::Profile::default(),
             kernel: None,
             threads: Some(1),
-            device_memory: None,
+            tuning_cache: None,
         };
         Ground::prepare(settings, 1, HashKernel::detect()).unwrap()
     }

@@ -20,7 +20,7 @@ pub struct EngineSettings {
     /// Number of CPU threads.
     pub threads: Option<usize>,
     /// The file in which the engine keeps what it measured of GPUs.
-    pub device_memory: Option<PathBuf>,
+    pub tuning_cache: Option<PathBuf>,
 }
 
 impl EngineSettings {
@@ -38,7 +38,7 @@ impl EngineSettings {
             .profile(self.profile)
             .kernel(self.kernel.clone())
             .threads(self.threads)
-            .device_memory(self.device_memory.clone())
+            .tuning_cache(self.tuning_cache.clone())
     }
 }
 

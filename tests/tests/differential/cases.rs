@@ -5,7 +5,7 @@ use cityseal_tests::synthetic::Random;
 
 use crate::branch::{BASE_TIP, Base, Branch};
 use crate::draft::{Draft, Finished, HEADER_BYTES, hash, hex, reversed, target_of};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 use crate::{mutate_bytes, mutate_coinbase, mutate_header, mutate_transactions};
 
 /// How often each single mutation is used; those that make the largest blocks are used less often.
@@ -284,7 +284,7 @@ fn values(rule: &str, block: &Finished) -> Option<(String, String)> {
 
 /// The expected answer of Bitcoin Core to a block with these effects.
 fn answer(effects: &[Effect], is_proposal: bool) -> Answer {
-    if effects.iter().any(|effect| effect.core == CoreSays::Depends) {
+    if effects.iter().any(|effect| effect.core == CoreAnswer::Depends) {
         return Answer::Anything;
     }
     let mut refusals: Vec<Answer> = effects.iter().filter_map(|effect| refusal(effect, is_proposal)).collect();
@@ -298,15 +298,15 @@ fn answer(effects: &[Effect], is_proposal: bool) -> Answer {
 fn refusal(effect: &Effect, is_proposal: bool) -> Option<Answer> {
     let lowest = effect.breaks.iter().min().copied();
     match effect.core {
-        CoreSays::Accepts | CoreSays::Depends => None,
-        CoreSays::Reason(reason) => Some(Answer::Reason(reason)),
-        CoreSays::SubmitCompletes => lowest.filter(|_| is_proposal).map(Answer::Rule),
+        CoreAnswer::Accepts | CoreAnswer::Depends => None,
+        CoreAnswer::Reason(reason) => Some(Answer::Reason(reason)),
+        CoreAnswer::SubmitCompletes => lowest.filter(|_| is_proposal).map(Answer::Rule),
         // A proposal has no nonce yet, so its hash is not compared with its target.
-        CoreSays::ByRule if is_proposal => match lowest? {
+        CoreAnswer::ByRule if is_proposal => match lowest? {
             "R05" => None,
             "R01" | "R02" | "R03" | "R04" => Some(Answer::Rule("R07")),
             rule => Some(Answer::Rule(rule)),
         },
-        CoreSays::ByRule => lowest.map(Answer::Rule),
+        CoreAnswer::ByRule => lowest.map(Answer::Rule),
     }
 }

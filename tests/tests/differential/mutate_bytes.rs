@@ -3,7 +3,7 @@
 use cityseal_tests::synthetic::Random;
 
 use crate::draft::{Commitment, Draft, HEADER_BYTES};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
 /// The `expected` value of R20.
 const WHOLE: &str = "one whole, canonically encoded block";
@@ -33,7 +33,7 @@ fn encoding(words: &str, at: usize) -> Effect {
 fn trailing_bytes(draft: &mut Draft, random: &mut Random) -> Effect {
     let extra = random.between(1, 20) as usize;
     draft.edit = Some(Box::new(move |bytes| [bytes, vec![0; extra]].concat()));
-    Effect::breaks(&["R20"]).core(CoreSays::Accepts)
+    Effect::breaks(&["R20"]).core(CoreAnswer::Accepts)
 }
 
 fn cut(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -65,7 +65,7 @@ fn one_too_many(draft: &mut Draft, _random: &mut Random) -> Effect {
 fn one_too_few(draft: &mut Draft, random: &mut Random) -> Effect {
     draft.append_spend(false, random);
     recount(draft, |count| vec![count - 1]);
-    Effect::breaks(&["R20"]).core(CoreSays::Reason("bad-txnmrklroot"))
+    Effect::breaks(&["R20"]).core(CoreAnswer::Reason("bad-txnmrklroot"))
 }
 
 fn huge_count(draft: &mut Draft, _random: &mut Random) -> Effect {
@@ -123,5 +123,5 @@ fn repeated_apart(draft: &mut Draft, random: &mut Random) -> Effect {
     let first = draft.append_spend(false, random);
     draft.append_spend(true, random);
     draft.append(draft.transactions[first].clone());
-    Effect::accepted().core(CoreSays::Reason("bad-txns-inputs-missingorspent"))
+    Effect::accepted().core(CoreAnswer::Reason("bad-txns-inputs-missingorspent"))
 }

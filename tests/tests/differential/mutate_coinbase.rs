@@ -4,7 +4,7 @@ use cityseal_tests::synthetic::Random;
 use cityseal_tests::synthetic::transaction::Output;
 
 use crate::draft::{COMMITMENT_HEAD, Commitment, Draft, height_script, hex};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
 const STRIPPED_MAX: usize = 1_000_000;
 const WEIGHT_MAX: usize = 4_000_000;
@@ -119,7 +119,7 @@ fn height_later(draft: &mut Draft, random: &mut Random) -> Effect {
 fn no_reserved_value(draft: &mut Draft, _random: &mut Random) -> Effect {
     draft.commitment = Commitment::Always;
     draft.reserved.clear();
-    Effect::breaks(&["R37"]).values(1, 0).at(0).core(CoreSays::SubmitCompletes)
+    Effect::breaks(&["R37"]).values(1, 0).at(0).core(CoreAnswer::SubmitCompletes)
 }
 
 fn reserved_items(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -278,5 +278,5 @@ fn too_heavy(draft: &mut Draft, random: &mut Random) -> Effect {
 /// Bitcoin Core parses such a block and refuses its weight.
 fn too_long(draft: &mut Draft, random: &mut Random) -> Effect {
     fill_witness(|(_, whole)| whole, BYTES_MAX + 1, draft, random);
-    Effect::breaks(&["R20", "R40"]).core(CoreSays::Reason("bad-blk-weight"))
+    Effect::breaks(&["R20", "R40"]).core(CoreAnswer::Reason("bad-blk-weight"))
 }

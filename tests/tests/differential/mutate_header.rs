@@ -3,7 +3,7 @@
 use cityseal_tests::synthetic::Random;
 
 use crate::draft::{BITS, Draft, Seal, hex, reversed, target_of};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
 /// Seconds by which a header's time may exceed the current time.
 const FUTURE_S: u64 = 7_200;
@@ -80,7 +80,7 @@ fn link_to_grandparent(draft: &mut Draft, _random: &mut Random) -> Effect {
     if draft.prev == draft.parent {
         draft.prev = [0; 32];
     }
-    let effect = Effect::breaks(&["R06"]).core(CoreSays::Depends);
+    let effect = Effect::breaks(&["R06"]).core(CoreAnswer::Depends);
     effect.values(hex(&reversed(draft.parent)), hex(&reversed(draft.prev)))
 }
 

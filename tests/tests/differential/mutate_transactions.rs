@@ -4,7 +4,7 @@ use cityseal_tests::synthetic::Random;
 use cityseal_tests::synthetic::transaction::{Input, Output, Transaction};
 
 use crate::draft::{Draft, spend};
-use crate::mutation::{CoreSays, Effect, Mutation, part};
+use crate::mutation::{CoreAnswer, Effect, Mutation, part};
 
 /// The total supply: 21 million coins, in satoshis.
 const MONEY: i64 = 2_100_000_000_000_000;
@@ -59,7 +59,7 @@ fn spending(count: usize, draft: &mut Draft, random: &mut Random) -> Transaction
 
 fn no_transactions(draft: &mut Draft, _random: &mut Random) -> Effect {
     draft.transactions.clear();
-    Effect::breaks(&["R24"]).values(FIRST, "no transaction").core(CoreSays::Reason("bad-blk-length"))
+    Effect::breaks(&["R24"]).values(FIRST, "no transaction").core(CoreAnswer::Reason("bad-blk-length"))
 }
 
 fn coinbase_last(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -255,7 +255,7 @@ fn relative_lock(draft: &mut Draft, random: &mut Random) -> Effect {
     let mut transaction = spending(1, draft, random);
     transaction.inputs[0].sequence = 0xffff;
     draft.append(transaction);
-    Effect::accepted().core(CoreSays::Reason("bad-txns-nonfinal"))
+    Effect::accepted().core(CoreAnswer::Reason("bad-txns-nonfinal"))
 }
 
 fn missing_output(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -274,7 +274,7 @@ fn pays_more(draft: &mut Draft, random: &mut Random) -> Effect {
 fn pays_past_subsidy(draft: &mut Draft, _random: &mut Random) -> Effect {
     let rest: i64 = draft.transactions[0].outputs.iter().skip(1).map(|output| output.value).sum();
     draft.transactions[0].outputs[0].value = 2_500_000_000 - rest + 1;
-    Effect::accepted().core(CoreSays::Reason("bad-cb-amount"))
+    Effect::accepted().core(CoreAnswer::Reason("bad-cb-amount"))
 }
 
 fn failing_script(draft: &mut Draft, random: &mut Random) -> Effect {
@@ -282,5 +282,5 @@ fn failing_script(draft: &mut Draft, random: &mut Random) -> Effect {
     // OP_RETURN.
     transaction.inputs[0].script = vec![0x6a];
     draft.append(transaction);
-    Effect::accepted().core(CoreSays::Reason("script-verify-flag-failed"))
+    Effect::accepted().core(CoreAnswer::Reason("script-verify-flag-failed"))
 }

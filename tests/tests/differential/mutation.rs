@@ -30,7 +30,7 @@ pub(crate) mod part {
 
 /// How Bitcoin Core answers to a mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CoreSays {
+pub(crate) enum CoreAnswer {
     /// Refuses with the reason of the lowest broken rule; accepts if none is broken.
     ByRule,
     /// Refuses with this reason.
@@ -52,13 +52,13 @@ pub(crate) struct Effect {
     pub(crate) transaction: Option<usize>,
     /// The fault's `expected` and `found`, if they are known by construction.
     pub(crate) values: Option<(String, String)>,
-    pub(crate) core: CoreSays,
+    pub(crate) core: CoreAnswer,
 }
 
 impl Effect {
     /// An effect that breaks these rules.
     pub(crate) const fn breaks(rules: &'static [&'static str]) -> Self {
-        Self { breaks: rules, transaction: None, values: None, core: CoreSays::ByRule }
+        Self { breaks: rules, transaction: None, values: None, core: CoreAnswer::ByRule }
     }
 
     /// An effect that breaks no rule.
@@ -76,7 +76,7 @@ impl Effect {
         self
     }
 
-    pub(crate) fn core(mut self, core: CoreSays) -> Self {
+    pub(crate) fn core(mut self, core: CoreAnswer) -> Self {
         self.core = core;
         self
     }

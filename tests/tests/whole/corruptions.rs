@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cityseal_engine::chain::{BlockHeader, Fault, FaultValue, Rule, Verdict};
 use cityseal_engine::{BlockBatch, Engine, VerifyRequest};
 use cityseal_input::{BlockCutter, Cut, Format, TakeBlock};
-use cityseal_tests::block_reference::{BlockReference, Framing, Said};
+use cityseal_tests::block_reference::{BlockReference, Expected, Framing};
 use cityseal_tests::folder::Folder;
 use cityseal_tests::on_every_worker;
 use cityseal_tests::synthetic::block::{HEADER_BYTES, header_of};
