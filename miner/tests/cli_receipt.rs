@@ -403,7 +403,7 @@ fn a_receipt_about_a_faulty_first_header_has_nothing_to_open_and_passes_no_spot_
     let run = case.verify(&receipt, &["--spot-check", "5", "--source", &source]);
     let answer = run.json();
     assert_eq!((run.code, &answer["receipt"], &answer["key"]), (2, &json!("refused"), &json!("trusted")), "{run:?}");
-    assert!(answer["reason"].as_str().unwrap().contains("about 0 items"), "{answer}");
+    assert!(answer["reason"].as_str().unwrap().contains("covers 0 items"), "{answer}");
     let check = &answer["spot_check"];
     assert_eq!((&check["result"], &check["items"], &check["headers"]), (&json!("impossible"), &json!([]), &json!(0)));
     assert_eq!(check["reason"], answer["reason"]);

@@ -77,7 +77,7 @@ async fn no_caller_writes_a_line_or_a_control_character_into_the_log() {
     let log = log_of(&[], "a\nINFO cityseal: serving\u{1b}[31m\u{202e}").await;
     assert!(!log.contains(['\u{1b}', '\u{202e}', '\r']), "{log}");
     // Each line is one of ours: a note, or a time.
-    let is_ours = |line: &&str| line.starts_with("20") || line.contains("listening") || line.contains("goodbye");
+    let is_ours = |line: &&str| line.starts_with("20") || line.contains("listening") || line.contains("drained");
     let strangers: Vec<&str> = log.lines().filter(|line| !is_ours(line) && !line.contains("SIGTERM")).collect();
     assert!(!strangers.iter().any(|line| line.contains("INFO")), "{strangers:?}");
     assert_eq!(lines_with(&log, &["serving", "jobs_max"]).len(), 1, "{log}");
