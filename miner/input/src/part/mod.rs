@@ -34,8 +34,8 @@ pub fn checked_rules(merkle: MerkleKind, items: ItemKind) -> Vec<String> {
 /// Error of a saved result that was judged by other rules than those of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "RULES_DIFFER: it was judged by the rules {}, but this build has {expected}; create it again with this build",
-    found.as_deref().unwrap_or("of a build that did not record them")
+    "RULES_DIFFER: it was judged by {}, but this build judges by {expected}; create it again with this build",
+    found.as_deref().unwrap_or("a build that did not record its rules")
 )]
 pub struct RulesDiffer {
     /// The digest of the rules by which the result was judged; `None` if its build did not record them.
