@@ -112,6 +112,7 @@ impl Client {
         loop {
             ledger.begin_again(resume.position.items);
             let begin = request.to_wire(true, resume.token.clone());
+            // The tokens of this call are used only if they fit what it has sent, so they are collected separately.
             let mut news = Resume::default();
             let (sent, verdict) = self
                 .call(request, begin, ledger, open(resume.position), |progress| {
@@ -186,6 +187,7 @@ impl Resume {
     ) -> Result<Self, ClientError> {
         let Broken::Refused(status) = &broken else { return Err(broken.into()) };
         debug!(%status, "the call ended without a verdict");
+        // A refused token cannot become valid again: start over at once, without a pause.
         if !self.token.is_empty() && reason_of(status).is_some_and(|reason| TOKEN_REFUSED.contains(&reason.as_str())) {
             return Ok(Self::default());
         }
