@@ -91,7 +91,9 @@ fn names_the_reference_fault_for_a_thousand_flipped_bits(worker: Worker, test: &
     let Some(engine) = worker.engine(test) else { return };
     let flips = flips(&chain);
     assert_eq!(flips.len(), FLIPS);
-    flips.iter().for_each(|flip| assert_fault(worker, &engine, &mut chain, flip));
+    for flip in flips {
+        assert_fault(worker, &engine, &mut chain, flip);
+    }
 }
 on_every_worker!(names_the_reference_fault_for_a_thousand_flipped_bits);
 
