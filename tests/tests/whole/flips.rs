@@ -111,7 +111,7 @@ fn assert_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) 
     let Verdict::Fault(fault) = &report.verdict else { panic!("bit {}: {:?}", flip.bit, report.verdict) };
     assert_eq!(fault, &flip.fault, "bit {}, CITYSEAL_SEED={}", flip.bit, *SEED);
     assert_eq!(report.count, flip.fault.height);
-    worker.demand_share(&report.devices, report.count);
+    worker.assert_done(&report.devices, report.count);
 }
 
 #[test]
