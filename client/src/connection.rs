@@ -140,8 +140,8 @@ impl Client {
     /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
     pub async fn job(&self, job_id: &str) -> Result<v1::GetJobResponse, ClientError> {
         let request = v1::GetJobRequest { job_id: job_id.to_owned() };
-        self.ask(async |mut to: SealServiceClient<Channel>, request| to.get_job(request).await, self.sealer(), request)
-            .await
+        let call = async |mut service: SealServiceClient<Channel>, request| service.get_job(request).await;
+        self.call_with_retries(call, self.sealer(), request).await
     }
 
     /// Cancels a job on behalf of `cancelled_by`. Returns the job's state at that moment.
@@ -150,8 +150,8 @@ impl Client {
     /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
     pub async fn cancel(&self, job_id: &str, cancelled_by: &str) -> Result<v1::Job, ClientError> {
         let request = v1::CancelJobRequest { job_id: job_id.to_owned(), cancelled_by: cancelled_by.to_owned() };
-        let ask = async |mut to: SealServiceClient<Channel>, request| to.cancel_job(request).await;
-        let answer = self.ask(ask, self.sealer(), request).await?;
+        let call = async |mut service: SealServiceClient<Channel>, request| service.cancel_job(request).await;
+        let answer = self.call_with_retries(call, self.sealer(), request).await?;
         answer.job.ok_or(ClientError::Cut { expected: "the job" })
     }
 
@@ -162,12 +162,8 @@ impl Client {
     /// [`ClientError::Refused`] if the service did not issue the token since its last start.
     pub async fn list(&self, page_size: u32, page_token: &str) -> Result<v1::ListJobsResponse, ClientError> {
         let request = v1::ListJobsRequest { page_size, page_token: page_token.to_owned(), tenant: None };
-        self.ask(
-            async |mut to: SealServiceClient<Channel>, request| to.list_jobs(request).await,
-            self.sealer(),
-            request,
-        )
-        .await
+        let call = async |mut service: SealServiceClient<Channel>, request| service.list_jobs(request).await;
+        self.call_with_retries(call, self.sealer(), request).await
     }
 
     /// Lists the devices of the service.
@@ -175,14 +171,14 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] if the call fails permanently.
     pub async fn devices(&self) -> Result<v1::ListDevicesResponse, ClientError> {
-        let to = DeviceServiceClient::new(self.channel.clone());
-        let ask = async |mut to: DeviceServiceClient<Channel>, request| to.list_devices(request).await;
-        self.ask(ask, to, v1::ListDevicesRequest {}).await
+        let devices = DeviceServiceClient::new(self.channel.clone());
+        let call = async |mut service: DeviceServiceClient<Channel>, request| service.list_devices(request).await;
+        self.call_with_retries(call, devices, v1::ListDevicesRequest {}).await
     }
 
     pub(crate) async fn submit_request(&self, request: v1::SubmitSealRequest) -> Result<v1::Job, ClientError> {
-        let ask = async |mut to: SealServiceClient<Channel>, request| to.submit_seal(request).await;
-        let answer = self.ask(ask, self.sealer(), request).await?;
+        let call = async |mut service: SealServiceClient<Channel>, request| service.submit_seal(request).await;
+        let answer = self.call_with_retries(call, self.sealer(), request).await?;
         answer.job.ok_or(ClientError::Cut { expected: "the job" })
     }
 
@@ -199,20 +195,20 @@ impl Client {
     }
 
     /// Repeats a unary call until it succeeds, fails permanently, or the retry policy gives up.
-    async fn ask<To: Clone, Q: Clone, A, F>(
+    async fn call_with_retries<S: Clone, Q: Clone, A, F>(
         &self,
-        ask: impl Fn(To, tonic::Request<Q>) -> F,
-        to: To,
-        question: Q,
+        call: impl Fn(S, tonic::Request<Q>) -> F,
+        service: S,
+        message: Q,
     ) -> Result<A, ClientError>
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let mut attempts = self.attempts();
         loop {
-            let mut request = tonic::Request::new(question.clone());
+            let mut request = tonic::Request::new(message.clone());
             request.set_timeout(self.options.call_timeout);
-            match ask(to.clone(), request).await {
+            match call(service.clone(), request).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) => {
                     debug!(%status, "call failed");

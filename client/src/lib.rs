@@ -1,13 +1,5 @@
 //! What a node embeds to offload sealing and verification to a `CitySeal` service.
 //!
-//! The client connects, retries with exponential backoff, reattaches to its jobs after a reconnection, and resubmits
-//! them after a restart of the service. It searches no nonces and checks no consensus rules itself. It does not trust
-//! the service: it hashes every seal again and compares it with the template; a VALID verdict must name the count, last
-//! hash and chain work that this client sent; and a receipt must carry a valid signature over that chain.
-//!
-//! All types of the API are re-exported, so a node depends only on `cityseal-client` and an async runtime (tokio):
-//! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the wire messages) and [`bytes`].
-//!
 //! # Seal a block
 //! ```no_run
 //! use cityseal_client::chain::{BlockHeader, SealTemplate};
@@ -42,6 +34,15 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! # Retries and trust
+//! The client connects, retries with exponential backoff, reattaches to its jobs after a reconnection, and resubmits
+//! them after a restart of the service. It searches no nonces and checks no consensus rules itself. It does not trust
+//! the service: it hashes every seal again and compares it with the template; a VALID verdict must name the count, last
+//! hash and chain work that this client sent; and a receipt must carry a valid signature over that chain.
+//!
+//! All types of the API are re-exported, so a node depends only on `cityseal-client` and an async runtime (tokio):
+//! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the wire messages) and [`bytes`].
 
 mod address;
 mod check;

@@ -46,6 +46,7 @@ pub(crate) fn checked(
     if verdict.receipt.is_empty() {
         return Err(FalseReceipt::Absent);
     }
+    // Reading checks the form and the signature; trust in the signer is checked next.
     let receipt = Receipt::read(&verdict.receipt)?;
     if !request.trusted_keys.is_empty() {
         receipt.check_trusted(&request.trusted_keys)?;

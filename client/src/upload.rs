@@ -126,6 +126,7 @@ impl Upload {
     async fn send_header_bytes(&mut self, mut bytes: Bytes) -> Result<(), Stop> {
         let Cutter::Headers(partial) = &mut self.cutter else { return Ok(()) };
         let mut first = None;
+        // Complete a header that an earlier chunk has begun.
         if !partial.is_empty() {
             let missing = (HEADER_LEN - partial.len()).min(bytes.len());
             partial.extend_from_slice(&bytes.split_to(missing));
@@ -134,6 +135,7 @@ impl Upload {
             }
             first = Some(partial.split().freeze());
         }
+        // Keep the incomplete header at the end for the next chunk; the whole ones are sent without a copy.
         let whole = bytes.len() / HEADER_LEN * HEADER_LEN;
         partial.extend_from_slice(&bytes.split_off(whole));
         if let Some(header) = first {
@@ -170,6 +172,7 @@ impl Upload {
 
     async fn finish(&mut self) -> Result<(), Stop> {
         self.send_blocks(BlockCutter::end).await?;
+        // Without a closing message the service reports the truncated chain as INCOMPLETE.
         if !self.cutter.is_even() {
             return Ok(());
         }

@@ -112,17 +112,18 @@ impl Client {
         loop {
             ledger.begin_again(resume.position.items);
             let begin = request.to_wire(true, resume.token.clone());
-            let mut news = Resume::default();
+            // Collected separately, because a token of this call is used only if it fits what the call has sent.
+            let mut latest = Resume::default();
             let (sent, verdict) = self
                 .call(request, begin, ledger, open(resume.position), |progress| {
-                    news.note(request, progress);
+                    latest.note(request, progress);
                     on_progress(progress_of(progress));
                 })
                 .await?;
             ledger = sent;
             match verdict {
                 Ok(verdict) => return VerifyAnswer::checked(request, &ledger, &verdict),
-                Err(broken) => resume = resume.after(broken, news, &ledger, &mut attempts).await?,
+                Err(broken) => resume = resume.after(broken, latest, &ledger, &mut attempts).await?,
             }
         }
     }
@@ -175,27 +176,28 @@ impl Resume {
         *self = Self { token: progress.resume_token.clone(), position };
     }
 
-    /// Where to resume after a call that ended with `broken` and had received `news`; waits before that as the policy
-    /// demands.
+    /// Waits as the retry policy requires, and returns where to resume after a call that ended with `broken` and had
+    /// received `latest`.
     async fn after(
         self,
         broken: Broken,
-        news: Self,
+        latest: Self,
         sent: &Ledger,
         attempts: &mut Attempts,
     ) -> Result<Self, ClientError> {
         let Broken::Refused(status) = &broken else { return Err(broken.into()) };
         debug!(%status, "the call ended without a verdict");
+        // A refused token cannot become valid again: start over at once, without a pause.
         if !self.token.is_empty() && reason_of(status).is_some_and(|reason| TOKEN_REFUSED.contains(&reason.as_str())) {
             return Ok(Self::default());
         }
         // A token that covers more than was sent cannot belong to this chain.
-        let has_news = !news.token.is_empty() && news.position.items <= sent.count();
-        if has_news {
+        let is_usable = !latest.token.is_empty() && latest.position.items <= sent.count();
+        if is_usable {
             attempts.succeeded();
         }
         if is_transient(status) && attempts.wait(wanted_pause(status)).await {
-            return Ok(if has_news { news } else { self });
+            return Ok(if is_usable { latest } else { self });
         }
         Err(broken.into())
     }

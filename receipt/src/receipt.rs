@@ -73,6 +73,7 @@ impl Receipt {
         if bytes.len() > RECEIPT_BYTES_MAX {
             return Err(ReceiptError::TooLarge { found: bytes.len() });
         }
+        // Read the format first: a receipt of another version should not be reported as a malformed field.
         let head: Head = serde_json::from_slice(bytes).map_err(|error| json_error(&error))?;
         if ![FORMAT, FORMAT_WITHOUT_RULES].contains(&head.format.as_str()) {
             return Err(ReceiptError::Format { found: head.format });

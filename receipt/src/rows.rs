@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::digits;
 use crate::utc::utc_text;
 
-/// What no verification covers, for headers and blocks alike: script execution, whether spent outputs exist and are
+/// What no verification covers, neither of headers nor of blocks: script execution, whether spent outputs exist and are
 /// unspent, and therefore whether amounts add up.
 pub const OUT_OF_SCOPE: [&str; 3] = ["scripts", "unspent-outputs", "amounts"];
 

@@ -141,6 +141,7 @@ impl Statement {
     /// Checks the rules that need the headers of the subtree only.
     fn judge(&self, first: u64, headers: &[BlockHeader], hashes: &[BlockHash]) -> Result<(), OpeningError> {
         let parts = &self.0;
+        // The header before a later subtree is unknown here, so the link of the subtree's first header is not checked.
         let mut before = (first == 0).then_some(parts.parent);
         for (height, (header, hash)) in (parts.first_height + first..).zip(headers.iter().zip(hashes)) {
             let target = header.bits.decode().map_err(|_| OpeningError::Bits { height, bits: header.bits })?;

@@ -88,7 +88,7 @@ impl Worker {
     ///
     /// # Panics
     /// If it hashed fewer.
-    pub fn demand_share(self, shares: &[DeviceShare], headers: u64) {
+    pub fn assert_done(self, shares: &[DeviceShare], headers: u64) {
         let done: u64 =
             shares.iter().filter(|share| self.is_named(&share.name, &share.kernel)).map(|s| s.headers).sum();
         assert!(done >= headers, "{self:?} hashed {done} of {headers} headers: {shares:?}");
@@ -98,12 +98,12 @@ impl Worker {
     ///
     /// # Panics
     /// If it did less, or the answer lists no devices.
-    pub fn demand_share_in(self, answer: &Value, unit: &str, work: u64) {
+    pub fn assert_done_in(self, answer: &Value, unit: &str, least: u64) {
         let rows = answer["devices"].as_array().expect("an answer lists its devices");
         let text = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_owned();
         let mine = rows.iter().filter(|row| self.is_named(&text(row, "name"), &text(row, "kernel")));
         let done: u64 = mine.map(|row| number(&row[unit])).sum();
-        assert!(done >= work, "{self:?} did {done} of {work} {unit}: {rows:?}");
+        assert!(done >= least, "{self:?} did {done} of {least} {unit}: {rows:?}");
     }
 
     fn is_named(self, device: &str, kernel: &str) -> bool {

@@ -102,10 +102,10 @@ pub(crate) fn blocks_of(batch: &UnreadBlocks) -> Vec<Vec<u8>> {
     let mut rest = &room[3..];
     let mut blocks = Vec::new();
     for (place, header) in batch.places.iter().zip(batch.headers.chunks(80)) {
-        let (block, behind) = rest.split_at(place.len as usize);
+        let (block, after) = rest.split_at(place.len as usize);
         assert_eq!(&block[..80], header);
         blocks.push(block.to_vec());
-        rest = behind;
+        rest = after;
     }
     blocks
 }

@@ -61,7 +61,7 @@ fn cut(format: Format, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
 
 /// Asserts that the bytes are detected as `format` and split into `count` blocks, in whole or in pieces, and that the
 /// last block's hash ends with `hash`.
-fn demand_blocks(name: &str, bytes: &[u8], format: Format, count: usize, hash: &str) {
+fn assert_blocks(name: &str, bytes: &[u8], format: Format, count: usize, hash: &str) {
     assert_eq!(detect(bytes), format, "{name}");
     let blocks = cut(format, &[bytes]);
     assert_eq!(blocks.len(), count, "{name}");
@@ -78,13 +78,13 @@ fn files_of_real_blocks_are_split_into_their_blocks() {
     let frame = [&[0xf9, 0xbe, 0xb4, 0xd9], &(raw.len() as u32).to_le_bytes()[..]].concat();
     let line = hex::encode(raw) + "\n";
     let json = serde_json::json!({ "height": 702_861, "block": hex::encode(raw) }).to_string();
-    demand_blocks("raw", raw, Format::RawBlocks, 1, "726dafae");
-    demand_blocks("framed", &[&frame, raw].concat(), Format::FramedBlocks, 1, "726dafae");
-    demand_blocks("hex", line.as_bytes(), Format::HexBlocks, 1, "726dafae");
-    demand_blocks("json", json.as_bytes(), Format::JsonBlock, 1, "726dafae");
+    assert_blocks("raw", raw, Format::RawBlocks, 1, "726dafae");
+    assert_blocks("framed", &[&frame, raw].concat(), Format::FramedBlocks, 1, "726dafae");
+    assert_blocks("hex", line.as_bytes(), Format::HexBlocks, 1, "726dafae");
+    assert_blocks("json", json.as_bytes(), Format::JsonBlock, 1, "726dafae");
     for (name, format, count, hash) in FILES {
         if let Some(bytes) = data_bytes_if_any(&format!("blocks/{name}")) {
-            demand_blocks(name, &bytes, format, count, hash);
+            assert_blocks(name, &bytes, format, count, hash);
         }
     }
 }

@@ -31,12 +31,12 @@ fn comparable(ended: &Ended) -> Value {
 
 /// Asserts that the worker finds `count` valid headers up to height `tip`, with the JSON of the reference worker.
 /// Returns the JSON.
-fn demand_valid(worker: Worker, program: impl Fn(Worker) -> Program, count: u64, tip: u64) -> Value {
+fn assert_valid(worker: Worker, program: impl Fn(Worker) -> Program, count: u64, tip: u64) -> Value {
     let ended = program(worker).run().with_code(0);
     let answer = comparable(&ended);
     assert_eq!((&answer["verdict"], &answer["count"]), (&"valid".into(), &count.into()));
     assert_eq!(answer["tip"]["height"], tip);
-    worker.demand_share_in(&ended.json(), "headers", count);
+    worker.assert_done_in(&ended.json(), "headers", count);
     if worker != REFERENCE {
         assert_eq!(answer, comparable(&program(REFERENCE).run()));
     }
@@ -47,7 +47,7 @@ fn the_start_of_mainnet_is_valid(worker: Worker, _test: &str) {
     let start = mainnet_start();
     let folder = Folder::new();
     let file = folder.write("mainnet.bin", &start.headers);
-    let answer = demand_valid(worker, |worker| verify(worker, &[&file]), start.count(), start.count() - 1);
+    let answer = assert_valid(worker, |worker| verify(worker, &[&file]), start.count(), start.count() - 1);
     assert_eq!(answer["tip"]["hash"], start.tip_hash);
     assert!(answer["tip"]["chain_work"].as_str().unwrap().ends_with(start.chain_work), "{answer}");
     assert_eq!(answer["not_checked"], serde_json::json!([]));
@@ -61,7 +61,7 @@ fn a_later_part_of_mainnet_ends_with_the_work_of_the_whole_chain(worker: Worker,
     let (folder, work_before) = (Folder::new(), format!("{:064x}", from * 0x1_0001_0001));
     let file = folder.write("late.bin", &start.headers[80 * from as usize..]);
     let words = [&*file, "--start-height", "1000", "--start-work", &work_before];
-    let answer = demand_valid(worker, |worker| verify(worker, &words), start.count() - from, start.count() - 1);
+    let answer = assert_valid(worker, |worker| verify(worker, &words), start.count() - from, start.count() - 1);
     assert!(answer["tip"]["chain_work"].as_str().unwrap().ends_with(start.chain_work), "{answer}");
 }
 on_every_worker!(a_later_part_of_mainnet_ends_with_the_work_of_the_whole_chain);
@@ -76,7 +76,7 @@ fn signet_is_valid_except_for_its_signatures() {
     let Some(file) = data_file(test, "headers/signet_0_2015.bin") else { return };
     let file = file.to_string_lossy();
     on_all(test, |worker| {
-        let answer = demand_valid(worker, |worker| verify(worker, &[&file, "--network", "signet"]), 2_016, 2_015);
+        let answer = assert_valid(worker, |worker| verify(worker, &[&file, "--network", "signet"]), 2_016, 2_015);
         let rules: Vec<&Value> = answer["not_checked"].as_array().unwrap().iter().map(|range| &range["rule"]).collect();
         assert_eq!(rules, ["BIP325"]);
     });
@@ -87,7 +87,7 @@ fn an_alternative_mainnet_is_valid_past_a_clamped_retarget() {
     let Some(file) = data_file(test, "headers/mainnet_alt_0_2016.bin") else { return };
     let file = file.to_string_lossy();
     on_all(test, |worker| {
-        demand_valid(worker, |worker| verify(worker, &[&file]), 2_017, 2_016);
+        assert_valid(worker, |worker| verify(worker, &[&file]), 2_017, 2_016);
     });
 }
 
@@ -98,7 +98,7 @@ fn testnet_from_stdin_is_valid_through_its_easy_headers() {
     let main = text.lines().filter(|line| !line.starts_with("fork:")).collect::<Vec<_>>().join("\n") + "\n";
     let words = ["-", "--network", "testnet3", "--start-height", "1"];
     on_all(test, |worker| {
-        demand_valid(worker, |worker| verify(worker, &words).stdin(main.clone().into_bytes()), 546, 546);
+        assert_valid(worker, |worker| verify(worker, &words).stdin(main.clone().into_bytes()), 546, 546);
     });
 }
 
@@ -130,7 +130,7 @@ fn two_late_periods_of_mainnet_end_with_the_recorded_work() {
     let words = [&*file, "--start-height", "822528", "--start-work", &work_before];
     let wire = BlockHeader::from_hex(&header).unwrap();
     on_all(test, |worker| {
-        let answer = demand_valid(worker, |worker| verify(worker, &words), 4_032, 826_559);
+        let answer = assert_valid(worker, |worker| verify(worker, &words), 4_032, 826_559);
         assert_eq!(answer["tip"]["chain_work"], work);
         assert_eq!(answer["tip"]["hash"], wire.hash().to_display_hex());
     });

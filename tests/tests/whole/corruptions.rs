@@ -148,7 +148,7 @@ fn assert_expected(worker: Worker, engine: &Engine, corruption: &Corruption) {
     let what = format!("byte {at} of block {block} changed by {mask:02x}, CITYSEAL_SEED={}", *SEED);
     assert_eq!((found, report.count), (expected.fault, expected.count), "{what}");
     assert_eq!(report.verdict.name(), expected.verdict(), "{what}");
-    worker.demand_share(&report.devices, report.count);
+    worker.assert_done(&report.devices, report.count);
 }
 
 /// Number of changed chains that the binary verifies, for each framing.

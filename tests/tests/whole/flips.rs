@@ -91,7 +91,9 @@ fn names_the_reference_fault_for_a_thousand_flipped_bits(worker: Worker, test: &
     let Some(engine) = worker.engine(test) else { return };
     let flips = flips(&chain);
     assert_eq!(flips.len(), FLIPS);
-    flips.iter().for_each(|flip| assert_fault(worker, &engine, &mut chain, flip));
+    for flip in flips {
+        assert_fault(worker, &engine, &mut chain, flip);
+    }
 }
 on_every_worker!(names_the_reference_fault_for_a_thousand_flipped_bits);
 
@@ -109,7 +111,7 @@ fn assert_fault(worker: Worker, engine: &Engine, chain: &mut [u8], flip: &Flip) 
     let Verdict::Fault(fault) = &report.verdict else { panic!("bit {}: {:?}", flip.bit, report.verdict) };
     assert_eq!(fault, &flip.fault, "bit {}, CITYSEAL_SEED={}", flip.bit, *SEED);
     assert_eq!(report.count, flip.fault.height);
-    worker.demand_share(&report.devices, report.count);
+    worker.assert_done(&report.devices, report.count);
 }
 
 #[test]

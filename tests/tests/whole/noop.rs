@@ -69,9 +69,9 @@ fn work_with_the_gpu_that_does_nothing() {
     let engine = builder.devices(vec!["cpu".to_owned(), id.clone()]).add_device(Box::new(forced)).build().unwrap();
     // Repeat until the GPU takes part: the CPU may finish a job before the GPU has started.
     while worked.load(Ordering::SeqCst) == 0 {
-        demand_whole(&engine, &honest.seals);
+        assert_complete(&engine, &honest.seals);
     }
-    demand_whole(&engine, &honest.seals);
+    assert_complete(&engine, &honest.seals);
     let status = engine.devices().into_iter().find(|device| device.info.id == id).unwrap();
     assert!(["reopening", "quarantined"].contains(&status.state.name()), "{status:?}");
     assert!(status.state.reason().unwrap().contains("incomplete"), "{status:?}");
@@ -79,7 +79,7 @@ fn work_with_the_gpu_that_does_nothing() {
 }
 
 /// Asserts that a job finds exactly these seals, and that the CPU alone searches every nonce once.
-fn demand_whole(engine: &Engine, seals: &[cityseal_engine::chain::Seal]) {
+fn assert_complete(engine: &Engine, seals: &[cityseal_engine::chain::Seal]) {
     let report = engine.seal(job());
     assert_eq!((&report.outcome, report.hashes), (&SealOutcome::Sealed, u128::from(NONCES)));
     assert_eq!(report.seals, seals);

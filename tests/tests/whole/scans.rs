@@ -36,7 +36,7 @@ fn hits_of(answer: &Value) -> Vec<(u64, String)> {
 }
 
 /// Asserts that the coverage is exactly the nonces `first..=last` of one header: ascending, without gap or overlap.
-fn demand_cover(answer: &Value, first: u64, last: u64) {
+fn assert_covers(answer: &Value, first: u64, last: u64) {
     let mut next = first;
     for span in answer["coverage"].as_array().expect("an answer lists its coverage") {
         assert_eq!(span["nonce_first"].as_u64(), Some(next), "{span}");
@@ -51,7 +51,7 @@ fn finds_the_seal_of_the_genesis_header(worker: Worker, _test: &str) {
     assert_eq!((code, &answer["outcome"]), (0, &"sealed".into()));
     let genesis_hash = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f";
     assert_eq!(hits_of(&answer), [(GENESIS_NONCE, genesis_hash.to_owned())]);
-    worker.demand_share_in(&answer, "hashes", 1);
+    worker.assert_done_in(&answer, "hashes", 1);
 }
 on_every_worker!(finds_the_seal_of_the_genesis_header);
 
@@ -101,8 +101,8 @@ fn check_scan(worker: Worker, scan: &Value) -> usize {
     assert_eq!(code, 0, "{answer}");
     let listed: Vec<(u64, String)> = serde_json::from_value(scan["hits"].clone()).unwrap();
     assert_eq!(hits_of(&answer), listed, "{}", scan["header"]);
-    demand_cover(&answer, first, last);
-    worker.demand_share_in(&answer, "hashes", last - first + 1);
+    assert_covers(&answer, first, last);
+    worker.assert_done_in(&answer, "hashes", last - first + 1);
     listed.len()
 }
 
@@ -113,7 +113,7 @@ fn both_ends_of_the_nonce_space_are_searched(worker: Worker, _test: &str) {
         assert_eq!(code, 0, "{answer}");
         let found: Vec<u64> = hits_of(&answer).into_iter().map(|(nonce, _)| nonce).collect();
         assert_eq!(found, (first..=last).collect::<Vec<_>>());
-        demand_cover(&answer, first, last);
+        assert_covers(&answer, first, last);
     }
 }
 on_every_worker!(both_ends_of_the_nonce_space_are_searched);
@@ -122,6 +122,6 @@ fn a_space_without_a_seal_is_exhausted_and_covered(worker: Worker, _test: &str) 
     let (code, answer) = seal(worker, &["--header", GENESIS, "--nonces", "5..=70004"]);
     assert_eq!((code, &answer["outcome"]), (1, &"exhausted".into()));
     assert_eq!(hits_of(&answer), []);
-    demand_cover(&answer, 5, 70_004);
+    assert_covers(&answer, 5, 70_004);
 }
 on_every_worker!(a_space_without_a_seal_is_exhausted_and_covered);
