@@ -8,8 +8,8 @@ use cityseal_device::{CpuBackend, DeviceKind, Opener};
 use cityseal_hash::HashKernel;
 
 use crate::devices::{
-    Chosen, DeviceProfile, Found, GpuOptions, LeftOut, NO_GPU_READY, OpenDevice, Selection, forget, measure_costs,
-    open_and_test,
+    AUTO, Chosen, DeviceProfile, Found, GpuOptions, LeftOut, NO_GPU_READY, OpenDevice, Selection, forget, may_have_gpu,
+    measure_costs, open_and_test,
 };
 use crate::engine::Engine;
 use crate::error::BuildError;
@@ -44,6 +44,7 @@ pub struct EngineBuilder {
     kernel: Option<String>,
     threads: Option<usize>,
     no_gpu: bool,
+    quick_start: bool,
     tuning_cache: Option<PathBuf>,
     added: Vec<Box<dyn Opener>>,
     policy: EnginePolicy,
@@ -101,6 +102,15 @@ impl EngineBuilder {
         self
     }
 
+    /// Whether to skip loading GPU drivers, which takes about 50 ms, if the operating system shows no GPU. Default
+    /// false. Ignored if a device is named, software adapters are allowed, or a shader variant is selected. Devices that
+    /// were not looked for are missing in [`Engine::devices`].
+    #[must_use]
+    pub fn quick_start(mut self, quick_start: bool) -> Self {
+        self.quick_start = quick_start;
+        self
+    }
+
     /// The file of the tuning cache, which keeps measurements of GPUs between runs. It may be deleted at any time.
     /// `None` (the default): GPUs are measured at each start. Without the feature `gpu` the file is not used.
     #[must_use]
@@ -149,7 +159,9 @@ impl EngineBuilder {
         let kernel = choose_kernel(self.kernel.as_deref().filter(|_| variant.is_none()))?;
         let threads = choose_threads(self.threads)?;
         let mut found = Found::new(kernel, self.added);
-        if !self.no_gpu {
+        let is_auto = self.names.iter().all(|name| name.eq_ignore_ascii_case(AUTO));
+        let can_skip = self.quick_start && is_auto && !self.allow_software && variant.is_none();
+        if !self.no_gpu && (!can_skip || may_have_gpu()) {
             let options = GpuOptions {
                 allow_software: self.allow_software,
                 dispatch_time: self.profile.unwrap_or_default().dispatch_time(),

@@ -26,7 +26,7 @@ impl Context {
     /// Builds the engine for a single answer. Its notes are not printed: the answer names the devices that worked.
     #[expect(clippy::unused_self, reason = "a command builds its engine through its context")]
     pub(crate) fn engine(&self, settings: &Settings) -> Result<Engine, BuildError> {
-        settings.engine.builder().build()
+        settings.engine.builder().quick_start(true).build()
     }
 
     /// Builds the engine for a longer run, and prints its notes on stderr, such as that no GPU is ready.

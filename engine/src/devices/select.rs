@@ -114,7 +114,7 @@ impl From<gpu::LeftOutReason> for LeftOutReason {
 }
 
 /// The name of the default: every ready device, each for the tasks that pay off.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// How to look for GPUs.
 #[derive(Clone, Copy, Debug)]
