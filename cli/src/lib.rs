@@ -13,7 +13,7 @@ mod niceness;
 mod output;
 pub mod signals;
 
-pub use clock::unix_now;
+pub use clock::{unix_now, utc_date, utc_time};
 pub use error::CliError;
 pub use error_answer::{ErrorAnswer, ErrorRow, Explain};
 pub use escape::{escape_line, push_escaped};

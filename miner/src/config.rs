@@ -195,7 +195,7 @@ impl Settings {
             profile: engine.profile.or(file.profile).unwrap_or_default(),
             kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
             threads: engine.threads.or(file.threads),
-            tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.tsv")),
+            tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
         Self { engine, listen: file.listen, key: file.key }
     }

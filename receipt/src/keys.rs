@@ -9,7 +9,9 @@ use std::str::FromStr;
 
 use cityseal_chain::{HexError, hex};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use hkdf::Hkdf;
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -185,15 +187,15 @@ impl SecretKey {
         Signer { public_key: self.public_key(), label: self.label.clone() }
     }
 
-    /// Derives an independent subkey for `purpose`: SHA-256 over the purpose, a zero byte, and the seed. The same
-    /// purpose gives the same subkey; a subkey reveals neither this key nor other subkeys.
-    ///
-    /// # Panics
-    /// If the purpose contains a zero byte, which separates it from the seed.
+    /// Derives an independent subkey for `purpose` with HKDF-SHA-256 (RFC 5869): the seed is the input key material, there
+    /// is no salt, and `info` is the purpose. The same purpose gives the same subkey; a subkey reveals neither this key
+    /// nor other subkeys.
     pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        assert!(!purpose.contains('\0'), "a purpose must not contain a zero byte");
-        let message = Zeroizing::new([purpose.as_bytes(), &[0], self.key.as_bytes()].concat());
-        Zeroizing::new(cityseal_hash::sha256(&message))
+        let mut subkey = Zeroizing::new([0; 32]);
+        let expanded = Hkdf::<Sha256>::new(None, self.key.as_bytes()).expand(purpose.as_bytes(), &mut *subkey);
+        // RFC 5869, section 2.3: the output is limited to 255 times the 32 bytes of a hash.
+        expanded.expect("32 bytes are within the limit of HKDF");
+        subkey
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
@@ -271,11 +273,25 @@ mod tests {
         }
     }
 
+    /// HKDF-SHA-256 of 32 bytes without a salt, from HMAC as RFC 2104 defines it: `HMAC(HMAC(zeros, seed), info || 1)`.
+    fn hkdf_by_hand(seed: &[u8], info: &[u8]) -> [u8; 32] {
+        let hmac = |key: &[u8], message: &[u8]| {
+            let padded = |mask: u8| {
+                let mut block = [mask; 64];
+                block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
+                block
+            };
+            let inner = cityseal_hash::sha256(&[&padded(0x36), message].concat());
+            cityseal_hash::sha256(&[&padded(0x5c)[..], &inner].concat())
+        };
+        hmac(&hmac(&[0; 32], seed), &[info, &[1]].concat())
+    }
+
     #[test]
     fn a_derived_key_depends_on_the_purpose_and_the_seed_only() {
         let of = |seed: u8, purpose: &str| *SecretKey::from_seed(&[seed; 32], None).unwrap().derived(purpose);
         assert_eq!(of(7, "a"), *key(Some("a label")).derived("a"));
-        assert_eq!(of(7, "a"), cityseal_hash::sha256(&[b"a\0", &[7; 32][..]].concat()));
+        assert_eq!(of(7, "a"), hkdf_by_hand(&[7; 32], b"a"));
         assert!(of(7, "a") != of(7, "b") && of(7, "a") != of(8, "a") && of(7, "a") != [7; 32]);
     }
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use cityseal_device::Tuned;
+use serde::{Deserialize, Serialize};
 
 use super::cost_model::{Cost, Costs};
 use crate::gpu::Remembered;
@@ -16,11 +17,40 @@ const DEVICES_MAX: usize = 64;
 /// A larger file is not a tuning cache: 64 devices of less than 1 KiB each.
 const BYTES_MAX: u64 = 64 * 1024;
 
-/// Version of the line format; other lines are ignored. Version 1 had no version number and four columns.
-const VERSION: &str = "2";
+/// Version of the format; a file of another version is ignored. Versions 1 and 2 were tables in `devices.tsv`.
+const VERSION: u32 = 3;
 
-/// Marks a value that was not measured.
-const ABSENT: &str = "-";
+/// The file: one JSON object.
+#[derive(Debug, Serialize, Deserialize)]
+struct CacheFile {
+    version: u32,
+    devices: Vec<Entry>,
+}
+
+/// The device of a file's entry, with the names that identify its tuning, and its measurements.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    device: String,
+    driver: String,
+    shaders: String,
+    variant: String,
+    tuned: Option<TunedEntry>,
+    search: Option<CostEntry>,
+    headers: Option<CostEntry>,
+    nodes: Option<CostEntry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TunedEntry {
+    dispatch_nonces: u64,
+    rate_hz: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct CostEntry {
+    fixed_ns: u64,
+    item_fs: u64,
+}
 
 /// The entry of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,60 +61,43 @@ pub(crate) struct Kept {
     pub(crate) costs: Costs,
 }
 
+impl From<Entry> for Kept {
+    fn from(entry: Entry) -> Self {
+        let Entry { device, driver, shaders, variant, tuned, search, headers, nodes } = entry;
+        let tuned = tuned.map(|TunedEntry { dispatch_nonces, rate_hz }| Tuned { dispatch_nonces, rate_hz });
+        let cost = |cost: Option<CostEntry>| {
+            let cost = cost.map(|CostEntry { fixed_ns, item_fs }| Cost { fixed_ns, item_fs });
+            cost.filter(|cost| cost.is_plausible())
+        };
+        Self {
+            remembered: Remembered { device, driver, shaders, variant, tuned },
+            costs: Costs { search: cost(search), headers: cost(headers), nodes: cost(nodes) },
+        }
+    }
+}
+
+impl From<Kept> for Entry {
+    fn from(kept: Kept) -> Self {
+        let Remembered { device, driver, shaders, variant, tuned } = kept.remembered;
+        let Costs { search, headers, nodes } = kept.costs;
+        let tuned = tuned.map(|Tuned { dispatch_nonces, rate_hz }| TunedEntry { dispatch_nonces, rate_hz });
+        let cost = |cost: Option<Cost>| cost.map(|Cost { fixed_ns, item_fs }| CostEntry { fixed_ns, item_fs });
+        let [search, headers, nodes] = [search, headers, nodes].map(cost);
+        Self { device, driver, shaders, variant, tuned, search, headers, nodes }
+    }
+}
+
 /// Reads the cache; empty if the file is missing or something else.
 pub(crate) fn load(file: &Path) -> Vec<Kept> {
     if !fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() <= BYTES_MAX) {
         return Vec::new();
     }
-    fs::read_to_string(file).unwrap_or_default().lines().filter_map(parse).collect()
+    parse(&fs::read(file).unwrap_or_default()).unwrap_or_default()
 }
 
-fn parse(line: &str) -> Option<Kept> {
-    let words: Vec<&str> = line.split('\t').collect();
-    let [VERSION, device, driver, shaders, variant, tuned, search, headers, nodes] = words.as_slice() else {
-        return None;
-    };
-    let own = |word: &str| word.to_owned();
-    let tuned = pair(tuned, |dispatch_nonces, rate_hz| Tuned { dispatch_nonces, rate_hz })?.0;
-    let cost = |word: &str| {
-        let Measured(cost) = pair(word, |fixed_ns, item_fs| Cost { fixed_ns, item_fs })?;
-        Some(Measured(cost.filter(|cost| cost.is_plausible())))
-    };
-    Some(Kept {
-        remembered: Remembered {
-            device: own(device),
-            driver: own(driver),
-            shaders: own(shaders),
-            variant: own(variant),
-            tuned,
-        },
-        costs: Costs { search: cost(search)?.0, headers: cost(headers)?.0, nodes: cost(nodes)?.0 },
-    })
-}
-
-/// Parses two numbers separated by a colon, or [`ABSENT`]; `None` if it is neither.
-fn pair<T>(word: &str, of: impl FnOnce(u64, u64) -> T) -> Option<Measured<T>> {
-    if word == ABSENT {
-        return Some(Measured(None));
-    }
-    let (one, other) = word.split_once(':')?;
-    Some(Measured(Some(of(one.parse().ok()?, other.parse().ok()?))))
-}
-
-/// A value, if it was measured.
-struct Measured<T>(Option<T>);
-
-/// Formats an entry; `None` if a driver's name would break the line.
-fn line(kept: &Kept) -> Option<String> {
-    let Remembered { device, driver, shaders, variant, tuned } = &kept.remembered;
-    let written = |pair: Option<(u64, u64)>| pair.map_or(ABSENT.to_owned(), |(one, other)| format!("{one}:{other}"));
-    let tuned = written(tuned.map(|tuned| (tuned.dispatch_nonces, tuned.rate_hz)));
-    let cost = |cost: Option<Cost>| written(cost.map(|cost| (cost.fixed_ns, cost.item_fs)));
-    let Costs { search, headers, nodes } = kept.costs;
-    let costs = [search, headers, nodes].map(cost);
-    let [search, headers, nodes] = &costs;
-    let line = [VERSION, device, driver, shaders, variant, &tuned, search, headers, nodes].join("\t");
-    (parse(&line).as_ref() == Some(kept) && !line.contains(['\n', '\r'])).then(|| line + "\n")
+fn parse(json: &[u8]) -> Option<Vec<Kept>> {
+    let file: CacheFile = serde_json::from_slice(json).ok()?;
+    (file.version == VERSION).then(|| file.devices.into_iter().map(Kept::from).collect())
 }
 
 /// Replaces the entry of one device.
@@ -108,7 +121,8 @@ pub(crate) fn forget(file: &Path, device: &str) {
 
 fn write(file: &Path, kept: &[Kept]) {
     let first = kept.len().saturating_sub(DEVICES_MAX);
-    let text: String = kept[first..].iter().filter_map(line).collect();
+    let devices = kept[first..].iter().cloned().map(Entry::from).collect();
+    let Ok(json) = serde_json::to_vec(&CacheFile { version: VERSION, devices }) else { return };
     if let Some(folder) = file.parent() {
         let _made = fs::create_dir_all(folder);
     }
@@ -119,7 +133,7 @@ fn write(file: &Path, kept: &[Kept]) {
     }
     // Rename into place, so that concurrent writers leave one complete file.
     let partial = file.with_extension(format!("{}.partial", std::process::id()));
-    if fs::write(&partial, text).and_then(|()| fs::rename(&partial, &file)).is_err() {
+    if fs::write(&partial, json).and_then(|()| fs::rename(&partial, &file)).is_err() {
         let _left_behind = fs::remove_file(&partial);
     }
 }
@@ -139,7 +153,7 @@ mod tests {
         }
 
         fn file(&self) -> PathBuf {
-            self.0.join("below").join("devices.tsv")
+            self.0.join("below").join("devices.json")
         }
     }
 
@@ -162,7 +176,7 @@ mod tests {
     #[test]
     fn a_symbolic_link_is_kept_and_a_special_file_is_not_replaced() {
         let place = Place::new("links");
-        let (file, target) = (place.file(), place.0.join("target.tsv"));
+        let (file, target) = (place.file(), place.0.join("target.json"));
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&target, "").unwrap();
         std::os::unix::fs::symlink(&target, &file).unwrap();
@@ -205,37 +219,45 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_another_version_or_with_a_malformed_pair_is_ignored() {
-        let whole = line(&measured("a", "x")).unwrap();
-        let whole = whole.trim_end();
-        assert_eq!(parse(whole), Some(measured("a", "x")));
-        assert!(
-            whole.starts_with("2\ta\t") && whole.ends_with("\t100000000:5000000000\t200000:200000\t-\t-"),
-            "{whole}"
-        );
-        for broken in [
-            whole.replacen('2', "1", 1),
-            whole.replacen('2', "3", 1),
-            format!("{whole}\t-"),
-            whole.replace("5000000000", "x"),
-            whole.replace("5000000000", "-1"),
-            whole.replace(':', "-"),
-            whole.replace("200000:200000", "200000:99999999999999999999"),
-            whole.trim_end_matches("\t-").to_owned(),
+    fn another_version_or_a_malformed_entry_is_ignored() {
+        let place = Place::new("versions");
+        keep(&place.file(), measured("a", "x"));
+        let whole = fs::read_to_string(place.file()).unwrap();
+        assert_eq!(parse(whole.as_bytes()), Some(vec![measured("a", "x")]));
+        for (from, to) in [
+            ("\"version\":3", "\"version\":2"),
+            ("\"version\":3", "\"version\":4"),
+            ("5000000000", "-1"),
+            ("5000000000", "\"x\""),
+            ("\"fixed_ns\":200000", "\"fixed_ns\":99999999999999999999"),
+            ("\"driver\":\"driver 1\",", ""),
+            ("}]}", "}]"),
         ] {
-            assert_eq!(parse(&broken), None, "{broken}");
+            let broken = whole.replace(from, to);
+            assert_ne!(broken, whole, "{from}");
+            assert_eq!(parse(broken.as_bytes()), None, "{broken}");
         }
     }
 
     #[test]
-    fn the_oldest_devices_are_dropped_and_no_name_breaks_the_table() {
+    fn an_implausible_cost_counts_as_not_measured() {
+        let mut kept = measured("a", "x");
+        kept.costs.search = Some(Cost { fixed_ns: u64::MAX, item_fs: u64::MAX });
+        let place = Place::new("implausible");
+        keep(&place.file(), kept.clone());
+        kept.costs.search = None;
+        assert_eq!(load(&place.file()), [kept]);
+    }
+
+    #[test]
+    fn the_oldest_devices_are_dropped_and_names_may_hold_any_character() {
         let place = Place::new("many");
         (0..=DEVICES_MAX).for_each(|number| keep(&place.file(), measured(&number.to_string(), "x")));
         let kept = load(&place.file());
         assert_eq!((kept.len(), kept[0].remembered.device.as_str()), (DEVICES_MAX, "1"));
-        keep(&place.file(), measured("tab\there", "x"));
-        keep(&place.file(), measured("line\nhere", "x"));
-        assert!(load(&place.file()).iter().all(|known| known.remembered.device.parse::<usize>().is_ok()));
+        let odd = measured("tab\t, quote \", line\n", "x");
+        keep(&place.file(), odd.clone());
+        assert_eq!(load(&place.file()).last(), Some(&odd));
     }
 
     #[test]

@@ -6,12 +6,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use cityseal_cli::files::{read_text, write_output_in_new_folders};
-use cityseal_cli::{CliError, Output, unix_now};
+use cityseal_cli::{CliError, Output, unix_now, utc_date};
 
-use super::environment::date;
 use super::error::BenchError;
 use super::json::{BenchAnswer, BenchRow};
 
@@ -20,7 +18,7 @@ const RECORD_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Writes the rows of each device into its own record.
 pub(super) fn write(folder: &Path, answer: &BenchAnswer, output: &Output) -> Result<(), BenchError> {
-    let today = date(Duration::from_secs(unix_now()));
+    let today = utc_date(unix_now());
     let of_latencies = answer.latencies.iter().map(|row| row.device.as_str());
     let devices: BTreeSet<&str> = answer.rows.iter().map(|row| row.device.as_str()).chain(of_latencies).collect();
     for device in devices {

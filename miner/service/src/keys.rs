@@ -117,11 +117,8 @@ fn random_key() -> io::Result<Zeroizing<[u8; 32]>> {
     Ok(key)
 }
 
-/// Creates an HMAC; a key shorter than SHA-256's block of 64 bytes is padded with zeros.
 fn hmac_of(key: &[u8; 32]) -> Hmac<Sha256> {
-    let mut block = Zeroizing::new([0; 64]);
-    block[..key.len()].copy_from_slice(key);
-    Hmac::new((&*block).into())
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 #[cfg(test)]

@@ -151,9 +151,7 @@ async fn forged_truncated_foreign_and_mismatched_tokens_are_refused_by_name() {
 /// A token with another state, as a service with this key creates it.
 fn token_of(key: &SecretKey, state: &str) -> Bytes {
     let secret = key.derived("cityseal resume token 1");
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(&*secret);
-    let code = Hmac::<Sha256>::new(&block.into()).chain_update(state).finalize().into_bytes();
+    let code = Hmac::<Sha256>::new_from_slice(&*secret).unwrap().chain_update(state).finalize().into_bytes();
     [&code[..], state.as_bytes()].concat().into()
 }
 
