@@ -16,7 +16,7 @@ fn ask(batch: Batch) -> Report {
     backend.collect(Duration::ZERO).unwrap().unwrap().report
 }
 
-/// Compact targets of which many are met by some hashes, and nonsense.
+/// Compact targets: many that some hashes meet, and invalid ones.
 fn compact_target() -> impl Strategy<Value = u32> {
     let of = |exponent: u32, mantissa: u32| (0..mantissa).prop_map(move |word| exponent << 24 | word);
     prop_oneof![
@@ -38,7 +38,7 @@ fn header() -> impl Strategy<Value = (BlockHeader, bool)> {
     })
 }
 
-/// Headers of which some name the one before them.
+/// Headers, some of which link to the one before.
 fn headers() -> impl Strategy<Value = Vec<BlockHeader>> {
     prop::collection::vec(header(), 1..40).prop_map(|drawn| {
         let mut headers: Vec<BlockHeader> = Vec::new();

@@ -70,7 +70,7 @@ fn written_files(extensions: &[&str]) -> Vec<(String, String)> {
 
 #[test]
 fn no_text_uses_a_phrase_of_the_glossary_that_has_a_plain_replacement() {
-    let files = written_files(&["rs", "proto", "wgsl", "md", "toml", "py"]);
+    let files = written_files(&["rs", "proto", "wgsl", "md", "toml"]);
     // The check's own source holds the phrases that it looks for.
     let judged = files.iter().filter(|(path, _)| path != "tests/src/source_rules/phrases.rs");
     let found: Vec<String> = judged.flat_map(|(path, text)| phrases::phrase_objections(path, text)).collect();
