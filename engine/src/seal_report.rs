@@ -87,7 +87,7 @@ pub enum SealFailure {
 /// One run of nonces that one device searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CoverageSpan {
-    /// The extranonce, where the template has a coinbase.
+    /// The extranonce, if the template has a coinbase.
     pub extranonce: Option<u64>,
     /// The header's version.
     pub version: i32,

@@ -48,7 +48,7 @@ fn honest_answer() -> Vec<Seal> {
 }
 
 /// The CPU's kernel as an untrusted device.
-fn stand_in(id: &str, when: When, fault: Fault) -> Injector {
+fn untrusted_cpu(id: &str, when: When, fault: Fault) -> Injector {
     let cpu = Box::new(CpuOpener::new(HashKernel::detect()));
     Injector::new(cpu, vec![Injection { when, fault }]).posing_as(id)
 }
@@ -83,7 +83,7 @@ fn status(engine: &Engine, id: &str) -> DeviceStatus {
 /// faults.
 fn assert_complete_through_a_thousand(fault: Fault) {
     let expected = honest_answer();
-    let devices = ["one", "two"].map(|id| stand_in(id, When::Every(4), fault));
+    let devices = ["one", "two"].map(|id| untrusted_cpu(id, When::Every(4), fault));
     let counters = devices.each_ref().map(Injector::injected);
     let engine = engine(devices.into(), None, EnginePolicy { canary_every: 1, ..hasty() });
     let injected = || counters.iter().map(|injected| injected.count(fault)).sum::<u64>();
@@ -109,7 +109,7 @@ fn nothing_is_skipped_through_a_thousand_hangs() {
 fn the_leases_of_a_lost_or_hung_device_are_searched_before_it_returns() {
     let expected = honest_answer();
     for fault in [Fault::Loss, Fault::Hang, Fault::Stuck, Fault::Panic] {
-        let device = stand_in("stand-in", When::Batch(0), fault);
+        let device = untrusted_cpu("stand-in", When::Batch(0), fault);
         let injected = device.injected();
         let policy = EnginePolicy { reopen_first: Duration::from_hours(1), ..hasty() };
         let engine = engine(vec![device], Some(1), policy);
@@ -146,15 +146,15 @@ fn flips_leave_no_trace(device: impl Fn(Fault) -> Injector, rounds: u64) -> u64 
 }
 
 #[test]
-fn flipped_bits_in_a_kernel_s_answers_leave_no_trace_in_jobs() {
-    let device = |fault| stand_in("stand-in", When::From(0), fault);
+fn flipped_bits_in_the_answers_of_a_kernel_leave_no_trace_in_jobs() {
+    let device = |fault| untrusted_cpu("stand-in", When::From(0), fault);
     let flipped = flips_leave_no_trace(device, 200);
     assert!(flipped >= 200, "{flipped}");
 }
 
 #[test]
-fn flipped_bits_in_lavapipe_s_answers_leave_no_trace_in_jobs() {
-    let test = "flipped_bits_in_lavapipe_s_answers_leave_no_trace_in_jobs";
+fn flipped_bits_in_the_answers_of_lavapipe_leave_no_trace_in_jobs() {
+    let test = "flipped_bits_in_the_answers_of_lavapipe_leave_no_trace_in_jobs";
     if lavapipe().is_none() {
         skip(test, "no lavapipe was found");
         return;
@@ -214,7 +214,7 @@ fn chains_get_the_right_verdict_whatever_is_injected() {
         }
         for injected in [Fault::BitFlip { seed }, Fault::Loss, Fault::Hang, Fault::WrongHashes, Fault::Zeros] {
             let when = When::OneIn { batches: 5, seed };
-            let device = stand_in("stand-in", when, injected);
+            let device = untrusted_cpu("stand-in", when, injected);
             let counter = device.injected();
             let engine = engine(vec![device], Some(1), hasty());
             for (chain, honest) in [(&headers, &valid), (&broken, &fault)] {

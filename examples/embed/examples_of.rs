@@ -1,8 +1,8 @@
-//! Build script of both packages: makes a test of every rustdoc example of the crate that the package embeds. A package
+//! Build script of both packages: turns every rustdoc example of the embedded crate into a test. The package
 //! `embed-NAME` embeds the crate in the folder `NAME` at the repository's root.
 //!
-//! `cargo test --doc` in the workspace compiles the examples too, but beside all dependencies of the crate; here they
-//! see what a user of the crate sees.
+//! `cargo test --doc` in the workspace also compiles the examples, but with all dependencies of the crate in scope;
+//! here only those are in scope that a user of the crate has.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -45,13 +45,13 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// A block of Rust in a documentation comment.
 struct Example {
-    /// Where it begins, from 1.
+    /// Its first line, from 1.
     line: usize,
     code: String,
     runs: bool,
 }
 
-/// The Rust examples of a source file; `ignore` and `compile_fail` are left out.
+/// The Rust examples of a source file, except `ignore` and `compile_fail`.
 fn examples(text: &str) -> Vec<Example> {
     let mut found = Vec::new();
     let mut open: Option<(String, Example)> = None;

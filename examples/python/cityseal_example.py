@@ -29,9 +29,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 HEADER_LEN = 80
-# The service judges this many headers at once; a shorter stream has no place to resume from.
+# The service judges this many headers at once, so a shorter stream cannot be resumed.
 HEADERS_AT_ONCE = 4096
-# Larger chunks are no faster. A block may be larger: it has a message of its own then.
+# Larger chunks are no faster. A larger block gets a message of its own.
 CHUNK_BYTES = 1 << 20
 CALL_TIMEOUT_S = 30
 STREAM_TIMEOUT_S = 120
@@ -46,7 +46,7 @@ OWN_CHAIN_HEADERS = 200
 
 
 class WrongAnswer(Exception):
-    """The service answered, and the answer is not the right one."""
+    """The service gave a wrong answer."""
 
 
 def expect(condition, complaint):
@@ -173,7 +173,7 @@ class Chain:
         self.kind, self.items, self.begin = kind, items, begin
 
     def messages(self, service, start=0, end=None, is_closed=True, **begin):
-        """An upload of some of the items. Without its closing message it looks cut."""
+        """An upload of some of the items. Without its closing message it counts as truncated."""
 
         def message(**part):
             return service.message("VerifyChainRequest", **part)
@@ -188,7 +188,7 @@ class Chain:
 
 
 def chunks(items):
-    """Whole items, about a megabyte at a time. No item is split over two messages."""
+    """Whole items, about a megabyte at a time. No item is split across messages."""
     chunk, size = [], 0
     for item in items:
         if chunk and size + len(item) > CHUNK_BYTES:
@@ -201,7 +201,7 @@ def chunks(items):
 
 
 def verdict_of(service, messages):
-    """Streams an upload and returns the verdict, and its name."""
+    """Streams an upload and returns the verdict and its name."""
     verdict = None
     for answer in service.call("VerifyService", "VerifyChain")(messages, timeout=STREAM_TIMEOUT_S):
         if answer.WhichOneof("part") == "verdict":
@@ -238,7 +238,7 @@ def verify_a_chain(service, name, chain, receipt_path):
 
 
 def resume_a_chain(service, name, chain):
-    """Interrupts a call when a resume token has come, and sends the rest in another call."""
+    """Interrupts a call after a resume token arrives, and sends the rest in another call."""
     stop, half = threading.Event(), (len(chain.items) + 1) // 2
     if chain.kind == "headers" and half < HEADERS_AT_ONCE or half == len(chain.items):
         return

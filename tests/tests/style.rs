@@ -3,10 +3,10 @@
 use cityseal_tests::source_rules::style::{self, Exception};
 use cityseal_tests::source_rules::{phrases, tree};
 
-/// Files longer than the limit, with their length; a row may only shrink or go.
+/// Files above the limit, with their length; a row may only shrink or be removed.
 const LONG_FILES: &[Exception] = &[];
 
-/// Kinds of files whose words are ours.
+/// Extensions of files whose wording is checked.
 const TEXTS: [&str; 9] = ["rs", "md", "toml", "wgsl", "proto", "py", "yml", "json", "txt"];
 
 fn is_kind(path: &str, extensions: &[&str]) -> bool {
@@ -21,7 +21,7 @@ fn rust_files() -> Vec<(String, String)> {
 }
 
 #[test]
-fn no_file_has_a_second_subject() {
+fn no_file_is_longer_than_the_limit() {
     let files = rust_files();
     let found: Vec<String> =
         files.iter().filter_map(|(path, text)| style::length_objection(path, text, LONG_FILES)).collect();
@@ -36,21 +36,21 @@ fn no_exception_outlives_its_file() {
 }
 
 #[test]
-fn every_rust_file_opens_with_what_it_does() {
+fn every_rust_file_begins_with_what_it_does() {
     let found: Vec<String> =
         rust_files().iter().filter_map(|(path, text)| style::opening_objection(path, text)).collect();
     assert_eq!(found, [""; 0]);
 }
 
 #[test]
-fn every_test_is_named_by_a_sentence() {
+fn every_test_name_is_a_sentence() {
     let files = rust_files();
     let found: Vec<String> = files.iter().flat_map(|(path, text)| style::test_name_objections(path, text)).collect();
     assert_eq!(found, [""; 0]);
 }
 
 #[test]
-fn no_text_speaks_of_one_machine_or_of_unfinished_work() {
+fn no_text_names_a_private_path_or_unfinished_work() {
     let files = tree::all_files();
     let texts = files.iter().filter(|(path, _)| is_kind(path, &TEXTS));
     // The check's own source holds the words that it looks for.
@@ -60,7 +60,7 @@ fn no_text_speaks_of_one_machine_or_of_unfinished_work() {
     assert_eq!(found, [""; 0]);
 }
 
-/// Every file of some kinds that a person wrote, as (path, text).
+/// Every file with one of these extensions that is not generated, as (path, text).
 fn written_files(extensions: &[&str]) -> Vec<(String, String)> {
     let files = tree::all_files().into_iter().filter(|(path, _)| is_kind(path, extensions));
     let texts: Vec<_> = files.map(|(path, file)| (path, tree::text_of(&file))).collect();
@@ -70,7 +70,7 @@ fn written_files(extensions: &[&str]) -> Vec<(String, String)> {
 
 #[test]
 fn no_text_uses_a_phrase_of_the_glossary_that_has_a_plain_replacement() {
-    let files = written_files(&["rs", "proto", "wgsl", "md", "toml", "py"]);
+    let files = written_files(&["rs", "proto", "wgsl", "md", "toml"]);
     // The check's own source holds the phrases that it looks for.
     let judged = files.iter().filter(|(path, _)| path != "tests/src/source_rules/phrases.rs");
     let found: Vec<String> = judged.flat_map(|(path, text)| phrases::phrase_objections(path, text)).collect();

@@ -136,7 +136,7 @@ fn measure_kind(
     }
     let large = fastest(&mut run, items, took, ends)?;
     if large <= small {
-        // Other load slowed the small batch down: the two say nothing.
+        // Other load slowed the small batch down: no cost follows from the two.
         return Ok(None);
     }
     Ok(Some(Cost::of_two((SMALL, small.as_secs_f64()), (items, large.as_secs_f64()))))

@@ -1,5 +1,5 @@
-//! Half a million single-bit flips in the reports of searches: none of them makes a false seal, and none loses one
-//! unseen but those that are an ordinary missed hit, for which the canaries are there.
+//! Half a million single-bit flips in the reports of searches: none makes a false seal, and none loses a seal
+//! undetected except as an ordinary missed hit, which canaries detect.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use cityseal_hash::HashKernel;
 
 use super::*;
 
-/// Flips that are judged: each of them one whole judgement.
+/// Number of flips, each judged as a whole report.
 const FLIPS: u64 = 500_000;
-/// Searches that they befall, in turn.
+/// Number of searches, whose reports are flipped in turn.
 const SEARCHES: u32 = 64;
 const NONCES: u32 = 128;
 
-/// A search and the honest answer to it.
+/// A search and its correct answer.
 struct Search {
     region: Region,
     batch: SearchBatch,

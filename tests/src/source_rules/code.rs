@@ -1,5 +1,6 @@
-//! Reads Rust source just well enough to judge it: blanks comments and literals, cuts out unit tests, finds words.
-//! It is no parser; it trusts that the source compiles and is formatted by rustfmt.
+//! Reads Rust source well enough for the checks: blanks comments and literals, removes unit tests, finds words.
+//!
+//! It is not a parser: the source must compile and be formatted by rustfmt.
 
 /// The source with every comment, string and character literal replaced by spaces; line breaks stay.
 pub fn without_comments_and_literals(source: &str) -> String {
@@ -18,7 +19,7 @@ pub fn without_comments_and_literals(source: &str) -> String {
     code
 }
 
-/// How many bytes at the start of `rest` are a comment or a literal; 0 where it is code.
+/// Length in bytes of the comment or literal at the start of `rest`; 0 for code.
 fn blank_len(rest: &str, before: Option<char>) -> usize {
     if rest.starts_with("//") {
         return rest.find('\n').unwrap_or(rest.len());
@@ -67,7 +68,7 @@ fn string_len(rest: &str) -> usize {
     rest.len()
 }
 
-/// A character literal, or 0 for a lifetime.
+/// Length of a character literal; 0 for a lifetime.
 fn char_len(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     match (chars.next(), chars.next()) {
@@ -77,7 +78,7 @@ fn char_len(rest: &str) -> usize {
     }
 }
 
-/// A raw string with its prefix (`r`, `br`, `cr`), or 0.
+/// Length of a raw string with its prefix (`r`, `br`, `cr`); 0 if there is none.
 fn raw_string_len(rest: &str) -> usize {
     let Some(after) = ["r", "br", "cr"].iter().find_map(|prefix| rest.strip_prefix(prefix)) else { return 0 };
     let hashes = after.len() - after.trim_start_matches('#').len();
@@ -102,7 +103,7 @@ pub fn without_unit_tests(code: &str) -> String {
     kept.join("\n")
 }
 
-/// Passes over one item at the given indentation: up to its first line that ends with `;` or `}` there.
+/// Skips one item at the given indentation: up to its first line at that indentation that ends with `;` or `}`.
 fn skip_item<'a>(lines: &mut impl Iterator<Item = &'a str>, indent: usize) {
     for line in lines {
         let is_at_indent = line.len() - line.trim_start().len() == indent;
@@ -140,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_no_code() {
+    fn comments_are_not_code() {
         assert_eq!(words_in("a // b\n/* c /* d */ e */ f\n/// g\nh"), ["a", "f", "h"]);
     }
 
     #[test]
-    fn literals_are_no_code() {
+    fn literals_are_not_code() {
         assert_eq!(
             words_in(r##"a "b \" c" d r#"e " f"# g b"h" 'i' '\'' j '\u{1f}' k"##),
             ["a", "d", "g", "b", "j", "k"]
@@ -158,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn unit_tests_are_cut_out_and_what_follows_stays() {
+    fn unit_tests_are_removed_and_the_code_after_them_is_kept() {
         let source = "a();\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\nc();\n#[cfg(test)]\nmod d;\ne();\n";
         assert_eq!(words_in(source), ["a", "c", "e"]);
     }
 
     #[test]
-    fn a_word_comes_with_its_line_and_what_follows_it() {
+    fn a_word_has_its_line_and_the_next_character() {
         let found: Vec<_> = words("x\nenv!(y)").collect();
         assert_eq!(found, [(1, "x", None), (2, "env", Some('!')), (2, "y", Some(')'))]);
     }

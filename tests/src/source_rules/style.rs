@@ -1,18 +1,18 @@
-//! How a file looks: its length, its opening, what it may not say. A table of exceptions only shrinks.
+//! Style rules for files: length, opening comment, test names, and words that no file may contain.
 
-/// Most lines of a Rust file; a longer one is asked what its second subject is.
+/// Maximum number of lines of a Rust file.
 pub const FILE_LINES_MAX: usize = 500;
 
-/// A file that is longer, with the lines that it has; it may get shorter, and then its row does too.
+/// A longer file, with its number of lines; if the file gets shorter, the number must too.
 pub type Exception = (&'static str, usize);
 
 /// Marks of unfinished work.
 const UNFINISHED: [&str; 3] = ["FIXME", "XXX", "HACK"];
 
-/// Starts of paths that exist on one person's machine only.
+/// Prefixes of paths that exist only on one machine.
 const PRIVATE_ROOTS: [&str; 5] = ["/home/", "/root/", "/Users/", "/work/", "/mnt/"];
 
-/// Hosts that a text may link to; a link elsewhere is added here on purpose or not at all.
+/// Hosts that a text may link to.
 const HOSTS: [&str; 9] = [
     "github.com",
     "www.rfc-editor.org",
@@ -25,30 +25,30 @@ const HOSTS: [&str; 9] = [
     "www.apache.org",
 ];
 
-/// Objects to a Rust file that is too long, or to an exception that is larger than it needs to be.
+/// Objects to a Rust file that is too long, or to an exception that is larger than its file.
 pub fn length_objection(path: &str, text: &str, exceptions: &[Exception]) -> Option<String> {
     let lines = text.lines().count();
     let exception = exceptions.iter().find(|(excepted, _)| *excepted == path);
     let most = exception.map_or(FILE_LINES_MAX, |(_, lines)| *lines);
     if lines > most {
-        return Some(format!("{path} has {lines} lines, {most} at most: what is its second subject?"));
+        return Some(format!("{path} has {lines} lines, {most} at most: split it by subject"));
     }
     let is_loose = exception.is_some() && lines < most;
     is_loose.then(|| format!("{path} has {lines} lines now: lower its exception of {most}, or remove it"))
 }
 
-/// Whether a text was printed by a program, and so is not judged by its looks.
+/// Whether a file is generated, and so exempt from the style rules.
 pub fn is_generated(text: &str) -> bool {
     text.lines().take(3).any(|line| line.contains("@generated"))
 }
 
-/// Objects to a Rust file that does not open by saying what it does.
+/// Objects to a Rust file that does not begin with `//!` and a description.
 pub fn opening_objection(path: &str, text: &str) -> Option<String> {
     let opens_well = text.starts_with("//! ") || text.starts_with("#!");
-    (!opens_well).then(|| format!("{path} does not open with `//!` and what it does"))
+    (!opens_well).then(|| format!("{path} does not begin with `//!` and a description of what it does"))
 }
 
-/// Objects to marks of unfinished work, to paths of one machine and to links to unlisted hosts.
+/// Objects to marks of unfinished work, to private paths and to links to unlisted hosts.
 pub fn wording_objections(path: &str, text: &str) -> Vec<String> {
     let lines = text.lines().enumerate();
     lines.flat_map(|(at, line)| line_objections(line).map(move |what| format!("{path}:{}: {what}", at + 1))).collect()
@@ -74,7 +74,7 @@ fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// Whether an absolute path under `root` stands in the line.
+/// Whether the line has an absolute path under `root`.
 fn has_path(line: &str, root: &str) -> bool {
     line.match_indices(root).any(|(at, _)| {
         let before = at.checked_sub(1).and_then(|before| line.as_bytes().get(before));
@@ -89,7 +89,7 @@ fn hosts_in(line: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A listed host, or one that names no place: this machine, a placeholder, an example (RFC 2606).
+/// Whether a link to the host is allowed: a listed host, the local machine, a placeholder or an example (RFC 2606).
 fn is_citable(host: &str) -> bool {
     let is_local = host.is_empty() || host == "localhost" || host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     is_local || host.ends_with("example.org") || HOSTS.contains(&host)
@@ -102,7 +102,9 @@ pub fn test_name_objections(path: &str, text: &str) -> Vec<String> {
     let tests = (0..lines.len()).filter(|at| lines[*at] == "#[test]").filter_map(|at| name_after(&lines[at + 1..]));
     let named = tests.filter(|name| !name.starts_with('$'));
     let short = named.filter(|name| name.split('_').filter(|word| !word.is_empty()).count() < 3);
-    short.map(|name| format!("{path}: the name of the test `{name}` is no sentence")).collect()
+    short
+        .map(|name| format!("{path}: the name of the test `{name}` is not a sentence of three words or more"))
+        .collect()
 }
 
 fn name_after<'a>(lines: &[&'a str]) -> Option<&'a str> {
@@ -115,13 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_a_file_of_the_greatest_length_and_refuses_one_line_more() {
+    fn accepts_a_file_of_the_maximum_length_and_refuses_one_more_line() {
         assert_eq!(length_objection("a.rs", &"x\n".repeat(500), &[]), None);
         assert!(length_objection("a.rs", &"x\n".repeat(501), &[]).is_some());
     }
 
     #[test]
-    fn an_exception_only_shrinks() {
+    fn an_exception_must_shrink_with_its_file() {
         let exceptions = [("a.rs", 600)];
         assert_eq!(length_objection("a.rs", &"x\n".repeat(600), &exceptions), None);
         assert!(length_objection("a.rs", &"x\n".repeat(601), &exceptions).is_some());
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_opens_with_what_it_does() {
+    fn a_file_begins_with_what_it_does() {
         assert_eq!(opening_objection("a.rs", "//! What it does.\n"), None);
         assert!(opening_objection("a.rs", "use std::fmt;\n//! late\n").is_some());
     }
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_path_of_one_machine() {
+    fn refuses_a_private_path() {
         for root in PRIVATE_ROOTS {
             assert_eq!(wording_objections("a", &format!("see {root}me")), [format!("a:1: a private path: {root}")]);
             assert!(wording_objections("a", &format!("see ..{root}me and house{root}")).is_empty());
@@ -161,8 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_test_whose_name_is_no_sentence() {
+    fn refuses_a_test_whose_name_is_not_a_sentence() {
         let text = "#[test]\nfn works() {}\n#[test]\n#[ignore]\nfn refuses_an_empty_file() {}\n";
-        assert_eq!(test_name_objections("a.rs", text), ["a.rs: the name of the test `works` is no sentence"]);
+        assert_eq!(
+            test_name_objections("a.rs", text),
+            ["a.rs: the name of the test `works` is not a sentence of three words or more"]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The files of the repository, as the checks of its source see them.
+//! The files of the repository and the crates of the workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,18 +16,17 @@ pub struct SourceFile {
     pub path: String,
     /// The whole text.
     pub text: String,
-    /// Whether it stands under `tests/`, `benches/` or `examples/` of its crate, or is its `build.rs` or a unit test's
-    /// own file.
+    /// Whether it is under `tests/`, `benches/` or `examples/` of its crate, its `build.rs`, or a file of unit tests.
     pub is_outside_product: bool,
 }
 
-/// Folders that hold nothing written by hand.
+/// Folders without files written by hand.
 const BUILT: [&str; 6] = ["target", ".git", ".venv", "__pycache__", "corpus", "artifacts"];
 
-/// What `cargo metadata` says of the workspace, foreign crates left out.
+/// The output of `cargo metadata` for the workspace, without its dependencies.
 ///
 /// # Panics
-/// If cargo cannot be run or does not answer with JSON.
+/// If cargo cannot be run or does not print JSON.
 pub fn cargo_metadata() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let words = ["metadata", "--format-version", "1", "--no-deps", "--offline"];
@@ -36,7 +35,7 @@ pub fn cargo_metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
-/// The names of all crates that a build of this crate compiles for this platform, by `cargo tree`.
+/// The names of all crates that a build of this crate compiles on this platform, by `cargo tree`.
 ///
 /// # Panics
 /// If cargo cannot be run.
@@ -64,7 +63,7 @@ pub fn source_files(metadata: &Value) -> Vec<SourceFile> {
 
 fn home_of(package: &Value) -> PathBuf {
     let manifest = package["manifest_path"].as_str().expect("a package has a manifest");
-    Path::new(manifest).parent().expect("a manifest stands in a folder").to_path_buf()
+    Path::new(manifest).parent().expect("a manifest is in a folder").to_path_buf()
 }
 
 fn source_files_of(package: &Value, home: &Path, homes: &[PathBuf]) -> Vec<SourceFile> {
@@ -85,7 +84,7 @@ fn is_outside_product(path: &Path) -> bool {
     is_other_root || path == Path::new("build.rs") || path.file_name().is_some_and(|name| name == "tests.rs")
 }
 
-/// Every file of the repository that a person wrote, as (path from the root, path).
+/// Every file of the repository except built ones, as (path from the root, full path).
 ///
 /// # Panics
 /// If a folder cannot be read.
@@ -106,7 +105,7 @@ fn shown(file: &Path) -> String {
     file.strip_prefix(workspace_root()).unwrap_or(file).to_string_lossy().into_owned()
 }
 
-/// All files under a folder, without those of folders that are built or belong to somebody else.
+/// All files under a folder, without built folders and folders for which `is_foreign` holds.
 fn files_under(dir: &Path, is_foreign: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut open = vec![dir.to_path_buf()];

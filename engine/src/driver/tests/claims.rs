@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Lets a worker answer one batch as a device of so many hashes a second would.
+/// Answers one batch of a worker as a device of `rate_hz` hashes per second would.
 fn answer_at(play: &mut Play, worker: usize, rate_hz: f64) -> cityseal_chain::Region {
     let assignment = play.take(worker).unwrap();
     let Task::Search { region, .. } = assignment.task else { panic!("{assignment:?}") };
@@ -16,7 +16,7 @@ fn claim_of(play: &Play, worker: usize) -> u64 {
 }
 
 #[test]
-fn a_worker_claims_a_second_at_its_own_rate_and_searches_it_in_one_piece() {
+fn a_worker_claims_one_second_at_its_own_rate_and_searches_it_in_one_piece() {
     let mut play = Play::new();
     play.submit(SealJob::new(whole_space()));
     for (worker, rate) in [(CPU, 40e6), (GPU, 1e6)] {
@@ -38,11 +38,11 @@ fn a_worker_claims_a_second_at_its_own_rate_and_searches_it_in_one_piece() {
 }
 
 #[test]
-fn at_the_end_of_a_space_the_fast_take_over_what_the_slow_have_claimed() {
+fn at_the_end_of_a_space_fast_workers_take_over_the_claims_of_slow_ones() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     answer_at(&mut play, GPU, 1e9);
-    // The device believes that it is fast and claims all the rest.
+    // The device measured a high rate and claims all the rest.
     let _never_answered = play.take(GPU).unwrap();
     let rest = claim_of(&play, GPU);
     assert!(rest > 0);
@@ -51,7 +51,7 @@ fn at_the_end_of_a_space_the_fast_take_over_what_the_slow_have_claimed() {
     while let Some(assignment) = play.take(CPU) {
         play.answer(CPU, assignment);
     }
-    assert!(claim_of(&play, GPU) < 2 * play.driver.policy.batch_hashes_min, "what is left is not worth a batch");
+    assert!(claim_of(&play, GPU) < 2 * play.driver.policy.batch_hashes_min, "the rest is smaller than a batch");
 }
 
 #[test]
@@ -69,12 +69,12 @@ fn the_claim_of_a_lost_worker_is_open_to_all() {
 }
 
 #[test]
-fn a_worker_that_gets_no_part_of_the_last_claim_sings_at_once_and_need_not_be_woken() {
+fn a_worker_that_gets_no_part_of_the_last_claim_gets_its_canary_at_once() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     answer_at(&mut play, GPU, 1e6);
     answer_at(&mut play, CPU, 1e9);
-    // The CPU claims all the rest; with so large a smallest batch nobody may halve it.
+    // The CPU claims all the rest; the smallest batch is so large that the claim cannot be halved.
     let last = play.take(CPU).unwrap();
     assert!(claim_of(&play, CPU) > 0);
     play.driver.policy.batch_hashes_min = u64::from(NONCES);

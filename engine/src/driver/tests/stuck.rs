@@ -69,7 +69,7 @@ fn a_job_fails_when_the_only_worker_is_stuck() {
 }
 
 #[test]
-fn a_process_that_was_suspended_blames_nobody() {
+fn a_suspension_of_the_process_restarts_all_deadlines() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let _lent = play.take(GPU).unwrap();
@@ -81,7 +81,7 @@ fn a_process_that_was_suspended_blames_nobody() {
 }
 
 #[test]
-fn a_worker_that_reads_a_file_is_not_watched_until_its_device_has_the_batch() {
+fn a_worker_that_prepares_a_batch_is_not_watched_until_it_submits_it() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let _lent = play.take(GPU).unwrap();

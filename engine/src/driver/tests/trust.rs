@@ -9,7 +9,7 @@ fn missed() -> Caught {
 }
 
 #[test]
-fn each_batch_of_a_device_that_is_not_trusted_holds_a_canary_and_no_batch_of_the_cpu_does() {
+fn each_batch_of_an_untrusted_device_has_a_planted_hit_and_no_batch_of_the_cpu_does() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     let mut planted = std::collections::BTreeSet::new();
@@ -24,7 +24,7 @@ fn each_batch_of_a_device_that_is_not_trusted_holds_a_canary_and_no_batch_of_the
 }
 
 #[test]
-fn a_report_without_what_was_planted_is_a_miss_whatever_else_it_says() {
+fn a_report_without_the_planted_hit_is_a_miss_whatever_else_it_has() {
     let mut play = Play::new();
     play.submit(SealJob::new(template(easy_target())).all(true));
     let assignment = play.take(GPU).unwrap();
@@ -42,7 +42,7 @@ fn a_report_without_what_was_planted_is_a_miss_whatever_else_it_says() {
 }
 
 #[test]
-fn a_device_that_is_caught_is_kept_away_four_times_as_long_each_time_and_in_the_end_for_good() {
+fn each_quarantine_is_four_times_as_long_and_the_last_one_is_permanent() {
     let mut play = Play::new();
     let minutes = |minutes| AfterFailure::ReopenAfter(Duration::from_mins(minutes));
     for (strikes, expected) in [(1, minutes(1)), (2, minutes(4)), (3, minutes(16)), (4, AfterFailure::Retire)] {
@@ -60,13 +60,13 @@ fn a_device_that_is_caught_is_kept_away_four_times_as_long_each_time_and_in_the_
 }
 
 #[test]
-fn the_cpu_judges_the_others_and_is_not_tried_again() {
+fn the_cpu_is_retired_at_its_first_wrong_answer() {
     let mut play = Play::new();
     assert_eq!(play.driver.caught(CPU, &missed(), play.now), AfterFailure::Retire);
 }
 
 #[test]
-fn on_probation_each_batch_is_followed_by_a_known_question_and_right_answers_end_it() {
+fn on_probation_each_batch_is_followed_by_a_canary_and_correct_answers_end_it() {
     let mut play = Play::new();
     play.driver.policy.probation_canaries = 3;
     play.submit(SealJob::new(whole_space()));
@@ -89,7 +89,7 @@ fn on_probation_each_batch_is_followed_by_a_known_question_and_right_answers_end
 }
 
 #[test]
-fn a_device_that_cannot_be_opened_at_the_end_of_its_quarantine_is_on_probation_all_the_same() {
+fn a_device_that_fails_to_reopen_after_its_quarantine_is_still_on_probation() {
     let mut play = Play::new();
     play.driver.caught(GPU, &missed(), play.now);
     play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
@@ -98,11 +98,11 @@ fn a_device_that_cannot_be_opened_at_the_end_of_its_quarantine_is_on_probation_a
     let mut lost = Play::new();
     lost.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, lost.now);
     lost.driver.reopened(GPU);
-    assert_eq!(lost.driver.statuses()[GPU].state.name(), "ready", "to be lost is no lie");
+    assert_eq!(lost.driver.statuses()[GPU].state.name(), "ready", "a lost device gave no wrong answer");
 }
 
 #[test]
-fn caught_on_probation_is_another_strike() {
+fn a_wrong_answer_on_probation_is_another_strike() {
     let mut play = Play::new();
     play.driver.caught(GPU, &missed(), play.now);
     play.driver.reopened(GPU);
@@ -112,7 +112,7 @@ fn caught_on_probation_is_another_strike() {
 }
 
 #[test]
-fn a_strike_is_forgotten_after_an_hour_of_right_answers_and_no_sooner() {
+fn a_strike_is_forgotten_after_exactly_an_hour_of_correct_answers() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     play.driver.caught(GPU, &missed(), play.now);
@@ -142,11 +142,11 @@ fn jobs_do_not_wait_for_a_device_in_quarantine() {
     play.driver.reopened(GPU);
     play.submit(SealJob::new(impossible()));
     play.work_off(GPU);
-    assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted, "a device that is back works");
+    assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted, "a device that returned works");
 }
 
 #[test]
-fn the_share_of_missed_canaries_is_told() {
+fn the_fraction_of_missed_canaries_is_reported() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     assert_eq!(play.driver.statuses()[GPU].false_negative_rate(), None);

@@ -1,4 +1,4 @@
-//! Connects to a CitySeal service and prints whether it answers: the smallest program around the client.
+//! Connects to a CitySeal service and prints whether it answers: a minimal program that embeds the client.
 
 use cityseal_client::{Client, ClientError, ClientOptions};
 

@@ -1,4 +1,4 @@
-//! Seals a block of regtest and verifies the chain that it makes: the smallest program around the engine.
+//! Seals a regtest block and verifies the resulting chain: a minimal program that embeds the engine.
 
 use std::error::Error;
 

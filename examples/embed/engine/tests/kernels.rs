@@ -1,5 +1,5 @@
-//! Every kernel of this machine at opt-level 0, on stacks that a caller has. A stack that overflows ends the test's
-//! process, so that a frame which has grown cannot be missed.
+//! Runs every kernel of this machine at opt-level 0 on stacks of the size that callers have. A stack overflow aborts
+//! the test's process, so an increased frame size is detected.
 
 mod chain;
 
@@ -9,24 +9,24 @@ use cityseal_engine::chain::{Network, Parameters, SealTemplate, Verdict};
 use cityseal_engine::hash::{HashKernel, HitBuffer, MIDSTATES_MAX, Midstate, SearchInput, double_sha256, sha256};
 use cityseal_engine::{BlockBatch, Engine, EnginePolicy, SealJob, SealOutcome, VerifyRequest};
 
-/// What Rust gives a thread by default: a caller of the engine has no less.
+/// Rust's default stack size, which a caller of the engine has at least.
 const CALLER_STACK_BYTES: usize = 2 << 20;
 
-/// The kernels alone: an eighth of the above, so that the caller has room for frames of its own.
+/// The stack for a kernel alone: an eighth of the above, which leaves room for the caller's own frames.
 const KERNEL_STACK_BYTES: usize = CALLER_STACK_BYTES / 8;
 
-/// Messages in a batch: full groups of every kernel's lanes and some that are left over.
+/// Messages in a batch: full groups of every kernel's lanes, and a remainder.
 const MESSAGES: usize = 37;
 
 const NOW: u64 = 1_900_000_000;
 
-/// Runs `work` on a stack of that size.
+/// Runs `work` on a stack of `bytes` bytes.
 fn on_stack(bytes: usize, work: impl FnOnce() + Send + 'static) {
     let thread = Builder::new().stack_size(bytes).spawn(work).expect("a thread starts");
     thread.join().expect("no assertion failed on the thread");
 }
 
-/// Runs `work` with the kernel of that name where this machine has it.
+/// Runs `work` with the named kernel, if this machine supports it.
 fn with_kernel(name: &'static str, work: fn(&'static str)) {
     match HashKernel::by_name(name) {
         Ok(_) => work(name),
@@ -88,7 +88,7 @@ fn scan(kernel: HashKernel, count: usize) {
     assert_eq!(found, expected, "{} with {count} midstates", kernel.name());
 }
 
-/// A seal over rolled versions, a chain of headers and one of blocks through an engine, whose caller has a small stack.
+/// A seal over rolled versions, a chain of headers and one of blocks, through an engine whose caller has a small stack.
 fn seal_and_verify(name: &'static str) {
     on_stack(CALLER_STACK_BYTES, move || {
         let policy = EnginePolicy { versions_per_batch: MIDSTATES_MAX, ..EnginePolicy::default() };
@@ -155,7 +155,8 @@ tests_of_kernels! {
     avx512_hashes_on_a_small_stack, avx512_seals_and_verifies_on_a_small_stack: "avx512";
 }
 
-/// With the feature `gpu` every device that is ready, software adapters too; without it the CPU and a note.
+/// With the feature `gpu`, seals on every ready device, software adapters included; without it, on the CPU, with a
+/// note.
 #[test]
 fn whatever_is_found_is_opened_and_seals_on_a_small_stack() {
     on_stack(CALLER_STACK_BYTES, || {

@@ -1,3 +1,3 @@
-//! Every rustdoc example of `cityseal-engine`, as its users compile it; the build script writes them.
+//! Every rustdoc example of `cityseal-engine`, compiled as its users would; written by the build script.
 
 include!(concat!(env!("OUT_DIR"), "/examples.rs"));

@@ -1,4 +1,4 @@
-//! Blocks of regtest, each with two transactions, that the tests make themselves.
+//! Makes regtest blocks with two transactions each.
 
 use cityseal_engine::chain::body::coinbase_height_script;
 use cityseal_engine::chain::{BlockHeader, MerkleRoot, Network, Parameters, merkle};
@@ -8,7 +8,7 @@ fn genesis() -> BlockHeader {
     *Parameters::of(Network::Regtest).genesis()
 }
 
-/// A header above the genesis block that is not sealed yet.
+/// An unsealed header that follows the genesis block.
 pub(crate) fn regtest_block_header() -> BlockHeader {
     let genesis = genesis();
     BlockHeader { version: 0x2000_0000, prev_block_hash: genesis.hash(), time: genesis.time + 600, ..genesis }
