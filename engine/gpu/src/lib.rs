@@ -23,8 +23,8 @@
 //! a finished batch. The engine does the rest. This is the only crate that uses wgpu.
 
 mod backend;
-mod contest;
 mod discover;
+mod fastest_variant;
 mod faults;
 mod flight;
 pub mod generate;

@@ -7,8 +7,8 @@ use cityseal_device::{Backend, DeviceInfo, OpenError, Opener, Tuned, Tuning};
 use wgpu::{Adapter, Limits};
 
 use crate::backend::{DEPTH, GpuBackend, WORKGROUPS_MAX};
-use crate::contest::fastest;
 use crate::discover::find_adapter;
+use crate::fastest_variant::fastest;
 use crate::machine::Machine;
 use crate::shader::{Choose, Rotate, Shader, Variant};
 use crate::slot::ITEMS_MAX;

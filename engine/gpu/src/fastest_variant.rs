@@ -16,7 +16,7 @@ use crate::shader::{Shader, Variant};
 const TIME_MAX: Duration = Duration::from_millis(200);
 
 /// After this time no further variant is tried, so that a hung device is not waited for four times.
-const CONTEST_MAX: Duration = Duration::from_secs(4);
+const TOTAL_MAX: Duration = Duration::from_secs(4);
 
 /// How long one batch may take. Software adapters compile while they run their first.
 const BATCH_MAX: Duration = Duration::from_secs(5);
@@ -41,15 +41,16 @@ pub(crate) fn fastest(
     suggested: Variant,
     dispatch_time: Duration,
 ) -> (Variant, Option<f64>) {
-    let ends = Instant::now() + CONTEST_MAX;
-    let in_time =
-        |variant| if Instant::now() < ends { rate((device, queue), info, variant, dispatch_time) } else { None };
+    let ends = Instant::now() + TOTAL_MAX;
+    let in_time = |variant| {
+        if Instant::now() < ends { test_and_measure((device, queue), info, variant, dispatch_time) } else { None }
+    };
     let rates = Variant::ALL.map(|variant| (variant, in_time(variant)));
-    let best = winner(suggested, &rates);
+    let best = choose(suggested, &rates);
     (best, rates.iter().find(|(variant, _)| *variant == best).and_then(|(_, rate)| *rate))
 }
 
-fn rate(
+fn test_and_measure(
     (device, queue): (&wgpu::Device, &wgpu::Queue),
     info: &DeviceInfo,
     variant: Variant,
@@ -58,10 +59,10 @@ fn rate(
     let shaders = [Shader::SearchOne];
     let machine = Machine::new(device.clone(), queue.clone(), (variant, &shaders), WORKGROUP, 1).ok()?;
     let mut backend = GpuBackend::new(info.clone(), machine, WORKGROUP, (dispatch_time, Arc::default()));
-    is_correct(&mut backend).then(|| rate_of(&mut backend)).flatten()
+    passes_known_answers(&mut backend).then(|| measure_rate(&mut backend)).flatten()
 }
 
-fn winner(suggested: Variant, rates: &[(Variant, Option<f64>)]) -> Variant {
+fn choose(suggested: Variant, rates: &[(Variant, Option<f64>)]) -> Variant {
     let rate_of = |wanted: Variant| rates.iter().find(|(variant, _)| *variant == wanted).and_then(|(_, rate)| *rate);
     let right = rates.iter().filter_map(|(variant, rate)| rate.map(|rate| (*variant, rate)));
     let Some((best, rate)) = right.max_by(|(_, one), (_, other)| one.total_cmp(other)) else { return suggested };
@@ -70,7 +71,7 @@ fn winner(suggested: Variant, rates: &[(Variant, Option<f64>)]) -> Variant {
 }
 
 /// Whether the device passes all known-answer tests with one midstate.
-fn is_correct(backend: &mut dyn Backend) -> bool {
+fn passes_known_answers(backend: &mut dyn Backend) -> bool {
     let is_one = |batch: &Batch| matches!(batch, Batch::Search(search) if search.midstates().len() == 1);
     let cases = known_answers::cases(backend).into_iter().filter(|case| is_one(&case.batch));
     let mut tested = 0;
@@ -82,7 +83,7 @@ fn is_correct(backend: &mut dyn Backend) -> bool {
 }
 
 /// Measures the rate in nonces per second; `None` if the device failed or a batch took too long.
-fn rate_of(backend: &mut dyn Backend) -> Option<f64> {
+fn measure_rate(backend: &mut dyn Backend) -> Option<f64> {
     let began = Instant::now();
     let nonces_max = backend.info().limits.search_nonces_max;
     let (mut nonces, mut rounds, mut best) = (FIRST_NONCES, 0, 0.0_f64);
@@ -129,25 +130,25 @@ mod tests {
     #[test]
     fn the_fastest_variant_is_chosen_if_the_difference_is_above_noise() {
         let rates = |other: f64| [(CONSTANT, Some(100.0)), (LOADED, Some(other)), (LOADED_OR, Some(90.0))];
-        assert_eq!(winner(CONSTANT, &rates(101.9)), CONSTANT);
-        assert_eq!(winner(CONSTANT, &rates(102.1)), LOADED);
-        assert_eq!(winner(LOADED, &rates(101.9)), LOADED);
+        assert_eq!(choose(CONSTANT, &rates(101.9)), CONSTANT);
+        assert_eq!(choose(CONSTANT, &rates(102.1)), LOADED);
+        assert_eq!(choose(LOADED, &rates(101.9)), LOADED);
     }
 
     #[test]
     fn a_wrong_variant_is_never_chosen_and_if_all_are_wrong_the_suggested_one_stays() {
-        assert_eq!(winner(CONSTANT, &[(CONSTANT, None), (CONSTANT_OR, Some(1.0))]), CONSTANT_OR);
-        assert_eq!(winner(LOADED_OR, &[(CONSTANT, None), (LOADED_OR, None)]), LOADED_OR);
+        assert_eq!(choose(CONSTANT, &[(CONSTANT, None), (CONSTANT_OR, Some(1.0))]), CONSTANT_OR);
+        assert_eq!(choose(LOADED_OR, &[(CONSTANT, None), (LOADED_OR, None)]), LOADED_OR);
     }
 
     #[test]
     fn a_correct_device_has_a_rate_and_a_faulty_one_fails_its_tests() {
         let mut correct = CpuBackend::new(HashKernel::portable());
-        assert!(is_correct(&mut correct));
-        assert!(rate_of(&mut correct).is_some_and(|rate| rate > 0.0));
+        assert!(passes_known_answers(&mut correct));
+        assert!(measure_rate(&mut correct).is_some_and(|rate| rate > 0.0));
         for behaviour in [Behaviour::MissedHits, Behaviour::FalseHits, Behaviour::Zeros, Behaviour::Lost] {
             let mut faulty = FakeOpener::new("faulty").from_batch(2, behaviour).open().unwrap();
-            assert!(!is_correct(faulty.as_mut()), "{behaviour:?}");
+            assert!(!passes_known_answers(faulty.as_mut()), "{behaviour:?}");
         }
     }
 }
