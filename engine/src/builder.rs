@@ -213,6 +213,7 @@ impl EngineBuilder {
                 Err(reason) => left_out.push(LeftOut { info: opener.info().clone(), reason }),
             }
         }
+        // The selection had GPUs, but none of them opened.
         if selection.expects_gpu && !has_gpu && notes.is_empty() {
             notes.push(NO_GPU_READY.to_owned());
         }

@@ -127,6 +127,7 @@ fn measure_kind(
     let first = run(SMALL)?;
     let small = fastest(&mut run, SMALL, first, ends)?;
     let (mut items, mut took) = (SMALL, small);
+    // Grow until a batch is long enough for a precise slope, within the time limit.
     while items * GROWTH <= items_max && took < LONG_ENOUGH && Instant::now() + took * (GROWTH as u32) < ends {
         items *= GROWTH;
         took = run(items)?;

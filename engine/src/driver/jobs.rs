@@ -98,6 +98,7 @@ impl Job {
         let batch =
             wanted.batch.min(limits.search_nonces_max).min(self.hashes_max).min(self.dense_max(limits.hits_max));
         let versions_max = limits.search_midstates_max.min(policy.versions_per_batch);
+        // First what the worker has claimed, then open space, then half of another worker's claim.
         let claim = self
             .claims
             .remove(&worker)
@@ -243,6 +244,7 @@ impl Job {
         if !self.all && !self.seals.is_empty() {
             return Some(SealOutcome::Sealed);
         }
+        // Only a drained book with a complete coverage proves exhaustion.
         if !self.book.is_drained() || self.book.outstanding() > 0 {
             return None;
         }

@@ -76,6 +76,7 @@ impl Segment {
     /// The read failed, or the file has changed since the segment was made, so that the history of the next segment
     /// would be wrong. The file is not read again.
     pub(crate) fn load(&self, parameters: &Parameters) -> io::Result<Arc<Vec<u8>>> {
+        // The lock also makes a second worker wait for the first one's read.
         let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(headers) = self.headers.get() {
             return Ok(Arc::clone(headers));
@@ -86,6 +87,7 @@ impl Segment {
         let mut buffer = self.permit.buffer();
         buffer.resize(self.count * HEADER_LEN, 0);
         file.read_exact_at(&mut buffer, from)?;
+        // The next segment's history was derived from few of these headers: check all of them.
         let mut found = self.place.before;
         found.advance(parameters, &buffer);
         if found != after {

@@ -227,6 +227,7 @@ impl Stream {
     /// Takes the summary of a segment of `count` headers or blocks that `device` (an id) hashed.
     pub(crate) fn accept(&self, place: &Place, count: usize, summary: Summary, device: &str) {
         let mut state = self.lock();
+        // A late duplicate must not count twice.
         if state.has(place.sequence) {
             return;
         }
@@ -307,6 +308,7 @@ impl Stream {
         let run = self.run_state(behind);
         let state = self.lock();
         let offset = (behind.next_height() - self.start_height) * HEADER_LEN as u64;
+        // What this side knows about the end takes precedence over the sender's statement.
         let ending = match (state.known_cut(offset, cut_bytes), finish) {
             (Some(cut), _) => Err(cut),
             (None, _) if cut => Err(Cut::NotFinished),
