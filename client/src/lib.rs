@@ -45,6 +45,7 @@
 //! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the wire messages) and [`bytes`].
 
 mod address;
+mod answer;
 mod check;
 mod connection;
 mod cut;
@@ -60,20 +61,20 @@ mod verify_call;
 mod watch;
 
 pub use address::AddressProblem;
-pub use check::{FalseSeal, FalseVerdict, check_seal};
+pub use answer::{VerdictKind, VerifyAnswer};
+pub use check::{FalseReceipt, FalseSeal, FalseVerdict, check_seal};
 pub use cityseal_chain as chain;
 pub use cityseal_proto::{self as proto, v1};
 pub use cityseal_receipt as receipt;
 pub use connection::{Client, ClientOptions};
+pub use cut::CHUNK_BYTES_MAX;
 pub use error::{Blame, ClientError};
 pub use prost::bytes;
-pub use receipt_check::FalseReceipt;
 pub use request::{ChainParameters, VerifyRequest};
 pub use retry::RetryPolicy;
 pub use seal::{SealAnswer, SealOutcome, SealRequest};
 pub use tokio_stream::Stream;
 pub use tonic::Code;
-pub use upload::CHUNK_BYTES_MAX;
-pub use verify::{VerdictKind, VerifyAnswer, VerifyProgress};
+pub use verify::VerifyProgress;
 pub use verify_call::Position;
 pub use watch::{JobEvent, Watch};

@@ -5,33 +5,12 @@
 //! claim and is not checked here.
 
 use cityseal_proto::v1;
-use cityseal_receipt::{ItemKind, Receipt, ReceiptError, StatementParts, VerdictKind as Stated};
+use cityseal_receipt::{ItemKind, Receipt, StatementParts, VerdictKind as Stated};
 
+use crate::answer::{VerdictKind, VerifyAnswer};
+use crate::check::FalseReceipt;
 use crate::ledger::Ledger;
 use crate::request::{Items, VerifyRequest};
-use crate::verify::{VerdictKind, VerifyAnswer};
-
-/// Why a receipt is not accepted for the chain that was sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FalseReceipt {
-    /// The verdict came without a receipt although it is one that can be signed.
-    #[error("the verdict came without a receipt")]
-    Absent,
-    /// The receipt is malformed, its signature is invalid, or its signer is not trusted.
-    #[error(transparent)]
-    Refused(#[from] ReceiptError),
-    /// The receipt states another chain or verdict.
-    #[error("it states {found} as {what}; expected {expected}")]
-    Other {
-        /// What differs.
-        what: &'static str,
-        /// What it should state.
-        expected: String,
-        /// What it states.
-        found: String,
-    },
-}
 
 /// The checked receipt of an answer; `None` if none was requested or the verdict cannot be signed.
 pub(crate) fn checked(

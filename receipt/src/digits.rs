@@ -4,8 +4,6 @@ use cityseal_chain::merkle::Node;
 use cityseal_chain::{BlockHash, ChainWork, hex};
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-use crate::keys::PublicKey;
-
 /// A value that is written as hex digits.
 pub(crate) trait Digits: Sized {
     fn write(&self) -> String;
@@ -40,16 +38,6 @@ impl Digits for ChainWork {
 
     fn read(text: &str) -> Result<Self, String> {
         Self::from_display_hex(text).map_err(|error| error.to_string())
-    }
-}
-
-impl Digits for PublicKey {
-    fn write(&self) -> String {
-        self.to_string()
-    }
-
-    fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|error: crate::KeyError| error.to_string())
     }
 }
 

@@ -4,8 +4,8 @@ use cityseal_chain::merkle::Node;
 use cityseal_chain::{BlockHash, CompactTarget, hex};
 use thiserror::Error;
 
+use crate::format::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX};
 use crate::keys::PublicKey;
-use crate::receipt::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX};
 
 /// Why parts do not form a statement: they contradict each other or contain texts that are not allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

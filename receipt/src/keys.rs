@@ -15,7 +15,7 @@ use sha2::Sha256;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::digits;
+use crate::digits::{self, Digits};
 use crate::words::objection_to_text;
 
 /// The first line of a secret key file.
@@ -187,9 +187,9 @@ impl SecretKey {
         Signer { public_key: self.public_key(), label: self.label.clone() }
     }
 
-    /// Derives an independent subkey for `purpose` with HKDF-SHA-256 (RFC 5869): the seed is the input key material, there
-    /// is no salt, and `info` is the purpose. The same purpose gives the same subkey; a subkey reveals neither this key
-    /// nor other subkeys.
+    /// Derives an independent subkey for `purpose` with HKDF-SHA-256 (RFC 5869): the seed is the input key material,
+    /// there is no salt, and `info` is the purpose. The same purpose gives the same subkey; a subkey reveals neither
+    /// this key nor other subkeys.
     pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let mut subkey = Zeroizing::new([0; 32]);
         let expanded = Hkdf::<Sha256>::new(None, self.key.as_bytes()).expand(purpose.as_bytes(), &mut *subkey);
@@ -206,6 +206,16 @@ impl SecretKey {
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretKey(of {})", self.public_key())
+    }
+}
+
+impl Digits for PublicKey {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: KeyError| error.to_string())
     }
 }
 

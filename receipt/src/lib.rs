@@ -22,8 +22,10 @@
 
 mod digits;
 mod error;
+mod format;
 mod keys;
 mod openings;
+mod parts;
 mod pick;
 mod receipt;
 mod rows;
@@ -33,10 +35,12 @@ mod utc;
 mod words;
 
 pub use error::{OpeningError, ReceiptError, StatementError};
+pub use format::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX};
 pub use keys::{KeyError, PublicKey, SecretKey, Signer};
 pub use openings::Openings;
+pub use parts::StatementParts;
 pub use pick::pick;
-pub use receipt::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX, Receipt, verify};
+pub use receipt::{Receipt, verify};
 pub use rows::{Build, DeviceRow, FaultRow, ItemKind, Made, NotCheckedRow, OUT_OF_SCOPE, TipRow, VerdictKind};
-pub use statement::{ROWS_MAX, Statement, StatementParts};
+pub use statement::{ROWS_MAX, Statement};
 pub use words::TEXT_BYTES_MAX;

@@ -9,20 +9,11 @@ use serde_json::error::Category;
 
 use crate::digits;
 use crate::error::{ReceiptError, StatementError};
+use crate::format::{FORMAT, FORMAT_WITHOUT_RULES, RECEIPT_BYTES_MAX};
 use crate::keys::{PublicKey, SecretKey};
-use crate::statement::{Statement, StatementParts};
+use crate::parts::{StatementParts, format_of};
+use crate::statement::Statement;
 use crate::text;
-
-/// The name and version of the format in which receipts are written.
-pub const FORMAT: &str = "cityseal-receipt-2";
-
-/// The first format, which is still accepted; it has no [`StatementParts::rules`].
-pub const FORMAT_WITHOUT_RULES: &str = "cityseal-receipt-1";
-
-/// Maximum size of a receipt in bytes. A row has at most two texts of 256 bytes and 90 bytes of names and numbers. Two
-/// lists of such rows and two of single words have 1,024 × (2 × 600 + 2 × 260) bytes, once as fields and once as text,
-/// and twice that if every character is escaped: 7 MB. A typical receipt has 20 KiB.
-pub const RECEIPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A statement, signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,11 +130,6 @@ fn written(wire: &Wire) -> String {
     let mut json = serde_json::to_string(wire).expect("a receipt has no map whose keys are not strings");
     json.push('\n');
     json
-}
-
-/// The format of a statement, which depends on whether it has a digest of the rules.
-pub(crate) const fn format_of(parts: &StatementParts) -> &'static str {
-    if parts.rules.is_some() { FORMAT } else { FORMAT_WITHOUT_RULES }
 }
 
 /// Checks that the digest of the rules is present if and only if the format has it.

@@ -9,9 +9,8 @@ use std::fmt::{Display, Write as _};
 
 use cityseal_chain::hex;
 
-use crate::receipt::format_of;
+use crate::parts::{StatementParts, format_of};
 use crate::rows::{DeviceRow, FaultRow, NotCheckedRow, TipRow};
-use crate::statement::StatementParts;
 use crate::words::NO_WORD;
 
 /// Renders the text of the parts, without checking that they are consistent.

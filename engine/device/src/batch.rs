@@ -182,6 +182,7 @@ pub struct SearchReport {
 
 /// A device's answer to a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Report {
     /// Answer to [`Batch::Search`].
     Search(SearchReport),

@@ -32,6 +32,7 @@ pub mod fake;
 mod info;
 pub mod inject;
 pub mod known_answers;
+mod left_out;
 mod trees;
 mod tuning;
 
@@ -41,5 +42,6 @@ pub use cityseal_hash::{MerkleKind, NonceSpan};
 pub use cpu::{CPU_DEVICE_ID, CpuBackend, CpuOpener};
 pub use error::{DeviceError, OpenError};
 pub use info::{AdapterLimits, BatchLimits, DeviceInfo, DeviceKind};
+pub use left_out::LeftOutReason;
 pub use trees::{TreeRoot, TreesBatch};
 pub use tuning::{Tuned, Tuning};

@@ -10,11 +10,11 @@ use cityseal_device::{Backend, Batch, Completed, DeviceError, DeviceInfo, Ticket
 use cityseal_hash::MIDSTATES_MAX;
 
 use crate::flight::{Flight, Sent, Work};
+use crate::layout::LEVEL_STRIDE;
 use crate::machine::Machine;
 use crate::pace::Pace;
 use crate::remember::is_plausible;
 use crate::results::HEAD_BYTES;
-use crate::slot::LEVEL_STRIDE;
 
 /// Batches in flight: one runs, one waits, one is being read or prepared.
 pub(crate) const DEPTH: usize = 3;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use cityseal_device::{AdapterLimits, BatchLimits, DeviceInfo, DeviceKind, OpenError, Opener};
+use cityseal_device::{AdapterLimits, BatchLimits, DeviceInfo, DeviceKind, LeftOutReason, Opener};
 use cityseal_hash::MIDSTATES_MAX;
-use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags, Limits};
+use wgpu::{Adapter, AdapterInfo, Limits};
 
+use crate::adapters::{Identity, adapters, ids};
 use crate::open::{GpuOpener, Plan, lacks, variant_for};
 use crate::pace::AIM_DEFAULT;
 use crate::remember::Remembered;
@@ -76,24 +77,6 @@ impl fmt::Debug for DiscoveredState {
     }
 }
 
-/// Why an adapter is not used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LeftOutReason {
-    /// The same card is used through another API or driver.
-    #[error("the same device is already used as {kept}")]
-    DuplicateOf {
-        /// Id of the used adapter.
-        kept: String,
-    },
-    /// It is a software adapter, and those are not allowed.
-    #[error("a software adapter, slower than the CPU itself: used only if software adapters are allowed")]
-    Software,
-    /// It lacks something that the shaders need.
-    #[error("{0}")]
-    Unfit(OpenError),
-}
-
 /// A note for the user about the result of the discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -119,97 +102,11 @@ pub fn discover(options: DiscoverOptions<'_>) -> Discovery {
     let ids = ids(&identities);
     let note = adapters.is_empty().then_some(DiscoverNote::NoAdapter);
     let devices = adapters.into_iter().enumerate().map(|(at, adapter)| {
-        let duplicate =
-            duplicate_of(&identities, at).map(|kept| LeftOutReason::DuplicateOf { kept: ids[kept].clone() });
+        let duplicate = duplicate_of(&identities, at).map(|kept| LeftOutReason::Duplicate { of: ids[kept].clone() });
         let software = (identities[at].is_software && !options.allow_software).then_some(LeftOutReason::Software);
         describe(adapter, ids[at].clone(), options, duplicate.or(software))
     });
     Discovery { devices: devices.collect(), note }
-}
-
-/// Finds the adapter with this id again, in a new enumeration.
-pub(crate) fn find_adapter(id: &str) -> Option<Adapter> {
-    let adapters = adapters();
-    let identities: Vec<Identity> = adapters.iter().map(|adapter| Identity::of(&adapter.get_info())).collect();
-    let at = ids(&identities).iter().position(|other| other == id)?;
-    adapters.into_iter().nth(at)
-}
-
-/// All adapters, the best API first. OpenGL (feature `gl`) is tried only if no other API finds a GPU: otherwise it
-/// would load one more driver to find duplicates.
-fn adapters() -> Vec<Adapter> {
-    let mut adapters = adapters_of(Backends::VULKAN | Backends::METAL | Backends::DX12);
-    if cfg!(feature = "gl") && adapters.iter().all(|adapter| is_software(&adapter.get_info())) {
-        adapters.extend(adapters_of(Backends::GL));
-    }
-    adapters.sort_by_key(|adapter| Identity::of(&adapter.get_info()).rank);
-    adapters
-}
-
-fn adapters_of(backends: Backends) -> Vec<Adapter> {
-    // No flags: no validation layers, and no debug messages, which drivers would print.
-    let flags = InstanceFlags::empty();
-    let instance =
-        Instance::new(InstanceDescriptor { backends, flags, ..InstanceDescriptor::new_without_display_handle() });
-    pollster::block_on(instance.enumerate_adapters(backends))
-}
-
-/// The properties that distinguish adapters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Identity {
-    api: &'static str,
-    /// Preference of the API: lower is better.
-    rank: u8,
-    vendor: u32,
-    device: u32,
-    /// PCI address; empty if the API does not report it.
-    pci: String,
-    is_software: bool,
-}
-
-impl Identity {
-    fn of(info: &AdapterInfo) -> Self {
-        let (api, rank) = match info.backend {
-            wgpu::Backend::Vulkan => ("vulkan", 0),
-            wgpu::Backend::Metal => ("metal", 0),
-            wgpu::Backend::Dx12 => ("dx12", 1),
-            wgpu::Backend::Gl => ("gl", 2),
-            wgpu::Backend::BrowserWebGpu => ("webgpu", 3),
-            wgpu::Backend::Noop => ("noop", 4),
-        };
-        let (vendor, device, pci) = (info.vendor, info.device, info.device_pci_bus_id.clone());
-        Self { api, rank, vendor, device, pci, is_software: is_software(info) }
-    }
-
-    /// `vulkan-10de-2684-0000:01:00.0`; without the last part if there is no PCI address.
-    fn id(&self) -> String {
-        let ids = format!("{}-{:04x}-{:04x}", self.api, self.vendor, self.device);
-        if self.pci.is_empty() { ids } else { format!("{ids}-{}", self.pci) }
-    }
-
-    /// Whether both are the same device. Compares the PCI addresses if both have one; otherwise vendor and device
-    /// numbers, but only of different APIs, since one API lists two equal cards separately. OpenGL reports no device
-    /// number.
-    fn is_same_device(&self, other: &Self) -> bool {
-        if self.is_software != other.is_software {
-            return false;
-        }
-        if !self.pci.is_empty() && !other.pci.is_empty() {
-            return self.pci == other.pci;
-        }
-        let one_is_gl = self.api == "gl" || other.api == "gl";
-        self.api != other.api && self.vendor == other.vendor && (self.device == other.device || one_is_gl)
-    }
-}
-
-/// Unique ids: the second of two equal ones ends with `-2`, and so on.
-fn ids(identities: &[Identity]) -> Vec<String> {
-    let plain: Vec<String> = identities.iter().map(Identity::id).collect();
-    let numbered = |(at, id): (usize, &String)| match plain[..at].iter().filter(|before| *before == id).count() {
-        0 => id.clone(),
-        before => format!("{id}-{}", before + 1),
-    };
-    plain.iter().enumerate().map(numbered).collect()
 }
 
 /// The first adapter before `at` that is the same device. Adapters are sorted by rank, so it is at least as good.
@@ -217,18 +114,12 @@ fn duplicate_of(identities: &[Identity], at: usize) -> Option<usize> {
     identities[..at].iter().position(|before| before.is_same_device(&identities[at]))
 }
 
-fn is_software(info: &AdapterInfo) -> bool {
-    const NAMES: [&str; 5] = ["llvmpipe", "lavapipe", "softpipe", "swiftshader", "microsoft basic render"];
-    let name = info.name.to_ascii_lowercase();
-    info.device_type == DeviceType::Cpu || NAMES.iter().any(|software| name.contains(software))
-}
-
 fn describe(adapter: Adapter, id: String, options: DiscoverOptions<'_>, left_out: Option<LeftOutReason>) -> Discovered {
     let suggested = variant_for(&adapter.get_info());
     let mut info = device_info(&adapter, id, suggested);
     let plan = plan(&info, suggested, options);
     plan.variant.name().clone_into(&mut info.kernel);
-    let state = match left_out.or_else(|| lacks(&adapter).map(LeftOutReason::Unfit)) {
+    let state = match left_out.or_else(|| lacks(&adapter).map(LeftOutReason::from)) {
         Some(reason) => DiscoveredState::LeftOut(reason),
         None => DiscoveredState::Ready(Box::new(GpuOpener::new(info.clone(), &plan, adapter))),
     };

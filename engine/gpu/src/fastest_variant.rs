@@ -8,8 +8,7 @@ use cityseal_device::{Backend, Batch, DeviceInfo, NonceSpan, Report, SearchBatch
 use cityseal_hash::Midstate;
 
 use crate::backend::GpuBackend;
-use crate::machine::Machine;
-use crate::open::WORKGROUP;
+use crate::machine::{Machine, WORKGROUP};
 use crate::shader::{Shader, Variant};
 
 /// How long one variant is timed. With four variants and compilation, opening stays within seconds.

@@ -151,3 +151,8 @@ impl Default for Rotations {
         Self([2, 13, 22, 6, 11, 25, 7, 18, 17, 19, 8, 24])
     }
 }
+
+/// Distance in bytes between the words of consecutive levels: an alignment that every device supports.
+pub(crate) const LEVEL_STRIDE: usize = 256;
+
+const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit into the stride");

@@ -22,6 +22,7 @@
 //! This crate does not decide what to search, does not test devices, and checks only that a result carries the marks of
 //! a finished batch. The engine does the rest. This is the only crate that uses wgpu.
 
+mod adapters;
 mod backend;
 mod discover;
 mod fastest_variant;
@@ -44,8 +45,6 @@ mod slot;
 mod trees;
 
 pub use backend::GpuBackend;
-pub use discover::{
-    DiscoverNote, DiscoverOptions, Discovered, DiscoveredState, Discovery, LeftOutReason, VariantChoice, discover,
-};
+pub use discover::{DiscoverNote, DiscoverOptions, Discovered, DiscoveredState, Discovery, VariantChoice, discover};
 pub use open::GpuOpener;
 pub use remember::Remembered;

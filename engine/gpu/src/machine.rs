@@ -13,6 +13,9 @@ use crate::pipelines::{Pipelines, under_scopes};
 use crate::shader::{Shader, Variant};
 use crate::slot::Slot;
 
+/// Invocations of a workgroup: two to four waves on every GPU, and well below every limit.
+pub(crate) const WORKGROUP: u32 = 128;
+
 /// How long a dropped device may take to finish its work before it is leaked.
 const DROP_TIMEOUT: Duration = Duration::from_millis(250);
 

@@ -6,15 +6,12 @@ use std::time::Duration;
 use cityseal_device::{Backend, DeviceInfo, OpenError, Opener, Tuned, Tuning};
 use wgpu::{Adapter, Limits};
 
+use crate::adapters::find_adapter;
 use crate::backend::{DEPTH, GpuBackend, WORKGROUPS_MAX};
-use crate::discover::find_adapter;
 use crate::fastest_variant::fastest;
-use crate::machine::Machine;
+use crate::machine::{Machine, WORKGROUP};
 use crate::shader::{Choose, Rotate, Shader, Variant};
 use crate::slot::ITEMS_MAX;
-
-/// Invocations of a workgroup: two to four waves on every GPU, and well below every limit.
-pub(crate) const WORKGROUP: u32 = 128;
 
 /// PCI vendor id of NVIDIA.
 const NVIDIA: u32 = 0x10de;

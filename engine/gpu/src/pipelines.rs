@@ -6,9 +6,8 @@ use std::num::NonZeroU64;
 use cityseal_device::OpenError;
 use wgpu::{BindGroup, BindGroupLayout, ComputePipeline, Device, ErrorFilter};
 
-use crate::layout::{HashWords, LevelWords, SearchWords};
+use crate::layout::{HashWords, LEVEL_STRIDE, LevelWords, SearchWords};
 use crate::shader::{Shader, Variant};
-use crate::slot::LEVEL_STRIDE;
 
 /// The compiled shaders and their bind group layouts.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use wgpu::{BindGroup, Buffer, BufferUsages, Device};
 
-use crate::layout::{HashWords, LevelWords, SearchWords};
+use crate::layout::{HashWords, LEVEL_STRIDE, SearchWords};
 use crate::pipelines::{Pipelines, bind, bind_words};
 use crate::results::{HEAD_BYTES, SLOT_BYTES};
 use crate::trees::{Level, levels_max, nodes_max};
@@ -28,12 +28,8 @@ const MARK_BYTES: usize = 4;
 /// Most nodes of all trees of a batch: 80 bytes per leaf, so that they fit into the buffer for headers.
 const NODES_MAX: usize = nodes_max(ITEMS_MAX);
 
-/// Distance in bytes between the words of consecutive levels: an alignment that every device supports.
-pub(crate) const LEVEL_STRIDE: usize = 256;
-
 const _: () =
     assert!(NODES_MAX * HASH_BYTES <= ITEMS_MAX * ITEM_BYTES_MAX, "the nodes of trees fit into the buffer for items");
-const _: () = assert!(size_of::<LevelWords>() <= LEVEL_STRIDE, "the words of a level fit into the stride");
 
 /// The buffers of one batch.
 #[derive(Debug)]

@@ -2,10 +2,9 @@
 //! jump to the entry function.
 
 use core::fmt;
-use std::sync::OnceLock;
 
 use crate::messages::Treatment;
-use crate::{Features, HitBuffer, KernelError, KernelName, SearchInput, known_answer, portable};
+use crate::{Features, HitBuffer, KernelName, SearchInput, portable};
 
 /// The entry functions of one kernel.
 struct Entries {
@@ -70,74 +69,14 @@ pub struct HashKernel {
 }
 
 impl HashKernel {
-    /// The preferred kernel of this CPU: the first of [`KernelName::LADDER`] that runs here and passes its known-answer
-    /// test.
-    ///
-    /// # Panics
-    /// If even the portable kernel fails its known-answer test, as for [`HashKernel::portable`].
-    pub fn detect() -> Self {
-        Features::of_this_cpu()
-            .ladder()
-            .find_map(|name| Self::checked(name).ok())
-            .expect("the portable kernel is `sha2` itself, against which the known answers are checked")
-    }
-
-    /// The kernel that runs on every CPU.
-    ///
-    /// # Panics
-    /// If `sha2` itself gives a wrong answer: no hash of such a machine can be trusted.
-    pub fn portable() -> Self {
-        Self::checked(KernelName::Portable).expect("sha2 knows the hash of the first block")
-    }
-
-    /// The kernel on x86's SHA instructions, if this CPU has them.
-    pub fn sha_ni() -> Option<Self> {
-        Self::checked(KernelName::ShaNi).ok()
-    }
-
-    /// The eight-lane kernel, if this CPU has AVX2.
-    pub fn avx2() -> Option<Self> {
-        Self::checked(KernelName::Avx2).ok()
-    }
-
-    /// The sixteen-lane kernel, if this CPU has AVX-512F and AVX-512BW.
-    pub fn avx512() -> Option<Self> {
-        Self::checked(KernelName::Avx512).ok()
-    }
-
-    /// Every kernel that runs on this CPU and passes its known-answer test, the preferred one first.
-    pub fn all_available() -> Vec<Self> {
-        Features::of_this_cpu().ladder().filter_map(|name| Self::checked(name).ok()).collect()
-    }
-
-    /// The kernel with the given name (see [`KernelName::as_str`]).
-    ///
-    /// # Errors
-    /// If there is no such kernel, if it cannot run here, or if it fails its known-answer test.
-    pub fn by_name(name: &str) -> Result<Self, KernelError> {
-        #[cfg(feature = "fault-injection")]
-        if name == Self::BROKEN {
-            return Ok(Self::detect().broken_for_tests());
-        }
-        let known = KernelName::from_name(name).ok_or_else(|| KernelError::Unknown { name: name.to_owned() })?;
-        Self::checked(known)
-    }
-
-    /// Makes the kernel. The first call for a name runs the known-answer test.
-    fn checked(name: KernelName) -> Result<Self, KernelError> {
-        /// Whether each kernel passed, in the order of [`KernelName`]. A test takes about 0.1 ms, and kernels are made
-        /// often.
-        static PASSED: [OnceLock<bool>; KernelName::LADDER.len()] =
-            [const { OnceLock::new() }; KernelName::LADDER.len()];
-        let entries = entries(name).ok_or(KernelError::Unsupported { name, needs: name.needs() })?;
-        let kernel = Self {
+    /// The kernel before its known-answer test; `None` if this CPU cannot run it.
+    pub(crate) fn untested(name: KernelName) -> Option<Self> {
+        Some(Self {
             name,
-            entries,
+            entries: entries(name)?,
             #[cfg(feature = "fault-injection")]
             broken: false,
-        };
-        let passed = *PASSED[name as usize].get_or_init(|| known_answer::holds(kernel));
-        if passed { Ok(kernel) } else { Err(KernelError::WrongAnswer { name }) }
+        })
     }
 
     /// The kernel's name: `portable`, `sha-ni`, `avx2` or `avx512`.
@@ -173,7 +112,7 @@ impl HashKernel {
         if self.broken {
             return;
         }
-        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        // SAFETY: `self` was made by `untested`, so this CPU has what the kernel needs.
         unsafe { (self.entries.scan)(input, first, last, hits) }
     }
 
@@ -182,7 +121,7 @@ impl HashKernel {
     /// # Panics
     /// If `headers` does not hold 80 bytes for each digest of `out`.
     pub fn hash_headers(self, headers: &[u8], out: &mut [[u8; 32]]) {
-        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        // SAFETY: `self` was made by `untested`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_headers)(headers, out) }
         self.spoil(out);
     }
@@ -192,7 +131,7 @@ impl HashKernel {
     /// # Panics
     /// If `nodes` does not hold 64 bytes for each digest of `out`.
     pub fn hash_nodes(self, nodes: &[u8], out: &mut [[u8; 32]]) {
-        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        // SAFETY: `self` was made by `untested`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_nodes)(nodes, out) }
         self.spoil(out);
     }
@@ -202,7 +141,7 @@ impl HashKernel {
     /// # Panics
     /// If `nodes` does not hold 64 bytes for each digest of `out`.
     pub fn hash_nodes_rfc6962(self, nodes: &[u8], out: &mut [[u8; 32]]) {
-        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        // SAFETY: `self` was made by `untested`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_nodes_rfc6962)(nodes, out) }
         self.spoil(out);
     }
@@ -217,7 +156,7 @@ impl HashKernel {
     /// # Panics
     /// If `messages` and `out` differ in length, or there are 2^32 messages or more.
     pub fn hash_each(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
-        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        // SAFETY: `self` was made by `untested`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_each)(Treatment::Twice, messages, out) }
         self.spoil(out);
     }
@@ -228,7 +167,7 @@ impl HashKernel {
     /// # Panics
     /// If `messages` and `out` differ in length, or there are 2^32 messages or more.
     pub fn hash_leaves_rfc6962(self, messages: &[&[u8]], out: &mut [[u8; 32]]) {
-        // SAFETY: `self` was made by `checked`, so this CPU has what the kernel needs.
+        // SAFETY: `self` was made by `untested`, so this CPU has what the kernel needs.
         unsafe { (self.entries.hash_each)(Treatment::Leaf, messages, out) }
         self.spoil(out);
     }

@@ -40,6 +40,7 @@
 
 pub mod baseline;
 pub mod constants;
+mod constructors;
 mod digest;
 mod error;
 mod features;

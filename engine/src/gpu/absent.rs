@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cityseal_device::{DeviceInfo, Opener, Tuned};
+use cityseal_device::{DeviceInfo, LeftOutReason, Opener, Tuned};
 
 use super::NOT_BUILT;
 
@@ -45,10 +45,6 @@ pub(crate) struct Discovered {
     pub(crate) info: DeviceInfo,
     pub(crate) state: DiscoveredState,
 }
-
-/// Why an adapter is not used; none is found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum LeftOutReason {}
 
 pub(crate) enum DiscoveredState {
     Ready(Box<dyn Opener>),

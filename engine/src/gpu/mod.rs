@@ -6,12 +6,11 @@ mod absent;
 
 #[cfg(not(feature = "gpu"))]
 pub(crate) use absent::{
-    DiscoverOptions, Discovered, DiscoveredState, LeftOutReason, Remembered, Variant, VariantChoice, discover,
-    variant_names,
+    DiscoverOptions, Discovered, DiscoveredState, Remembered, Variant, VariantChoice, discover, variant_names,
 };
 #[cfg(feature = "gpu")]
 pub(crate) use cityseal_gpu::{
-    DiscoverOptions, Discovered, DiscoveredState, LeftOutReason, Remembered, VariantChoice, discover, shader::Variant,
+    DiscoverOptions, Discovered, DiscoveredState, Remembered, VariantChoice, discover, shader::Variant,
 };
 
 /// Whether this build can use GPUs.

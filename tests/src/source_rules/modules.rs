@@ -40,7 +40,7 @@ const TABLE: &[Row] = &[
     Row {
         package: "cityseal-gpu",
         bottom_up: "adapters faults layout marks pace results sha256 generate prepare shader items pipelines \
-            remember trees slot machine flight backend contest open discover",
+            remember trees slot machine flight backend fastest_variant open discover",
     },
     Row { package: "cityseal-proto", bottom_up: "v1 field display template verdict" },
     Row {

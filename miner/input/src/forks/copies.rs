@@ -19,22 +19,10 @@ use cityseal_engine::BlockPlace;
 use cityseal_hash::{HEADER_LEN, double_sha256};
 
 use super::super::input_error::InputError;
+use super::damaged_copy::DamagedCopy;
 use super::folder::in_parallel;
 use super::set::BlockSet;
 use super::{Damage, Hidden};
-
-/// A copy of a block whose body does not match its header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DamagedCopy {
-    /// The file.
-    pub path: PathBuf,
-    /// Byte of that file at which its header begins; in hex input that of its first digit.
-    pub at: u64,
-    /// The height of the block.
-    pub height: u64,
-    /// The first rule that the body breaks.
-    pub rule: Rule,
-}
 
 /// All further copies, by the index of the first copy (the one in the tree), in input order.
 type Again = HashMap<u32, Vec<u32>>;

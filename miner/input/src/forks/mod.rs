@@ -6,6 +6,7 @@
 //! whose body matches its header is used ([`copies`]).
 
 mod copies;
+mod damaged_copy;
 mod files;
 mod folder;
 mod key;
@@ -26,7 +27,7 @@ use cityseal_hash::{HEADER_LEN, HashKernel};
 
 use super::decode_error::DecodeError;
 use super::input_error::InputError;
-pub use copies::DamagedCopy;
+pub use damaged_copy::DamagedCopy;
 use files::{BlockFiles, Writing};
 pub use scan::Hidden;
 pub use set::{BestBlocks, BlockSet, PlaceInSet};

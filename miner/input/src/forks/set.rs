@@ -12,7 +12,7 @@ use super::super::cut::BATCH_BYTES;
 use super::super::input_error::InputError;
 use super::super::recognise::FirstRecords;
 use super::Damage;
-use super::copies::DamagedCopy;
+use super::damaged_copy::DamagedCopy;
 use super::files::BlockFiles;
 
 /// Headers that are returned together: 80 KiB.
