@@ -192,9 +192,10 @@ impl SecretKey {
     /// this key nor other subkeys.
     pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let mut subkey = Zeroizing::new([0; 32]);
-        let expanded = Hkdf::<Sha256>::new(None, self.key.as_bytes()).expand(purpose.as_bytes(), &mut *subkey);
         // RFC 5869, section 2.3: the output is limited to 255 times the 32 bytes of a hash.
-        expanded.expect("32 bytes are within the limit of HKDF");
+        let Ok(()) = Hkdf::<Sha256>::new(None, self.key.as_bytes()).expand(purpose.as_bytes(), &mut *subkey) else {
+            unreachable!("32 bytes are within the limit of HKDF")
+        };
         subkey
     }
 
