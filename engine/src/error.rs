@@ -44,7 +44,7 @@ pub enum BuildError {
         known: Vec<String>,
     },
     /// The named device exists but cannot be used.
-    #[error("device '{name}' was asked for and is not ready: {reason}")]
+    #[error("device '{name}' was requested but is not ready: {reason}")]
     NotReady {
         /// The name given.
         name: String,

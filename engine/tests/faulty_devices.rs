@@ -182,7 +182,7 @@ fn a_named_device_that_fails_its_self_test_is_an_error() {
         .add_device(Box::new(FakeOpener::new("fake").from_batch(0, Behaviour::Lost)))
         .build()
         .unwrap_err();
-    assert!(error.to_string().contains("device 'fake' was asked for and is not ready"), "{error}");
+    assert!(error.to_string().contains("device 'fake' was requested but is not ready"), "{error}");
 }
 
 /// A regtest chain, sealed here; every second hash is a seal.

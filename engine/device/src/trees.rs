@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_tree_has_the_root_of_the_honest_one_and_is_marked_as_mutated() {
+    fn a_forged_tree_has_the_root_of_the_original_and_is_marked_as_mutated() {
         for (honest, forged) in [
             (&[1, 2, 3][..], &[1, 2, 3, 3][..]),
             (&[1, 2, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 6, 5, 6]),

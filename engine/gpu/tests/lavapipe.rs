@@ -50,7 +50,7 @@ fn assert_agrees(backend: &mut dyn Backend, batch: &Batch) -> Report {
 }
 
 fn hits(report: &Report) -> usize {
-    let Report::Search(search) = report else { panic!("a search was asked for") };
+    let Report::Search(search) = report else { panic!("expected a search report") };
     assert!(!search.overflow);
     search.hits.len()
 }
@@ -188,7 +188,7 @@ fn bounds_that_are_not_a_power_of_two_are_exact() {
         let mut batch = loose.clone();
         batch.top_word_max = bound;
         let report = assert_agrees(backend.as_mut(), &Batch::Search(batch));
-        let Report::Search(found) = report else { panic!("a search was asked for") };
+        let Report::Search(found) = report else { panic!("expected a search report") };
         assert_eq!(found.hits.contains(&hits[hits.len() / 2]), bound == edge);
     }
 }
@@ -260,7 +260,7 @@ fn the_genesis_header_has_its_known_hash() {
                    03ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
     let header: Vec<u8> = (0..80).map(|i| u8::from_str_radix(&genesis[2 * i..2 * i + 2], 16).unwrap()).collect();
     let Report::Hashes(hashes) = ask(backend.as_mut(), Batch::Check(CheckBatch::new(Arc::new(header.clone())))) else {
-        panic!("hashes were asked for")
+        panic!("expected a report of hashes")
     };
     assert_eq!(hashes, [double_sha256(&header)]);
     assert_eq!(hashes[0][28..], [0; 4]);

@@ -295,7 +295,7 @@ impl Job {
             nonce_last: entry.nonce_last,
             device: name(entry.device),
         });
-        // A batch may have several hits, but the job asked for one seal.
+        // A batch may have several hits, but the job requested one seal.
         let wanted = if self.all { usize::MAX } else { 1 };
         SealReport {
             coverage: coverage.collect(),

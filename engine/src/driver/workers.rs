@@ -88,7 +88,7 @@ impl Worker {
         }
     }
 
-    /// Notes a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
+    /// Records a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
     /// is watched only once it is submitted ([`Self::watch_from`]).
     pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
         let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Headers(_) | InFlight::Blocks(_));
@@ -279,7 +279,7 @@ impl Device {
         }
     }
 
-    /// Notes that the device was reopened; if it was caught before, a probation of `canaries` canaries begins.
+    /// Records that the device was reopened; if it was caught before, a probation of `canaries` canaries begins.
     pub(crate) const fn reopened(&mut self, canaries: u32) {
         if std::mem::replace(&mut self.was_caught, false) {
             self.probation_left = canaries;

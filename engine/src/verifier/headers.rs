@@ -183,7 +183,7 @@ impl HeaderVerifier {
         self.conclude(finish, false)
     }
 
-    /// Ends an input that broke off: the verdict is a fault found before, or INCOMPLETE.
+    /// Ends an input that was cut off: the verdict is a fault found before, or INCOMPLETE.
     pub fn finish_cut(mut self) -> VerifyReport {
         self.flush();
         self.stream.wait_until_settled();

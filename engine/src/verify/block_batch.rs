@@ -32,7 +32,7 @@ pub trait ReadBlocks: Send + Sync {
 pub(crate) struct BlockSpan {
     /// First byte of the block in the batch.
     pub(crate) start: usize,
-    /// Behind its last byte.
+    /// End of the block in the batch, exclusive.
     pub(crate) end: usize,
     /// Offset of its header in the whole input, in bytes.
     pub(crate) offset: u64,

@@ -1,7 +1,7 @@
 //! Bitcoin's Merkle tree: root, branch, and detection of the forgery that its odd levels allow.
 //!
 //! A level of odd length pairs its last node with itself, so a list whose tail is repeated can have the same root as
-//! the honest list (CVE-2012-2459). Every root computed here looks for such a pair on every level. Leaves are 32-byte
+//! the original list (CVE-2012-2459). Every root computed here looks for such a pair on every level. Leaves are 32-byte
 //! hashes in wire order; this file does not parse transactions.
 
 use crate::hash::MerkleRoot;
@@ -25,7 +25,7 @@ pub enum MerkleError {
         level: u32,
         /// Index of the left node within its level.
         left: u64,
-        /// The root that the list has nevertheless.
+        /// The root of the list.
         root: MerkleRoot,
     },
     /// The index is outside the tree.
@@ -112,8 +112,8 @@ impl MerkleBranch {
     /// Folds a leaf with its siblings up to the root.
     ///
     /// # Errors
-    /// If the index needs more levels than there are siblings, or if a right node equals its left sibling. No honest
-    /// tree has such a node: the honest repetition is to the right of its original.
+    /// If the index needs more levels than there are siblings, or if a right node equals its left sibling. No valid
+    /// tree has such a node: the legitimate repetition is to the right of its original.
     pub fn fold(&self, leaf: &Node) -> Result<MerkleRoot, MerkleError> {
         let depth = self.siblings.len() as u32;
         let places = 1u64.checked_shl(depth).unwrap_or(u64::MAX);

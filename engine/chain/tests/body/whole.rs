@@ -41,7 +41,7 @@ fn r21_ignores_witnesses() {
 }
 
 #[test]
-fn r22_refuses_the_forged_list_of_every_level_and_accepts_the_honest_one() {
+fn r22_refuses_the_forged_list_of_every_level_and_accepts_the_original() {
     // Repeating the last 2^k transactions forges any list whose level k has an odd length above 1.
     for (transactions, repeated) in [(3, 1), (5, 1), (6, 2), (12, 4), (24, 8), (48, 16), (96, 32)] {
         let honest = Block::of(transactions - 1);

@@ -68,7 +68,7 @@ fn honest(name: &'static str, sizes: &[u32], rule: MerkleKind) -> Case {
     case(name, leaves, sizes, rule)
 }
 
-/// Trees whose last one, two or four leaves are repeated, so that they have the root of a shorter tree, between honest
+/// Trees whose last one, two or four leaves are repeated, so that they have the root of a shorter tree, between valid
 /// ones.
 fn mutated(name: &'static str, rule: MerkleKind) -> Case {
     let (mut leaves, mut sizes) = (Vec::new(), Vec::new());
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn repeated_leaves_make_trees_of_bitcoin_mutated_and_no_others() {
         let mutated_of = |name, rule| {
-            let Report::Trees(trees) = mutated(name, rule).right_answer() else { panic!("trees were asked for") };
+            let Report::Trees(trees) = mutated(name, rule).right_answer() else { panic!("expected a report of trees") };
             trees.iter().map(|tree| tree.mutated).collect::<Vec<bool>>()
         };
         let expected = [false, true, false, true, true, true, true, true, false];
