@@ -161,7 +161,7 @@ mod without_the_feature_gpu {
     }
 
     #[test]
-    fn a_gpu_asked_for_by_name_is_refused_with_the_reason() {
+    fn a_gpu_selected_by_name_is_refused_with_the_reason() {
         for name in ["gpu", "software", "GeForce RTX 4090", "10de:2684"] {
             let refused = Engine::builder().devices(vec![name.to_owned()]).build().unwrap_err();
             assert!(matches!(refused, BuildError::NotReady { .. }), "{refused}");
@@ -170,7 +170,7 @@ mod without_the_feature_gpu {
     }
 
     #[test]
-    fn a_shader_variant_asked_for_is_refused_with_the_reason() {
+    fn a_selected_shader_variant_is_refused_with_the_reason() {
         let refused = Engine::builder().kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
         assert!(refused.to_string().contains(REASON), "{refused}");
     }

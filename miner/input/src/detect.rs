@@ -1,7 +1,7 @@
 //! Detects the format of a file from its first bytes.
 //!
-//! Detection never fails: what looks like nothing else is taken for packed headers. Whether the file holds a chain is
-//! decided by its first records ([`super::Recogniser`]).
+//! Detection never fails: an input that matches no other format is treated as packed headers. Whether the file holds a
+//! chain is decided by its first records ([`super::Recogniser`]).
 
 use cityseal_hash::HEADER_LEN;
 

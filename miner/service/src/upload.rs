@@ -123,7 +123,7 @@ impl Upload {
         Ok(Conclusion { begun: self.begun, items, report })
     }
 
-    /// A verifier that wakes this upload whenever it may have room again.
+    /// A verifier that wakes this upload when it may accept input again.
     fn new_judge(&self, items: ItemKind) -> Result<Verifier, Refusal> {
         let items = match items {
             ItemKind::Headers => ChainItems::Headers,

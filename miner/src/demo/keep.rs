@@ -73,7 +73,7 @@ impl KeepFolder {
     /// Removes the folder if the demonstration created it and it is empty.
     pub(super) fn abandon(self) {
         if self.is_new {
-            // A folder is kept if somebody put files into it.
+            // The folder is kept if another program put files into it.
             let _not_empty = fs::remove_dir(&self.path);
         }
     }

@@ -148,7 +148,7 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
                 let ShardRow { index, of, first_height, .. } = shard;
                 parts.push(format!("  in shard {index} of {of}, which begins at height {first_height}\n"));
             }
-            // The work before the first shard is unknown here, so the tip's chain work is not printed.
+            // The work before this shard is unknown, so the tip's chain work is not printed.
             parts.extend(answer.tip.as_ref().map(|tip| format!("  last header {} {}\n", tip.height, tip.hash)));
             parts.push(format!("  work of this shard {}\n", shard.work));
             parts.push("  the verdict on the whole input needs every shard: cityseal verify --join\n".to_owned());

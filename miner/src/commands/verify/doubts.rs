@@ -17,7 +17,7 @@ use cityseal_input::{BlockSet, Damage, Hidden};
 /// Number of headers in a median time (BIP113).
 const MEDIAN_HEADERS: usize = 11;
 
-/// Why blocks may be missing from the best chain; `None` if there is no reason to think so.
+/// Why blocks may be missing from the best chain; `None` if there is no sign of that.
 pub(super) fn doubt(parameters: &Parameters, set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
     if let Some(damage) = set.damage().iter().find(|damage| damage.hidden == Hidden::Unknown) {
         return Some(format!("{damage}; it may hide blocks"));

@@ -21,7 +21,7 @@ use cityseal_chain::{Cut, History, Parameters, Verdict};
 use cityseal_cli::{CliError, Ending, Output, unix_now};
 use cityseal_engine::{BlockBatch, Engine, VerifyReport, VerifyRequest};
 use cityseal_hash::HEADER_LEN;
-use cityseal_input::part::{Chain, ItemKind, Part, Shares, rules_of};
+use cityseal_input::part::{Chain, ItemKind, Part, ShardRange, rules_of};
 use cityseal_input::receipts::{self, Asked, NoReceipt};
 use cityseal_input::rows::FaultRow;
 use cityseal_input::{
@@ -129,15 +129,15 @@ impl Run<'_> {
         }
     }
 
-    fn shares(&self) -> Shares {
-        self.args.shard.map_or(Shares::WHOLE, |shard| Shares::one(shard.index, shard.of))
+    fn shards(&self) -> ShardRange {
+        self.args.shard.map_or(ShardRange::WHOLE, |shard| ShardRange::one(shard.index, shard.of))
     }
 
     /// Which items are judged: all, those of a shard, or those after a checkpoint.
     fn course(&self) -> Result<Course, VerifyCommandError> {
         if let Some(shard) = self.args.shard {
             let count = u128::from(count(self.args, self.parameters)?);
-            let until = |share: u64| (count * u128::from(share) / u128::from(shard.of)) as u64;
+            let until = |shard_index: u64| (count * u128::from(shard_index) / u128::from(shard.of)) as u64;
             let (skip, end) = (until(shard.index - 1), until(shard.index));
             // The last shard also covers malformed input after the last item.
             let take = (shard.index < shard.of).then_some(end - skip);
@@ -270,7 +270,7 @@ impl Run<'_> {
         let Some(path) = &self.args.out else { return Ok(()) };
         let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
         let (fault, cut) = (story.fault.clone(), story.reason.clone().filter(|_| !is_empty));
-        let part = Part::of_report(self.chain(), self.shares(), before, report, fault, cut);
+        let part = Part::of_report(self.chain(), self.shards(), before, report, fault, cut);
         outputs::write(path, part.to_json().as_bytes())
     }
 
