@@ -220,7 +220,7 @@ fn is_of_family(library: &str, family: &str) -> bool {
     library.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Rows of the table of layers that do not import downwards and are not in [`NEIGHBOURS`].
+/// Rows of the table of layers that do not import downwards and are not in `NEIGHBOURS`.
 pub fn table_objections() -> Vec<String> {
     let pairs =
         LAYERS.iter().flat_map(|layer| layer.imports.iter().chain(layer.dev_imports).map(move |to| (layer, *to)));
