@@ -1,4 +1,5 @@
-//! Tasks: what the driver assigns to a worker. The owner of a task is behind a trait, so that neither side knows it.
+//! Tasks: what the driver assigns to a worker. The owner of a task is behind a trait, so that neither the driver nor
+//! the workers depend on it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ fn a_cancelled_job_reports_who_cancelled_it() {
     handle.cancel("the test");
     let report = handle.wait(None).unwrap();
     assert_eq!(report.outcome, SealOutcome::Cancelled { by: "the test".to_owned() });
-    handle.cancel("somebody else");
+    handle.cancel("another caller");
     assert_eq!(handle.report().unwrap().outcome, report.outcome, "a job ends once");
 }
 
@@ -142,8 +142,8 @@ fn the_name_of_a_shader_variant_applies_to_gpus_only() {
     let cpu = Engine::builder().gpu(false).devices(vec!["cpu".to_owned()]);
     let nowhere = cpu.kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
     assert!(nowhere.to_string().contains("no GPU is chosen"), "{nowhere}");
-    let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-of-nobody".to_owned())).build().unwrap_err();
-    assert!(unknown.to_string().contains("kernel 'wgsl-of-nobody' cannot be used"), "{unknown}");
+    let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-unknown".to_owned())).build().unwrap_err();
+    assert!(unknown.to_string().contains("kernel 'wgsl-unknown' cannot be used"), "{unknown}");
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -169,7 +169,7 @@ fn bounds_that_are_not_a_power_of_two_are_exact() {
     let Batch::Search(loose) = random.search(1, range(0, 50_000), 0x00ff_ffff, 4_096) else { panic!("a search") };
     let Report::Search(SearchReport { hits, .. }) = assert_agrees(backend.as_mut(), &Batch::Search(loose.clone()))
     else {
-        panic!("a search was asked for")
+        panic!("expected a search report")
     };
     // With the top word of a hit as the bound the hit stays; with one less it does not.
     let top_word = |nonce: u32| {
@@ -203,7 +203,7 @@ fn as_many_hits_as_slots_are_reported_and_one_more_overflows() {
             panic!("a search")
         };
         let Report::Search(found) = ask(backend.as_mut(), Batch::Search(batch)) else {
-            panic!("a search was asked for")
+            panic!("expected a search report")
         };
         assert_eq!(found.overflow, overflow);
         assert_eq!(found.hits.len(), if overflow { 0 } else { most as usize });

@@ -169,7 +169,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The numbers of threads with which a device is measured. Other devices than the CPU get one row only, since CPU
-    /// threads merely check their answers.
+    /// threads only check their answers.
     fn threads_of(&self, info: &DeviceInfo) -> &[usize] {
         let last = self.threads.len().saturating_sub(1);
         if info.kind == DeviceKind::Cpu { &self.threads } else { &self.threads[last..] }

@@ -82,7 +82,7 @@ impl FramedBlocks {
         Ok(used)
     }
 
-    /// Refuses a wrong magic at once; a wrong length only when the frame is known not to be stray.
+    /// Refuses a wrong magic at once; a wrong length only once the frame is known not to be stray.
     fn check_frame(&mut self) -> Result<(), DecodeError> {
         let [a, b, c, d, e, f, g, h, ..] = self.held;
         self.wrong_length = None;

@@ -117,7 +117,7 @@ fn is_object(first: &[u8]) -> bool {
 }
 
 /// Whether the file begins with a frame: a magic in which at most one byte differs from a known one, and a length that
-/// a block can have. A packed header has its version there, which is none of these.
+/// a block can have. A packed header has its version there, which does not match.
 fn has_frame(network: FrameNetwork, first: &[u8]) -> bool {
     let Some((magic, rest)) = first.split_first_chunk::<4>() else { return false };
     let len = rest.first_chunk().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_frames_hex_blocks_and_headers_apart() {
+    fn distinguishes_frames_hex_blocks_and_headers() {
         assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xda, 80, 0, 0, 0]), Format::FramedBlocks);
         assert_eq!(detect(b"0100000000000000000000000000"), Format::Hex);
         assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xdb, 80, 0, 0, 0]), Format::FramedBlocks);

@@ -146,7 +146,7 @@ impl<'a> Texts<'a> {
         let word = self.context.output.paint(Paint::Good, "All answers were right");
         let next = kept.map_or_else(
             || {
-                "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, to try the commands on."
+                "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, and lists commands to try."
                     .into()
             },
             |kept| {

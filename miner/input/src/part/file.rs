@@ -270,6 +270,5 @@ fn commitments(headers: Option<&str>, contents: Option<&str>) -> Result<Option<C
 }
 
 fn range(row: &NotCheckedRow) -> Result<NotChecked, PartFileError> {
-    NotChecked::named(&row.rule, row.from, row.to, &row.why)
-        .ok_or(wrong("not_checked", "rules and reasons that this program knows"))
+    NotChecked::named(&row.rule, row.from, row.to, &row.why).ok_or(wrong("not_checked", "known rules and reasons"))
 }
