@@ -1,5 +1,5 @@
-//! Passes the commit that is built to the program, so that the records of benchmarks can name it. Never fails: outside a
-//! git checkout, or without git, the commit is `unknown`.
+//! Passes the commit that is built to the program, so that the records of benchmarks can name it. Never fails: outside
+//! a git checkout, or without git, the commit is `unknown`.
 
 use std::path::Path;
 use std::process::Command;

@@ -103,8 +103,8 @@ impl EngineBuilder {
     }
 
     /// Whether to skip loading GPU drivers, which takes about 50 ms, if the operating system shows no GPU. Default
-    /// false. Ignored if a device is named, software adapters are allowed, or a shader variant is selected. Devices that
-    /// were not looked for are missing in [`Engine::devices`].
+    /// false. Ignored if a device is named, software adapters are allowed, or a shader variant is selected. Devices
+    /// that were not looked for are missing in [`Engine::devices`].
     #[must_use]
     pub fn quick_start(mut self, quick_start: bool) -> Self {
         self.quick_start = quick_start;

@@ -362,7 +362,7 @@ def chain_of(arguments):
             begin["parameters_toml"] = file.read()
     else:
         begin["network"] = arguments.network
-    if arguments.headers is None and arguments.blocks is None:
+    if not arguments.headers and not arguments.blocks:
         print(f"no file given: sealing {OWN_CHAIN_HEADERS} blocks of regtest here")
         return "regtest", Chain("headers", split_headers(seal_own_chain()), network="regtest")
     if arguments.blocks is not None:

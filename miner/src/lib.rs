@@ -1,7 +1,7 @@
 //! The binary `cityseal` as a library: command line, configuration, commands, demonstration.
 //!
-//! The commands are thin. `cityseal-input` reads chains, `cityseal-engine` searches and judges, `cityseal-service` is the
-//! gRPC service, `cityseal-bench` measures, and `cityseal-cli` prints.
+//! The commands are thin. `cityseal-input` reads chains, `cityseal-engine` searches and judges, `cityseal-service` is
+//! the gRPC service, `cityseal-bench` measures, and `cityseal-cli` prints.
 
 pub mod args;
 mod commands;

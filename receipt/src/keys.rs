@@ -187,9 +187,9 @@ impl SecretKey {
         Signer { public_key: self.public_key(), label: self.label.clone() }
     }
 
-    /// Derives an independent subkey for `purpose` with HKDF-SHA-256 (RFC 5869): the seed is the input key material, there
-    /// is no salt, and `info` is the purpose. The same purpose gives the same subkey; a subkey reveals neither this key
-    /// nor other subkeys.
+    /// Derives an independent subkey for `purpose` with HKDF-SHA-256 (RFC 5869): the seed is the input key material,
+    /// there is no salt, and `info` is the purpose. The same purpose gives the same subkey; a subkey reveals neither
+    /// this key nor other subkeys.
     pub fn derived(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let mut subkey = Zeroizing::new([0; 32]);
         let expanded = Hkdf::<Sha256>::new(None, self.key.as_bytes()).expand(purpose.as_bytes(), &mut *subkey);

@@ -1,7 +1,7 @@
 //! Generates the Rust code and the descriptor set of `cityseal.v1` without `protoc`: protox parses the `.proto` files.
 //!
-//! The output is committed under `proto/src/generated`, so that a build of `CitySeal` compiles no parser of `.proto` files.
-//! `cargo xtask proto` writes it; the test `generated` of cityseal-proto compares it with a fresh run.
+//! The output is committed under `proto/src/generated`, so that a build of `CitySeal` compiles no parser of `.proto`
+//! files. `cargo xtask proto` writes it; the test `generated` of cityseal-proto compares it with a fresh run.
 
 use std::error::Error;
 use std::fs;
