@@ -87,7 +87,7 @@ impl HashKernel {
     /// # Panics
     /// If `sha2` itself gives a wrong answer: no hash of such a machine can be trusted.
     pub fn portable() -> Self {
-        Self::checked(KernelName::Portable).expect("sha2 gives the known hash of the first block")
+        Self::checked(KernelName::Portable).expect("sha2 knows the hash of the first block")
     }
 
     /// The kernel on x86's SHA instructions, if this CPU has them.

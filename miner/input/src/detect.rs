@@ -117,7 +117,7 @@ fn is_object(first: &[u8]) -> bool {
 }
 
 /// Whether the file begins with a frame: a magic in which at most one byte differs from a known one, and a length that
-/// a block can have. A packed header has its version there, which does not match.
+/// a block can have. A packed header has its version there, which is not a magic.
 fn has_frame(network: FrameNetwork, first: &[u8]) -> bool {
     let Some((magic, rest)) = first.split_first_chunk::<4>() else { return false };
     let len = rest.first_chunk().map_or(0, |len| u64::from(u32::from_le_bytes(*len)));

@@ -61,7 +61,7 @@ pub(crate) struct SealRow {
     pub(crate) hash: String,
     /// Its version, 8 hex digits.
     pub(crate) version: String,
-    /// Unix time.
+    /// Its Unix time, in seconds.
     pub(crate) time: u32,
     /// Its nonce.
     pub(crate) nonce: u32,
@@ -78,7 +78,7 @@ pub(crate) struct CoverageRow {
     pub(crate) extranonce: Option<String>,
     /// Version, 8 hex digits.
     pub(crate) version: String,
-    /// Unix time.
+    /// Its Unix time, in seconds.
     pub(crate) time: u32,
     /// The first nonce.
     pub(crate) nonce_first: u32,

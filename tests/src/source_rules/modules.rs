@@ -72,7 +72,7 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal", bottom_up: "args config context json odds commands demo error quiet_drivers" },
 ];
 
-/// Crates outside the product, whose modules are not checked.
+/// Crates that are no product: their modules are free.
 const NOT_PRODUCT: [&str; 4] = ["cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"];
 
 /// The name of the root's own items in a row.

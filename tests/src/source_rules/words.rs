@@ -1,4 +1,4 @@
-//! Which crates may use which words in their source: `unsafe`, files, the environment, the clock, threads.
+//! Which crates may use `unsafe`, files, the environment, the clock and threads.
 
 use super::code::{without_comments_and_literals, without_unit_tests, words};
 use super::tree::SourceFile;
