@@ -17,7 +17,7 @@ impl Scan<'_> {
     /// Re-examines the last block, which ends at damage. Returns where reading resumes if it is not the block that its
     /// frame describes.
     pub(super) fn reexamine_last(&mut self, scanned: &mut Scanned, damage: u64) -> io::Result<Option<u64>> {
-        let Some((begin, len)) = scanned.blocks.last().copied().filter(|_| self.allow_reexamination()) else {
+        let Some((begin, len)) = scanned.blocks.last().copied().filter(|_| self.claim_reexamination()) else {
             return Ok(None);
         };
         let frame = begin - FRAME_LEN as u64;
@@ -55,7 +55,7 @@ impl Scan<'_> {
         let header = self.header_with_work(begin)?;
         if header.is_some()
             && what.is_length()
-            && self.allow_reexamination()
+            && self.claim_reexamination()
             && let Some(len) = self.whole_block(begin)?
         {
             let next = self.take(scanned, at, len)?;
@@ -87,7 +87,7 @@ impl Scan<'_> {
     }
 
     /// Counts a re-examination of the blocks at a damaged place; returns whether the limit allows it.
-    pub(super) fn allow_reexamination(&mut self) -> bool {
+    pub(super) fn claim_reexamination(&mut self) -> bool {
         let may = self.reexaminations_left > 0;
         self.reexaminations_left = self.reexaminations_left.saturating_sub(1);
         may

@@ -293,7 +293,7 @@ impl<'a> Scan<'a> {
         if self.header_with_work(begin)?.is_some() {
             return Ok(true);
         }
-        if !self.allow_reexamination() {
+        if !self.claim_reexamination() {
             return Ok(false);
         }
         let after = self.window.up_to(end, 4)?;
