@@ -108,7 +108,7 @@ impl History {
         let first_height = start_height.checked_sub(found).ok_or(HistoryError::TooMany { start_height, found })?;
         check_context(parameters, first_height, headers)?;
         let mut history = Self::unknown_before(first_height);
-        // The parameters know the header before a context that begins at height 1.
+        // The header before a context that begins at height 1 is the genesis header of the parameters.
         if first_height == 1 {
             history = Self::before_genesis();
             history.advance(parameters, &parameters.genesis().to_wire());
