@@ -196,13 +196,13 @@ mod tests {
     #[test]
     fn refuses_the_forged_list_of_every_odd_level() {
         // Repeating the last 2^k leaves forges any list whose level k has an odd length above 1.
-        for (honest, repeated, level) in [(3, 1, 0), (5, 1, 0), (6, 2, 1), (12, 4, 2), (24, 8, 3)] {
-            let honest = leaves(honest);
-            let mut forged = honest.clone();
-            forged.extend_from_slice(&honest[honest.len() - repeated..]);
-            let root_of_honest = root(&honest).unwrap();
+        for (original, repeated, level) in [(3, 1, 0), (5, 1, 0), (6, 2, 1), (12, 4, 2), (24, 8, 3)] {
+            let original = leaves(original);
+            let mut forged = original.clone();
+            forged.extend_from_slice(&original[original.len() - repeated..]);
+            let root_of_original = root(&original).unwrap();
             let left = (forged.len() / repeated - 2) as u64;
-            assert_eq!(root(&forged), Err(MerkleError::Duplicated { level, left, root: root_of_honest }));
+            assert_eq!(root(&forged), Err(MerkleError::Duplicated { level, left, root: root_of_original }));
         }
     }
 
