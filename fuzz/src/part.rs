@@ -1,9 +1,9 @@
 //! Parts of a verification: their form is canonical, and joining them gives the same result in any grouping, or an
 //! error.
 
-use cityseal_input::part::{Chain, ItemKind, Part, ShardRange};
 use cityseal_chain::{BlockHeader, ChainWork, Commitments, History, RuleSet, Summary, TreeOutline, judge, rfc6962};
 use cityseal_hash::HashKernel;
+use cityseal_input::part::{Chain, ItemKind, Part, ShardRange};
 
 use crate::cursor::Cursor;
 use crate::easy;
