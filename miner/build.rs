@@ -1,5 +1,5 @@
-//! Tells the program which commit it is built from, so that a benchmark's record can say so. Never fails: outside of a
-//! git checkout, or without git, the commit is `unknown`.
+//! Passes the commit that is built to the program, so that the records of benchmarks can name it. Never fails: outside
+//! a git checkout, or without git, the commit is `unknown`.
 
 use std::path::Path;
 use std::process::Command;

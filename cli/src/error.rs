@@ -21,7 +21,7 @@ pub enum CliError {
     /// The system refused to lower the priority of the process.
     #[error("--nice {steps}: {source}")]
     Nice {
-        /// The niceness asked for.
+        /// The requested niceness.
         steps: u8,
         /// The system's error.
         source: io::Error,

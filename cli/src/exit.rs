@@ -7,11 +7,11 @@ use cityseal_chain::Verdict;
 /// The outcome of a command, as a script sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// A clear yes: sealed, valid, right.
+    /// A clear yes: sealed, valid, correct.
     Yes,
     /// A clear no: exhausted, a fault, a wrong answer.
     No,
-    /// Neither: bad input, incomplete, cancelled, a device that was asked for and is not ready.
+    /// Neither: bad input, incomplete, cancelled, or a requested device that is not ready.
     Neither,
 }
 

@@ -1,6 +1,6 @@
 //! What every CitySeal binary shares: output, escaped text, errors as JSON, exit codes, the log, files, signals.
 //!
-//! It knows no engine and no command line: a binary hands it answers, errors and options.
+//! It depends on neither the engine nor a command line: a binary passes it answers, errors and options.
 
 mod clock;
 mod error;

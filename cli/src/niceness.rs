@@ -4,7 +4,7 @@ use std::io;
 
 use crate::error::CliError;
 
-/// Raises the niceness of this process by this many steps, if any are asked for.
+/// Raises the niceness of this process by this many steps, if there are any.
 ///
 /// # Errors
 /// [`CliError::Nice`] if the system refuses.

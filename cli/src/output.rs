@@ -30,7 +30,7 @@ const REDRAWS_PER_SECOND: u8 = 8;
 /// How often a bar is redrawn while its task reports nothing, so that the elapsed time keeps moving.
 const TICK: Duration = Duration::from_millis(500);
 
-/// Steps of a bar that shows a share of the work: tenths of a percent, whatever the number of hashes.
+/// Steps of a bar that shows a fraction of the work: tenths of a percent, whatever the number of hashes.
 const SHARE_STEPS: u64 = 1_000;
 
 /// The colour of a word.
@@ -83,7 +83,7 @@ impl Output {
         self.json
     }
 
-    /// Prints the answer: one line of JSON if that is asked for, otherwise the text that `human` makes.
+    /// Prints the answer: one line of JSON if `--json` was given, otherwise the text that `human` returns.
     ///
     /// # Errors
     /// The system's error for stdout. A closed pipe is no error.
@@ -149,7 +149,7 @@ impl Output {
         Progress::new(total, what)
     }
 
-    /// Starts a progress bar on stderr that shows the share of a task that is done, with two lines of text. Hidden if
+    /// Starts a progress bar on stderr that shows the completed fraction of a task, with two lines of text. Hidden if
     /// stderr is no terminal.
     pub fn share(&self) -> Progress {
         Progress::with_shape(Some(SHARE_STEPS), "{spinner} [{bar:16}] {prefix}\n  {msg}")
@@ -248,7 +248,7 @@ impl Progress {
         }
     }
 
-    /// Shows the share that is done, 0 to 1, and two lines of text. `words` is called only if the bar is visible.
+    /// Shows the completed fraction, 0 to 1, and two lines of text. `words` is called only if the bar is visible.
     pub fn show(&self, share: f64, words: impl FnOnce() -> [String; 2]) {
         if !self.0.is_hidden() {
             let [first, second] = words();

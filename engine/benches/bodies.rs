@@ -5,8 +5,8 @@
 //! bodies. The bodies are those of mainnet blocks from `CITYSEAL_DATA`, under headers sealed for this bench so that
 //! they form a chain; without that folder they are synthetic, and the bench says so. The answers are compared before
 //! anything is timed, also for a corrupted block.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
-#![allow(clippy::print_stderr, reason = "the ratio is printed, which criterion does not know of")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic if something is missing")]
+#![allow(clippy::print_stderr, reason = "prints the ratio, which criterion cannot report")]
 
 use std::hint::black_box;
 use std::io;

@@ -1,6 +1,6 @@
 //! Headers per second through the engine's verifier, from memory, with all rules, on one thread and on all threads. The
 //! verdict, the count and the tip are checked before the timing and in each run.
-#![allow(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic if something is missing")]
 
 use std::hint::black_box;
 

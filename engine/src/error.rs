@@ -44,7 +44,7 @@ pub enum BuildError {
         known: Vec<String>,
     },
     /// The named device exists but cannot be used.
-    #[error("device '{name}' was asked for and is not ready: {reason}")]
+    #[error("device '{name}' was requested but is not ready: {reason}")]
     NotReady {
         /// The name given.
         name: String,
@@ -99,7 +99,8 @@ pub enum VerifyRequestError {
     Context(#[from] HistoryError),
     /// The state to resume from is inconsistent, or belongs to another chain.
     #[error(
-        "resumed state: expected a history that continues at height {expected}, at or above {start_height}; it continues at {found}"
+        "resumed state: expected a history that continues at height {expected}, at or above {start_height}; it \
+         continues at {found}"
     )]
     Resumed {
         /// The height of the first header of the whole input.

@@ -37,7 +37,7 @@ pub struct EnginePolicy {
     /// Canaries in a row, one after each batch, that a device must answer after its quarantine to end its probation.
     /// Default 256.
     pub probation_canaries: u32,
-    /// One strike is forgotten after this time without a wrong answer. Default 1 h.
+    /// One strike expires after this time without a wrong answer. Default 1 h.
     pub strike_forgotten_after: Duration,
     /// Pause before a lost device is reopened; it doubles with each attempt. Default 1 s.
     pub reopen_first: Duration,

@@ -1,4 +1,4 @@
-//! What a seal job asks for, and the cell in which the engine publishes its progress.
+//! The request for a seal job, and the cell in which the engine publishes its progress.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,5 @@
-//! Tasks: what the driver assigns to a worker. The owner of a task is behind a trait, so that neither side knows it.
+//! Tasks: what the driver assigns to a worker. The owner of a task is behind a trait, so that neither the driver nor
+//! the workers depend on it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -81,14 +82,14 @@ pub(crate) trait ChainTask: fmt::Debug + Send + Sync {
     fn is_wanted(&self) -> bool;
 
     /// Loads and prepares the batch for the device. `None` if nothing is left for the device: the input cannot be read
-    /// (which the owner then knows), or the task was judged without the device.
+    /// (the owner has recorded that), or the task was judged without the device.
     fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch>;
 
     /// Judges the answer. The CPU is trusted; the claims of any other device are sampled, and rechecked in full if they
     /// show a fault.
     ///
     /// # Errors
-    /// What the device was caught in.
+    /// The device's wrong answer.
     fn judge(&self, answer: &Answer<'_>) -> Result<(), Caught>;
 
     /// Informs the owner that no worker will take this task or any other of its chain.

@@ -251,7 +251,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
             assert_equals_reference(&report, blocks, what);
         }
     };
-    // A device without a CPU next to it, so that it hashes the trees: honest except for one flipped bit, a different
+    // A device without a CPU next to it, so that it hashes the trees: correct except for one flipped bit, a different
     // one for each seed.
     for seed in 0..40 {
         let plan = vec![Injection { when: When::From(20), fault: Injected::BitFlip { seed } }];

@@ -53,7 +53,7 @@ fn root_by_the_domain(tree: &Leaves, rule: MerkleKind) -> TreeRoot {
 
 proptest! {
     #[test]
-    fn a_tree_has_the_root_and_the_suspicion_that_the_domain_finds(trees in trees()) {
+    fn a_tree_has_the_root_and_the_mutated_flag_that_the_domain_finds(trees in trees()) {
         for rule in [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256] {
             let expected: Vec<TreeRoot> = trees.iter().map(|tree| root_by_the_domain(tree, rule)).collect();
             prop_assert_eq!(ask_roots(&trees, rule), expected);

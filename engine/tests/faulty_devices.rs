@@ -45,7 +45,7 @@ fn nonces(report: &SealReport) -> Vec<u32> {
     report.seals.iter().map(|seal: &Seal| seal.header().nonce).collect()
 }
 
-fn honest_answer() -> Vec<u32> {
+fn correct_answer() -> Vec<u32> {
     let engine = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
     let report = engine.seal(SealJob::new(template()).all(true));
     assert!(report.seals.len() > 50);
@@ -74,7 +74,7 @@ fn assert_whole(report: &SealReport, expected: &[u32], what: &str) {
 
 #[test]
 fn jobs_give_the_right_result_whatever_a_device_does() {
-    let expected = honest_answer();
+    let expected = correct_answer();
     let start = after_the_self_test();
     for behaviour in [
         Behaviour::Honest,
@@ -122,7 +122,7 @@ fn an_engine_ends_although_one_of_its_threads_never_returns() {
     let stuck = FakeOpener::new("fake").from_batch(after_the_self_test(), Behaviour::Stuck);
     let (engine, counters) = engine_with(stuck);
     let report = engine.seal(SealJob::new(template()).all(true));
-    assert_whole(&report, &honest_answer(), "next to a stuck device");
+    assert_whole(&report, &correct_answer(), "next to a stuck device");
     let states: Vec<&str> = engine.devices().iter().map(|device| device.state.name()).collect();
     assert_eq!((states.as_slice(), counters.batches() > after_the_self_test()), (["ready", "hung"].as_slice(), true));
     drop(engine);
@@ -135,7 +135,7 @@ fn a_device_that_was_caught_returns_on_probation_and_is_trusted_again() {
     let policy = EnginePolicy { quarantine_first: Duration::from_millis(1), probation_canaries: 4, ..hasty() };
     let engine =
         Engine::builder().gpu(false).threads(Some(1)).add_device(Box::new(liar)).policy(policy).build().unwrap();
-    let expected = honest_answer();
+    let expected = correct_answer();
     let is_believed_again = |engine: &Engine| {
         let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
         assert!(fake.strikes <= 1 && fake.canaries_missed <= 1, "{fake:?}");
@@ -162,7 +162,7 @@ fn a_lost_device_is_reopened_and_continues() {
         .build()
         .unwrap();
     let report = engine.seal(SealJob::new(template()).all(true));
-    assert_whole(&report, &honest_answer(), "the only device, lost once");
+    assert_whole(&report, &correct_answer(), "the only device, lost once");
     assert_eq!(counters.opened(), 2);
 }
 
@@ -182,7 +182,7 @@ fn a_named_device_that_fails_its_self_test_is_an_error() {
         .add_device(Box::new(FakeOpener::new("fake").from_batch(0, Behaviour::Lost)))
         .build()
         .unwrap_err();
-    assert!(error.to_string().contains("device 'fake' was asked for and is not ready"), "{error}");
+    assert!(error.to_string().contains("device 'fake' was requested but is not ready"), "{error}");
 }
 
 /// A regtest chain, sealed here; every second hash is a seal.

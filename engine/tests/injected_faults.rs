@@ -40,7 +40,7 @@ fn template() -> SealTemplate {
     SealTemplate::builder(header).nonces(NonceSpan::new(0, NONCES - 1).unwrap()).target(target).build().unwrap()
 }
 
-fn honest_answer() -> Vec<Seal> {
+fn correct_answer() -> Vec<Seal> {
     let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
     let report = engine.seal(SealJob::new(template()).all(true));
     assert!(report.seals.len() > 100);
@@ -82,7 +82,7 @@ fn status(engine: &Engine, id: &str) -> DeviceStatus {
 /// happened. A failed device loses what it searched since its last canary, so canaries must be more frequent than
 /// faults.
 fn assert_complete_through_a_thousand(fault: Fault) {
-    let expected = honest_answer();
+    let expected = correct_answer();
     let devices = ["one", "two"].map(|id| untrusted_cpu(id, When::Every(4), fault));
     let counters = devices.each_ref().map(Injector::injected);
     let engine = engine(devices.into(), None, EnginePolicy { canary_every: 1, ..hasty() });
@@ -107,7 +107,7 @@ fn nothing_is_skipped_through_a_thousand_hangs() {
 /// The device is lost at its first batch and is not reopened for an hour; the CPU searches its leases.
 #[test]
 fn the_leases_of_a_lost_or_hung_device_are_searched_before_it_returns() {
-    let expected = honest_answer();
+    let expected = correct_answer();
     for fault in [Fault::Loss, Fault::Hang, Fault::Stuck, Fault::Panic] {
         let device = untrusted_cpu("stand-in", When::Batch(0), fault);
         let injected = device.injected();
@@ -127,7 +127,7 @@ fn the_leases_of_a_lost_or_hung_device_are_searched_before_it_returns() {
 
 /// Requires that a device with a flipped bit in every answer is caught and leaves nothing in the results.
 fn flips_leave_no_trace(device: impl Fn(Fault) -> Injector, rounds: u64) -> u64 {
-    let expected = honest_answer();
+    let expected = correct_answer();
     let mut flipped = 0;
     for seed in 0..rounds {
         let fault = Fault::BitFlip { seed };

@@ -32,7 +32,7 @@ fn a_cancelled_job_reports_who_cancelled_it() {
     handle.cancel("the test");
     let report = handle.wait(None).unwrap();
     assert_eq!(report.outcome, SealOutcome::Cancelled { by: "the test".to_owned() });
-    handle.cancel("somebody else");
+    handle.cancel("another caller");
     assert_eq!(handle.report().unwrap().outcome, report.outcome, "a job ends once");
 }
 
@@ -142,8 +142,8 @@ fn the_name_of_a_shader_variant_applies_to_gpus_only() {
     let cpu = Engine::builder().gpu(false).devices(vec!["cpu".to_owned()]);
     let nowhere = cpu.kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
     assert!(nowhere.to_string().contains("no GPU is chosen"), "{nowhere}");
-    let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-of-nobody".to_owned())).build().unwrap_err();
-    assert!(unknown.to_string().contains("kernel 'wgsl-of-nobody' cannot be used"), "{unknown}");
+    let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-unknown".to_owned())).build().unwrap_err();
+    assert!(unknown.to_string().contains("kernel 'wgsl-unknown' cannot be used"), "{unknown}");
 }
 
 #[cfg(not(feature = "gpu"))]
@@ -161,7 +161,7 @@ mod without_the_feature_gpu {
     }
 
     #[test]
-    fn a_gpu_asked_for_by_name_is_refused_with_the_reason() {
+    fn a_gpu_selected_by_name_is_refused_with_the_reason() {
         for name in ["gpu", "software", "GeForce RTX 4090", "10de:2684"] {
             let refused = Engine::builder().devices(vec![name.to_owned()]).build().unwrap_err();
             assert!(matches!(refused, BuildError::NotReady { .. }), "{refused}");
@@ -170,7 +170,7 @@ mod without_the_feature_gpu {
     }
 
     #[test]
-    fn a_shader_variant_asked_for_is_refused_with_the_reason() {
+    fn a_selected_shader_variant_is_refused_with_the_reason() {
         let refused = Engine::builder().kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
         assert!(refused.to_string().contains(REASON), "{refused}");
     }

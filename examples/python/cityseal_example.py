@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Uses a CitySeal service from Python.
 
-Against a running `cityseal serve` it lists the services by reflection, checks their health, submits a job and watches it until it is
-sealed, cancels another job, streams a chain of headers or whole blocks and expects VALID, interrupts an upload and resumes it with its
-token, and cuts an upload and expects INCOMPLETE. It hashes the seal again itself and does not trust the service.
+The example needs a running `cityseal serve`. It lists the services by reflection, checks their health, seals a block and
+watches the job, cancels another job, streams a chain of headers or whole blocks and expects VALID, interrupts an upload
+and resumes it with its token, and ends an upload without its closing message and expects INCOMPLETE. It does not trust
+the service: it hashes the seal again.
 
-No generated files are needed: the messages are built from the service's reflection.
+The messages are built from the service's reflection, so no generated files are needed.
 
     python3 cityseal_example.py 127.0.0.1:50051 [--headers FILE | --blocks FILE] [--network NAME | FILE.toml]
                                                 [--start-height H] [--receipt FILE]
 
---headers: packed headers of 80 bytes. --blocks: whole blocks, framed as in Bitcoin Core's block files or one after another.
-Without either, a short regtest chain is sealed here first. --receipt: where to save the service's signed receipt.
+--headers: packed headers of 80 bytes. --blocks: whole blocks, framed as in Bitcoin Core's block files or one after
+another. Without either, the example first seals a short regtest chain. --receipt: the file for the signed receipt.
 Exit codes: 0 every answer was right, 1 an answer was wrong, 2 anything else.
 """
 
@@ -89,7 +90,7 @@ class Service:
         return GetMessageClass(self.pool.FindMessageTypeByName("cityseal.v1." + name))(**fields)
 
     def call(self, service, method):
-        """The callable of one method, streaming or not as its description says."""
+        """Returns the callable of a method, streaming or not according to its descriptor."""
         found = self.pool.FindServiceByName("cityseal.v1." + service).FindMethodByName(method)
         kinds = {
             (False, False): self.channel.unary_unary,
@@ -137,7 +138,7 @@ def watch(service, job_id):
     for event in service.call("SealService", "WatchJob")(request, timeout=STREAM_TIMEOUT_S):
         state = service.enum_name("JobState", event.job.state)
         print(f"  event {event.seq}: {event.WhichOneof('event')}, {state}, {event.job.hashes} hashes")
-        expect(event.seq == (last.seq + 1 if last else 1), "an event was left out")
+        expect(event.seq == (last.seq + 1 if last else 1), "an event is missing")
         last = event
     expect(last is not None and last.WhichOneof("event") == "ended", "the job's events ended before the job did")
     return last
@@ -251,7 +252,7 @@ def resume_a_chain(service, name, chain):
     progress = next((answer.progress for answer in call if answer.progress.resume_token), None)
     call.cancel()
     stop.set()
-    expect(progress is not None, "no resume token came")
+    expect(progress is not None, "no resume token arrived")
     done = progress.validated_through + 1 - chain.begin.get("start_height", 0)
     expect(sum(map(len, chain.items[:done])) == progress.validated_bytes, "the token's place is not between two items")
     verdict, kind = verdict_of(service, chain.messages(service, start=done, resume_token=progress.resume_token))
@@ -361,7 +362,7 @@ def chain_of(arguments):
             begin["parameters_toml"] = file.read()
     else:
         begin["network"] = arguments.network
-    if arguments.headers is None and arguments.blocks is None:
+    if not arguments.headers and not arguments.blocks:
         print(f"no file given: sealing {OWN_CHAIN_HEADERS} blocks of regtest here")
         return "regtest", Chain("headers", split_headers(seal_own_chain()), network="regtest")
     if arguments.blocks is not None:
@@ -395,12 +396,13 @@ def run(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description="Uses a CitySeal service from Python.")
-    parser.add_argument("address", help="where the service listens, e.g. 127.0.0.1:50051")
+    parser.add_argument("address", help="address of the service, such as 127.0.0.1:50051")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--headers", help="a file of packed headers")
     source.add_argument("--blocks", help="a file of whole blocks, framed or one after another")
-    parser.add_argument("--network", default="mainnet", help="the network of the file, or a city's TOML file (default: mainnet)")
-    parser.add_argument("--start-height", type=int, default=0, help="the height of its first header or block")
+    network_help = "name of a network, or a TOML file of custom network parameters (default: mainnet)"
+    parser.add_argument("--network", default="mainnet", help=network_help)
+    parser.add_argument("--start-height", type=int, default=0, help="height of the first header or block")
     parser.add_argument("--receipt", help="save the service's signed receipt to this file")
     arguments = parser.parse_args()
     try:

@@ -31,7 +31,8 @@ pub(crate) fn body(data: &[u8]) {
     let chain = easy::chain(parameters, &mut cursor);
     let mut bytes: Vec<u8> = chain.iter().flat_map(BlockHeader::to_wire).collect();
     bytes.truncate(bytes.len() - usize::from(cut % 81));
-    let mut verifier = ENGINE.header_verifier(VerifyRequest::new(parameters.clone(), NOW)).expect("no context is needed");
+    let mut verifier =
+        ENGINE.header_verifier(VerifyRequest::new(parameters.clone(), NOW)).expect("no context is needed");
     for piece in bytes.chunks(chunk) {
         verifier.push(piece);
     }

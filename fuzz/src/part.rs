@@ -1,9 +1,9 @@
 //! Parts of a verification: their form is canonical, and joining them gives the same result in any grouping, or an
 //! error.
 
-use cityseal_input::part::{Chain, ItemKind, Part, Shares};
 use cityseal_chain::{BlockHeader, ChainWork, Commitments, History, RuleSet, Summary, TreeOutline, judge, rfc6962};
 use cityseal_hash::HashKernel;
+use cityseal_input::part::{Chain, ItemKind, Part, ShardRange};
 
 use crate::cursor::Cursor;
 use crate::easy;
@@ -63,9 +63,9 @@ fn part(index: u64) -> Part {
         start_work: ChainWork::ZERO,
         now: 1 << 33,
     };
-    let shares = Shares::one(index, 3);
+    let shards = ShardRange::one(index, 3);
     let (fault, cut) = (None, None);
-    Part { chain, shares, before, after: Some(after), summary: Summary { fault: None, ..summary }, fault, cut }
+    Part { chain, shards, before, after: Some(after), summary: Summary { fault: None, ..summary }, fault, cut }
 }
 
 #[test]

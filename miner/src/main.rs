@@ -1,4 +1,4 @@
-//! The cityseal binary: all of it stands in the library, so that the tests can start it too.
+//! The binary `cityseal`. All of its code is in the library, so that tests can start it too.
 
 fn main() -> std::process::ExitCode {
     cityseal::main()

@@ -151,7 +151,7 @@ fn a_resumed_checkpoint_reaches_the_same_result() {
         assert_eq!(run.json()["devices"][0]["headers"], 37, "only new headers are verified");
         assert_eq!(fs::read_to_string(&joined).unwrap(), fs::read_to_string(expected).unwrap());
         // The checkpoint is now at the end, so the shorter file no longer matches it.
-        city.verify(&[&begun, "--checkpoint", &checkpoint]).refused(&["does not fit its input", "37 items"]);
+        city.verify(&[&begun, "--checkpoint", &checkpoint]).refused(&["does not match the input", "37 items"]);
         fs::remove_file(&checkpoint).unwrap();
     }
 }
@@ -166,16 +166,16 @@ fn a_mismatched_checkpoint_is_refused_with_the_difference() {
     other[18].time += 1;
     let other: Vec<u8> = other.iter().flat_map(block).collect();
     let other = city.folder.file("other", other);
-    city.verify(&[&other, "--checkpoint", &checkpoint]).refused(&["does not fit its input", "height 20"]);
+    city.verify(&[&other, "--checkpoint", &checkpoint]).refused(&["does not match the input", "height 20"]);
     let headers = city.folder.file("headers", packed(&city.headers));
-    city.verify(&[&headers, "--checkpoint", &checkpoint]).refused(&["not of this run", "the kind of items"]);
+    city.verify(&[&headers, "--checkpoint", &checkpoint]).refused(&["belongs to another run", "the kind of items"]);
     let clock = ["--now", "1900000000"];
     let run =
         cityseal(&[&["verify", &begun, "--network", &city.toml, "--checkpoint", &checkpoint][..], &clock].concat());
-    run.refused(&["what differs", "rule R10"]);
+    run.refused(&["differs in", "rule R10"]);
     let cut = &fs::read_to_string(&checkpoint).unwrap()[..200];
     fs::write(&checkpoint, cut).unwrap();
-    city.verify(&[&begun, "--checkpoint", &checkpoint]).refused(&["checkpoint", "not a checkpoint or a share"]);
+    city.verify(&[&begun, "--checkpoint", &checkpoint]).refused(&["checkpoint", "not a checkpoint or a shard result"]);
 }
 
 #[test]

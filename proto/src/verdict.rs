@@ -128,14 +128,13 @@ impl From<&EncodingFault> for v1::BlockEncoding {
 }
 
 fn encoding_from_wire(message: &v1::BlockEncoding) -> Result<EncodingFault, FieldError> {
-    let unknown =
-        || FieldProblem::Unknown { expected: "an encoding fault that this build knows", found: message.kind.clone() };
+    let unknown = || FieldProblem::Unknown { expected: "a known encoding fault", found: message.kind.clone() };
     let kind = EncodingKind::from_name(&message.kind);
     let kind = kind.ok_or_else(|| FieldError::new("kind", unknown()).under("encoding"))?;
     Ok(EncodingFault { at: message.at_byte, kind })
 }
 
 fn wording_from_wire(text: &str) -> Result<Wording, FieldError> {
-    let unknown = || FieldProblem::Unknown { expected: "a wording that this build knows", found: text.to_owned() };
+    let unknown = || FieldProblem::Unknown { expected: "a known wording", found: text.to_owned() };
     Wording::from_text(text).ok_or_else(|| FieldError::new("words", unknown()))
 }

@@ -38,7 +38,7 @@ pub fn text_of(file: File, bytes_max: u64) -> io::Result<String> {
 }
 
 /// Returns the permission bits of a file if they grant any access to group or others. As `ssh` does for secret keys,
-/// only regular files of this user are judged, since the user cannot change the permissions of others' files.
+/// only regular files of this user are checked, since a user cannot change the permissions of other users' files.
 ///
 /// # Errors
 /// The system's error.

@@ -400,6 +400,6 @@ fn a_long_chain_and_many_branches_need_no_recursion_and_linear_time() {
 
 #[test]
 #[should_panic(expected = "one hash for each 80 bytes")]
-fn a_hash_too_few_panics() {
+fn a_missing_hash_panics() {
     let _tree = HeaderTree::build(&regtest(), Root::Genesis, &[0; 160], vec![[0; 32]]);
 }

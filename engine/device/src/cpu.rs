@@ -72,7 +72,7 @@ impl CpuBackend {
         SearchReport { overflow: hits.overflow(), hits: hits.into_sorted(), planted_seen }
     }
 
-    /// Whether a nonce has the given top word: it is a hit for this bound, and none for the next lower one.
+    /// Whether a nonce has the given top word: it is a hit for this bound, but not for the next lower one.
     fn has_top_word(&self, input: &SearchInput<'_>, Planted { at, top_word }: Planted) -> bool {
         let midstates = std::slice::from_ref(&input.midstates[usize::from(at.midstate)]);
         let is_within = |top_word_max| {

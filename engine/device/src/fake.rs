@@ -112,7 +112,7 @@ impl Opener for FakeOpener {
             script: std::mem::take(&mut self.script),
             counters: Arc::clone(&self.counters),
             depth: self.depth,
-            honest: CpuBackend::new(HashKernel::portable()),
+            correct: CpuBackend::new(HashKernel::portable()),
             queue: VecDeque::new(),
             submitted: 0,
         }))
@@ -124,7 +124,7 @@ struct Fake {
     script: Vec<(u64, Behaviour)>,
     counters: Arc<Counters>,
     depth: usize,
-    honest: CpuBackend,
+    correct: CpuBackend,
     queue: VecDeque<(Ticket, Batch, Behaviour)>,
     submitted: u64,
 }
@@ -136,8 +136,8 @@ impl Fake {
 
     fn answer(&mut self, ticket: Ticket, batch: Batch, behaviour: Behaviour) -> Result<Option<Completed>, DeviceError> {
         let corruption = Corruption::of(&batch);
-        self.honest.submit(batch)?;
-        let done = self.honest.collect(Duration::ZERO)?;
+        self.correct.submit(batch)?;
+        let done = self.correct.collect(Duration::ZERO)?;
         Ok(done.map(|done| Completed { ticket, report: corruption.apply(done.report, behaviour), busy: done.busy }))
     }
 }

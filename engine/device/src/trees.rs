@@ -179,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn a_forged_tree_has_the_root_of_the_honest_one_and_is_marked_as_mutated() {
-        for (honest, forged) in [
+    fn a_forged_tree_has_the_root_of_the_original_and_is_marked_as_mutated() {
+        for (original, forged) in [
             (&[1, 2, 3][..], &[1, 2, 3, 3][..]),
             (&[1, 2, 3, 4, 5, 6], &[1, 2, 3, 4, 5, 6, 5, 6]),
             (&[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5, 5]),
         ] {
-            let [one, two] = roots_of(&[honest, forged], MerkleKind::Bitcoin).try_into().unwrap();
+            let [one, two] = roots_of(&[original, forged], MerkleKind::Bitcoin).try_into().unwrap();
             assert_eq!((one.root, one.mutated, two.mutated), (two.root, false, true));
         }
         let equal_cousins = roots_of(&[&[1, 2, 2, 1]], MerkleKind::Bitcoin);

@@ -101,7 +101,7 @@ fn measure_rate(backend: &mut dyn Backend) -> Option<f64> {
     Some(best)
 }
 
-/// A search with next to no hits.
+/// A search with almost no hits.
 fn search(nonces: u64) -> Batch {
     let last = u32::try_from(nonces - 1).unwrap_or(u32::MAX);
     let range = NonceSpan::new(0, last).expect("a range from zero goes up");

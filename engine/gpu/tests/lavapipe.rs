@@ -50,7 +50,7 @@ fn assert_agrees(backend: &mut dyn Backend, batch: &Batch) -> Report {
 }
 
 fn hits(report: &Report) -> usize {
-    let Report::Search(search) = report else { panic!("a search was asked for") };
+    let Report::Search(search) = report else { panic!("expected a search report") };
     assert!(!search.overflow);
     search.hits.len()
 }
@@ -169,7 +169,7 @@ fn bounds_that_are_not_a_power_of_two_are_exact() {
     let Batch::Search(loose) = random.search(1, range(0, 50_000), 0x00ff_ffff, 4_096) else { panic!("a search") };
     let Report::Search(SearchReport { hits, .. }) = assert_agrees(backend.as_mut(), &Batch::Search(loose.clone()))
     else {
-        panic!("a search was asked for")
+        panic!("expected a search report")
     };
     // With the top word of a hit as the bound the hit stays; with one less it does not.
     let top_word = |nonce: u32| {
@@ -188,7 +188,7 @@ fn bounds_that_are_not_a_power_of_two_are_exact() {
         let mut batch = loose.clone();
         batch.top_word_max = bound;
         let report = assert_agrees(backend.as_mut(), &Batch::Search(batch));
-        let Report::Search(found) = report else { panic!("a search was asked for") };
+        let Report::Search(found) = report else { panic!("expected a search report") };
         assert_eq!(found.hits.contains(&hits[hits.len() / 2]), bound == edge);
     }
 }
@@ -203,7 +203,7 @@ fn as_many_hits_as_slots_are_reported_and_one_more_overflows() {
             panic!("a search")
         };
         let Report::Search(found) = ask(backend.as_mut(), Batch::Search(batch)) else {
-            panic!("a search was asked for")
+            panic!("expected a search report")
         };
         assert_eq!(found.overflow, overflow);
         assert_eq!(found.hits.len(), if overflow { 0 } else { most as usize });
@@ -260,7 +260,7 @@ fn the_genesis_header_has_its_known_hash() {
                    03ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a29ab5f49ffff001d1dac2b7c";
     let header: Vec<u8> = (0..80).map(|i| u8::from_str_radix(&genesis[2 * i..2 * i + 2], 16).unwrap()).collect();
     let Report::Hashes(hashes) = ask(backend.as_mut(), Batch::Check(CheckBatch::new(Arc::new(header.clone())))) else {
-        panic!("hashes were asked for")
+        panic!("expected a report of hashes")
     };
     assert_eq!(hashes, [double_sha256(&header)]);
     assert_eq!(hashes[0][28..], [0; 4]);

@@ -58,7 +58,7 @@ fn assert_agrees(backend: &mut dyn Backend, batch: &Batch) -> Report {
 
 /// How many of a report's trees are mutated.
 fn mutated(report: &Report) -> usize {
-    let Report::Trees(trees) = report else { panic!("trees were asked for") };
+    let Report::Trees(trees) = report else { panic!("expected a report of trees") };
     trees.iter().filter(|tree| tree.mutated).count()
 }
 

@@ -27,6 +27,6 @@ fn a_machine_without_drivers_gets_a_note() {
         .env(INSIDE, "1")
         .output()
         .expect("the test can run itself");
-    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{errors}");
+    let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && printed.contains("1 passed"), "{printed}\n{errors}");
 }

@@ -36,9 +36,9 @@ fn the_self_test_refuses_a_gpu_that_does_nothing() {
         .env(INSIDE, "1")
         .output()
         .expect("the prefix can be run");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains(REFUSED), "{said}\n{errors}");
+    assert!(output.status.success() && printed.contains(REFUSED), "{printed}\n{errors}");
 }
 
 fn refuse_the_gpu_that_does_nothing() {

@@ -22,7 +22,7 @@
 //! ```
 //!
 //! A [`HashKernel`] is a small copyable value; owning one proves that this CPU can run it and that it passed its
-//! known-answer test. All kernels give the same answers; they differ only in speed. The crate knows nothing about
+//! known-answer test. All kernels give the same answers; they differ only in speed. The crate does not depend on
 //! targets, chains or devices, starts no thread, reads no clock and opens no file. Its only global state is whether
 //! each kernel passed its known-answer test, which runs once per process.
 //!

@@ -14,7 +14,7 @@ pub struct Span<T> {
 /// A range of nonces (numeric value of a header's little-endian field).
 pub type NonceSpan = Span<u32>;
 
-/// A range whose last value lies before its first.
+/// A range whose last value is below its first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("range runs backwards: first {first}, last {last}; expected last >= first")]
 pub struct SpanBackwards {
@@ -28,7 +28,7 @@ impl<T: Copy + Ord + Into<u64>> Span<T> {
     /// The range `first..=last`.
     ///
     /// # Errors
-    /// [`SpanBackwards`] where `last < first`.
+    /// [`SpanBackwards`] if `last < first`.
     pub fn new(first: T, last: T) -> Result<Self, SpanBackwards> {
         if last < first {
             return Err(SpanBackwards { first: first.into(), last: last.into() });
@@ -46,17 +46,17 @@ impl<T: Copy + Ord + Into<u64>> Span<T> {
         self.first
     }
 
-    /// The highest value, itself part of the range.
+    /// The highest value, inclusive.
     pub const fn last(self) -> T {
         self.last
     }
 
-    /// Whether `value` lies in the range.
+    /// Whether `value` is in the range.
     pub fn contains(self, value: T) -> bool {
         self.first <= value && value <= self.last
     }
 
-    /// Whether every value of `other` lies in the range.
+    /// Whether every value of `other` is in the range.
     pub fn encloses(self, other: Self) -> bool {
         self.first <= other.first && other.last <= self.last
     }
@@ -66,12 +66,12 @@ impl Span<u32> {
     /// All 32 bits: `0..=0xffff_ffff`.
     pub const ALL: Self = Self { first: 0, last: u32::MAX };
 
-    /// How many values: 1 to 2^32.
+    /// Number of values: 1 to 2^32.
     pub const fn count(self) -> u64 {
         self.last as u64 - self.first as u64 + 1
     }
 
-    /// The lowest `count` values, and the rest where there is one; `count` is clamped to `1..=self.count()`.
+    /// The lowest `count` values, and the rest if there is one; `count` is clamped to `1..=self.count()`.
     pub fn split_at_count(self, count: u64) -> (Self, Option<Self>) {
         let taken = count.clamp(1, self.count());
         let last = self.first + (taken - 1) as u32;
@@ -79,7 +79,7 @@ impl Span<u32> {
         (Self { first: self.first, last }, rest)
     }
 
-    /// The two as one range, where `next` begins just after the end of `self`.
+    /// Joins both ranges into one if `next` begins just after the end of `self`.
     pub fn join(self, next: Self) -> Option<Self> {
         (self.last.checked_add(1) == Some(next.first)).then_some(Self { first: self.first, last: next.last })
     }
@@ -91,7 +91,7 @@ impl Span<u64> {
         Self { first: 0, last }
     }
 
-    /// How many values: 1 to 2^64.
+    /// Number of values: 1 to 2^64.
     pub const fn count(self) -> u128 {
         self.last as u128 - self.first as u128 + 1
     }

@@ -1,4 +1,4 @@
-//! What an engine knows about a device in addition to the driver's counters: how it was chosen, its costs and its
+//! Data about a device in addition to the driver's counters: how it was chosen, its costs and its
 //! tuning.
 
 use std::path::{Path, PathBuf};

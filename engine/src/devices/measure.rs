@@ -109,7 +109,7 @@ pub(crate) fn measure(backend: &mut dyn Backend, known: &KnownBatches) -> Result
     })
 }
 
-/// Measures one kind; `None` if the device's limits leave no room for two sizes, or other load spoiled the measurement.
+/// Measures one kind; `None` if the device's limits allow only one size, or other load spoiled the measurement.
 fn measure_kind(
     backend: &mut dyn Backend,
     known: &KnownBatches,
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_honest_device_has_costs_of_every_kind() {
+    fn a_correct_device_has_costs_of_every_kind() {
         let known = KnownBatches::new(HashKernel::detect());
         let costs = measure(&mut CpuBackend::new(HashKernel::detect()), &known).unwrap();
         for kind in WorkKind::ALL {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_without_room_for_two_sizes_has_no_cost() {
+    fn a_device_whose_limits_allow_only_one_size_has_no_cost() {
         let known = KnownBatches::new(HashKernel::detect());
         let mut cpu = CpuBackend::new(HashKernel::detect());
         assert_eq!(measure_kind(&mut cpu, &known, WorkKind::Headers, SMALL * GROWTH - 1), Ok(None));

@@ -90,7 +90,7 @@ pub(crate) struct Found {
     expects_gpu: bool,
     /// Why no GPU adapter was found.
     no_adapter: Option<String>,
-    /// Whether GPUs were wanted but this build has no back end for them.
+    /// Whether GPUs were requested but this build has no back end for them.
     lacks_gpu_support: bool,
 }
 

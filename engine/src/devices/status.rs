@@ -100,7 +100,7 @@ pub struct DeviceStatus {
     pub headers: u64,
     /// Its measured search rate, summed over its workers, in hashes per second.
     pub rate_hz: Option<f64>,
-    /// Number of wrong answers, less those forgotten since.
+    /// Number of wrong answers, minus those that have expired.
     pub strikes: u32,
     /// Known answers that it had to find: planted nonces and canaries. 0 for the CPU.
     pub canaries: u64,

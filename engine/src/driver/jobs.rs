@@ -22,7 +22,7 @@ const HITS_EXPECTED_SHARE: u64 = 4;
 /// Most seals that are expected in one batch of a job that ends with its first seal.
 const SEALS_PER_BATCH_MAX: u64 = 4;
 
-/// The lease that a worker wants.
+/// A worker's request for a lease.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     /// Hashes of its next batch.
@@ -297,7 +297,7 @@ impl Job {
             nonce_last: entry.nonce_last,
             device: name(entry.device),
         });
-        // A batch may have several hits, but the job asked for one seal.
+        // A batch may have several hits, but the job requested one seal.
         let wanted = if self.all { usize::MAX } else { 1 };
         SealReport {
             coverage: coverage.collect(),

@@ -299,7 +299,7 @@ impl Driver {
         Some((InFlight::Headers(Arc::clone(&task)), Task::Headers(task)))
     }
 
-    /// The worker's own thread, hence the CPU, parses blocks and hashes their transactions. So a worker of another
+    /// The worker's own thread, and so the CPU, parses blocks and hashes their transactions. So a worker of another
     /// device takes blocks only if no worker of the CPU is serving.
     fn pick_blocks(&mut self, worker: usize) -> Option<(InFlight, Task)> {
         let is_trusted = |device: usize| self.devices[device].is_trusted();

@@ -46,8 +46,8 @@ impl Driver {
         self.events.push(Event::Watch);
     }
 
-    /// Returns a worker that was stuck and asks for a task to service. Its old tasks went to others; late results are
-    /// discarded.
+    /// Puts a stuck worker back into service, because it requests a task again. Its old tasks went to others; late
+    /// results are discarded.
     pub(super) fn return_to_service(&mut self, worker: usize) {
         if self.workers[worker].state == WorkerState::Stuck {
             self.workers[worker].state = WorkerState::Serving;

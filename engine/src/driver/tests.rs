@@ -69,7 +69,7 @@ impl Play {
         self.driver.next(worker, self.now)
     }
 
-    /// Answers as an honest device would.
+    /// Answers as a correct device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
         self.reference.submit(assignment.task.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
         let done = self.reference.collect(Duration::ZERO).unwrap().unwrap();

@@ -88,7 +88,7 @@ impl Worker {
         }
     }
 
-    /// Notes a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
+    /// Records a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
     /// is watched only once it is submitted ([`Self::watch_from`]).
     pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
         let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Headers(_) | InFlight::Blocks(_));
@@ -160,7 +160,7 @@ impl Worker {
         self.skipped == 0 && !self.is_hashing_headers()
     }
 
-    /// A number that grows with each turn, by which the kinds of tasks take turns.
+    /// A number that grows with each turn; it decides which kind of task is next.
     pub(crate) const fn next_turn(&mut self) -> usize {
         self.turn = self.turn.wrapping_add(1);
         self.turn
@@ -231,7 +231,7 @@ pub(crate) struct Device {
 #[derive(Debug, Default)]
 struct Strikes {
     count: u32,
-    /// Time of the last strike, or when one was last forgotten.
+    /// Time of the last strike, or of the last expiry of one.
     since: Option<Instant>,
     /// The last wrong answer.
     last: String,
@@ -258,7 +258,7 @@ impl Device {
         self.info.kind == DeviceKind::Cpu
     }
 
-    /// Counts a wrong answer; returns the number of strikes, less those forgotten.
+    /// Counts a wrong answer; returns the number of strikes, minus those that have expired.
     pub(crate) fn strike(&mut self, caught: &Caught, now: Instant) -> u32 {
         let missed = u64::from(caught.is_miss());
         self.canaries += missed;
@@ -269,7 +269,7 @@ impl Device {
         self.strikes.count
     }
 
-    /// Counts a correct batch, with its planted hit; forgets a strike that is old enough.
+    /// Counts a correct batch, with its planted hit; removes a strike that is old enough.
     pub(crate) fn worked(&mut self, now: Instant, policy: &EnginePolicy) {
         self.canaries += u64::from(!self.is_trusted());
         let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= policy.strike_forgotten_after;
@@ -279,7 +279,7 @@ impl Device {
         }
     }
 
-    /// Notes that the device was reopened; if it was caught before, a probation of `canaries` canaries begins.
+    /// Records that the device was reopened; if it was caught before, a probation of `canaries` canaries begins.
     pub(crate) const fn reopened(&mut self, canaries: u32) {
         if std::mem::replace(&mut self.was_caught, false) {
             self.probation_left = canaries;

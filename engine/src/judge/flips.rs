@@ -53,11 +53,11 @@ fn search(template: &SealTemplate, number: u32) -> Search {
 }
 
 fn judged(template: &SealTemplate, region: &Region, batch: &SearchBatch, report: Report) -> Result<Judged, Caught> {
-    let Report::Search(report) = report else { panic!("a search was asked for") };
+    let Report::Search(report) = report else { panic!("expected a search report") };
     judge_search(template, region, batch, report)
 }
 
-/// What a flip came to: caught, searched again, without effect, or a hit missed.
+/// The effect of a flip: caught, searched again, none, or a hit missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     Caught,

@@ -111,7 +111,7 @@ impl BlockVerifier {
         self.conclude(finish, false)
     }
 
-    /// Ends an input that broke off: the verdict is a fault found before, or INCOMPLETE.
+    /// Ends an input that was cut off: the verdict is a fault found before, or INCOMPLETE.
     pub fn finish_cut(self) -> VerifyReport {
         self.conclude(None, true)
     }

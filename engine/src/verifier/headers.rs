@@ -183,7 +183,7 @@ impl HeaderVerifier {
         self.conclude(finish, false)
     }
 
-    /// Ends an input that broke off: the verdict is a fault found before, or INCOMPLETE.
+    /// Ends an input that was cut off: the verdict is a fault found before, or INCOMPLETE.
     pub fn finish_cut(mut self) -> VerifyReport {
         self.flush();
         self.stream.wait_until_settled();
@@ -201,7 +201,7 @@ impl HeaderVerifier {
 
     /// Sends a full segment; keeps any other for more bytes.
     fn send_if_full(&mut self, segment: Filling) {
-        if !segment.room().is_empty() {
+        if !segment.unfilled().is_empty() {
             self.filling = Some(segment);
         } else if self.stream.is_decided() {
             // The verdict is final: reuse the buffer.

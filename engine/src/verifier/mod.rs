@@ -34,7 +34,7 @@ pub enum ChainItems {
 /// let mut verifier = engine.verifier(ChainItems::Headers, VerifyRequest::new(parameters, 1_700_000_000))?;
 /// match &mut verifier {
 ///     Verifier::Headers(headers) => _ = headers.push(&genesis),
-///     Verifier::Blocks(_) => unreachable!("headers were asked for"),
+///     Verifier::Blocks(_) => unreachable!("a verifier of headers"),
 /// }
 /// assert_eq!(verifier.finish(None).verdict, Verdict::Valid);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -96,7 +96,7 @@ impl Verifier {
         }
     }
 
-    /// Ends an input that broke off: the verdict is a fault found before, or INCOMPLETE.
+    /// Ends an input that was cut off: the verdict is a fault found before, or INCOMPLETE.
     pub fn finish_cut(self) -> VerifyReport {
         match self {
             Self::Headers(verifier) => verifier.finish_cut(),

@@ -20,11 +20,11 @@ pub struct BlockPlace {
 
 /// A source from which several workers read whole blocks at once.
 pub trait ReadBlocks: Send + Sync {
-    /// Appends the blocks at these places to `room`, one after another.
+    /// Appends the blocks at these places to `buffer`, one after another.
     ///
     /// # Errors
     /// The error of the operating system; [`io::ErrorKind::UnexpectedEof`] if a file ends first.
-    fn read_blocks(&self, places: &[BlockPlace], room: &mut Vec<u8>) -> io::Result<()>;
+    fn read_blocks(&self, places: &[BlockPlace], buffer: &mut Vec<u8>) -> io::Result<()>;
 }
 
 /// One block of a batch.
@@ -32,7 +32,7 @@ pub trait ReadBlocks: Send + Sync {
 pub(crate) struct BlockSpan {
     /// First byte of the block in the batch.
     pub(crate) start: usize,
-    /// Behind its last byte.
+    /// End of the block in the batch, exclusive.
     pub(crate) end: usize,
     /// Offset of its header in the whole input, in bytes.
     pub(crate) offset: u64,

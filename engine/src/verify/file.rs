@@ -8,29 +8,29 @@ use cityseal_hash::HEADER_LEN;
 
 /// A source that several threads can read at any offset at once.
 pub trait ReadAt: Send + Sync {
-    /// Fills `room` with the bytes from `offset` on.
+    /// Fills `buffer` with the bytes from `offset` on.
     ///
     /// # Errors
     /// The error of the operating system; [`io::ErrorKind::UnexpectedEof`] if the source ends first.
-    fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()>;
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
 }
 
 #[cfg(unix)]
 impl ReadAt for File {
-    fn read_exact_at(&self, room: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(self, room, offset)
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset)
     }
 }
 
 #[cfg(windows)]
 impl ReadAt for File {
-    fn read_exact_at(&self, mut room: &mut [u8], mut offset: u64) -> io::Result<()> {
+    fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
         use std::os::windows::fs::FileExt;
-        while !room.is_empty() {
-            match self.seek_read(room, offset) {
+        while !buffer.is_empty() {
+            match self.seek_read(buffer, offset) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
-                    room = &mut room[count..];
+                    buffer = &mut buffer[count..];
                     offset += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -57,8 +57,8 @@ pub(crate) fn advance(
     history.advance_over(parameters, count, |index| {
         if !known.contains(&index) {
             let end = (index + AHEAD as u64).min(count);
-            let room = &mut few[..(end - index) as usize];
-            file.read_exact_at(room.as_flattened_mut(), from + index * HEADER_LEN as u64)?;
+            let buffer = &mut few[..(end - index) as usize];
+            file.read_exact_at(buffer.as_flattened_mut(), from + index * HEADER_LEN as u64)?;
             known = index..end;
         }
         Ok(few[(index - known.start) as usize])

@@ -29,13 +29,13 @@ impl Filling {
     }
 
     /// The part that is not filled yet.
-    pub(crate) fn room(&self) -> &[u8] {
+    pub(crate) fn unfilled(&self) -> &[u8] {
         &self.bytes[self.filled..]
     }
 
     /// Copies as many of the bytes as there is room for; returns how many.
     pub(crate) fn copy_from(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.room().len());
+        let taken = bytes.len().min(self.unfilled().len());
         self.bytes[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
         self.filled += taken;
         taken
@@ -49,7 +49,7 @@ impl Filling {
                 Err(error) => return Err(error),
                 // A broken reader may claim more bytes than there was room for.
                 Ok(count) => {
-                    let taken = count.min(self.room().len());
+                    let taken = count.min(self.unfilled().len());
                     self.filled += taken;
                     return Ok(taken);
                 }
@@ -75,13 +75,13 @@ mod tests {
     struct Slow(Vec<u8>, bool);
 
     impl Read for Slow {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.1 = !self.1;
             if self.1 {
                 return Err(ErrorKind::Interrupted.into());
             }
             let Some(byte) = self.0.pop() else { return Ok(0) };
-            room[0] = byte;
+            buffer[0] = byte;
             Ok(1)
         }
     }
@@ -95,7 +95,7 @@ mod tests {
         let mut segment = filling(&Permits::new(1).0, 160);
         assert_eq!(segment.copy_from(&[1; 100]), 100);
         assert_eq!(segment.read_from(&mut &[2; 100][..]).unwrap(), 60);
-        assert_eq!((segment.room().len(), segment.copy_from(&[3])), (0, 0));
+        assert_eq!((segment.unfilled().len(), segment.copy_from(&[3])), (0, 0));
         assert_eq!(segment.into_headers().0, [[1; 100].as_slice(), &[2; 60]].concat());
     }
 

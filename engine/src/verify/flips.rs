@@ -1,4 +1,4 @@
-//! Half a million single-bit flips in the hashes of headers: the verdict is always that of an honest device.
+//! Half a million single-bit flips in the hashes of headers: the verdict is always that of a correct device.
 
 use std::sync::LazyLock;
 use std::time::Duration;

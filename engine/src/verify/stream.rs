@@ -134,7 +134,7 @@ impl Stream {
         Place { sequence, offset, before }
     }
 
-    /// Notes that a segment could not be read: what comes before it is still judged, nothing after it.
+    /// Records that a segment could not be read: what precedes it is still judged, nothing after it.
     pub(crate) fn report_unreadable(&self, place: &Place) {
         let found = (place.sequence, place.offset);
         let mut state = self.lock();
@@ -147,7 +147,7 @@ impl Stream {
     /// and the last two are computed again; if they differ or a fault is found, all of them are.
     ///
     /// # Errors
-    /// What the device was caught in; the segment is then judged with hashes of the CPU.
+    /// The device's wrong answer; the segment is then judged with hashes of the CPU.
     pub(crate) fn judge(
         &self,
         segment: &Segment,
@@ -253,7 +253,7 @@ impl Stream {
         self.permits.open();
     }
 
-    /// Drops all interest in the verdict: queued tasks become unwanted.
+    /// Abandons the verdict: queued tasks become unwanted.
     pub(crate) fn give_up(&self) {
         self.lock().abandoned = true;
     }
@@ -295,7 +295,7 @@ impl Stream {
     }
 
     /// The report on everything that was sent. `behind` is the history after it; `cut_bytes` is the length of an
-    /// unfinished header at the end; `cut` means that the input broke off.
+    /// unfinished header at the end; `cut` means that the input was cut off.
     pub(crate) fn conclude(
         &self,
         cut_bytes: u64,

@@ -10,7 +10,7 @@ use super::error::BenchError;
 use super::hands::{take_ticket, together};
 use super::mode::BenchMode;
 use super::question::{TOP_WORD_MAX, around_genesis, header76, noise};
-use super::race::{Beside, Contestant};
+use super::race::{BaselineRunner, Contestant};
 
 /// Items per portion: about a millisecond of work that fits in a core's second-level cache.
 const ITEMS: usize = 4096;
@@ -95,7 +95,7 @@ fn work(portion: &Portion, left: &AtomicU64) {
     }
 }
 
-impl Beside for Baseline {
+impl BaselineRunner for Baseline {
     fn name(&self) -> &'static str {
         match self.portion {
             Portion::Nonces(_) | Portion::Headers(_) => "sha2_whole_header",
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn merkle_nodes_are_compared_with_whole_headers_and_nodes() {
-        let names = |mode| Baseline::of(mode, 1).iter().map(Beside::name).collect::<Vec<_>>();
+        let names = |mode| Baseline::of(mode, 1).iter().map(BaselineRunner::name).collect::<Vec<_>>();
         assert_eq!(names(BenchMode::Merkle), ["sha2_whole_header", "sha2_node"]);
         assert_eq!(names(BenchMode::Search), ["sha2_whole_header"]);
     }

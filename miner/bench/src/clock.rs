@@ -16,7 +16,7 @@ const CYCLES_PER_STEP: u32 = 2;
 /// Samples per measurement of the clock.
 const SAMPLES: usize = 4;
 
-/// Steps per loop iteration, so that the loop counter costs next to nothing.
+/// Steps per loop iteration, so that the cost of the loop counter is negligible.
 const UNROLLED: u32 = 8;
 
 /// The fastest clock measured on a number of threads at once. Disturbances make a sample slower, never faster.

@@ -65,7 +65,7 @@ const DRILLS: [Drill; 7] = [
     case("wrong-hashes", Fault::WrongHashes, When::Batch(0), Exercise::Chain),
 ];
 
-/// Drills each chosen device with each fault, and prints what became of the answers.
+/// Drills each chosen device with each fault, and prints whether the answers stayed right.
 ///
 /// # Errors
 /// [`DrillError`] if an engine cannot be built or a device is gone.
@@ -105,7 +105,7 @@ impl Subject {
     }
 }
 
-/// What all drills share: the job, the chain, and the answers of the CPU alone.
+/// Common to all drills: the job, the chain, and the answers of the CPU alone.
 struct Ground {
     settings: EngineSettings,
     threads: usize,

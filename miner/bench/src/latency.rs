@@ -87,7 +87,7 @@ impl Waits {
         let template = SealTemplate::builder(genesis(Network::Mainnet)).version_mask(VERSION_MASK).build()?;
         let job = engine.submit(SealJob::new(template.with_target(Target::ONE)));
         let (moved, moves) = mpsc::channel();
-        // The receiver may be gone already; then nobody needs the message.
+        // If the receiver is gone already, the message is not needed.
         job.on_change(Arc::new(move || _ = moved.send(())));
         let has_moved = moves.recv_timeout(PATIENCE).is_ok();
         let began = Instant::now();

@@ -32,7 +32,7 @@ use super::{bound, environment, latency, processor, record, show};
 /// Value of `--kernel` that measures each kernel of this CPU and each variant of a GPU's shaders.
 const ALL_KERNELS: &str = "all";
 
-/// What a run measures, and what becomes of its figures.
+/// What a run measures, and where its figures are recorded.
 #[derive(Clone, Debug)]
 pub struct BenchOptions {
     /// What is measured.
@@ -169,7 +169,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The numbers of threads with which a device is measured. Other devices than the CPU get one row only, since CPU
-    /// threads merely check their answers.
+    /// threads only check their answers.
     fn threads_of(&self, info: &DeviceInfo) -> &[usize] {
         let last = self.threads.len().saturating_sub(1);
         if info.kind == DeviceKind::Cpu { &self.threads } else { &self.threads[last..] }
@@ -267,9 +267,9 @@ mod tests {
     }
 
     /// The CPU's portable kernel, which records when it is opened.
-    struct Noting(CpuOpener, &'static str, Events);
+    struct LoggedOpener(CpuOpener, &'static str, Events);
 
-    impl Opener for Noting {
+    impl Opener for LoggedOpener {
         fn info(&self) -> &DeviceInfo {
             self.0.info()
         }
@@ -312,8 +312,9 @@ mod tests {
         let settings = EngineSettings { devices: vec!["cpu".into()], ..EngineSettings::default() };
         let bench = Bench::new(&args, &settings, vec![1]).unwrap();
         let events = Events::default();
-        let opener =
-            |name| Box::new(Noting(CpuOpener::new(HashKernel::portable()), name, events.clone())) as Box<dyn Opener>;
+        let opener = |name| {
+            Box::new(LoggedOpener(CpuOpener::new(HashKernel::portable()), name, events.clone())) as Box<dyn Opener>
+        };
         let openers = vec![opener("a"), opener("b")];
         assert_eq!(bench.plan(&openers).words(), "2 rows, under 1 s");
         let (rows, _) = bench.measure(openers, &mut Recorder(events.clone())).unwrap();

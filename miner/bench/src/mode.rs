@@ -38,7 +38,7 @@ impl BenchMode {
             Self::Search | Self::SearchShared => "hash/s",
             Self::Headers | Self::Verify | Self::Service => "header/s",
             Self::Merkle => "node/s",
-            // Its figures are latencies in microseconds.
+            // Whether the figures are latencies in microseconds.
             Self::Latency => "us",
         }
     }

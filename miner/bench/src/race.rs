@@ -27,7 +27,7 @@ pub(super) trait Contestant {
 }
 
 /// A baseline: a runner whose laps alternate with the contestant's.
-pub(super) trait Beside: Contestant {
+pub(super) trait BaselineRunner: Contestant {
     /// Name of the baseline in JSON.
     fn name(&self) -> &'static str;
 }
@@ -44,7 +44,7 @@ pub(super) struct Figures {
 
 /// Runs the contestant and the baselines in turn for about `budget`, without the warm-up. The gauges are read around
 /// the contestant's laps.
-pub(super) fn race<B: Beside>(
+pub(super) fn race<B: BaselineRunner>(
     contestant: &mut dyn Contestant,
     baselines: &mut [B],
     budget: Duration,
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    impl Beside for Clockwork {
+    impl BaselineRunner for Clockwork {
         fn name(&self) -> &'static str {
             "clockwork"
         }

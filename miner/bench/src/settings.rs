@@ -19,7 +19,7 @@ pub struct EngineSettings {
     pub kernel: Option<String>,
     /// Number of CPU threads.
     pub threads: Option<usize>,
-    /// The file in which the engine keeps what it measured of GPUs.
+    /// The file of the tuning cache: measurements of GPUs.
     pub tuning_cache: Option<PathBuf>,
 }
 

@@ -107,7 +107,7 @@ pub(super) trait Watcher {
     fn cannot_run(&mut self, at: RowAt, device: &str);
 }
 
-/// Prints each row when it is measured, unless JSON is wanted, and shows on a terminal which row is being measured.
+/// Prints each row when it is measured, unless the answer is JSON, and shows on a terminal which row is being measured.
 pub(super) struct Live<'a> {
     output: &'a Output,
     plan: Plan,

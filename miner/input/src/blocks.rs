@@ -75,15 +75,15 @@ impl FramedBlocks {
         self.held[self.len..self.len + used].copy_from_slice(&bytes[..used]);
         self.len += used;
         match self.len {
-            FRAME_LEN => self.judge_frame()?,
+            FRAME_LEN => self.check_frame()?,
             len if len == self.held.len() => self.take_header(sink)?,
             _ => {}
         }
         Ok(used)
     }
 
-    /// Refuses a wrong magic at once; a wrong length only when the frame is known not to be stray.
-    fn judge_frame(&mut self) -> Result<(), DecodeError> {
+    /// Refuses a wrong magic at once; a wrong length only once the frame is known not to be stray.
+    fn check_frame(&mut self) -> Result<(), DecodeError> {
         let [a, b, c, d, e, f, g, h, ..] = self.held;
         self.wrong_length = None;
         match Frame::read([a, b, c, d, e, f, g, h], self.block, &mut self.network) {
@@ -106,7 +106,7 @@ impl FramedBlocks {
             self.held.copy_within(FRAME_LEN.., 0);
             self.len -= FRAME_LEN;
             self.block += FRAME_LEN as u64;
-            return self.judge_frame();
+            return self.check_frame();
         }
         if let Some(wrong) = self.wrong_length.take() {
             return Err(wrong);

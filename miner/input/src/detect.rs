@@ -1,7 +1,7 @@
 //! Detects the format of a file from its first bytes.
 //!
-//! Detection never fails: what looks like nothing else is taken for packed headers. Whether the file holds a chain is
-//! decided by its first records ([`super::Recogniser`]).
+//! Detection never fails: an input that matches no other format is treated as packed headers. Whether the file holds a
+//! chain is decided by its first records ([`super::Recogniser`]).
 
 use cityseal_hash::HEADER_LEN;
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_frames_hex_blocks_and_headers_apart() {
+    fn distinguishes_frames_hex_blocks_and_headers() {
         assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xda, 80, 0, 0, 0]), Format::FramedBlocks);
         assert_eq!(detect(b"0100000000000000000000000000"), Format::Hex);
         assert_eq!(detect(&[0xfa, 0xbf, 0xb5, 0xdb, 80, 0, 0, 0]), Format::FramedBlocks);

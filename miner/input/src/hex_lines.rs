@@ -164,7 +164,7 @@ impl HexLines {
         if self.is_run && self.digits.len() == DIGITS {
             self.keep_all(sink);
         } else if self.digits.len() == LOOK_DIGITS {
-            self.want_run()?;
+            self.check_run()?;
             self.keep_all(sink);
         }
         Ok(())
@@ -172,7 +172,7 @@ impl HexLines {
 
     /// Checks that more digits than one header's, without a break, are headers: two of them must link. Otherwise they
     /// may be a block.
-    fn want_run(&mut self) -> Result<(), DecodeError> {
+    fn check_run(&mut self) -> Result<(), DecodeError> {
         self.is_run = has_link(&self.digits);
         if self.is_run { Ok(()) } else { Err(DecodeError::LongLine { line: self.line }) }
     }
@@ -180,7 +180,7 @@ impl HexLines {
     /// Ends the digits here: they must be whole headers.
     fn end_digits(&mut self, sink: &mut dyn HeaderSink) -> Result<(), DecodeError> {
         if self.digits.len() > DIGITS {
-            self.want_run()?;
+            self.check_run()?;
         }
         let found = self.digits.len() % DIGITS;
         if !self.digits.is_empty() {

@@ -1,4 +1,4 @@
-//! Remembers the place of each header in the input until the header has been checked.
+//! Records the place of each header in the input until the header has been checked.
 
 use std::collections::VecDeque;
 

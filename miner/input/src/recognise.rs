@@ -125,8 +125,8 @@ impl Recogniser {
         }
     }
 
-    /// Whether the hash meets the bits, and hardly by chance: the target is hard, or the rest of the header is
-    /// plausible too.
+    /// Whether the hash meets the bits, and is unlikely to do so by chance: the target is hard, or the rest of the
+    /// header is plausible too.
     fn has_work(&self, header: &BlockHeader, hash: &BlockHash) -> bool {
         let Ok(target) = header.bits.decode() else { return false };
         let is_expected = self.is_plausible(header) && self.fixed.is_none_or(|bits| bits == header.bits);

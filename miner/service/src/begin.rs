@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cityseal_chain::{ChainWork, History, Network, Parameters};
 use cityseal_engine::{RunState, VerifyRequest, VerifyRequestError};
 use cityseal_hash::HEADER_LEN as HASHED_LEN;
-use cityseal_input::part::{Chain, ItemKind, Misfit, Part, RulesDiffer, Shares, rules_of};
+use cityseal_input::part::{Chain, ItemKind, Misfit, Part, RulesDiffer, ShardRange, rules_of};
 use cityseal_proto::field::{self, HEADER_LEN};
 use cityseal_proto::v1::verify_begin::Parameters as Choice;
 use cityseal_proto::{FieldError, FieldProblem, v1};
@@ -110,7 +110,7 @@ impl Begun {
     pub(super) fn part(&self, items: ItemKind, state: RunState) -> Part {
         let RunState { summary, history } = state;
         let (chain, before, after) = (self.chain(items), self.before, Some(history));
-        Part { chain, shares: Shares::WHOLE, before, after, summary, fault: None, cut: None }
+        Part { chain, shards: ShardRange::WHOLE, before, after, summary, fault: None, cut: None }
     }
 }
 

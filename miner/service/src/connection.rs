@@ -237,10 +237,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_signal_closes_a_waiting_connection() {
-        let (cord, cut) = watch::channel(false);
+        let (closer, cut) = watch::channel(false);
         let (_client, mut stream) = guarded(cut);
         let read = tokio::spawn(async move { stream.read_u8().await });
-        cord.send(true).unwrap();
+        closer.send(true).unwrap();
         assert_eq!(read.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 

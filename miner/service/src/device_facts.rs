@@ -15,7 +15,7 @@ pub fn until_s(state: &DeviceState, now: Instant) -> Option<u64> {
     Some(until.saturating_duration_since(now).as_secs_f64().ceil() as u64)
 }
 
-/// Smallest batch, in items, that the device finishes sooner than the CPU; `None`: never, as far as is known.
+/// Smallest batch, in items, that the device finishes sooner than the CPU; `None`: never, or unknown.
 pub fn items(status: &DeviceStatus, kind: WorkKind) -> Option<u64> {
     let found = status.crossovers.iter().find(|(other, _)| *other == kind)?;
     if let Crossover::From(items) = found.1 { Some(items) } else { None }

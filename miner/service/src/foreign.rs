@@ -42,7 +42,7 @@ fn cause_of(status: &Status) -> (Code, &'static str) {
         Code::Unimplemented if status.metadata().contains_key(ACCEPT_ENCODING) => (code, "UNSUPPORTED_ENCODING"),
         Code::Unimplemented => (code, "UNKNOWN_METHOD"),
         // A message that is not protobuf, or is truncated, is the caller's fault. For an impossible flag of a frame
-        // gRPC itself requires INTERNAL, and after a failed connection no one reads this.
+        // gRPC itself requires INTERNAL, and after a failed connection the status has no reader.
         Code::Internal if is_of_message(status) => (Code::InvalidArgument, "UNREADABLE_MESSAGE"),
         Code::Internal | Code::Unknown | Code::InvalidArgument | Code::DataLoss => (code, "UNREADABLE_MESSAGE"),
         Code::Cancelled => (code, "CALL_CANCELLED"),

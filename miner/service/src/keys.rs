@@ -126,7 +126,7 @@ mod tests {
     use cityseal_chain::{ChainWork, Commitments, History, RuleSet, Summary};
 
     use super::*;
-    use cityseal_input::part::{Chain, ItemKind, Shares};
+    use cityseal_input::part::{Chain, ItemKind, ShardRange};
 
     fn part() -> Part {
         let (parameters, start_work) = ("07".repeat(32), ChainWork::ZERO);
@@ -135,7 +135,7 @@ mod tests {
         let before = History::before_genesis();
         let commitments = Some(Commitments::empty(0, false));
         let (summary, after) = (Summary { commitments, ..Summary::empty(0) }, Some(before));
-        Part { chain, shares: Shares::WHOLE, before, after, summary, fault: None, cut: None }
+        Part { chain, shards: ShardRange::WHOLE, before, after, summary, fault: None, cut: None }
     }
 
     fn signer(seed: u8) -> Keys {

@@ -159,7 +159,7 @@ impl Service {
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let (cord, cut) = watch::channel(false);
+        let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
         let incoming = ReceiverStream::new(listener::accept(self.listener, cut, Arc::clone(&budget)));
@@ -186,7 +186,7 @@ impl Service {
         drop(stop);
         if timeout(self.drain_max, &mut serving).await.is_err() {
             warn!(limit_s = self.drain_max.as_secs_f64(), "drain limit reached, closing open calls");
-            cord.send_replace(true);
+            closer.send_replace(true);
             // Each connection ends when its socket is polled next, which this signal triggers.
             drop(timeout(self.drain_max, &mut serving).await);
         }

@@ -74,7 +74,7 @@ impl Acceptor {
                 self.admit(socket, peer, permit)
             }
             Err(error) => {
-                self.rest(&error).await;
+                self.pause_after(&error).await;
                 None
             }
         }
@@ -103,7 +103,7 @@ impl Acceptor {
 
     /// Pauses after a failed accept. A connection that its client closed causes no pause; any other error is a lack of
     /// resources, for which the listener stays ready and this loop would spin.
-    async fn rest(&mut self, error: &io::Error) {
+    async fn pause_after(&mut self, error: &io::Error) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
         if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
             return;

@@ -25,7 +25,7 @@ pub(crate) struct Upload {
     engine: Engine,
     begun: Begun,
     /// Created by the first chunk, or by the first message if it resumes an earlier call.
-    judge: Option<Verifier>,
+    verifier: Option<Verifier>,
     /// Notified when the verifier may accept input again.
     room: Arc<Notify>,
     messages: u64,
@@ -60,14 +60,14 @@ impl Upload {
         let mut upload = Self {
             engine: engine.clone(),
             begun,
-            judge: None,
+            verifier: None,
             room: Arc::default(),
             messages: 1,
             chunks: 0,
             offset: resumed.map_or(0, |resumed| resumed.bytes),
         };
         if let Some(resumed) = resumed {
-            upload.judge = Some(upload.new_judge(resumed.items)?);
+            upload.verifier = Some(upload.new_verifier(resumed.items)?);
         }
         Ok(upload)
     }
@@ -94,13 +94,13 @@ impl Upload {
 
     /// Whether no later message can change the verdict.
     pub(crate) fn is_decided(&self) -> bool {
-        self.judge.as_ref().is_some_and(|judge| judge.progress().is_decided)
+        self.verifier.as_ref().is_some_and(|verifier| verifier.progress().is_decided)
     }
 
     /// Returns the progress of the verifier, with a token if requested and if there is something to resume from.
     pub(super) fn progress(&self, keys: Option<&Keys>) -> v1::VerifyProgress {
-        let Some(judge) = &self.judge else { return v1::VerifyProgress::default() };
-        let (received, state, items) = (judge.progress().received, judge.state(), items_of(judge));
+        let Some(verifier) = &self.verifier else { return v1::VerifyProgress::default() };
+        let (received, state, items) = (verifier.progress().received, verifier.state(), items_of(verifier));
         let (validated_through, validated_bytes) = (state.summary.last_height(), bytes_of(items, &state));
         let can_go_on = self.begun.wants_tokens && state.summary.count > 0 && state.summary.fault.is_none();
         let token = keys.filter(|_| can_go_on).and_then(|keys| keys.seal(&self.begun.part(items, state)));
@@ -111,20 +111,20 @@ impl Upload {
     /// Returns the verdict; without a closing message a fault that was found, or INCOMPLETE. Blocks until the verifier
     /// is done, so it must not be called from an async task.
     pub(super) fn finish(mut self, finish: Option<Finish>) -> Result<Conclusion, Refusal> {
-        let judge = match self.judge.take() {
-            Some(judge) => judge,
-            None => self.new_judge(ItemKind::Headers)?,
+        let verifier = match self.verifier.take() {
+            Some(verifier) => verifier,
+            None => self.new_verifier(ItemKind::Headers)?,
         };
-        let items = items_of(&judge);
+        let items = items_of(&verifier);
         let report = match finish {
-            Some(finish) => judge.finish(Some(finish)),
-            None => judge.finish_cut(),
+            Some(finish) => verifier.finish(Some(finish)),
+            None => verifier.finish_cut(),
         };
         Ok(Conclusion { begun: self.begun, items, report })
     }
 
-    /// A verifier that wakes this upload whenever it may have room again.
-    fn new_judge(&self, items: ItemKind) -> Result<Verifier, Refusal> {
+    /// A verifier that wakes this upload when it may accept input again.
+    fn new_verifier(&self, items: ItemKind) -> Result<Verifier, Refusal> {
         let items = match items {
             ItemKind::Headers => ChainItems::Headers,
             ItemKind::Blocks => ChainItems::Blocks,
@@ -146,11 +146,11 @@ impl Upload {
             Payload::PackedBlocks(blocks) => (ItemKind::Blocks, blocks.len()),
         };
         // The first chunk decides whether the upload holds headers or blocks.
-        let judge = match self.judge.take() {
-            Some(judge) => judge,
-            None => self.new_judge(items)?,
+        let verifier = match self.verifier.take() {
+            Some(verifier) => verifier,
+            None => self.new_verifier(items)?,
         };
-        match (payload, self.judge.insert(judge)) {
+        match (payload, self.verifier.insert(verifier)) {
             (Payload::PackedHeaders(headers), Verifier::Headers(verifier)) => {
                 field::whole_headers("packed_headers", &headers).map_err(refuse)?;
                 push_headers(verifier, headers, &self.room).await;
@@ -171,8 +171,8 @@ impl Upload {
     }
 }
 
-fn items_of(judge: &Verifier) -> ItemKind {
-    match judge.items() {
+fn items_of(verifier: &Verifier) -> ItemKind {
+    match verifier.items() {
         ChainItems::Headers => ItemKind::Headers,
         ChainItems::Blocks => ItemKind::Blocks,
     }

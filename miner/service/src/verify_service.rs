@@ -115,7 +115,7 @@ impl Call {
     async fn run(mut self, deadline: Duration) {
         let answers = self.answers.clone();
         let ended = tokio::select! {
-            ended = timeout(deadline, self.judge()) => ended.unwrap_or_else(|_| Err(Refusal::Deadline.into())),
+            ended = timeout(deadline, self.verify()) => ended.unwrap_or_else(|_| Err(Refusal::Deadline.into())),
             // The caller no longer waits for the verdict.
             () = answers.closed() => return,
         };
@@ -137,7 +137,7 @@ impl Call {
         Ok(v1::VerifyChainResponse { part: Some(Part::Verdict(verdict)) })
     }
 
-    async fn judge(&mut self) -> Result<Conclusion, Status> {
+    async fn verify(&mut self) -> Result<Conclusion, Status> {
         let expected = Refusal::UploadOrder { message_index: 0, problem: "expected Begin" };
         let first = match timeout(UPLOAD_IDLE_MAX, self.messages.message()).await {
             Ok(message) => message.map_err(unreadable)?.ok_or(expected)?,

@@ -100,7 +100,7 @@ Examples:
 A spot check picks random items and reads only those parts of the source. It checks that they are the headers that were
 signed, that each meets its target, and that they form a chain.
 
-Without --key the answer is SIGNED, SIGNER NOT TRUSTED: anybody can sign anything with a key of their own.
+Without --key the answer is SIGNED, SIGNER NOT TRUSTED: anyone can sign anything with a key of their own.
 
 Exit codes: 0 signed by a trusted key, and the spot check is right
             1 a clear no: changed, forged, signed by another key, another network's parameters, another chain

@@ -32,16 +32,16 @@ pub(crate) enum KeyCommandError {
         /// What is wrong with it.
         source: KeyError,
     },
-    /// There is a file already at the path of a new key.
-    #[error("{}: is there already, and a key is never overwritten", path.display())]
+    /// The path of a new key names an existing file.
+    #[error("{}: the file exists, and a key is never overwritten; choose another path", path.display())]
     KeyExists {
         /// The file.
         path: PathBuf,
     },
     /// Other users may read a secret key.
     #[error(
-        "{}: others may read this secret key (permissions {mode:04o}), so it is not used; run `chmod 600 {}`, and make a \
-         new key if somebody else may have read it",
+        "{}: other users can read this secret key (permissions {mode:04o}), so it is not used; run `chmod 600 {}`, and \
+         create a new key if someone may have read it",
         path.display(),
         path.display()
     )]
@@ -101,16 +101,16 @@ fn show(context: &Context, args: &KeyShowArgs) -> Result<Ending, KeyCommandError
     Ok(Ending::Yes)
 }
 
-/// Reads a secret key file, which only its owner may be able to read.
+/// Reads a secret key file, which only its owner may have permission to read.
 ///
 /// # Errors
-/// [`KeyCommandError::KeyReadable`] where others may read it; [`CliError::ReadFile`] and [`KeyCommandError::Key`].
+/// [`KeyCommandError::KeyReadable`] if other users can read it; [`CliError::ReadFile`] and [`KeyCommandError::Key`].
 pub(crate) fn read(path: &Path) -> Result<SecretKey, KeyCommandError> {
     let unreadable = |source| CliError::ReadFile { path: path.into(), source };
     let file = File::open(path).map_err(unreadable)?;
     let mode_for_others = files::mode_for_others(&file).map_err(unreadable)?;
     let text = Zeroizing::new(files::text_of(file, KEY_BYTES_MAX).map_err(unreadable)?);
-    // Parsed before the mode is checked: a public key file may be readable by everybody, and has an error of its own.
+    // Parsed before the mode is checked: a public key file may be readable by everyone, and has its own error.
     let key = SecretKey::from_file_text(&text).map_err(|source| refuse(path, source))?;
     match mode_for_others {
         Some(mode) => Err(KeyCommandError::KeyReadable { path: path.into(), mode }),

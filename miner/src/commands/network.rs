@@ -1,4 +1,4 @@
-//! The network of a chain: a known one, a custom signet, or a city's own.
+//! The network of a chain: a built-in one, a custom signet, or custom network parameters.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) enum NetworkError {
     #[error(transparent)]
     Cli(#[from] CliError),
     /// No network has that name.
-    #[error("unknown network `{name}`: wanted {known}, or a city's FILE.toml")]
+    #[error("unknown network `{name}`; expected {known}, or a FILE.toml of custom network parameters")]
     Unknown {
         /// The name given.
         name: String,
@@ -35,7 +35,7 @@ pub(crate) enum NetworkError {
         /// The requested network.
         network: String,
     },
-    /// The parameters of a city are invalid.
+    /// The custom network parameters are invalid.
     #[error("{}: {source}", path.display())]
     Parameters {
         /// The file.

@@ -57,9 +57,9 @@ pub(crate) enum ReceiptCommandError {
         /// What is wrong with it.
         source: KeyError,
     },
-    /// The source is a folder, and the parameters that tell its best chain are missing.
+    /// The source is a folder, and the parameters by which its best chain is chosen are missing.
     #[error(
-        "{}: to find the best chain of a folder the city's parameters are needed: --network FILE.toml",
+        "{}: finding the best chain of a folder requires the network parameters: pass --network FILE.toml",
         path.display()
     )]
     FolderWithoutNetwork {

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_honest_device_passes_every_test_and_a_lost_one_is_wrong() {
+    fn a_correct_device_passes_every_test_and_a_lost_one_is_wrong() {
         let honest = ask(&mut FakeOpener::new("fake"));
         assert_eq!(honest.answers, "right");
         assert!(honest.cases >= 10);

@@ -30,7 +30,7 @@ city.toml            the rules of the chain
 forged-blocks.dat    the blocks, with one record of block 2 rewritten
 forged-headers.bin   the headers, with the Merkle root of block 2 changed to fit that record
 chain.receipt        a signed receipt: who checked blocks.dat, when, and with what result
-auditor.pub          the public key with which anybody can check the receipt
+auditor.pub          the public key with which anyone can check the receipt
 auditor.key          the secret key that signed it; keep such a file to yourself
 
 Commands to try in this folder:
@@ -73,7 +73,7 @@ impl KeepFolder {
     /// Removes the folder if the demonstration created it and it is empty.
     pub(super) fn abandon(self) {
         if self.is_new {
-            // A folder is kept if somebody put files into it.
+            // The folder is kept if another program put files into it.
             let _not_empty = fs::remove_dir(&self.path);
         }
     }

@@ -12,7 +12,7 @@ use cityseal_receipt::{PublicKey, Receipt};
 
 use super::error::DemoError;
 use super::records::{Body, CITY_NAME, Chain, FORGED_HEIGHT, RECORDS};
-use super::story::Story;
+use super::texts::Texts;
 
 /// Compact target: about two million hashes per block, which take a moment on two cores but cannot be guessed.
 const BITS: u32 = 0x1e07_ffff;
@@ -41,7 +41,7 @@ pub(super) fn found(engine: &Engine) -> Result<City, DemoError> {
     Err(unexpected("founding the city", "a seal", "none among all 2^32 nonces".into()))
 }
 
-/// The city's parameters, with comments for somebody who sets up a chain.
+/// The city's parameters, with comments for a reader who sets up a chain.
 fn toml(genesis: &BlockHeader) -> String {
     format!(
         "# The rules of the city's chain. Every verdict and every receipt names the digest of these values.\n\
@@ -70,8 +70,8 @@ fn searches() -> impl Iterator<Item = Result<NonceSpan, DemoError>> {
 }
 
 /// Seals every block on top of the previous one and returns the whole chain, genesis included.
-pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) -> Result<Chain, DemoError> {
-    story.sealing()?;
+pub(super) async fn seal_all(client: &Client, city: &City, texts: &Texts<'_>) -> Result<Chain, DemoError> {
+    texts.sealing()?;
     let mut chain = Chain::of_genesis(city.genesis);
     for (height, records) in (1..).zip(RECORDS) {
         let body = Body::at(height);
@@ -85,7 +85,7 @@ pub(super) async fn seal_all(client: &Client, city: &City, story: &Story<'_>) ->
         };
         let started = Instant::now();
         let (seal, hashes) = seal(client, header).await?;
-        story.sealed(height, records, &seal, (hashes, started.elapsed()))?;
+        texts.sealed(height, records, &seal, (hashes, started.elapsed()))?;
         chain.push(*seal.header(), body);
     }
     Ok(chain)
@@ -114,14 +114,14 @@ pub(super) async fn expect_valid(
     city: &City,
     chain: &Chain,
     signer: PublicKey,
-    story: &Story<'_>,
+    texts: &Texts<'_>,
 ) -> Result<(Tip, Receipt), DemoError> {
     let request = request(city, chain).blocks().receipt(vec![signer]);
     let answer = client.verify_bytes(&request, chain.blocks().into()).await?;
     match (&answer.verdict, answer.tip, answer.receipt) {
         (VerdictKind::Valid, Some(tip), Some(receipt)) if tip.height + 1 == chain.len() as u64 => {
-            story.valid(&tip, chain.len())?;
-            story.receipt(&receipt)?;
+            texts.valid(&tip, chain.len())?;
+            texts.receipt(&receipt)?;
             Ok((tip, receipt))
         }
         (verdict, _, receipt) => {
@@ -137,17 +137,17 @@ pub(super) async fn expect_faults(
     client: &Client,
     city: &City,
     chain: &Chain,
-    story: &Story<'_>,
+    texts: &Texts<'_>,
 ) -> Result<Fault, DemoError> {
-    story.forging()?;
+    texts.forging()?;
     let record = chain.with_forged_record();
     let answer = client.verify_bytes(&request(city, &record).blocks(), record.blocks().into()).await;
     let fault = expect_fault(answer?.verdict, Rule::MerkleRoot)?;
-    story.forged_record(&fault)?;
+    texts.forged_record(&fault)?;
     let root = chain.with_forged_root();
     let answer = client.verify_bytes(&request(city, &root), root.headers().into()).await;
     let fault = expect_fault(answer?.verdict, Rule::ProofOfWork)?;
-    story.forged_root(&fault)?;
+    texts.forged_root(&fault)?;
     Ok(fault)
 }
 

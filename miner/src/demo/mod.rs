@@ -8,7 +8,7 @@ mod error;
 mod keep;
 mod ledger;
 mod records;
-mod story;
+mod texts;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use crate::json::DemoAnswer;
 pub(crate) use error::DemoError;
 use keep::KeepFolder;
 use records::Chain;
-use story::Story;
+use texts::Texts;
 
 /// Threads for the service and the client together.
 const DEMO_THREADS: usize = 2;
@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Ending, DemoErro
     let kept = folder.map(|folder| folder.write(&scene.city, &scene.chain, &scene.key, &scene.receipt)).transpose()?;
     answer.kept = kept;
     answer.seconds = started.elapsed().as_secs_f64();
-    let end = |_: &Output| Story::new(context).end(answer.kept.as_ref(), started.elapsed());
+    let end = |_: &Output| Texts::new(context).end(answer.kept.as_ref(), started.elapsed());
     context.output.answer(&answer, end).map_err(CliError::Stdout)?;
     Ok(Ending::Yes)
 }
@@ -76,11 +76,11 @@ fn play(context: &Context, args: &DemoArgs) -> Result<(DemoAnswer, Scene), DemoE
     let city = ledger::found(&engine)?;
     let seed = Zeroizing::new(random_seed()?);
     let key = Arc::new(SecretKey::from_seed(&seed, Some(LABEL.to_owned()))?);
-    runtime.block_on(serve_and_tell(context, engine, city, key))
+    runtime.block_on(run_with_service(context, engine, city, key))
 }
 
-/// Runs the service next to its client, and stops it at the end.
-async fn serve_and_tell(
+/// Runs the service and the steps of its client, and stops the service at the end.
+async fn run_with_service(
     context: &Context,
     engine: Engine,
     city: City,
@@ -96,25 +96,25 @@ async fn serve_and_tell(
         // A message and a dropped sender both mean that the service is no longer needed.
         let _done = stopped.await;
     }));
-    let story = Story::new(context);
-    story.service(address, &workers)?;
-    let answer = tell(&story, city, key, address).await;
+    let texts = Texts::new(context);
+    texts.service(address, &workers)?;
+    let answer = run_steps(&texts, city, key, address).await;
     let _already_stopped = stop.send(());
     serving.await.map_err(|error| CliError::System(error.into()))??;
     answer
 }
 
-async fn tell(
-    story: &Story<'_>,
+async fn run_steps(
+    texts: &Texts<'_>,
     city: City,
     key: Arc<SecretKey>,
     address: SocketAddr,
 ) -> Result<(DemoAnswer, Scene), DemoError> {
     let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await?;
-    story.city(&city)?;
-    let chain = ledger::seal_all(&client, &city, story).await?;
-    let (tip, receipt) = ledger::expect_valid(&client, &city, &chain, key.public_key(), story).await?;
-    let fault = ledger::expect_faults(&client, &city, &chain, story).await?;
+    texts.city(&city)?;
+    let chain = ledger::seal_all(&client, &city, texts).await?;
+    let (tip, receipt) = ledger::expect_valid(&client, &city, &chain, key.public_key(), texts).await?;
+    let fault = ledger::expect_faults(&client, &city, &chain, texts).await?;
     let answer = DemoAnswer {
         blocks_sealed: tip.height,
         tip: tip.hash.to_display_hex(),

@@ -33,7 +33,7 @@ pub(super) const RECORDS: [&[&str]; 4] = [
 /// The height of the block in which a record is rewritten.
 pub(super) const FORGED_HEIGHT: usize = 2;
 /// The record that is rewritten. It is as long as [`FORGED_RECORD`], so that no other byte of the block changes.
-pub(super) const HONEST_RECORD: &str = RECORDS[FORGED_HEIGHT - 1][0];
+pub(super) const ORIGINAL_RECORD: &str = RECORDS[FORGED_HEIGHT - 1][0];
 /// The text that replaces it.
 pub(super) const FORGED_RECORD: &str = "aid voucher 5521: 90 meals for the shelter in Dock Street";
 
@@ -73,12 +73,12 @@ impl Body {
         merkle::root(&ids).expect("transactions that differ, so that no leaf is repeated")
     }
 
-    /// The same body with [`HONEST_RECORD`] replaced by [`FORGED_RECORD`].
+    /// The same body with [`ORIGINAL_RECORD`] replaced by [`FORGED_RECORD`].
     pub(super) fn forged(&self) -> Self {
-        let (honest, forged) = (HONEST_RECORD.as_bytes(), FORGED_RECORD.as_bytes());
+        let (original, forged) = (ORIGINAL_RECORD.as_bytes(), FORGED_RECORD.as_bytes());
         let rewrite = |transaction: &Vec<u8>| {
             let mut bytes = transaction.clone();
-            if let Some(at) = bytes.windows(honest.len()).position(|window| window == honest) {
+            if let Some(at) = bytes.windows(original.len()).position(|window| window == original) {
                 bytes[at..at + forged.len()].copy_from_slice(forged);
             }
             bytes
@@ -202,12 +202,12 @@ mod tests {
 
     #[test]
     fn a_forged_record_changes_one_byte_of_its_block_and_its_merkle_root() {
-        assert_eq!(HONEST_RECORD.len(), FORGED_RECORD.len());
-        let honest = Body::at(FORGED_HEIGHT);
-        let forged = honest.forged();
-        let changed = honest.0.concat().iter().zip(forged.0.concat()).filter(|(old, new)| **old != *new).count();
+        assert_eq!(ORIGINAL_RECORD.len(), FORGED_RECORD.len());
+        let original = Body::at(FORGED_HEIGHT);
+        let forged = original.forged();
+        let changed = original.0.concat().iter().zip(forged.0.concat()).filter(|(old, new)| **old != *new).count();
         assert_eq!(changed, 1);
-        assert_ne!(honest.root(), forged.root());
+        assert_ne!(original.root(), forged.root());
     }
 
     #[test]

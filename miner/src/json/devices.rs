@@ -114,7 +114,7 @@ pub(crate) struct HealthRow {
     pub(crate) canaries_missed: u64,
     /// Fraction of canaries that it missed, 0 to 1.
     pub(crate) false_negative_rate: f64,
-    /// Number of wrong answers that are not yet forgotten.
+    /// Number of wrong answers, minus those that have expired.
     pub(crate) strikes: u32,
 }
 

@@ -126,15 +126,15 @@ fn python_streams_the_start_of_mainnet_and_gets_valid() {
     let (start, folder) = (mainnet_start(), Folder::new());
     let headers = folder.file("mainnet.bin", &start.headers);
     let serve = Serve::start();
-    let said = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
+    let printed = stdout_of(&run_example(&serve.address, &["--headers", headers.to_str().unwrap()]));
     let count = start.count();
-    assert!(said.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{said}");
+    assert!(printed.contains(&format!("streamed {count} headers of mainnet: VERDICT_KIND_VALID")), "{printed}");
     assert!(
-        said.contains(&format!("tip {} ", count - 1)) && said.contains(&format!("{}\n", start.chain_work)),
-        "{said}"
+        printed.contains(&format!("tip {} ", count - 1)) && printed.contains(&format!("{}\n", start.chain_work)),
+        "{printed}"
     );
     // The example resumes only a stream longer than the 4,096 headers that the service judges at once.
-    assert_eq!(said.contains("resumed mainnet after"), count > 4_096, "{said}");
+    assert_eq!(printed.contains("resumed mainnet after"), count > 4_096, "{printed}");
 }
 
 /// The first blocks of mainnet after its genesis block, framed.

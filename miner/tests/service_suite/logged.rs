@@ -77,9 +77,9 @@ async fn callers_cannot_write_lines_or_control_characters_into_the_log() {
     let log = log_of(&[], "a\nINFO cityseal: serving\u{1b}[31m\u{202e}").await;
     assert!(!log.contains(['\u{1b}', '\u{202e}', '\r']), "{log}");
     // Each line is one of the service's own: a note, or one that begins with a time.
-    let is_ours = |line: &&str| line.starts_with("20") || line.contains("listening") || line.contains("drained");
-    let strangers: Vec<&str> = log.lines().filter(|line| !is_ours(line) && !line.contains("SIGTERM")).collect();
-    assert!(!strangers.iter().any(|line| line.contains("INFO")), "{strangers:?}");
+    let is_own = |line: &&str| line.starts_with("20") || line.contains("listening") || line.contains("drained");
+    let others: Vec<&str> = log.lines().filter(|line| !is_own(line) && !line.contains("SIGTERM")).collect();
+    assert!(!others.iter().any(|line| line.contains("INFO")), "{others:?}");
     assert_eq!(lines_with(&log, &["serving", "jobs_max"]).len(), 1, "{log}");
     assert!(line_with(&log, &["job ended"]).contains("tenant=\"a\\nINFO"), "{log}");
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub(crate) fn skip(test: &str, resource: &str, reason: &str) {
     let required = std::env::var("CITYSEAL_REQUIRE").unwrap_or_default();
     let is_required = required.split(',').any(|name| name.trim() == resource);
-    assert!(!is_required, "{test} needs {resource}, which CITYSEAL_REQUIRE demands: {reason}");
+    assert!(!is_required, "{test} needs {resource}, which CITYSEAL_REQUIRE lists: {reason}");
     let line = format!("{test}: no {resource}: {reason}\n");
     eprint!("SKIPPED {line}");
     if let Some(log) = std::env::var_os("CITYSEAL_SKIP_LOG") {

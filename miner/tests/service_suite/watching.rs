@@ -18,7 +18,7 @@ pub(crate) async fn end_of(client: &Client, job_id: &str) -> (v1::Job, v1::SealR
             return (job, result);
         }
     }
-    panic!("job {job_id} ended without saying so")
+    panic!("job {job_id} ended without its end event")
 }
 
 async fn submit(sealer: &mut SealServiceClient<Channel>, message: v1::SubmitSealRequest) -> String {

@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
         self.read_tree(&[]);
     }
 
-    /// Reads a use tree after `prefix`; stops at the token behind it, less one.
+    /// Reads a use tree after `prefix`; stops at the last token of the tree.
     fn read_tree(&mut self, prefix: &[String]) {
         let mut path = prefix.to_vec();
         while let Some(token) = self.peek(0) {

@@ -1,21 +1,21 @@
 //! The layers: which crate of the workspace may import which, and which crates may name which foreign library.
 //!
-//! An edge that is not in the tables is refused; a new one is added here, in sight of a reviewer, or not at all.
+//! An edge that is not in the tables is refused. A new edge must be added here, where a reviewer sees it.
 
 use serde_json::Value;
 
 /// What a crate may import from the workspace.
 struct Layer {
     name: &'static str,
-    /// Its height; imports go down, but for the pairs in [`BESIDE`].
+    /// Its height: a crate imports only lower ones, except for the pairs in [`NEIGHBOURS`].
     height: u8,
-    /// In the product.
+    /// Permitted imports of the product.
     imports: &'static [&'static str],
-    /// In its tests and benches only, beyond `imports`.
+    /// Further imports of its tests and benches.
     dev_imports: &'static [&'static str],
 }
 
-/// What the tests of every crate may import.
+/// The crate that the tests of every crate may import.
 const TESTKIT: &str = "cityseal-testkit";
 
 const LAYERS: &[Layer] = &[
@@ -114,8 +114,9 @@ const LAYERS: &[Layer] = &[
     Layer { name: "isa-probe", height: 7, imports: &["cityseal-gpu"], dev_imports: &[] },
 ];
 
-/// The edges between neighbours: chains are read for the engine, and the bench measures the service through the client.
-const BESIDE: [(&str, &str); 3] = [
+/// The permitted edges between crates of one height: `input` feeds the engine, and `bench` measures the service through
+/// the client.
+const NEIGHBOURS: [(&str, &str); 3] = [
     ("cityseal-input", "cityseal-engine"),
     ("cityseal-bench", "cityseal-client"),
     ("cityseal-bench", "cityseal-service"),
@@ -123,7 +124,7 @@ const BESIDE: [(&str, &str); 3] = [
 
 /// A family of foreign libraries that only some crates may name.
 struct LibraryLimit {
-    /// The library, and every other whose name begins with it and a hyphen.
+    /// The library, and every other one whose name begins with it and a hyphen.
     library: &'static str,
     crates: &'static [&'static str],
     dev_crates: &'static [&'static str],
@@ -154,7 +155,7 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     LibraryLimit { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
 ];
 
-/// A dependency as `cargo metadata` tells it.
+/// A dependency as `cargo metadata` reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {
     /// The crate that imports.
@@ -164,13 +165,13 @@ pub struct Edge {
     /// Whether only tests and benches import it.
     pub is_dev: bool,
     /// Whether it is a crate of this workspace.
-    pub is_ours: bool,
+    pub is_local: bool,
 }
 
 /// The dependencies of all crates of the workspace.
 ///
 /// # Errors
-/// Where the value has not the shape of `cargo metadata --format-version 1`.
+/// If the value does not have the form of `cargo metadata --format-version 1`.
 pub fn edges_of(metadata: &Value) -> Result<Vec<Edge>, String> {
     let packages = metadata["packages"].as_array().ok_or("no list `packages`")?;
     let nested: Result<Vec<Vec<Edge>>, String> = packages.iter().map(edges_of_package).collect();
@@ -186,13 +187,16 @@ fn edges_of_package(package: &Value) -> Result<Vec<Edge>, String> {
 fn edge_of(from: &str, dependency: &Value) -> Result<Edge, String> {
     let to = dependency["name"].as_str().ok_or("a dependency without a name")?;
     let is_dev = dependency["kind"] == "dev";
-    let is_ours = dependency["path"].is_string();
-    Ok(Edge { from: from.to_owned(), to: to.to_owned(), is_dev, is_ours })
+    let is_local = dependency["path"].is_string();
+    Ok(Edge { from: from.to_owned(), to: to.to_owned(), is_dev, is_local })
 }
 
-/// What the tables do not allow, one sentence each.
+/// Dependencies that the tables do not permit, one sentence each.
 pub fn objections(edges: &[Edge]) -> Vec<String> {
-    edges.iter().filter_map(|edge| if edge.is_ours { layer_objection(edge) } else { library_objection(edge) }).collect()
+    edges
+        .iter()
+        .filter_map(|edge| if edge.is_local { layer_objection(edge) } else { library_objection(edge) })
+        .collect()
 }
 
 fn layer_objection(edge: &Edge) -> Option<String> {
@@ -216,12 +220,13 @@ fn is_of_family(library: &str, family: &str) -> bool {
     library.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Rows of the table of layers that import upwards, or sideways but for `BESIDE`: the table is judged too.
+/// Rows of the table of layers that do not import downwards and are not in `NEIGHBOURS`.
 pub fn table_objections() -> Vec<String> {
     let pairs =
         LAYERS.iter().flat_map(|layer| layer.imports.iter().chain(layer.dev_imports).map(move |to| (layer, *to)));
-    let wrong = pairs
-        .filter(|(layer, to)| !BESIDE.contains(&(layer.name, *to)) && height_of(to).is_none_or(|h| h >= layer.height));
+    let wrong = pairs.filter(|(layer, to)| {
+        !NEIGHBOURS.contains(&(layer.name, *to)) && height_of(to).is_none_or(|h| h >= layer.height)
+    });
     wrong.map(|(layer, to)| format!("the table lets {} import {to}, which is not below it", layer.name)).collect()
 }
 
@@ -229,14 +234,14 @@ fn height_of(name: &str) -> Option<u8> {
     LAYERS.iter().find(|layer| layer.name == name).map(|layer| layer.height)
 }
 
-/// Crates of the workspace that the table of layers does not know, and rows of the table without a crate.
-pub fn strangers(metadata: &Value) -> Vec<String> {
+/// Crates of the workspace without a row in the table of layers, and rows without a crate.
+pub fn unlisted(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
     let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     let unknown = names.iter().filter(|name| !LAYERS.iter().any(|layer| layer.name == **name));
     let gone = LAYERS.iter().map(|layer| layer.name).filter(|name| !names.contains(name));
     let unknown = unknown.map(|name| format!("{name} is a crate without a layer"));
-    unknown.chain(gone.map(|name| format!("{name} has a layer and is no crate"))).collect()
+    unknown.chain(gone.map(|name| format!("{name} has a layer but is not a crate"))).collect()
 }
 
 #[cfg(test)]
@@ -244,12 +249,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn edge(from: &str, to: &str, is_dev: bool, is_ours: bool) -> Edge {
-        Edge { from: from.into(), to: to.into(), is_dev, is_ours }
+    fn edge(from: &str, to: &str, is_dev: bool, is_local: bool) -> Edge {
+        Edge { from: from.into(), to: to.into(), is_dev, is_local }
     }
 
     #[test]
-    fn nothing_imports_the_tests_or_the_chores() {
+    fn nothing_imports_the_tests_or_the_project_tasks() {
         let imports = LAYERS.iter().flat_map(|layer| layer.imports.iter().chain(layer.dev_imports));
         assert!(imports.into_iter().all(|import| height_of(import).is_some_and(|height| height < 7)));
     }
@@ -295,8 +300,8 @@ mod tests {
     #[test]
     fn refuses_a_crate_without_a_layer() {
         let metadata = json!({"packages": [{"name": "cityseal-cellar", "dependencies": []}]});
-        assert_eq!(strangers(&metadata)[0], "cityseal-cellar is a crate without a layer");
-        assert_eq!(strangers(&metadata).len(), 1 + LAYERS.len());
+        assert_eq!(unlisted(&metadata)[0], "cityseal-cellar is a crate without a layer");
+        assert_eq!(unlisted(&metadata).len(), 1 + LAYERS.len());
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! Layers inside a crate: its top-level modules import only those below them, and nowhere is there a circle.
+//! Layers inside a crate: a top-level module imports only those below it, and no modules import each other in a circle.
 //!
-//! A folder is one module to those outside it. Inside a folder, sibling modules form no circle either; they may use
-//! what the folder's own file (`mod.rs`) defines, which is the type that they extend.
+//! Seen from outside, a folder is one module. Inside a folder, sibling modules form no circle either; they may use what
+//! the folder's own file (`mod.rs`) defines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::{Import, Outline, outline};
 use super::tree::SourceFile;
 
-/// The top-level modules of a crate, from the bottom up: each may import those before it. `crate` is the root's own
-/// items; if it is not listed, no module may use them.
+/// The top-level modules of a crate, from the bottom up: each may import those before it. `crate` stands for the items
+/// of the crate root; if it is not listed, no module may use them.
 struct Row {
     package: &'static str,
     bottom_up: &'static str,
@@ -100,7 +100,7 @@ struct Modules {
     outlines: BTreeMap<ModulePath, (String, Outline)>,
 }
 
-/// What the table and the rule against circles do not allow in any product crate, one sentence each.
+/// Violations of the table and of the rule against circles in all product crates, one sentence each.
 pub fn objections(files: &[SourceFile]) -> Vec<String> {
     let packages: BTreeSet<&str> = files.iter().map(|file| file.package.as_str()).collect();
     let judged = packages.into_iter().filter(|package| !NOT_PRODUCT.contains(package));
@@ -112,7 +112,7 @@ pub fn objections(files: &[SourceFile]) -> Vec<String> {
     rows.iter().flat_map(|(package, row)| objections_to(package, files, *row)).chain(unknown).collect()
 }
 
-/// What a row and the rule against circles do not allow in one crate.
+/// Violations of a row and of the rule against circles in one crate.
 fn objections_to(package: &str, files: &[SourceFile], row: Option<&str>) -> Vec<String> {
     let modules = match Modules::of(package, files) {
         Ok(modules) => modules,

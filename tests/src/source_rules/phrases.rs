@@ -46,7 +46,7 @@ const PHRASES: &[Phrase] = &[
     Phrase { text: "milliards", write: "billion" },
 ];
 
-/// Contexts in which a phrase is right. `unsound` is a JSON key of `cityseal verify`, and a field of that name.
+/// Contexts in which a phrase is allowed. `unsound` is a JSON key of `cityseal verify`, and a field of that name.
 const ALLOWED: [&str; 6] = ["there is none", "`unsound", "\"unsound\"", ".unsound", "unsound:", "unsound["];
 
 /// Longest line of a comment, in characters: that of the formatter, which does not wrap comments.

@@ -3,25 +3,25 @@
 use super::code::{without_comments_and_literals, without_unit_tests, words};
 use super::tree::SourceFile;
 
-/// Words that only some crates' product code may hold.
+/// Words that only the product code of some crates may use.
 struct WordLimit {
     what: &'static str,
     words: &'static [&'static str],
     crates: &'static [&'static str],
-    /// Whether it holds for tests and benches of the crates too.
+    /// Whether tests and benches are checked too.
     covers_tests: bool,
 }
 
 const WORD_LIMITS: &[WordLimit] = &[
     WordLimit {
-        what: "unsafe code stands only in the hash kernels and the probe of compilers",
+        what: "unsafe code is allowed only in the hash kernels and the compiler probe",
         words: &["unsafe"],
         crates: &["cityseal-hash", "isa-probe"],
         covers_tests: true,
     },
     WordLimit {
         what: "files are opened only in the engine, in cli and in the crates of miner/",
-        // Every way to a file leads through a module of this name.
+        // All functions that open files are in modules of this name.
         words: &["fs"],
         crates: &[
             "cityseal-engine",
@@ -50,7 +50,7 @@ const WORD_LIMITS: &[WordLimit] = &[
         covers_tests: false,
     },
     WordLimit {
-        what: "durations are measured only where devices or peers are waited for",
+        what: "durations are measured only by crates that wait for devices or peers",
         words: &["Instant"],
         crates: &[
             "cityseal-device",
@@ -86,7 +86,7 @@ const WORD_LIMITS: &[WordLimit] = &[
     },
 ];
 
-/// What the limits do not allow in a file, one sentence each.
+/// Violations of the limits in a file, one sentence each.
 pub fn objections(file: &SourceFile) -> Vec<String> {
     let code = without_comments_and_literals(&file.text);
     let product = without_unit_tests(&code);
@@ -116,7 +116,7 @@ mod tests {
             let found = objections(&file("cityseal-gpu", "unsafe { x() }", is_outside_product));
             assert_eq!(
                 found,
-                ["a.rs: `unsafe`: unsafe code stands only in the hash kernels and the probe of compilers"]
+                ["a.rs: `unsafe`: unsafe code is allowed only in the hash kernels and the compiler probe"]
             );
         }
         assert!(objections(&file("cityseal-hash", "unsafe { x() }", false)).is_empty());

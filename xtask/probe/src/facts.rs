@@ -10,7 +10,7 @@ use crate::listing::Dialect;
 
 type Fact = (&'static str, u64);
 
-/// The drivers' names and ours. Several drivers' values with the same name of ours are added.
+/// The drivers' names, and the names used here. Values with the same name here are added.
 const NAMES: [(&str, &str); 12] = [
     ("VALU", "whole"),
     ("Instruction count", "whole"),

@@ -74,8 +74,8 @@ pub(super) fn output_of(command: &mut Command) -> Outcome<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(Failure::new(format!("{shown}: {}: {}", output.status, said.trim())))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::new(format!("{shown}: {}: {}", output.status, stderr.trim())))
 }
 
 fn loader(root: &Path) -> Outcome<PathBuf> {

@@ -62,13 +62,14 @@ impl Tools {
         let mut assemble = Command::new(&self.assembler);
         assemble.arg(format!("--gpu-name={gpu}")).arg("--verbose").arg(&source).arg("-o").arg(&binary);
         let output = assemble.output().map_err(|error| Failure::new(format!("ptxas: {error}")))?;
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         if !output.status.success() {
-            return Err(Failure::new(format!("ptxas: {said}")));
+            return Err(Failure::new(format!("ptxas: {printed}")));
         }
         write(&listing, &output_of(Command::new(&self.disassembler).arg("-c").arg(&binary))?)?;
         let counted = output_of(Command::new(probe).arg("sass").arg(&listing))?;
-        let own = [("registers", number_before(&said, " registers")), ("spills", number_before(&said, " bytes spill"))];
+        let own =
+            [("registers", number_before(&printed, " registers")), ("spills", number_before(&printed, " bytes spill"))];
         let own = own.iter().filter_map(|(name, value)| value.map(|value| format!("{name}\t{value}")));
         Ok(counted.lines().map(str::to_owned).chain(own).collect())
     }
@@ -103,10 +104,10 @@ mod tests {
 
     #[test]
     fn reads_registers_and_spills_from_the_output_of_the_assembler() {
-        let said =
+        let printed =
             "    0 bytes stack frame, 8 bytes spill stores, 4 bytes spill loads\nptxas info : Used 39 registers, used";
-        assert_eq!(number_before(said, " registers"), Some(39));
-        assert_eq!(number_before(said, " bytes spill"), Some(8));
-        assert_eq!(number_before(said, " barriers"), None);
+        assert_eq!(number_before(printed, " registers"), Some(39));
+        assert_eq!(number_before(printed, " bytes spill"), Some(8));
+        assert_eq!(number_before(printed, " barriers"), None);
     }
 }

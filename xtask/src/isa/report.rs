@@ -73,10 +73,10 @@ pub(crate) fn write(counts: &[Count], skipped: &[String]) -> Outcome {
 const HEAD: &str = "# Instruction counts of real compilers
 
 Written by `cargo xtask isa --report`. Nothing here ran on a GPU: the compilers are real, but the GPUs were not present.
-*Per hash* counts the instructions of a nonce that is no hit (on AMD only those of the vector unit). With four midstates
-it is a quarter of the shared part plus the part of one midstate; for headers and nodes it is the whole shader. *Whole* is
-the compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler, with the same
-expressions as PTX.
+*Per hash* counts the instructions of a nonce that is not a hit (on AMD only those of the vector unit). With four
+midstates it is a quarter of the shared part plus the part of one midstate; for headers and nodes it is the whole
+shader. *Whole* is the compiler's count of the shader. RADV and NVK are Mesa's drivers; `ptxas` is NVIDIA's assembler,
+with the same expressions as PTX.
 
 ## Bounds
 

@@ -60,7 +60,7 @@ fn at_most(rule: Rule, most: u64, found: u64) -> Verdict {
     if found <= most { Ok(()) } else { broken(rule, None, FaultValue::Count(most), FaultValue::Count(found)) }
 }
 
-/// Checks that no transaction was recorded as lacking something of which it needs at least one.
+/// Checks that no transaction without inputs (or outputs) was recorded; it needs at least one.
 fn none_lacks(rule: Rule, transaction: Option<u32>) -> Verdict {
     let Some(at) = transaction else { return Ok(()) };
     broken(rule, Some(at), FaultValue::Count(1), FaultValue::Count(0))

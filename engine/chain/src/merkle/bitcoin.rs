@@ -1,7 +1,7 @@
 //! Bitcoin's Merkle tree: root, branch, and detection of the forgery that its odd levels allow.
 //!
 //! A level of odd length pairs its last node with itself, so a list whose tail is repeated can have the same root as
-//! the honest list (CVE-2012-2459). Every root computed here looks for such a pair on every level. Leaves are 32-byte
+//! the original list (CVE-2012-2459). Every root computed here looks for such a pair on every level. Leaves are 32-byte
 //! hashes in wire order; this file does not parse transactions.
 
 use crate::hash::MerkleRoot;
@@ -25,7 +25,7 @@ pub enum MerkleError {
         level: u32,
         /// Index of the left node within its level.
         left: u64,
-        /// The root that the list has nevertheless.
+        /// The root of the list.
         root: MerkleRoot,
     },
     /// The index is outside the tree.
@@ -112,8 +112,8 @@ impl MerkleBranch {
     /// Folds a leaf with its siblings up to the root.
     ///
     /// # Errors
-    /// If the index needs more levels than there are siblings, or if a right node equals its left sibling. No honest
-    /// tree has such a node: the honest repetition is to the right of its original.
+    /// If the index needs more levels than there are siblings, or if a right node equals its left sibling. No valid
+    /// tree has such a node: the legitimate repetition is to the right of its original.
     pub fn fold(&self, leaf: &Node) -> Result<MerkleRoot, MerkleError> {
         let depth = self.siblings.len() as u32;
         let places = 1u64.checked_shl(depth).unwrap_or(u64::MAX);
@@ -196,13 +196,13 @@ mod tests {
     #[test]
     fn refuses_the_forged_list_of_every_odd_level() {
         // Repeating the last 2^k leaves forges any list whose level k has an odd length above 1.
-        for (honest, repeated, level) in [(3, 1, 0), (5, 1, 0), (6, 2, 1), (12, 4, 2), (24, 8, 3)] {
-            let honest = leaves(honest);
-            let mut forged = honest.clone();
-            forged.extend_from_slice(&honest[honest.len() - repeated..]);
-            let root_of_honest = root(&honest).unwrap();
+        for (original, repeated, level) in [(3, 1, 0), (5, 1, 0), (6, 2, 1), (12, 4, 2), (24, 8, 3)] {
+            let original = leaves(original);
+            let mut forged = original.clone();
+            forged.extend_from_slice(&original[original.len() - repeated..]);
+            let root_of_original = root(&original).unwrap();
             let left = (forged.len() / repeated - 2) as u64;
-            assert_eq!(root(&forged), Err(MerkleError::Duplicated { level, left, root: root_of_honest }));
+            assert_eq!(root(&forged), Err(MerkleError::Duplicated { level, left, root: root_of_original }));
         }
     }
 

@@ -89,8 +89,9 @@ impl History {
         Self::unknown_before(0)
     }
 
-    /// The history before the header at `start_height`, from the packed headers directly below it, which are trusted
-    /// and may be none. A context that begins at height 1, or a start at height 1, also knows the genesis header.
+    /// The history before the header at `start_height`, from the packed headers directly below it, which are trusted;
+    /// the list may be empty. If the context begins at height 1, or there is none and the start height is 1, the
+    /// genesis header is known from the parameters.
     ///
     /// # Errors
     /// If the start height is out of range, or the context is not whole headers, too long, unlinked, or of another
@@ -107,7 +108,7 @@ impl History {
         let first_height = start_height.checked_sub(found).ok_or(HistoryError::TooMany { start_height, found })?;
         check_context(parameters, first_height, headers)?;
         let mut history = Self::unknown_before(first_height);
-        // The parameters know the header before a context that begins at height 1.
+        // The header before a context that begins at height 1 is the genesis header of the parameters.
         if first_height == 1 {
             history = Self::before_genesis();
             history.advance(parameters, &parameters.genesis().to_wire());
@@ -196,7 +197,7 @@ impl History {
         count: u64,
         header: &mut impl FnMut(u64) -> Result<[u8; HEADER_LEN], E>,
     ) -> Result<(), E> {
-        // Keep as many old times as there is room for next to the new ones.
+        // Keep as many old times as fit next to the new ones.
         let fresh = count.min(MEDIAN_HEADERS as u64);
         let kept = self.times_known.min(MEDIAN_HEADERS - fresh as usize);
         self.times.copy_within(self.times_known - kept..self.times_known, 0);

@@ -1,7 +1,7 @@
 //! The allocator of a search space: lends disjoint parts, and lends returned parts again first.
 //!
-//! It walks the space lazily: its memory depends on what is lent and returned, not on the size of the space. It knows
-//! nothing about devices, time or results. The ledger ([`crate::Coverage`]) records what was searched, independently of
+//! It walks the space lazily: its memory depends on what is lent and returned, not on the size of the space. It does
+//! not depend on devices, time or results. The ledger ([`crate::Coverage`]) records what was searched, independently of
 //! this book.
 
 use std::collections::{BTreeMap, VecDeque};

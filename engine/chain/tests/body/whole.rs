@@ -41,15 +41,15 @@ fn r21_ignores_witnesses() {
 }
 
 #[test]
-fn r22_refuses_the_forged_list_of_every_level_and_accepts_the_honest_one() {
+fn r22_refuses_the_forged_list_of_every_level_and_accepts_the_original() {
     // Repeating the last 2^k transactions forges any list whose level k has an odd length above 1.
     for (transactions, repeated) in [(3, 1), (5, 1), (6, 2), (12, 4), (24, 8), (48, 16), (96, 32)] {
-        let honest = Block::of(transactions - 1);
-        honest.passes();
-        let mut forged = honest.clone();
-        let tail = honest.transactions.len() - repeated;
-        forged.transactions.extend_from_slice(&honest.transactions[tail..]);
-        assert_eq!(forged.root(), honest.root());
+        let original = Block::of(transactions - 1);
+        original.passes();
+        let mut forged = original.clone();
+        let tail = original.transactions.len() - repeated;
+        forged.transactions.extend_from_slice(&original.transactions[tail..]);
+        assert_eq!(forged.root(), original.root());
         let (expected, found) = ("no two equal nodes under one parent", "two equal nodes under one parent");
         assert_eq!(forged.broken(), breaks(Rule::MerkleMutation, None, expected, found), "{transactions}");
     }
@@ -154,9 +154,9 @@ fn r41_covers_witnesses_and_order() {
 #[test]
 fn a_log_cannot_be_forged_by_repeating_its_tail_so_r22_does_not_apply() {
     let mut block = logged(Block::of(2));
-    let honest = block.root();
+    let original = block.root();
     let last = Tx::plain(2);
     block.transactions.push(last);
-    assert_ne!(block.root(), honest);
+    assert_ne!(block.root(), original);
     assert_eq!(judged(&log_city(), &context(3), &block.bytes()).broken, None);
 }

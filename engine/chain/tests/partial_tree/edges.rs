@@ -100,10 +100,10 @@ fn equal_children_are_refused_on_every_level_but_an_unpaired_node_is_not() {
 #[test]
 fn a_repeated_tail_cannot_prove_a_transaction_at_a_second_position() {
     // Three transactions claimed to be four: the root is the same, and the last one would appear twice.
-    let honest = Proof::of(&leaves(3), &[false, false, true]);
+    let original = Proof::of(&leaves(3), &[false, false, true]);
     let forged = Proof::of(&[leaves(3), vec![leaf(2)]].concat(), &[false, false, false, true]);
-    assert_eq!(honest.header, forged.header);
-    assert!(parsed(&honest).unwrap().verify(&honest.header).is_ok());
+    assert_eq!(original.header, forged.header);
+    assert!(parsed(&original).unwrap().verify(&original.header).is_ok());
     let tree = parsed(&forged).unwrap();
     assert_eq!(tree.verify(&forged.header), Err(Error::Duplicated { level: 0, left: 2 }));
 }

@@ -77,11 +77,11 @@ fn any_corruption() -> impl Strategy<Value = Corruption> {
 /// Number of headers after a corrupted one that are sealed again: beyond every window but a period.
 const RESEALED: usize = 40;
 
-pub(crate) fn corrupted(honest: &[BlockHeader], at: usize, corruption: &Corruption) -> Vec<BlockHeader> {
-    let mut headers = honest[..honest.len().min(at + RESEALED)].to_vec();
+pub(crate) fn corrupted(valid: &[BlockHeader], at: usize, corruption: &Corruption) -> Vec<BlockHeader> {
+    let mut headers = valid[..valid.len().min(at + RESEALED)].to_vec();
     match corruption {
         Corruption::Nothing => return headers,
-        Corruption::Bit(bit) => return corrupted(honest, at, &Corruption::BitAt(bit.index(640))),
+        Corruption::Bit(bit) => return corrupted(valid, at, &Corruption::BitAt(bit.index(640))),
         Corruption::BitAt(bit) => {
             let mut wire = headers[at].to_wire();
             wire[bit / 8] ^= 1 << (bit % 8);
@@ -148,8 +148,8 @@ proptest! {
         let chain = &CHAINS[kind];
         let (first, context) = (start as usize, context.min(start) as usize);
         let context = &chain.headers[first - context..first];
-        let honest = &chain.headers[first..chain.headers.len().min(first + length)];
-        let headers = corrupted(honest, at.index(honest.len()), &corruption);
+        let valid = &chain.headers[first..chain.headers.len().min(first + length)];
+        let headers = corrupted(valid, at.index(valid.len()), &corruption);
         prop_assume!(!headers.is_empty());
         // In one of four cases the clock is before some of the chain, so that R10 is reached as well.
         let middle = u64::from(headers[headers.len() / 2].time);

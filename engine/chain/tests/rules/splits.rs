@@ -82,9 +82,9 @@ fn a_hundred_thousand_splits_orders_and_corruptions_equal_the_sequential_referen
         let chain = &CHAINS[dice.below(CHAINS.len() as u64) as usize];
         let start = if dice.below(3) == 0 { PERIOD_HEADERS - 8 + dice.below(16) } else { dice.below(30) } as usize;
         let context = dice.below(14).min(start as u64) as usize;
-        let honest = &chain.headers[start..start + 1 + dice.below(14) as usize];
-        let (at, corruption) = any_corruption(&mut dice, honest.len());
-        let headers = corrupted(honest, at, &corruption);
+        let valid = &chain.headers[start..start + 1 + dice.below(14) as usize];
+        let (at, corruption) = any_corruption(&mut dice, valid.len());
+        let headers = corrupted(valid, at, &corruption);
         if headers.is_empty() {
             continue;
         }

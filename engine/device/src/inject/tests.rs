@@ -30,7 +30,7 @@ fn ask(backend: &mut dyn Backend) -> SearchReport {
     backend.submit(batch()).unwrap();
     match backend.collect(Duration::ZERO).unwrap().unwrap().report {
         Report::Search(search) => search,
-        Report::Hashes(_) | Report::Trees(_) => panic!("a search was asked for"),
+        Report::Hashes(_) | Report::Trees(_) => panic!("expected a search report"),
     }
 }
 

@@ -70,9 +70,9 @@ pub enum Failure {
     Wrong {
         /// The case.
         case: &'static str,
-        /// The right answer, shortened for people.
+        /// The right answer, abbreviated for messages.
         expected: String,
-        /// The device's answer, shortened for people.
+        /// The device's answer, abbreviated for messages.
         found: String,
     },
     /// The device failed during the case.
@@ -171,7 +171,7 @@ fn describe(report: &Report) -> String {
     }
 }
 
-/// A few digits that tell answers apart.
+/// The first digits of a digest, enough to distinguish answers.
 fn short_digest(bytes: &[u8]) -> String {
     let [a, b, c, d, ..] = cityseal_hash::sha256(bytes);
     format!("{a:02x}{b:02x}{c:02x}{d:02x}")

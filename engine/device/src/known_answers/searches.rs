@@ -18,7 +18,7 @@ pub(super) const GENESIS_NONCE: u32 = 2_083_236_893;
 /// Nonces in each ranged case: a few hundred lanes, and not a multiple of any lane count.
 const SPAN: u32 = 5_003;
 
-/// The name of the case that a running device is given now and then: several hits, none of them at an edge of the
+/// The name of the case that serves as the canary of running devices: several hits, none of them at an edge of the
 /// batch.
 pub const CANARY: &str = "several hits";
 

@@ -48,10 +48,10 @@ pub(super) fn cases() -> Vec<Case> {
         ),
     ] {
         cases.extend([
-            honest(leaf, &[1], rule),
-            honest(pair, &[2], rule),
-            honest(three, &[3], rule),
-            honest(many, &SIZES, rule),
+            unrepeated(leaf, &[1], rule),
+            unrepeated(pair, &[2], rule),
+            unrepeated(three, &[3], rule),
+            unrepeated(many, &SIZES, rule),
         ]);
     }
     cases.push(mutated("trees whose tails are repeated", MerkleKind::Bitcoin));
@@ -63,20 +63,20 @@ fn block_100000() -> Case {
     case("the tree of block 100,000", BLOCK_100000.as_flattened().to_vec(), &[4], MerkleKind::Bitcoin)
 }
 
-fn honest(name: &'static str, sizes: &[u32], rule: MerkleKind) -> Case {
+fn unrepeated(name: &'static str, sizes: &[u32], rule: MerkleKind) -> Case {
     let leaves = patterned(sizes.iter().sum::<u32>() as usize, 32);
     case(name, leaves, sizes, rule)
 }
 
-/// Trees whose last one, two or four leaves are repeated, so that they have the root of a shorter tree, between honest
+/// Trees whose last one, two or four leaves are repeated, so that they have the root of a shorter tree, between valid
 /// ones.
 fn mutated(name: &'static str, rule: MerkleKind) -> Case {
     let (mut leaves, mut sizes) = (Vec::new(), Vec::new());
-    for (honest, repeated) in [(3, 0), (3, 1), (6, 0), (6, 2), (12, 4), (1, 1), (5, 1), (127, 1), (9, 0)] {
-        let own = patterned(honest, 32);
+    for (original, repeated) in [(3, 0), (3, 1), (6, 0), (6, 2), (12, 4), (1, 1), (5, 1), (127, 1), (9, 0)] {
+        let own = patterned(original, 32);
         leaves.extend_from_slice(&own);
-        leaves.extend_from_slice(&own[32 * (honest - repeated)..]);
-        sizes.push((honest + repeated) as u32);
+        leaves.extend_from_slice(&own[32 * (original - repeated)..]);
+        sizes.push((original + repeated) as u32);
     }
     case(name, leaves, &sizes, rule)
 }
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn repeated_leaves_make_trees_of_bitcoin_mutated_and_no_others() {
         let mutated_of = |name, rule| {
-            let Report::Trees(trees) = mutated(name, rule).right_answer() else { panic!("trees were asked for") };
+            let Report::Trees(trees) = mutated(name, rule).right_answer() else { panic!("expected a report of trees") };
             trees.iter().map(|tree| tree.mutated).collect::<Vec<bool>>()
         };
         let expected = [false, true, false, true, true, true, true, true, false];

@@ -27,7 +27,7 @@ fn a_worker_claims_one_second_at_its_own_rate_and_searches_it_in_one_piece() {
     for round in 0..20 {
         for (worker, rate) in [(CPU, 40e6), (GPU, 1e6)] {
             let region = answer_at(&mut play, worker, rate);
-            assert!(round == 0 || region.nonces.first() == next[worker], "{worker} goes on where it was: {region}");
+            assert!(round == 0 || region.nonces.first() == next[worker], "{worker} continues where it was: {region}");
             next[worker] = region.nonces.last() + 1;
             if round == 0 {
                 let claimed = (region.hashes() + claim_of(&play, worker)) as f64;

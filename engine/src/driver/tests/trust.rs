@@ -112,7 +112,7 @@ fn a_wrong_answer_on_probation_is_another_strike() {
 }
 
 #[test]
-fn a_strike_is_forgotten_after_exactly_an_hour_of_correct_answers() {
+fn a_strike_expires_after_exactly_an_hour_of_correct_answers() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
     play.driver.caught(GPU, &missed(), play.now);

@@ -147,8 +147,15 @@ impl Machine {
             .flat_map(|(color, (mode, _))| self.least_threads(mode).into_iter().map(move |row| (color, row)));
         let bar = |(color, row): (usize, &BenchRow)| {
             let value = *row.versus.get(BASELINE)?;
-            let said = format!("{value:.2} ×");
-            Some(Bar { label: format!("{} {}", row.mode, label(row)), value, ends: None, beside: None, said, color })
+            let end_text = format!("{value:.2} ×");
+            Some(Bar {
+                label: format!("{} {}", row.mode, label(row)),
+                value,
+                ends: None,
+                compared: None,
+                end_text,
+                color,
+            })
         };
         let mut bars: Vec<Bar> = rows.filter_map(bar).collect();
         if bars.is_empty() {
@@ -226,8 +233,8 @@ fn bar(row: &BenchRow, label: String) -> Bar {
         label,
         value: row.median,
         ends: Some((row.min, row.max)),
-        beside: row.versus.get(BASELINE).map(|ratio| row.median / ratio),
-        said: super::super::show::with_unit(&si(row.median), &row.unit),
+        compared: row.versus.get(BASELINE).map(|ratio| row.median / ratio),
+        end_text: super::super::show::with_unit(&si(row.median), &row.unit),
         color: 0,
     }
 }
@@ -244,16 +251,16 @@ fn bar_picture(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<Picture, PlotE
         return plots::bars(bars, mark).map(Picture::Svg);
     }
     let has_ends = bars.iter().any(|bar| bar.ends.is_some());
-    let has_loop = bars.iter().any(|bar| bar.beside.is_some());
+    let has_loop = bars.iter().any(|bar| bar.compared.is_some());
     let mut heads = vec![String::new(), "median".to_owned()];
     heads.extend(has_ends.then(|| "lowest to highest".to_owned()));
     heads.extend(has_loop.then(|| "baseline".to_owned()));
     let short = |value: f64| si(value).trim_end().to_owned();
     let row = |bar: &Bar| {
-        let mut cells = vec![bar.label.clone(), bar.said.clone()];
+        let mut cells = vec![bar.label.clone(), bar.end_text.clone()];
         let ends = bar.ends.map(|(low, high)| format!("{} to {}", short(low), short(high)));
         cells.extend(has_ends.then(|| ends.unwrap_or_default()));
-        cells.extend(has_loop.then(|| bar.beside.map(short).unwrap_or_default()));
+        cells.extend(has_loop.then(|| bar.compared.map(short).unwrap_or_default()));
         cells
     };
     Ok(Picture::Table { heads, rows: bars.iter().map(row).collect() })

@@ -17,14 +17,14 @@ use super::records::{files, newest};
 
 use machine::{Machine, machines};
 
-/// What a report is made of, and where it goes.
+/// The input and the outputs of a report.
 #[derive(Clone, Debug)]
 pub struct ReportOptions {
     /// A record, or a folder of records.
     pub records: PathBuf,
     /// The file of the page.
     pub out: PathBuf,
-    /// The folder of the single plots, if they are wanted.
+    /// The folder for single plots, if they are requested.
     pub svg: Option<PathBuf>,
 }
 

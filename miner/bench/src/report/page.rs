@@ -138,7 +138,7 @@ fn clock(row: &BenchRow, environment: &BenchEnvironment) -> String {
     let spoken = |hz: f64| format!("{}Hz", si(hz));
     match (row.clock_hz, environment.clock_hz) {
         (Some(measured), _) => spoken(measured),
-        (None, Some(told)) if row.device == "cpu" => with_small(&spoken(told as f64), Some("not measured")),
+        (None, Some(reported)) if row.device == "cpu" => with_small(&spoken(reported as f64), Some("not measured")),
         _ => "–".into(),
     }
 }

@@ -45,9 +45,9 @@ pub(super) struct Bar {
     /// Lowest and highest of the values whose median is `value`.
     pub(super) ends: Option<(f64, f64)>,
     /// Value of a thin bar below it, for comparison.
-    pub(super) beside: Option<f64>,
+    pub(super) compared: Option<f64>,
     /// Text at the end of the bar.
-    pub(super) said: String,
+    pub(super) end_text: String,
     /// Index of its colour.
     pub(super) color: usize,
 }
@@ -65,7 +65,7 @@ const LABEL_MAX: usize = (WIDTH as usize - 2 * ZERO_PX as usize) / LETTER_PX as 
 
 /// Draws bars below each other on a scale from 0; `mark` is a value at which a line with a name crosses them.
 pub(super) fn bars(bars: &[Bar], mark: Option<(f64, &str)>) -> Result<String, PlotError> {
-    let longest = bars.iter().flat_map(|bar| [Some(bar.value), bar.ends.map(|ends| ends.1), bar.beside]).flatten();
+    let longest = bars.iter().flat_map(|bar| [Some(bar.value), bar.ends.map(|ends| ends.1), bar.compared]).flatten();
     let scale = f64::from(WIDTH as i32 - ZERO_PX - SAID_PX) / longest.fold(f64::MIN_POSITIVE, f64::max);
     let x = |value: f64| ZERO_PX + (value * scale).round() as i32;
     let foot = if mark.is_some() { 20 } else { 0 };
@@ -100,10 +100,10 @@ fn one_bar(area: &Area<'_>, bar: &Bar, top: i32, x: impl Fn(f64) -> i32) -> Resu
         }
         end = end.max(high);
     }
-    if let Some(beside) = bar.beside {
-        area.draw(&Rectangle::new([(x(0.0), top + 39), (x(beside), top + 45)], BASELINE.filled()))?;
+    if let Some(compared) = bar.compared {
+        area.draw(&Rectangle::new([(x(0.0), top + 39), (x(compared), top + 45)], BASELINE.filled()))?;
     }
-    text(area, &bar.said, (x(end) + 10, middle), HPos::Left, INK)
+    text(area, &bar.end_text, (x(end) + 10, middle), HPos::Left, INK)
 }
 
 /// Shortens a label so that it fits on the plot. Its end, which names the threads, is kept.
@@ -227,8 +227,8 @@ mod tests {
     use super::*;
 
     fn bar(label: &str, value: f64) -> Bar {
-        let (ends, beside) = (Some((value * 0.9, value * 1.1)), Some(value / 5.0));
-        Bar { label: label.into(), value, ends, beside, said: format!("{value} a second"), color: 7 }
+        let (ends, compared) = (Some((value * 0.9, value * 1.1)), Some(value / 5.0));
+        Bar { label: label.into(), value, ends, compared, end_text: format!("{value} a second"), color: 7 }
     }
 
     #[test]

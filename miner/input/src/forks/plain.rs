@@ -62,7 +62,7 @@ impl BlockSet {
 }
 
 /// Records the places of blocks, and keeps their headers.
-struct Noting {
+struct Recorder {
     found: Found,
     kernel: HashKernel,
     file: u32,
@@ -74,14 +74,14 @@ struct Noting {
     blocks_bytes: u64,
 }
 
-impl Noting {
+impl Recorder {
     fn new() -> Self {
         Self { found: Found::default(), kernel: HashKernel::detect(), file: 0, base: 0, shift: 0, blocks_bytes: 0 }
     }
 
     /// Ends the last block, whose end is unknown and which took the bytes after it, at the next header in them. Returns
     /// the offset of that header in the file.
-    fn header_behind_last(&mut self, path: &Path, size: u64) -> Result<Option<u64>, InputError> {
+    fn end_last_at_next_header(&mut self, path: &Path, size: u64) -> Result<Option<u64>, InputError> {
         let Some(last) = self.found.places.last_mut() else { return Ok(None) };
         let (at, len) = (last.at, last.len);
         let next = next_header(&read_part(path, at, u64::from(len))?);
@@ -98,7 +98,7 @@ impl Noting {
 
     /// Returns the offset of the next header after a block at `at` whose counts need more bytes than the file has: a
     /// block that is only truncated has none after it.
-    fn header_behind_cut(&mut self, path: &Path, at: u64, size: u64) -> Result<Option<u64>, InputError> {
+    fn next_header_after_cut(&mut self, path: &Path, at: u64, size: u64) -> Result<Option<u64>, InputError> {
         let bytes = read_part(path, at, (size - at).min(BLOCK_BYTES_MAX))?;
         let (Some(next), Some(header)) = (next_header(&bytes), bytes.first_chunk().copied()) else { return Ok(None) };
         let resumed_at = Some(at + next as u64);
@@ -114,7 +114,7 @@ impl Noting {
     }
 }
 
-impl TakeBlock for Noting {
+impl TakeBlock for Recorder {
     fn take(&mut self, cut: Cut<'_>) -> ControlFlow<()> {
         self.found.headers.extend_from_slice(&cut.block[..HEADER_LEN]);
         let at = self.shift + cut.at;
@@ -127,7 +127,7 @@ impl TakeBlock for Noting {
     }
 }
 
-impl ChainSink for Noting {
+impl ChainSink for Recorder {
     fn take(&mut self, packed: &[u8], _file: usize, place: Place) -> ControlFlow<()> {
         self.found.headers.extend_from_slice(packed);
         for header in 0..(packed.len() / HEADER_LEN) as u64 {
@@ -148,46 +148,46 @@ impl ChainSink for Noting {
 
 /// Cuts whole files into blocks; what cannot be cut is damage, and hides the rest of its file.
 fn blocks_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
-    let mut noting = Noting::new();
+    let mut recorder = Recorder::new();
     for (number, path) in (0..).zip(paths) {
-        noting.file = number;
-        noting.shift = 0;
+        recorder.file = number;
+        recorder.shift = 0;
         let mut size = 0;
         // After a block without an end, reading resumes at the next header that can be found.
         loop {
             let source = open(path)?;
             if let Some(file) = &source.file {
                 size = file.len;
-                let sought = file.cursor.as_ref().seek(SeekFrom::Start(noting.shift));
-                sought.map_err(|source| InputError::Read { path: path.clone(), offset: noting.shift, source })?;
+                let sought = file.cursor.as_ref().seek(SeekFrom::Start(recorder.shift));
+                sought.map_err(|source| InputError::Read { path: path.clone(), offset: recorder.shift, source })?;
             }
             let cutter = BlockCutter::of(format).ok_or_else(|| InputError::NoBlocks { path: path.clone() })?;
-            let next = match cut_file(path, source, &[], cutter, &mut noting) {
-                Ok((ControlFlow::Break(()), _)) => noting.header_behind_last(path, size)?,
+            let next = match cut_file(path, source, &[], cutter, &mut recorder) {
+                Ok((ControlFlow::Break(()), _)) => recorder.end_last_at_next_header(path, size)?,
                 Ok((ControlFlow::Continue(()), _)) => None,
                 // The counts need more bytes than the file has: either a truncated block, or a damaged count.
                 Err(InputError::Decode { source: DecodeError::CutBlock { offset }, .. }) => {
-                    let offset = noting.shift + offset;
-                    let next = noting.header_behind_cut(path, offset, size)?;
+                    let offset = recorder.shift + offset;
+                    let next = recorder.next_header_after_cut(path, offset, size)?;
                     if next.is_none() {
-                        noting.found.damage(path, DecodeError::CutBlock { offset }, None, Hidden::Unknown);
+                        recorder.found.damage(path, DecodeError::CutBlock { offset }, None, Hidden::Unknown);
                     }
                     next
                 }
                 mistake => {
-                    noting.found.take_mistake(path, mistake.map(|_| ()))?;
+                    recorder.found.take_mistake(path, mistake.map(|_| ()))?;
                     None
                 }
             };
             match next {
-                Some(next) => noting.shift = next,
+                Some(next) => recorder.shift = next,
                 None => break,
             }
         }
-        noting.base += size;
+        recorder.base += size;
     }
-    noting.found.hash(noting.kernel);
-    Ok(noting.found)
+    recorder.found.hash(recorder.kernel);
+    Ok(recorder.found)
 }
 
 fn read_part(path: &Path, at: u64, len: u64) -> Result<Vec<u8>, InputError> {
@@ -209,14 +209,14 @@ fn next_header(bytes: &[u8]) -> Option<usize> {
 }
 
 fn headers_of(paths: &[PathBuf], format: Format) -> Result<Found, InputError> {
-    let mut noting = Noting::new();
+    let mut recorder = Recorder::new();
     for (number, path) in (0..).zip(paths) {
-        (noting.file, noting.base) = (number, noting.blocks_bytes);
-        let read = ChainInput::open(vec![path.clone()], |_| format)?.read(&mut noting);
-        noting.found.take_mistake(path, read)?;
+        (recorder.file, recorder.base) = (number, recorder.blocks_bytes);
+        let read = ChainInput::open(vec![path.clone()], |_| format)?.read(&mut recorder);
+        recorder.found.take_mistake(path, read)?;
     }
-    noting.found.hash(noting.kernel);
-    Ok(noting.found)
+    recorder.found.hash(recorder.kernel);
+    Ok(recorder.found)
 }
 
 impl Found {

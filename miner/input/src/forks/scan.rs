@@ -2,7 +2,7 @@
 //!
 //! Only frames and headers are inspected: after large blocks it reads a little at a time, among small blocks it reads
 //! ahead. If a frame is missing, it searches for the next one. The block before such a place is examined again, because
-//! a wrong length or a false frame leads there too (see [`super::mend`]).
+//! a wrong length or a false frame leads there too (see [`super::repair`]).
 
 use std::io;
 
@@ -28,7 +28,7 @@ pub(super) const LISTED_MAX: usize = 1000;
 /// Maximum number of times that the blocks around damaged places of one file are re-examined. Each time costs up to 6
 /// MB of reading (two windows of 1 MB and the 4 MB of the largest block), so a file that was built to be slow costs 6
 /// GB at most.
-pub(super) const MENDS_MAX: u32 = 1000;
+pub(super) const REEXAMINATIONS_MAX: u32 = 1000;
 
 /// What damage may hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +109,14 @@ pub(super) struct Scan<'a> {
     pub(super) window: Window<'a>,
     pub(super) network: FrameNetwork,
     /// How many more damaged places may be re-examined.
-    pub(super) mends_left: u32,
+    pub(super) reexaminations_left: u32,
     /// The last search for a frame: where it began, and what it found.
     searched: Option<(u64, Option<u64>)>,
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(file: &'a dyn ReadAt, len: u64, key: Key, network: FrameNetwork) -> Self {
-        Self { window: Window::new(file, len, key), network, mends_left: MENDS_MAX, searched: None }
+        Self { window: Window::new(file, len, key), network, reexaminations_left: REEXAMINATIONS_MAX, searched: None }
     }
 
     /// Reads the file once.
@@ -142,8 +142,8 @@ impl<'a> Scan<'a> {
                 }
                 Found::Damage(what) | Found::Cut(Some(what)) => {
                     // The damage may be caused by a wrong length of the block before it.
-                    let doubted = if is_last_open { self.doubt_last(&mut scanned, at)? } else { None };
-                    at = match doubted {
+                    let resumed_at = if is_last_open { self.reexamine_last(&mut scanned, at)? } else { None };
+                    at = match resumed_at {
                         Some(next) => next,
                         None => self.skip_damage(&mut scanned, at, what)?,
                     };
@@ -188,23 +188,23 @@ impl<'a> Scan<'a> {
             let frame = self.window.frame(*at)?;
             // Unwritten space is not obfuscated. Its zeros look like the key; a frame that equals the key is not a
             // frame.
-            let room = self.window.room_words(*at, frame)?;
-            if room > 0 {
+            let unused = self.window.unused_words(*at, frame)?;
+            if unused > 0 {
                 self.window.ahead = LONG_READ;
-                *at += room;
+                *at += unused;
                 continue;
             }
             // The order of the arms matters: a wrong length is damage only if the frame is not stray.
             let read = Frame::read(frame, *at, &mut self.network);
             match read {
-                Err(DecodeError::Magic { .. }) if self.window.is_room(*at, frame[0]) => *at += 1,
+                Err(DecodeError::Magic { .. }) if self.window.is_unused(*at, frame[0]) => *at += 1,
                 Err(what) if !what.is_length() => return Ok(Found::Damage(what)),
                 _ if StrayFrame::of(self.window.up_to(*at, STRAY_BYTES)?) == StrayFrame::Yes => {
                     return Ok(Found::Stray);
                 }
                 Err(what) => return Ok(Found::Damage(what)),
                 Ok(frame) if *at + FRAME_LEN as u64 + u64::from(frame.len) > self.window.len => {
-                    return Ok(Found::Cut(self.doubt_cut(*at, frame)?));
+                    return Ok(Found::Cut(self.check_truncation(*at, frame)?));
                 }
                 Ok(frame) => return Ok(Found::Block(frame)),
             }
@@ -214,7 +214,7 @@ impl<'a> Scan<'a> {
 
     /// Returns the error if this block is not truncated by the end of the file: nothing after a truncated block can be
     /// complete. A length with a wrong bit must not pass for truncation.
-    fn doubt_cut(&mut self, at: u64, frame: Frame) -> io::Result<Option<DecodeError>> {
+    fn check_truncation(&mut self, at: u64, frame: Frame) -> io::Result<Option<DecodeError>> {
         let begin = at + FRAME_LEN as u64;
         let there = (self.window.len - begin) as usize;
         // The rest is read only if no frame follows, so at most once.
@@ -228,8 +228,8 @@ impl<'a> Scan<'a> {
         let key = self.window.key;
         let tail = self.window.at(at, (self.window.len - at) as usize)?;
         // Obfuscated zeros may look like the beginning of a frame.
-        let is_room = tail.iter().all(|byte| *byte == 0) || (at..).zip(tail).all(|(at, byte)| *byte == key.at(at)[0]);
-        if is_room {
+        let is_unused = tail.iter().all(|byte| *byte == 0) || (at..).zip(tail).all(|(at, byte)| *byte == key.at(at)[0]);
+        if is_unused {
             return Ok(None);
         }
         let head = &tail[..tail.len().min(4)];
@@ -239,8 +239,8 @@ impl<'a> Scan<'a> {
         if self.network.magics().any(|magic| magic.starts_with(head)) {
             return Ok(Some(Found::Cut(None)));
         }
-        let may_be_room = self.window.is_room(at, first);
-        Ok((!may_be_room).then_some(Found::Damage(DecodeError::Magic { offset: at, expected, found })))
+        let may_be_unused = self.window.is_unused(at, first);
+        Ok((!may_be_unused).then_some(Found::Damage(DecodeError::Magic { offset: at, expected, found })))
     }
 
     /// Returns the next offset from `at` on with a frame whose block is within the file and is likely a block.
@@ -293,13 +293,13 @@ impl<'a> Scan<'a> {
         if self.header_with_work(begin)?.is_some() {
             return Ok(true);
         }
-        if !self.may_mend() {
+        if !self.claim_reexamination() {
             return Ok(false);
         }
-        let behind = self.window.up_to(end, 4)?;
-        let (behind, first) = (behind.to_vec(), behind.first().copied());
-        let is_frame = self.network.magics().any(|magic| behind == magic);
-        Ok(is_frame || first.is_none_or(|first| self.window.is_room(end, first)))
+        let after = self.window.up_to(end, 4)?;
+        let (after, first) = (after.to_vec(), after.first().copied());
+        let is_frame = self.network.magics().any(|magic| after == magic);
+        Ok(is_frame || first.is_none_or(|first| self.window.is_unused(end, first)))
     }
 
     /// Returns the header at `begin`, if it has proof of work.

@@ -69,17 +69,17 @@ impl Window<'_> {
     }
 
     /// Whether a byte is preallocated space: never written, or written as zero.
-    pub(super) fn is_room(&self, at: u64, byte: u8) -> bool {
+    pub(super) fn is_unused(&self, at: u64, byte: u8) -> bool {
         byte == 0 || byte == self.key.at(at)[0]
     }
 
     /// Returns how far to advance if the eight bytes of a frame are preallocated space: over all such words in a row
     /// except the last, in which the next frame may begin. 0 if they are not.
-    pub(super) fn room_words(&mut self, at: u64, frame: [u8; FRAME_LEN]) -> io::Result<u64> {
+    pub(super) fn unused_words(&mut self, at: u64, frame: [u8; FRAME_LEN]) -> io::Result<u64> {
         let words = [[0; KEY_LEN], self.key.at(at)];
-        let Some(room) = words.into_iter().find(|room| *room == frame) else { return Ok(0) };
+        let Some(zeros) = words.into_iter().find(|zeros| *zeros == frame) else { return Ok(0) };
         let (there, _) = self.some_at(at)?.as_chunks::<KEY_LEN>();
-        let count = there.iter().take_while(|word| **word == room).count() as u64;
+        let count = there.iter().take_while(|word| **word == zeros).count() as u64;
         Ok((KEY_LEN as u64 * (count - 1)).max(1))
     }
 }

@@ -10,7 +10,7 @@ use cityseal_chain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, ItemKind, Part, RulesDiffer, SHARDS_MAX, Shares, rules_of};
+use super::{Chain, ItemKind, Part, RulesDiffer, SHARDS_MAX, ShardRange, rules_of};
 use crate::rows::{FaultRow, NotCheckedRow};
 
 /// Name and version of the format.
@@ -98,7 +98,7 @@ struct BodiesShape {
 impl Part {
     /// Returns the part as JSON that ends in a line feed.
     pub fn to_json(&self) -> String {
-        let Self { chain, shares, summary, .. } = self;
+        let Self { chain, shards, summary, .. } = self;
         let Bodies { blocks, transactions, bytes } = summary.bodies;
         let shape = Shape {
             format: FORMAT.to_owned(),
@@ -108,9 +108,9 @@ impl Part {
             start_height: chain.start_height,
             start_work: chain.start_work.to_display_hex(),
             now: chain.now,
-            share_first: shares.first,
-            share_last: shares.last,
-            shares: shares.of,
+            share_first: shards.first,
+            share_last: shards.last,
+            shares: shards.of,
             first_height: summary.first_height,
             count: summary.count,
             first_prev: summary.first_prev.map(BlockHash::to_display_hex),
@@ -176,8 +176,8 @@ impl Shape {
         if self.format != FORMAT {
             return Err(wrong("format", FORMAT));
         }
-        let shares = Shares { first: self.share_first, last: self.share_last, of: self.shares };
-        if shares.first == 0 || shares.first > shares.last || shares.last > shares.of || shares.of > SHARDS_MAX {
+        let shards = ShardRange { first: self.share_first, last: self.share_last, of: self.shares };
+        if shards.first == 0 || shards.first > shards.last || shards.last > shards.of || shards.of > SHARDS_MAX {
             return Err(wrong("share_first", "1 <= share_first <= share_last <= shares"));
         }
         let before = history("before", &self.before)?;
@@ -235,7 +235,7 @@ impl Shape {
             not_checked: self.not_checked.iter().map(range).collect::<Result<_, _>>()?,
             ..Summary::empty(self.first_height)
         };
-        Ok(Part { chain, shares, before, after, summary, fault: self.fault, cut: self.cut })
+        Ok(Part { chain, shards, before, after, summary, fault: self.fault, cut: self.cut })
     }
 }
 
@@ -270,6 +270,5 @@ fn commitments(headers: Option<&str>, contents: Option<&str>) -> Result<Option<C
 }
 
 fn range(row: &NotCheckedRow) -> Result<NotChecked, PartFileError> {
-    NotChecked::named(&row.rule, row.from, row.to, &row.why)
-        .ok_or(wrong("not_checked", "rules and reasons that this program knows"))
+    NotChecked::named(&row.rule, row.from, row.to, &row.why).ok_or(wrong("not_checked", "known rules and reasons"))
 }

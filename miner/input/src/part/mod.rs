@@ -72,7 +72,7 @@ pub struct Chain {
 
 /// The range of shards that a part covers: `first` to `last` (inclusive, counted from 1) of `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shares {
+pub struct ShardRange {
     /// The first shard.
     pub first: u64,
     /// The last shard.
@@ -81,7 +81,7 @@ pub struct Shares {
     pub of: u64,
 }
 
-impl Shares {
+impl ShardRange {
     /// The whole input as one shard.
     pub const WHOLE: Self = Self { first: 1, last: 1, of: 1 };
 
@@ -102,7 +102,7 @@ pub struct Part {
     /// The properties that it has in common with the other parts.
     pub chain: Chain,
     /// The shards of the input that it covers.
-    pub shares: Shares,
+    pub shards: ShardRange,
     /// History before its first item.
     pub before: History,
     /// History before the next item; `None` after a fault or a truncation.
@@ -120,10 +120,10 @@ pub struct Part {
 #[non_exhaustive]
 pub enum JoinError {
     /// The parts belong to different verifications.
-    #[error("shard {share}: {what} is {found}; expected {expected}, as in the shards before it")]
+    #[error("shard {shard}: {what} is {found}; expected {expected}, as in the shards before it")]
     OtherChain {
         /// The shard that differs.
-        share: u64,
+        shard: u64,
         /// The property that differs.
         what: &'static str,
         /// Its value in the shards before.
@@ -143,12 +143,12 @@ pub enum JoinError {
     },
     /// The shards are not of the same chain, or the input was split at other places.
     #[error(
-        "shard {share} does not start where shard {} ends: expected height {expected}, found {found}{words}",
-        share - 1
+        "shard {shard} does not start where shard {} ends: expected height {expected}, found {found}{words}",
+        shard - 1
     )]
     Gap {
         /// The shard that does not follow.
-        share: u64,
+        shard: u64,
         /// The height after the shards before.
         expected: u64,
         /// The first height of this shard.
@@ -187,7 +187,7 @@ impl Part {
     /// Creates the part of a verification of some shards; `fault` and `cut` are those of the printed answer.
     pub fn of_report(
         chain: Chain,
-        shares: Shares,
+        shards: ShardRange,
         before: History,
         report: &VerifyReport,
         fault: Option<FaultRow>,
@@ -196,7 +196,7 @@ impl Part {
         let RunState { summary, history } = report.state.clone();
         let after = (fault.is_none() && cut.is_none()).then_some(history);
         let cut = cut.filter(|_| fault.is_none());
-        Self { chain, shares, before, after, summary: Summary { fault: None, ..summary }, fault, cut }
+        Self { chain, shards, before, after, summary: Summary { fault: None, ..summary }, fault, cut }
     }
 
     /// Joins the part that follows directly. After a fault or a truncation nothing is added.
@@ -205,23 +205,23 @@ impl Part {
     /// [`JoinError`] if the other part is of another chain or does not start where this one ends.
     pub fn join(self, next: Self) -> Result<Self, JoinError> {
         self.refuse_other_chain(&next)?;
-        let share = next.shares.first;
-        let expected = self.shares.last + 1;
-        if share != expected || next.shares.of != self.shares.of {
-            return Err(JoinError::Order { expected, found: share, of: self.shares.of });
+        let shard = next.shards.first;
+        let expected = self.shards.last + 1;
+        if shard != expected || next.shards.of != self.shards.of {
+            return Err(JoinError::Order { expected, found: shard, of: self.shards.of });
         }
-        let shares = self.shares.join(next.shares);
-        let Some(after) = self.after else { return Ok(Self { shares, ..self }) };
+        let shards = self.shards.join(next.shards);
+        let Some(after) = self.after else { return Ok(Self { shards, ..self }) };
         let (expected, found) = (after.next_height(), next.summary.first_height);
         if expected != found {
-            return Err(JoinError::Gap { share, expected, found, words: "" });
+            return Err(JoinError::Gap { shard, expected, found, words: "" });
         }
         if after != next.before {
             let words = ", but the headers before it are different";
-            return Err(JoinError::Gap { share, expected, found, words });
+            return Err(JoinError::Gap { shard, expected, found, words });
         }
         let summary = self.summary.join(next.summary);
-        Ok(Self { shares, summary, after: next.after, fault: next.fault, cut: next.cut, ..self })
+        Ok(Self { shards, summary, after: next.after, fault: next.fault, cut: next.cut, ..self })
     }
 
     /// Joins parts in any order.
@@ -229,23 +229,23 @@ impl Part {
     /// # Errors
     /// [`JoinError`] if a part is missing, given twice, of another chain, or does not follow the one before it.
     pub fn join_all(mut parts: Vec<Self>) -> Result<Self, JoinError> {
-        parts.sort_by_key(|part| part.shares.first);
+        parts.sort_by_key(|part| part.shards.first);
         let mut parts = parts.into_iter();
         let first = parts.next().ok_or(JoinError::Nothing)?;
-        let of = first.shares.of;
-        if first.shares.first != 1 {
-            return Err(JoinError::Order { expected: 1, found: first.shares.first, of });
+        let of = first.shards.of;
+        if first.shards.first != 1 {
+            return Err(JoinError::Order { expected: 1, found: first.shards.first, of });
         }
         let whole = parts.try_fold(first, Self::join)?;
-        if whole.shares != Shares::WHOLE {
-            return Err(JoinError::Missing { expected: whole.shares.last + 1, of });
+        if whole.shards != ShardRange::WHOLE {
+            return Err(JoinError::Missing { expected: whole.shards.last + 1, of });
         }
         Ok(whole)
     }
 
     /// Whether the part covers the whole input.
     pub fn is_whole(&self) -> bool {
-        self.shares == Shares::WHOLE
+        self.shards == ShardRange::WHOLE
     }
 
     /// The conclusion, if the part covers the whole input.
@@ -303,7 +303,7 @@ impl Part {
             if expected == found {
                 return Ok(());
             }
-            Err(JoinError::OtherChain { share: next.shares.first, what, expected, found })
+            Err(JoinError::OtherChain { shard: next.shards.first, what, expected, found })
         };
         differs("the digest of the parameters", &mine.parameters, &other.parameters)?;
         differs("the kind of items", &mine.items.as_str(), &other.items.as_str())?;

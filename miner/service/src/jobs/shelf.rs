@@ -71,7 +71,7 @@ impl Shelf {
         Ok(())
     }
 
-    /// Stops counting the job as running: it was asked to end, and will.
+    /// Stops counting the job as running, because its end was requested.
     pub(super) fn leaves(&mut self, number: u64) {
         self.running.remove(&number);
     }

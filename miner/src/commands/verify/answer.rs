@@ -17,7 +17,7 @@ use crate::json::{BodiesRow, DamagedCopyRow, ForksRow, ShardRow, StageRow, Stale
 const DAMAGED_COPIES_MAX: usize = 16;
 
 /// What an answer contains in addition to the report.
-pub(super) struct Told<'a> {
+pub(super) struct AnswerContext<'a> {
     pub(super) parameters: &'a Parameters,
     pub(super) items: ItemKind,
     /// The fault with its place in the input.
@@ -29,28 +29,28 @@ pub(super) struct Told<'a> {
 }
 
 /// The answer for a report.
-pub(super) fn of_report(told: Told<'_>, report: &VerifyReport) -> VerifyAnswer {
-    let is_fault = told.fault.is_some();
-    let is_empty_shard = told.shard.is_some() && report.verdict == Verdict::Incomplete(Cut::Empty);
+pub(super) fn of_report(context: AnswerContext<'_>, report: &VerifyReport) -> VerifyAnswer {
+    let is_fault = context.fault.is_some();
+    let is_empty_shard = context.shard.is_some() && report.verdict == Verdict::Incomplete(Cut::Empty);
     let summary = &report.state.summary;
     VerifyAnswer {
         // A shard without items is valid: the other shards have all items.
         verdict: if is_empty_shard { Verdict::Valid.name() } else { report.verdict.name() },
         count: report.count,
         tip: report.tip.as_ref().map(tip_row),
-        fault: told.fault,
-        reason: told.reason.filter(|_| !is_fault && !is_empty_shard),
+        fault: context.fault,
+        reason: context.reason.filter(|_| !is_fault && !is_empty_shard),
         message: None,
         hint: None,
-        checked: checked_rules(told.parameters.merkle(), told.items),
+        checked: checked_rules(context.parameters.merkle(), context.items),
         not_checked: report.not_checked.iter().map(NotCheckedRow::of).collect(),
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
-        bodies: (told.items == ItemKind::Blocks).then(|| BodiesRow::of(&report.state.summary.bodies)),
+        bodies: (context.items == ItemKind::Blocks).then(|| BodiesRow::of(&report.state.summary.bodies)),
         forks: None,
         notes: Vec::new(),
         parameters: report.parameters.clone(),
         devices: share_rows(&report.devices, Work::Headers),
-        shard: told.shard.map(|Shard { index, of }| ShardRow {
+        shard: context.shard.map(|Shard { index, of }| ShardRow {
             index,
             of,
             first_height: summary.first_height,
@@ -148,7 +148,7 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
                 let ShardRow { index, of, first_height, .. } = shard;
                 parts.push(format!("  in shard {index} of {of}, which begins at height {first_height}\n"));
             }
-            // The work before the first shard is unknown here, so the tip's chain work is not printed.
+            // The work before this shard is unknown, so the tip's chain work is not printed.
             parts.extend(answer.tip.as_ref().map(|tip| format!("  last header {} {}\n", tip.height, tip.hash)));
             parts.push(format!("  work of this shard {}\n", shard.work));
             parts.push("  the verdict on the whole input needs every shard: cityseal verify --join\n".to_owned());

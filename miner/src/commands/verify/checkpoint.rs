@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cityseal_chain::History;
 use cityseal_cli::{CliError, Output, files};
 use cityseal_engine::RunState;
-use cityseal_input::part::{Chain, Misfit, Part, PartFileError, Shares};
+use cityseal_input::part::{Chain, Misfit, Part, PartFileError, ShardRange};
 
 use super::error::VerifyCommandError;
 
@@ -50,7 +50,7 @@ impl Saver {
         }
         let part = Part {
             chain: self.chain.clone(),
-            shares: Shares::WHOLE,
+            shards: ShardRange::WHOLE,
             before: self.before,
             after: Some(state.history),
             summary: state.summary.clone(),

@@ -32,12 +32,12 @@ pub(crate) enum VerifyCommandError {
     /// The trusted headers before them.
     #[error("--context: {0}")]
     Context(#[source] InputError),
-    /// There are more trusted headers than are kept.
-    #[error("--context: {found} headers or more, at most {max} are taken")]
+    /// More trusted headers than the limit.
+    #[error("--context: expected at most {max} headers, found {found} or more")]
     ContextTooLong {
-        /// The most that are taken.
+        /// Maximum number.
         max: usize,
-        /// How many were found until reading stopped.
+        /// Number found before reading stopped.
         found: usize,
     },
     /// The verifier refused the request.
@@ -58,60 +58,60 @@ pub(crate) enum VerifyCommandError {
         source: RulesDiffer,
     },
     /// A file is not a part of a verification.
-    #[error("{}: not a checkpoint or a share: {source}", path.display())]
+    #[error("{}: not a checkpoint or a shard result: {source}", path.display())]
     PartFile {
         /// The file.
         path: PathBuf,
         /// What is wrong, with its place.
         source: PartFileError,
     },
-    /// A checkpoint is of another run.
-    #[error("{}: this checkpoint is not of this run; what differs: {what}", path.display())]
+    /// A checkpoint belongs to another run.
+    #[error("{}: this checkpoint belongs to another run, which differs in {what}", path.display())]
     OtherCheckpoint {
         /// The file.
         path: PathBuf,
         /// What differs.
         what: &'static str,
     },
-    /// The input is not the one that the checkpoint was made of.
-    #[error("the checkpoint does not fit its input: the headers before height {height} are others")]
+    /// The input is not the one that the checkpoint was written for.
+    #[error("the checkpoint does not match the input: the headers before height {height} differ")]
     CheckpointMisfit {
         /// The height at which the run would resume.
         height: u64,
     },
-    /// The input ends before the place of the checkpoint.
-    #[error("the checkpoint does not fit its input, which ends {items} items before it")]
+    /// The input ends before the position of the checkpoint.
+    #[error("the checkpoint does not match the input, which ends {items} items before it")]
     CheckpointPastEnd {
-        /// How many are missing.
+        /// Number of missing items.
         items: u64,
     },
-    /// Shares do not make one verification.
+    /// The shard results cannot be merged.
     #[error("--join: {0}")]
     Join(#[from] JoinError),
-    /// Shares are of another chain than the one asked about.
-    #[error("--join: the shares are of the parameters {found}, --network has {expected}")]
+    /// The shard results have other parameters than the requested network.
+    #[error("--join: the shard results have the parameters {found}; expected those of --network, {expected}")]
     JoinNetwork {
-        /// The digest of the parameters asked for.
+        /// The digest of the requested parameters.
         expected: String,
-        /// The digest in the shares.
+        /// The digest in the shard results.
         found: String,
     },
     /// A folder was given together with files.
-    #[error("{}: a folder of blocks is verified alone, not beside other files", path.display())]
+    #[error("{}: a folder of blocks cannot be combined with other files", path.display())]
     FolderAmongFiles {
         /// The folder.
         path: PathBuf,
     },
-    /// A share or a checkpoint was asked for of a folder, whose blocks are in no order.
-    #[error("--shard and --checkpoint: a folder of blocks, or an input that forks, is verified in one run")]
+    /// A shard or a checkpoint was requested for a folder, whose blocks are in no order.
+    #[error("--shard and --checkpoint: a folder of blocks, or an input with forks, can only be verified in one run")]
     FolderInParts,
     /// The input has fewer items than when it was counted.
-    #[error("--shard: the input ends before the share does; it changed while it was read")]
+    #[error("--shard: the input ends before the shard does; it changed while it was read")]
     ShardPastEnd,
-    /// A share was asked for of an input that cannot be counted first.
-    #[error("--shard: the input must be regular files, which are counted first; found stdin or a pipe")]
+    /// A shard was requested of an input that cannot be counted first.
+    #[error("--shard: expected regular files, whose items are counted first; found stdin or a pipe")]
     ShardOfStdin,
-    /// A receipt was asked for and cannot be made.
+    /// A receipt was requested and cannot be created.
     #[error(transparent)]
     NoReceipt(#[from] NoReceipt),
 }

@@ -60,7 +60,7 @@ pub(super) struct Feed<'a> {
     /// History before the first judged item, in this run or in the run that it resumes.
     before: History,
     /// `None` until all items to skip were skipped.
-    judge: Option<Verifier>,
+    verifier: Option<Verifier>,
     start_height: u64,
     pub(super) places: PlaceLog,
     stray: StrayFrames,
@@ -129,7 +129,7 @@ impl<'a> Feed<'a> {
             is_whole,
             history,
             before: history,
-            judge: None,
+            verifier: None,
             start_height: history.next_height(),
             places: PlaceLog::default(),
             stray: StrayFrames::default(),
@@ -139,7 +139,7 @@ impl<'a> Feed<'a> {
             saver,
             error: None,
         };
-        // Otherwise the judge is created after the skipped items, whose history it needs.
+        // Otherwise the verifier is created after the skipped items, whose history it needs.
         if feed.course.skip == 0 {
             feed.begin()?;
         }
@@ -160,26 +160,26 @@ impl<'a> Feed<'a> {
             return Err(error);
         }
         let is_short = self.course.skip > 0 || self.course.take.is_some_and(|left| left > 0);
-        let is_decided = self.judge.as_ref().is_some_and(|judge| judge.progress().is_decided);
+        let is_decided = self.verifier.as_ref().is_some_and(|verifier| verifier.progress().is_decided);
         if self.course.proved.is_none() && is_short && !is_cut && !is_decided {
             return Err(VerifyCommandError::ShardPastEnd);
         }
-        if self.judge.is_none() {
+        if self.verifier.is_none() {
             if self.course.proved.is_some() {
                 return Err(VerifyCommandError::CheckpointPastEnd { items: self.course.skip });
             }
             self.begin()?;
         }
         let before = self.before;
-        let Some(judge) = self.judge.take() else { unreachable!("a run that began has its judge") };
-        let report = if is_cut { judge.finish_cut() } else { judge.finish(None) };
+        let Some(verifier) = self.verifier.take() else { unreachable!("a run that began has its verifier") };
+        let report = if is_cut { verifier.finish_cut() } else { verifier.finish(None) };
         if let Some(saver) = &mut self.saver {
             saver.save(&report.state);
         }
         Ok(Fed { report, places: self.places, before, stray: self.stray })
     }
 
-    /// Creates the judge once all items to skip were skipped.
+    /// Creates the verifier once all items to skip were skipped.
     fn begin(&mut self) -> Result<(), VerifyCommandError> {
         let state = match self.course.proved.take() {
             Some(state) if state.history != self.history => {
@@ -191,7 +191,7 @@ impl<'a> Feed<'a> {
                 RunState { summary: Summary::empty(self.history.next_height()), history: self.history }
             }
         };
-        self.judge = Some(verifier_of(self.engine, self.course.items, self.request.clone().resume(state))?);
+        self.verifier = Some(verifier_of(self.engine, self.course.items, self.request.clone().resume(state))?);
         Ok(())
     }
 
@@ -219,12 +219,12 @@ impl<'a> Feed<'a> {
 
     /// Shows the progress and saves due checkpoints; `Break` if the rest cannot change the verdict or is not wanted.
     fn look_around(&mut self) -> ControlFlow<()> {
-        let Some(judge) = &self.judge else {
+        let Some(verifier) = &self.verifier else {
             // Skipped items are not judged, so their places are not needed.
             self.places.forget_below(self.places.noted());
             return ControlFlow::Continue(());
         };
-        let progress = judge.progress();
+        let progress = verifier.progress();
         if progress.is_decided || self.course.take == Some(0) {
             return ControlFlow::Break(());
         }
@@ -235,14 +235,14 @@ impl<'a> Feed<'a> {
         if let Some(saver) = &mut self.saver
             && saver.is_due()
         {
-            saver.save(&judge.state());
+            saver.save(&verifier.state());
         }
         ControlFlow::Continue(())
     }
 
     /// Accepts blocks that the workers read themselves.
     pub(super) fn take_unread(&mut self, blocks: UnreadBlocks) -> ControlFlow<()> {
-        if let Some(Verifier::Blocks(verifier)) = &mut self.judge {
+        if let Some(Verifier::Blocks(verifier)) = &mut self.verifier {
             verifier.push_unread(blocks);
         }
         self.look_around()
@@ -264,7 +264,7 @@ impl ChainSink for Feed<'_> {
             Err(error) => return self.fails(error),
         };
         let bounds = passed as usize * HEADER_LEN..(passed + wanted) as usize * HEADER_LEN;
-        if let Some(Verifier::Headers(verifier)) = &mut self.judge {
+        if let Some(Verifier::Headers(verifier)) = &mut self.verifier {
             verifier.push(&packed[bounds]);
         }
         self.look_around()
@@ -274,7 +274,7 @@ impl ChainSink for Feed<'_> {
         if !self.headers_pass_by() {
             return None;
         }
-        let Some(Verifier::Headers(verifier)) = &mut self.judge else { return None };
+        let Some(Verifier::Headers(verifier)) = &mut self.verifier else { return None };
         let read = verifier.read_from(source);
         Some(read.map(|bytes| self.note_packed(file).map_continue(|()| bytes)))
     }
@@ -289,7 +289,7 @@ impl ChainSink for Feed<'_> {
         if !self.headers_pass_by() {
             return None;
         }
-        let Some(Verifier::Headers(verifier)) = &mut self.judge else { return None };
+        let Some(Verifier::Headers(verifier)) = &mut self.verifier else { return None };
         let taken = verifier.take_from_file(source, from, len);
         Some(taken.map(|bytes| self.note_packed(file).map_continue(|()| bytes)))
     }
@@ -298,7 +298,7 @@ impl ChainSink for Feed<'_> {
 impl Feed<'_> {
     /// Records the places of packed headers that the verifier read itself.
     fn note_packed(&mut self, file: usize) -> ControlFlow<()> {
-        let received = self.judge.as_ref().map_or(0, |judge| judge.progress().received);
+        let received = self.verifier.as_ref().map_or(0, |verifier| verifier.progress().received);
         self.places.note(received - self.places.noted(), file, Place::Packed);
         self.look_around()
     }
@@ -314,7 +314,7 @@ impl BlockSink for Feed<'_> {
             Err(error) => return self.fails(error),
         };
         batch.keep(passed as usize..(passed + wanted) as usize);
-        if let Some(Verifier::Blocks(verifier)) = &mut self.judge {
+        if let Some(Verifier::Blocks(verifier)) = &mut self.verifier {
             verifier.reading_took(self.reading_since.elapsed());
             verifier.push(batch);
         }

@@ -16,7 +16,7 @@ use cityseal_input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Pl
 use super::answer::{self, tip_row};
 use super::error::VerifyCommandError;
 use super::feed::{Course, Fed, Feed};
-use super::{Run, Story, doubts, pruned};
+use super::{Findings, Run, missing_blocks, pruned};
 use crate::json::{DamagedCopyRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
 
 /// Maximum number of headers of each kind that are listed one by one.
@@ -77,28 +77,30 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let unconnected = unconnected(set, &trusted(run)?);
     let first = set.first_records();
     let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
-    let mut story = Story { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Story::default() };
+    let mut findings =
+        Findings { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Findings::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
     // Data outside the best chain can overrule its verdict: an invalid header on top of it is a FAULT, and signs of
     // missing blocks make a valid chain INCOMPLETE.
     match (&report.verdict, invalid_header_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
         (_, Some((row, place))) => {
-            story.overruled = Some("fault");
-            (story.fault, story.file) = (Some(row), Some(place));
+            findings.overruled = Some("fault");
+            (findings.fault, findings.file) = (Some(row), Some(place));
         }
         (Verdict::Valid, None) => {
-            story.reason = doubts::doubt(run.parameters, set, &unconnected);
-            story.overruled = story.reason.as_ref().map(|_| "incomplete");
+            findings.reason = missing_blocks::reason(run.parameters, set, &unconnected);
+            findings.overruled = findings.reason.as_ref().map(|_| "incomplete");
         }
         (Verdict::Incomplete(_), None) if is_empty && !set.tree().is_empty() => {
-            story.reason = Some(pruned::no_first_block(run, set)?);
+            findings.reason = Some(pruned::no_first_block(run, set)?);
         }
         (Verdict::Incomplete(cut), None) => {
-            story.reason = Some(doubts::doubt(run.parameters, set, &unconnected).unwrap_or_else(|| cut.to_string()));
+            findings.reason =
+                Some(missing_blocks::reason(run.parameters, set, &unconnected).unwrap_or_else(|| cut.to_string()));
         }
         (Verdict::Fault(_), None) => {}
     }
-    run.tell(&report, before, story, engine)
+    run.conclude(&report, before, findings, engine)
 }
 
 fn feed_best(set: &BlockSet, items: ItemKind, feed: &mut Feed<'_>) {
@@ -172,7 +174,7 @@ fn unconnected(set: &BlockSet, trusted: &HashSet<BlockHash>) -> Vec<Unconnected>
 }
 
 fn parent_of(set: &BlockSet, index: u32) -> BlockHash {
-    doubts::header_of(set, index).prev_block_hash
+    missing_blocks::header_of(set, index).prev_block_hash
 }
 
 fn forks(set: &BlockSet, unconnected: &[Unconnected]) -> ForksRow {

@@ -5,11 +5,11 @@
 
 mod answer;
 mod checkpoint;
-mod doubts;
 mod error;
 mod feed;
 mod forks;
 mod join;
+mod missing_blocks;
 mod outputs;
 mod pruned;
 mod recognition;
@@ -21,7 +21,7 @@ use cityseal_chain::{Cut, History, Parameters, Verdict};
 use cityseal_cli::{CliError, Ending, Output, unix_now};
 use cityseal_engine::{BlockBatch, Engine, VerifyReport, VerifyRequest};
 use cityseal_hash::HEADER_LEN;
-use cityseal_input::part::{Chain, ItemKind, Part, Shares, rules_of};
+use cityseal_input::part::{Chain, ItemKind, Part, ShardRange, rules_of};
 use cityseal_input::receipts::{self, Asked, NoReceipt};
 use cityseal_input::rows::FaultRow;
 use cityseal_input::{
@@ -30,7 +30,7 @@ use cityseal_input::{
 };
 use cityseal_receipt::SecretKey;
 
-use self::answer::Told;
+use self::answer::AnswerContext;
 use self::checkpoint::Saver;
 pub(crate) use self::error::VerifyCommandError;
 use self::feed::{Course, Fed, Feed, StrayFrames};
@@ -84,7 +84,7 @@ struct Run<'a> {
 
 /// What the answer contains in addition to the engine's report.
 #[derive(Default)]
-struct Story {
+struct Findings {
     /// The fault with its place in the input.
     fault: Option<FaultRow>,
     /// The file that contains the fault, if there are several files.
@@ -129,15 +129,15 @@ impl Run<'_> {
         }
     }
 
-    fn shares(&self) -> Shares {
-        self.args.shard.map_or(Shares::WHOLE, |shard| Shares::one(shard.index, shard.of))
+    fn shards(&self) -> ShardRange {
+        self.args.shard.map_or(ShardRange::WHOLE, |shard| ShardRange::one(shard.index, shard.of))
     }
 
     /// Which items are judged: all, those of a shard, or those after a checkpoint.
     fn course(&self) -> Result<Course, VerifyCommandError> {
         if let Some(shard) = self.args.shard {
             let count = u128::from(count(self.args, self.parameters)?);
-            let until = |share: u64| (count * u128::from(share) / u128::from(shard.of)) as u64;
+            let until = |shard_index: u64| (count * u128::from(shard_index) / u128::from(shard.of)) as u64;
             let (skip, end) = (until(shard.index - 1), until(shard.index));
             // The last shard also covers malformed input after the last item.
             let take = (shard.index < shard.of).then_some(end - skip);
@@ -180,8 +180,8 @@ impl Run<'_> {
         let why =
             mistake.as_ref().and_then(InputError::decode_error).filter(|_| first.is_empty()).map(ToString::to_string);
         let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
-        let story = Story { fault, file, reason, notes, first, opening, mistake: why, ..Story::default() };
-        let ending = self.tell(&report, before, story, engine)?;
+        let findings = Findings { fault, file, reason, notes, first, opening, mistake: why, ..Findings::default() };
+        let ending = self.conclude(&report, before, findings, engine)?;
         // Malformed input is an error only if it decided the verdict; after a fault it is a note.
         match (&report.verdict, mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Err(mistake.into()),
@@ -197,24 +197,25 @@ impl Run<'_> {
     }
 
     /// Writes the requested files and prints the answer.
-    fn tell(
+    fn conclude(
         &self,
         report: &VerifyReport,
         before: History,
-        story: Story,
+        findings: Findings,
         engine: &Engine,
     ) -> Result<Ending, VerifyCommandError> {
-        let unrecognised = self.unrecognised(&story)?;
-        let hint = self.fault_hint(&story);
+        let unrecognised = self.unrecognised(&findings)?;
+        let hint = self.fault_hint(&findings);
         // An input that is not a chain gets neither a receipt nor a part file.
         let (mut part, mut receipt) = (Ok(()), Ok(()));
         if unrecognised.is_none() {
-            part = self.write_part(report, before, &story);
-            receipt = self.write_receipt(report, &story);
+            part = self.write_part(report, before, &findings);
+            receipt = self.write_receipt(report, &findings);
         }
-        let Story { fault, file, reason, forks, notes, overruled, .. } = story;
-        let told = Told { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
-        let mut answer = answer::of_report(told, report);
+        let Findings { fault, file, reason, forks, notes, overruled, .. } = findings;
+        let context =
+            AnswerContext { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
+        let mut answer = answer::of_report(context, report);
         answer.forks = forks;
         answer.notes = notes;
         answer.verdict = overruled.unwrap_or(answer.verdict);
@@ -241,9 +242,9 @@ impl Run<'_> {
     }
 
     /// Signs the verdict and writes the receipt, if `--receipt` was given.
-    fn write_receipt(&self, report: &VerifyReport, story: &Story) -> Result<(), VerifyCommandError> {
+    fn write_receipt(&self, report: &VerifyReport, findings: &Findings) -> Result<(), VerifyCommandError> {
         let Some((path, key)) = self.args.receipt.as_deref().zip(self.key.as_ref()) else { return Ok(()) };
-        if story.overruled.is_some() {
+        if findings.overruled.is_some() {
             return Err(NoReceipt::Overruled.into());
         }
         let asked = Asked {
@@ -266,11 +267,16 @@ impl Run<'_> {
     }
 
     /// Writes the result as a part file to `--out`.
-    fn write_part(&self, report: &VerifyReport, before: History, story: &Story) -> Result<(), VerifyCommandError> {
+    fn write_part(
+        &self,
+        report: &VerifyReport,
+        before: History,
+        findings: &Findings,
+    ) -> Result<(), VerifyCommandError> {
         let Some(path) = &self.args.out else { return Ok(()) };
         let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
-        let (fault, cut) = (story.fault.clone(), story.reason.clone().filter(|_| !is_empty));
-        let part = Part::of_report(self.chain(), self.shares(), before, report, fault, cut);
+        let (fault, cut) = (findings.fault.clone(), findings.reason.clone().filter(|_| !is_empty));
+        let part = Part::of_report(self.chain(), self.shards(), before, report, fault, cut);
         outputs::write(path, part.to_json().as_bytes())
     }
 

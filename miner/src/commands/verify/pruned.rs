@@ -7,8 +7,8 @@ use cityseal_hash::{HEADER_LEN, double_sha256};
 use cityseal_input::BlockSet;
 
 use super::Run;
-use super::doubts::header_of;
 use super::error::VerifyCommandError;
+use super::missing_blocks::header_of;
 
 /// Names the lowest block of the heaviest chain in the set, and the flag that starts the verification there.
 pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, VerifyCommandError> {

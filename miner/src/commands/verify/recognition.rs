@@ -4,7 +4,7 @@ use cityseal_chain::{BlockHash, Network};
 use cityseal_input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
 
 use super::error::VerifyCommandError;
-use super::{Run, Story};
+use super::{Findings, Run};
 use crate::args::FormatArg;
 use crate::json::VerifyAnswer;
 
@@ -17,31 +17,31 @@ const DAMAGED_COPY_RULES: [&str; 6] = ["R20", "R21", "R22", "R37", "R38", "R39"]
 impl Run<'_> {
     /// Why the input is not a chain, if its format was detected rather than given and none of its first records is a
     /// header.
-    pub(super) fn unrecognised(&self, story: &Story) -> Result<Option<InputError>, VerifyCommandError> {
+    pub(super) fn unrecognised(&self, findings: &Findings) -> Result<Option<InputError>, VerifyCommandError> {
         // For a node's folder without a whole block the rows of `forks` show what is missing.
-        if self.args.format != FormatArg::Auto || story.forks.is_some() && story.first.is_empty() {
+        if self.args.format != FormatArg::Auto || findings.forks.is_some() && findings.first.is_empty() {
             return Ok(None);
         }
         let first_file = || Opening::of_file(&self.args.files[0], FrameNetwork::of(self.parameters));
-        let opening = story.opening.clone().unwrap_or_else(first_file);
+        let opening = findings.opening.clone().unwrap_or_else(first_file);
         let parent = self.request.state()?.history.parent().map(|parent| parent.hash());
         let recogniser = Recogniser::new(Some(self.parameters), parent, self.now);
         // A truncated first block was not read, but its header may be complete.
-        let first = if story.first.is_empty() { opening.records() } else { story.first.clone() };
+        let first = if findings.first.is_empty() { opening.records() } else { findings.first.clone() };
         let is_spaced = opening.is_spaced() && !first.has_link();
         if recogniser.is_chain(&first) && !is_spaced {
             return Ok(None);
         }
-        Ok(Some(opening.refuse(story.mistake.clone())))
+        Ok(Some(opening.refuse(findings.mistake.clone())))
     }
 
     /// What to try if the first header is at fault, or a later one looks misplaced or damaged.
-    pub(super) fn fault_hint(&self, story: &Story) -> Option<String> {
-        let fault = story.fault.as_ref()?;
+    pub(super) fn fault_hint(&self, findings: &Findings) -> Option<String> {
+        let fault = findings.fault.as_ref()?;
         if fault.height > self.args.start_height {
             // A node writes blocks to its files in order of arrival.
-            let may_be_disorder = fault.rule == "R06" && story.forks.is_none();
-            let may_be_copy = DAMAGED_COPY_RULES.contains(&fault.rule.as_str()) && story.forks.is_none();
+            let may_be_disorder = fault.rule == "R06" && findings.forks.is_none();
+            let may_be_copy = DAMAGED_COPY_RULES.contains(&fault.rule.as_str()) && findings.forks.is_none();
             if may_be_copy {
                 return Some(
                     "perhaps a damaged copy of the block; --forks uses a good copy if the input has one".to_owned(),
@@ -50,7 +50,7 @@ impl Run<'_> {
             return may_be_disorder
                 .then(|| "perhaps the blocks are out of order or fork; --forks accepts both".to_owned());
         }
-        let first = story.first.first()?;
+        let first = findings.first.first()?;
         let (own, name) = (self.parameters.genesis_hash(), self.parameters.name());
         if let Some(network) = Recogniser::foreign_genesis(&first, self.parameters) {
             return Some(format!("the first header is the genesis header of {network}: try --network {network}"));

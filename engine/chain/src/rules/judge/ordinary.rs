@@ -22,7 +22,7 @@ struct Ordinary<'a> {
 
 impl<'a> Ordinary<'a> {
     /// Whether simple comparisons show that the header passes R05, R06, R08, R10 and R11. `high` are the top 64 bits of
-    /// its target, which decide for all but a vanishing part of the headers. Branchless, because all of them nearly
+    /// its target, which decide for all but a tiny fraction of headers. Branchless, because all of them nearly
     /// always hold.
     #[inline]
     #[expect(clippy::needless_bitwise_bool, reason = "one branch, nearly always taken, instead of five")]

@@ -210,8 +210,8 @@ fn a_damaged_frame_hides_the_header_after_it() {
 
 #[test]
 fn a_file_built_to_be_slow_is_re_examined_a_limited_number_of_times() {
-    // Each frame ends at the same junk, so that every block is doubted in turn.
-    let count = 3 * MENDS_MAX as usize;
+    // Each frame ends at the same junk, so that every block is re-examined in turn.
+    let count = 3 * REEXAMINATIONS_MAX as usize;
     let mut bytes = Vec::new();
     for at in 0..count {
         bytes.extend(frame((88 * (count - at) - 8) as u32));
@@ -223,7 +223,7 @@ fn a_file_built_to_be_slow_is_re_examined_a_limited_number_of_times() {
     let scanned = Scan::new(&file, bytes.len() as u64, Key::default(), FrameNetwork::default()).run().unwrap();
     assert_eq!(scanned.blocks.last().map(|(at, _)| *at), Some(88 * count as u64 + 4 + 8));
     let read = file.read.into_inner();
-    assert!(read <= u64::from(MENDS_MAX) * 6_000_000, "{read} bytes were read");
+    assert!(read <= u64::from(REEXAMINATIONS_MAX) * 6_000_000, "{read} bytes were read");
 }
 
 struct Counting {

@@ -1,4 +1,4 @@
-//! Decides whether damage or unconnected headers in a set of blocks put its best chain in doubt.
+//! Decides whether blocks may be missing from the best chain of a set, because of damage or unconnected headers.
 //!
 //! As in Bitcoin Core's import, junk and old blocks outside the best chain change nothing. The verdict is INCOMPLETE
 //! only if blocks may be missing that would make the best chain longer or another chain heavier: that is, if a header
@@ -17,8 +17,8 @@ use cityseal_input::{BlockSet, Damage, Hidden};
 /// Number of headers in a median time (BIP113).
 const MEDIAN_HEADERS: usize = 11;
 
-/// Why blocks may be missing from the best chain; `None` if there is no reason to think so.
-pub(super) fn doubt(parameters: &Parameters, set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
+/// Why blocks may be missing from the best chain; `None` if there is no sign of that.
+pub(super) fn reason(parameters: &Parameters, set: &BlockSet, unconnected: &[Unconnected]) -> Option<String> {
     if let Some(damage) = set.damage().iter().find(|damage| damage.hidden == Hidden::Unknown) {
         return Some(format!("{damage}; it may hide blocks"));
     }

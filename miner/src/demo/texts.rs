@@ -9,7 +9,7 @@ use cityseal_cli::{CliError, Paint, escape_line, spoken};
 use cityseal_receipt::Receipt;
 
 use super::error::DemoError;
-use super::records::{FORGED_HEIGHT, FORGED_RECORD, HONEST_RECORD};
+use super::records::{FORGED_HEIGHT, FORGED_RECORD, ORIGINAL_RECORD};
 use crate::context::Context;
 use crate::json::KeptRow;
 
@@ -17,11 +17,11 @@ use crate::json::KeptRow;
 const DIGITS_SHOWN: usize = 16;
 
 /// Prints to stdout; prints nothing with `--json`.
-pub(super) struct Story<'a> {
+pub(super) struct Texts<'a> {
     context: &'a Context,
 }
 
-impl<'a> Story<'a> {
+impl<'a> Texts<'a> {
     pub(super) const fn new(context: &'a Context) -> Self {
         Self { context }
     }
@@ -113,7 +113,7 @@ impl<'a> Story<'a> {
     pub(super) fn forging(&self) -> Result<(), DemoError> {
         let title = self.step(5, "Forging");
         self.say(&format!(
-            "\n{title}\n   A forger rewrites a record in block {FORGED_HEIGHT}:\n      - {HONEST_RECORD}\n      \
+            "\n{title}\n   A forger rewrites a record in block {FORGED_HEIGHT}:\n      - {ORIGINAL_RECORD}\n      \
              + {FORGED_RECORD}"
         ))
     }
@@ -146,7 +146,7 @@ impl<'a> Story<'a> {
         let word = self.context.output.paint(Paint::Good, "All answers were right");
         let next = kept.map_or_else(
             || {
-                "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, to try the commands on."
+                "`cityseal demo --keep DIR` keeps the chain, the forgeries and the receipt, and lists commands to try."
                     .into()
             },
             |kept| {
