@@ -4,7 +4,7 @@
 
 use crate::hash::{BlockHash, MerkleRoot};
 use crate::hex::{self, HexError};
-use crate::target::CompactTarget;
+use crate::targets::CompactTarget;
 use cityseal_hash::{HEADER_LEN, double_sha256};
 use std::fmt;
 use std::str::FromStr;

@@ -41,7 +41,7 @@ pub mod merkle;
 mod parameters;
 mod rules;
 mod search;
-mod target;
+mod targets;
 mod u256;
 
 pub use hash::{BlockHash, MerkleRoot};
@@ -63,4 +63,4 @@ pub use search::{
     SealTemplateBuilder, SearchSpace, SpaceTooLarge, Span, SpanBackwards, Stretch, TemplateError, TemplateFileError,
     TimeSpan, VersionMaskError, VersionRun, stratum,
 };
-pub use target::{ChainWork, CompactFault, CompactTarget, Target, TargetHexError, ThresholdHexError, Work};
+pub use targets::{ChainWork, CompactFault, CompactTarget, Target, TargetHexError, ThresholdHexError, Work};

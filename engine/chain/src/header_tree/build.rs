@@ -7,7 +7,7 @@ use super::tree::{Duplicate, Fork, HeaderTree, InvalidHeader, NONE, Root, StaleB
 use crate::hash::BlockHash;
 use crate::parameters::Parameters;
 use crate::rules::{Broken, Decoded, check_proof_of_work, decode_bits};
-use crate::target::{ChainWork, CompactTarget};
+use crate::targets::{ChainWork, CompactTarget};
 
 impl HeaderTree {
     /// Builds the tree of packed headers, 80 bytes for each hash, on this root. The order given is the order of

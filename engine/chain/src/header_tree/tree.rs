@@ -2,7 +2,7 @@
 
 use crate::hash::BlockHash;
 use crate::rules::{FaultValue, Rule};
-use crate::target::ChainWork;
+use crate::targets::ChainWork;
 
 /// Marks the absence of a parent or of a depth.
 pub(super) const NONE: u32 = u32::MAX;

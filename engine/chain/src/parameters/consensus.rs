@@ -7,7 +7,7 @@ use super::difficulty::Difficulty;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex;
-use crate::target::{CompactTarget, Target};
+use crate::targets::{CompactTarget, Target};
 use cityseal_hash::{MerkleKind, double_sha256, sha256};
 use std::fmt::Write;
 

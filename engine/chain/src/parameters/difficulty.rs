@@ -3,7 +3,7 @@
 //! Pure arithmetic on values of earlier headers. The judge and its reference implementation decide which headers those
 //! are and whether they are known.
 
-use crate::target::{CompactTarget, Target};
+use crate::targets::{CompactTarget, Target};
 use crate::u256::U256;
 
 /// Headers between two retargets (Bitcoin Core: `DifficultyAdjustmentInterval`).

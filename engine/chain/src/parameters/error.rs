@@ -3,7 +3,7 @@
 use crate::hash::BlockHash;
 use crate::header::HeaderHexError;
 use crate::hex::HexError;
-use crate::target::{CompactFault, CompactTarget, Target, TargetHexError};
+use crate::targets::{CompactFault, CompactTarget, Target, TargetHexError};
 use thiserror::Error;
 
 /// Maximum length of a network's name in bytes; it appears in every verdict and log line.

@@ -38,7 +38,7 @@ use super::error::{NAME_BYTES_MAX, ParametersError, ValueFault};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex::{self, HexError};
-use crate::target::{CompactTarget, Target};
+use crate::targets::{CompactTarget, Target};
 use cityseal_hash::MerkleKind;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};

@@ -6,7 +6,7 @@ use super::consensus::{BodyRules, FUTURE_LIMIT_S, Parameters, VersionRule};
 use super::difficulty::Difficulty;
 use crate::hash::{BlockHash, MerkleRoot};
 use crate::header::BlockHeader;
-use crate::target::{CompactTarget, Target};
+use crate::targets::{CompactTarget, Target};
 use cityseal_hash::MerkleKind;
 use std::fmt;
 use std::str::FromStr;

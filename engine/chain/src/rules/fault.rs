@@ -5,7 +5,7 @@
 use super::rule::Rule;
 use crate::encoding::EncodingFault;
 use crate::hash::{BlockHash, MerkleRoot};
-use crate::target::{CompactTarget, Target};
+use crate::targets::{CompactTarget, Target};
 use std::fmt;
 
 /// The expected or the found value of a broken rule. `Display` writes hashes, roots and targets as 64 hex digits, bits

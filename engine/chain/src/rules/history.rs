@@ -8,7 +8,7 @@ use super::median::{MEDIAN_HEADERS, MedianWindow};
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::parameters::{PERIOD_HEADERS, Parameters};
-use crate::target::CompactTarget;
+use crate::targets::CompactTarget;
 use cityseal_hash::{HEADER_LEN, double_sha256};
 use std::convert::Infallible;
 use thiserror::Error;

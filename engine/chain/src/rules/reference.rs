@@ -10,7 +10,7 @@ use super::summary::Summary;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::parameters::{Difficulty, MIN_DIFFICULTY_AFTER_S, PERIOD_HEADERS, Parameters, TIMEWARP_MAX_S, retarget};
-use crate::target::{CompactFault, CompactTarget};
+use crate::targets::{CompactFault, CompactTarget};
 use cityseal_hash::HEADER_LEN;
 use std::collections::BTreeMap;
 

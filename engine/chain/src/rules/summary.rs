@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::rule::NotChecked;
 use crate::hash::BlockHash;
 use crate::merkle::TreeOutline;
-use crate::target::ChainWork;
+use crate::targets::ChainWork;
 use cityseal_hash::double_sha256;
 
 /// The blocks whose headers and bodies passed.

@@ -8,7 +8,7 @@ use super::rule::NotChecked;
 use super::summary::Summary;
 use crate::hash::BlockHash;
 use crate::parameters::Parameters;
-use crate::target::ChainWork;
+use crate::targets::ChainWork;
 use std::fmt;
 use thiserror::Error;
 

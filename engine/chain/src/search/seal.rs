@@ -10,7 +10,7 @@ use super::candidate::Candidate;
 use super::template::SealTemplate;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
-use crate::target::Target;
+use crate::targets::Target;
 
 /// Why a candidate is not a seal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

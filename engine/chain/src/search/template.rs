@@ -14,7 +14,7 @@ use super::span::{NonceSpan, TimeSpan};
 use crate::hash::MerkleRoot;
 use crate::header::BlockHeader;
 use crate::merkle::{self, Node};
-use crate::target::{CompactFault, CompactTarget, Target};
+use crate::targets::{CompactFault, CompactTarget, Target};
 
 /// A header to be sealed, with everything that may roll: nonce, version bits, time, extranonce.
 #[derive(Clone, Debug, PartialEq, Eq)]

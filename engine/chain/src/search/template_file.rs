@@ -29,7 +29,7 @@ use crate::hash::{BlockHash, MerkleRoot};
 use crate::header::{BlockHeader, HeaderHexError};
 use crate::hex::{self, HexError};
 use crate::merkle::Node;
-use crate::target::{CompactTarget, Target, ThresholdHexError};
+use crate::targets::{CompactTarget, Target, ThresholdHexError};
 
 /// Why a text is not a template. Each message names the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

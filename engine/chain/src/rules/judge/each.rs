@@ -9,7 +9,7 @@ use crate::rules::history::History;
 use crate::rules::median::MEDIAN_HEADERS;
 use crate::rules::rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 use crate::rules::summary::{Bodies, Summary, in_order};
-use crate::target::CompactTarget;
+use crate::targets::CompactTarget;
 use cityseal_hash::HEADER_LEN;
 
 /// Judges packed headers by rules R01 to R11 and returns what they prove.

@@ -9,7 +9,7 @@ use cityseal_hash::HEADER_LEN;
 use super::state::{Fields, Judge, Parent};
 use crate::parameters::{Asert, Difficulty, PERIOD_HEADERS};
 use crate::rules::median::MEDIAN_HEADERS;
-use crate::target::{ChainWork, CompactTarget, Work};
+use crate::targets::{ChainWork, CompactTarget, Work};
 
 /// The values that an ordinary header is compared with.
 struct Ordinary<'a> {

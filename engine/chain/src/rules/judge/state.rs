@@ -5,7 +5,7 @@ use crate::parameters::{PERIOD_HEADERS, Parameters, VersionRule};
 use crate::rules::history::{History, PeriodStart};
 use crate::rules::median::MedianWindow;
 use crate::rules::rule::{NotChecked, Rule, Unjudged};
-use crate::target::{ChainWork, CompactTarget};
+use crate::targets::{ChainWork, CompactTarget};
 use cityseal_hash::{HEADER_LEN, double_sha256};
 
 /// The fields of one header that rules look at.

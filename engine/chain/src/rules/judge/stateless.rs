@@ -4,7 +4,7 @@ use crate::hash::BlockHash;
 use crate::parameters::Parameters;
 use crate::rules::fault::FaultValue;
 use crate::rules::rule::Rule;
-use crate::target::{ChainWork, CompactFault, CompactTarget, Target};
+use crate::targets::{ChainWork, CompactFault, CompactTarget, Target};
 
 /// A broken rule with the expected and the found value.
 pub(crate) type Broken = (Rule, FaultValue, FaultValue);

@@ -122,7 +122,7 @@ impl Target {
 mod tests {
     use super::*;
     use crate::hash::BlockHash;
-    use crate::target::TargetHexError;
+    use crate::targets::TargetHexError;
     use num_bigint::{BigInt, BigUint};
     use proptest::prelude::*;
 

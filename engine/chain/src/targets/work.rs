@@ -134,7 +134,7 @@ impl fmt::Debug for ChainWork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::compact::CompactTarget;
+    use crate::targets::compact::CompactTarget;
     use num_bigint::BigUint;
     use proptest::prelude::*;
 
