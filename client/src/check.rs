@@ -9,9 +9,32 @@ use cityseal_chain::{
 };
 use cityseal_proto::ClaimedSeal;
 use cityseal_proto::field::HEADER_LEN;
+use cityseal_receipt::ReceiptError;
 
 use crate::ledger::Ledger;
 use crate::request::Items;
+
+/// Why a receipt is not accepted for the chain that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FalseReceipt {
+    /// The verdict came without a receipt although it is one that can be signed.
+    #[error("the verdict came without a receipt")]
+    Absent,
+    /// The receipt is malformed, its signature is invalid, or its signer is not trusted.
+    #[error(transparent)]
+    Refused(#[from] ReceiptError),
+    /// The receipt states another chain or verdict.
+    #[error("it states {found} as {what}; expected {expected}")]
+    Other {
+        /// What differs.
+        what: &'static str,
+        /// What it should state.
+        expected: String,
+        /// What it states.
+        found: String,
+    },
+}
 
 /// Why a claimed seal is not a seal of the template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

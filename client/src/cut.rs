@@ -8,7 +8,9 @@ use cityseal_chain::body::{BLOCK_BYTES_MAX, Extent, block_extent};
 use cityseal_proto::field::HEADER_LEN;
 use prost::bytes::{Bytes, BytesMut};
 
-use crate::upload::CHUNK_BYTES_MAX;
+/// Maximum size of a message's headers in bytes: 13,107 headers, just below 1 MiB. Larger messages are no faster and
+/// delay the first byte. Blocks are gathered up to this size; a larger block gets its own message.
+pub const CHUNK_BYTES_MAX: usize = (1 << 20) / HEADER_LEN * HEADER_LEN;
 
 /// Received bytes that are not split into blocks yet.
 #[derive(Debug, Default)]

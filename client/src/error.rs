@@ -9,8 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::address::AddressProblem;
-use crate::check::{FalseSeal, FalseVerdict};
-use crate::receipt_check::FalseReceipt;
+use crate::check::{FalseReceipt, FalseSeal, FalseVerdict};
 
 /// Who must act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

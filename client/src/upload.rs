@@ -14,12 +14,8 @@ use prost::bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt};
 
-use crate::cut::BlockCutter;
+use crate::cut::{BlockCutter, CHUNK_BYTES_MAX};
 use crate::ledger::Ledger;
-
-/// Maximum size of a message's headers in bytes: 13,107 headers, just below 1 MiB. Larger messages are no faster and
-/// delay the first byte. Blocks are gathered up to this size; a larger block gets its own message.
-pub const CHUNK_BYTES_MAX: usize = (1 << 20) / HEADER_LEN * HEADER_LEN;
 
 /// Splits a chain into messages and sends them.
 #[derive(Debug)]

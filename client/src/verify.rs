@@ -1,12 +1,14 @@
 //! The verdict on a chain verified by the service, checked against what was sent.
 
 use std::fmt;
+use std::time::Duration;
 
-use cityseal_chain::{Bodies, Fault, Tip};
+use cityseal_chain::{Bodies, Rule, Tip};
 use cityseal_proto::{FieldError, fault_from_wire, tip_from_wire, v1};
-use cityseal_receipt::Receipt;
 
+use crate::answer::{NotChecked, Verdict, VerifyAnswer};
 use crate::check::{check_bodies, check_fault, check_valid};
+use crate::device::DeviceShare;
 use crate::error::ClientError;
 use crate::ledger::Ledger;
 use crate::receipt_check;
@@ -30,89 +32,40 @@ impl fmt::Display for VerifyProgress {
     }
 }
 
-/// The verdict on a chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VerdictKind {
-    /// Every header or block passed every rule that was checked. The client has compared the count, tip and work with
-    /// what it sent.
-    Valid,
-    /// The first fault.
-    Fault(Fault),
-    /// The service did not receive or check the whole chain.
-    Incomplete {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl fmt::Display for VerdictKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Valid => f.write_str("valid"),
-            Self::Fault(fault) => write!(f, "fault: {fault}"),
-            Self::Incomplete { reason } => write!(f, "incomplete: {reason}"),
-        }
-    }
-}
-
-/// A verdict, checked against what was sent.
-#[derive(Clone, Debug)]
-pub struct VerifyAnswer {
-    /// The verdict.
-    pub verdict: VerdictKind,
-    /// Headers or blocks that passed all checked rules.
-    pub count: u64,
-    /// The last of them; `None` if none passed.
-    pub tip: Option<Tip>,
-    /// Totals over the bodies that passed; `None` if headers were sent.
-    pub bodies: Option<Bodies>,
-    /// The rules that were checked, as reported by the service.
-    pub checked: Vec<String>,
-    /// Rules that were not checked over some heights, as reported by the service.
-    pub not_checked: Vec<v1::NotChecked>,
-    /// What no verdict covers.
-    pub out_of_scope: Vec<String>,
-    /// The digest of the parameters, 64 hex digits.
-    pub parameters_digest: String,
-    /// How much each device did, as reported by the service.
-    pub devices: Vec<v1::DeviceShare>,
-    /// How long it took in seconds, as reported by the service.
-    pub seconds: f64,
-    /// The receipt, if one was requested and the verdict can be signed. It states this chain and this verdict.
-    pub receipt: Option<Receipt>,
-}
-
-impl fmt::Display for VerifyAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {} passed", self.verdict, self.count)?;
-        match &self.tip {
-            Some(tip) => write!(f, ", the last at {tip}"),
-            None => Ok(()),
-        }
-    }
-}
-
 impl VerifyAnswer {
     /// Checks the service's verdict, and its receipt if one was requested, against what was sent.
     pub(crate) fn checked(request: &VerifyRequest, sent: &Ledger, verdict: &v1::Verdict) -> Result<Self, ClientError> {
         let tip = verdict.tip.as_ref().map(tip_from_wire).transpose().map_err(|error| error.under("verdict.tip"))?;
         let bodies = (request.items == Items::Blocks).then(|| bodies_of(verdict));
+        let (checked, checked_unknown) = rules(&verdict.checked);
         let mut answer = Self {
             verdict: checked_kind(request, verdict, tip.as_ref(), sent)?,
             count: verdict.count,
             tip,
             bodies,
-            checked: verdict.checked.clone(),
-            not_checked: verdict.not_checked.clone(),
+            checked,
+            checked_unknown,
+            not_checked: verdict.not_checked.iter().map(NotChecked::from_wire).collect(),
             out_of_scope: verdict.out_of_scope.clone(),
             parameters_digest: verdict.parameters_digest.clone(),
-            devices: verdict.devices.clone(),
-            seconds: verdict.seconds,
+            devices: verdict.devices.iter().cloned().map(DeviceShare::from_wire).collect(),
+            took: took(verdict.seconds)?,
             receipt: None,
         };
         answer.receipt = receipt_check::checked(request, sent, verdict, &answer)?;
         Ok(answer)
     }
+}
+
+/// Separates the rules that this build knows from the numbers of those that it does not know.
+fn rules(codes: &[String]) -> (Vec<Rule>, Vec<String>) {
+    let known = codes.iter().filter_map(|code| Rule::from_code(code)).collect();
+    let unknown = codes.iter().filter(|code| Rule::from_code(code).is_none()).cloned().collect();
+    (known, unknown)
+}
+
+fn took(seconds: f64) -> Result<Duration, FieldError> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| FieldError::refused("verdict.seconds", &error))
 }
 
 fn bodies_of(verdict: &v1::Verdict) -> Bodies {
@@ -125,23 +78,23 @@ fn checked_kind(
     verdict: &v1::Verdict,
     tip: Option<&Tip>,
     sent: &Ledger,
-) -> Result<VerdictKind, ClientError> {
+) -> Result<Verdict, ClientError> {
     match verdict.kind() {
         v1::VerdictKind::Valid => {
             check_valid(sent, verdict.count, tip)?;
             if request.items == Items::Blocks {
                 check_bodies(sent, &bodies_of(verdict))?;
             }
-            Ok(VerdictKind::Valid)
+            Ok(Verdict::Valid)
         }
         v1::VerdictKind::Fault => {
             let missing = || FieldError::missing("verdict.fault", "the rule that is broken");
             let fault = fault_from_wire(verdict.fault.as_ref().ok_or_else(missing)?)
                 .map_err(|error| error.under("verdict.fault"))?;
             check_fault(sent, request.items, verdict.count, &fault)?;
-            Ok(VerdictKind::Fault(fault))
+            Ok(Verdict::Fault(fault))
         }
-        v1::VerdictKind::Incomplete => Ok(VerdictKind::Incomplete { reason: verdict.incomplete_reason.clone() }),
+        v1::VerdictKind::Incomplete => Ok(Verdict::Incomplete { reason: verdict.incomplete_reason.clone() }),
         v1::VerdictKind::Unspecified => Err(FieldError::missing("verdict.kind", "VALID, FAULT or INCOMPLETE").into()),
     }
 }

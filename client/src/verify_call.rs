@@ -12,13 +12,14 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 use tracing::debug;
 
+use crate::answer::VerifyAnswer;
 use crate::connection::Client;
 use crate::error::{ClientError, reason_of};
 use crate::ledger::Ledger;
 use crate::request::{Items, VerifyRequest};
 use crate::retry::{Attempts, is_transient, wanted_pause};
 use crate::upload::{Cutter, Upload};
-use crate::verify::{VerifyAnswer, VerifyProgress};
+use crate::verify::VerifyProgress;
 
 /// Capacity of the send queue in messages: 4 x 1 MiB keep the connection busy while the source is read.
 const WAITING_MAX: usize = 4;

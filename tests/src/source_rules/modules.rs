@@ -55,8 +55,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-client",
-        bottom_up: "address answer cut ledger request check error receipt_check retry connection upload verify \
-            verify_call watch seal",
+        bottom_up: "address device answer job cut ledger request check error receipt_check retry connection upload \
+            verify verify_call watch seal",
     },
     Row {
         package: "cityseal-service",
