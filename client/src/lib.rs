@@ -44,6 +44,9 @@
 //! All types of the API are re-exported, so a node depends only on `cityseal-client` and an async runtime (tokio):
 //! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts) and [`bytes`]. The wire messages are not
 //! part of the API; they are in the crate `cityseal-proto`.
+//!
+//! The cargo feature `bitcoin` adds `From` and `TryFrom` between the headers, hashes, targets, work and networks of
+//! [`chain`] and the types of rust-bitcoin 0.32.
 
 mod address;
 mod answer;

@@ -23,7 +23,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-chain",
-        bottom_up: "encoding hex u256 hash target header merkle parameters rules body header_tree search",
+        bottom_up: "encoding hex u256 hash target header merkle parameters rust_bitcoin rules body \
+            header_tree search",
     },
     Row {
         package: "cityseal-cli",
