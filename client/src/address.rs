@@ -44,8 +44,8 @@ pub enum AddressProblem {
     Port,
 }
 
-/// Normalizes an address to the scheme `http`, the host and the port. Surrounding whitespace is ignored; a bare
-/// `host:port` gets the scheme.
+/// Normalizes an address to a URI: scheme `http`, host and port. Surrounding whitespace is ignored; a bare `host:port`
+/// gets the scheme.
 ///
 /// # Errors
 /// [`AddressProblem`].
