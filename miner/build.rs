@@ -14,7 +14,6 @@ fn main() {
         "../engine",
         "../proto",
         "../receipt",
-        "../shaders",
         "bench",
         "input",
         "service",

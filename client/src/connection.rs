@@ -16,7 +16,9 @@ use tonic::{Response, Status};
 use tracing::debug;
 
 use crate::address::{AddressProblem, uri_of};
+use crate::device::DeviceList;
 use crate::error::ClientError;
+use crate::job::{ClaimedResult, Job, JobAnswer, JobPage, ListRequest};
 use crate::retry::{Attempts, RetryPolicy, is_transient, wanted_pause};
 
 /// An idle connection gets an HTTP/2 keepalive ping after this time.
@@ -138,48 +140,50 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
-    pub async fn job(&self, job_id: &str) -> Result<v1::GetJobResponse, ClientError> {
-        let request = v1::GetJobRequest { job_id: job_id.to_owned() };
+    pub async fn job(&self, job_id: impl Into<String>) -> Result<JobAnswer, ClientError> {
+        let request = v1::GetJobRequest { job_id: job_id.into() };
         let call = async |mut service: SealServiceClient<Channel>, request| service.get_job(request).await;
-        self.call_with_retries(call, self.sealer(), request).await
+        let answer = self.call_with_retries(call, self.sealer(), request).await?;
+        let result = answer.result.map(ClaimedResult::from_wire).transpose()?;
+        Ok(JobAnswer { job: job_of(answer.job)?, result })
     }
 
-    /// Cancels a job on behalf of `cancelled_by`. Returns the job's state at that moment.
+    /// Cancels a job on behalf of `by`. Returns the job's state at that moment.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
-    pub async fn cancel(&self, job_id: &str, cancelled_by: &str) -> Result<v1::Job, ClientError> {
-        let request = v1::CancelJobRequest { job_id: job_id.to_owned(), cancelled_by: cancelled_by.to_owned() };
+    pub async fn cancel(&self, job_id: impl Into<String>, by: impl Into<String>) -> Result<Job, ClientError> {
+        let request = v1::CancelJobRequest { job_id: job_id.into(), cancelled_by: by.into() };
         let call = async |mut service: SealServiceClient<Channel>, request| service.cancel_job(request).await;
         let answer = self.call_with_retries(call, self.sealer(), request).await?;
-        answer.job.ok_or(ClientError::Cut { expected: "the job" })
+        job_of(answer.job)
     }
 
-    /// Returns one page of jobs: up to `page_size` (0: the service's maximum), from `page_token` (empty: the first
-    /// page).
+    /// Returns one page of jobs.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] if the service did not issue the token since its last start.
-    pub async fn list(&self, page_size: u32, page_token: &str) -> Result<v1::ListJobsResponse, ClientError> {
-        let request = v1::ListJobsRequest { page_size, page_token: page_token.to_owned(), tenant: None };
+    /// [`ClientError::Refused`] if the service did not issue the page token since its last start.
+    pub async fn list(&self, request: &ListRequest) -> Result<JobPage, ClientError> {
         let call = async |mut service: SealServiceClient<Channel>, request| service.list_jobs(request).await;
-        self.call_with_retries(call, self.sealer(), request).await
+        let answer = self.call_with_retries(call, self.sealer(), request.to_wire()).await?;
+        Ok(JobPage::from_wire(answer)?)
     }
 
     /// Lists the devices of the service.
     ///
     /// # Errors
     /// [`ClientError::Refused`] if the call fails permanently.
-    pub async fn devices(&self) -> Result<v1::ListDevicesResponse, ClientError> {
+    pub async fn devices(&self) -> Result<DeviceList, ClientError> {
         let devices = DeviceServiceClient::new(self.channel.clone());
         let call = async |mut service: DeviceServiceClient<Channel>, request| service.list_devices(request).await;
-        self.call_with_retries(call, devices, v1::ListDevicesRequest {}).await
+        let answer = self.call_with_retries(call, devices, v1::ListDevicesRequest {}).await?;
+        Ok(DeviceList::from_wire(answer))
     }
 
-    pub(crate) async fn submit_request(&self, request: v1::SubmitSealRequest) -> Result<v1::Job, ClientError> {
+    pub(crate) async fn submit_request(&self, request: v1::SubmitSealRequest) -> Result<Job, ClientError> {
         let call = async |mut service: SealServiceClient<Channel>, request| service.submit_seal(request).await;
         let answer = self.call_with_retries(call, self.sealer(), request).await?;
-        answer.job.ok_or(ClientError::Cut { expected: "the job" })
+        job_of(answer.job)
     }
 
     pub(crate) fn sealer(&self) -> SealServiceClient<Channel> {
@@ -219,6 +223,12 @@ impl Client {
             }
         }
     }
+}
+
+/// Reads the job of an answer.
+fn job_of(message: Option<v1::Job>) -> Result<Job, ClientError> {
+    let message = message.ok_or(ClientError::Cut { expected: "the job" })?;
+    Ok(Job::from_wire(message)?)
 }
 
 fn endpoint(options: &ClientOptions) -> Result<Endpoint, ClientError> {

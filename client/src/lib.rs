@@ -20,16 +20,16 @@
 //! ```no_run
 //! use cityseal_client::bytes::Bytes;
 //! use cityseal_client::chain::Network;
-//! use cityseal_client::{ChainParameters, Client, VerdictKind, VerifyRequest};
+//! use cityseal_client::{ChainParameters, Client, Verdict, VerifyRequest};
 //!
 //! /// `headers`: packed headers of 80 bytes each, starting with the genesis header.
 //! async fn verify(client: &Client, headers: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
 //!     let request = VerifyRequest::new(ChainParameters::Network(Network::Mainnet));
 //!     let answer = client.verify_bytes(&request, Bytes::from(headers)).await?;
 //!     match answer.verdict {
-//!         VerdictKind::Valid => println!("{} headers are valid", answer.count),
-//!         VerdictKind::Fault(fault) => println!("rule {} is broken at height {}", fault.rule.code(), fault.height),
-//!         VerdictKind::Incomplete { reason } => println!("incomplete: {reason}"),
+//!         Verdict::Valid => println!("{} headers are valid", answer.count),
+//!         Verdict::Fault(fault) => println!("rule {} is broken at height {}", fault.rule.code(), fault.height),
+//!         other => println!("{other}"), // incomplete: the input ends 3 bytes into the header at byte 160
 //!     }
 //!     Ok(())
 //! }
@@ -42,14 +42,20 @@
 //! hash and chain work that this client sent; and a receipt must carry a valid signature over that chain.
 //!
 //! All types of the API are re-exported, so a node depends only on `cityseal-client` and an async runtime (tokio):
-//! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts), [`v1`] (the wire messages) and [`bytes`].
+//! [`chain`] (headers, targets, templates), [`receipt`] (keys and receipts) and [`bytes`]. The wire messages are not
+//! part of the API; they are in the crate `cityseal-proto`.
+//!
+//! The cargo feature `bitcoin` adds `From` and `TryFrom` between the headers, hashes, targets, work and networks of
+//! [`chain`] and the types of rust-bitcoin 0.32.
 
 mod address;
 mod answer;
 mod check;
 mod connection;
 mod cut;
+mod device;
 mod error;
+mod job;
 mod ledger;
 mod receipt_check;
 mod request;
@@ -61,18 +67,20 @@ mod verify_call;
 mod watch;
 
 pub use address::AddressProblem;
-pub use answer::{VerdictKind, VerifyAnswer};
+pub use answer::{NotChecked, Verdict, VerifyAnswer};
 pub use check::{FalseReceipt, FalseSeal, FalseVerdict, check_seal};
 pub use cityseal_chain as chain;
-pub use cityseal_proto::{self as proto, v1};
+pub use cityseal_proto::{ClaimedSeal, FieldError, FieldProblem};
 pub use cityseal_receipt as receipt;
 pub use connection::{Client, ClientOptions};
 pub use cut::CHUNK_BYTES_MAX;
+pub use device::{Crossovers, DeviceKind, DeviceList, DeviceShare, DeviceState, DeviceStatus};
 pub use error::{Blame, ClientError};
+pub use job::{ClaimedResult, CoverageSpan, Job, JobAnswer, JobPage, JobState, ListRequest, SealOutcome};
 pub use prost::bytes;
 pub use request::{ChainParameters, VerifyRequest};
 pub use retry::RetryPolicy;
-pub use seal::{SealAnswer, SealOutcome, SealRequest};
+pub use seal::{SealAnswer, SealRequest};
 pub use tokio_stream::Stream;
 pub use tonic::Code;
 pub use verify::VerifyProgress;

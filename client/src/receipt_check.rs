@@ -7,7 +7,7 @@
 use cityseal_proto::v1;
 use cityseal_receipt::{ItemKind, Receipt, StatementParts, VerdictKind as Stated};
 
-use crate::answer::{VerdictKind, VerifyAnswer};
+use crate::answer::{Verdict, VerifyAnswer};
 use crate::check::FalseReceipt;
 use crate::ledger::Ledger;
 use crate::request::{Items, VerifyRequest};
@@ -19,7 +19,7 @@ pub(crate) fn checked(
     verdict: &v1::Verdict,
     answer: &VerifyAnswer,
 ) -> Result<Option<Receipt>, FalseReceipt> {
-    if !request.wants_receipt || matches!(answer.verdict, VerdictKind::Incomplete { .. }) {
+    if !request.wants_receipt || matches!(answer.verdict, Verdict::Incomplete { .. }) {
         return Ok(None);
     }
     if verdict.receipt.is_empty() {
@@ -46,16 +46,16 @@ fn check_chain(request: &VerifyRequest, sent: &Ledger, stated: &StatementParts) 
     same("the digest of the parameters", &digest, &cityseal_chain::hex::encode(&stated.parameters))?;
     same("the first height", &sent.start_height(), &stated.first_height)?;
     same("the work before it", &request.start_work.to_display_hex(), &stated.start_work.to_display_hex())?;
-    match request.now_s {
-        Some(now_s) => same("the time for R10", &now_s, &stated.now),
+    match request.now {
+        Some(now) => same("the time for R10", &now, &stated.now),
         None => Ok(()),
     }
 }
 
 fn check_verdict(answer: &VerifyAnswer, stated: &StatementParts) -> Result<(), FalseReceipt> {
     let (verdict, fault) = match &answer.verdict {
-        VerdictKind::Fault(fault) => (Stated::Fault, Some((fault.height, fault.rule.code()))),
-        VerdictKind::Valid | VerdictKind::Incomplete { .. } => (Stated::Valid, None),
+        Verdict::Fault(fault) => (Stated::Fault, Some((fault.height, fault.rule.code()))),
+        Verdict::Valid | Verdict::Incomplete { .. } => (Stated::Valid, None),
     };
     same("the verdict", &verdict.as_str(), &stated.verdict.as_str())?;
     same("the count", &answer.count, &stated.count)?;

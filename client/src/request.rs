@@ -10,6 +10,7 @@ use prost::bytes::Bytes;
 
 /// The network parameters that a chain is verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChainParameters {
     /// One of Bitcoin's networks.
     Network(Network),
@@ -62,9 +63,9 @@ pub struct VerifyRequest {
     pub(crate) parameters: ChainParameters,
     pub(crate) items: Items,
     pub(crate) start_height: u64,
-    context_headers: Bytes,
+    context: Bytes,
     pub(crate) start_work: ChainWork,
-    pub(crate) now_s: Option<u64>,
+    pub(crate) now: Option<u64>,
     pub(crate) wants_receipt: bool,
     pub(crate) trusted_keys: Vec<PublicKey>,
 }
@@ -76,9 +77,9 @@ impl VerifyRequest {
             parameters,
             items: Items::Headers,
             start_height: 0,
-            context_headers: Bytes::new(),
+            context: Bytes::new(),
             start_work: ChainWork::ZERO,
-            now_s: None,
+            now: None,
             wants_receipt: false,
             trusted_keys: Vec::new(),
         }
@@ -95,8 +96,8 @@ impl VerifyRequest {
     }
 
     /// Trusted headers just before the first one: packed, 80 bytes each in wire order.
-    pub fn context_headers(self, context_headers: Bytes) -> Self {
-        Self { context_headers, ..self }
+    pub fn context(self, context: impl Into<Bytes>) -> Self {
+        Self { context: context.into(), ..self }
     }
 
     /// The chain's work before the first header.
@@ -104,9 +105,9 @@ impl VerifyRequest {
         Self { start_work, ..self }
     }
 
-    /// The time for the rule on future block times (R10), as Unix time. Default: the service's clock.
-    pub fn now_s(self, now_s: u64) -> Self {
-        Self { now_s: Some(now_s), ..self }
+    /// The time for the rule on future block times (R10): Unix time in seconds. Default: the service's clock.
+    pub fn now(self, now: u64) -> Self {
+        Self { now: Some(now), ..self }
     }
 
     /// Requests a receipt with the verdict, signed by one of these keys, or by any key if the list is empty.
@@ -123,9 +124,9 @@ impl VerifyRequest {
         let begin = v1::VerifyBegin {
             parameters: Some(parameters),
             start_height: self.start_height,
-            context_headers: self.context_headers.clone(),
+            context_headers: self.context.clone(),
             start_work: Bytes::copy_from_slice(&self.start_work.to_wire()),
-            now_s: self.now_s,
+            now_s: self.now,
             want_receipt: self.wants_receipt,
             want_resume_tokens,
             resume_token,

@@ -7,13 +7,15 @@ use std::fmt;
 use std::time::Duration;
 
 use cityseal_chain::{Seal, SealTemplate};
-use cityseal_proto::{ClaimedSeal, FieldError, template_to_wire, v1};
+use cityseal_proto::{template_to_wire, v1};
 use tonic::Code;
 use tracing::info;
 
 use crate::check::{FalseSeal, check_seals};
 use crate::connection::Client;
+use crate::device::DeviceShare;
 use crate::error::ClientError;
+use crate::job::{ClaimedResult, CoverageSpan, Job, JobState, SealOutcome};
 use crate::retry::random_u64;
 use crate::watch::JobEvent;
 
@@ -46,8 +48,8 @@ pub struct SealRequest {
     priority: u8,
     deadline: Option<Duration>,
     generation: u64,
-    supersedes_job_id: String,
-    search_all: bool,
+    supersedes: String,
+    all: bool,
     seals_max: u32,
 }
 
@@ -61,8 +63,8 @@ impl SealRequest {
             priority: 1,
             deadline: None,
             generation: 0,
-            supersedes_job_id: String::new(),
-            search_all: false,
+            supersedes: String::new(),
+            all: false,
             seals_max: 0,
         }
     }
@@ -97,12 +99,18 @@ impl SealRequest {
 
     /// The job that this one replaces.
     pub fn supersedes(self, job_id: impl Into<String>) -> Self {
-        Self { supersedes_job_id: job_id.into(), ..self }
+        Self { supersedes: job_id.into(), ..self }
     }
 
-    /// Searches the whole space and returns every seal, at most `seals_max` (0: the service's maximum).
-    pub fn search_all(self, seals_max: u32) -> Self {
-        Self { search_all: true, seals_max, ..self }
+    /// Whether to search the whole space and return every seal. Default false.
+    pub fn all(self, all: bool) -> Self {
+        Self { all, ..self }
+    }
+
+    /// Most seals that a job with [`Self::all`] may find; it fails if it finds more. Default and upper limit: the
+    /// service's maximum.
+    pub fn seals_max(self, seals_max: u32) -> Self {
+        Self { seals_max, ..self }
     }
 
     /// Returns the template to seal.
@@ -120,54 +128,16 @@ impl SealRequest {
             priority: self.priority.into(),
             deadline_ms: self.deadline.map_or(0, |deadline| (deadline.as_millis() as u64).max(1)),
             generation: self.generation,
-            supersedes_job_id: self.supersedes_job_id.clone(),
-            search_all: self.search_all,
+            supersedes_job_id: self.supersedes.clone(),
+            search_all: self.all,
             seals_max: self.seals_max,
-        }
-    }
-}
-
-/// How a job ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SealOutcome {
-    /// At least one seal was found and, with `search_all`, the whole space was searched.
-    Sealed,
-    /// The whole space was searched and holds no seal.
-    Exhausted,
-    /// The job was cancelled.
-    Cancelled {
-        /// Who cancelled it.
-        by: String,
-    },
-    /// The job's deadline passed.
-    Expired,
-    /// A newer job replaced it.
-    Superseded {
-        /// The newer job's id.
-        by: String,
-    },
-    /// The job could not be completed.
-    Failed {
-        /// Why it failed.
-        reason: String,
-    },
-}
-
-impl fmt::Display for SealOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sealed => f.write_str("sealed"),
-            Self::Exhausted => f.write_str("exhausted"),
-            Self::Cancelled { by } => write!(f, "cancelled by {by}"),
-            Self::Expired => f.write_str("expired"),
-            Self::Superseded { by } => write!(f, "superseded by {by}"),
-            Self::Failed { reason } => write!(f, "failed: {reason}"),
         }
     }
 }
 
 /// The checked result of a job: every seal was hashed again by the client.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SealAnswer {
     /// The job's id at the service.
     pub job_id: String,
@@ -180,9 +150,11 @@ pub struct SealAnswer {
     /// Hashes done, as reported by the service.
     pub hashes: u64,
     /// What was searched, as reported by the service.
-    pub coverage: Vec<v1::CoverageSpan>,
-    /// How much each device did, as reported by the service.
-    pub devices: Vec<v1::DeviceShare>,
+    pub coverage: Vec<CoverageSpan>,
+    /// Whether more spans were searched than an answer may hold; the rest are not in `coverage`.
+    pub coverage_truncated: bool,
+    /// What each device contributed, as reported by the service.
+    pub devices: Vec<DeviceShare>,
 }
 
 impl fmt::Display for SealAnswer {
@@ -196,7 +168,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Refused`] if the service does not accept it.
-    pub async fn submit(&self, request: &SealRequest) -> Result<v1::Job, ClientError> {
+    pub async fn submit(&self, request: &SealRequest) -> Result<Job, ClientError> {
         self.submit_request(request.to_wire()).await
     }
 
@@ -216,7 +188,7 @@ impl Client {
     pub async fn seal_with(
         &self,
         request: &SealRequest,
-        mut on_progress: impl FnMut(&v1::Job),
+        mut on_progress: impl FnMut(&Job),
     ) -> Result<SealAnswer, ClientError> {
         let mut message = request.to_wire();
         let mut times = 0;
@@ -239,8 +211,8 @@ impl Client {
     async fn wait_for_end(
         &self,
         job_id: &str,
-        on_progress: &mut impl FnMut(&v1::Job),
-    ) -> Result<Option<(v1::Job, v1::SealResult)>, ClientError> {
+        on_progress: &mut impl FnMut(&Job),
+    ) -> Result<Option<(Job, ClaimedResult)>, ClientError> {
         let mut watch = self.watch(job_id, 0);
         loop {
             match watch.next().await {
@@ -254,43 +226,24 @@ impl Client {
     }
 }
 
-fn answer(request: &SealRequest, job: v1::Job, result: v1::SealResult) -> Result<SealAnswer, ClientError> {
+fn answer(request: &SealRequest, job: Job, result: ClaimedResult) -> Result<SealAnswer, ClientError> {
     if job.generation != request.generation {
         return Err(FalseSeal::Generation { expected: request.generation, found: job.generation }.into());
     }
-    let claims = claims(&result.seals)?;
-    let seals = check_seals(&request.template, &claims)?;
-    let outcome = outcome(&job)?;
+    let seals = check_seals(&request.template, &result.seals)?;
+    let JobState::Ended(outcome) = job.state else { return Err(ClientError::Cut { expected: "the job's end state" }) };
     check_outcome(request, &outcome, &seals, job.hashes)?;
+    let ClaimedResult { coverage, coverage_truncated, devices, .. } = result;
     Ok(SealAnswer {
         job_id: job.id,
         epoch: job.epoch,
         outcome,
         seals,
         hashes: job.hashes,
-        coverage: result.coverage,
-        devices: result.devices,
+        coverage,
+        coverage_truncated,
+        devices,
     })
-}
-
-fn claims(seals: &[v1::Seal]) -> Result<Vec<ClaimedSeal>, FieldError> {
-    let claim = |(index, seal)| {
-        ClaimedSeal::try_from(seal).map_err(|error: FieldError| error.under(&format!("result.seals[{index}]")))
-    };
-    seals.iter().enumerate().map(claim).collect()
-}
-
-fn outcome(job: &v1::Job) -> Result<SealOutcome, ClientError> {
-    let reason = job.reason.clone();
-    match job.state() {
-        v1::JobState::Sealed => Ok(SealOutcome::Sealed),
-        v1::JobState::Exhausted => Ok(SealOutcome::Exhausted),
-        v1::JobState::Cancelled => Ok(SealOutcome::Cancelled { by: reason }),
-        v1::JobState::Expired => Ok(SealOutcome::Expired),
-        v1::JobState::Superseded => Ok(SealOutcome::Superseded { by: reason }),
-        v1::JobState::Failed => Ok(SealOutcome::Failed { reason }),
-        v1::JobState::Unspecified | v1::JobState::Running => Err(ClientError::Cut { expected: "the job's end state" }),
-    }
 }
 
 /// SEALED requires a seal; a search of the whole space requires as many hashes as the space has points.
@@ -300,7 +253,7 @@ fn check_outcome(request: &SealRequest, outcome: &SealOutcome, seals: &[Seal], h
     }
     let searched_all = match outcome {
         SealOutcome::Exhausted => true,
-        SealOutcome::Sealed => request.search_all,
+        SealOutcome::Sealed => request.all,
         SealOutcome::Cancelled { .. }
         | SealOutcome::Expired
         | SealOutcome::Superseded { .. }

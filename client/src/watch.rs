@@ -1,6 +1,6 @@
 //! The events of a job across reconnections: each one once and in order.
 //!
-//! Events are passed on as the service sends them; their seals are unchecked ([`crate::Client::seal`] checks them).
+//! Events are parsed but not checked; [`crate::Client::seal`] checks the seals.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use tracing::debug;
 
 use crate::connection::Client;
 use crate::error::{ClientError, number_of, reason_of};
+use crate::job::{ClaimedResult, Job};
 use crate::retry::{Attempts, is_transient, wanted_pause};
 
 /// An event of a job.
@@ -20,19 +21,19 @@ pub enum JobEvent {
     /// The service accepted the job.
     Accepted {
         /// The job's state at the event.
-        job: v1::Job,
+        job: Job,
     },
     /// The job's counts changed.
     Progress {
         /// The job's state at the event.
-        job: v1::Job,
+        job: Job,
     },
     /// The job ended. This is the last event.
     Ended {
         /// The job's final state.
-        job: v1::Job,
-        /// Its seals (unchecked), what was searched, and how much each device did.
-        result: v1::SealResult,
+        job: Job,
+        /// Its claimed seals, what was searched, and what each device contributed.
+        result: ClaimedResult,
     },
 }
 
@@ -60,10 +61,10 @@ pub struct Watch {
 impl Client {
     /// Watches a job from event `from_seq` on (the first event has 1; 0: from the beginning). Dropping the watch does
     /// not cancel the job.
-    pub fn watch(&self, job_id: &str, from_seq: u64) -> Watch {
+    pub fn watch(&self, job_id: impl Into<String>, from_seq: u64) -> Watch {
         Watch {
             client: self.clone(),
-            job_id: job_id.to_owned(),
+            job_id: job_id.into(),
             next_seq: from_seq.max(1),
             stream: None,
             attempts: self.attempts(),
@@ -117,6 +118,7 @@ impl Watch {
 
     fn take(&mut self, message: v1::WatchJobResponse) -> Result<JobEvent, ClientError> {
         let job = message.job.ok_or(ClientError::Cut { expected: "the job of an event" })?;
+        let job = Job::from_wire(job)?;
         self.next_seq = message.seq.saturating_add(1);
         match message.event {
             Some(Body::Accepted(_)) => Ok(JobEvent::Accepted { job }),
@@ -124,7 +126,7 @@ impl Watch {
             Some(Body::Progress(_)) | None => Ok(JobEvent::Progress { job }),
             Some(Body::Ended(result)) => {
                 self.ended = true;
-                Ok(JobEvent::Ended { job, result })
+                Ok(JobEvent::Ended { job, result: ClaimedResult::from_wire(result)? })
             }
         }
     }

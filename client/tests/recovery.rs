@@ -39,9 +39,12 @@ fn template() -> SealTemplate {
     SealTemplate::builder(*Parameters::of(Network::Regtest).genesis()).target(Target::MAX).build().unwrap()
 }
 
+fn job_in(state: v1::JobState) -> v1::Job {
+    v1::Job { state: state.into(), volume: "4294967296".to_owned(), ..Default::default() }
+}
+
 fn event(seq: u64, event: Event) -> v1::WatchJobResponse {
-    let job = v1::Job { state: v1::JobState::Sealed.into(), ..Default::default() };
-    v1::WatchJobResponse { seq, job: Some(job), event: Some(event) }
+    v1::WatchJobResponse { seq, job: Some(job_in(v1::JobState::Sealed)), event: Some(event) }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a script holds events and failures")]
@@ -207,7 +210,7 @@ impl SealService for Scripted {
         if let Some(refusal) = script.refusals.pop_front() {
             return Err(refusal);
         }
-        let job = v1::Job { id: format!("1-{}", script.submitted.len()), ..Default::default() };
+        let job = v1::Job { id: format!("1-{}", script.submitted.len()), ..job_in(v1::JobState::Running) };
         Ok(Response::new(v1::SubmitSealResponse { job: Some(job), replayed: false }))
     }
 

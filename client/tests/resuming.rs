@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use cityseal_chain::{BlockHeader, ChainWork, Network, Parameters};
 use cityseal_client::{
-    ChainParameters, Client, ClientError, ClientOptions, FalseReceipt, FalseVerdict, Position, RetryPolicy,
-    VerdictKind, VerifyRequest,
+    ChainParameters, Client, ClientError, ClientOptions, FalseReceipt, FalseVerdict, Position, RetryPolicy, Verdict,
+    VerifyRequest,
 };
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part as Asked;
@@ -115,7 +115,7 @@ async fn an_interrupted_call_resumes_from_the_last_token_and_counts_what_it_send
     let broken = vec![token(b"a", 3), token(b"b", 6), gone()];
     let (service, client) = serve([broken, vec![gone()], vec![verdict(valid())]]).await;
     let answer = client.verify_bytes(&request(), packed()).await.unwrap();
-    assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, 10));
+    assert_eq!((answer.verdict, answer.count), (Verdict::Valid, 10));
     let b = || Bytes::from_static(b"b");
     assert_eq!(service.received(), [(Bytes::new(), 0, Some(10)), (b(), 6, Some(4)), (b(), 6, Some(4))]);
 }

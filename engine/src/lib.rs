@@ -61,6 +61,8 @@
 //! - `gl`: OpenGL too, for GPUs without another driver. Off by default, because its libraries print to stderr on
 //!   machines without a display. Mesa's Vulkan layer does the same if `XDG_RUNTIME_DIR` is not set; to prevent that,
 //!   start your program with `NODEVICE_SELECT=1`, as the binary `cityseal` does by itself.
+//! - `bitcoin`: `From` and `TryFrom` between the headers, hashes, targets, work and networks of [`chain`] and the types
+//!   of rust-bitcoin 0.32.
 
 mod builder;
 mod control;

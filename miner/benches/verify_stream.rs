@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use cityseal_chain::{BlockHeader, Network, Parameters};
-use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, ClientOptions, Verdict, VerifyRequest};
 use cityseal_engine::Engine;
 use cityseal_service::{Service, ServiceOptions};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -40,7 +40,7 @@ async fn connected(engine: Engine) -> Client {
 fn verify(runtime: &Runtime, client: &Client, packed: &Bytes) {
     let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
     let answer = runtime.block_on(client.verify_bytes(&request, packed.clone())).expect("the service answers");
-    assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, HEADERS as u64));
+    assert_eq!((answer.verdict, answer.count), (Verdict::Valid, HEADERS as u64));
     black_box(answer.tip);
 }
 

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyAnswer, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, ClientOptions, Verdict, VerifyAnswer, VerifyRequest};
 use cityseal_engine::chain::Network;
 use cityseal_tests::synthetic::{BLOCK_BYTES_MAX, BLOCK_BYTES_MIN, Home, Plan, each_block};
 use prost::bytes::Bytes;
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds = began.elapsed().as_secs_f64();
     let (peak, bytes) = (service.peak()?, plan.bytes());
     let (rate, mib) = (bytes as f64 / seconds / 1e6, peak as f64 / f64::from(1 << 20));
-    let word = if answer.verdict == VerdictKind::Valid { "VALID" } else { "not VALID" };
+    let word = if answer.verdict == Verdict::Valid { "VALID" } else { "not VALID" };
     let transactions = answer.bodies.map_or(0, |bodies| bodies.transactions);
     let blocks = answer.count;
     writeln!(
@@ -89,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
          at the same time on {} threads); peak memory of the service: {mib:.0} MiB",
         options.threads
     )?;
-    if answer.verdict != VerdictKind::Valid || peak > options.peak_max {
+    if answer.verdict != Verdict::Valid || peak > options.peak_max {
         let max = options.peak_max;
         return Err(format!("expected VALID and at most {max} bytes; found {:?} and {peak}", answer.verdict).into());
     }
@@ -105,7 +105,7 @@ async fn upload(address: &str, plan: Plan, threads: usize) -> Result<VerifyAnswe
         })
     });
     // A time after every block of the chain.
-    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks().now_s(u64::from(u32::MAX));
+    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks().now(u64::from(u32::MAX));
     let answer = client.verify_stream(&request, ReceiverStream::new(receiver), |_| ()).await?;
     // After an early verdict the generator fails with a broken pipe, which is not an error here.
     drop(maker.await?);

@@ -60,6 +60,16 @@ fn no_text_names_a_private_path_or_unfinished_work() {
     assert_eq!(found, [""; 0]);
 }
 
+#[test]
+fn no_product_source_includes_a_file_from_outside_its_package() {
+    let files = tree::source_files(&tree::cargo_metadata());
+    let product = files.iter().filter(|file| !file.is_outside_product && file.path.contains("src/"));
+    // The check's own tests hold such an include.
+    let judged = product.filter(|file| file.path != "tests/src/source_rules/style.rs");
+    let found: Vec<String> = judged.flat_map(|file| style::include_objections(&file.path, &file.text)).collect();
+    assert_eq!(found, [""; 0]);
+}
+
 /// Every file with one of these extensions that is not generated, as (path, text).
 fn written_files(extensions: &[&str]) -> Vec<(String, String)> {
     let files = tree::all_files().into_iter().filter(|(path, _)| is_kind(path, extensions));

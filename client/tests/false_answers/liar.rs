@@ -31,6 +31,11 @@ pub(crate) struct Script {
     pub(crate) verdicts: Verdicts,
 }
 
+/// A job of 256 nonces that ended in this state.
+pub(crate) fn job_in(state: v1::JobState) -> v1::Job {
+    v1::Job { state: state.into(), volume: "256".to_owned(), ..Default::default() }
+}
+
 /// Starts the service on a free port of loopback.
 pub(crate) async fn serve(script: Script) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -7,13 +7,13 @@ mod receipts;
 
 use cityseal_chain::{BlockHeader, ChainWork, Network, Parameters, SealTemplate};
 use cityseal_client::{
-    ChainParameters, Client, ClientError, ClientOptions, FalseSeal, FalseVerdict, SealOutcome, SealRequest,
-    VerdictKind, VerifyAnswer, VerifyRequest,
+    ChainParameters, Client, ClientError, ClientOptions, FalseSeal, FalseVerdict, SealOutcome, SealRequest, Verdict,
+    VerifyAnswer, VerifyRequest,
 };
 use cityseal_proto::v1;
 use prost::bytes::Bytes;
 
-use liar::{Script, Verdicts, serve};
+use liar::{Script, Verdicts, job_in, serve};
 
 /// The genesis header of regtest with 256 nonces, 2 versions and 3 times to roll.
 fn template() -> SealTemplate {
@@ -39,8 +39,7 @@ fn seal_of(header: &BlockHeader) -> v1::Seal {
 
 /// The client's outcome for a sealed job with these seals.
 async fn sealed_with(seals: Vec<v1::Seal>) -> Result<SealOutcome, ClientError> {
-    let job = v1::Job { state: v1::JobState::Sealed.into(), ..Default::default() };
-    ended_with(job, seals).await
+    ended_with(job_in(v1::JobState::Sealed), seals).await
 }
 
 async fn ended_with(job: v1::Job, seals: Vec<v1::Seal>) -> Result<SealOutcome, ClientError> {
@@ -119,7 +118,7 @@ async fn a_seal_listed_twice_is_refused() {
 async fn sealed_without_a_seal_and_exhausted_without_the_work_are_refused() {
     assert_eq!(false_seal(sealed_with(Vec::new()).await), FalseSeal::None);
     let volume = template().space().volume() as u64;
-    let exhausted = |hashes| v1::Job { state: v1::JobState::Exhausted.into(), hashes, ..Default::default() };
+    let exhausted = |hashes| v1::Job { hashes, ..job_in(v1::JobState::Exhausted) };
     let refused = ended_with(exhausted(volume - 1), Vec::new()).await;
     assert!(matches!(false_seal(refused), FalseSeal::NotExhausted { .. }));
     assert_eq!(ended_with(exhausted(volume), Vec::new()).await.unwrap(), SealOutcome::Exhausted);
@@ -127,7 +126,7 @@ async fn sealed_without_a_seal_and_exhausted_without_the_work_are_refused() {
 
 #[tokio::test]
 async fn an_answer_of_another_generation_is_refused() {
-    let job = v1::Job { state: v1::JobState::Sealed.into(), generation: 3, ..Default::default() };
+    let job = v1::Job { generation: 3, ..job_in(v1::JobState::Sealed) };
     let refused = ended_with(job, vec![seal_of(&true_header())]).await;
     assert_eq!(false_seal(refused), FalseSeal::Generation { expected: 0, found: 3 });
 }
@@ -178,7 +177,7 @@ async fn refused(change: impl FnOnce(&mut v1::Verdict, &mut v1::Tip)) -> FalseVe
 #[tokio::test]
 async fn a_true_valid_verdict_is_accepted() {
     let answer = verified_by(Verdicts::AtTheEnd(valid())).await.unwrap();
-    assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, 3));
+    assert_eq!((answer.verdict, answer.count), (Verdict::Valid, 3));
     assert_eq!(answer.tip.unwrap().hash, chain()[2].hash());
 }
 
@@ -215,7 +214,7 @@ async fn a_fault_outside_the_range_that_was_sent_is_refused() {
         assert!(matches!(error, ClientError::FalseVerdict(FalseVerdict::FaultPlace { .. })), "{error}");
     }
     let answer = verified_by(Verdicts::AtTheEnd(verdict(fault(6, 80), 1))).await.unwrap();
-    assert!(matches!(answer.verdict, VerdictKind::Fault(found) if found.height == 6));
+    assert!(matches!(answer.verdict, Verdict::Fault(found) if found.height == 6));
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn answered_with(parts: StatementParts) -> Result<VerifyAnswer, ClientErro
     let verdicts = Verdicts::AtTheEnd(verdict(receipt.to_json().into()));
     let address = serve(Script { verdicts, ..Script::default() }).await;
     let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await.unwrap();
-    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).start_height(5).now_s(7);
+    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).start_height(5).now(7);
     client.verify_bytes(&request.receipt(vec![key().public_key()]), Bytes::from(vec![7; 80])).await
 }
 

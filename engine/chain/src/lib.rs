@@ -28,8 +28,29 @@
 //! Conversions name their byte order: `wire` is the order inside a header, `display` the reversed order that block
 //! explorers show. `Display` and `FromStr` of hashes, targets and work use the display order.
 //!
-//! The modules import one way, from the bottom up: `hex`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
-//! `parameters`, `rules`, `body` and `header_tree`, `search`.
+//! # Cargo features
+//! - `bitcoin`: `From` and `TryFrom` from and to the types of rust-bitcoin 0.32, without loss. [`BlockHeader`] is
+//!   `bitcoin::block::Header`, [`MerkleRoot`] is `bitcoin::TxMerkleNode`, [`ChainWork`] is `bitcoin::Work`, and
+//!   [`BlockHash`], [`CompactTarget`], [`Target`] and [`Network`] are the types of the same name. A `bitcoin::Target`
+//!   may be zero, so it needs `TryFrom`; [`Work`] becomes a `bitcoin::Work` but is not made from one.
+//!
+#![cfg_attr(feature = "bitcoin", doc = "```")]
+#![cfg_attr(not(feature = "bitcoin"), doc = "```ignore")]
+//! use cityseal_chain::{BlockHeader, Network, SealTemplate};
+//!
+//! let block = bitcoin::constants::genesis_block(bitcoin::Network::Regtest);
+//! let header = BlockHeader::from(block.header);
+//! assert_eq!(header.hash().to_string(), block.block_hash().to_string());
+//! assert_eq!(Network::from(bitcoin::Network::Bitcoin), Network::Mainnet);
+//!
+//! let template = SealTemplate::builder(header).build()?; // to be sealed by the engine or by a service
+//! assert_eq!(bitcoin::Target::from(template.target()), block.header.target());
+//! # Ok::<(), cityseal_chain::TemplateError>(())
+//! ```
+//!
+//! # Modules
+//! They import one way, from the bottom up: `hex`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
+//! `parameters`, `rust_bitcoin`, `rules`, `body` and `header_tree`, `search`.
 
 pub mod body;
 mod encoding;
@@ -40,6 +61,8 @@ pub mod hex;
 pub mod merkle;
 mod parameters;
 mod rules;
+#[cfg(feature = "bitcoin")]
+mod rust_bitcoin;
 mod search;
 mod targets;
 mod u256;
@@ -57,6 +80,8 @@ pub use rules::{
     BLOCK_SIGNATURE, Bodies, Commitments, Cut, Fault, FaultValue, History, HistoryError, Judgement, NotChecked, Rule,
     RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, Wording, content_digest, judge, reference,
 };
+#[cfg(feature = "bitcoin")]
+pub use rust_bitcoin::ZeroTarget;
 pub use search::{
     Candidate, CandidateRefused, CoinbaseError, CoinbaseParts, Coverage, CoverageEntry, CoverageError, CoverageGap,
     DeviceTag, ExtranonceSpan, Lease, LeaseBook, NonceSpan, Region, RegionInput, RollingVersion, Seal, SealTemplate,

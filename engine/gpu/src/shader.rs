@@ -55,14 +55,14 @@ impl Variant {
 
     const fn texts(self) -> [&'static str; 3] {
         let rotate = match self.rotate {
-            Rotate::Constant => include_str!("../../../shaders/rotate_constant.wgsl"),
-            Rotate::Loaded => include_str!("../../../shaders/rotate_loaded.wgsl"),
+            Rotate::Constant => include_str!("../shaders/rotate_constant.wgsl"),
+            Rotate::Loaded => include_str!("../shaders/rotate_loaded.wgsl"),
         };
         let choose = match self.choose {
-            Choose::Xor => include_str!("../../../shaders/choose_xor.wgsl"),
-            Choose::Or => include_str!("../../../shaders/choose_or.wgsl"),
+            Choose::Xor => include_str!("../shaders/choose_xor.wgsl"),
+            Choose::Or => include_str!("../shaders/choose_or.wgsl"),
         };
-        [include_str!("../../../shaders/rotations.wgsl"), rotate, choose]
+        [include_str!("../shaders/rotations.wgsl"), rotate, choose]
     }
 }
 
@@ -125,31 +125,27 @@ impl Shader {
 
     const fn own_texts(self) -> &'static [&'static str] {
         match self {
-            Self::SearchOne => &[SEARCH, include_str!("../../../shaders/search_one.wgsl")],
-            Self::SearchShared => &[SEARCH, include_str!("../../../shaders/search_shared.wgsl")],
-            Self::Headers => &[WORDS, HASH, include_str!("../../../shaders/headers.wgsl"), HEADER_HASH],
-            Self::Nodes => &[WORDS, HASH, include_str!("../../../shaders/nodes.wgsl"), NODE_HASH],
+            Self::SearchOne => &[SEARCH, include_str!("../shaders/search_one.wgsl")],
+            Self::SearchShared => &[SEARCH, include_str!("../shaders/search_shared.wgsl")],
+            Self::Headers => &[WORDS, HASH, include_str!("../shaders/headers.wgsl"), HEADER_HASH],
+            Self::Nodes => &[WORDS, HASH, include_str!("../shaders/nodes.wgsl"), NODE_HASH],
             Self::Rfc6962Nodes => {
-                &[WORDS, HASH, include_str!("../../../shaders/rfc6962_nodes.wgsl"), RFC6962_PAIR, RFC6962_NODE_HASH]
+                &[WORDS, HASH, include_str!("../shaders/rfc6962_nodes.wgsl"), RFC6962_PAIR, RFC6962_NODE_HASH]
             }
-            Self::TreeNodes => &[WORDS, TREE_LEVEL, include_str!("../../../shaders/tree_node.wgsl"), NODE_HASH],
-            Self::Rfc6962TreeNodes => &[
-                WORDS,
-                TREE_LEVEL,
-                include_str!("../../../shaders/rfc6962_tree_node.wgsl"),
-                RFC6962_PAIR,
-                RFC6962_NODE_HASH,
-            ],
+            Self::TreeNodes => &[WORDS, TREE_LEVEL, include_str!("../shaders/tree_node.wgsl"), NODE_HASH],
+            Self::Rfc6962TreeNodes => {
+                &[WORDS, TREE_LEVEL, include_str!("../shaders/rfc6962_tree_node.wgsl"), RFC6962_PAIR, RFC6962_NODE_HASH]
+            }
         }
     }
 }
 
 // Parts that several shaders share.
-const SEARCH: &str = include_str!("../../../shaders/search.wgsl");
-const WORDS: &str = include_str!("../../../shaders/words.wgsl");
-const HASH: &str = include_str!("../../../shaders/hash.wgsl");
-const HEADER_HASH: &str = include_str!("../../../shaders/header_hash.wgsl");
-const NODE_HASH: &str = include_str!("../../../shaders/node_hash.wgsl");
-const TREE_LEVEL: &str = include_str!("../../../shaders/tree_level.wgsl");
-const RFC6962_PAIR: &str = include_str!("../../../shaders/rfc6962_pair.wgsl");
-const RFC6962_NODE_HASH: &str = include_str!("../../../shaders/rfc6962_node_hash.wgsl");
+const SEARCH: &str = include_str!("../shaders/search.wgsl");
+const WORDS: &str = include_str!("../shaders/words.wgsl");
+const HASH: &str = include_str!("../shaders/hash.wgsl");
+const HEADER_HASH: &str = include_str!("../shaders/header_hash.wgsl");
+const NODE_HASH: &str = include_str!("../shaders/node_hash.wgsl");
+const TREE_LEVEL: &str = include_str!("../shaders/tree_level.wgsl");
+const RFC6962_PAIR: &str = include_str!("../shaders/rfc6962_pair.wgsl");
+const RFC6962_NODE_HASH: &str = include_str!("../shaders/rfc6962_node_hash.wgsl");

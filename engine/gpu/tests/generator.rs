@@ -13,7 +13,7 @@ use cityseal_hash::{HEADER_LEN, Midstate, NODE_LEN, double_sha256, sha256};
 use proptest::prelude::*;
 
 fn shaders() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shaders")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders")
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn every_shader_parses_and_validates_in_every_variant() {
 
 #[test]
 fn every_file_under_shaders_is_part_of_a_shader() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shaders");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
     let all: String = every_shader().map(|(shader, variant)| shader.text(variant)).collect();
     let mut files = 0;
     for entry in std::fs::read_dir(folder).expect("shaders/ is there") {

@@ -4,8 +4,8 @@
 
 use super::mode::BenchMode;
 
-/// Instruction counts of GPUs and the resulting bounds, written by `cargo xtask isa --report`.
-const COUNTED: &str = include_str!("../../../bench-results/isa/README.md");
+/// The bounds of GPUs as a Markdown table, written by `cargo xtask isa --report`.
+const BOUNDS: &str = include_str!("gpu_bounds.md");
 
 /// Names that drivers use for devices in that table: (name in the table, name of the driver).
 const ALSO_CALLED: [(&str, &str); 2] = [("H100 SXM", "H100 80GB HBM3"), ("A100 SXM", "A100-SXM4")];
@@ -56,7 +56,7 @@ pub(super) fn hashes_per_second(device: &str, mode: BenchMode) -> Option<f64> {
             return None;
         }
     };
-    let rows = COUNTED.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+    let rows = BOUNDS.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
     let row = { rows }.find(|cells| cells.len() > 6 && is_called(device, cells[1]))?;
     Some(row[column].parse::<f64>().ok()? * 1e9)
 }
@@ -119,6 +119,13 @@ mod tests {
         assert_eq!(cycles_per_item(&older, "avx512", BenchMode::Search), None);
         assert_eq!(cycles_per_item(GRANITE_RAPIDS, "avx2", BenchMode::Search), None);
         assert_eq!(cycles_per_item(GRANITE_RAPIDS, "avx512", BenchMode::Verify), None);
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_report() {
+        let report = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench-results/isa/README.md");
+        let report = std::fs::read_to_string(report).unwrap();
+        assert!(BOUNDS.lines().count() > 2 && report.contains(BOUNDS), "run `cargo xtask isa --report`");
     }
 
     #[test]

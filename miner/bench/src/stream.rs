@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cityseal_cli::CliError;
 use cityseal_cli::signals::runtime;
 use cityseal_client::bytes::Bytes;
-use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, ClientOptions, Verdict, VerifyRequest};
 use cityseal_service::{Service, ServiceOptions};
 use tokio::runtime::Runtime;
 
@@ -44,9 +44,9 @@ impl<'a> StreamRunner<'a> {
 
     fn verify(&self) -> Result<Option<String>, BenchError> {
         let request = VerifyRequest::new(ChainParameters::Toml(self.chain.toml().to_owned()));
-        let request = request.now_s(self.chain.last_time().into());
+        let request = request.now(self.chain.last_time().into());
         let answer = self.runtime.block_on(self.client.verify_bytes(&request, self.packed.clone()))?;
-        let right = matches!(answer.verdict, VerdictKind::Valid) && answer.count == self.chain.headers();
+        let right = matches!(answer.verdict, Verdict::Valid) && answer.count == self.chain.headers();
         Ok((!right).then(|| format!("{:?}, {} of {} headers", answer.verdict, answer.count, self.chain.headers())))
     }
 }

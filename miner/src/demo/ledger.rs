@@ -6,7 +6,7 @@ use std::time::Instant;
 use cityseal_bench::city::{City, genesis};
 use cityseal_chain::{BlockHeader, Fault, NonceSpan, Rule, Seal, SealTemplate, Tip};
 use cityseal_cli::unix_now;
-use cityseal_client::{ChainParameters, Client, SealOutcome as ClientOutcome, SealRequest, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, SealOutcome as ClientOutcome, SealRequest, Verdict, VerifyRequest};
 use cityseal_engine::{Engine, SealJob, SealOutcome};
 use cityseal_receipt::{PublicKey, Receipt};
 
@@ -96,7 +96,7 @@ async fn seal(client: &Client, header: BlockHeader) -> Result<(Seal, u64), DemoE
     let mut hashes = 0;
     for nonces in searches() {
         let template = SealTemplate::builder(header).nonces(nonces?).build()?;
-        let request = SealRequest::new(template).tenant("riverside").search_all(0);
+        let request = SealRequest::new(template).tenant("riverside").all(true);
         let answer = client.seal(&request).await?;
         hashes += answer.hashes;
         match (answer.seals.into_iter().next(), answer.outcome) {
@@ -119,7 +119,7 @@ pub(super) async fn expect_valid(
     let request = request(city, chain).blocks().receipt(vec![signer]);
     let answer = client.verify_bytes(&request, chain.blocks().into()).await?;
     match (&answer.verdict, answer.tip, answer.receipt) {
-        (VerdictKind::Valid, Some(tip), Some(receipt)) if tip.height + 1 == chain.len() as u64 => {
+        (Verdict::Valid, Some(tip), Some(receipt)) if tip.height + 1 == chain.len() as u64 => {
             texts.valid(&tip, chain.len())?;
             texts.receipt(&receipt)?;
             Ok((tip, receipt))
@@ -151,10 +151,10 @@ pub(super) async fn expect_faults(
     Ok(fault)
 }
 
-fn expect_fault(verdict: VerdictKind, rule: Rule) -> Result<Fault, DemoError> {
+fn expect_fault(verdict: Verdict, rule: Rule) -> Result<Fault, DemoError> {
     match verdict {
-        VerdictKind::Fault(fault) if fault.height == FORGED_HEIGHT as u64 && fault.rule == rule => Ok(fault),
-        verdict @ (VerdictKind::Valid | VerdictKind::Fault(_) | VerdictKind::Incomplete { .. }) => {
+        Verdict::Fault(fault) if fault.height == FORGED_HEIGHT as u64 && fault.rule == rule => Ok(fault),
+        verdict @ (Verdict::Valid | Verdict::Fault(_) | Verdict::Incomplete { .. } | _) => {
             let expected = format!("{} at height {FORGED_HEIGHT}", rule.code());
             Err(unexpected("checking the forged chain", &expected, format!("{verdict:?}")))
         }
@@ -163,8 +163,8 @@ fn expect_fault(verdict: VerdictKind, rule: Rule) -> Result<Fault, DemoError> {
 
 /// A request judged by the machine's clock, or by the last block's time if the clock is behind it.
 fn request(city: &City, chain: &Chain) -> VerifyRequest {
-    let now_s = unix_now().max(u64::from(chain.last().time));
-    VerifyRequest::new(ChainParameters::Toml(city.toml.clone())).now_s(now_s)
+    let now = unix_now().max(u64::from(chain.last().time));
+    VerifyRequest::new(ChainParameters::Toml(city.toml.clone())).now(now)
 }
 
 fn unexpected(step: &'static str, expected: &str, found: String) -> DemoError {

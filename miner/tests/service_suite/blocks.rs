@@ -1,7 +1,7 @@
 //! Uploads of whole blocks: bodies are verified as on the command line, and faults have the offsets of their blocks.
 
 use cityseal_chain::{Network, Rule};
-use cityseal_client::{ChainParameters, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Verdict, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::VerdictKind as Kind;
 use cityseal_proto::v1::verify_chain_request::Part;
@@ -127,15 +127,15 @@ async fn the_client_gets_the_verdicts_of_complete_faulty_malformed_and_truncated
     let good = blocks(40, 3000);
     let verify = async |bytes: Vec<u8>| client.verify_bytes(&request, bytes.into()).await.unwrap();
     let whole = verify(good.concat()).await;
-    assert_eq!((whole.verdict, whole.count), (VerdictKind::Valid, 40));
+    assert_eq!((whole.verdict, whole.count), (Verdict::Valid, 40));
     assert_eq!(whole.bodies.unwrap().bytes, offset_of(&good, 40));
     let cut = verify(good.concat()[..good.concat().len() - 1].to_vec()).await;
-    assert!(matches!(cut.verdict, VerdictKind::Incomplete { .. }) && cut.count == 39, "{cut:?}");
+    assert!(matches!(cut.verdict, Verdict::Incomplete { .. }) && cut.count == 39, "{cut:?}");
     for (at, rule) in [(200, Rule::MerkleRoot), (80, Rule::BlockEncoding)] {
         let mut broken = good.clone();
         broken[25][at] ^= 0xff;
         let faulty = verify(broken.concat()).await;
-        let VerdictKind::Fault(fault) = faulty.verdict else { panic!("{faulty:?}") };
+        let Verdict::Fault(fault) = faulty.verdict else { panic!("{faulty:?}") };
         assert_eq!((fault.height, fault.offset, fault.rule), (25, offset_of(&good, 25), rule));
     }
 }

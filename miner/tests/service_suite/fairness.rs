@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cityseal_chain::Network;
-use cityseal_client::{ChainParameters, Client, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, JobState, SealOutcome, Verdict, VerifyRequest};
 use cityseal_proto::v1;
-use cityseal_proto::v1::JobState;
 use cityseal_proto::v1::VerdictKind as Kind;
 use cityseal_proto::v1::verify_chain_response;
 use prost::bytes::Bytes;
@@ -74,7 +73,7 @@ async fn verify_until(client: Client, blocks: Bytes, stop: Arc<AtomicBool>, verd
     let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).blocks();
     while !stop.load(Ordering::SeqCst) {
         let answer = client.verify_bytes(&request, blocks.clone()).await.unwrap();
-        assert_eq!(answer.verdict, VerdictKind::Valid);
+        assert_eq!(answer.verdict, Verdict::Valid);
         verdicts.fetch_add(1, Ordering::SeqCst);
     }
 }
@@ -97,9 +96,9 @@ async fn jobs_are_sealed_and_small_chains_verified_during_four_continuous_upload
     while salt < 3 || counts.iter().any(|count| count.load(Ordering::SeqCst) == 0) {
         salt += 1;
         let job = client.submit(&request(easy(salt, 1 << 16))).await.unwrap();
-        assert_eq!(end_of(&client, &job.id).await.0.state(), JobState::Sealed);
+        assert_eq!(end_of(&client, &job.id).await.0.state, JobState::Ended(SealOutcome::Sealed));
         let answer = client.verify_bytes(&small, blocks(5, 300).concat().into()).await.unwrap();
-        assert_eq!(answer.verdict, VerdictKind::Valid);
+        assert_eq!(answer.verdict, Verdict::Valid);
     }
     stop.store(true, Ordering::SeqCst);
     for upload in uploads {

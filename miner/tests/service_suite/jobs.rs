@@ -1,8 +1,7 @@
 //! Jobs: submitted once, shared, cancelled, superseded, listed, limited.
 
-use cityseal_client::{ClientError, SealOutcome};
+use cityseal_client::{ClientError, JobState, SealOutcome};
 use cityseal_proto::v1;
-use cityseal_proto::v1::JobState;
 use cityseal_service::limits::{JOBS_RUNNING_PER_TENANT_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use prost::bytes::Bytes;
 use tonic::Code;
@@ -21,12 +20,13 @@ async fn a_job_is_sealed_and_the_seal_is_confirmed_by_the_client() {
 #[tokio::test]
 async fn a_whole_space_is_searched_and_its_coverage_sent() {
     let service = start().await;
-    let answer = service.client().await.seal(&request(easy(2, 512)).search_all(0)).await.unwrap();
+    let answer = service.client().await.seal(&request(easy(2, 512)).all(true)).await.unwrap();
     assert_eq!((answer.outcome, answer.hashes), (SealOutcome::Sealed, 512));
     assert!(answer.seals.len() > 100, "every second nonce seals: {}", answer.seals.len());
     let covered = answer.coverage.iter().map(|span| u64::from(span.nonce_last - span.nonce_first) + 1);
     assert_eq!(covered.sum::<u64>(), 512);
-    assert!(answer.coverage.iter().all(|span| (span.device as usize) < answer.devices.len()));
+    let is_listed = |name: &str| answer.devices.iter().any(|share| share.name == name);
+    assert!(answer.coverage.iter().all(|span| is_listed(&span.device)));
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_space_without_a_seal_is_exhausted() {
 #[tokio::test]
 async fn more_seals_than_allowed_fail_the_job_with_a_reason() {
     let service = start().await;
-    let answer = service.client().await.seal(&request(easy(4, 512)).search_all(3)).await.unwrap();
+    let answer = service.client().await.seal(&request(easy(4, 512)).all(true).seals_max(3)).await.unwrap();
     let SealOutcome::Failed { reason } = answer.outcome else { panic!("{:?}", answer.outcome) };
     assert!(reason.contains("more than 3 seals"), "{reason}");
 }
@@ -52,7 +52,7 @@ async fn many_jobs_share_the_devices_and_each_finishes() {
     for salt in 0..40 {
         let client = client.clone();
         let request = request(easy(salt, 4096)).tenant(format!("tenant {}", salt % 4)).priority(salt as u8);
-        calls.spawn(async move { client.seal(&request.search_all(0)).await.unwrap() });
+        calls.spawn(async move { client.seal(&request.all(true)).await.unwrap() });
     }
     let answers = calls.join_all().await;
     assert_eq!(answers.len(), 40);
@@ -66,7 +66,7 @@ async fn a_job_ends_while_another_never_does() {
     let endless = client.submit(&request(endless(1))).await.unwrap();
     let answer = client.seal(&request(easy(5, 256))).await.unwrap();
     assert_eq!(answer.outcome, SealOutcome::Sealed);
-    assert_eq!(client.job(&endless.id).await.unwrap().job.unwrap().state(), JobState::Running);
+    assert_eq!(client.job(&endless.id).await.unwrap().job.state, JobState::Running);
 }
 
 #[tokio::test]
@@ -99,9 +99,10 @@ async fn a_cancelled_job_ends_and_names_the_canceller() {
     let job = client.submit(&request(endless(2))).await.unwrap();
     client.cancel(&job.id, "the mayor").await.unwrap();
     let (job, _) = crate::watching::end_of(&client, &job.id).await;
-    assert_eq!((job.state(), job.reason.as_str()), (JobState::Cancelled, "the mayor"));
+    let by_the_mayor = JobState::Ended(SealOutcome::Cancelled { by: "the mayor".to_owned() });
+    assert_eq!(job.state, by_the_mayor);
     let again = client.cancel(&job.id, "too late").await.unwrap();
-    assert_eq!(again.reason, "the mayor");
+    assert_eq!(again.state, by_the_mayor);
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn a_superseded_job_ends_and_names_its_successor() {
     let old = client.submit(&request(endless(4)).generation(5)).await.unwrap();
     let new = client.submit(&request(easy(8, 256)).generation(5).supersedes(&old.id)).await.unwrap();
     let (old, _) = crate::watching::end_of(&client, &old.id).await;
-    assert_eq!((old.state(), old.reason), (JobState::Superseded, new.id));
+    assert_eq!(old.state, JobState::Ended(SealOutcome::Superseded { by: new.id }));
 }
 
 #[tokio::test]

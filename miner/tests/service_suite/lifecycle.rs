@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cityseal_client::{DeviceKind, DeviceState};
 use cityseal_engine::Blame;
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
@@ -84,8 +85,8 @@ async fn reflection_lists_the_services_in_its_old_version() {
 async fn the_cpu_is_listed_as_ready() {
     let devices = start().await.client().await.devices().await.unwrap().devices;
     let cpu = devices.iter().find(|device| device.id == "cpu").unwrap();
-    assert_eq!((cpu.kind(), cpu.state(), cpu.reason.as_str()), (v1::DeviceKind::Cpu, v1::DeviceState::Ready, ""));
-    assert_eq!((cpu.state_word.as_str(), cpu.pci.as_str(), cpu.quarantine_s), ("ready", "", None));
+    assert_eq!((cpu.kind, cpu.state, cpu.reason.as_deref()), (DeviceKind::Cpu, DeviceState::Ready, None));
+    assert_eq!((cpu.pci.as_deref(), cpu.quarantine_left), (None, None));
 }
 
 #[tokio::test]

@@ -5,8 +5,7 @@ use std::process::Stdio;
 
 use cityseal_chain::Network;
 use cityseal_client::{
-    ChainParameters, Client, ClientError, ClientOptions, RetryPolicy, SealOutcome, SealRequest, VerdictKind,
-    VerifyRequest,
+    ChainParameters, Client, ClientError, ClientOptions, RetryPolicy, SealOutcome, SealRequest, Verdict, VerifyRequest,
 };
 
 use crate::binary::Serve;
@@ -37,11 +36,11 @@ async fn log_of(arguments: &[&str], tenant: &str) -> String {
     let request = SealRequest::new(easy(1, 64)).request_id("deed-1").tenant(tenant);
     assert_eq!(client.seal(&request).await.unwrap().outcome, SealOutcome::Sealed);
     let regtest = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
-    assert_eq!(client.verify_bytes(&regtest, chain(10).into()).await.unwrap().verdict, VerdictKind::Valid);
+    assert_eq!(client.verify_bytes(&regtest, chain(10).into()).await.unwrap().verdict, Verdict::Valid);
     let mut broken = chain(10);
     broken[7 * 80 + 4] ^= 1;
     let broken = client.verify_bytes(&regtest, broken.into()).await.unwrap();
-    assert!(matches!(broken.verdict, VerdictKind::Fault(_)), "{broken}");
+    assert!(matches!(broken.verdict, Verdict::Fault(_)), "{broken}");
     let nonsense = VerifyRequest::new(ChainParameters::Toml("fake = \"\u{1b}[2J\nINFO serving\"".to_owned()));
     assert!(client.verify_bytes(&nonsense, chain(1).into()).await.is_err());
     let lost = client.job("no\nsuch\u{1b}[31mjob").await.unwrap_err();

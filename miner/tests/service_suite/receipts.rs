@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use cityseal_chain::Network;
-use cityseal_client::{ChainParameters, Client, ClientError, FalseReceipt, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, ClientError, FalseReceipt, Verdict, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_receipt::{ItemKind, PublicKey, Receipt, ReceiptError, SecretKey, StatementParts};
@@ -24,7 +24,7 @@ async fn signing_client() -> Client {
 }
 
 fn asking(trusted: Vec<PublicKey>) -> VerifyRequest {
-    VerifyRequest::new(ChainParameters::Network(Network::Regtest)).now_s(NOW_S).receipt(trusted)
+    VerifyRequest::new(ChainParameters::Network(Network::Regtest)).now(NOW_S).receipt(trusted)
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn valid_and_faulty_chains_have_a_receipt_and_a_truncated_one_has_none() {
     let fault = client.verify_bytes(&request, broken.into()).await.unwrap();
     assert_eq!(fault.receipt.unwrap().statement().parts().fault.as_ref().unwrap().height, 100);
     let cut = client.verify_bytes(&request, packed[..packed.len() - 1].to_vec().into()).await.unwrap();
-    assert!(matches!(cut.verdict, VerdictKind::Incomplete { .. }) && cut.receipt.is_none());
+    assert!(matches!(cut.verdict, Verdict::Incomplete { .. }) && cut.receipt.is_none());
     let unasked = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
     assert!(client.verify_bytes(&unasked, packed.into()).await.unwrap().receipt.is_none());
 }

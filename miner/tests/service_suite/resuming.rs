@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use cityseal_chain::{MerkleKind, Network, RuleSet};
-use cityseal_client::{ChainParameters, Client, ClientOptions, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Client, ClientOptions, Verdict, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::VerdictKind as Kind;
 use cityseal_proto::v1::verify_chain_request::Part;
@@ -247,7 +247,7 @@ async fn the_client_resumes_where_the_service_was_when_its_connection_broke() {
     let (all, half) = (Bytes::from(good.concat()), good[..40].concat().len());
     let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest))
         .blocks()
-        .now_s(1_800_000_000)
+        .now(1_800_000_000)
         .receipt(vec![key().public_key()]);
     let mut opened = Vec::new();
     let open = |position: cityseal_client::Position| {
@@ -265,7 +265,7 @@ async fn the_client_resumes_where_the_service_was_when_its_connection_broke() {
         }
     });
     let answer = answer.await.unwrap();
-    assert_eq!((answer.verdict, answer.count), (VerdictKind::Valid, 60));
+    assert_eq!((answer.verdict, answer.count), (Verdict::Valid, 60));
     assert!(answer.receipt.is_some());
     let places: Vec<(u64, u64)> = opened.iter().map(|position| (position.items, position.bytes)).collect();
     assert_eq!(places, [(0, 0), (40, half as u64)]);

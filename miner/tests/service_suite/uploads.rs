@@ -1,7 +1,7 @@
 //! Uploads: the verdict on what was received, and the required content of messages.
 
 use cityseal_chain::{Network, Rule};
-use cityseal_client::{ChainParameters, VerdictKind, VerifyRequest};
+use cityseal_client::{ChainParameters, Verdict, VerifyRequest};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
 use cityseal_proto::v1::{VerdictKind as Kind, verify_begin};
@@ -101,13 +101,13 @@ async fn the_client_gets_the_verdicts_of_complete_faulty_and_truncated_chains() 
     let regtest = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
     let packed = chain(30);
     let whole = client.verify_bytes(&regtest, packed.clone().into()).await.unwrap();
-    assert_eq!((whole.verdict, whole.count), (VerdictKind::Valid, 30));
+    assert_eq!((whole.verdict, whole.count), (Verdict::Valid, 30));
     let mut broken = packed.clone();
     broken[10 * 80 + 70] ^= 0xff;
     let faulty = client.verify_bytes(&regtest, broken.into()).await.unwrap();
-    assert!(matches!(faulty.verdict, VerdictKind::Fault(fault) if fault.height == 10), "{faulty:?}");
+    assert!(matches!(faulty.verdict, Verdict::Fault(fault) if fault.height == 10), "{faulty:?}");
     let cut = client.verify_bytes(&regtest, packed[..packed.len() - 1].to_vec().into()).await.unwrap();
-    assert!(matches!(cut.verdict, VerdictKind::Incomplete { .. }), "{cut:?}");
+    assert!(matches!(cut.verdict, Verdict::Incomplete { .. }), "{cut:?}");
 }
 
 #[tokio::test]
@@ -117,21 +117,18 @@ async fn the_middle_of_a_chain_is_verified_with_its_context_and_work() {
     let regtest = || VerifyRequest::new(ChainParameters::Network(Network::Regtest));
     let whole = client.verify_bytes(&regtest(), packed.clone().into()).await.unwrap();
     let head = client.verify_bytes(&regtest(), packed[..20 * 80].to_vec().into()).await.unwrap();
-    let rest = regtest()
-        .start_height(20)
-        .context_headers(packed[..20 * 80].to_vec().into())
-        .start_work(head.tip.unwrap().chain_work);
+    let rest = regtest().start_height(20).context(packed[..20 * 80].to_vec()).start_work(head.tip.unwrap().chain_work);
     let rest = client.verify_bytes(&rest, packed[20 * 80..].to_vec().into()).await.unwrap();
-    assert_eq!((rest.verdict, rest.tip, rest.not_checked), (VerdictKind::Valid, whole.tip, Vec::new()));
+    assert_eq!((rest.verdict, rest.tip, rest.not_checked), (Verdict::Valid, whole.tip, Vec::new()));
 }
 
 #[tokio::test]
 async fn a_time_before_the_headers_breaks_the_rule_on_future_times() {
     let client = start().await.client().await;
     let packed = chain(2);
-    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).now_s(0);
+    let request = VerifyRequest::new(ChainParameters::Network(Network::Regtest)).now(0);
     let answer = client.verify_bytes(&request, packed.into()).await.unwrap();
-    assert!(matches!(answer.verdict, VerdictKind::Fault(fault) if fault.rule == Rule::FutureTime), "{answer:?}");
+    assert!(matches!(answer.verdict, Verdict::Fault(fault) if fault.rule == Rule::FutureTime), "{answer:?}");
 }
 
 #[tokio::test]
@@ -208,5 +205,5 @@ async fn a_chain_is_verified_during_a_search_that_never_ends() {
     client.submit(&request(endless(1))).await.unwrap();
     let regtest = VerifyRequest::new(ChainParameters::Network(Network::Regtest));
     let answer = client.verify_bytes(&regtest, chain(50).into()).await.unwrap();
-    assert_eq!(answer.verdict, VerdictKind::Valid);
+    assert_eq!(answer.verdict, Verdict::Valid);
 }

@@ -1,8 +1,7 @@
 //! Watching: every event once, from any number that is kept; a watcher that disconnects does not end a job.
 
-use cityseal_client::{Client, JobEvent};
+use cityseal_client::{ClaimedResult, Client, Job, JobEvent, JobState, SealOutcome};
 use cityseal_proto::v1;
-use cityseal_proto::v1::JobState;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
 use cityseal_proto::v1::watch_job_response::Event;
 use tonic::transport::Channel;
@@ -11,7 +10,7 @@ use tonic::{Code, Status};
 use crate::support::{easy, endless, loopback, reason, request, start, start_with, submission};
 
 /// Waits for the end of a job.
-pub(crate) async fn end_of(client: &Client, job_id: &str) -> (v1::Job, v1::SealResult) {
+pub(crate) async fn end_of(client: &Client, job_id: &str) -> (Job, ClaimedResult) {
     let mut watch = client.watch(job_id, 0);
     while let Some(event) = watch.next().await.unwrap() {
         if let JobEvent::Ended { job, result } = event {
@@ -96,10 +95,10 @@ async fn a_watcher_sees_progress_and_disconnecting_does_not_end_the_job() {
     assert!(moved.hashes > 0);
     drop(watch);
     let now = client.job(&job.id).await.unwrap();
-    assert_eq!((now.job.unwrap().state(), now.result), (JobState::Running, None));
+    assert_eq!((now.job.state, now.result), (JobState::Running, None));
     client.cancel(&job.id, "").await.unwrap();
     let (ended, _) = end_of(&client, &job.id).await;
-    assert_eq!((ended.state(), ended.reason.as_str()), (JobState::Cancelled, "a caller"));
+    assert_eq!(ended.state, JobState::Ended(SealOutcome::Cancelled { by: "a caller".to_owned() }));
 }
 
 #[tokio::test]
@@ -132,5 +131,5 @@ async fn a_watch_ends_at_its_callers_deadline_and_the_job_continues() {
     };
     assert!(matches!(status.code(), Code::DeadlineExceeded | Code::Cancelled), "{status:?}");
     let job = sealer.get_job(v1::GetJobRequest { job_id: id }).await.unwrap().into_inner().job.unwrap();
-    assert_eq!(job.state(), JobState::Running);
+    assert_eq!(job.state(), v1::JobState::Running);
 }

@@ -153,6 +153,11 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     LibraryLimit { library: "clap", crates: &["cityseal"], dev_crates: &[] },
     LibraryLimit { library: "ed25519", crates: &["cityseal-receipt"], dev_crates: &[] },
     LibraryLimit { library: "getrandom", crates: &["cityseal-cli", "cityseal-service", "cityseal"], dev_crates: &[] },
+    LibraryLimit {
+        library: "bitcoin",
+        crates: &["cityseal-chain", TESTKIT],
+        dev_crates: &["cityseal-engine", "cityseal-tests"],
+    },
     LibraryLimit { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
 ];
 

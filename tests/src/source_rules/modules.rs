@@ -23,7 +23,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-chain",
-        bottom_up: "encoding hex u256 hash targets header merkle parameters rules body header_tree search",
+        bottom_up: "encoding hex u256 hash targets header merkle parameters rust_bitcoin rules body \
+            header_tree search",
     },
     Row {
         package: "cityseal-cli",
@@ -55,8 +56,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-client",
-        bottom_up: "address answer cut ledger request check error receipt_check retry connection upload verify \
-            verify_call watch seal",
+        bottom_up: "address device answer job cut ledger request check error receipt_check retry connection upload \
+            verify verify_call watch seal",
     },
     Row {
         package: "cityseal-service",

@@ -54,6 +54,17 @@ pub fn wording_objections(path: &str, text: &str) -> Vec<String> {
     lines.flat_map(|(at, line)| line_objections(line).map(move |what| format!("{path}:{}: {what}", at + 1))).collect()
 }
 
+/// Objects to files that a source under `src/` includes from outside its package, because `cargo package` leaves them
+/// out.
+pub fn include_objections(path: &str, text: &str) -> Vec<String> {
+    // Folders from the source's own up to the root of its package.
+    let depth = path.split_once("src/").map_or(0, |(_, below)| below.matches('/').count() + 1);
+    let calls = ["include_str!(\"", "include_bytes!(\"", "include!(\""];
+    let included = calls.iter().flat_map(|call| text.split(call).skip(1)).filter_map(|rest| rest.split_once('"'));
+    let outside = included.map(|(file, _)| file).filter(|file| file.matches("../").count() > depth);
+    outside.map(|file| format!("{path} includes {file}, which is outside its package")).collect()
+}
+
 fn line_objections(line: &str) -> impl Iterator<Item = String> {
     let unfinished = UNFINISHED.iter().filter(|mark| has_word(line, mark)).map(|mark| format!("unfinished: {mark}"));
     let private =
@@ -169,5 +180,13 @@ mod tests {
             test_name_objections("a.rs", text),
             ["a.rs: the name of the test `works` is not a sentence of three words or more"]
         );
+    }
+
+    #[test]
+    fn an_include_may_not_leave_the_package() {
+        let text = r#"const A: &str = include_str!("../a.txt"); const B: &[u8] = include_bytes!("../../b");"#;
+        let outside = ["engine/gpu/src/c.rs includes ../../b, which is outside its package"];
+        assert_eq!(include_objections("engine/gpu/src/c.rs", text), outside);
+        assert_eq!(include_objections("engine/gpu/src/d/c.rs", text), [""; 0]);
     }
 }

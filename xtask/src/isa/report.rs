@@ -1,5 +1,5 @@
 //! Writes the counts to `bench-results/isa`, and the upper bounds on the rates of ten well-known GPUs that follow from
-//! them.
+//! them. The bench has a copy of the bounds, because its package contains only files of its own folder.
 
 use std::fmt::Write as _;
 
@@ -57,13 +57,16 @@ impl Bound {
 
 /// Writes the report with its plot.
 pub(crate) fn write(counts: &[Count], skipped: &[String]) -> Outcome {
-    let folder = workspace_root().join("bench-results/isa");
     let bounds: Vec<Bound> = GPUS.iter().map(|gpu| Bound::of(gpu, counts)).collect();
     let bar = |bound: &Bound| Bar { name: bound.gpu.name.to_owned(), values: [bound.one, bound.shared] };
     let plot = bars("Upper bound, 10^9 hashes per second", ["one midstate", "four midstates"], bounds.iter().map(bar));
-    std::fs::create_dir_all(&folder).map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
-    for (name, text) in [("README.md", text(counts, skipped, &bounds)), ("bounds.svg", plot)] {
-        let file = folder.join(name);
+    let files = [
+        ("bench-results/isa/README.md", text(counts, skipped, &bounds)),
+        ("bench-results/isa/bounds.svg", plot),
+        ("miner/bench/src/gpu_bounds.md", bounds_table(&bounds)),
+    ];
+    for (name, text) in files {
+        let file = workspace_root().join(name);
         std::fs::write(&file, text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
         say(format_args!("wrote {}", file.display()));
     }
@@ -85,21 +88,29 @@ count is wrong; a rate near it can only be improved with fewer instructions.
 
 ![the bounds as a bar chart](bounds.svg)
 
+";
+
+const TABLE_HEAD: &str = "\
 | GPU | lanes | MHz | counted by | one midstate, GH/s | four midstates, GH/s |
 |---|---|---|---|---|---|
 ";
 
 fn text(counts: &[Count], skipped: &[String], bounds: &[Bound]) -> String {
-    let mut text = HEAD.to_owned();
+    let mut text = format!("{HEAD}{}", bounds_table(bounds));
+    let _infallible = writeln!(text, "\n## Counts\n\n```text\n{}\n```", table(counts).join("\n"));
+    for why in skipped {
+        let _infallible = writeln!(text, "\nNot run: {why}");
+    }
+    text
+}
+
+fn bounds_table(bounds: &[Bound]) -> String {
+    let mut text = TABLE_HEAD.to_owned();
     for Bound { gpu, one, shared } in bounds {
         let shown = |rate: &Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.2}"));
         let (compiler, kind) = gpu.compiler;
         let (lanes, mhz, one, shared) = (gpu.lanes, gpu.boost_mhz, shown(one), shown(shared));
         let _infallible = writeln!(text, "| {} | {lanes} | {mhz} | {compiler}, {kind} | {one} | {shared} |", gpu.name);
-    }
-    let _infallible = writeln!(text, "\n## Counts\n\n```text\n{}\n```", table(counts).join("\n"));
-    for why in skipped {
-        let _infallible = writeln!(text, "\nNot run: {why}");
     }
     text
 }
