@@ -65,7 +65,7 @@ pub use cityseal_chain as chain;
 pub use cityseal_proto::{self as proto, v1};
 pub use cityseal_receipt as receipt;
 pub use connection::{Client, ClientOptions};
-pub use error::{Blame, ClientError};
+pub use error::ClientError;
 pub use prost::bytes;
 pub use receipt_check::FalseReceipt;
 pub use request::{ChainParameters, VerifyRequest};
