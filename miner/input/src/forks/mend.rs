@@ -17,7 +17,7 @@ impl Scan<'_> {
     /// Re-examines the last block, which ends at damage. Returns where reading resumes if it is not the block that its
     /// frame describes.
     pub(super) fn doubt_last(&mut self, scanned: &mut Scanned, damage: u64) -> io::Result<Option<u64>> {
-        let Some((begin, len)) = scanned.blocks.last().copied().filter(|_| self.may_mend()) else { return Ok(None) };
+        let Some((begin, len)) = scanned.blocks.last().copied().filter(|_| self.claim_mend()) else { return Ok(None) };
         let frame = begin - FRAME_LEN as u64;
         if self.header_with_work(begin)?.is_none() {
             // Either a header with a wrong bit, or no block at all: then another frame may be inside.
@@ -53,7 +53,7 @@ impl Scan<'_> {
         let header = self.header_with_work(begin)?;
         if header.is_some()
             && what.is_length()
-            && self.may_mend()
+            && self.claim_mend()
             && let Some(len) = self.whole_block(begin)?
         {
             let next = self.take(scanned, at, len)?;
@@ -84,10 +84,10 @@ impl Scan<'_> {
         })
     }
 
-    /// Whether the blocks here may be looked at once more, which is counted.
-    pub(super) fn may_mend(&mut self) -> bool {
-        let may = self.mends_left > 0;
+    /// Claims one of the attempts that are left to examine blocks more closely; `false` if none is left.
+    pub(super) fn claim_mend(&mut self) -> bool {
+        let is_left = self.mends_left > 0;
         self.mends_left = self.mends_left.saturating_sub(1);
-        may
+        is_left
     }
 }
