@@ -1,6 +1,5 @@
-//! Errors between a node and the service, and who must act on them.
+//! Errors between a node and the service.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -10,27 +9,6 @@ use tonic_types::StatusExt;
 
 use crate::address::AddressProblem;
 use crate::check::{FalseReceipt, FalseSeal, FalseVerdict};
-
-/// Who must act on an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Blame {
-    /// The caller: the request is wrong.
-    Input,
-    /// The operator of the service or of the network to it.
-    Peer,
-    /// The owner of the source whose bytes were to be sent.
-    Disk,
-}
-
-impl fmt::Display for Blame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "input",
-            Self::Peer => "peer",
-            Self::Disk => "disk",
-        })
-    }
-}
 
 /// Errors between a node and the service.
 #[derive(Debug, thiserror::Error)]
@@ -96,49 +74,8 @@ pub enum ClientError {
     Source(#[from] io::Error),
 }
 
-impl ClientError {
-    /// Returns who must act on the error.
-    pub const fn blame(&self) -> Blame {
-        match self {
-            Self::Address { .. } => Blame::Input,
-            Self::Refused { code, .. } => blame_of(*code),
-            Self::Source(_) => Blame::Disk,
-            Self::Unreachable { .. }
-            | Self::FalseSeal(_)
-            | Self::FalseVerdict(_)
-            | Self::FalseReceipt(_)
-            | Self::Malformed(_)
-            | Self::Cut { .. }
-            | Self::JobLost { .. } => Blame::Peer,
-        }
-    }
-}
-
 fn after(within: Duration) -> String {
     if within.is_zero() { String::new() } else { format!(" within {within:?}") }
-}
-
-/// Refusals because of the request's content or timing are the caller's fault; all others are the service's.
-const fn blame_of(code: Code) -> Blame {
-    match code {
-        Code::InvalidArgument
-        | Code::NotFound
-        | Code::AlreadyExists
-        | Code::PermissionDenied
-        | Code::FailedPrecondition
-        | Code::OutOfRange
-        | Code::Unauthenticated => Blame::Input,
-        Code::Ok
-        | Code::Cancelled
-        | Code::Unknown
-        | Code::DeadlineExceeded
-        | Code::ResourceExhausted
-        | Code::Aborted
-        | Code::Unimplemented
-        | Code::Internal
-        | Code::Unavailable
-        | Code::DataLoss => Blame::Peer,
-    }
 }
 
 impl From<Status> for ClientError {

@@ -75,7 +75,7 @@ pub use cityseal_receipt as receipt;
 pub use connection::{Client, ClientOptions};
 pub use cut::CHUNK_BYTES_MAX;
 pub use device::{Crossovers, DeviceKind, DeviceList, DeviceShare, DeviceState, DeviceStatus};
-pub use error::{Blame, ClientError};
+pub use error::ClientError;
 pub use job::{ClaimedResult, CoverageSpan, Job, JobAnswer, JobPage, JobState, ListRequest, SealOutcome};
 pub use prost::bytes;
 pub use request::{ChainParameters, VerifyRequest};

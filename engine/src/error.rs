@@ -1,35 +1,6 @@
-//! The errors of the engine's public operations, and who must act on them.
-
-use std::fmt;
+//! The errors of the engine's public operations.
 
 use cityseal_chain::HistoryError;
-
-/// Who must act on an error. Exit codes and gRPC status are each one exhaustive match on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Blame {
-    /// What the caller gave is wrong.
-    Input,
-    /// The other end of a connection.
-    Peer,
-    /// A device, or its absence.
-    Device,
-    /// The machine's storage or another source of bytes.
-    Disk,
-    /// CitySeal itself.
-    Ours,
-}
-
-impl fmt::Display for Blame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Input => "input",
-            Self::Peer => "peer",
-            Self::Device => "device",
-            Self::Disk => "disk",
-            Self::Ours => "CitySeal",
-        })
-    }
-}
 
 /// Why no engine could be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,17 +50,6 @@ pub enum BuildError {
     },
 }
 
-impl BuildError {
-    /// Who must act.
-    pub const fn blame(&self) -> Blame {
-        match self {
-            Self::UnknownDevice { .. } | Self::UnknownKernel { .. } | Self::OutOfRange { .. } => Blame::Input,
-            Self::NotReady { .. } => Blame::Device,
-            Self::NoThread { .. } => Blame::Ours,
-        }
-    }
-}
-
 /// Why a verification could not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -112,15 +72,6 @@ pub enum VerifyRequestError {
     },
 }
 
-impl VerifyRequestError {
-    /// Who must act.
-    pub const fn blame(&self) -> Blame {
-        match self {
-            Self::Context(_) | Self::Resumed { .. } => Blame::Input,
-        }
-    }
-}
-
 /// Why a verification of a reader ended without a verdict.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -136,14 +87,4 @@ pub enum VerifyError {
     /// The request is invalid.
     #[error(transparent)]
     Request(#[from] VerifyRequestError),
-}
-
-impl VerifyError {
-    /// Who must act.
-    pub const fn blame(&self) -> Blame {
-        match self {
-            Self::Read { .. } => Blame::Disk,
-            Self::Request(error) => error.blame(),
-        }
-    }
 }

@@ -91,7 +91,7 @@ pub use devices::{
     pays_off, smallest_batch,
 };
 pub use engine::Engine;
-pub use error::{Blame, BuildError, VerifyError, VerifyRequestError};
+pub use error::{BuildError, VerifyError, VerifyRequestError};
 pub use job::JobHandle;
 pub use policy::EnginePolicy;
 pub use profile::Profile;

@@ -1,4 +1,4 @@
-//! Block hashes and Merkle roots as distinct types, which also fix the byte order.
+//! Block hashes, Merkle roots and transaction ids as distinct types, which also fix the byte order.
 //!
 //! They carry no claim about work or membership. The hashing itself is in `cityseal-hash`.
 
@@ -77,6 +77,7 @@ macro_rules! hash_type {
 
 hash_type!(BlockHash, "The double SHA-256 of a block header.");
 hash_type!(MerkleRoot, "The root of a tree of transactions or records, as in a header.");
+hash_type!(Txid, "The id of a transaction: the double SHA-256 of its bytes without witnesses.");
 
 impl BlockHash {
     /// The hash as the number that is compared with a target: its wire bytes are little-endian.

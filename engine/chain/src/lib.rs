@@ -67,7 +67,7 @@ mod search;
 mod targets;
 mod u256;
 
-pub use hash::{BlockHash, MerkleRoot};
+pub use hash::{BlockHash, MerkleRoot, Txid};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;
 pub use merkle::{CompactRange, RangeTextError, TreeOutline, partial_tree, rfc6962};
@@ -77,8 +77,9 @@ pub use parameters::{
     ValueFault, VersionRule, decode_signet_challenge, retarget,
 };
 pub use rules::{
-    BLOCK_SIGNATURE, Bodies, Commitments, Cut, Fault, FaultValue, History, HistoryError, Judgement, NotChecked, Rule,
-    RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, Wording, content_digest, judge, reference,
+    BLOCK_SIGNATURE, Bodies, BrokenRule, Commitments, Cut, Fault, FaultValue, History, HistoryError, Judgement,
+    NotChecked, Rule, RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, Wording, content_digest,
+    judge, judge_alone, reference, rules_alone,
 };
 #[cfg(feature = "bitcoin")]
 pub use rust_bitcoin::ZeroTarget;

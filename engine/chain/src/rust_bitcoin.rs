@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::hash::{BlockHash, MerkleRoot};
 use crate::header::BlockHeader;
 use crate::parameters::Network;
-use crate::target::{ChainWork, CompactTarget, Target, Work};
+use crate::targets::{ChainWork, CompactTarget, Target, Work};
 
 /// A target of zero, which no hash meets and [`Target`] excludes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

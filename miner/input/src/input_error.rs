@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use super::decode_error::DecodeError;
 use super::detect::Format;
 use super::paths::name;
+use super::proof::NotAProof;
+
+/// The command with which a user gets a proof of transactions.
+const GET_PROOF: &str = "bitcoin-cli gettxoutproof '[\"TXID\"]' > FILE";
 
 /// Description of what an input looks like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,16 @@ pub enum InputError {
         looks: Looks,
         /// Why no record could be read, if there is none.
         why: Option<String>,
+    },
+    /// The file is not a proof of transactions.
+    #[error("{}: not a proof of transactions: {source}", name(path))]
+    NotAProof {
+        /// The file.
+        path: PathBuf,
+        /// Whether it begins like a JSON object.
+        is_json: bool,
+        /// What is wrong.
+        source: NotAProof,
     },
     /// A later file has another format than the first.
     #[error(
@@ -141,6 +155,7 @@ impl InputError {
             Self::Decode { source, .. } if source.is_cut() => "cut",
             Self::Decode { .. } => "bad-input",
             Self::Unrecognised { .. } => "unrecognised-input",
+            Self::NotAProof { .. } => "not-a-proof",
             Self::OtherFormat { .. } => "other-format",
             Self::NoBlocks { .. } => "no-blocks",
             Self::NotRegular { .. } => "not-regular",
@@ -160,6 +175,7 @@ impl InputError {
             }
             Self::Open { path, .. }
             | Self::Unrecognised { path, .. }
+            | Self::NotAProof { path, .. }
             | Self::OtherFormat { path, .. }
             | Self::NoBlocks { path }
             | Self::NotRegular { path }
@@ -172,7 +188,15 @@ impl InputError {
 
     /// What to do.
     pub fn hint(&self) -> Option<String> {
-        if let Self::Unrecognised { looks, .. } = self { Some(looks.hint.clone()) } else { None }
+        if let Self::Unrecognised { looks, .. } = self {
+            return Some(looks.hint.clone());
+        }
+        let Self::NotAProof { is_json, .. } = self else { return None };
+        Some(if *is_json {
+            "pass the hex inside: jq -r .result FILE | cityseal verify --txoutproof -".into()
+        } else {
+            format!("get a proof from a node: {GET_PROOF}")
+        })
     }
 }
 

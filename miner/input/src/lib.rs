@@ -1,4 +1,5 @@
-//! Reads chains of headers from the usual formats: packed, as lines of hex, or inside blocks.
+//! Reads chains of headers from the usual formats: packed, as lines of hex, or inside blocks. Also reads proofs of
+//! transactions ([`TxOutProof`]).
 //!
 //! The decoders ([`Decoder`]) are pure and push-based: bytes in, whole headers out, in constant memory; any split of
 //! the bytes gives the same result. For whole blocks, a [`BlockCutter`] is used instead. [`ChainInput`] feeds either of
@@ -21,6 +22,7 @@ pub mod part;
 mod paths;
 mod place;
 mod places;
+mod proof;
 mod raw_block;
 pub mod receipts;
 mod recognise;
@@ -41,6 +43,7 @@ pub use looks::{LOOK_BYTES, Opening};
 pub use packed::PackedHeaders;
 pub use place::{HeaderSink, Place};
 pub use places::{PlaceLog, PlaceOfHeader};
+pub use proof::{NotAProof, TxOutProof};
 pub use raw_block::RawBlocks;
 pub use recognise::{FirstRecords, RECORDS, Recogniser, Watched};
 pub use sinks::{BlockSink, ChainSink};

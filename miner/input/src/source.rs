@@ -163,8 +163,12 @@ pub(super) fn open_next(
     // Errors in the file's content are reported when it is read.
     let read = Decoder::of(found).of_network(network).push(&head, &mut first);
     let holds_headers = matches!(found, Format::HexBlocks | Format::JsonBlock) || guard.is_chain(&first);
+    let opening = Opening::new(path, &head, network);
+    if opening.is_proof() {
+        return Err(opening.refuse(None));
+    }
     if !holds_headers {
-        return Err(Opening::new(path, &head, network).refuse(read.err().map(|error| error.to_string())));
+        return Err(opening.refuse(read.err().map(|error| error.to_string())));
     }
     if found != expected {
         return Err(InputError::OtherFormat { path: path.into(), expected, found });

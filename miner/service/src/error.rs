@@ -3,8 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use cityseal_engine::Blame;
-
 /// Reason why the service could not be started, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,13 +59,5 @@ impl ServeError {
             return Self::PortInUse { address };
         }
         Self::Bind { address, source }
-    }
-
-    /// Returns who must act on the error.
-    pub const fn blame(&self) -> Blame {
-        match self {
-            Self::NotLoopback { .. } | Self::PortInUse { .. } | Self::Bind { .. } => Blame::Input,
-            Self::Random { .. } | Self::Reflection { .. } | Self::Transport { .. } | Self::Stopped => Blame::Ours,
-        }
     }
 }

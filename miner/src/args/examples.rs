@@ -150,6 +150,11 @@ Examples:
   cityseal verify ~/.bitcoin/blocks                            the best chain in a node's folder of blocks
   cityseal verify headers.bin --shard 2/3 --out 2.part         one third, on one of three machines
   cityseal verify --join 1.part 2.part 3.part                  merge the shards into one verdict
+  cityseal verify --txoutproof proof.hex --txid TXID           is this transaction in the proof's block?
+  cityseal verify --txoutproof proof.hex headers.bin           and is that block in this chain?
+
+A proof by itself shows that transactions are in the block with its header, and that this header has the work that it
+claims. Whether the block is in the best chain, which may require more work, is checked only with FILE.
 
 Exit codes: 0 valid, 1 a fault (the first one, exactly), 2 incomplete or bad input.";
 

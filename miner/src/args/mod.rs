@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use cityseal_bench::Sweep;
-use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target};
+use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target, Txid};
 use cityseal_engine::Profile;
 
 mod examples;
@@ -69,7 +69,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Search for the nonce (and version, time, extranonce) with which a header meets its target.
     Seal(Box<SealArgs>),
-    /// Check a chain of headers or whole blocks: work, links, difficulty, times, versions, bodies.
+    /// Check a chain of headers or whole blocks (work, links, difficulty, times, versions, bodies), or a proof that
+    /// transactions are in a block.
     Verify(Box<VerifyArgs>),
     /// Check or show a signed receipt of a verification.
     Receipt(ReceiptArgs),
@@ -293,7 +294,7 @@ pub enum FormatArg {
 pub struct VerifyArgs {
     /// Headers or blocks. Several files form one chain in the order given; a folder is Bitcoin Core's blocks folder; -
     /// is stdin.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "txoutproof", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// mainnet, testnet3, testnet4, signet, regtest, or a TOML file of custom network parameters.
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "mainnet")]
@@ -303,22 +304,22 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "HEX", value_parser = values::signet_challenge)]
     pub signet_challenge: Option<values::SignetChallenge>,
     /// Height of the first header given.
-    #[arg(long, value_name = "H", default_value_t = 0)]
+    #[arg(long, value_name = "H", default_value_t = 0, requires = "files")]
     pub start_height: u64,
     /// Trusted headers just before the first one, needed to check retargets and median times.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "files")]
     pub context: Option<PathBuf>,
     /// Chain work of all headers before the first one, in hex (default: 0).
-    #[arg(long, value_name = "HEX", value_parser = values::chain_work)]
+    #[arg(long, value_name = "HEX", value_parser = values::chain_work, requires = "files")]
     pub start_work: Option<ChainWork>,
     /// Current time for rule R10 (times in the future), as Unix time (default: this machine's clock).
     #[arg(long, value_name = "UNIX")]
     pub now: Option<u64>,
     /// Format of the input.
-    #[arg(long, value_enum, default_value = "auto")]
+    #[arg(long, value_enum, default_value = "auto", requires = "files")]
     pub format: FormatArg,
     /// Accept input in any order and with forks: check the chain with the most work, and list the rest.
-    #[arg(long, conflicts_with_all = ["shard", "join", "checkpoint"])]
+    #[arg(long, conflicts_with_all = ["shard", "join", "checkpoint"], requires = "files")]
     pub forks: bool,
     /// Check only shard I of N, and write the result to --out.
     #[arg(long, value_name = "I/N", value_parser = values::shard, requires = "out")]
@@ -338,8 +339,15 @@ pub struct VerifyArgs {
     /// The secret key that signs the receipt (see `cityseal key new`).
     #[arg(long, value_name = "FILE", requires = "receipt")]
     pub key: Option<PathBuf>,
+    /// Check a proof that transactions are in a block: the hex that Bitcoin Core's gettxoutproof prints, or its bytes;
+    /// - is stdin. With FILE, the block must also be in that chain.
+    #[arg(long, value_name = "PROOF", conflicts_with_all = ["shard", "join", "checkpoint", "receipt", "out"])]
+    pub txoutproof: Option<PathBuf>,
+    /// Require that the proof shows this transaction to be in the block. Repeatable.
+    #[arg(long, value_name = "TXID", value_parser = values::txid, requires = "txoutproof")]
+    pub txid: Vec<Txid>,
     /// Report how busy each stage was.
-    #[arg(long)]
+    #[arg(long, requires = "files")]
     pub stats: bool,
     /// The devices to use.
     #[command(flatten)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cityseal_bench::Sweep;
 use cityseal_chain::{
-    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, RollingVersion, Target, ThresholdHexError,
+    BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, RollingVersion, Target, ThresholdHexError, Txid,
     VersionMaskError, decode_signet_challenge, hex,
 };
 use cityseal_engine::Profile;
@@ -138,6 +138,14 @@ pub fn signet_challenge(text: &str) -> Result<SignetChallenge, ValueError> {
 pub fn chain_work(text: &str) -> Result<ChainWork, ValueError> {
     let leading_zeros = DIGITS_256.saturating_sub(text.len().max(1));
     Ok(ChainWork::from_display_hex(&("0".repeat(leading_zeros) + text))?)
+}
+
+/// Parses the id of a transaction: 64 hex digits, as block explorers show it.
+///
+/// # Errors
+/// [`ValueError::Hex`] with the length found, or the position of the bad digit.
+pub fn txid(text: &str) -> Result<Txid, ValueError> {
+    Ok(Txid::from_display_hex(text)?)
 }
 
 /// Parses a number of threads: 1 to [`THREADS_MAX`].
@@ -319,7 +327,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_parser_panic(text in "\\PC{0,170}") {
             let _ = (nonces(&text), header(&text), version_mask(&text), target(&text), chain_work(&text));
-            let _ = (threads(&text), sweep(&text), seconds(&text), listen(&text), profile(&text));
+            let _ = (txid(&text), threads(&text), sweep(&text), seconds(&text), listen(&text), profile(&text));
         }
 
         #[test]

@@ -12,8 +12,8 @@ use serde::Serialize;
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
 pub(crate) use verify::{
-    BodiesRow, DamagedCopyRow, ForksRow, InvalidHeaderRow, ShardRow, StageRow, StaleRow, TipRow, UnconnectedRow,
-    VerifyAnswer,
+    BodiesRow, DamagedCopyRow, ForksRow, InvalidHeaderRow, ProofFaultRow, ProofRow, ProvedRow, ShardRow, StageRow,
+    StaleRow, TipRow, UnconnectedRow, VerifyAnswer,
 };
 
 /// What one device contributed.

@@ -40,6 +40,9 @@ pub(crate) struct VerifyAnswer {
     /// What is outside the best chain; only if the input may fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) forks: Option<ForksRow>,
+    /// What the proof of `--txoutproof` shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<ProofRow>,
     /// Notes that do not change the verdict, such as stray bytes between blocks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
@@ -70,6 +73,67 @@ pub(crate) struct ShardRow {
     /// Work of its headers that passed, 64 hex digits; not in the JSON.
     #[serde(skip)]
     pub(crate) work: String,
+}
+
+/// A proof that transactions are in a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ProofRow {
+    /// Hash of the block.
+    pub(crate) block: String,
+    /// Its header, 160 hex digits in wire order.
+    pub(crate) header: String,
+    /// Time of the block, as Unix time.
+    pub(crate) time: u32,
+    /// Work of the header, 64 hex digits; absent if its bits are invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) work: Option<String>,
+    /// Number of the block's transactions, as the proof claims.
+    pub(crate) transactions: u32,
+    /// The transactions that the proof shows to be in the block, in block order.
+    pub(crate) txids: Vec<ProvedRow>,
+    /// Height of the block; only if it was found in a valid chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) height: Option<u64>,
+    /// Number of blocks from this one to the tip, both included; only with a height.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) confirmations: Option<u64>,
+    /// What is wrong with the proof.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fault: Option<ProofFaultRow>,
+}
+
+/// A transaction that a proof shows to be in a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ProvedRow {
+    /// Its index in the block, counted from 0.
+    pub(crate) index: u32,
+    /// Its id.
+    pub(crate) txid: String,
+}
+
+/// What is wrong with a proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct ProofFaultRow {
+    /// The kind of fault, as a word for programs.
+    pub(crate) reason: String,
+    /// The fault in words.
+    pub(crate) message: String,
+    /// Number of the rule that the header breaks; absent if the fault is not in the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    /// The value that would have been right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<serde_json::Value>,
+    /// The value found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) found: Option<serde_json::Value>,
+}
+
+impl ProofFaultRow {
+    /// A fault without a rule and without values.
+    pub(crate) fn of(reason: &str, message: &str) -> Self {
+        Self { reason: reason.into(), message: message.into(), rule: None, expected: None, found: None }
+    }
 }
 
 /// Totals of the blocks whose bodies passed.

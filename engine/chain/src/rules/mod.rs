@@ -13,8 +13,8 @@ mod verdict;
 
 pub use fault::{Fault, FaultValue, ScriptHead, Wording};
 pub use history::{History, HistoryError, START_HEIGHT_MAX};
-pub use judge::judge;
 pub(crate) use judge::{Broken, Decoded, check_proof_of_work, decode_bits};
+pub use judge::{BrokenRule, judge, judge_alone, rules_alone};
 pub use rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 pub use rule_set::RuleSet;
 pub use summary::{Bodies, Commitments, Summary, content_digest};

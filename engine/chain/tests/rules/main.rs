@@ -1,6 +1,7 @@
 //! Tests the header rules through the public API: each rule at its limit, the fast judge against its reference
 //! implementation, real chains, published vectors, and custom network parameters.
 
+mod alone;
 mod chain;
 #[path = "../common/mod.rs"]
 mod common;

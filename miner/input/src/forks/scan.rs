@@ -273,7 +273,7 @@ impl<'a> Scan<'a> {
             let mut network = self.network;
             // Each candidate starts from the known network, so that a false frame does not decide the network.
             if let Ok(frame) = Frame::read(self.window.frame(at)?, at, &mut network)
-                && self.is_likely(at, frame)?
+                && self.check_frame(at, frame)?
             {
                 return Ok(Some(at));
             }
@@ -282,9 +282,9 @@ impl<'a> Scan<'a> {
         Ok(None)
     }
 
-    /// Whether a block follows a frame found by search: its header has proof of work, or it is followed by the end of
-    /// the file, preallocated space or another frame.
-    fn is_likely(&mut self, at: u64, frame: Frame) -> io::Result<bool> {
+    /// Checks whether a block follows a frame found by search: its header has proof of work, or it is followed by the
+    /// end of the file, preallocated space or another frame.
+    fn check_frame(&mut self, at: u64, frame: Frame) -> io::Result<bool> {
         let begin = at + FRAME_LEN as u64;
         let end = begin + u64::from(frame.len);
         if end > self.window.len {

@@ -4,6 +4,7 @@
 //! depends on it.
 
 mod kinds;
+mod proof;
 mod records;
 mod text;
 
@@ -76,6 +77,11 @@ impl Opening {
         detect_for(self.network, &self.bytes) == Format::Headers && records::is_spaced(&self.bytes)
     }
 
+    /// Whether the input is a proof of transactions (`gettxoutproof`), which begins with a real header.
+    pub fn is_proof(&self) -> bool {
+        proof::is_proof(&self.bytes)
+    }
+
     /// Returns the error for an input that is not a chain.
     pub fn refuse(&self, why: Option<String>) -> InputError {
         InputError::Unrecognised { path: self.path.clone(), looks: self.looks(), why }
@@ -91,7 +97,8 @@ impl Opening {
             let what = format!("its first {} bytes are zeros", bytes.len());
             return Looks::new(what, "the file was preallocated but never written, or a download failed: get it again");
         }
-        kinds::of(self)
+        proof::of(self)
+            .or_else(|| kinds::of(self))
             .or_else(|| self.under_a_key())
             .or_else(|| records::frames(self))
             .or_else(|| text::of(self))

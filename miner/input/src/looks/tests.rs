@@ -55,6 +55,18 @@ fn compressed_data_and_archives_are_named_with_the_command_that_unpacks_them() {
 }
 
 #[test]
+fn a_proof_of_transactions_is_named_with_the_command_that_checks_it_if_its_root_is_right() {
+    let header = *Parameters::of(Network::Mainnet).genesis();
+    let proof = |root: [u8; 32]| [&header.to_wire()[..], &[1, 0, 0, 0, 1], &root, &[1, 1]].concat();
+    let right = proof(header.merkle_root.to_wire());
+    let hint = "cityseal verify --txoutproof 'dir/the file'";
+    says(&right, "gettxoutproof", hint);
+    says(hex::encode(&right) + "\n", "gettxoutproof", hint);
+    assert!(!looks(proof([7; 32])).what.contains("gettxoutproof"));
+    assert!(!looks([&right[..], &[0]].concat()).what.contains("gettxoutproof"));
+}
+
+#[test]
 fn pointers_documents_programs_and_databases_are_named() {
     says(
         concat!("version https:", "//git-lfs.github.com/spec/v1\noid sha256:4d7a\n"),

@@ -1,9 +1,10 @@
 //! The answer of `verify`: a report as JSON and as text.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use cityseal_chain::{Cut, Fault, FaultValue, Parameters, Tip, Verdict};
-use cityseal_cli::{Output, Paint, escape_line, si, spoken};
+use cityseal_cli::{Output, Paint, escape_line, si, spoken, utc_time};
 use cityseal_engine::{Stage, VerifyReport};
 use cityseal_input::part::{Conclusion, ItemKind, Part, checked_rules};
 use cityseal_input::rows::{FaultRow, NotCheckedRow};
@@ -11,7 +12,10 @@ use cityseal_receipt::OUT_OF_SCOPE;
 
 use super::super::{Work, grouped, plural, share_lines, share_rows};
 use crate::args::values::Shard;
-use crate::json::{BodiesRow, DamagedCopyRow, ForksRow, ShardRow, StageRow, StaleRow, TipRow, VerifyAnswer};
+use crate::json::{
+    BodiesRow, DamagedCopyRow, ForksRow, ProofFaultRow, ProofRow, ProvedRow, ShardRow, StageRow, StaleRow, TipRow,
+    VerifyAnswer,
+};
 
 /// Maximum number of damaged copies that the text lists one by one; JSON has more of them.
 const DAMAGED_COPIES_MAX: usize = 16;
@@ -47,6 +51,7 @@ pub(super) fn of_report(context: AnswerContext<'_>, report: &VerifyReport) -> Ve
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
         bodies: (context.items == ItemKind::Blocks).then(|| BodiesRow::of(&report.state.summary.bodies)),
         forks: None,
+        proof: None,
         notes: Vec::new(),
         parameters: report.parameters.clone(),
         devices: share_rows(&report.devices, Work::Headers),
@@ -81,6 +86,7 @@ pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
         out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
         bodies: (part.chain.items == ItemKind::Blocks).then(|| BodiesRow::of(&part.summary.bodies)),
         forks: None,
+        proof: None,
         notes: Vec::new(),
         parameters: part.chain.parameters.clone(),
         devices: Vec::new(),
@@ -109,7 +115,7 @@ pub(super) fn fault_row(fault: &Fault, offset: u64, line: Option<u64>) -> FaultR
 }
 
 /// Times and counts are JSON integers; hashes, targets, bits and versions are hex strings.
-fn value(value: &FaultValue) -> serde_json::Value {
+pub(super) fn value(value: &FaultValue) -> serde_json::Value {
     value.as_integer().map_or_else(|| value.to_string().into(), Into::into)
 }
 
@@ -137,10 +143,14 @@ pub(super) fn human(output: &Output, answer: &VerifyAnswer, file: Option<&str>) 
         (Some(fault), _, _) => fault_lines(&word, fault, file),
         (None, Some(reason), _) => format!("{word}: {}\n", escape_line(answer.message.as_ref().unwrap_or(reason))),
         (None, None, Some(shard)) => shard_line(output, shard, answer.count),
-        (None, None, None) => format!("{word}\n"),
+        (None, None, None) => proof_head(&word, answer.proof.as_ref()),
     };
     let hint = answer.hint.as_ref().map(|hint| format!("  hint: {}\n", escape_line(hint))).unwrap_or_default();
-    let mut parts = vec![head, hint, passed_line(answer)];
+    let mut parts = vec![head, hint];
+    parts.extend(answer.proof.as_ref().map(proof_lines));
+    if answer.proof.is_none() || answer.count > 0 {
+        parts.push(passed_line(answer));
+    }
     match &answer.shard {
         None => parts.extend(answer.tip.as_ref().map(tip_lines)),
         Some(shard) => {
@@ -207,9 +217,47 @@ fn scope_line(answer: &VerifyAnswer) -> String {
         [] => String::new(),
     };
     let checked: Vec<String> = runs.map(run).collect();
-    let bodies = if answer.bodies.is_some() { "" } else { "transactions, " };
+    let bodies = if answer.bodies.is_some() || answer.proof.is_some() { "" } else { "transactions, " };
     let left = answer.out_of_scope.join(", ");
     format!("  checked: {}; not checked: {bodies}{left}\n", checked.join(", "))
+}
+
+/// The first line of an answer without a fault of a chain.
+fn proof_head(word: &str, proof: Option<&ProofRow>) -> String {
+    match proof {
+        None => format!("{word}\n"),
+        Some(ProofRow { fault: Some(fault), .. }) => proof_fault_lines(word, fault),
+        Some(ProofRow { txids, height, block, .. }) => {
+            let many = plural(txids.len() as u64, "transaction is", "transactions are");
+            let place = height.map(|height| format!(" at height {height}")).unwrap_or_default();
+            format!("{word}: {} {many} in block {block}{place}\n", txids.len())
+        }
+    }
+}
+
+fn proof_fault_lines(word: &str, fault: &ProofFaultRow) -> String {
+    let rule = fault.rule.as_ref().map(|rule| format!("{rule} ")).unwrap_or_default();
+    let line = |label: &str, value: Option<&serde_json::Value>| {
+        value.map(|value| format!("  {label} {}\n", plain(value))).unwrap_or_default()
+    };
+    let values = line("expected", fault.expected.as_ref()) + &line("found   ", fault.found.as_ref());
+    format!("{word} in the proof: {rule}{}: {}\n{values}", fault.reason, fault.message)
+}
+
+/// The transactions of a proof, and its block.
+fn proof_lines(proof: &ProofRow) -> String {
+    let mut lines = String::new();
+    for ProvedRow { index, txid } in &proof.txids {
+        let _cannot_fail = writeln!(lines, "  transaction {index} {txid}");
+    }
+    let _cannot_fail = writeln!(lines, "  block {} of {}", proof.block, utc_time(u64::from(proof.time)));
+    if let Some(work) = &proof.work {
+        let _cannot_fail = writeln!(lines, "  work of its header {work}");
+    }
+    if let Some(confirmations) = proof.confirmations {
+        let _cannot_fail = writeln!(lines, "  confirmations {}", grouped(&confirmations.to_string()));
+    }
+    lines
 }
 
 fn not_checked_line(range: &NotCheckedRow) -> String {
@@ -256,8 +304,12 @@ fn stage_line(stage: &StageRow) -> String {
     format!("  stage {}: {:.1} % of all workers' time\n", stage.name, 100.0 * stage.share)
 }
 
+/// A value as text: JSON strings without their quotes.
+fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 fn fault_lines(word: &str, fault: &FaultRow, file: Option<&str>) -> String {
-    let plain = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let line = fault.line.map(|line| format!(", line {line}")).unwrap_or_default();
     let file = file.map(|file| format!(" of {}", escape_line(file))).unwrap_or_default();
     let transaction = fault.transaction.map(|index| format!(", transaction {index}")).unwrap_or_default();

@@ -111,6 +111,14 @@ pub(crate) enum VerifyCommandError {
     /// A shard was requested of an input that cannot be counted first.
     #[error("--shard: expected regular files, whose items are counted first; found stdin or a pipe")]
     ShardOfStdin,
+    /// The network has other trees than those of a proof.
+    #[error(
+        "--txoutproof: a proof is part of a Merkle tree of Bitcoin's kind, and network {network} has trees of RFC 6962"
+    )]
+    ProofOfOtherTree {
+        /// The network's name.
+        network: String,
+    },
     /// A receipt was requested and cannot be created.
     #[error(transparent)]
     NoReceipt(#[from] NoReceipt),
@@ -130,7 +138,7 @@ impl Explain for VerifyCommandError {
             Self::Build(_) => "no-engine",
             Self::Input(error) => error.reason(),
             Self::Context(_) | Self::ContextTooLong { .. } => "bad-context",
-            Self::VerifyRequest(_) => "bad-request",
+            Self::VerifyRequest(_) | Self::ProofOfOtherTree { .. } => "bad-request",
             Self::Network(error) => error.reason(),
             Self::Key(error) => error.reason(),
             Self::RulesDiffer { .. } => "rules-differ",
@@ -168,6 +176,7 @@ impl Explain for VerifyCommandError {
             | Self::FolderInParts
             | Self::ShardPastEnd
             | Self::ShardOfStdin
+            | Self::ProofOfOtherTree { .. }
             | Self::NoReceipt(_) => None,
         }
     }

@@ -16,7 +16,7 @@ use cityseal_input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Pl
 use super::answer::{self, tip_row};
 use super::error::VerifyCommandError;
 use super::feed::{Course, Fed, Feed};
-use super::{Findings, Run, missing_blocks, pruned};
+use super::{Findings, Run, missing_blocks, proof, pruned};
 use crate::json::{DamagedCopyRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
 
 /// Maximum number of headers of each kind that are listed one by one.
@@ -77,8 +77,9 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let unconnected = unconnected(set, &trusted(run)?);
     let first = set.first_records();
     let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
-    let mut findings =
-        Findings { fault, file, forks: Some(forks(set, &unconnected)), first, opening, ..Findings::default() };
+    let proved = proof::place_in_set(run.proof.as_ref(), set);
+    let forks = Some(forks(set, &unconnected));
+    let mut findings = Findings { fault, file, forks, proved, first, opening, ..Findings::default() };
     let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
     // Data outside the best chain can overrule its verdict: an invalid header on top of it is a FAULT, and signs of
     // missing blocks make a valid chain INCOMPLETE.

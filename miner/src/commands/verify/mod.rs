@@ -11,6 +11,7 @@ mod forks;
 mod join;
 mod missing_blocks;
 mod outputs;
+mod proof;
 mod pruned;
 mod recognition;
 
@@ -34,6 +35,7 @@ use self::answer::AnswerContext;
 use self::checkpoint::Saver;
 pub(crate) use self::error::VerifyCommandError;
 use self::feed::{Course, Fed, Feed, StrayFrames};
+use self::proof::{CheckedProof, Finder, PlaceInChain};
 use super::network::parameters;
 use super::say_unless_json;
 use crate::args::{FormatArg, VerifyArgs};
@@ -49,10 +51,15 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Ending, Verify
     if args.join {
         return join::run(context, args, &parameters);
     }
+    let now = now(args);
+    let proof = proof::check(args, &parameters, now)?;
+    // A proof that is wrong by itself, or given without a chain, needs no engine.
+    if let Some(proof) = proof.as_ref().filter(|proof| args.files.is_empty() || !proof.holds()) {
+        return proof.report(context, &parameters);
+    }
     let request = request(args, &parameters)?;
     let key = args.key.as_deref().map(super::key::read).transpose()?;
-    let mut run =
-        Run { context, args, parameters: &parameters, request, items: ItemKind::Headers, now: now(args), key };
+    let mut run = Run { context, args, parameters: &parameters, request, items: ItemKind::Headers, now, key, proof };
     let settings = context.settings(&args.engine)?;
     if forks::is_wanted(&run) {
         if args.shard.is_some() || args.checkpoint.is_some() {
@@ -80,6 +87,8 @@ struct Run<'a> {
     now: u64,
     /// The key that signs the receipt.
     key: Option<SecretKey>,
+    /// The proof of `--txoutproof`, which by itself is right.
+    proof: Option<CheckedProof>,
 }
 
 /// What the answer contains in addition to the engine's report.
@@ -95,6 +104,8 @@ struct Findings {
     forks: Option<ForksRow>,
     /// Notes that do not change the verdict.
     notes: Vec<String>,
+    /// Where the block of the proof is.
+    proved: PlaceInChain,
     /// The verdict on the whole input, if it differs from the verdict on the best chain.
     overruled: Option<&'static str>,
     /// The first records of the input.
@@ -114,6 +125,7 @@ struct Outcome {
     mistake: Option<InputError>,
     first: FirstRecords,
     opening: Opening,
+    proved: PlaceInChain,
 }
 
 impl Run<'_> {
@@ -159,18 +171,20 @@ impl Run<'_> {
         let progress = self.context.output.progress(input.headers_expected(), unit);
         let mut feed = Feed::new(engine, self.parameters, self.request.clone(), course, progress, saver.transpose()?)?;
         let (opening, mut first) = (input.opening(), FirstRecords::default());
-        let mut watched = Watched::new(&mut feed, &mut first);
+        let mut finder = Finder::new(&mut feed, self.proof.as_ref());
+        let mut watched = Watched::new(&mut finder, &mut first);
         let read = match self.items {
             ItemKind::Headers => input.read(&mut watched),
             ItemKind::Blocks => input.read_blocks(&mut watched),
         };
+        let proved = finder.place(self.args.start_height);
         let mistake = read.err().filter(|_| !feed.has_all());
         let Fed { report, places, before, stray } = feed.finish(mistake.is_some())?;
-        Ok(Outcome { report, places, before, stray, mistake, first, opening })
+        Ok(Outcome { report, places, before, stray, mistake, first, opening, proved })
     }
 
     fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, VerifyCommandError> {
-        let Outcome { report, places, before, stray, mistake, first, opening } = outcome;
+        let Outcome { report, places, before, stray, mistake, first, opening, proved } = outcome;
         let reason = match (&report.verdict, &mistake) {
             (Verdict::Incomplete(_), Some(mistake)) => Some(mistake.to_string()),
             (Verdict::Incomplete(cut), None) => Some(cut.to_string()),
@@ -180,7 +194,8 @@ impl Run<'_> {
         let why =
             mistake.as_ref().and_then(InputError::decode_error).filter(|_| first.is_empty()).map(ToString::to_string);
         let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
-        let findings = Findings { fault, file, reason, notes, first, opening, mistake: why, ..Findings::default() };
+        let findings =
+            Findings { fault, file, reason, notes, proved, first, opening, mistake: why, ..Findings::default() };
         let ending = self.conclude(&report, before, findings, engine)?;
         // Malformed input is an error only if it decided the verdict; after a fault it is a note.
         match (&report.verdict, mistake) {
@@ -212,7 +227,7 @@ impl Run<'_> {
             part = self.write_part(report, before, &findings);
             receipt = self.write_receipt(report, &findings);
         }
-        let Findings { fault, file, reason, forks, notes, overruled, .. } = findings;
+        let Findings { fault, file, reason, forks, notes, overruled, proved, .. } = findings;
         let context =
             AnswerContext { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
         let mut answer = answer::of_report(context, report);
@@ -222,6 +237,9 @@ impl Run<'_> {
         answer.hint = hint;
         if let Some(unrecognised) = &unrecognised {
             recognition::refuse(&mut answer, unrecognised);
+        }
+        if let Some(proof) = &self.proof {
+            proof.conclude(&mut answer, proved);
         }
         if self.args.stats {
             let workers = engine.devices().iter().map(|device| device.workers).sum();

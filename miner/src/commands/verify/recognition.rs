@@ -18,12 +18,19 @@ impl Run<'_> {
     /// Why the input is not a chain, if its format was detected rather than given and none of its first records is a
     /// header.
     pub(super) fn unrecognised(&self, findings: &Findings) -> Result<Option<InputError>, VerifyCommandError> {
-        // For a node's folder without a whole block the rows of `forks` show what is missing.
-        if self.args.format != FormatArg::Auto || findings.forks.is_some() && findings.first.is_empty() {
+        if self.args.format != FormatArg::Auto {
             return Ok(None);
         }
         let first_file = || Opening::of_file(&self.args.files[0], FrameNetwork::of(self.parameters));
         let opening = findings.opening.clone().unwrap_or_else(first_file);
+        // It begins with a real header, so its records look like a chain.
+        if opening.is_proof() {
+            return Ok(Some(opening.refuse(None)));
+        }
+        // For a node's folder without a whole block the rows of `forks` show what is missing.
+        if findings.forks.is_some() && findings.first.is_empty() {
+            return Ok(None);
+        }
         let parent = self.request.state()?.history.parent().map(|parent| parent.hash());
         let recogniser = Recogniser::new(Some(self.parameters), parent, self.now);
         // A truncated first block was not read, but its header may be complete.
@@ -109,6 +116,9 @@ pub(super) fn recognised(
 ) -> Result<(), InputError> {
     let mut first = FirstRecords::default();
     first.note(packed);
+    if opening.is_proof() {
+        return Err(opening.refuse(None));
+    }
     match read {
         Ok(()) if recogniser.is_chain(&first) || first.is_empty() => Ok(()),
         Ok(()) => Err(opening.refuse(None)),
