@@ -1,4 +1,4 @@
-//! Writes the generated shaders to `engine/gpu/shaders/`.
+//! Writes the generated shaders to `shaders/`.
 
 use std::path::Path;
 

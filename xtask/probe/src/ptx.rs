@@ -1,7 +1,7 @@
 //! Writes a search as PTX for NVIDIA's assembler, only to count its instructions: on a device the engine runs the WGSL,
 //! which NVIDIA's driver passes to the same assembler.
 //!
-//! The loop over the nonces and the handling of a hit are those of `engine/gpu/shaders/search.wgsl`, without the tests
+//! The loop over the nonces and the handling of a hit are those of `shaders/search.wgsl`, without the tests
 //! of the range and of the exact bound, which only a hit reaches.
 
 use std::collections::HashMap;
