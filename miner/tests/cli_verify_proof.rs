@@ -199,7 +199,7 @@ fn a_proof_of_another_network_is_a_fault() {
     let run = verify_stdin(&City::new().proof.to_bytes(), &[]);
     assert_eq!(fault_reason(&run), "target-above-limit");
     assert_eq!(run.json()["proof"]["txids"], json!([]));
-    let run = verify_stdin(&bytes, &["--now", "1500000000"]);
+    let run = cityseal_with_stdin(&["verify", "--json", "--now", "1500000000", "--txoutproof", "-"], &bytes);
     assert_eq!((fault_reason(&run), &run.json()["proof"]["fault"]["rule"]), ("future-time".into(), &json!("R10")));
 }
 

@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(TxOutProof::from_bytes(b"{\"result\":\"00\"}"), Err(NotAProof::Hex(digit)));
         assert_eq!(TxOutProof::from_bytes(b"abc"), Err(NotAProof::Hex(HexError::OddLength { found_digits: 3 })));
         let cut = &genesis_proof()[..100];
-        let short = Err(NotAProof::Bytes(PartialTreeError::Short { at: 85, expected: 117, found: 100 }));
+        let short = Err(NotAProof::Bytes(PartialTreeError::Short { at: 84, expected: 117, found: 100 }));
         assert_eq!(TxOutProof::from_bytes(cut), short);
         assert_eq!(TxOutProof::from_bytes(hex::encode(cut).as_bytes()), short);
     }
