@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::cityseal;
+use common::{cityseal, schemas};
 use serde_json::Value;
 
 #[test]
@@ -11,6 +11,7 @@ fn the_cpu_device_gives_right_answers_under_every_injected_fault() {
     let run = cityseal(&["drill", "--device", "cpu", "--threads", "2", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
     let answer = run.json();
+    schemas::check_is_exact("drill", &answer);
     let rows = answer["rows"].as_array().unwrap();
     let faults: Vec<&str> = rows.iter().map(|row| row["fault"].as_str().unwrap()).collect();
     assert_eq!(faults, ["loss", "hang", "stuck", "false-hits", "missed-hits", "zeros", "wrong-hashes"]);

@@ -1,5 +1,5 @@
-//! `docs/CLI.md` lists exactly the commands, flags, values and defaults of the program, and the JSON keys that it
-//! prints.
+//! `docs/CLI.md` lists exactly the commands, flags, values and defaults of the program, and the JSON keys of the schemas
+//! in `docs/schemas`. Other tests check the program's answers against the schemas.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
@@ -11,7 +11,7 @@ use cityseal::args::Cli;
 use clap::{Arg, Command, CommandFactory};
 use serde_json::Value;
 
-use common::{Folder, GENESIS, cityseal};
+use common::schemas;
 
 /// The heading under which clap lists the flags that choose devices.
 const DEVICES: &str = "Devices";
@@ -149,42 +149,6 @@ fn the_flags_of_all_commands_and_those_of_devices_are_listed_once() {
     assert_rows("Device flags", &rows(&sections["Device flags"]), &flags);
 }
 
-/// Collects all keys of a JSON value at any depth, except inside `statement` and `versus`, whose keys are names.
-fn keys(value: &Value, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                found.insert(key.clone());
-                if !["statement", "versus"].contains(&key.as_str()) {
-                    keys(value, found);
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// Runs a command with `--json`, and returns the keys that the command's section does not mention.
-fn unnamed_keys(section: &str, arguments: &[&str]) -> Vec<String> {
-    let sections = sections(&page());
-    let run = cityseal(&[arguments, &["--json"]].concat());
-    let answer = run.json();
-    let (place, text) = match answer.get("error") {
-        Some(_) => ("Rules for all commands", &sections["Rules for all commands"]),
-        None => (section, &sections[section]),
-    };
-    let devices = &sections["Device flags"];
-    let mut found = BTreeSet::new();
-    keys(&answer, &mut found);
-    assert!(!found.is_empty(), "{run:?}");
-    let is_named = |key: &String| {
-        let names = [format!("`{key}`"), format!("`{key}[]`"), format!("\"{key}\"")];
-        names.iter().any(|name| text.contains(name) || devices.contains(name))
-    };
-    found.into_iter().filter(|key| !is_named(key)).map(|key| format!("{place}: {key}")).collect()
-}
-
 /// The words for programs that the methods `reason` of a source return: `"no-receipt"`.
 fn reasons_in(source: &str) -> BTreeSet<String> {
     let bodies = source.split("fn reason(&self) -> &'static str {").skip(1);
@@ -217,37 +181,107 @@ fn exactly_the_error_reasons_of_the_program_are_listed() {
     // These two have no hyphen.
     assert!(listed.remove("usage") && listed.remove("cut"), "{listed:?}");
     assert_eq!(listed, defined, "docs/CLI.md (left) and the program (right) differ");
+
+    let in_schema = schemas::schema("error").pointer("/properties/error/properties/reason/enum").unwrap();
+    let in_schema = in_schema.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned());
+    let mut in_schema: BTreeSet<String> = in_schema.collect();
+    assert!(in_schema.remove("usage") && in_schema.remove("cut"), "{in_schema:?}");
+    assert_eq!(in_schema, defined, "docs/schemas/error.schema.json (left) and the program (right) differ");
+}
+
+/// The words of a schema.
+#[derive(Default)]
+struct Words {
+    keys: BTreeSet<String>,
+    /// The values of its enumerations.
+    values: BTreeSet<String>,
+}
+
+impl Words {
+    fn of(name: &str) -> Self {
+        let mut words = Self::default();
+        words.gather(schemas::schema(name), schemas::schema(name));
+        assert!(!words.keys.is_empty(), "{name}");
+        words
+    }
+
+    /// Adds the words of all schemas inside this one, which is part of `root`.
+    fn gather(&mut self, root: &'static Value, schema: &'static Value) {
+        let (root, schema) = schemas::resolved(root, schema);
+        let list = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+        self.values.extend(list("enum").chain(schema.get("const")).filter_map(Value::as_str).map(str::to_owned));
+        for (key, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            self.keys.insert(key.clone());
+            self.gather(root, property);
+        }
+        for inner in list("oneOf").chain(schema.get("items")) {
+            self.gather(root, inner);
+        }
+    }
+}
+
+/// The words in backticks of a text, without the `[]` of lists.
+fn quoted(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).map(|word| word.trim_end_matches("[]")).collect()
+}
+
+/// Returns the part of a section that describes JSON, with its tables of keys.
+fn json_part(section: &str) -> &str {
+    section.find("\nJSON").map_or("", |at| &section[at..])
 }
 
 #[test]
-fn every_key_of_an_answer_is_named_in_the_section_of_its_command() {
-    let folder = Folder::new();
-    let kept = folder.path().join("city");
-    let kept = |name: &str| kept.join(name).to_str().unwrap().to_owned();
-    let mut unnamed = unnamed_keys("cityseal demo", &["demo", "--device", "cpu", "--keep", &kept("")]);
-    let (toml, blocks, forged) = (kept("city.toml"), kept("blocks.dat"), kept("forged-blocks.dat"));
-    let (receipt, public) = (kept("chain.receipt"), kept("auditor.pub"));
-    let (new_key, part) = (kept("new.key"), kept("part.json"));
-    let seal = ["seal", "--device", "cpu", "--nonces", "2083236893..=2083236893", "--header", GENESIS];
-    let verify = |more: &[&str]| {
-        let arguments = [&["verify", "--device", "cpu", "--network", &toml][..], more].concat();
-        unnamed_keys("cityseal verify", &arguments)
-    };
-    unnamed.extend(unnamed_keys("cityseal devices", &["devices"]));
-    unnamed.extend(unnamed_keys("cityseal selftest", &["selftest", "--device", "cpu"]));
-    unnamed.extend(unnamed_keys("cityseal seal", &seal));
-    unnamed.extend(unnamed_keys("cityseal key new", &["key", "new", "--out", &new_key, "--label", "a"]));
-    unnamed.extend(unnamed_keys("cityseal key show", &["key", "show", &new_key]));
-    unnamed.extend(verify(&["--stats", &blocks]));
-    unnamed.extend(verify(&["--forks", &forged, &blocks]));
-    unnamed.extend(verify(&["--shard", "1/2", "--out", &part, &blocks]));
-    unnamed.extend(verify(&[&forged]));
-    unnamed.extend(verify(&[&kept("no-such-file")]));
-    unnamed.extend(verify(&[&toml]));
-    unnamed.extend(unnamed_keys("cityseal receipt show", &["receipt", "show", &receipt]));
-    let spot_check = ["receipt", "verify", &receipt, "--key", &public, "--spot-check", "2", "--source", &blocks];
-    unnamed.extend(unnamed_keys("cityseal receipt verify", &spot_check));
-    let bench = ["bench", "--device", "cpu", "--seconds", "0.01", "--by-batch"];
-    unnamed.extend(unnamed_keys("cityseal bench", &bench));
-    assert_eq!(unnamed, [""; 0], "docs/CLI.md does not name these keys");
+fn each_command_with_an_answer_has_a_schema_and_links_it() {
+    let sections = sections(&page());
+    let mut linked = BTreeSet::from(schemas::NOT_OF_A_COMMAND.map(str::to_owned));
+    for (command, section) in sections.iter().filter(|(_, section)| !json_part(section).is_empty()) {
+        let name = command.trim_start_matches("cityseal ").replace(' ', "-");
+        assert!(json_part(section).contains(&format!("](schemas/{name}.schema.json)")), "`{command}` links no schema");
+        linked.insert(name);
+    }
+    assert_eq!(linked, schemas::all().keys().cloned().collect(), "links in docs/CLI.md (left), docs/schemas (right)");
+    let rules = &sections["Rules for all commands"];
+    assert!(rules.contains("](schemas/error.schema.json)") && rules.contains("](schemas/common.schema.json)"));
+}
+
+#[test]
+fn the_keys_and_words_of_each_schema_are_those_of_its_section() {
+    let sections = sections(&page());
+    let receipts = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/RECEIPTS.md")).unwrap();
+    let mut differences = Vec::new();
+    for name in schemas::all().keys().filter(|name| !schemas::NOT_OF_A_COMMAND.contains(&name.as_str())) {
+        let words = Words::of(name);
+        let heading = format!("cityseal {}", name.replace('-', " "));
+        let own = quoted(json_part(&sections[&heading]));
+        // Rows of devices are described once for several commands, the fields of a statement with receipts.
+        let shared = if name == "receipt-verify" { &receipts } else { &sections["Device flags"] };
+        let shared = quoted(shared);
+        let missing = words.keys.iter().filter(|key| !own.contains(key.as_str()) && !shared.contains(key.as_str()));
+        differences.extend(missing.map(|key| format!("{name}: docs/CLI.md has no key `{key}`")));
+        // A value may be explained by a flag, by another command of the same family, or by `devices`.
+        let family = heading.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ");
+        let family: BTreeSet<&str> = sections
+            .iter()
+            .filter(|(other, _)| other.starts_with(&family) || other.as_str() == "cityseal devices")
+            .flat_map(|(_, text)| quoted(text))
+            .collect();
+        let missing =
+            words.values.iter().filter(|word| !family.contains(word.as_str()) && !shared.contains(word.as_str()));
+        differences.extend(missing.map(|word| format!("{name}: docs/CLI.md does not name the value `{word}`")));
+        let is_key =
+            |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_known = |word: &str| words.keys.contains(word) || words.values.contains(word) || word == "null";
+        let unknown = own.into_iter().filter(is_key).filter(|word| !is_known(word));
+        differences.extend(unknown.map(|word| format!("{name}: the schema has no key or value `{word}`")));
+    }
+    assert_eq!(differences, [""; 0]);
+}
+
+#[test]
+fn the_keys_of_an_error_are_listed() {
+    let sections = sections(&page());
+    let listed = quoted(&sections["Rules for all commands"]).into_iter().map(str::to_owned).collect();
+    let error = schemas::schema("error").pointer("/properties/error/properties").unwrap();
+    let keys: BTreeSet<String> = error.as_object().unwrap().keys().cloned().collect();
+    assert!(keys.is_subset(&listed), "{keys:?}");
 }

@@ -179,6 +179,7 @@ fn ctrl_c_gives_the_outcome_cancelled_with_exact_coverage() {
     drain.join().unwrap();
     assert_eq!(run.code, 2, "{run:?}");
     let answer = run.json();
+    common::schemas::check("seal", &answer);
     assert_eq!((&answer["outcome"], &answer["reason"]), (&json!("cancelled"), &json!("cancelled by Ctrl-C")));
     assert_eq!(answer["hashes"].as_str().unwrap().parse::<u128>().unwrap(), volume(&answer));
 }

@@ -1,6 +1,8 @@
 //! Runs the binary as a user would, with a clean environment, and reads its output.
 #![allow(dead_code, reason = "each test binary uses only a part of this module")]
 
+pub(crate) mod schemas;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,16 +23,25 @@ pub(crate) const GENESIS_HASH: &str = "000000000019d6689c085ae165831e934ff763ae4
 /// The result of a run of the binary.
 #[derive(Debug)]
 pub(crate) struct Run {
+    /// The arguments; empty if the test started the binary itself.
+    arguments: Vec<String>,
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl Run {
-    /// Parses stdout as JSON: one line, and nothing else.
+    /// Parses stdout as JSON, one line and nothing else, and checks it against the schema of the command.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stdout.matches('\n').count(), 1, "one line of JSON: {self:?}");
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let answer = serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        schemas::check_answer(&self.arguments, &answer);
+        answer
+    }
+
+    fn of(arguments: &[&str], output: Output) -> Self {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self { arguments, ..Self::from(output) }
     }
 
     /// Checks for exit code 2 and a message that contains all of these words.
@@ -46,6 +57,7 @@ impl Run {
 impl From<Output> for Run {
     fn from(output: Output) -> Self {
         Self {
+            arguments: Vec::new(),
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -66,7 +78,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// Runs the binary and waits for its end.
 pub(crate) fn cityseal(arguments: &[&str]) -> Run {
-    command(arguments).output().unwrap().into()
+    Run::of(arguments, command(arguments).output().unwrap())
 }
 
 /// Runs the binary with these bytes on its stdin, and waits for its end.
@@ -77,7 +89,7 @@ pub(crate) fn cityseal_with_stdin(arguments: &[&str], stdin: &[u8]) -> Run {
     let bytes = stdin.to_vec();
     // The binary may stop reading early.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
-    let run = child.wait_with_output().unwrap().into();
+    let run = Run::of(arguments, child.wait_with_output().unwrap());
     writer.join().unwrap();
     run
 }
