@@ -2,7 +2,7 @@
 //!
 //! A body is judged only for a header that passed R01 to R11. [`ParsedBlock`] parses a block in one pass,
 //! [`BodyRoots::of`] computes the roots over its transactions one hash at a time (the engine does so with hash
-//! kernels), and [`judge_body`] concludes. [`reference`] is the reference implementation of all of that. Scripts,
+//! kernels), and [`judge_body`] concludes. [`mod@reference`] is the reference implementation of all of that. Scripts,
 //! signatures and unspent outputs are not checked: `docs/RULES.md` lists what is out of scope.
 //!
 //! ```

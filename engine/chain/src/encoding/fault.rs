@@ -17,7 +17,7 @@ pub enum EncodingKind {
     EmptyWitness,
     /// Bytes follow the last transaction.
     Trailing,
-    /// The block is longer than [`BLOCK_BYTES_MAX`].
+    /// The block is longer than [`BLOCK_BYTES_MAX`](super::BLOCK_BYTES_MAX).
     TooLong,
 }
 
