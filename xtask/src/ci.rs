@@ -74,7 +74,7 @@ fn clippy() -> Outcome {
 /// the conversions to rust-bitcoin. It selects the whole workspace, so that the same builds of dependencies as in other
 /// steps are used. The tests with default features come at the very end.
 fn other_features() -> Outcome {
-    const NAMES: [&str; 4] = ["jobs", "trees", "cli_devices", "rust_bitcoin"];
+    const NAMES: [&str; 3] = ["jobs", "cli_devices", "rust_bitcoin"];
     for features in FEATURE_SETS.iter().filter(|features| !features.is_empty()) {
         let mut command = cargo(["test", "--quiet", "--workspace", "--locked"]);
         run(command.args(*features).args(NAMES.iter().flat_map(|name| ["--test", *name])))?;
