@@ -23,6 +23,7 @@ mod paths;
 mod place;
 mod places;
 mod proof;
+mod proof_file;
 mod raw_block;
 pub mod receipts;
 mod recognise;

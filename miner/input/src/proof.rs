@@ -1,17 +1,9 @@
-//! Reads a proof of transactions, as Bitcoin Core's RPC `gettxoutproof` prints it: hex text, or its bytes.
+//! Parses a proof of transactions, as Bitcoin Core's RPC `gettxoutproof` prints it: hex text, or its bytes.
 
-use std::io::Read;
-use std::path::Path;
-
-use cityseal_chain::partial_tree::{Extracted, PROOF_BYTES_MAX, PartialTree, PartialTreeError};
+use cityseal_chain::partial_tree::{Extracted, PartialTree, PartialTreeError};
 use cityseal_chain::{BlockHeader, HexError, hex};
 
 use super::hex_lines::BYTE_ORDER_MARK;
-use super::input_error::InputError;
-use super::open::open;
-
-/// Maximum bytes of a file with a proof: two digits for each byte, and 64 KiB for line breaks.
-const FILE_BYTES_MAX: usize = 2 * PROOF_BYTES_MAX + 64 * 1024;
 
 /// Why bytes are not a proof.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,18 +30,6 @@ pub struct TxOutProof {
 }
 
 impl TxOutProof {
-    /// Reads a file, or stdin, that holds one proof.
-    ///
-    /// # Errors
-    /// [`InputError`] if the file cannot be read or is not a proof.
-    pub fn read(path: &Path) -> Result<Self, InputError> {
-        let mut bytes = Vec::new();
-        let read = open(path)?.reader.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
-        read.map_err(|source| InputError::Read { path: path.into(), offset: bytes.len() as u64, source })?;
-        let is_json = bytes.trim_ascii_start().starts_with(b"{");
-        Self::from_bytes(&bytes).map_err(|source| InputError::NotAProof { path: path.into(), is_json, source })
-    }
-
     /// Parses hex text, which may have line breaks, quotes and `0x`, or the bytes themselves.
     ///
     /// # Errors

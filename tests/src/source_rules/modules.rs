@@ -51,8 +51,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-input",
-        bottom_up: "decode_error frame paths place blocks hex_lines detect input_error open packed places \
-            raw_block decoder rows part receipts sinks recognise looks source cut forks",
+        bottom_up: "decode_error frame paths place blocks hex_lines detect proof input_error open packed \
+            places proof_file raw_block decoder rows part receipts sinks recognise looks source cut forks",
     },
     Row {
         package: "cityseal-client",
