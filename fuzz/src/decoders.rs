@@ -111,11 +111,11 @@ fn pieces(bytes: &[u8], cuts: [usize; 2]) -> Vec<&[u8]> {
 }
 
 fn decode(format: Format, pieces: &[&[u8]]) -> Decoded {
-    let mut decoded = Decoded::default();
+    let mut output = Decoded::default();
     let mut decoder = Decoder::of(format);
-    let pushed = pieces.iter().try_for_each(|piece| decoder.push(piece, &mut decoded));
-    decoded.error = pushed.and_then(|()| decoder.end(&mut decoded)).err();
-    decoded
+    let pushed = pieces.iter().try_for_each(|piece| decoder.push(piece, &mut output));
+    output.error = pushed.and_then(|()| decoder.end(&mut output)).err();
+    output
 }
 
 #[test]

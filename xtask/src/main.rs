@@ -34,6 +34,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
   proto           generate the Rust code of proto/ from its .proto files; commit the result
   readme          compare the figures in README.md with bench-results/, run the commands in README.md and docs/,
                   and compare output and exit codes with those shown
+  readme --dev    run the commands with the build of the tests instead of a release build, as `ci` does
   readme --write  write the figures of bench-results/ into README.md";
 
 fn main() -> ExitCode {
@@ -58,6 +59,7 @@ fn dispatch(words: &[String]) -> Outcome {
         Some((command, [])) if command == "readme" => {
             figures::check().and_then(|()| readme::run(readme::Build::Release))
         }
+        Some((command, [flag])) if command == "readme" && flag == "--dev" => readme::run(readme::Build::Dev),
         Some((command, [flag])) if command == "readme" && flag == "--write" => figures::write(),
         Some((command, [])) if command == "help" || command == "--help" => {
             say(HELP);
