@@ -1,5 +1,5 @@
-//! `docs/CLI.md` lists exactly the commands, flags, values and defaults of the program, and the JSON keys of the schemas
-//! in `docs/schemas`. Other tests check the program's answers against the schemas.
+//! `docs/CLI.md` lists exactly the commands, flags, values and defaults of the program, and the JSON keys of the
+//! schemas in `docs/schemas`. Other tests check the program's answers against the schemas.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;

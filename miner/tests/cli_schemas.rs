@@ -1,7 +1,7 @@
 //! The real answers of every command are valid under the schemas in `docs/schemas`, which refuse any other key.
 //!
-//! The answer of `drill`, which takes seconds, is checked in the same way in `cli_drill.rs`. In all tests of the command
-//! line `Run::json` checks the answer against its schema.
+//! The answer of `drill`, which takes seconds, is checked in the same way in `cli_drill.rs`. In all tests of the
+//! command line `Run::json` checks the answer against its schema.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;

@@ -13,13 +13,14 @@ const UNFINISHED: [&str; 3] = ["FIXME", "XXX", "HACK"];
 const PRIVATE_ROOTS: [&str; 5] = ["/home/", "/root/", "/Users/", "/work/", "/mnt/"];
 
 /// Hosts that a text may link to.
-const HOSTS: [&str; 9] = [
+const HOSTS: [&str; 10] = [
     "github.com",
     "www.rfc-editor.org",
     "csrc.nist.gov",
     "nvlpubs.nist.gov",
     "www.w3.org",
     "gpuweb.github.io",
+    "json-schema.org",
     "keepachangelog.com",
     "semver.org",
     "www.apache.org",
