@@ -74,7 +74,9 @@ fn work_with_the_gpu_that_does_nothing() {
     assert_complete(&engine, &honest.seals);
     let status = engine.devices().into_iter().find(|device| device.info.id == id).unwrap();
     assert!(["reopening", "quarantined"].contains(&status.state.name()), "{status:?}");
-    assert!(status.state.reason().unwrap().contains("incomplete"), "{status:?}");
+    // The driver leaves the value of a fence uninitialised, so a batch may also seem never to end.
+    let reason = status.state.reason().unwrap();
+    assert!(reason.contains("incomplete") || reason.contains("hung"), "{status:?}");
     assert_eq!(status.hashes, 0);
 }
 
