@@ -29,7 +29,7 @@ pub(crate) enum ServeCommandError {
     /// The engine could not be built.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// Returns the key that signs receipts.
+    /// The key that signs receipts could not be read.
     #[error(transparent)]
     Key(#[from] KeyCommandError),
     /// The service.
