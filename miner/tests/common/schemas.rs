@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const FILE_END: &str = ".schema.json";
 
 /// The URI of the folder in these tests. References between the schemas are relative, so any URI works.
-const FOLDER_URI: &str = "https://cityseal.test/schemas/";
+const FOLDER_URI: &str = "https://schemas.example.org/";
 
 /// The schema of the answer of a command without an answer, and the definitions that several schemas share.
 pub(crate) const NOT_OF_A_COMMAND: [&str; 2] = ["error", "common"];
