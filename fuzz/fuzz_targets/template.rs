@@ -1,4 +1,10 @@
-//! Passes libFuzzer's bytes to the body of the same name.
-#![no_main]
+//! The fuzz target `template`. Outside `cargo fuzz` it runs the body on the files that are its arguments.
+#![cfg_attr(fuzzing, no_main)]
 
+#[cfg(fuzzing)]
 libfuzzer_sys::fuzz_target!(|data: &[u8]| cityseal_fuzz::run("template", data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    cityseal_fuzz::run_files("template")
+}

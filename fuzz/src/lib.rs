@@ -59,3 +59,17 @@ pub fn run(name: &str, data: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target with that name is in the table");
     (target.body)(data);
 }
+
+/// Runs the body of the target with that name on each file that an argument of the program names.
+///
+/// # Errors
+/// If a file cannot be read.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_files(name: &str) -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        run(name, &std::fs::read(path)?);
+    }
+    Ok(())
+}

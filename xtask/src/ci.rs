@@ -2,6 +2,7 @@
 //!
 //! The tests come last, so that their count is the last line of the log. A failed step does not prevent later ones.
 
+use std::process::Command;
 use std::time::Instant;
 
 use crate::readme::{self, Build};
@@ -12,15 +13,14 @@ use crate::{figures, isa, test};
 /// The name of a check and the check itself.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 11] = [
     ("format", format),
     ("clippy", clippy),
     ("rustdoc", rustdoc),
     ("layers and style", layers),
-    ("tests with other features", other_features),
+    ("tests without features", without_features),
     ("embedding examples", embed),
     ("benches, one iteration each", benches),
-    ("fuzz targets", fuzz),
     ("shader instructions", isa::run_in_ci),
     ("dependencies", dependencies),
     ("figures in the README", figures::check),
@@ -55,7 +55,6 @@ fn failure_of((name, check): &Step) -> Option<Failure> {
 
 fn format() -> Outcome {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
-    run(&mut cargo(["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"]))?;
     run(&mut cargo(["fmt", "--manifest-path", "examples/embed/Cargo.toml", "--all", "--check"]))
 }
 
@@ -70,16 +69,18 @@ fn clippy() -> Outcome {
     Ok(())
 }
 
-/// Runs the tests whose results depend on features: the engine's device selection, the output of `cityseal devices` and
-/// the conversions to rust-bitcoin. It selects the whole workspace, so that the same builds of dependencies as in other
-/// steps are used. The tests with default features come at the very end.
-fn other_features() -> Outcome {
-    const NAMES: [&str; 3] = ["jobs", "cli_devices", "rust_bitcoin"];
-    for features in FEATURE_SETS.iter().filter(|features| !features.is_empty()) {
-        let mut command = cargo(["test", "--quiet", "--workspace", "--locked"]);
-        run(command.args(*features).args(NAMES.iter().flat_map(|name| ["--test", *name])))?;
-    }
-    Ok(())
+/// Runs the tests whose results depend on the feature `gpu`: the engine's device selection and the output of `cityseal
+/// devices`. The tests with default features come at the very end; they include those of the feature `bitcoin`.
+fn without_features() -> Outcome {
+    run(&mut workspace_tests(&["--no-default-features", "--test", "jobs", "--test", "cli_devices"]))
+}
+
+/// `cargo test` for the whole workspace. A smaller selection of packages would give the dependencies other features, and
+/// so compile them once more.
+fn workspace_tests(words: &[&str]) -> Command {
+    let mut command = cargo(["test", "--quiet", "--workspace", "--locked"]);
+    command.args(words);
+    command
 }
 
 /// Builds and runs the programs of `examples/embed` as a user of the crates would: outside the workspace, at opt-level
@@ -102,27 +103,13 @@ fn rustdoc() -> Outcome {
 }
 
 fn layers() -> Outcome {
-    run(&mut cargo(["test", "--quiet", "--locked", "-p", "cityseal-tests", "--test", "layers", "--test", "style"]))
+    run(&mut workspace_tests(&["--test", "layers", "--test", "style"]))
 }
 
 /// Runs the benches in the test profile, so that nothing is compiled twice; under `cargo test` criterion runs each body
 /// once.
 fn benches() -> Outcome {
-    run(&mut cargo(["test", "--quiet", "--workspace", "--locked", "--bench", "*"]))
-}
-
-/// Checks the fuzz targets without libFuzzer (which needs a C++ compiler), and runs each body on its seeds and on
-/// mutations of them. The artifacts go to the workspace's target folder.
-fn fuzz() -> Outcome {
-    let target_dir = target_dir();
-    let in_fuzz = |words: &[&str]| {
-        let mut command = cargo(words);
-        command.args(["--quiet", "--locked", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"]);
-        command.arg("--target-dir").arg(&target_dir);
-        command
-    };
-    run(in_fuzz(&["clippy", "--all-targets"]).args(["--features", "targets", "--", "-D", "warnings"]))?;
-    run(&mut in_fuzz(&["test"]))
+    run(&mut workspace_tests(&["--bench", "*"]))
 }
 
 fn examples() -> Outcome {

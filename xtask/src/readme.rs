@@ -9,6 +9,7 @@
 //! Blocks with other fences are not run.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::python::{self, Python};
 use crate::say::say;
@@ -54,10 +55,11 @@ pub(crate) enum Build {
 }
 
 impl Build {
-    fn profile(self) -> &'static str {
+    fn command(self) -> Command {
         match self {
-            Self::Release => "release",
-            Self::Dev => "dev",
+            Self::Release => cargo(["build", "--quiet", "--locked", "--release"]),
+            // Also builds one test: only then do the dependencies have the features that they have in the tests.
+            Self::Dev => cargo(["build", "--quiet", "--locked", "--workspace", "--bin", "cityseal", "--test", "style"]),
         }
     }
 
@@ -71,7 +73,7 @@ impl Build {
 
 /// Runs the examples of all documents.
 pub(crate) fn run(build: Build) -> Outcome {
-    run_command(&mut cargo(["build", "--quiet", "--locked", "--profile", build.profile()]))?;
+    run_command(&mut build.command())?;
     let mut skipped = Vec::new();
     for document in documents()? {
         let path = shell::workspace_root().join(&document);

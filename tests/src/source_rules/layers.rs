@@ -111,6 +111,19 @@ const LAYERS: &[Layer] = &[
         ],
         dev_imports: &[],
     },
+    Layer {
+        name: "cityseal-fuzz",
+        height: 7,
+        imports: &[
+            "cityseal",
+            "cityseal-chain",
+            "cityseal-engine",
+            "cityseal-hash",
+            "cityseal-input",
+            "cityseal-receipt",
+        ],
+        dev_imports: &[],
+    },
     Layer { name: "xtask", height: 7, imports: &[], dev_imports: &[] },
     Layer { name: "isa-probe", height: 7, imports: &["cityseal-gpu"], dev_imports: &[] },
 ];
