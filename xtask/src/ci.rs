@@ -75,8 +75,8 @@ fn without_features() -> Outcome {
     run(&mut workspace_tests(&["--no-default-features", "--test", "jobs", "--test", "cli_devices"]))
 }
 
-/// `cargo test` for the whole workspace. A smaller selection of packages would give the dependencies other features, and
-/// so compile them once more.
+/// `cargo test` for the whole workspace. A smaller selection of packages would give the dependencies other features,
+/// and so compile them once more.
 fn workspace_tests(words: &[&str]) -> Command {
     let mut command = cargo(["test", "--quiet", "--workspace", "--locked"]);
     command.args(words);
