@@ -54,7 +54,9 @@ fn dispatch(words: &[String]) -> Outcome {
         Some((command, [])) if command == "ci" => ci::run_all(),
         Some((command, rest)) if command == "isa" => isa::run_all(rest),
         Some((command, [])) if command == "proto" => {
-            shell::run(&mut shell::cargo(["run", "--quiet", "--locked", "-p", "cityseal-proto-codegen"]))
+            let mut command =
+                shell::cargo(["run", "--quiet", "--locked", "--manifest-path", "proto/codegen/Cargo.toml"]);
+            shell::run(command.arg("--target-dir").arg(shell::target_dir()))
         }
         Some((command, [])) if command == "readme" => {
             figures::check().and_then(|()| readme::run(readme::Build::Release))

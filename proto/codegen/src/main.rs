@@ -2,8 +2,6 @@
 
 use std::error::Error;
 
-use cityseal_proto_codegen::{committed_dir, generate};
-
 fn main() -> Result<(), Box<dyn Error>> {
-    generate(&committed_dir())
+    cityseal_proto_codegen::generate()
 }

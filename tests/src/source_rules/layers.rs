@@ -21,13 +21,12 @@ const TESTKIT: &str = "cityseal-testkit";
 const LAYERS: &[Layer] = &[
     Layer { name: "cityseal-hash", height: 0, imports: &[], dev_imports: &[] },
     Layer { name: TESTKIT, height: 0, imports: &[], dev_imports: &[] },
-    Layer { name: "cityseal-proto-codegen", height: 0, imports: &[], dev_imports: &[] },
     Layer { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
     Layer { name: "cityseal-cli", height: 2, imports: &["cityseal-chain"], dev_imports: &[] },
     Layer { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
     Layer { name: "cityseal-receipt", height: 2, imports: &["cityseal-chain", "cityseal-hash"], dev_imports: &[] },
     Layer { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
-    Layer { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &["cityseal-proto-codegen"] },
+    Layer { name: "cityseal-proto", height: 3, imports: &["cityseal-chain"], dev_imports: &[] },
     Layer {
         name: "cityseal-engine",
         height: 4,
@@ -150,7 +149,7 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     LibraryLimit { library: "ash", crates: &["isa-probe"], dev_crates: &[] },
     LibraryLimit {
         library: "tonic",
-        crates: &["cityseal-proto", "cityseal-proto-codegen", "cityseal-client", "cityseal-service"],
+        crates: &["cityseal-proto", "cityseal-client", "cityseal-service"],
         dev_crates: &["cityseal", "cityseal-tests"],
     },
     LibraryLimit {

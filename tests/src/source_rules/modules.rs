@@ -74,8 +74,7 @@ const TABLE: &[Row] = &[
 ];
 
 /// Crates that are no product: their modules are free.
-const NOT_PRODUCT: [&str; 6] =
-    ["cityseal-fuzz", "cityseal-proto-codegen", "cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"];
+const NOT_PRODUCT: [&str; 5] = ["cityseal-fuzz", "cityseal-tests", "cityseal-testkit", "xtask", "isa-probe"];
 
 /// The name of the root's own items in a row.
 const ROOT: &str = "crate";

@@ -30,7 +30,6 @@ const WORD_LIMITS: &[WordLimit] = &[
             "cityseal-service",
             "cityseal-bench",
             "cityseal",
-            "cityseal-proto-codegen",
             "cityseal-tests",
             "cityseal-testkit",
             "cityseal-fuzz",
