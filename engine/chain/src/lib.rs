@@ -49,10 +49,11 @@
 //! ```
 //!
 //! # Modules
-//! They import one way, from the bottom up: `hex`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
+//! They import one way, from the bottom up: `hex`, `digest`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
 //! `parameters`, `rust_bitcoin`, `rules`, `body` and `header_tree`, `search`.
 
 pub mod body;
+mod digest;
 mod encoding;
 mod hash;
 mod header;
@@ -67,6 +68,7 @@ mod search;
 mod targets;
 mod u256;
 
+pub use digest::Digest;
 pub use hash::{BlockHash, MerkleRoot, Txid};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;

@@ -176,7 +176,7 @@ impl Ground {
     fn engine(&self, injector: Injector) -> Result<Engine, DrillError> {
         let mut names = vec![injector.info().id.clone()];
         let injected = injector.injected();
-        let mut engine = Engine::builder().gpu(false).policy(self.policy.clone()).threads(Some(1));
+        let mut engine = Engine::builder().gpu(false).policy(self.policy.clone()).threads(1);
         engine = engine.add_device(Box::new(injector));
         for number in 0..self.threads {
             let (id, hand) = (format!("drill-hand-{number}"), Box::new(CpuOpener::new(self.kernel)));

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn an_easy_job_is_sealed_and_an_endless_one_is_cancelled() {
-        let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+        let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
         let mut waits = Waits { wrong: None };
         assert!(waits.first_hit(&engine).unwrap() > Duration::ZERO);
         assert!(waits.cancel(&engine).unwrap() > Duration::ZERO);

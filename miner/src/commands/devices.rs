@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_cpu_has_its_model_and_threads_and_every_device_a_reason_for_its_state() {
-        let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(2)).build().unwrap();
+        let engine = cityseal_engine::Engine::builder().gpu(false).threads(2).build().unwrap();
         let mut used = row(&engine.devices()[0], &settings(None), Instant::now());
         assert_eq!((used.threads, used.why.as_str(), &used.reason), (Some(2), PASSED, &None));
         used.model = Some("AMD EPYC".into());
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_text_names_the_batch_size_from_which_a_device_is_faster() {
-        let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+        let engine = cityseal_engine::Engine::builder().gpu(false).threads(1).build().unwrap();
         let cpu = &engine.devices()[0];
         let mut row = row(cpu, &settings(None), Instant::now());
         assert_eq!((row.tuning.clone(), use_line(&row)), (None, None));

@@ -8,7 +8,7 @@ mod spot_check;
 
 use std::path::{Path, PathBuf};
 
-use cityseal_chain::{MerkleKind, Network, Parameters, RuleSet};
+use cityseal_chain::{Digest, MerkleKind, Network, Parameters};
 use cityseal_cli::{CliError, Ending, Explain, Output, Paint, escape_line, files};
 use cityseal_input::InputError;
 use cityseal_input::part::rules_of;
@@ -212,7 +212,7 @@ fn judge(
 /// Why a receipt is refused if it is for other parameters than the requested ones.
 fn other_rules(statement: &Statement, wanted: Option<&Parameters>) -> Option<String> {
     let (parts, wanted) = (statement.parts(), wanted?);
-    let (found, digest) = (cityseal_chain::hex::encode(&parts.parameters), wanted.digest());
+    let (found, digest) = (Digest::from_bytes(parts.parameters), wanted.digest());
     (found != digest).then(|| {
         format!(
             "the receipt is for the parameters of {} ({found}); expected those of {} ({digest})",
@@ -225,7 +225,7 @@ fn other_rules(statement: &Statement, wanted: Option<&Parameters>) -> Option<Str
 /// The parameters of the receipt's network if it is a built-in one.
 fn known_network(statement: &Statement) -> Option<Parameters> {
     let mut known = Network::ALL.into_iter().map(Parameters::of);
-    known.find(|parameters| parameters.digest_bytes() == statement.parts().parameters)
+    known.find(|parameters| parameters.digest().to_bytes() == statement.parts().parameters)
 }
 
 fn refused(reason: &ReceiptError) -> ReceiptAnswer {
@@ -257,11 +257,11 @@ fn rules_row(statement: &Statement) -> RulesRow {
     this_build.dedup();
     let compared = match rules {
         None => "unnamed",
-        Some(digest) if this_build.iter().any(|known| known.digest_bytes() == *digest) => "same",
+        Some(digest) if this_build.iter().any(|known| known.digest().to_bytes() == *digest) => "same",
         Some(_) => "other",
     };
     let digest = rules.map(|digest| cityseal_chain::hex::encode(&digest));
-    RulesRow { compared, digest, this_build: this_build.into_iter().map(RuleSet::digest).collect() }
+    RulesRow { compared, digest, this_build: this_build.iter().map(|rules| rules.digest().to_string()).collect() }
 }
 
 fn rules_words(row: &RulesRow) -> String {

@@ -23,7 +23,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-chain",
-        bottom_up: "encoding hex u256 hash targets header merkle parameters rust_bitcoin rules body \
+        bottom_up: "encoding hex digest u256 hash targets header merkle parameters rust_bitcoin rules body \
             header_tree search",
     },
     Row {

@@ -6,6 +6,7 @@
 use super::fault::Fault;
 use super::rule::NotChecked;
 use super::summary::Summary;
+use crate::digest::Digest;
 use crate::hash::BlockHash;
 use crate::parameters::Parameters;
 use crate::targets::ChainWork;
@@ -121,8 +122,8 @@ pub struct Judgement {
     pub tip: Option<Tip>,
     /// What was not judged.
     pub not_checked: Vec<NotChecked>,
-    /// The digest of the parameters, as 64 hex digits.
-    pub parameters_digest: String,
+    /// The digest of the parameters.
+    pub parameters_digest: Digest,
 }
 
 impl Judgement {

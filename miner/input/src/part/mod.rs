@@ -8,7 +8,7 @@
 
 mod file;
 
-use cityseal_chain::{ChainWork, Cut, History, MerkleKind, RuleSet, Summary, Tip};
+use cityseal_chain::{ChainWork, Cut, Digest, History, MerkleKind, RuleSet, Summary, Tip};
 use cityseal_engine::{RunState, VerifyReport};
 pub use cityseal_receipt::ItemKind;
 
@@ -44,6 +44,13 @@ pub struct RulesDiffer {
     pub expected: String,
 }
 
+impl RulesDiffer {
+    /// The error of a result that names its rules.
+    pub fn of(found: Digest, expected: Digest) -> Self {
+        Self { found: Some(found.to_string()), expected: expected.to_string() }
+    }
+}
+
 /// Reason why a verification cannot be resumed from a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misfit {
@@ -56,10 +63,10 @@ pub enum Misfit {
 /// The properties that all parts of one verification have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The digest of the parameters, 64 hex digits.
-    pub parameters: String,
-    /// The digest of the rules that are judged ([`RuleSet`]), 64 hex digits.
-    pub rules: String,
+    /// The digest of the parameters.
+    pub parameters: Digest,
+    /// The digest of the rules that are judged ([`RuleSet`]).
+    pub rules: Digest,
     /// Kind of the items in the input.
     pub items: ItemKind,
     /// The height of the first item of the whole input.
@@ -276,8 +283,7 @@ impl Part {
         } else if found.items != expected.items {
             "the kind of items (headers or blocks)"
         } else if found.rules != expected.rules {
-            let (found, expected) = (Some(found.rules.clone()), expected.rules.clone());
-            return Err(Misfit::Rules(RulesDiffer { found, expected }));
+            return Err(Misfit::Rules(RulesDiffer::of(found.rules, expected.rules)));
         } else if found.start_height != expected.start_height {
             "the start height"
         } else if found.start_work != expected.start_work {

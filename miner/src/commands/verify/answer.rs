@@ -53,7 +53,7 @@ pub(super) fn of_report(context: AnswerContext<'_>, report: &VerifyReport) -> Ve
         forks: None,
         proof: None,
         notes: Vec::new(),
-        parameters: report.parameters.clone(),
+        parameters: report.parameters.to_string(),
         devices: share_rows(&report.devices, Work::Headers),
         shard: context.shard.map(|Shard { index, of }| ShardRow {
             index,
@@ -88,7 +88,7 @@ pub(super) fn of_part(parameters: &Parameters, part: &Part) -> VerifyAnswer {
         forks: None,
         proof: None,
         notes: Vec::new(),
-        parameters: part.chain.parameters.clone(),
+        parameters: part.chain.parameters.to_string(),
         devices: Vec::new(),
         shard: None,
         stages: None,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cityseal_chain::Digest;
 use cityseal_cli::files::OutputError;
 use cityseal_cli::{CliError, Explain};
 use cityseal_engine::{BuildError, VerifyRequestError};
@@ -92,9 +93,9 @@ pub(crate) enum VerifyCommandError {
     #[error("--join: the shard results have the parameters {found}; expected those of --network, {expected}")]
     JoinNetwork {
         /// The digest of the requested parameters.
-        expected: String,
+        expected: Digest,
         /// The digest in the shard results.
-        found: String,
+        found: Digest,
     },
     /// A folder was given together with files.
     #[error("{}: a folder of blocks cannot be combined with other files", path.display())]

@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters)
     }
     let expected = rules_of(parameters.merkle(), whole.chain.items).digest();
     if whole.chain.rules != expected {
-        return Err(JoinError::Rules(RulesDiffer { found: Some(whole.chain.rules), expected }).into());
+        return Err(JoinError::Rules(RulesDiffer::of(whole.chain.rules, expected)).into());
     }
     if let Some(path) = &args.out {
         outputs::write(path, whole.to_json().as_bytes())?;

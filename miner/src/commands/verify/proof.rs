@@ -129,7 +129,7 @@ impl CheckedProof {
             forks: None,
             proof: Some(self.row.clone()),
             notes: Vec::new(),
-            parameters: parameters.digest(),
+            parameters: parameters.digest().to_string(),
             devices: Vec::new(),
             shard: None,
             stages: None,
