@@ -12,6 +12,7 @@ mod error;
 mod json;
 mod odds;
 mod quiet_drivers;
+mod setup;
 
 use std::process::ExitCode;
 

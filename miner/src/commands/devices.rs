@@ -5,14 +5,15 @@ use std::time::Instant;
 use cityseal_bench::processor::{cpu_info, cpu_model};
 use cityseal_cli::{CliError, Ending, Explain, Output, Paint, table};
 use cityseal_device::DeviceKind;
-use cityseal_engine::{BuildError, DeviceStatus, LeftOut, Profile, WorkKind};
+use cityseal_engine::{DeviceStatus, LeftOut, Profile, WorkKind};
 use cityseal_service::device_facts::{duplicate_of, items, until_s};
 use cityseal_service::sensors::memory_bytes;
 
 use crate::args::DevicesArgs;
-use crate::config::{ConfigError, Settings};
+use crate::config::Settings;
 use crate::context::Context;
 use crate::json::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
+use crate::setup::SetupError;
 
 /// Why `devices` gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,28 +22,23 @@ pub(crate) enum DevicesCommandError {
     /// Stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
 }
 
 impl Explain for DevicesCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
         }
     }
 
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
-            Self::Build(_) => None,
+            Self::Setup(error) => error.place(),
         }
     }
 }
@@ -50,7 +46,7 @@ impl Explain for DevicesCommandError {
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, DevicesCommandError> {
     let settings = context.settings(&args.engine)?;
     // All adapters are listed, even if `--device` selects only some of them.
-    let engine = settings.engine.builder().gpu(true).build()?;
+    let engine = settings.engine.builder().gpu(true).build().map_err(SetupError::from)?;
     let now = Instant::now();
     let rows = engine.devices().iter().map(|device| row(device, &settings, now)).collect();
     let answer = DevicesAnswer { devices: rows, notes: engine.notes().to_vec() };

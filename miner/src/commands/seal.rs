@@ -9,14 +9,14 @@ use cityseal_cli::signals::{StopSignals, runtime};
 use cityseal_cli::{
     CliError, Ending, Explain, Output, Paint, chance_words, count_words, percent_words, si, spoken, time_words,
 };
-use cityseal_engine::{BuildError, CoverageSpan, JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
+use cityseal_engine::{CoverageSpan, JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
 
 use super::{Work, grouped, share_lines, share_rows};
 use crate::args::SealArgs;
-use crate::config::ConfigError;
 use crate::context::Context;
 use crate::json::{CoverageRow, SealAnswer, SealRow};
 use crate::odds::{Odds, seconds_for};
+use crate::setup::SetupError;
 
 /// Time between two updates of the progress bar.
 const TICK: Duration = Duration::from_millis(100);
@@ -31,12 +31,9 @@ pub(crate) enum SealCommandError {
     /// The template's file, stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
     /// The file of a template is invalid.
     #[error("{}: {source}", path.display())]
     TemplateFile {
@@ -54,8 +51,7 @@ impl Explain for SealCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
             Self::TemplateFile { .. } | Self::Template(_) => "bad-template",
         }
     }
@@ -63,9 +59,9 @@ impl Explain for SealCommandError {
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::TemplateFile { path, .. } => Some(path.display().to_string()),
-            Self::Build(_) | Self::Template(_) => None,
+            Self::Template(_) => None,
         }
     }
 }

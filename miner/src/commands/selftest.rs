@@ -3,13 +3,12 @@
 use cityseal_bench::openers;
 use cityseal_cli::{CliError, Ending, Explain, Output, Paint, table};
 use cityseal_device::{Opener, known_answers};
-use cityseal_engine::BuildError;
 
 use crate::args::SelftestArgs;
 use crate::commands::devices::left_out_row;
-use crate::config::ConfigError;
 use crate::context::Context;
 use crate::json::{SelftestAnswer, SelftestRow};
+use crate::setup::SetupError;
 
 /// Why `selftest` gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -18,28 +17,23 @@ pub(crate) enum SelftestCommandError {
     /// Stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
 }
 
 impl Explain for SelftestCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
         }
     }
 
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
-            Self::Build(_) => None,
+            Self::Setup(error) => error.place(),
         }
     }
 }
@@ -47,7 +41,7 @@ impl Explain for SelftestCommandError {
 pub(crate) fn run(context: &Context, args: &SelftestArgs) -> Result<Ending, SelftestCommandError> {
     let settings = context.settings(&args.engine)?;
     let only_named = settings.engine.kernel.is_some();
-    let selection = settings.engine.builder().select()?;
+    let selection = settings.engine.builder().select().map_err(SetupError::from)?;
     let left_out = selection.left_out.iter().map(left_out_row).collect();
     let openers = openers(selection, only_named);
     let (bar, of) = (context.output.steps(), openers.len());

@@ -70,7 +70,10 @@ const TABLE: &[Row] = &[
         bottom_up: "city energy error hands clock json gauges latency mode processor bound environment question \
             race baseline device record records settings chain drill show compare report stream measure",
     },
-    Row { package: "cityseal", bottom_up: "args config context json odds commands demo error quiet_drivers" },
+    Row {
+        package: "cityseal",
+        bottom_up: "args config setup context json odds commands demo error quiet_drivers",
+    },
 ];
 
 /// Crates that are no product: their modules are free.
