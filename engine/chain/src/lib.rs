@@ -80,8 +80,8 @@ pub use parameters::{
 };
 pub use rules::{
     BLOCK_SIGNATURE, Bodies, BrokenRule, Commitments, Cut, Fault, FaultValue, History, HistoryError, Judgement,
-    NotChecked, Rule, RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, Wording, content_digest,
-    judge, judge_alone, reference, rules_alone,
+    NotChecked, Rule, RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, VerdictKind, Wording,
+    content_digest, judge, judge_alone, reference, rules_alone,
 };
 #[cfg(feature = "bitcoin")]
 pub use rust_bitcoin::ZeroTarget;

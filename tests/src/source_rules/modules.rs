@@ -52,7 +52,7 @@ const TABLE: &[Row] = &[
     Row {
         package: "cityseal-input",
         bottom_up: "decode_error frame paths place blocks hex_lines detect proof input_error open packed \
-            places proof_file raw_block decoder rows part receipts sinks recognise looks source cut forks",
+            places proof_file raw_block decoder placed_fault part receipts sinks recognise looks source cut forks",
     },
     Row {
         package: "cityseal-client",
@@ -72,7 +72,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal",
-        bottom_up: "args config setup context json odds commands demo error quiet_drivers",
+        bottom_up: "args config setup context answers json odds commands demo error quiet_drivers",
     },
 ];
 

@@ -8,10 +8,11 @@ use cityseal_chain::{
     BlockHash, Bodies, ChainWork, Commitments, Digest, History, MerkleKind, NotChecked, START_HEIGHT_MAX, Summary,
     TreeOutline, hex,
 };
+use cityseal_receipt::NotCheckedRow;
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, ItemKind, Part, RulesDiffer, SHARDS_MAX, ShardRange, rules_of};
-use crate::rows::{FaultRow, NotCheckedRow};
+use crate::placed_fault::PlacedFault;
 
 /// Name and version of the format.
 const FORMAT: &str = "cityseal-part-2";
@@ -79,7 +80,7 @@ struct Shape {
     contents_outline: Option<String>,
     not_checked: Vec<NotCheckedRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<FaultRow>,
+    fault: Option<PlacedFault>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<String>,
     before: String,
@@ -119,7 +120,7 @@ impl Part {
             bodies: BodiesShape { blocks, transactions, bytes },
             headers_outline: summary.commitments.as_ref().map(|known| known.headers.to_string()),
             contents_outline: summary.commitments.as_ref().and_then(|known| Some(known.contents.as_ref()?.to_string())),
-            not_checked: summary.not_checked.iter().map(NotCheckedRow::of).collect(),
+            not_checked: summary.not_checked.iter().map(NotCheckedRow::from).collect(),
             fault: self.fault.clone(),
             cut: self.cut.clone(),
             before: hex::encode(&self.before.to_wire()),
