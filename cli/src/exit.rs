@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cityseal_chain::Verdict;
+use cityseal_chain::VerdictKind;
 
 /// The outcome of a command, as a script sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +37,12 @@ impl From<Ending> for ExitCode {
     }
 }
 
-impl From<&Verdict> for Ending {
-    fn from(verdict: &Verdict) -> Self {
+impl From<VerdictKind> for Ending {
+    fn from(verdict: VerdictKind) -> Self {
         match verdict {
-            Verdict::Valid => Self::Yes,
-            Verdict::Fault(_) => Self::No,
-            Verdict::Incomplete(_) => Self::Neither,
+            VerdictKind::Valid => Self::Yes,
+            VerdictKind::Fault => Self::No,
+            VerdictKind::Incomplete => Self::Neither,
         }
     }
 }

@@ -32,8 +32,8 @@ impl ChainParameters {
     /// refuses.
     pub(crate) fn digest(&self) -> Option<String> {
         match self {
-            Self::Network(network) => Some(Parameters::of(*network).digest()),
-            Self::Toml(text) => Parameters::from_toml(text).ok().map(|parameters| parameters.digest()),
+            Self::Network(network) => Some(Parameters::of(*network).digest().to_string()),
+            Self::Toml(text) => Parameters::from_toml(text).ok().map(|parameters| parameters.digest().to_string()),
         }
     }
 }

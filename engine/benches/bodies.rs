@@ -246,7 +246,7 @@ fn bodies_of_blocks(criterion: &mut Criterion) {
     let transactions: usize = blocks.iter().map(|block| ParsedBlock::parse(block).unwrap().transactions().len()).sum();
     eprintln!("{what}, {TIMES} times: {} blocks, {bytes} bytes, {transactions} transactions", blocks.len());
     let parameters = parameters();
-    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     assert_answers(&engine, &parameters, &blocks);
     let chain = Chain::new(&blocks);
     let ours = || by_the_engine(&engine, &parameters, &chain);

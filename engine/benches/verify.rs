@@ -44,7 +44,7 @@ fn verifying(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(HEADERS as u64)).sample_size(20);
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in if all > 1 { vec![1, all] } else { vec![1] } {
-        let engine = Engine::builder().gpu(false).threads(Some(threads)).build().unwrap();
+        let engine = Engine::builder().gpu(false).threads(threads).build().unwrap();
         verify(&engine, &packed, tip);
         let name = format!("{threads}_threads");
         group.bench_function(name, |bencher| bencher.iter(|| verify(&engine, black_box(&packed), tip)));

@@ -26,7 +26,7 @@ const THREADS_MAX: usize = 4_096;
 /// use cityseal_engine::{DeviceState, Engine, Profile};
 ///
 /// // Two threads of the CPU and no GPU. The default is every ready device.
-/// let engine = Engine::builder().gpu(false).threads(Some(2)).profile(Profile::Interactive).build()?;
+/// let engine = Engine::builder().gpu(false).threads(2).profile(Profile::Interactive).build()?;
 /// for device in engine.devices() {
 ///     println!("{device}"); // cpu (AMD EPYC 9454): ready
 ///     assert_eq!(device.state, DeviceState::Ready);
@@ -80,18 +80,18 @@ impl EngineBuilder {
         self
     }
 
-    /// The kernel of the CPU, by name; `None` (the default): the fastest that this CPU can run. The name of a shader
-    /// variant ([`Engine::shader_variants`]) applies to GPUs instead, which then run it rather than their fastest one.
+    /// The kernel of the CPU, by name. Default: the fastest that this CPU can run. The name of a shader variant
+    /// ([`Engine::shader_variants`]) applies to GPUs instead, which then run it rather than their fastest one.
     #[must_use]
-    pub fn kernel(mut self, kernel: Option<String>) -> Self {
-        self.kernel = kernel;
+    pub fn kernel(mut self, kernel: impl Into<String>) -> Self {
+        self.kernel = Some(kernel.into());
         self
     }
 
-    /// Threads of the CPU, 1 to 4,096; `None` (the default): one per logical processor.
+    /// Threads of the CPU, 1 to 4,096. Default: one per logical processor.
     #[must_use]
-    pub fn threads(mut self, threads: Option<usize>) -> Self {
-        self.threads = threads;
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
         self
     }
 
@@ -112,10 +112,10 @@ impl EngineBuilder {
     }
 
     /// The file of the tuning cache, which keeps measurements of GPUs between runs. It may be deleted at any time.
-    /// `None` (the default): GPUs are measured at each start. Without the feature `gpu` the file is not used.
+    /// Without one (the default), GPUs are measured at each start. Without the feature `gpu` the file is not used.
     #[must_use]
-    pub fn tuning_cache(mut self, file: Option<PathBuf>) -> Self {
-        self.tuning_cache = file;
+    pub fn tuning_cache(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tuning_cache = Some(file.into());
         self
     }
 

@@ -14,7 +14,7 @@ use crate::seal_report::{SealOutcome, SealReport};
 /// use cityseal_engine::chain::{Network, Parameters, SealTemplate, Target};
 /// use cityseal_engine::{Engine, SealJob, SealOutcome};
 ///
-/// let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
+/// let engine = Engine::builder().gpu(false).threads(1).build()?;
 /// let genesis = *Parameters::of(Network::Regtest).genesis();
 /// // A target of 1, which no hash meets, so that the job searches its 2^32 nonces until it is cancelled.
 /// let mut lowest = [0; 32];

@@ -19,7 +19,7 @@
 //! use cityseal_engine::{Engine, VerifyRequest};
 //! use cityseal_engine::chain::{Network, Parameters, Verdict};
 //!
-//! let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
+//! let engine = Engine::builder().gpu(false).threads(1).build()?;
 //! let parameters = Parameters::of(Network::Mainnet);
 //! let genesis = parameters.genesis().to_wire();
 //!

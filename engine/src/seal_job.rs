@@ -42,10 +42,10 @@ impl SealJob {
         self
     }
 
-    /// When the job expires; `None` (the default): never.
+    /// When the job expires. Default: never.
     #[must_use]
-    pub fn deadline(mut self, deadline: Option<Instant>) -> Self {
-        self.deadline = deadline;
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 

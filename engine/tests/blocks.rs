@@ -175,7 +175,7 @@ fn assert_equals_reference(report: &VerifyReport, blocks: &[Vec<u8>], what: &str
 }
 
 fn cpu(threads: usize) -> Engine {
-    Engine::builder().gpu(false).threads(Some(threads)).build().unwrap()
+    Engine::builder().gpu(false).threads(threads).build().unwrap()
 }
 
 /// The content digest of a block with witnesses, as in `docs/RECEIPTS.md`.
@@ -268,7 +268,7 @@ fn verdicts_are_the_same_whatever_a_device_does() {
     let start = known_answers::cases(&CpuBackend::new(HashKernel::portable())).len() as u64;
     for behaviour in [Behaviour::Honest, Behaviour::Late, Behaviour::Lost, Behaviour::Zeros] {
         let fake = FakeOpener::new("fake").from_batch(start, behaviour);
-        let engine = Engine::builder().gpu(false).threads(Some(1)).add_device(Box::new(fake)).build().unwrap();
+        let engine = Engine::builder().gpu(false).threads(1).add_device(Box::new(fake)).build().unwrap();
         check(&engine, &format!("{behaviour:?}"));
     }
 }

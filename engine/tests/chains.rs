@@ -15,7 +15,7 @@ const COUNT: usize = 600;
 
 fn engine(threads: usize, segment_headers: usize, kernel: &str) -> Engine {
     let policy = EnginePolicy { segment_headers, segments_per_stream: 3, ..EnginePolicy::default() };
-    Engine::builder().gpu(false).threads(Some(threads)).kernel(Some(kernel.to_owned())).policy(policy).build().unwrap()
+    Engine::builder().gpu(false).threads(threads).kernel(kernel).policy(policy).build().unwrap()
 }
 
 fn sealed(header: BlockHeader, engine: &Engine) -> BlockHeader {
@@ -270,7 +270,7 @@ fn an_unreadable_part_makes_the_verdict_incomplete_unless_a_fault_precedes_it() 
 #[test]
 fn an_unreadable_part_is_reported_at_any_offset_without_a_deadlock() {
     let policy = EnginePolicy { segment_headers: 16, segments_per_stream: 8, ..EnginePolicy::default() };
-    let engine = Engine::builder().gpu(false).threads(Some(2)).policy(policy).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(2).policy(policy).build().unwrap();
     // Offsets throughout the first eight segments, at their edges and in their last eleven headers.
     for at in (0..8 * 16 * 80).step_by(80 * 3 + 1) {
         let shelf = Shelf { bytes: chain(), unreadable: at..at + 1 };
@@ -303,7 +303,7 @@ impl ReadAt for Changing {
 #[test]
 fn a_file_that_changes_while_it_is_read_is_never_valid() {
     let policy = EnginePolicy { segment_headers: 16, segments_per_stream: 8, ..EnginePolicy::default() };
-    let engine = Engine::builder().gpu(false).threads(Some(1)).policy(policy).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).policy(policy).build().unwrap();
     let before = chain();
     let mut after = before.clone();
     // Another chain from height 10 on, valid up to the end of the first segment.

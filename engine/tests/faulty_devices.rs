@@ -46,7 +46,7 @@ fn nonces(report: &SealReport) -> Vec<u32> {
 }
 
 fn correct_answer() -> Vec<u32> {
-    let engine = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).kernel("portable").build().unwrap();
     let report = engine.seal(SealJob::new(template()).all(true));
     assert!(report.seals.len() > 50);
     nonces(&report)
@@ -55,8 +55,7 @@ fn correct_answer() -> Vec<u32> {
 /// An engine of one CPU thread and one fake.
 fn engine_with(fake: FakeOpener) -> (Engine, Arc<Counters>) {
     let counters = fake.counters();
-    let engine =
-        Engine::builder().gpu(false).threads(Some(1)).add_device(Box::new(fake)).policy(hasty()).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).add_device(Box::new(fake)).policy(hasty()).build().unwrap();
     (engine, counters)
 }
 
@@ -133,8 +132,7 @@ fn a_device_that_was_caught_returns_on_probation_and_is_trusted_again() {
     let start = after_the_self_test();
     let liar = FakeOpener::new("fake").from_batch(start, Behaviour::MissedHits);
     let policy = EnginePolicy { quarantine_first: Duration::from_millis(1), probation_canaries: 4, ..hasty() };
-    let engine =
-        Engine::builder().gpu(false).threads(Some(1)).add_device(Box::new(liar)).policy(policy).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).add_device(Box::new(liar)).policy(policy).build().unwrap();
     let expected = correct_answer();
     let is_believed_again = |engine: &Engine| {
         let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
@@ -187,7 +185,7 @@ fn a_named_device_that_fails_its_self_test_is_an_error() {
 
 /// A regtest chain, sealed here; every second hash is a seal.
 fn chain(count: usize) -> Vec<u8> {
-    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let parameters = Parameters::of(Network::Regtest);
     let mut headers = parameters.genesis().to_wire().to_vec();
     let mut last = *parameters.genesis();
@@ -206,7 +204,7 @@ fn a_chain_gets_the_same_verdict_whatever_a_device_does() {
     let request = || VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000);
     let mut broken = headers.clone();
     broken[80 * 777 + 40] ^= 1;
-    let reference = Engine::builder().gpu(false).threads(Some(1)).kernel(Some("portable".to_owned())).build().unwrap();
+    let reference = Engine::builder().gpu(false).threads(1).kernel("portable").build().unwrap();
     let valid = reference.verify(request(), &headers[..], |_| {}).unwrap();
     let fault = reference.verify(request(), &broken[..], |_| {}).unwrap();
     assert!(matches!(valid.verdict, Verdict::Valid) && valid.count == 1_000, "{valid:?}");

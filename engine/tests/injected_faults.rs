@@ -12,7 +12,9 @@ use cityseal_device::inject::{Fault, Injected, Injection, Injector, When};
 use cityseal_device::{CpuOpener, Opener};
 use cityseal_engine::chain::{BlockHeader, Network, NonceSpan, Parameters, Seal, SealTemplate, Target, Verdict};
 use cityseal_engine::hash::HashKernel;
-use cityseal_engine::{DeviceStatus, Engine, EnginePolicy, SealJob, SealOutcome, SealReport, VerifyRequest};
+use cityseal_engine::{
+    DeviceStatus, Engine, EngineBuilder, EnginePolicy, SealJob, SealOutcome, SealReport, VerifyRequest,
+};
 
 /// Total number of injected losses, and of hangs.
 const FAULTS: u64 = 1_000;
@@ -41,7 +43,7 @@ fn template() -> SealTemplate {
 }
 
 fn correct_answer() -> Vec<Seal> {
-    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let report = engine.seal(SealJob::new(template()).all(true));
     assert!(report.seals.len() > 100);
     report.seals
@@ -57,7 +59,8 @@ fn untrusted_cpu(id: &str, when: When, fault: Fault) -> Injector {
 fn engine(devices: Vec<Injector>, threads: Option<usize>, policy: EnginePolicy) -> Engine {
     let mut names: Vec<String> = devices.iter().map(|device| device.info().id.clone()).collect();
     names.extend(threads.map(|_| "cpu".to_owned()));
-    let builder = Engine::builder().gpu(false).threads(threads).devices(names).policy(policy);
+    let builder = Engine::builder().gpu(false).devices(names).policy(policy);
+    let builder = threads.into_iter().fold(builder, EngineBuilder::threads);
     devices.into_iter().fold(builder, |builder, device| builder.add_device(Box::new(device))).build().unwrap()
 }
 
@@ -203,7 +206,7 @@ fn chains_get_the_right_verdict_whatever_is_injected() {
     let mut broken = headers.clone();
     broken[80 * 333 + 40] ^= 1;
     let request = || VerifyRequest::new(Parameters::of(Network::Regtest), 4_000_000_000);
-    let reference = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let reference = Engine::builder().gpu(false).threads(1).build().unwrap();
     let [valid, fault] = [&headers, &broken].map(|chain| reference.verify(request(), &chain[..], |_| {}).unwrap());
     assert!(matches!((&valid.verdict, &fault.verdict), (Verdict::Valid, Verdict::Fault(_))));
     let mut injected_in_all = 0;

@@ -9,7 +9,7 @@ use cityseal_engine::chain::{Network, NonceSpan, Parameters, SealTemplate, Targe
 use cityseal_engine::{BuildError, Engine, SealFailure, SealJob, SealOutcome};
 
 fn engine(threads: usize) -> Engine {
-    Engine::builder().gpu(false).threads(Some(threads)).build().unwrap()
+    Engine::builder().gpu(false).threads(threads).build().unwrap()
 }
 
 /// A template whose search does not end: 2^200 times harder than difficulty 1, which is already too hard for a test.
@@ -47,7 +47,7 @@ fn a_superseded_job_reports_its_successor() {
 #[test]
 fn a_job_expires_at_its_deadline() {
     let engine = engine(1);
-    let job = SealJob::new(endless()).deadline(Some(Instant::now() + Duration::from_millis(20)));
+    let job = SealJob::new(endless()).deadline(Instant::now() + Duration::from_millis(20));
     let report = engine.seal(job);
     assert_eq!(report.outcome, SealOutcome::Expired);
     assert!(report.hashes > 0);
@@ -124,9 +124,9 @@ fn unknown_names_and_invalid_settings_are_refused() {
     assert_eq!(unknown.to_string(), "no device is called 'voodoo'; known: cpu");
     let no_gpu = Engine::builder().gpu(false).devices(vec!["gpu".to_owned()]).build().unwrap_err();
     assert!(matches!(no_gpu, BuildError::NotReady { .. }), "{no_gpu}");
-    let kernel = Engine::builder().gpu(false).kernel(Some("mmx".to_owned())).build().unwrap_err();
+    let kernel = Engine::builder().gpu(false).kernel("mmx").build().unwrap_err();
     assert!(kernel.to_string().contains("kernel 'mmx' cannot be used"), "{kernel}");
-    let threads = Engine::builder().gpu(false).threads(Some(0)).build().unwrap_err();
+    let threads = Engine::builder().gpu(false).threads(0).build().unwrap_err();
     assert_eq!(threads.to_string(), "threads: expected 1 to 4096, found 0");
 }
 
@@ -136,13 +136,13 @@ fn the_name_of_a_shader_variant_applies_to_gpus_only() {
     let best = engine(1).devices()[0].info.kernel.clone();
     assert!(Engine::shader_variants().count() > 1);
     for variant in Engine::shader_variants() {
-        let built = Engine::builder().gpu(false).kernel(Some(variant.to_owned())).build().unwrap();
+        let built = Engine::builder().gpu(false).kernel(variant).build().unwrap();
         assert_eq!(built.devices()[0].info.kernel, best, "{variant}");
     }
     let cpu = Engine::builder().gpu(false).devices(vec!["cpu".to_owned()]);
-    let nowhere = cpu.kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
+    let nowhere = cpu.kernel("wgsl-loaded-or").build().unwrap_err();
     assert!(nowhere.to_string().contains("no GPU is chosen"), "{nowhere}");
-    let unknown = Engine::builder().gpu(false).kernel(Some("wgsl-unknown".to_owned())).build().unwrap_err();
+    let unknown = Engine::builder().gpu(false).kernel("wgsl-unknown").build().unwrap_err();
     assert!(unknown.to_string().contains("kernel 'wgsl-unknown' cannot be used"), "{unknown}");
 }
 
@@ -154,7 +154,7 @@ mod without_the_feature_gpu {
 
     #[test]
     fn the_cpu_works_and_a_note_says_that_there_is_no_gpu_support() {
-        let engine = Engine::builder().threads(Some(1)).build().unwrap();
+        let engine = Engine::builder().threads(1).build().unwrap();
         assert_eq!(engine.devices().iter().map(|device| device.info.id.as_str()).collect::<Vec<_>>(), ["cpu"]);
         assert!(engine.notes().iter().any(|note| note.contains(REASON)), "{:?}", engine.notes());
         assert_eq!(Engine::shader_variants().count(), 0);
@@ -171,7 +171,7 @@ mod without_the_feature_gpu {
 
     #[test]
     fn a_selected_shader_variant_is_refused_with_the_reason() {
-        let refused = Engine::builder().kernel(Some("wgsl-loaded-or".to_owned())).build().unwrap_err();
+        let refused = Engine::builder().kernel("wgsl-loaded-or").build().unwrap_err();
         assert!(refused.to_string().contains(REASON), "{refused}");
     }
 }

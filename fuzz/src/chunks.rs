@@ -12,7 +12,7 @@ use crate::easy::{self, NOW};
 /// Two threads and segments of five headers, so that even a short chain is judged in pieces and out of order.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let policy = EnginePolicy { segment_headers: 5, ..EnginePolicy::default() };
-    Engine::builder().gpu(false).threads(Some(2)).policy(policy).build().expect("the CPU is always available")
+    Engine::builder().gpu(false).threads(2).policy(policy).build().expect("the CPU is always available")
 });
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {

@@ -3,6 +3,7 @@
 //! The commands are thin. `cityseal-input` reads chains, `cityseal-engine` searches and judges, `cityseal-service` is
 //! the gRPC service, `cityseal-bench` measures, and `cityseal-cli` prints.
 
+mod answers;
 pub mod args;
 mod commands;
 mod config;
@@ -12,6 +13,7 @@ mod error;
 mod json;
 mod odds;
 mod quiet_drivers;
+mod setup;
 
 use std::process::ExitCode;
 

@@ -32,7 +32,7 @@ impl Case {
     fn new(count: usize) -> Self {
         let key = SecretKey::from_seed(&[7; 32], Some("Audit office".into())).unwrap();
         let (folder, (toml, headers)) = (Folder::new(), city(count));
-        let parameters = Parameters::from_toml(&toml).unwrap().digest_bytes();
+        let parameters = Parameters::from_toml(&toml).unwrap().digest().to_bytes();
         Self { toml: folder.file("city.toml", toml), parameters, folder, headers, key }
     }
 
@@ -55,7 +55,7 @@ impl Case {
             body_bytes: 0,
             fault: None,
             checked: vec!["R05".into(), "R06".into()],
-            rules: Some(RuleSet::HEADERS.digest_bytes()),
+            rules: Some(RuleSet::HEADERS.digest().to_bytes()),
             not_checked: Vec::new(),
             out_of_scope: OUT_OF_SCOPE.map(str::to_owned).to_vec(),
             headers_root: openings.root(),
@@ -226,9 +226,9 @@ fn the_rules_of_a_receipt_are_compared_with_those_of_this_build() {
         let statement = Statement::new(StatementParts { rules, ..case.parts() }).unwrap();
         case.folder.file("r.json", Receipt::sign(statement, &case.key).unwrap().to_json())
     };
-    let (mine, key) = (RuleSet::HEADERS.digest(), case.key.public_key().to_string());
+    let (mine, key) = (RuleSet::HEADERS.digest().to_string(), case.key.public_key().to_string());
     for (rules, compared, words) in [
-        (Some(RuleSet::HEADERS.digest_bytes()), "same", format!("rules: {mine}, this build's rules")),
+        (Some(RuleSet::HEADERS.digest().to_bytes()), "same", format!("rules: {mine}, this build's rules")),
         (Some([7; 32]), "other", format!("rules: {}, other rules than this build's ({mine})", "07".repeat(32))),
         (None, "unnamed", "rules: not named, since receipts of format 1 have no digest".to_owned()),
     ] {

@@ -3,10 +3,10 @@
 
 mod common;
 
-use cityseal_chain::{BlockHeader, CompactTarget};
+use cityseal_chain::{BlockHeader, CompactTarget, MerkleRoot, rfc6962};
 use common::{
-    Folder, GENESIS, GENESIS_HASH, Run, block, city, city_of_blocks, cityseal, cityseal_with_stdin, framed, packed,
-    sealed,
+    Folder, GENESIS, GENESIS_HASH, Run, block, city, city_of_blocks, city_over, cityseal, cityseal_with_stdin,
+    coinbase, framed, packed, sealed,
 };
 use serde_json::{Value, json};
 
@@ -256,4 +256,20 @@ fn the_text_begins_with_the_verdict() {
     let run = cityseal(&["verify", &path, "--network", &city.toml, "--device", "cpu", "--now", NOW]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.starts_with("VALID\n  3 headers passed"), "{run:?}");
+}
+
+#[test]
+fn a_body_that_is_not_the_one_of_its_header_has_a_hint_for_either_kind_of_tree() {
+    let (toml, headers) = city_over(3, MerkleRoot::from_wire(rfc6962::leaf_hash(&coinbase())));
+    let records = City::of((format!("{toml}merkle = \"rfc6962-sha256\"\n"), headers));
+    for (city, rule) in [(City::of_blocks(3), "R21"), (records, "R41")] {
+        let mut blocks: Vec<u8> = city.headers.iter().flat_map(block).collect();
+        let whole = city.folder.file("whole", &blocks);
+        city.expect_valid(&city.verify(&[&whole]));
+        // The last byte is in the lock time of the last block's coinbase.
+        *blocks.last_mut().unwrap() ^= 1;
+        let run = city.verify(&[&city.folder.file("damaged", blocks)]);
+        assert_eq!((run.code, run.json()["fault"]["rule"].as_str()), (1, Some(rule)), "{run:?}");
+        assert!(run.json()["hint"].as_str().unwrap().contains("--forks uses a good copy"), "{run:?}");
+    }
 }

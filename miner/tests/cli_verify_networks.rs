@@ -97,7 +97,7 @@ fn a_custom_signet_may_be_a_toml_file_and_its_digest_names_the_challenge() {
             cityseal(&[&["verify", "--device", "cpu", "--json", "--network", "signet", &path], arguments].concat());
         run.json()["parameters"].as_str().unwrap().to_owned()
     };
-    assert_eq!(digest(&[]), Parameters::of(Network::Signet).digest());
+    assert_eq!(digest(&[]), Parameters::of(Network::Signet).digest().to_string());
     assert_ne!(digest(&["--signet-challenge", "51"]), digest(&[]));
 }
 

@@ -21,11 +21,11 @@ pub enum VerdictKind {
 }
 
 impl VerdictKind {
-    /// Returns `valid` or `fault`.
+    /// Returns `valid` or `fault`, as in every other answer.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Valid => "valid",
-            Self::Fault => "fault",
+            Self::Valid => cityseal_chain::VerdictKind::Valid.name(),
+            Self::Fault => cityseal_chain::VerdictKind::Fault.name(),
         }
     }
 }

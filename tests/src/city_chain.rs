@@ -113,7 +113,7 @@ mod tests {
     const COUNT: usize = 3_000;
 
     fn verify(chain: &CityChain, headers: &[BlockHeader]) -> VerifyReport {
-        let engine = Engine::builder().gpu(false).threads(Some(2)).build().unwrap();
+        let engine = Engine::builder().gpu(false).threads(2).build().unwrap();
         let request = VerifyRequest::new(chain.parameters.clone(), 4_000_000_000);
         engine.verify(request, &packed(headers)[..], |_| {}).unwrap()
     }

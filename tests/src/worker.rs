@@ -57,7 +57,7 @@ impl Worker {
 
     fn builder(self) -> EngineBuilder {
         match self {
-            Self::Kernel(name) => Engine::builder().gpu(false).kernel(Some(name.to_owned())),
+            Self::Kernel(name) => Engine::builder().gpu(false).kernel(name),
             Self::Lavapipe => Engine::builder().devices(vec![LAVAPIPE.clone()]).allow_software(true),
             Self::Mixed => Engine::builder().devices(vec!["cpu".to_owned(), LAVAPIPE.clone()]).allow_software(true),
         }

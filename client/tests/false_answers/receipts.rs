@@ -37,7 +37,7 @@ fn stated() -> StatementParts {
         verdict: VerdictKind::Fault,
         kind: ItemKind::Headers,
         network: "regtest".into(),
-        parameters: Parameters::of(Network::Regtest).digest_bytes(),
+        parameters: Parameters::of(Network::Regtest).digest().to_bytes(),
         first_height: 5,
         count: 0,
         parent: BlockHash::ZERO,
@@ -92,7 +92,7 @@ async fn a_receipt_for_another_chain_or_verdict_is_refused_with_the_difference()
         Some(row)
     };
     let one = ChainWork::from_display_hex(&format!("{:064x}", 1)).unwrap();
-    let mainnet = Parameters::of(Network::Mainnet).digest_bytes();
+    let mainnet = Parameters::of(Network::Mainnet).digest().to_bytes();
     let others = [
         (StatementParts { parameters: mainnet, ..stated() }, "the digest of the parameters"),
         (StatementParts { first_height: 6, fault: fault(|row| row.height = 6), ..stated() }, "the first height"),

@@ -49,10 +49,11 @@
 //! ```
 //!
 //! # Modules
-//! They import one way, from the bottom up: `hex`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
+//! They import one way, from the bottom up: `hex`, `digest`, `u256`, `hash`, `target`, `header`, `encoding`, `merkle`,
 //! `parameters`, `rust_bitcoin`, `rules`, `body` and `header_tree`, `search`.
 
 pub mod body;
+mod digest;
 mod encoding;
 mod hash;
 mod header;
@@ -67,6 +68,7 @@ mod search;
 mod targets;
 mod u256;
 
+pub use digest::Digest;
 pub use hash::{BlockHash, MerkleRoot, Txid};
 pub use header::{BlockHeader, HeaderHexError};
 pub use hex::HexError;
@@ -78,8 +80,8 @@ pub use parameters::{
 };
 pub use rules::{
     BLOCK_SIGNATURE, Bodies, BrokenRule, Commitments, Cut, Fault, FaultValue, History, HistoryError, Judgement,
-    NotChecked, Rule, RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, Wording, content_digest,
-    judge, judge_alone, reference, rules_alone,
+    NotChecked, Rule, RuleSet, START_HEIGHT_MAX, ScriptHead, Summary, Tip, Unjudged, Verdict, VerdictKind, Wording,
+    content_digest, judge, judge_alone, reference, rules_alone,
 };
 #[cfg(feature = "bitcoin")]
 pub use rust_bitcoin::ZeroTarget;

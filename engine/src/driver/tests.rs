@@ -249,7 +249,7 @@ fn one_seal_above_the_limit_fails_the_job() {
 fn a_job_expires_at_its_deadline_and_not_before() {
     let mut play = Play::new();
     let deadline = play.now + Duration::from_secs(1);
-    play.submit(SealJob::new(impossible()).deadline(Some(deadline)));
+    play.submit(SealJob::new(impossible()).deadline(deadline));
     assert_eq!(play.driver.next_deadline(), Some(deadline));
     play.driver.expire(deadline.checked_sub(Duration::from_nanos(1)).unwrap());
     assert!(play.end().is_none());

@@ -21,7 +21,7 @@ fn costs(fixed_ns: u64, item_fs: u64) -> Costs {
 fn searches_end_although_a_device_declines_the_last_batches() {
     let fake = Box::new(FakeOpener::new("fake"));
     let policy = EnginePolicy { batch_hashes_first: 2_000, ..EnginePolicy::default() };
-    let engine = Engine::builder().gpu(false).threads(Some(1)).add_device(fake).policy(policy).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).add_device(fake).policy(policy).build().unwrap();
     // A batch of this device costs as much as twenty thousand nonces of the CPU.
     let model = CostModel { device: costs(200_000, 500_000), cpu: costs(0, 10_000_000), shares_cores: false };
     engine.inner.control.with(|driver| driver.set_cost_model(1, Some(model)));

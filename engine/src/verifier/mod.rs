@@ -27,7 +27,7 @@ pub enum ChainItems {
 /// use cityseal_engine::chain::{Network, Parameters, Verdict};
 /// use cityseal_engine::{ChainItems, Engine, Verifier, VerifyRequest};
 ///
-/// let engine = Engine::builder().gpu(false).threads(Some(1)).build()?;
+/// let engine = Engine::builder().gpu(false).threads(1).build()?;
 /// let parameters = Parameters::of(Network::Mainnet);
 /// let genesis = parameters.genesis().to_wire();
 ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cityseal_chain::{BlockHash, NotChecked, Tip, Verdict};
+use cityseal_chain::{BlockHash, Digest, NotChecked, Tip, Verdict};
 
 use super::request::RunState;
 use super::stages::Stage;
@@ -41,8 +41,8 @@ pub struct VerifyReport {
     pub tip: Option<Tip>,
     /// Rules that were not judged, with heights and reasons.
     pub not_checked: Vec<NotChecked>,
-    /// The digest of the chain's parameters: 64 hex digits.
-    pub parameters: String,
+    /// The digest of the chain's parameters.
+    pub parameters: Digest,
     /// What each device did.
     pub devices: Vec<DeviceShare>,
     /// Time from the request to the verdict.

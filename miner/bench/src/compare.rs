@@ -7,7 +7,7 @@ use std::path::Path;
 use cityseal_cli::{CliError, Ending, Output, Paint, si, table};
 
 use super::error::BenchError;
-use super::json::{BenchRow, CompareAnswer, CompareRow, RowName};
+use super::json::{Answers, BenchRow, Change, CompareAnswer, CompareRow, RowName};
 use super::records::{Figure, newest};
 
 /// Minimum noise, because two runs of one program differ by more than the laps within one run.
@@ -24,7 +24,7 @@ pub fn compare(output: &Output, before: &Path, after: &Path) -> Result<Ending, B
     }
     answer.notes.iter().for_each(|note| output.note(note));
     output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
-    Ok(Ending::of_right(answer.rows.iter().all(|row| row.verdict != "worse" && row.verdict != "wrong")))
+    Ok(Ending::of_right(answer.rows.iter().all(|row| !matches!(row.verdict, Change::Worse | Change::Wrong))))
 }
 
 /// The rows of one side by their keys.
@@ -66,7 +66,8 @@ fn side(figures: Vec<Figure>, by_machine: bool) -> Side {
 fn judge(name: &RowName, a: &BenchRow, b: &BenchRow) -> CompareRow {
     let ratio = b.median / a.median;
     let noise = spread(a).max(spread(b)).max(NOISE_MIN);
-    let verdict = if a.answers != "right" || b.answers != "right" { "wrong" } else { verdict(ratio, noise) };
+    let is_wrong = [a, b].iter().any(|row| row.answers == Answers::Wrong);
+    let verdict = if is_wrong { Change::Wrong } else { verdict(ratio, noise) };
     CompareRow { name: name.clone(), unit: b.unit.clone(), a: a.median, b: b.median, ratio, noise, verdict }
 }
 
@@ -75,27 +76,27 @@ fn spread(row: &BenchRow) -> f64 {
 }
 
 /// Compares by factors, so that swapping the sides swaps "better" and "worse".
-fn verdict(ratio: f64, noise: f64) -> &'static str {
+fn verdict(ratio: f64, noise: f64) -> Change {
     let band = 1.0 + noise;
     if ratio > band {
-        "better"
+        Change::Better
     } else if ratio < 1.0 / band {
-        "worse"
+        Change::Worse
     } else {
-        "same"
+        Change::Same
     }
 }
 
 fn human(output: &Output, answer: &CompareAnswer) -> String {
     let cells = |row: &CompareRow| {
         let paint = match row.verdict {
-            "better" => Paint::Good,
-            "same" => Paint::Strong,
-            _ => Paint::Bad,
+            Change::Better => Paint::Good,
+            Change::Same => Paint::Strong,
+            Change::Worse | Change::Wrong => Paint::Bad,
         };
         let rates = [row.a, row.b].map(|rate| super::show::with_unit(&si(rate), &row.unit));
         let noise = format!("{:.1} %", row.noise * 100.0);
-        let figures = [format!("{:.3}", row.ratio), noise, output.paint(paint, row.verdict)];
+        let figures = [format!("{:.3}", row.ratio), noise, output.paint(paint, row.verdict.name())];
         labels(&row.name).into_iter().chain(rates).chain(figures).collect()
     };
     let rows: Vec<Vec<String>> = answer.rows.iter().map(cells).collect();
@@ -120,6 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::record::tests::{answer, row};
+    use super::Change::{Better, Same, Worse};
     use super::*;
 
     fn figure(cpu: &str, kernel: &str, [min, median, max]: [f64; 3]) -> Figure {
@@ -129,7 +131,7 @@ mod tests {
         Figure { row, environment, when: String::new() }
     }
 
-    fn verdict_of(a: [f64; 3], b: [f64; 3]) -> &'static str {
+    fn verdict_of(a: [f64; 3], b: [f64; 3]) -> Change {
         comparison(vec![figure("x", "avx2", a)], vec![figure("x", "avx2", b)]).rows[0].verdict
     }
 
@@ -137,24 +139,24 @@ mod tests {
     fn a_median_within_the_spread_is_the_same_and_one_just_outside_is_not() {
         // A spread of 10 %: the band ends at 110.0 and at 90.9.
         let a = [95.0, 100.0, 105.0];
-        for (median, expected) in [(110.0, "same"), (110.1, "better"), (90.95, "same"), (90.85, "worse")] {
+        for (median, expected) in [(110.0, Same), (110.1, Better), (90.95, Same), (90.85, Worse)] {
             assert_eq!(verdict_of(a, [median, median, median]), expected, "{median}");
         }
-        assert_eq!(verdict_of([100.0; 3], [111.0, 120.0, 141.0]), "same", "the noisier side counts");
+        assert_eq!(verdict_of([100.0; 3], [111.0, 120.0, 141.0]), Same, "the noisier side counts");
     }
 
     #[test]
     fn laps_without_spread_have_the_minimum_noise() {
-        assert_eq!(verdict_of([100.0; 3], [102.0; 3]), "same");
-        assert_eq!(verdict_of([100.0; 3], [102.1; 3]), "better");
+        assert_eq!(verdict_of([100.0; 3], [102.0; 3]), Same);
+        assert_eq!(verdict_of([100.0; 3], [102.1; 3]), Better);
     }
 
     #[test]
     fn wrong_answers_are_neither_better_nor_worse() {
         let mut liar = figure("x", "avx2", [200.0; 3]);
-        liar.row.answers = "wrong".into();
+        liar.row.answers = Answers::Wrong;
         let answer = comparison(vec![figure("x", "avx2", [100.0; 3])], vec![liar]);
-        assert_eq!(answer.rows[0].verdict, "wrong");
+        assert_eq!(answer.rows[0].verdict, Change::Wrong);
     }
 
     #[test]
@@ -181,7 +183,11 @@ mod tests {
     proptest! {
         #[test]
         fn swapping_the_sides_swaps_better_and_worse(a in 1.0..1e9_f64, b in 1.0..1e9_f64, noise in 0.0..3.0_f64) {
-            let back = match verdict(b / a, noise) { "better" => "worse", "worse" => "better", same => same };
+            let back = match verdict(b / a, noise) {
+                Better => Worse,
+                Worse => Better,
+                same @ (Same | Change::Wrong) => same,
+            };
             // A ratio on the very edge may fall on either side once it is inverted.
             let edge = [1.0 + noise, 1.0 / (1.0 + noise)].iter().any(|edge| (b / a / edge - 1.0).abs() < 1e-9);
             prop_assert!(edge || verdict(a / b, noise) == back);

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use cityseal_chain::{BlockHeader, CompactTarget, MerkleRoot, NonceSpan, SealTemplate, Verdict};
-use cityseal_cli::{CliError, Ending, Output, Paint, spoken, table};
+use cityseal_cli::{CliError, Ending, Output, spoken, table};
 use cityseal_device::inject::{Fault, Injection, Injector, When, Witness};
 use cityseal_device::{CpuOpener, DeviceKind, Opener};
 use cityseal_engine::{Engine, EnginePolicy, SealJob, SealOutcome, SealReport, VerifyReport, VerifyRequest};
@@ -15,7 +15,7 @@ use cityseal_hash::HashKernel;
 
 use super::city::{City, EASIEST_BITS, genesis, sealed};
 use super::error::DrillError;
-use super::json::{DrillAnswer, DrillRow};
+use super::json::{Answers, DrillAnswer, DrillRow};
 use super::settings::EngineSettings;
 
 /// Name of the CPU when it is drilled as an untrusted device.
@@ -153,7 +153,7 @@ impl Ground {
             device: subject.name.clone(),
             fault: drill.name,
             injected: injected.count(drill.fault),
-            answer: if is_right { "right" } else { "wrong" },
+            answer: Answers::of(is_right),
             takeover_ms: injected.taken_over().map(millis),
             job_ms,
             state: status.map_or("absent", |device| device.state.name()),
@@ -176,7 +176,7 @@ impl Ground {
     fn engine(&self, injector: Injector) -> Result<Engine, DrillError> {
         let mut names = vec![injector.info().id.clone()];
         let injected = injector.injected();
-        let mut engine = Engine::builder().gpu(false).policy(self.policy.clone()).threads(Some(1));
+        let mut engine = Engine::builder().gpu(false).policy(self.policy.clone()).threads(1);
         engine = engine.add_device(Box::new(injector));
         for number in 0..self.threads {
             let (id, hand) = (format!("drill-hand-{number}"), Box::new(CpuOpener::new(self.kernel)));
@@ -227,7 +227,7 @@ fn is_same_verdict(found: &VerifyReport, right: &VerifyReport) -> bool {
 
 /// A drill whose fault was never injected proves nothing: neither yes nor no.
 fn ending(answer: &DrillAnswer) -> Ending {
-    if answer.rows.iter().any(|row| row.answer != "right") {
+    if answer.rows.iter().any(|row| row.answer == Answers::Wrong) {
         return Ending::No;
     }
     let is_drilled = !answer.rows.is_empty() && answer.rows.iter().all(|row| row.injected > 0);
@@ -241,12 +241,11 @@ fn millis(duration: Duration) -> f64 {
 fn human(output: &Output, answer: &DrillAnswer) -> String {
     let shown = |millis: f64| spoken(Duration::from_secs_f64(millis / 1e3));
     let cells = |row: &DrillRow| {
-        let paint = if row.answer == "right" { Paint::Good } else { Paint::Bad };
         vec![
             row.device.clone(),
             row.fault.into(),
             row.injected.to_string(),
-            output.paint(paint, row.answer),
+            row.answer.painted(output),
             row.takeover_ms.map_or_else(|| "-".into(), shown),
             shown(row.job_ms),
             row.state.into(),
@@ -263,7 +262,7 @@ fn human(output: &Output, answer: &DrillAnswer) -> String {
 mod tests {
     use super::*;
 
-    fn row(answer: &'static str, injected: u64) -> DrillRow {
+    fn row(answer: Answers, injected: u64) -> DrillRow {
         let (device, fault, state) = ("gpu".to_owned(), "loss", "ready");
         DrillRow { device, fault, injected, answer, takeover_ms: None, job_ms: 1.0, state }
     }
@@ -274,9 +273,9 @@ mod tests {
 
     #[test]
     fn one_wrong_answer_is_a_no_and_a_fault_that_was_not_injected_is_neither() {
-        assert_eq!(ending_of(vec![row("right", 1), row("right", 7)]), Ending::Yes);
-        assert_eq!(ending_of(vec![row("right", 0), row("wrong", 1)]), Ending::No);
-        assert_eq!(ending_of(vec![row("right", 1), row("right", 0)]), Ending::Neither);
+        assert_eq!(ending_of(vec![row(Answers::Right, 1), row(Answers::Right, 7)]), Ending::Yes);
+        assert_eq!(ending_of(vec![row(Answers::Right, 0), row(Answers::Wrong, 1)]), Ending::No);
+        assert_eq!(ending_of(vec![row(Answers::Right, 1), row(Answers::Right, 0)]), Ending::Neither);
         assert_eq!(ending_of(Vec::new()), Ending::Neither);
     }
 

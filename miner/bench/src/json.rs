@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use cityseal_cli::{Output, Paint};
 use serde::{Deserialize, Serialize};
 
 /// The answer of `bench`, and the contents of a record.
@@ -36,8 +37,8 @@ pub(crate) struct BenchRow {
     pub(crate) max: f64,
     /// `hash/s`, `header/s` or `node/s`.
     pub(crate) unit: String,
-    /// `right` or `wrong`.
-    pub(crate) answers: String,
+    /// Whether all answers were right.
+    pub(crate) answers: Answers,
     /// Why the answers are wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -55,6 +56,34 @@ pub(crate) struct BenchRow {
     /// Energy of one hash, header or node, if the machine has a sensor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) energy: Option<EnergyRow>,
+}
+
+/// Whether answers are right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answers {
+    Right,
+    Wrong,
+}
+
+impl Answers {
+    /// `Right` if nothing is wrong with them.
+    pub(crate) const fn of(is_right: bool) -> Self {
+        if is_right { Self::Right } else { Self::Wrong }
+    }
+
+    /// The name, as in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Right => "right",
+            Self::Wrong => "wrong",
+        }
+    }
+
+    /// The name in its colour.
+    pub(crate) fn painted(self, output: &Output) -> String {
+        output.paint(if self == Self::Right { Paint::Good } else { Paint::Bad }, self.name())
+    }
 }
 
 /// Energy as measured by a counter of the machine.
@@ -96,8 +125,8 @@ pub(crate) struct LatencyRow {
     pub(crate) cancel_us: Spread,
     /// From the submission of a batch of one header to its hash.
     pub(crate) round_trip_us: Spread,
-    /// `right` or `wrong`.
-    pub(crate) answers: String,
+    /// Whether all answers were right.
+    pub(crate) answers: Answers,
     /// Why the answers are wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -181,8 +210,31 @@ pub(crate) struct CompareRow {
     pub(crate) ratio: f64,
     /// Spread of the laps, (max − min) / median, of the noisier side, and at least `noise_min`.
     pub(crate) noise: f64,
-    /// `better`, `same` or `worse`; `wrong` if a side has wrong answers.
-    pub(crate) verdict: &'static str,
+    /// Which side is faster.
+    pub(crate) verdict: Change,
+}
+
+/// The second side of a comparison, compared with the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Change {
+    Better,
+    Same,
+    Worse,
+    /// A side has wrong answers.
+    Wrong,
+}
+
+impl Change {
+    /// The name, as in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Same => "same",
+            Self::Worse => "worse",
+            Self::Wrong => "wrong",
+        }
+    }
 }
 
 /// The answer of `bench report`.
@@ -215,7 +267,7 @@ pub(crate) struct DrillRow {
     /// How often the fault was injected.
     pub(crate) injected: u64,
     /// `right` if the answer equals that of the CPU alone and has no gaps; otherwise `wrong`.
-    pub(crate) answer: &'static str,
+    pub(crate) answer: Answers,
     /// From the first fault until a CPU thread started the device's work; null if no work had to be repeated, because
     /// the CPU corrected the answer while checking it.
     pub(crate) takeover_ms: Option<f64>,

@@ -10,7 +10,7 @@ use cityseal_engine::{Engine, SealJob, SealOutcome};
 use cityseal_hash::double_sha256;
 
 use super::error::BenchError;
-use super::json::{LatencyRow, Spread};
+use super::json::{Answers, LatencyRow, Spread};
 
 /// Number of trials that count. Odd, so that the median is one of them.
 const TRIALS: usize = 21;
@@ -33,7 +33,6 @@ pub(super) fn row(opener: &mut dyn Opener, engine: &Engine, threads: usize) -> R
     let mut backend =
         opener.open().map_err(|error| BenchError::NotReady { device: info.name.clone(), reason: error.to_string() })?;
     let round_trip_us = trials(|| waits.round_trip(&info, &mut *backend))?;
-    let answers = if waits.wrong.is_none() { "right" } else { "wrong" };
     Ok(LatencyRow {
         device: info.name,
         kernel: info.kernel,
@@ -42,7 +41,7 @@ pub(super) fn row(opener: &mut dyn Opener, engine: &Engine, threads: usize) -> R
         first_hit_us,
         cancel_us,
         round_trip_us,
-        answers: answers.into(),
+        answers: Answers::of(waits.wrong.is_none()),
         reason: waits.wrong,
     })
 }
@@ -146,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_easy_job_is_sealed_and_an_endless_one_is_cancelled() {
-        let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+        let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
         let mut waits = Waits { wrong: None };
         assert!(waits.first_hit(&engine).unwrap() > Duration::ZERO);
         assert!(waits.cancel(&engine).unwrap() > Duration::ZERO);

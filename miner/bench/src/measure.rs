@@ -20,7 +20,7 @@ use super::chain::{ChainFile, ChainRunner};
 use super::device::DeviceRunner;
 use super::error::BenchError;
 use super::gauges::Gauges;
-use super::json::{BenchAnswer, BenchRow, LatencyRow};
+use super::json::{Answers, BenchAnswer, BenchRow, LatencyRow};
 use super::mode::{BenchMode, Sweep};
 use super::question::Questions;
 use super::race::{Contestant, Figures, race};
@@ -81,8 +81,8 @@ pub fn measure(output: &Output, args: &BenchOptions, mut settings: EngineSetting
         record::write(folder, &answer, output)?;
     }
     output.answer(&answer, |_| show::rest(&answer)).map_err(CliError::Stdout)?;
-    let mut answers = answer.rows.iter().map(|row| &row.answers).chain(answer.latencies.iter().map(|row| &row.answers));
-    Ok(Ending::of_right(answers.all(|answers| answers == "right")))
+    let mut answers = answer.rows.iter().map(|row| row.answers).chain(answer.latencies.iter().map(|row| row.answers));
+    Ok(Ending::of_right(answers.all(|answers| answers == Answers::Right)))
 }
 
 /// Replaces each GPU by one opener for each shader variant.
@@ -233,7 +233,7 @@ fn bench_row(info: &DeviceInfo, mode: BenchMode, threads: usize, figures: Figure
         min: figures.min,
         max: figures.max,
         unit: mode.unit().into(),
-        answers: String::new(),
+        answers: Answers::Right,
         reason: None,
         versus: figures.versus.into_iter().map(|(name, ratio)| (name.to_owned(), ratio)).collect(),
         batch_items: None,
@@ -246,7 +246,7 @@ fn bench_row(info: &DeviceInfo, mode: BenchMode, threads: usize, figures: Figure
 }
 
 fn set_answers(row: &mut BenchRow, wrong: Option<String>) {
-    row.answers = if wrong.is_none() { "right" } else { "wrong" }.into();
+    row.answers = Answers::of(wrong.is_none());
     row.reason = wrong;
 }
 
@@ -286,7 +286,7 @@ mod tests {
             note(&self.0, format!("row {at}"));
         }
         fn rate(&mut self, at: RowAt, row: &BenchRow) -> Result<(), BenchError> {
-            note(&self.0, format!("{at} {} {}", row.kernel, row.answers));
+            note(&self.0, format!("{at} {} {}", row.kernel, row.answers.name()));
             Ok(())
         }
         fn latency(&mut self, at: RowAt, _: &LatencyRow) -> Result<(), BenchError> {

@@ -172,14 +172,15 @@ mod tests {
         assert!(message.contains("2026-11-22-aaa.json") && message.contains("line 2"), "{message}");
 
         let good = row("avx2", 2.0);
-        for (bad, word) in [
-            (BenchRow { median: 3.5, ..good.clone() }, "3.5"),
-            (BenchRow { min: 0.0, ..good.clone() }, "above 0"),
-            (BenchRow { answers: "fine".into(), ..good.clone() }, "fine"),
-        ] {
+        for (bad, word) in
+            [(BenchRow { median: 3.5, ..good.clone() }, "3.5"), (BenchRow { min: 0.0, ..good.clone() }, "above 0")]
+        {
             folder.keep("2026-11-22-aaa.json", text(&answer(vec![good.clone(), bad])));
             let message = newest(&path).unwrap_err().to_string();
             assert!(message.contains("rows[1]") && message.contains(word), "{message}");
         }
+        folder.keep("2026-11-22-aaa.json", text(&answer(vec![good])).replace("\"right\"", "\"fine\""));
+        let message = newest(&path).unwrap_err().to_string();
+        assert!(message.contains("`fine`, expected `right` or `wrong`"), "{message}");
     }
 }

@@ -31,14 +31,21 @@ impl EngineSettings {
 
     /// Starts to build an engine with these settings.
     pub fn builder(&self) -> EngineBuilder {
-        Engine::builder()
+        let mut builder = Engine::builder()
             .gpu(!self.is_cpu_only())
             .devices(self.devices.clone())
             .allow_software(self.allow_software)
-            .profile(self.profile)
-            .kernel(self.kernel.clone())
-            .threads(self.threads)
-            .tuning_cache(self.tuning_cache.clone())
+            .profile(self.profile);
+        if let Some(kernel) = &self.kernel {
+            builder = builder.kernel(kernel);
+        }
+        if let Some(threads) = self.threads {
+            builder = builder.threads(threads);
+        }
+        if let Some(file) = &self.tuning_cache {
+            builder = builder.tuning_cache(file);
+        }
+        builder
     }
 }
 

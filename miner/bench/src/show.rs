@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cityseal_cli::{CliError, Column, Output, Paint, Progress, head_line, line, si, table, time_words};
+use cityseal_cli::{CliError, Column, Output, Progress, head_line, line, si, table, time_words};
 use cityseal_device::DeviceInfo;
 
 use super::error::BenchError;
@@ -179,7 +179,7 @@ fn rate_cells(output: &Output, at: RowAt, row: &BenchRow) -> Vec<String> {
     let energy = row.energy.as_ref().map_or("unknown".into(), |energy| format!("{:.3} nJ", energy.nj_per_item));
     let labels = [at.to_string(), row.device.clone(), row.kernel.clone(), row.mode.clone(), row.threads.to_string()];
     let last = with_reason(versus.join(", "), row.reason.as_deref());
-    labels.into_iter().chain(rates).chain([energy, answers(output, &row.answers), last]).collect()
+    labels.into_iter().chain(rates).chain([energy, row.answers.painted(output), last]).collect()
 }
 
 fn latency_cells(output: &Output, at: RowAt, row: &LatencyRow) -> Vec<String> {
@@ -187,11 +187,7 @@ fn latency_cells(output: &Output, at: RowAt, row: &LatencyRow) -> Vec<String> {
     let waits = [&row.first_hit_us, &row.cancel_us, &row.round_trip_us].map(wait);
     let labels = [at.to_string(), row.device.clone(), row.kernel.clone(), row.threads.to_string()];
     let last = with_reason(String::new(), row.reason.as_deref());
-    labels.into_iter().chain(waits).chain([answers(output, &row.answers), last]).collect()
-}
-
-fn answers(output: &Output, answers: &str) -> String {
-    output.paint(if answers == "right" { Paint::Good } else { Paint::Bad }, answers)
+    labels.into_iter().chain(waits).chain([row.answers.painted(output), last]).collect()
 }
 
 /// The reason for wrong answers may be long, so it is the last thing on its line.
@@ -235,7 +231,7 @@ mod tests {
     use cityseal_device::Opener;
     use cityseal_device::fake::FakeOpener;
 
-    use super::super::json::{BatchRow, EnergyRow};
+    use super::super::json::{Answers, BatchRow, EnergyRow};
     use super::super::record::tests::{answer, row};
     use super::*;
 
@@ -280,7 +276,7 @@ mod tests {
         let mut fast = row("avx2", 9.99e12);
         fast.device = "NVIDIA GeForce RTX 4090".into();
         fast.energy = Some(EnergyRow { nj_per_item: 12_345.678, source: "rapl".into() });
-        let slow = BenchRow { reason: Some("hash 7 is wrong".into()), answers: "wrong".into(), ..row("avx2", 999.0) };
+        let slow = BenchRow { reason: Some("hash 7 is wrong".into()), answers: Answers::Wrong, ..row("avx2", 999.0) };
         let lines = [
             head_line(&columns),
             line(&columns, &rate_cells(&plain(), RowAt { number: 1, of: 2 }, &fast)),
@@ -306,7 +302,7 @@ mod tests {
             first_hit_us: spread,
             cancel_us: spread,
             round_trip_us: spread,
-            answers: "wrong".into(),
+            answers: Answers::Wrong,
             reason: Some("no seal".into()),
         };
         let columns = plan(BenchMode::Latency, &["cpu"], None).columns();

@@ -123,13 +123,13 @@ fn hmac_of(key: &[u8; 32]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
-    use cityseal_chain::{ChainWork, Commitments, History, RuleSet, Summary};
+    use cityseal_chain::{ChainWork, Commitments, Digest, History, RuleSet, Summary};
 
     use super::*;
     use cityseal_input::part::{Chain, ItemKind, ShardRange};
 
     fn part() -> Part {
-        let (parameters, start_work) = ("07".repeat(32), ChainWork::ZERO);
+        let (parameters, start_work) = (Digest::from_bytes([7; 32]), ChainWork::ZERO);
         let rules = RuleSet::HEADERS.digest();
         let chain = Chain { parameters, rules, items: ItemKind::Headers, start_height: 0, start_work, now: 5 };
         let before = History::before_genesis();

@@ -34,7 +34,7 @@ pub(super) fn to_wire(conclusion: &Conclusion, keys: &Keys) -> Result<v1::Verdic
         fault,
         incomplete_reason,
         not_checked: report.not_checked.iter().map(v1::NotChecked::from).collect(),
-        parameters_digest: report.parameters.clone(),
+        parameters_digest: report.parameters.to_string(),
         devices: report.devices.iter().map(share_to_wire).collect(),
         seconds: report.took.as_secs_f64(),
         checked: checked_rules(begun.parameters.merkle(), *items),

@@ -7,8 +7,8 @@ use cityseal_cli::files::check_folder;
 use cityseal_cli::{CliError, Ending, Explain};
 
 use crate::args::{BenchAction, BenchArgs, ReportArgs};
-use crate::config::ConfigError;
 use crate::context::{COMMIT, Context};
+use crate::setup::SetupError;
 
 /// Why `bench` gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub(crate) enum BenchCommandError {
     Cli(#[from] CliError),
     /// The configuration.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Setup(#[from] SetupError),
     /// The measurement, the comparison or the report.
     #[error(transparent)]
     Bench(#[from] BenchError),
@@ -29,7 +29,7 @@ impl Explain for BenchCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
+            Self::Setup(error) => error.reason(),
             Self::Bench(error) => error.reason(),
         }
     }
@@ -37,7 +37,7 @@ impl Explain for BenchCommandError {
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::Bench(error) => error.place(),
         }
     }

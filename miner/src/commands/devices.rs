@@ -5,14 +5,15 @@ use std::time::Instant;
 use cityseal_bench::processor::{cpu_info, cpu_model};
 use cityseal_cli::{CliError, Ending, Explain, Output, Paint, table};
 use cityseal_device::DeviceKind;
-use cityseal_engine::{BuildError, DeviceStatus, LeftOut, Profile, WorkKind};
+use cityseal_engine::{DeviceStatus, LeftOut, Profile, WorkKind};
 use cityseal_service::device_facts::{duplicate_of, items, until_s};
 use cityseal_service::sensors::memory_bytes;
 
 use crate::args::DevicesArgs;
-use crate::config::{ConfigError, Settings};
+use crate::config::Settings;
 use crate::context::Context;
 use crate::json::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
+use crate::setup::SetupError;
 
 /// Why `devices` gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -21,28 +22,23 @@ pub(crate) enum DevicesCommandError {
     /// Stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
 }
 
 impl Explain for DevicesCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
         }
     }
 
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
-            Self::Build(_) => None,
+            Self::Setup(error) => error.place(),
         }
     }
 }
@@ -50,7 +46,7 @@ impl Explain for DevicesCommandError {
 pub(crate) fn run(context: &Context, args: &DevicesArgs) -> Result<Ending, DevicesCommandError> {
     let settings = context.settings(&args.engine)?;
     // All adapters are listed, even if `--device` selects only some of them.
-    let engine = settings.engine.builder().gpu(true).build()?;
+    let engine = settings.engine.builder().gpu(true).build().map_err(SetupError::from)?;
     let now = Instant::now();
     let rows = engine.devices().iter().map(|device| row(device, &settings, now)).collect();
     let answer = DevicesAnswer { devices: rows, notes: engine.notes().to_vec() };
@@ -190,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_cpu_has_its_model_and_threads_and_every_device_a_reason_for_its_state() {
-        let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(2)).build().unwrap();
+        let engine = cityseal_engine::Engine::builder().gpu(false).threads(2).build().unwrap();
         let mut used = row(&engine.devices()[0], &settings(None), Instant::now());
         assert_eq!((used.threads, used.why.as_str(), &used.reason), (Some(2), PASSED, &None));
         used.model = Some("AMD EPYC".into());
@@ -209,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_text_names_the_batch_size_from_which_a_device_is_faster() {
-        let engine = cityseal_engine::Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+        let engine = cityseal_engine::Engine::builder().gpu(false).threads(1).build().unwrap();
         let cpu = &engine.devices()[0];
         let mut row = row(cpu, &settings(None), Instant::now());
         assert_eq!((row.tuning.clone(), use_line(&row)), (None, None));

@@ -11,42 +11,22 @@ pub(crate) mod serve;
 pub(crate) mod verify;
 
 use cityseal_cli::Output;
-use cityseal_engine::DeviceShare;
+use cityseal_engine::{DeviceShare, DeviceState};
 
-use crate::json::ShareRow;
+use crate::answers::Work;
 
-/// The unit in which a row of `devices` counts what a device did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    Hashes,
-    Headers,
-}
-
-fn share_rows(shares: &[DeviceShare], work: Work) -> Vec<ShareRow> {
-    let row = |share: &DeviceShare| ShareRow {
-        name: share.name.clone(),
-        kernel: (!share.kernel.is_empty()).then(|| share.kernel.clone()),
-        // Checking a header takes one hash, so `hashes` is comparable in the answers of all commands.
-        hashes: Some(if work == Work::Headers { share.headers.to_string() } else { share.hashes.to_string() }),
-        headers: (work == Work::Headers).then_some(share.headers),
-        state: share.state.name().to_owned(),
-    };
-    shares.iter().map(row).collect()
-}
-
-/// One line for each device that did something or is not ready; `unit` is the singular and the plural.
-fn share_lines(rows: &[ShareRow], unit: [&str; 2]) -> String {
-    let line = |row: &ShareRow| {
-        let did = row.hashes.clone().or(row.headers.map(|headers| headers.to_string())).unwrap_or_default();
-        if did == "0" && row.state == "ready" {
+/// One line for each device that did something or is not ready.
+fn share_lines(shares: &[DeviceShare], work: Work) -> String {
+    let line = |share: &DeviceShare| {
+        let (done, is_ready) = (work.done(share), share.state == DeviceState::Ready);
+        if done == 0 && is_ready {
             return String::new();
         }
-        let kernel = row.kernel.as_ref().map(|kernel| format!(" ({kernel})")).unwrap_or_default();
-        let state = if row.state == "ready" { String::new() } else { format!(", {}", row.state) };
-        let unit = unit[usize::from(did != "1")];
-        format!("  by {}{kernel}: {} {unit}{state}\n", row.name, grouped(&did))
+        let kernel = if share.kernel.is_empty() { String::new() } else { format!(" ({})", share.kernel) };
+        let state = if is_ready { String::new() } else { format!(", {}", share.state.name()) };
+        format!("  by {}{kernel}: {} {}{state}\n", share.name, grouped(&done.to_string()), work.unit(done))
     };
-    rows.iter().map(line).collect()
+    shares.iter().map(line).collect()
 }
 
 /// Chooses the form of a word for a count: `1 header`, `2 headers`.
@@ -89,17 +69,13 @@ mod tests {
 
     #[test]
     fn a_device_that_did_nothing_has_no_line_and_a_quarantined_one_has() {
-        let row = |headers, state: &str| ShareRow {
-            name: "cpu".into(),
-            kernel: Some("avx2".into()),
-            hashes: None,
-            headers: Some(headers),
-            state: state.into(),
-        };
-        let lines = |headers, state: &str| share_lines(&[row(headers, state)], ["header", "headers"]);
-        assert_eq!(lines(0, "ready"), "");
-        assert_eq!(lines(1, "ready"), "  by cpu (avx2): 1 header\n");
-        assert_eq!(lines(1234, "ready"), "  by cpu (avx2): 1,234 headers\n");
-        assert_eq!(lines(0, "quarantined"), "  by cpu (avx2): 0 headers, quarantined\n");
+        let share =
+            |headers, state| DeviceShare { name: "cpu".into(), kernel: "avx2".into(), hashes: 7, headers, state };
+        let lines = |headers, state| share_lines(&[share(headers, state)], Work::Headers);
+        assert_eq!(lines(0, DeviceState::Ready), "");
+        assert_eq!(lines(1, DeviceState::Ready), "  by cpu (avx2): 1 header\n");
+        assert_eq!(lines(1234, DeviceState::Ready), "  by cpu (avx2): 1,234 headers\n");
+        let quarantined = DeviceState::Quarantined { reason: "a wrong answer".into(), until: None };
+        assert_eq!(lines(0, quarantined), "  by cpu (avx2): 0 headers, quarantined\n");
     }
 }

@@ -8,25 +8,21 @@ mod spot_check;
 
 use std::path::{Path, PathBuf};
 
-use cityseal_chain::{MerkleKind, Network, Parameters, RuleSet};
+use cityseal_chain::{Digest, Network, Parameters};
 use cityseal_cli::{CliError, Ending, Explain, Output, Paint, escape_line, files};
 use cityseal_input::InputError;
-use cityseal_input::part::rules_of;
-use cityseal_receipt::{KeyError, PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement, StatementParts};
+use cityseal_receipt::{KeyError, PublicKey, RECEIPT_BYTES_MAX, Receipt, ReceiptError, Statement};
 
 use super::key::{KEY_BYTES_MAX, random_seed};
 use super::network::{NetworkError, parameters};
 use super::say_unless_json;
+use crate::answers::{CheckedReceipt, JudgedReceipt, NamedRules, SpotCheck, SpotCheckResult, Trust};
 use crate::args::{ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs};
 use crate::context::Context;
-use crate::json::{ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
-use spot_check::SpotCheck;
+use crate::json::{ReceiptAnswer, RulesRow, SignedText};
 
 /// Hex digits of a public key: an argument of this length is a key, unless a file has that name.
 const KEY_DIGITS: usize = 64;
-
-/// The result of a spot check that has nothing to check.
-const IMPOSSIBLE: &str = "impossible";
 
 /// Why `receipt` gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -106,43 +102,46 @@ fn verify(context: &Context, args: &ReceiptVerifyArgs) -> Result<Ending, Receipt
     let trusted = args.key.iter().map(|key| trusted_key(key)).collect::<Result<Vec<_>, _>>()?;
     let challenge = args.signet_challenge.as_ref();
     let network = args.network.as_deref().map(|name| parameters(name, challenge)).transpose()?;
-    let answer = match read(&args.file)? {
-        Ok(receipt) => judge(&receipt, &trusted, network, args)?,
-        Err(reason) => refused(&reason),
+    let checked = match read(&args.file)? {
+        Ok(receipt) => CheckedReceipt::Judged(Box::new(judge(receipt, &trusted, network, args)?)),
+        Err(error) => CheckedReceipt::Refused(error),
     };
-    context.output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
-    Ok(ending(&answer))
+    print(context, &checked)
+}
+
+fn print(context: &Context, checked: &CheckedReceipt) -> Result<Ending, ReceiptCommandError> {
+    let text = |output: &Output| text(output, checked);
+    context.output.answer(&ReceiptAnswer::from(checked), text).map_err(CliError::Stdout)?;
+    Ok(ending(checked))
 }
 
 /// Yes only if a trusted key signed and a requested spot check was possible.
-fn ending(answer: &ReceiptAnswer) -> Ending {
-    let is_checked = answer.spot_check.as_ref().is_none_or(|check| check.result != IMPOSSIBLE);
-    match (answer.receipt, answer.key) {
-        _ if !is_checked => Ending::Neither,
-        ("good", Some("trusted")) => Ending::Yes,
-        ("good", _) => Ending::Neither,
-        _ => Ending::No,
+fn ending(checked: &CheckedReceipt) -> Ending {
+    let CheckedReceipt::Judged(judged) = checked else { return Ending::No };
+    let result = judged.spot_check.as_ref().map(|check| &check.result);
+    match (&judged.reason, judged.trust) {
+        _ if matches!(result, Some(SpotCheckResult::Impossible(_))) => Ending::Neither,
+        (Some(_), _) => Ending::No,
+        (None, Trust::Trusted) => Ending::Yes,
+        (None, Trust::Unchecked | Trust::Foreign) => Ending::Neither,
     }
 }
 
 fn show(context: &Context, args: &ReceiptShowArgs) -> Result<Ending, ReceiptCommandError> {
     let receipt = match read(&args.file)? {
         Ok(receipt) => receipt,
-        Err(reason) => {
-            let answer = refused(&reason);
-            context.output.answer(&answer, |output| human(output, &answer)).map_err(CliError::Stdout)?;
-            return Ok(Ending::No);
-        }
+        Err(error) => return print(context, &CheckedReceipt::Refused(error)),
     };
+    let rules = NamedRules::of(receipt.statement());
     let answer = SignedText {
         text: receipt.statement().text(),
         public_key: receipt.public_key().to_string(),
         signature: cityseal_chain::hex::encode(receipt.signature()),
-        rules: rules_row(receipt.statement()),
+        rules: RulesRow::from(&rules),
     };
     context.output.answer(&answer, |_| answer.text.clone()).map_err(CliError::Stdout)?;
     say_unless_json(&context.output, "the signature is good; the key was not checked against a trusted one");
-    say_unless_json(&context.output, rules_words(&answer.rules));
+    say_unless_json(&context.output, rules_words(&rules));
     Ok(Ending::Yes)
 }
 
@@ -170,16 +169,16 @@ fn trusted_key(key: &str) -> Result<PublicKey, ReceiptCommandError> {
 /// Judges a receipt with a good signature: is the key trusted, are the parameters the requested ones, is the chain the
 /// one that was signed? The chain is read only if everything else is right.
 fn judge(
-    receipt: &Receipt,
+    receipt: Receipt,
     trusted: &[PublicKey],
     network: Option<Parameters>,
     args: &ReceiptVerifyArgs,
-) -> Result<ReceiptAnswer, ReceiptCommandError> {
+) -> Result<JudgedReceipt, ReceiptCommandError> {
     let foreign = if trusted.is_empty() { None } else { receipt.check_trusted(trusted).err() };
-    let key = match (&foreign, trusted.is_empty()) {
-        (Some(_), _) => "foreign",
-        (None, true) => "unchecked",
-        (None, false) => "trusted",
+    let trust = match &foreign {
+        Some(_) => Trust::Foreign,
+        None if trusted.is_empty() => Trust::Unchecked,
+        None => Trust::Trusted,
     };
     let statement = receipt.statement();
     let mut reason = foreign.map(|foreign| foreign.to_string()).or_else(|| other_rules(statement, network.as_ref()));
@@ -188,31 +187,23 @@ fn judge(
     if reason.is_none() && args.spot_check.is_some() && statement.parts().count == 0 {
         let words =
             "no item passed, so there is nothing to compare with the source; check this receipt without --spot-check";
-        reason = Some(format!("the receipt covers 0 items: {words}"));
-        spot_check = Some(impossible(reason.clone()));
+        let words = format!("the receipt covers 0 items: {words}");
+        let result = SpotCheckResult::Impossible(words.clone());
+        spot_check = Some(SpotCheck { result, heights: Vec::new(), subtrees: 0, headers: 0 });
+        reason = Some(words);
     } else if let (None, Some(items)) = (&reason, args.spot_check) {
         let parameters = network.or_else(|| known_network(statement));
-        let check = SpotCheck::run(statement, &random_seed()?, items, &args.source, parameters.as_ref())?;
-        reason.clone_from(&check.wrong);
-        spot_check = Some(spot_check_row(check));
+        let check = spot_check::run(statement, &random_seed()?, items, &args.source, parameters.as_ref())?;
+        reason = check.result.reason().map(str::to_owned);
+        spot_check = Some(check);
     }
-    Ok(ReceiptAnswer {
-        receipt: if reason.is_none() { "good" } else { "refused" },
-        key: Some(key),
-        reason,
-        public_key: Some(receipt.public_key().to_string()),
-        label: statement.parts().signer.label.clone(),
-        statement: Some(fields(statement)),
-        text: statement.text(),
-        rules: Some(rules_row(statement)),
-        spot_check,
-    })
+    Ok(JudgedReceipt { receipt, trust, reason, spot_check })
 }
 
 /// Why a receipt is refused if it is for other parameters than the requested ones.
 fn other_rules(statement: &Statement, wanted: Option<&Parameters>) -> Option<String> {
     let (parts, wanted) = (statement.parts(), wanted?);
-    let (found, digest) = (cityseal_chain::hex::encode(&parts.parameters), wanted.digest());
+    let (found, digest) = (Digest::from_bytes(parts.parameters), wanted.digest());
     (found != digest).then(|| {
         format!(
             "the receipt is for the parameters of {} ({found}); expected those of {} ({digest})",
@@ -225,103 +216,58 @@ fn other_rules(statement: &Statement, wanted: Option<&Parameters>) -> Option<Str
 /// The parameters of the receipt's network if it is a built-in one.
 fn known_network(statement: &Statement) -> Option<Parameters> {
     let mut known = Network::ALL.into_iter().map(Parameters::of);
-    known.find(|parameters| parameters.digest_bytes() == statement.parts().parameters)
+    known.find(|parameters| parameters.digest().to_bytes() == statement.parts().parameters)
 }
 
-fn refused(reason: &ReceiptError) -> ReceiptAnswer {
-    ReceiptAnswer {
-        receipt: "refused",
-        key: None,
-        reason: Some(reason.to_string()),
-        public_key: None,
-        label: None,
-        statement: None,
-        text: String::new(),
-        rules: None,
-        spot_check: None,
-    }
-}
-
-/// The fields of the statement without the tree nodes, which are of no use to a reader.
-fn fields(statement: &Statement) -> serde_json::Value {
-    let mut fields = serde_json::to_value(statement.parts()).unwrap_or_default();
-    fields.as_object_mut().and_then(|fields| fields.remove("openings"));
-    fields
-}
-
-/// The rules that a receipt names, compared with those of this build. The digest depends on the kind of Merkle tree,
-/// which a receipt does not name, so the digests of all kinds count as the same.
-fn rules_row(statement: &Statement) -> RulesRow {
-    let StatementParts { kind, rules, .. } = statement.parts();
-    let mut this_build = [MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256].map(|tree| rules_of(tree, *kind)).to_vec();
-    this_build.dedup();
-    let compared = match rules {
-        None => "unnamed",
-        Some(digest) if this_build.iter().any(|known| known.digest_bytes() == *digest) => "same",
-        Some(_) => "other",
-    };
-    let digest = rules.map(|digest| cityseal_chain::hex::encode(&digest));
-    RulesRow { compared, digest, this_build: this_build.into_iter().map(RuleSet::digest).collect() }
-}
-
-fn rules_words(row: &RulesRow) -> String {
-    let Some(digest) = &row.digest else {
+fn rules_words(rules: &NamedRules) -> String {
+    let Some(digest) = rules.digest else {
         return "rules: not named, since receipts of format 1 have no digest; `checked` lists their numbers".to_owned();
     };
-    let compared = match row.compared {
-        "same" => "this build's rules".to_owned(),
-        _ => format!("other rules than this build's ({})", row.this_build.join(" or ")),
-    };
-    format!("rules: {digest}, {compared}")
-}
-
-fn impossible(reason: Option<String>) -> SpotCheckRow {
-    SpotCheckRow { result: IMPOSSIBLE, items: Vec::new(), subtrees: 0, headers: 0, reason }
-}
-
-fn spot_check_row(check: SpotCheck) -> SpotCheckRow {
-    SpotCheckRow {
-        result: if check.wrong.is_none() { "right" } else { "wrong" },
-        items: check.heights,
-        subtrees: check.subtrees,
-        headers: check.headers,
-        reason: check.wrong,
+    if rules.are_same() {
+        return format!("rules: {digest}, this build's rules");
     }
+    let this_build: Vec<String> = rules.this_build.iter().map(ToString::to_string).collect();
+    format!("rules: {digest}, other rules than this build's ({})", this_build.join(" or "))
 }
 
-fn human(output: &Output, answer: &ReceiptAnswer) -> String {
-    let untrusted = || output.paint(Paint::Doubtful, "SIGNED, SIGNER NOT TRUSTED");
-    let head = match (&answer.reason, answer.key) {
-        (None, Some("unchecked")) => {
-            format!("{}: the signature is good, and no key was given to compare its signer with\n", untrusted())
+fn text(output: &Output, checked: &CheckedReceipt) -> String {
+    let refused = |reason: &str| format!("{}: {}\n", output.paint(Paint::Bad, "REFUSED"), escape_line(reason));
+    let judged = match checked {
+        CheckedReceipt::Refused(error) => return refused(&error.to_string()),
+        CheckedReceipt::Judged(judged) => judged,
+    };
+    let JudgedReceipt { receipt, trust, reason, spot_check } = &**judged;
+    let head = match (reason, trust) {
+        (Some(reason), _) => refused(reason),
+        (None, Trust::Unchecked) => {
+            let untrusted = output.paint(Paint::Doubtful, "SIGNED, SIGNER NOT TRUSTED");
+            format!("{untrusted}: the signature is good, and no key was given to compare its signer with\n")
         }
         (None, _) => format!("{}: the signature is good\n", output.paint(Paint::Good, "GOOD")),
-        (Some(reason), _) => format!("{}: {}\n", output.paint(Paint::Bad, "REFUSED"), escape_line(reason)),
     };
-    let signer = answer.public_key.as_ref().map(|key| {
-        let label = answer.label.as_ref().map(|label| format!(", self-described as \"{label}\"")).unwrap_or_default();
-        format!("  signed by {key}{label}\n")
-    });
-    let trust = match answer.key {
-        Some("trusted") => "  this key is trusted\n",
-        Some("unchecked") => {
+    let statement = receipt.statement();
+    let label = statement.parts().signer.label.as_ref();
+    let label = label.map(|label| format!(", self-described as \"{label}\"")).unwrap_or_default();
+    let signer = format!("  signed by {}{label}\n", receipt.public_key());
+    let trust = match trust {
+        Trust::Trusted => "  this key is trusted\n",
+        Trust::Unchecked => {
             "  key not checked against a trusted one: get the public key from the signer and pass it with --key\n"
         }
-        Some(_) | None => "",
+        Trust::Foreign => "",
     };
-    let spot_check = answer.spot_check.as_ref().map(spot_check_line).unwrap_or_default();
-    let rules = answer.rules.as_ref().map(|row| format!("  {}\n", rules_words(row))).unwrap_or_default();
-    let lines = answer.text.trim_end().replace('\n', "\n  | ");
-    let text = if lines.is_empty() { lines } else { format!("  | {lines}\n") };
-    [head, signer.unwrap_or_default(), trust.to_owned(), rules, spot_check, text].concat()
+    let rules = format!("  {}\n", rules_words(&NamedRules::of(statement)));
+    let spot_check = spot_check.as_ref().map(spot_check_line).unwrap_or_default();
+    let lines = format!("  | {}\n", statement.text().trim_end().replace('\n', "\n  | "));
+    [head, signer, trust.to_owned(), rules, spot_check, lines].concat()
 }
 
-fn spot_check_line(check: &SpotCheckRow) -> String {
-    let SpotCheckRow { result, items, subtrees, headers, .. } = check;
-    if *result == IMPOSSIBLE {
+fn spot_check_line(check: &SpotCheck) -> String {
+    let SpotCheck { result, heights, subtrees, headers } = check;
+    if let SpotCheckResult::Impossible(_) = result {
         return "  spot check impossible: the receipt covers 0 items\n".to_owned();
     }
-    let count = items.len();
+    let (result, count) = (result.name(), heights.len());
     let item = super::plural(count as u64, "item", "items");
     let header = super::plural(*headers, "header", "headers");
     let subtree = super::plural(*subtrees, "subtree", "subtrees");

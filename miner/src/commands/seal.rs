@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{Seal, SealTemplate, SealTemplateBuilder, TemplateError, TemplateFileError};
+use cityseal_chain::{BlockHeader, Seal, SealTemplate, SealTemplateBuilder, TemplateError, TemplateFileError};
 use cityseal_cli::files::read_text;
 use cityseal_cli::signals::{StopSignals, runtime};
 use cityseal_cli::{
     CliError, Ending, Explain, Output, Paint, chance_words, count_words, percent_words, si, spoken, time_words,
 };
-use cityseal_engine::{BuildError, CoverageSpan, JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
+use cityseal_engine::{JobHandle, JobSnapshot, SealJob, SealOutcome, SealReport};
 
-use super::{Work, grouped, share_lines, share_rows};
+use super::{grouped, share_lines};
+use crate::answers::{Work, seal_reason};
 use crate::args::SealArgs;
-use crate::config::ConfigError;
 use crate::context::Context;
-use crate::json::{CoverageRow, SealAnswer, SealRow};
+use crate::json::SealAnswer;
 use crate::odds::{Odds, seconds_for};
+use crate::setup::SetupError;
 
 /// Time between two updates of the progress bar.
 const TICK: Duration = Duration::from_millis(100);
@@ -31,12 +32,9 @@ pub(crate) enum SealCommandError {
     /// The template's file, stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
     /// The file of a template is invalid.
     #[error("{}: {source}", path.display())]
     TemplateFile {
@@ -54,8 +52,7 @@ impl Explain for SealCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
             Self::TemplateFile { .. } | Self::Template(_) => "bad-template",
         }
     }
@@ -63,9 +60,9 @@ impl Explain for SealCommandError {
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::TemplateFile { path, .. } => Some(path.display().to_string()),
-            Self::Build(_) | Self::Template(_) => None,
+            Self::Template(_) => None,
         }
     }
 }
@@ -85,11 +82,8 @@ pub(crate) fn run(context: &Context, args: &SealArgs) -> Result<Ending, SealComm
     tracing::info!(job = job.id(), "searching");
     let report = watch(context, &job, space);
     runtime.shutdown_background();
-    let answer = answer(&report);
-    context
-        .output
-        .answer(&answer, |output| human(output, &answer, space, started.elapsed()))
-        .map_err(CliError::Stdout)?;
+    let text = |output: &Output| text(output, &report, space, started.elapsed());
+    context.output.answer(&SealAnswer::from(&report), text).map_err(CliError::Stdout)?;
     if let SealOutcome::Failed { reason } = &report.outcome {
         context.output.error(reason);
     }
@@ -181,98 +175,57 @@ impl Space {
     }
 
     /// The probability of a result without a seal, in words; `None` if there is a seal, or for other outcomes.
-    fn afterwards(self, outcome: &str, seals: usize, hashes: u128) -> Option<String> {
+    fn afterwards(self, outcome: &SealOutcome, seals: usize, hashes: u128) -> Option<String> {
         let mean = format!("at this target one hash in {} is a seal", count_words(self.odds.hashes_per_seal()));
         match outcome {
             _ if seals > 0 => None,
-            "exhausted" => {
+            SealOutcome::Exhausted => {
                 let none = chance_words(self.odds.of_none(self.volume));
                 Some(format!("a space of this size has no seal with a probability of {none}: {mean}"))
             }
-            "cancelled" | "expired" | "superseded" => {
+            SealOutcome::Cancelled { .. } | SealOutcome::Expired | SealOutcome::Superseded { .. } => {
                 let left = self.volume.saturating_sub(hashes);
                 let rest = chance_words(self.odds.of_a_seal(left));
                 let left = grouped(&left.to_string());
                 Some(format!("the rest, {left} hashes, has a seal with a probability of {rest}: {mean}"))
             }
-            _ => None,
+            SealOutcome::Sealed | SealOutcome::Failed { .. } | _ => None,
         }
     }
 }
 
-fn answer(report: &SealReport) -> SealAnswer {
-    SealAnswer {
-        outcome: report.outcome.name(),
-        reason: reason(&report.outcome),
-        seals: report.seals.iter().map(seal_row).collect(),
-        hashes: report.hashes.to_string(),
-        coverage: report.coverage.iter().map(coverage_row).collect(),
-        devices: share_rows(&report.devices, Work::Hashes),
-    }
-}
-
-fn reason(outcome: &SealOutcome) -> Option<String> {
-    match outcome {
-        SealOutcome::Sealed | SealOutcome::Exhausted | SealOutcome::Expired => None,
-        SealOutcome::Cancelled { by } => Some(format!("cancelled by {by}")),
-        SealOutcome::Superseded { by } => Some(format!("superseded by {by}")),
-        SealOutcome::Failed { reason } => Some(reason.to_string()),
-        other => Some(other.to_string()),
-    }
-}
-
-fn seal_row(seal: &Seal) -> SealRow {
-    let header = seal.header();
-    SealRow {
-        header: header.to_hex(),
-        hash: seal.hash().to_display_hex(),
-        version: format!("{:08x}", header.version),
-        time: header.time,
-        nonce: header.nonce,
-        extranonce: seal.extranonce().map(|value| value.to_string()),
-    }
-}
-
-fn coverage_row(span: &CoverageSpan) -> CoverageRow {
-    CoverageRow {
-        extranonce: span.extranonce.map(|value| value.to_string()),
-        version: format!("{:08x}", span.version),
-        time: span.time,
-        nonce_first: span.nonce_first,
-        nonce_last: span.nonce_last,
-        device: span.device.clone(),
-    }
-}
-
-fn human(output: &Output, answer: &SealAnswer, space: Space, took: Duration) -> String {
-    let paint = match answer.outcome {
-        "sealed" => Paint::Good,
-        "exhausted" => Paint::Bad,
-        _ => Paint::Doubtful,
+fn text(output: &Output, report: &SealReport, space: Space, took: Duration) -> String {
+    let SealReport { outcome, seals, hashes, devices, .. } = report;
+    let paint = match ending(outcome) {
+        Ending::Yes => Paint::Good,
+        Ending::No => Paint::Bad,
+        Ending::Neither => Paint::Doubtful,
     };
-    let word = output.paint(paint, &answer.outcome.to_uppercase());
-    let rate = answer.hashes.parse::<f64>().unwrap_or(0.0) / took.as_secs_f64().max(1e-9);
-    let hashes = grouped(&answer.hashes);
-    let unit = if answer.hashes == "1" { "hash" } else { "hashes" };
-    let mut parts = vec![format!("{word} after {hashes} {unit} in {} ({}H/s)\n", spoken(took), si(rate))];
-    parts.extend(answer.reason.as_ref().map(|reason| format!("  {reason}\n")));
-    let hashes = answer.hashes.parse().unwrap_or(0);
-    let afterwards = space.afterwards(answer.outcome, answer.seals.len(), hashes);
-    parts.extend(afterwards.map(|words| format!("  {words}\n")));
-    parts.extend(answer.seals.iter().map(seal_lines));
-    parts.push(share_lines(&answer.devices, ["hash", "hashes"]));
+    let word = output.paint(paint, &outcome.name().to_uppercase());
+    let rate = si(*hashes as f64 / took.as_secs_f64().max(1e-9));
+    let (count, unit) = (grouped(&hashes.to_string()), Work::Hashes.unit(*hashes));
+    let mut parts = vec![format!("{word} after {count} {unit} in {} ({rate}H/s)\n", spoken(took))];
+    parts.extend(seal_reason(outcome).map(|reason| format!("  {reason}\n")));
+    parts.extend(space.afterwards(outcome, seals.len(), *hashes).map(|words| format!("  {words}\n")));
+    parts.extend(seals.iter().map(seal_lines));
+    parts.push(share_lines(devices, Work::Hashes));
     parts.concat()
 }
 
-fn seal_lines(seal: &SealRow) -> String {
-    let extranonce = seal.extranonce.as_ref().map(|value| format!("  extranonce {value}")).unwrap_or_default();
-    let SealRow { header, hash, version, time, nonce, .. } = seal;
-    format!("  nonce {nonce}  version {version}  time {time}{extranonce}\n  hash   {hash}\n  header {header}\n")
+fn seal_lines(seal: &Seal) -> String {
+    let extranonce = seal.extranonce().map(|value| format!("  extranonce {value}")).unwrap_or_default();
+    let (header, hash) = (seal.header(), seal.hash());
+    let BlockHeader { version, time, nonce, .. } = header;
+    format!(
+        "  nonce {nonce}  version {version:08x}  time {time}{extranonce}\n  hash   {hash}\n  header {}\n",
+        header.to_hex()
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use cityseal_chain::{CompactTarget, Target};
+    use cityseal_engine::SealFailure;
 
     use super::*;
 
@@ -317,14 +270,16 @@ mod tests {
 
     #[test]
     fn a_search_without_a_seal_reports_how_likely_that_was() {
-        let exhausted = space(false).afterwards("exhausted", 0, 1 << 32).unwrap();
+        let cancelled = SealOutcome::Cancelled { by: "Ctrl-C".into() };
+        let failed = SealOutcome::Failed { reason: SealFailure::ShutDown };
+        let exhausted = space(false).afterwards(&SealOutcome::Exhausted, 0, 1 << 32).unwrap();
         let expected = "a space of this size has no seal with a probability of 37 %: at this target one hash in 4.30 G \
                         is a seal";
         assert_eq!(exhausted, expected);
-        let cancelled = space(false).afterwards("cancelled", 0, 1 << 31).unwrap();
-        assert!(cancelled.starts_with("the rest, 2,147,483,648 hashes, has a seal with a probability of 39 %"));
-        assert_eq!(space(false).afterwards("sealed", 1, 7), None);
-        assert_eq!(space(true).afterwards("cancelled", 3, 7), None, "the seals are printed instead");
-        assert_eq!(space(false).afterwards("failed", 0, 7), None);
+        let words = space(false).afterwards(&cancelled, 0, 1 << 31).unwrap();
+        assert!(words.starts_with("the rest, 2,147,483,648 hashes, has a seal with a probability of 39 %"));
+        assert_eq!(space(false).afterwards(&SealOutcome::Sealed, 1, 7), None);
+        assert_eq!(space(true).afterwards(&cancelled, 3, 7), None, "the seals are printed instead");
+        assert_eq!(space(false).afterwards(&failed, 0, 7), None);
     }
 }

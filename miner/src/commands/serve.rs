@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use cityseal_cli::signals::{StopSignals, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
-use cityseal_engine::{BuildError, Engine};
+use cityseal_engine::Engine;
 use cityseal_service::{ServeError, Service, ServiceOptions};
 
 use super::key::{self, KeyCommandError};
 use crate::args::ServeArgs;
-use crate::config::{ConfigError, LISTEN_DEFAULT};
+use crate::config::LISTEN_DEFAULT;
 use crate::context::{COMMIT, Context};
 use crate::json::ServeAnswer;
+use crate::setup::SetupError;
 
 /// Threads that move bytes between connections and the engine, which hashes on threads of its own.
 const SERVICE_THREADS: usize = 2;
@@ -23,12 +24,9 @@ pub(crate) enum ServeCommandError {
     /// Stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
     /// The key that signs receipts could not be read.
     #[error(transparent)]
     Key(#[from] KeyCommandError),
@@ -41,8 +39,7 @@ impl Explain for ServeCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
             Self::Key(error) => error.reason(),
             Self::Serve(_) => "service-failed",
         }
@@ -51,9 +48,9 @@ impl Explain for ServeCommandError {
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::Key(error) => error.place(),
-            Self::Build(_) | Self::Serve(_) => None,
+            Self::Serve(_) => None,
         }
     }
 }

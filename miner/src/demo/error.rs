@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use cityseal_chain::TemplateError;
 use cityseal_cli::{CliError, Explain};
 use cityseal_client::ClientError;
-use cityseal_engine::BuildError;
 use cityseal_receipt::KeyError;
 use cityseal_service::ServeError;
 
-use crate::config::ConfigError;
+use crate::setup::SetupError;
 
 /// Error of the demonstration.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +17,9 @@ pub(crate) enum DemoError {
     /// A file, stdout, or the system.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
     /// The service.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -66,8 +62,7 @@ impl Explain for DemoError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
             Self::Serve(_) => "service-failed",
             Self::Template(_) => "bad-template",
             Self::Client(_) | Self::Unexpected { .. } | Self::Key(_) => "demo-failed",
@@ -78,14 +73,9 @@ impl Explain for DemoError {
     fn place(&self) -> Option<String> {
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::KeepFolder { path, .. } => Some(path.display().to_string()),
-            Self::Build(_)
-            | Self::Serve(_)
-            | Self::Template(_)
-            | Self::Client(_)
-            | Self::Unexpected { .. }
-            | Self::Key(_) => None,
+            Self::Serve(_) | Self::Template(_) | Self::Client(_) | Self::Unexpected { .. } | Self::Key(_) => None,
         }
     }
 }

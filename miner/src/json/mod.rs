@@ -7,142 +7,180 @@ mod devices;
 mod receipt;
 mod verify;
 
+use cityseal_chain::Seal;
+use cityseal_engine::{CoverageSpan, DeviceShare, SealReport};
 use serde::Serialize;
 
+use crate::answers::{SelfTest, Work, seal_reason};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
-pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText, SpotCheckRow};
-pub(crate) use verify::{
-    BodiesRow, DamagedCopyRow, ForksRow, InvalidHeaderRow, ProofFaultRow, ProofRow, ProvedRow, ShardRow, StageRow,
-    StaleRow, TipRow, UnconnectedRow, VerifyAnswer,
-};
+pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
+pub(crate) use verify::VerifyAnswer;
 
 /// What one device contributed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ShareRow {
-    /// Name of the device.
-    pub(crate) name: String,
-    /// Name of its kernel or shader variant.
+#[derive(Debug, Serialize)]
+struct ShareRow<'a> {
+    name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) kernel: Option<String>,
+    kernel: Option<&'a str>,
     /// Number of double hashes as a decimal string: nonces searched, or headers checked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hashes: Option<String>,
+    hashes: String,
     /// Number of headers hashed; absent in the answer of `seal`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) headers: Option<u64>,
+    headers: Option<u64>,
     /// `ready`, `quarantined`, …
-    pub(crate) state: String,
+    state: &'static str,
+}
+
+impl<'a> ShareRow<'a> {
+    fn of(share: &'a DeviceShare, work: Work) -> Self {
+        Self {
+            name: &share.name,
+            kernel: Some(share.kernel.as_str()).filter(|kernel| !kernel.is_empty()),
+            // Checking a header takes one hash, so `hashes` is comparable in the answers of all commands.
+            hashes: work.done(share).to_string(),
+            headers: (work != Work::Hashes).then_some(share.headers),
+            state: share.state.name(),
+        }
+    }
 }
 
 /// The answer of `seal`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SealAnswer {
+#[derive(Debug, Serialize)]
+pub(crate) struct SealAnswer<'a> {
     /// `sealed`, `exhausted`, `cancelled`, `expired`, `superseded` or `failed`.
-    pub(crate) outcome: &'static str,
-    /// Why it was cancelled or failed.
+    outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    reason: Option<String>,
     /// Verified seals in the order of the space: extranonce, version, time, nonce.
-    pub(crate) seals: Vec<SealRow>,
+    seals: Vec<SealRow>,
     /// Number of hashes as a decimal string; equals the volume of `coverage`.
-    pub(crate) hashes: String,
+    hashes: String,
     /// What was searched: sorted and disjoint.
-    pub(crate) coverage: Vec<CoverageRow>,
-    /// What each device contributed.
-    pub(crate) devices: Vec<ShareRow>,
+    coverage: Vec<CoverageRow<'a>>,
+    devices: Vec<ShareRow<'a>>,
+}
+
+impl<'a> From<&'a SealReport> for SealAnswer<'a> {
+    fn from(report: &'a SealReport) -> Self {
+        Self {
+            outcome: report.outcome.name(),
+            reason: seal_reason(&report.outcome),
+            seals: report.seals.iter().map(SealRow::from).collect(),
+            hashes: report.hashes.to_string(),
+            coverage: report.coverage.iter().map(CoverageRow::from).collect(),
+            devices: report.devices.iter().map(|share| ShareRow::of(share, Work::Hashes)).collect(),
+        }
+    }
 }
 
 /// One verified seal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SealRow {
-    /// The sealed header, 160 hex digits.
-    pub(crate) header: String,
+#[derive(Debug, Serialize)]
+struct SealRow {
+    header: String,
     /// Its hash, 64 hex digits.
-    pub(crate) hash: String,
+    hash: String,
     /// Its version, 8 hex digits.
-    pub(crate) version: String,
-    /// Its Unix time, in seconds.
-    pub(crate) time: u32,
-    /// Its nonce.
-    pub(crate) nonce: u32,
+    version: String,
+    time: u32,
+    nonce: u32,
     /// Extranonce as a decimal string, since it may have 64 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) extranonce: Option<String>,
+    extranonce: Option<String>,
+}
+
+impl From<&Seal> for SealRow {
+    fn from(seal: &Seal) -> Self {
+        let header = seal.header();
+        Self {
+            header: header.to_hex(),
+            hash: seal.hash().to_display_hex(),
+            version: format!("{:08x}", header.version),
+            time: header.time,
+            nonce: header.nonce,
+            extranonce: seal.extranonce().map(|value| value.to_string()),
+        }
+    }
 }
 
 /// A range of nonces that one device searched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct CoverageRow {
+#[derive(Debug, Serialize)]
+struct CoverageRow<'a> {
     /// Extranonce as a decimal string, since it may have 64 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) extranonce: Option<String>,
+    extranonce: Option<String>,
     /// Version, 8 hex digits.
-    pub(crate) version: String,
-    /// Its Unix time, in seconds.
-    pub(crate) time: u32,
-    /// The first nonce.
-    pub(crate) nonce_first: u32,
-    /// The last nonce (inclusive).
-    pub(crate) nonce_last: u32,
-    /// Name of the device.
-    pub(crate) device: String,
+    version: String,
+    time: u32,
+    nonce_first: u32,
+    nonce_last: u32,
+    device: &'a str,
+}
+
+impl<'a> From<&'a CoverageSpan> for CoverageRow<'a> {
+    fn from(span: &'a CoverageSpan) -> Self {
+        Self {
+            extranonce: span.extranonce.map(|value| value.to_string()),
+            version: format!("{:08x}", span.version),
+            time: span.time,
+            nonce_first: span.nonce_first,
+            nonce_last: span.nonce_last,
+            device: &span.device,
+        }
+    }
 }
 
 /// The answer of `selftest`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SelftestAnswer {
-    /// A row for each kernel and device.
-    pub(crate) rows: Vec<SelftestRow>,
-    /// Adapters that were not tested, with the reason.
+pub(crate) struct SelftestAnswer<'a> {
+    pub(crate) rows: Vec<SelftestRow<'a>>,
     pub(crate) left_out: Vec<LeftOutRow>,
 }
 
 /// The result of the known-answer tests of one kernel or device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SelftestRow {
-    /// Name of the device.
-    pub(crate) device: String,
-    /// Name of its kernel or shader variant.
-    pub(crate) kernel: String,
+pub(crate) struct SelftestRow<'a> {
+    device: &'a str,
+    kernel: &'a str,
     /// `right` or `wrong`.
-    pub(crate) answers: &'static str,
-    /// Number of tests that passed.
-    pub(crate) cases: usize,
-    /// The test that failed, with both answers.
+    answers: &'static str,
+    cases: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a SelfTest> for SelftestRow<'a> {
+    fn from(test: &'a SelfTest) -> Self {
+        let SelfTest { device, kernel, result } = test;
+        let (answers, cases, reason) = match result {
+            Ok(cases) => ("right", *cases, None),
+            Err(reason) => ("wrong", 0, Some(reason.as_str())),
+        };
+        Self { device, kernel, answers, cases, reason }
+    }
 }
 
 /// What `serve` prints once it listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ServeAnswer {
-    /// The address with the bound port.
     pub(crate) listening: String,
 }
 
 /// The answer of `demo`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct DemoAnswer {
-    /// Blocks sealed on top of the genesis block.
     pub(crate) blocks_sealed: u64,
     /// Hash of the last block, 64 hex digits.
     pub(crate) tip: String,
-    /// The height of the fault in the forged headers.
     pub(crate) fault_height: u64,
-    /// The broken rule, such as `R05`.
     pub(crate) fault_rule: String,
-    /// The folder and files of `--keep`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kept: Option<KeptRow>,
-    /// Duration of the demonstration.
     pub(crate) seconds: f64,
 }
 
 /// What `demo --keep` wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct KeptRow {
-    /// The folder as given on the command line.
     pub(crate) folder: String,
-    /// The names of its files.
     pub(crate) files: Vec<&'static str>,
 }

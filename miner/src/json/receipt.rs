@@ -1,85 +1,119 @@
 //! The answers of `key` and `receipt`.
 
+use cityseal_receipt::Statement;
 use serde::Serialize;
+
+use crate::answers::{CheckedReceipt, NamedRules, SpotCheck};
 
 /// The answer of `key new` and `key show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct KeyAnswer {
-    /// The public key, 64 hex digits.
     pub(crate) public_key: String,
-    /// The label in the key file: the name that the signer chose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<String>,
 }
 
 /// The answer of `receipt show`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct SignedText {
-    /// The text that was signed.
     pub(crate) text: String,
-    /// The signer's public key, 64 hex digits.
     pub(crate) public_key: String,
-    /// The signature, 128 hex digits.
     pub(crate) signature: String,
-    /// The rules by which the chain was judged.
     pub(crate) rules: RulesRow,
 }
 
 /// The rules that a receipt names, and those of this build for the same kind of items.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct RulesRow {
     /// `same` (as this build's), `other`, or `unnamed` in receipts of format 1.
-    pub(crate) compared: &'static str,
-    /// The digest that the receipt names.
+    compared: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) digest: Option<String>,
+    digest: Option<String>,
     /// The digests of this build, one for each kind of Merkle tree that the chain can have.
-    pub(crate) this_build: Vec<String>,
+    this_build: Vec<String>,
+}
+
+impl From<&NamedRules> for RulesRow {
+    fn from(rules: &NamedRules) -> Self {
+        let compared = match rules.digest {
+            None => "unnamed",
+            Some(_) if rules.are_same() => "same",
+            Some(_) => "other",
+        };
+        let this_build = rules.this_build.iter().map(ToString::to_string).collect();
+        Self { compared, digest: rules.digest.map(|digest| digest.to_string()), this_build }
+    }
 }
 
 /// The answer of `receipt verify`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ReceiptAnswer {
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ReceiptAnswer<'a> {
     /// `good` or `refused`.
-    pub(crate) receipt: &'static str,
+    receipt: &'static str,
     /// `trusted`, `unchecked` (no key was given) or `foreign`; absent if the receipt itself is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<&'static str>,
-    /// Why it is refused.
+    key: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-    /// The signer's public key, 64 hex digits.
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) public_key: Option<String>,
-    /// The name that the signer chose.
+    public_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) label: Option<String>,
-    /// The fields of the signed statement.
+    label: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) statement: Option<serde_json::Value>,
-    /// The statement as text; not in the JSON.
-    #[serde(skip)]
-    pub(crate) text: String,
+    statement: Option<serde_json::Value>,
     /// The rules by which the chain was judged; absent if the receipt itself is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rules: Option<RulesRow>,
-    /// The result of the spot check; only with `--spot-check`.
+    rules: Option<RulesRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) spot_check: Option<SpotCheckRow>,
+    spot_check: Option<SpotCheckRow<'a>>,
+}
+
+impl<'a> From<&'a CheckedReceipt> for ReceiptAnswer<'a> {
+    fn from(checked: &'a CheckedReceipt) -> Self {
+        let judged = match checked {
+            CheckedReceipt::Refused(error) => {
+                return Self { receipt: "refused", reason: Some(error.to_string()), ..Self::default() };
+            }
+            CheckedReceipt::Judged(judged) => judged,
+        };
+        let statement = judged.receipt.statement();
+        Self {
+            receipt: if judged.reason.is_none() { "good" } else { "refused" },
+            key: Some(judged.trust.name()),
+            reason: judged.reason.clone(),
+            public_key: Some(judged.receipt.public_key().to_string()),
+            label: statement.parts().signer.label.as_deref(),
+            statement: Some(fields(statement)),
+            rules: Some(RulesRow::from(&NamedRules::of(statement))),
+            spot_check: judged.spot_check.as_ref().map(SpotCheckRow::from),
+        }
+    }
+}
+
+/// The fields of the statement without the tree nodes, which are of no use to a reader.
+fn fields(statement: &Statement) -> serde_json::Value {
+    let mut fields = serde_json::to_value(statement.parts()).unwrap_or_default();
+    fields.as_object_mut().and_then(|fields| fields.remove("openings"));
+    fields
 }
 
 /// The result of a spot check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct SpotCheckRow {
+#[derive(Debug, Serialize)]
+struct SpotCheckRow<'a> {
     /// `right`, `wrong`, or `impossible` if the receipt covers no items.
-    pub(crate) result: &'static str,
-    /// The heights of the random items.
-    pub(crate) items: Vec<u64>,
-    /// Number of subtrees compared.
-    pub(crate) subtrees: u64,
-    /// Number of headers read.
-    pub(crate) headers: u64,
+    result: &'static str,
+    items: &'a [u64],
+    subtrees: u64,
+    headers: u64,
     /// Why the result is not `right`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a SpotCheck> for SpotCheckRow<'a> {
+    fn from(check: &'a SpotCheck) -> Self {
+        let SpotCheck { result, heights, subtrees, headers } = check;
+        let (subtrees, headers) = (*subtrees, *headers);
+        Self { result: result.name(), items: heights, subtrees, headers, reason: result.reason() }
+    }
 }

@@ -1,257 +1,287 @@
-//! The answer of `verify`.
+//! The answer of `verify` as JSON.
 
-use cityseal_chain::Bodies;
-use cityseal_input::rows::{FaultRow, NotCheckedRow};
+use std::path::Path;
+
+use cityseal_chain::header_tree::Fork;
+use cityseal_chain::{Bodies, ChainWork, Rule, Tip, Txid};
+use cityseal_input::part::Conclusion;
+use cityseal_input::{DamagedCopy, PlacedFault, ShownValue};
+use cityseal_receipt::{NotCheckedRow, TipRow};
 use serde::Serialize;
 
 use super::ShareRow;
+use crate::answers::{Forks, Proof, ProofFault, StageShare, Verification};
+
+/// Maximum number of damaged copies: at about 150 bytes each, 150 kB.
+const DAMAGED_COPIES_MAX: usize = 1000;
 
 /// The answer of `verify`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct VerifyAnswer {
+#[derive(Debug, Serialize)]
+pub(crate) struct VerifyAnswer<'a> {
     /// `valid`, `fault` or `incomplete`.
-    pub(crate) verdict: &'static str,
-    /// Number of items that passed all judged rules.
-    pub(crate) count: u64,
-    /// The last header that passed; absent if none did.
+    verdict: &'static str,
+    count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tip: Option<TipRow>,
-    /// The first broken rule of the lowest faulty header.
+    tip: Option<TipRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fault: Option<FaultRow>,
+    fault: Option<&'a PlacedFault>,
     /// What the input looks like, if it is not recognised as a chain.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) message: Option<String>,
-    /// What to try.
+    message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) hint: Option<String>,
+    hint: Option<&'a str>,
     /// Why the input is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
+    reason: Option<&'a str>,
     /// Numbers of the rules that were judged.
-    pub(crate) checked: Vec<String>,
-    /// Rules that were not judged, with the heights.
-    pub(crate) not_checked: Vec<NotCheckedRow>,
+    checked: Vec<&'static str>,
+    not_checked: Vec<NotCheckedRow>,
     /// What no verdict covers: `scripts`, `unspent-outputs`, `amounts`.
-    pub(crate) out_of_scope: Vec<String>,
-    /// Totals of the bodies that passed; only for blocks.
+    out_of_scope: &'a [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) bodies: Option<BodiesRow>,
-    /// What is outside the best chain; only if the input may fork.
+    bodies: Option<BodiesRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) forks: Option<ForksRow>,
-    /// What the proof of `--txoutproof` shows.
+    forks: Option<ForksRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) proof: Option<ProofRow>,
-    /// Notes that do not change the verdict, such as stray bytes between blocks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) notes: Vec<String>,
-    /// Digest of the network's parameters.
-    pub(crate) parameters: String,
-    /// What each device contributed.
-    pub(crate) devices: Vec<ShareRow>,
-    /// The shard that was judged; only with `--shard`.
+    proof: Option<ProofRow>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
+    parameters: String,
+    devices: Vec<ShareRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) shard: Option<ShardRow>,
-    /// How busy each stage was; only with `--stats`.
+    shard: Option<ShardRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) stages: Option<Vec<StageRow>>,
-    /// Seconds from the first byte to the verdict.
-    pub(crate) seconds: f64,
+    stages: Option<Vec<StageRow>>,
+    seconds: f64,
+}
+
+impl<'a> From<&'a Verification<'_>> for VerifyAnswer<'a> {
+    fn from(found: &'a Verification<'_>) -> Self {
+        let (fault, reason) = match &found.conclusion {
+            Conclusion::Valid => (None, None),
+            Conclusion::Fault(fault) => (Some(fault), None),
+            Conclusion::Incomplete(reason) => (None, Some(reason.as_str())),
+        };
+        Self {
+            verdict: found.verdict().name(),
+            count: found.count,
+            tip: found.tip.as_ref().map(TipRow::from),
+            fault,
+            message: found.message.as_deref(),
+            hint: found.hint.as_deref(),
+            reason,
+            checked: found.checked.iter().map(|rule| rule.code()).collect(),
+            not_checked: found.not_checked.iter().map(NotCheckedRow::from).collect(),
+            out_of_scope: &found.out_of_scope,
+            bodies: found.bodies.map(BodiesRow::from),
+            forks: found.forks.as_ref().map(ForksRow::from),
+            proof: found.proof.as_ref().map(ProofRow::from),
+            notes: &found.notes,
+            parameters: found.parameters.to_string(),
+            devices: found.devices.iter().map(|share| ShareRow::of(share, found.work())).collect(),
+            shard: found.shard.map(|shard| ShardRow { index: shard.shard.index, of: shard.shard.of }),
+            stages: found.stages.as_ref().map(|stages| stages.iter().map(StageRow::from).collect()),
+            seconds: found.took.as_secs_f64(),
+        }
+    }
 }
 
 /// The shard of an input that was judged separately.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ShardRow {
-    /// Number of the shard, from 1.
-    pub(crate) index: u64,
-    /// Number of shards.
-    pub(crate) of: u64,
-    /// Height of its first header; not in the JSON.
-    #[serde(skip)]
-    pub(crate) first_height: u64,
-    /// Work of its headers that passed, 64 hex digits; not in the JSON.
-    #[serde(skip)]
-    pub(crate) work: String,
+#[derive(Debug, Serialize)]
+struct ShardRow {
+    index: u64,
+    of: u64,
 }
 
 /// A proof that transactions are in a block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ProofRow {
-    /// Hash of the block.
-    pub(crate) block: String,
+#[derive(Debug, Serialize)]
+struct ProofRow {
+    block: String,
     /// Its header, 160 hex digits in wire order.
-    pub(crate) header: String,
-    /// Time of the block, as Unix time.
-    pub(crate) time: u32,
-    /// Work of the header, 64 hex digits; absent if its bits are invalid.
+    header: String,
+    time: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) work: Option<String>,
+    work: Option<String>,
     /// Number of the block's transactions, as the proof claims.
-    pub(crate) transactions: u32,
-    /// The transactions that the proof shows to be in the block, in block order.
-    pub(crate) txids: Vec<ProvedRow>,
-    /// Height of the block; only if it was found in a valid chain.
+    transactions: u32,
+    txids: Vec<ProvedRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) height: Option<u64>,
-    /// Number of blocks from this one to the tip, both included; only with a height.
+    height: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) confirmations: Option<u64>,
-    /// What is wrong with the proof.
+    confirmations: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) fault: Option<ProofFaultRow>,
+    fault: Option<ProofFaultRow>,
+}
+
+impl From<&Proof> for ProofRow {
+    fn from(proof: &Proof) -> Self {
+        let row = |(index, txid): &(u32, Txid)| ProvedRow { index: *index, txid: txid.to_string() };
+        Self {
+            block: proof.header.hash().to_string(),
+            header: proof.header.to_hex(),
+            time: proof.header.time,
+            work: proof.work().map(ChainWork::to_display_hex),
+            transactions: proof.transactions,
+            txids: proof.proved.iter().map(row).collect(),
+            height: proof.height,
+            confirmations: proof.confirmations,
+            fault: proof.fault.as_ref().map(ProofFaultRow::from),
+        }
+    }
 }
 
 /// A transaction that a proof shows to be in a block.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ProvedRow {
-    /// Its index in the block, counted from 0.
-    pub(crate) index: u32,
-    /// Its id.
-    pub(crate) txid: String,
+#[derive(Debug, Serialize)]
+struct ProvedRow {
+    index: u32,
+    txid: String,
 }
 
 /// What is wrong with a proof.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct ProofFaultRow {
-    /// The kind of fault, as a word for programs.
-    pub(crate) reason: String,
-    /// The fault in words.
-    pub(crate) message: String,
-    /// Number of the rule that the header breaks; absent if the fault is not in the header.
+#[derive(Debug, Serialize)]
+struct ProofFaultRow {
+    reason: &'static str,
+    message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) rule: Option<String>,
-    /// The value that would have been right.
+    rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) expected: Option<serde_json::Value>,
-    /// The value found.
+    expected: Option<ShownValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) found: Option<serde_json::Value>,
+    found: Option<ShownValue>,
 }
 
-impl ProofFaultRow {
-    /// A fault without a rule and without values.
-    pub(crate) fn of(reason: &str, message: &str) -> Self {
-        Self { reason: reason.into(), message: message.into(), rule: None, expected: None, found: None }
+impl From<&ProofFault> for ProofFaultRow {
+    fn from(fault: &ProofFault) -> Self {
+        let (expected, found) = fault.values();
+        let rule = fault.rule().map(Rule::code);
+        Self { reason: fault.name(), message: fault.message(), rule, expected, found }
     }
 }
 
 /// Totals of the blocks whose bodies passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct BodiesRow {
-    /// Number of blocks.
-    pub(crate) blocks: u64,
-    /// Number of transactions.
-    pub(crate) transactions: u64,
-    /// Number of bytes, headers included.
-    pub(crate) bytes: u64,
+#[derive(Debug, Serialize)]
+struct BodiesRow {
+    blocks: u64,
+    transactions: u64,
+    bytes: u64,
 }
 
-impl BodiesRow {
-    pub(crate) const fn of(bodies: &Bodies) -> Self {
+impl From<Bodies> for BodiesRow {
+    fn from(bodies: Bodies) -> Self {
         Self { blocks: bodies.blocks, transactions: bodies.transactions, bytes: bodies.bytes }
     }
 }
 
 /// How busy one stage of a verification was.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct StageRow {
+#[derive(Debug, Serialize)]
+struct StageRow {
     /// `read`, `parse`, `hash`, `trees` or `rules`.
-    pub(crate) name: String,
+    name: &'static str,
     /// Busy seconds of all workers together.
-    pub(crate) busy_s: f64,
-    /// Fraction of all workers' time, 0 to 1.
-    pub(crate) share: f64,
+    busy_s: f64,
+    share: f64,
+}
+
+impl From<&StageShare> for StageRow {
+    fn from(StageShare { stage, share }: &StageShare) -> Self {
+        Self { name: stage.name.as_str(), busy_s: stage.busy.as_secs_f64(), share: *share }
+    }
 }
 
 /// What is outside the best chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct ForksRow {
-    /// Branches that leave the best chain and have less work.
-    pub(crate) stale: Vec<StaleRow>,
+#[derive(Debug, Serialize)]
+struct ForksRow<'a> {
+    stale: Vec<StaleRow>,
     /// Headers or blocks whose parent is not in the input; the first ones.
-    pub(crate) unconnected: Vec<UnconnectedRow>,
-    /// Number of all unconnected headers or blocks.
-    pub(crate) unconnected_count: u64,
+    unconnected: Vec<UnconnectedRow>,
+    unconnected_count: u64,
     /// Headers that break a rule of their own, so that nothing can be built on them; the first ones.
-    pub(crate) unsound: Vec<InvalidHeaderRow>,
-    /// Number of headers or blocks that the input has more than once.
-    pub(crate) duplicates: u64,
-    /// Damaged places of files.
-    pub(crate) damage: Vec<String>,
-    /// Copies of blocks of the best chain whose body does not match the header, and which another copy replaces; the
-    /// first ones.
-    pub(crate) damaged_copies: Vec<DamagedCopyRow>,
-    /// Number of all damaged copies.
-    pub(crate) damaged_copies_count: u64,
-    /// Notes, such as that the last block was not written completely.
-    pub(crate) notes: Vec<String>,
+    unsound: Vec<InvalidHeaderRow>,
+    duplicates: u64,
+    damage: Vec<String>,
+    damaged_copies: Vec<DamagedCopyRow>,
+    damaged_copies_count: u64,
+    notes: &'a [String],
+}
+
+impl<'a> From<&'a Forks<'_>> for ForksRow<'a> {
+    fn from(forks: &'a Forks<'_>) -> Self {
+        let (set, tree) = (forks.set, forks.set.tree());
+        let stale = forks.stale().map(|(branch, connect)| {
+            let Fork { height, hash } = branch.fork;
+            let tip = Tip { height: branch.tip_height, hash: branch.tip_hash, chain_work: branch.tip_work };
+            let (fork_hash, tip) = (hash.to_string(), TipRow::from(&tip));
+            StaleRow { fork_height: height, fork_hash, tip, disconnect: branch.blocks, connect }
+        });
+        let unconnected = forks.roots().map(|index| {
+            let (hash, parent) = (tree.hash(index).to_string(), set.header(index).prev_block_hash.to_string());
+            UnconnectedRow { hash, parent, file: shown(set.place(index).path), at: set.place(index).at }
+        });
+        let invalid = forks.invalid().map(|header| {
+            let (hash, place) = (tree.hash(header.index).to_string(), set.place(header.index));
+            let (rule, file, at) = (header.rule.code(), shown(place.path), place.at);
+            InvalidHeaderRow { hash, height: header.height, rule, file, at }
+        });
+        Self {
+            stale: stale.collect(),
+            unconnected: unconnected.collect(),
+            unconnected_count: forks.unconnected.len() as u64,
+            unsound: invalid.collect(),
+            duplicates: tree.duplicates().len() as u64,
+            damage: set.damage().iter().map(ToString::to_string).collect(),
+            damaged_copies: set.damaged_copies().iter().take(DAMAGED_COPIES_MAX).map(DamagedCopyRow::from).collect(),
+            damaged_copies_count: set.damaged_copies().len() as u64,
+            notes: set.notes(),
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// A copy of a block that is damaged and not used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct DamagedCopyRow {
-    /// Path of the file.
-    pub(crate) file: String,
+#[derive(Debug, Serialize)]
+struct DamagedCopyRow {
+    file: String,
     /// Byte offset of its header in that file.
-    pub(crate) offset: u64,
-    /// The height of the block.
-    pub(crate) height: u64,
-    /// The number of the rule that the copy breaks.
-    pub(crate) rule: String,
+    offset: u64,
+    height: u64,
+    rule: &'static str,
+}
+
+impl From<&DamagedCopy> for DamagedCopyRow {
+    fn from(copy: &DamagedCopy) -> Self {
+        Self { file: shown(&copy.path), offset: copy.at, height: copy.height, rule: copy.rule.code() }
+    }
 }
 
 /// A branch that leaves the best chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct StaleRow {
-    /// Height of the last header that it shares with the best chain.
-    pub(crate) fork_height: u64,
-    /// Hash of that header.
-    pub(crate) fork_hash: String,
-    /// Its tip.
-    pub(crate) tip: TipRow,
-    /// Number of blocks that a node at its tip disconnects to switch to the best chain.
-    pub(crate) disconnect: u64,
-    /// Number of blocks that the node then connects.
-    pub(crate) connect: u64,
+#[derive(Debug, Serialize)]
+struct StaleRow {
+    fork_height: u64,
+    fork_hash: String,
+    tip: TipRow,
+    disconnect: u64,
+    connect: u64,
 }
 
 /// A header or block whose parent is not in the input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct UnconnectedRow {
-    /// Its hash.
-    pub(crate) hash: String,
-    /// Hash of its parent.
-    pub(crate) parent: String,
-    /// Path of its file.
-    pub(crate) file: String,
-    /// Byte offset in that file.
-    pub(crate) at: u64,
-}
-
-/// The last header that passed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct TipRow {
-    /// Its height.
-    pub(crate) height: u64,
-    /// Its hash, 64 hex digits.
-    pub(crate) hash: String,
-    /// Work of the chain up to and including it, 64 hex digits.
-    pub(crate) chain_work: String,
+#[derive(Debug, Serialize)]
+struct UnconnectedRow {
+    hash: String,
+    parent: String,
+    file: String,
+    at: u64,
 }
 
 /// A header that breaks a rule of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct InvalidHeaderRow {
-    /// Its hash.
-    pub(crate) hash: String,
-    /// Its height; absent if its parent is not connected.
+#[derive(Debug, Serialize)]
+struct InvalidHeaderRow {
+    hash: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) height: Option<u64>,
-    /// Number of the broken rule.
-    pub(crate) rule: String,
-    /// Path of its file.
-    pub(crate) file: String,
-    /// Byte offset in that file.
-    pub(crate) at: u64,
+    height: Option<u64>,
+    rule: &'static str,
+    file: String,
+    at: u64,
 }

@@ -150,7 +150,8 @@ pub(crate) fn framed(blocks: &[Vec<u8>]) -> Vec<u8> {
     blocks.iter().flat_map(frame).collect()
 }
 
-fn city_over(count: usize, merkle_root: MerkleRoot) -> (String, Vec<BlockHeader>) {
+/// Like [`city`], with this root in each header.
+pub(crate) fn city_over(count: usize, merkle_root: MerkleRoot) -> (String, Vec<BlockHeader>) {
     let bits = CompactTarget::from_bits(0x207f_ffff);
     let (version, time) = (1, 1_700_000_000);
     let blank = BlockHeader { version, prev_block_hash: BlockHash::ZERO, merkle_root, time, bits, nonce: 0 };

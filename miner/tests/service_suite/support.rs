@@ -33,7 +33,7 @@ pub(crate) fn loopback() -> ServiceOptions {
 }
 
 pub(crate) fn engine() -> Engine {
-    Engine::builder().gpu(false).threads(Some(2)).build().unwrap()
+    Engine::builder().gpu(false).threads(2).build().unwrap()
 }
 
 pub(crate) async fn start() -> Running {

@@ -23,7 +23,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-chain",
-        bottom_up: "encoding hex u256 hash targets header merkle parameters rust_bitcoin rules body \
+        bottom_up: "encoding hex digest u256 hash targets header merkle parameters rust_bitcoin rules body \
             header_tree search",
     },
     Row {
@@ -52,7 +52,7 @@ const TABLE: &[Row] = &[
     Row {
         package: "cityseal-input",
         bottom_up: "decode_error frame paths place blocks hex_lines detect proof input_error open packed \
-            places proof_file raw_block decoder rows part receipts sinks recognise looks source cut forks",
+            places proof_file raw_block decoder placed_fault part receipts sinks recognise looks source cut forks",
     },
     Row {
         package: "cityseal-client",
@@ -70,7 +70,10 @@ const TABLE: &[Row] = &[
         bottom_up: "city energy error hands clock json gauges latency mode processor bound environment question \
             race baseline device record records settings chain drill show compare report stream measure",
     },
-    Row { package: "cityseal", bottom_up: "args config context json odds commands demo error quiet_drivers" },
+    Row {
+        package: "cityseal",
+        bottom_up: "args config setup context answers json odds commands demo error quiet_drivers",
+    },
 ];
 
 /// Crates that are no product: their modules are free.

@@ -17,7 +17,7 @@ const CONTEXT: u64 = 20;
 pub(crate) type Named = (u64, String, Option<usize>, Option<(String, String)>);
 
 pub(crate) fn engine() -> Engine {
-    Engine::builder().gpu(false).threads(Some(2)).build().expect("the CPU is always available")
+    Engine::builder().gpu(false).threads(2).build().expect("the CPU is always available")
 }
 
 /// Verifies a case after a context, or after the whole base chain.

@@ -52,7 +52,7 @@ fn job() -> SealJob {
 }
 
 fn work_with_the_gpu_that_does_nothing() {
-    let cpu = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let cpu = Engine::builder().gpu(false).threads(1).build().unwrap();
     let honest = cpu.seal(job());
     assert!(honest.seals.len() > 50);
     let forced = SelfTestBypass { inner: the_gpu(), worked: Arc::default() };
@@ -65,7 +65,7 @@ fn work_with_the_gpu_that_does_nothing() {
         quarantine_first: Duration::from_hours(1),
         ..EnginePolicy::default()
     };
-    let builder = Engine::builder().gpu(false).threads(Some(1)).policy(policy);
+    let builder = Engine::builder().gpu(false).threads(1).policy(policy);
     let engine = builder.devices(vec!["cpu".to_owned(), id.clone()]).add_device(Box::new(forced)).build().unwrap();
     // Repeat until the GPU takes part: the CPU may finish a job before the GPU has started.
     while worked.load(Ordering::SeqCst) == 0 {

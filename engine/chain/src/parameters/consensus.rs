@@ -4,11 +4,12 @@
 //! `network.rs` (Bitcoin's networks) or `file.rs` (custom network parameters in TOML).
 
 use super::difficulty::Difficulty;
+use crate::digest::Digest;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
 use crate::hex;
 use crate::targets::{CompactTarget, Target};
-use cityseal_hash::{MerkleKind, double_sha256, sha256};
+use cityseal_hash::{MerkleKind, double_sha256};
 use std::fmt::Write;
 
 /// Default for how far a header's time may be ahead of now: two hours (Bitcoin Core: `MAX_FUTURE_BLOCK_TIME`).
@@ -193,14 +194,9 @@ impl Parameters {
         self.versions.iter().rev().find(|rule| rule.from_height <= height).copied()
     }
 
-    /// The digest of all parameters: SHA-256 over [`Self::canonical_text`], as 64 hex digits in FIPS 180-4 byte order.
-    pub fn digest(&self) -> String {
-        hex::encode(&self.digest_bytes())
-    }
-
-    /// The same digest as bytes, in FIPS 180-4 order.
-    pub fn digest_bytes(&self) -> [u8; 32] {
-        sha256(self.canonical_text().as_bytes())
+    /// The digest of all parameters: that of [`Self::canonical_text`].
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.canonical_text())
     }
 
     /// Every parameter as one `key=value` line, each ended by a line feed, in this order:
@@ -297,7 +293,7 @@ mod tests {
             block_signature=none\n";
         let mainnet = Parameters::of(Network::Mainnet);
         assert_eq!(mainnet.canonical_text(), expected);
-        assert_eq!(mainnet.digest(), hex::encode(&sha256(expected.as_bytes())));
+        assert_eq!(mainnet.digest(), Digest::of(expected));
     }
 
     #[test]

@@ -18,4 +18,4 @@ pub use judge::{BrokenRule, judge, judge_alone, rules_alone};
 pub use rule::{BLOCK_SIGNATURE, NotChecked, Rule, Unjudged};
 pub use rule_set::RuleSet;
 pub use summary::{Bodies, Commitments, Summary, content_digest};
-pub use verdict::{Cut, Judgement, Tip, Verdict};
+pub use verdict::{Cut, Judgement, Tip, Verdict, VerdictKind};

@@ -129,6 +129,28 @@ impl Rule {
         self >= Self::BlockEncoding
     }
 
+    /// Whether a body that breaks this rule is not the one that its header commits to: a damaged copy, which says
+    /// nothing about the block. Bitcoin Core calls such a block mutated.
+    pub const fn is_of_copy(self) -> bool {
+        matches!(
+            self,
+            Self::BlockEncoding
+                | Self::MerkleRoot
+                | Self::MerkleMutation
+                | Self::WitnessReservedValue
+                | Self::WitnessCommitment
+                | Self::UnexpectedWitness
+                | Self::TransactionLogRoot
+        )
+    }
+
+    /// The number in the rule's code, 1 to 41.
+    pub const fn number(self) -> u8 {
+        // Variants are numbered from 0; the rules of bodies begin at R20.
+        let at = self as u8;
+        if at < Self::BlockEncoding as u8 { 1 + at } else { 20 + at - Self::BlockEncoding as u8 }
+    }
+
     /// The rule's number, `R01` to `R41`.
     pub const fn code(self) -> &'static str {
         self.identity().0
@@ -275,6 +297,7 @@ mod tests {
     fn numbers_run_from_r01_to_r11_and_from_r20_to_r41_in_the_order_of_judging() {
         for (number, rule) in (1..=11).chain(20..=41).zip(Rule::all()) {
             assert_eq!(rule.code(), format!("R{number:02}"));
+            assert_eq!(u32::from(rule.number()), number);
             assert_eq!(Rule::from_code(rule.code()), Some(rule));
             assert_eq!(rule.is_of_bodies(), number >= 20);
         }

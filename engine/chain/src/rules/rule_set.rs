@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use cityseal_hash::sha256;
-
 use super::rule::Rule;
-use crate::hex;
+use crate::digest::Digest;
 use crate::parameters::MerkleKind;
 
 /// The first line of [`RuleSet::canonical_text`]: the version of its format.
@@ -36,15 +34,9 @@ impl RuleSet {
         Rule::all().filter(move |rule| !rule.is_of_bodies() || self.has_bodies && !of_other_tree.contains(rule))
     }
 
-    /// The digest of codes and revisions: SHA-256 over [`Self::canonical_text`], as 64 hex digits in FIPS 180-4 byte
-    /// order.
-    pub fn digest(self) -> String {
-        hex::encode(&self.digest_bytes())
-    }
-
-    /// The same digest as bytes, in FIPS 180-4 order.
-    pub fn digest_bytes(self) -> [u8; 32] {
-        sha256(self.canonical_text().as_bytes())
+    /// The digest of codes and revisions: that of [`Self::canonical_text`].
+    pub fn digest(self) -> Digest {
+        Digest::of(&self.canonical_text())
     }
 
     /// The text under the digest: `cityseal-rules=1` (the version of the format), then `CODE=REVISION` for each rule in
@@ -68,7 +60,7 @@ mod tests {
         let expected =
             "cityseal-rules=1\nR01=1\nR02=1\nR03=1\nR04=1\nR05=1\nR06=1\nR07=1\nR08=1\nR09=1\nR10=1\nR11=1\n";
         assert_eq!(RuleSet::HEADERS.canonical_text(), expected);
-        assert_eq!(RuleSet::HEADERS.digest(), hex::encode(&sha256(expected.as_bytes())));
+        assert_eq!(RuleSet::HEADERS.digest(), Digest::of(expected));
     }
 
     #[test]

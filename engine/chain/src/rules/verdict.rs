@@ -6,6 +6,7 @@
 use super::fault::Fault;
 use super::rule::NotChecked;
 use super::summary::Summary;
+use crate::digest::Digest;
 use crate::hash::BlockHash;
 use crate::parameters::Parameters;
 use crate::targets::ChainWork;
@@ -90,13 +91,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// `valid`, `fault` or `incomplete`.
-    pub const fn name(&self) -> &'static str {
+    /// The verdict without its reason.
+    pub const fn kind(&self) -> VerdictKind {
         match self {
-            Self::Valid => "valid",
-            Self::Fault(_) => "fault",
-            Self::Incomplete(_) => "incomplete",
+            Self::Valid => VerdictKind::Valid,
+            Self::Fault(_) => VerdictKind::Fault,
+            Self::Incomplete(_) => VerdictKind::Incomplete,
         }
+    }
+
+    /// The name of its kind.
+    pub const fn name(&self) -> &'static str {
+        self.kind().name()
     }
 }
 
@@ -106,6 +112,28 @@ impl fmt::Display for Verdict {
             Self::Valid => f.write_str("valid"),
             Self::Fault(fault) => write!(f, "fault: {fault}"),
             Self::Incomplete(cut) => write!(f, "incomplete: {cut}"),
+        }
+    }
+}
+
+/// A [`Verdict`] without its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VerdictKind {
+    /// [`Verdict::Valid`].
+    Valid,
+    /// [`Verdict::Fault`].
+    Fault,
+    /// [`Verdict::Incomplete`].
+    Incomplete,
+}
+
+impl VerdictKind {
+    /// The name in JSON and receipts: `valid`, `fault` or `incomplete`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Fault => "fault",
+            Self::Incomplete => "incomplete",
         }
     }
 }
@@ -121,8 +149,8 @@ pub struct Judgement {
     pub tip: Option<Tip>,
     /// What was not judged.
     pub not_checked: Vec<NotChecked>,
-    /// The digest of the parameters, as 64 hex digits.
-    pub parameters_digest: String,
+    /// The digest of the parameters.
+    pub parameters_digest: Digest,
 }
 
 impl Judgement {

@@ -230,7 +230,7 @@ fn every_parameter_changes_the_digest() {
         "difficulty = \"fixed\"\n[body]\nwitness_from = 0",
         "difficulty = \"fixed\"\n[body]\nwitness_from = 1",
     ];
-    let digests: std::collections::HashSet<String> = cities.iter().map(|rest| read(rest).digest()).collect();
+    let digests: std::collections::HashSet<_> = cities.iter().map(|rest| read(rest).digest()).collect();
     assert_eq!(digests.len(), cities.len());
 }
 

@@ -92,7 +92,7 @@ fn scan(kernel: HashKernel, count: usize) {
 fn seal_and_verify(name: &'static str) {
     on_stack(CALLER_STACK_BYTES, move || {
         let policy = EnginePolicy { versions_per_batch: MIDSTATES_MAX, ..EnginePolicy::default() };
-        let builder = Engine::builder().threads(Some(1)).kernel(Some(name.to_owned())).policy(policy);
+        let builder = Engine::builder().threads(1).kernel(name).policy(policy);
         let engine = builder.devices(vec!["cpu".to_owned()]).build().expect("the CPU is there");
         assert_eq!(engine.devices()[0].info.kernel, name);
 
@@ -160,7 +160,7 @@ tests_of_kernels! {
 #[test]
 fn whatever_is_found_is_opened_and_seals_on_a_small_stack() {
     on_stack(CALLER_STACK_BYTES, || {
-        let engine = Engine::builder().allow_software(true).threads(Some(1)).build().expect("the CPU is there");
+        let engine = Engine::builder().allow_software(true).threads(1).build().expect("the CPU is there");
         let template = SealTemplate::builder(chain::regtest_block_header()).build().expect("the template is right");
         assert_eq!(engine.seal(SealJob::new(template)).outcome, SealOutcome::Sealed);
         let says_why = engine.notes().iter().any(|note| note.contains("built without GPU support"));

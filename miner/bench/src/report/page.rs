@@ -2,7 +2,7 @@
 
 use cityseal_cli::si;
 
-use super::super::json::{BenchEnvironment, BenchRow, Spread};
+use super::super::json::{Answers, BenchEnvironment, BenchRow, Spread};
 use super::super::records::{Figure, Wait};
 use super::machine::{Machine, Picture, Plot};
 
@@ -74,8 +74,8 @@ fn facts(machine: &Machine) -> String {
     let ratios = rows().filter_map(|row| Some((row.versus.get("sha2_whole_header")?, row)));
     let best = ratios.max_by(|a, b| a.0.total_cmp(b.0));
     facts.extend(best.map(|(ratio, row)| (format!("{ratio:.2} ×"), format!("vs. a plain sha2 loop, {}", who(row)))));
-    let wrong = rows().filter(|row| row.answers != "right").count()
-        + machine.waits.iter().filter(|wait| wait.row.answers != "right").count();
+    let wrong = rows().filter(|row| row.answers == Answers::Wrong).count()
+        + machine.waits.iter().filter(|wait| wait.row.answers == Answers::Wrong).count();
     let answers = if wrong == 0 {
         "<b class=\"right\">all right</b>".into()
     } else {
@@ -123,7 +123,7 @@ fn rates(figures: &[Figure]) -> String {
             row.batch_items.map_or("–".into(), |items| items.to_string()),
             clock(row, environment),
             known(row.energy.as_ref().map(|energy| format!("{:.3} nJ", energy.nj_per_item))),
-            answers(&row.answers, row.reason.as_deref()),
+            answers(row.answers, row.reason.as_deref()),
             with_small(&environment.commit, Some(when)),
         ];
         let median = super::super::show::with_unit(&si(row.median), &row.unit);
@@ -165,14 +165,14 @@ fn waits(waits: &[Wait]) -> String {
         let row = &wait.row;
         let waits = [&row.first_hit_us, &row.cancel_us, &row.round_trip_us].map(us);
         let labels = [escaped(&row.device), escaped(&row.kernel), row.threads.to_string()];
-        let ends = [answers(&row.answers, row.reason.as_deref()), escaped(&wait.environment.commit)];
+        let ends = [answers(row.answers, row.reason.as_deref()), escaped(&wait.environment.commit)];
         labels.into_iter().chain(waits).chain(ends).collect()
     };
     table("Latencies: median (lowest to highest)", &COLUMNS, &waits.iter().map(cells).collect::<Vec<_>>())
 }
 
-fn answers(answers: &str, reason: Option<&str>) -> String {
-    let class = if answers == "right" { "right" } else { "wrong" };
+fn answers(answers: Answers, reason: Option<&str>) -> String {
+    let class = answers.name();
     let reason = reason.map_or_else(String::new, |reason| format!(": {}", escaped(reason)));
     format!("<span class=\"{class}\">{class}</span>{reason}")
 }
@@ -237,7 +237,7 @@ mod tests {
             first_hit_us: wait,
             cancel_us: wait,
             round_trip_us: wait,
-            answers: "right".into(),
+            answers: Answers::Right,
             reason: None,
         };
         let waits = vec![Wait { row, environment: environment.clone() }];
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn wrong_answers_are_counted_and_text_of_a_record_is_escaped() {
         let mut newest = newest();
-        newest.figures[0].row.answers = "wrong".into();
+        newest.figures[0].row.answers = Answers::Wrong;
         newest.figures[0].row.reason = Some("<script>".into());
         newest.figures[1].row.device = "<b>gpu</b>".into();
         let page = page_of(newest);

@@ -1,7 +1,7 @@
 //! Blocks that are given more than once, and the choice of one copy of each.
 //!
-//! A header commits to its body. So a body that does not match by R20 to R22, R37 to R39 or R41 is a damaged copy and
-//! says nothing about the block: Bitcoin Core calls such a block mutated, does not mark its header invalid and accepts
+//! A header commits to its body. So a body that does not match it ([`Rule::is_of_copy`]) is a damaged copy and says
+//! nothing about the block: Bitcoin Core calls such a block mutated, does not mark its header invalid and accepts
 //! another copy later. Here the first matching copy is used. If none matches, the copy that breaks the lowest rule is
 //! used, so that the verifier reports it: the fault does not depend on the order of the copies.
 //!
@@ -174,19 +174,5 @@ fn broken_by_copy(parameters: &Parameters, height: u64, block: &[u8]) -> Option<
         return Some(Rule::TransactionLogRoot);
     }
     let broken = judge_body(parameters, &context, block, &parsed, &roots).broken?.rule;
-    is_of_copy(broken).then_some(broken)
-}
-
-/// Whether a broken rule means that the body is not the one that the header commits to.
-const fn is_of_copy(rule: Rule) -> bool {
-    matches!(
-        rule,
-        Rule::BlockEncoding
-            | Rule::MerkleRoot
-            | Rule::MerkleMutation
-            | Rule::WitnessReservedValue
-            | Rule::WitnessCommitment
-            | Rule::UnexpectedWitness
-            | Rule::TransactionLogRoot
-    )
+    broken.is_of_copy().then_some(broken)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use cityseal_chain::BlockHeader;
 use cityseal_chain::header_tree::HeaderTree;
 use cityseal_engine::{BlockPlace, ReadBlocks, UnreadBlocks};
 use cityseal_hash::HEADER_LEN;
@@ -113,13 +114,12 @@ impl BlockSet {
         &self.files.paths()[0]
     }
 
-    /// Returns the 80 bytes of a header.
+    /// Returns a header.
     ///
     /// # Panics
     /// If there is no header with that index.
-    pub fn header(&self, index: u32) -> &[u8] {
-        let from = index as usize * HEADER_LEN;
-        &self.headers[from..from + HEADER_LEN]
+    pub fn header(&self, index: u32) -> BlockHeader {
+        BlockHeader::from_wire(&self.headers.as_chunks::<HEADER_LEN>().0[index as usize])
     }
 
     /// Returns the place of a block; for a block of the best chain, that of the copy that is used.
@@ -149,9 +149,8 @@ impl BlockSet {
     }
 
     fn packed(&self, run: &[u32]) -> Vec<u8> {
-        let mut packed = Vec::with_capacity(run.len() * HEADER_LEN);
-        run.iter().for_each(|index| packed.extend_from_slice(self.header(*index)));
-        packed
+        let (headers, _) = self.headers.as_chunks::<HEADER_LEN>();
+        run.iter().flat_map(|index| headers[*index as usize]).collect()
     }
 }
 

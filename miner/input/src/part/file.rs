@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use cityseal_chain::body::BLOCK_BYTES_MAX;
 use cityseal_chain::{
-    BlockHash, Bodies, ChainWork, Commitments, History, MerkleKind, NotChecked, START_HEIGHT_MAX, Summary, TreeOutline,
-    hex,
+    BlockHash, Bodies, ChainWork, Commitments, Digest, History, MerkleKind, NotChecked, START_HEIGHT_MAX, Summary,
+    TreeOutline, hex,
 };
+use cityseal_receipt::NotCheckedRow;
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, ItemKind, Part, RulesDiffer, SHARDS_MAX, ShardRange, rules_of};
-use crate::rows::{FaultRow, NotCheckedRow};
+use crate::placed_fault::PlacedFault;
 
 /// Name and version of the format.
 const FORMAT: &str = "cityseal-part-2";
@@ -79,7 +80,7 @@ struct Shape {
     contents_outline: Option<String>,
     not_checked: Vec<NotCheckedRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<FaultRow>,
+    fault: Option<PlacedFault>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<String>,
     before: String,
@@ -102,9 +103,9 @@ impl Part {
         let Bodies { blocks, transactions, bytes } = summary.bodies;
         let shape = Shape {
             format: FORMAT.to_owned(),
-            parameters: chain.parameters.clone(),
+            parameters: chain.parameters.to_string(),
             items: chain.items.as_str().to_owned(),
-            rules: chain.rules.clone(),
+            rules: chain.rules.to_string(),
             start_height: chain.start_height,
             start_work: chain.start_work.to_display_hex(),
             now: chain.now,
@@ -119,7 +120,7 @@ impl Part {
             bodies: BodiesShape { blocks, transactions, bytes },
             headers_outline: summary.commitments.as_ref().map(|known| known.headers.to_string()),
             contents_outline: summary.commitments.as_ref().and_then(|known| Some(known.contents.as_ref()?.to_string())),
-            not_checked: summary.not_checked.iter().map(NotCheckedRow::of).collect(),
+            not_checked: summary.not_checked.iter().map(NotCheckedRow::from).collect(),
             fault: self.fault.clone(),
             cut: self.cut.clone(),
             before: hex::encode(&self.before.to_wire()),
@@ -152,11 +153,11 @@ fn check_rules(text: &str) -> Result<(), PartFileError> {
         ItemKind::Headers => &[MerkleKind::Bitcoin],
         ItemKind::Blocks => &[MerkleKind::Bitcoin, MerkleKind::Rfc6962Sha256],
     };
-    let known: Vec<String> = kinds.iter().map(|kind| rules_of(*kind, items).digest()).collect();
+    let known: Vec<String> = kinds.iter().map(|kind| rules_of(*kind, items).digest().to_string()).collect();
     let found = match (head.format.as_str(), head.rules) {
         (FORMAT_WITHOUT_RULES, None) => None,
-        (FORMAT, Some(digest)) if hex::decode_array::<32>(&digest).is_ok() => Some(digest),
-        (FORMAT, _) => return Err(wrong("rules", "64 hex digits")),
+        (FORMAT, Some(found)) => Some(digest("rules", &found)?.to_string()),
+        (FORMAT, None) => return Err(wrong("rules", "64 hex digits")),
         (_, _) => return Err(wrong("format", FORMAT)),
     };
     let is_known = found.as_ref().is_some_and(|digest| known.contains(digest));
@@ -194,9 +195,9 @@ impl Shape {
         }
         let chain = Chain {
             items: item_kind(&self.items)?,
-            rules: self.rules,
+            rules: digest("rules", &self.rules)?,
             start_work: work("start_work", &self.start_work)?,
-            parameters: self.parameters,
+            parameters: digest("parameters", &self.parameters)?,
             start_height: self.start_height,
             now: self.now,
         };
@@ -250,6 +251,10 @@ fn history(key: &'static str, text: &str) -> Result<History, PartFileError> {
 
 fn hash(key: &'static str, text: Option<&str>) -> Result<Option<BlockHash>, PartFileError> {
     text.map(BlockHash::from_display_hex).transpose().map_err(|_| wrong(key, "64 hex digits"))
+}
+
+fn digest(key: &'static str, text: &str) -> Result<Digest, PartFileError> {
+    text.parse().map_err(|_| wrong(key, "64 hex digits"))
 }
 
 fn work(key: &'static str, text: &str) -> Result<ChainWork, PartFileError> {

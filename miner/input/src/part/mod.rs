@@ -8,11 +8,11 @@
 
 mod file;
 
-use cityseal_chain::{ChainWork, Cut, History, MerkleKind, RuleSet, Summary, Tip};
+use cityseal_chain::{ChainWork, Cut, Digest, History, MerkleKind, RuleSet, Summary, Tip, Verdict, VerdictKind};
 use cityseal_engine::{RunState, VerifyReport};
 pub use cityseal_receipt::ItemKind;
 
-pub use crate::rows::FaultRow;
+use crate::placed_fault::PlacedFault;
 pub use file::PartFileError;
 
 /// Maximum number of shards: far more machines than anyone has, and low enough to catch a typing error.
@@ -44,6 +44,13 @@ pub struct RulesDiffer {
     pub expected: String,
 }
 
+impl RulesDiffer {
+    /// The error of a result that names its rules.
+    pub fn of(found: Digest, expected: Digest) -> Self {
+        Self { found: Some(found.to_string()), expected: expected.to_string() }
+    }
+}
+
 /// Reason why a verification cannot be resumed from a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misfit {
@@ -56,10 +63,10 @@ pub enum Misfit {
 /// The properties that all parts of one verification have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    /// The digest of the parameters, 64 hex digits.
-    pub parameters: String,
-    /// The digest of the rules that are judged ([`RuleSet`]), 64 hex digits.
-    pub rules: String,
+    /// The digest of the parameters.
+    pub parameters: Digest,
+    /// The digest of the rules that are judged ([`RuleSet`]).
+    pub rules: Digest,
     /// Kind of the items in the input.
     pub items: ItemKind,
     /// The height of the first item of the whole input.
@@ -110,7 +117,7 @@ pub struct Part {
     /// Summary of the items that passed; its `fault` is `None`, see [`Self::fault`].
     pub summary: Summary,
     /// The first broken rule.
-    pub fault: Option<FaultRow>,
+    pub fault: Option<PlacedFault>,
     /// Why the input ended before the end of the shards.
     pub cut: Option<String>,
 }
@@ -178,24 +185,40 @@ pub enum Conclusion {
     /// Every item passed.
     Valid,
     /// A rule is broken.
-    Fault(FaultRow),
+    Fault(PlacedFault),
     /// The input is truncated or empty.
     Incomplete(String),
 }
 
+impl Conclusion {
+    /// The kind of verdict.
+    pub const fn kind(&self) -> VerdictKind {
+        match self {
+            Self::Valid => VerdictKind::Valid,
+            Self::Fault(_) => VerdictKind::Fault,
+            Self::Incomplete(_) => VerdictKind::Incomplete,
+        }
+    }
+}
+
 impl Part {
-    /// Creates the part of a verification of some shards; `fault` and `cut` are those of the printed answer.
+    /// Creates the part of a verification of some shards; `conclusion` is that of the printed answer.
     pub fn of_report(
         chain: Chain,
         shards: ShardRange,
         before: History,
         report: &VerifyReport,
-        fault: Option<FaultRow>,
-        cut: Option<String>,
+        conclusion: Conclusion,
     ) -> Self {
         let RunState { summary, history } = report.state.clone();
+        let (fault, cut) = match conclusion {
+            Conclusion::Valid => (None, None),
+            Conclusion::Fault(fault) => (Some(fault), None),
+            // The other shards may have items.
+            Conclusion::Incomplete(_) if report.verdict == Verdict::Incomplete(Cut::Empty) => (None, None),
+            Conclusion::Incomplete(reason) => (None, Some(reason)),
+        };
         let after = (fault.is_none() && cut.is_none()).then_some(history);
-        let cut = cut.filter(|_| fault.is_none());
         Self { chain, shards, before, after, summary: Summary { fault: None, ..summary }, fault, cut }
     }
 
@@ -276,8 +299,7 @@ impl Part {
         } else if found.items != expected.items {
             "the kind of items (headers or blocks)"
         } else if found.rules != expected.rules {
-            let (found, expected) = (Some(found.rules.clone()), expected.rules.clone());
-            return Err(Misfit::Rules(RulesDiffer { found, expected }));
+            return Err(Misfit::Rules(RulesDiffer::of(found.rules, expected.rules)));
         } else if found.start_height != expected.start_height {
             "the start height"
         } else if found.start_work != expected.start_work {

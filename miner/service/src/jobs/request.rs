@@ -65,7 +65,7 @@ impl JobRequest {
         SealJob::new(self.template.clone())
             .all(self.search_all)
             .seals_max(self.seals_max)
-            .deadline(Some(now + self.deadline))
+            .deadline(now + self.deadline)
             .tenant(self.tenant.clone())
             .priority(self.priority)
     }

@@ -4,8 +4,8 @@ use cityseal_bench::DrillError;
 use cityseal_cli::{Ending, Explain};
 
 use crate::args::DrillArgs;
-use crate::config::ConfigError;
 use crate::context::Context;
+use crate::setup::SetupError;
 
 /// Why `drill` gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,7 @@ use crate::context::Context;
 pub(crate) enum DrillCommandError {
     /// The configuration.
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Setup(#[from] SetupError),
     /// The drill.
     #[error(transparent)]
     Drill(#[from] DrillError),
@@ -22,14 +22,14 @@ pub(crate) enum DrillCommandError {
 impl Explain for DrillCommandError {
     fn reason(&self) -> &'static str {
         match self {
-            Self::Config(error) => error.reason(),
+            Self::Setup(error) => error.reason(),
             Self::Drill(error) => error.reason(),
         }
     }
 
     fn place(&self) -> Option<String> {
         match self {
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::Drill(error) => error.place(),
         }
     }

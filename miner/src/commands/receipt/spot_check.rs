@@ -22,45 +22,31 @@ use cityseal_input::{
 use cityseal_receipt::{Statement, pick};
 
 use super::ReceiptCommandError;
+use crate::answers::{SpotCheck, SpotCheckResult};
 
-/// The result of a spot check.
-#[derive(Debug)]
-pub(super) struct SpotCheck {
-    /// The heights of the random items.
-    pub(super) heights: Vec<u64>,
-    /// Number of subtrees compared.
-    pub(super) subtrees: u64,
-    /// Number of headers read for them.
-    pub(super) headers: u64,
-    /// Why the source is not the chain that was signed; `None` if it is.
-    pub(super) wrong: Option<String>,
-}
-
-impl SpotCheck {
-    /// Compares the subtrees of `wanted` random items with the source. `parameters` are those of the chain, if they are
-    /// known; only a folder needs them.
-    pub(super) fn run(
-        statement: &Statement,
-        seed: &[u8; 32],
-        wanted: u64,
-        source: &[PathBuf],
-        parameters: Option<&Parameters>,
-    ) -> Result<Self, ReceiptCommandError> {
-        let parts = statement.parts();
-        let items = pick(seed, parts.count, wanted);
-        let mut subtrees: Vec<u64> = items.iter().map(|item| parts.openings.subtree_of(*item)).collect();
-        subtrees.dedup();
-        let mut reading = Reading::new(statement, subtrees);
-        if !reading.wanted.is_empty() {
-            reading.read_source(source, parameters)?;
-        }
-        Ok(Self {
-            heights: items.iter().map(|item| parts.first_height + item).collect(),
-            subtrees: reading.opened,
-            headers: reading.headers,
-            wrong: reading.conclude(),
-        })
+/// Compares the subtrees of `wanted` random items with the source. `parameters` are those of the chain, if they are
+/// known; only a folder needs them.
+pub(super) fn run(
+    statement: &Statement,
+    seed: &[u8; 32],
+    wanted: u64,
+    source: &[PathBuf],
+    parameters: Option<&Parameters>,
+) -> Result<SpotCheck, ReceiptCommandError> {
+    let parts = statement.parts();
+    let items = pick(seed, parts.count, wanted);
+    let mut subtrees: Vec<u64> = items.iter().map(|item| parts.openings.subtree_of(*item)).collect();
+    subtrees.dedup();
+    let mut reading = Reading::new(statement, subtrees);
+    if !reading.wanted.is_empty() {
+        reading.read_source(source, parameters)?;
     }
+    Ok(SpotCheck {
+        heights: items.iter().map(|item| parts.first_height + item).collect(),
+        subtrees: reading.opened,
+        headers: reading.headers,
+        result: reading.conclude().map_or(SpotCheckResult::Right, SpotCheckResult::Wrong),
+    })
 }
 
 /// State while the source is read.

@@ -2,16 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use cityseal_chain::Digest;
 use cityseal_cli::files::OutputError;
 use cityseal_cli::{CliError, Explain};
-use cityseal_engine::{BuildError, VerifyRequestError};
+use cityseal_engine::VerifyRequestError;
 use cityseal_input::InputError;
 use cityseal_input::part::{JoinError, PartFileError, RulesDiffer};
 use cityseal_input::receipts::NoReceipt;
 
 use super::super::key::KeyCommandError;
 use super::super::network::NetworkError;
-use crate::config::ConfigError;
+use crate::setup::SetupError;
 
 /// Why `verify` gave no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -20,12 +21,9 @@ pub(crate) enum VerifyCommandError {
     /// A file or stdout.
     #[error(transparent)]
     Cli(#[from] CliError),
-    /// The configuration.
+    /// The configuration or the engine.
     #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The engine could not be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
+    Setup(#[from] SetupError),
     /// The headers or blocks to verify.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -92,9 +90,9 @@ pub(crate) enum VerifyCommandError {
     #[error("--join: the shard results have the parameters {found}; expected those of --network, {expected}")]
     JoinNetwork {
         /// The digest of the requested parameters.
-        expected: String,
+        expected: Digest,
         /// The digest in the shard results.
-        found: String,
+        found: Digest,
     },
     /// A folder was given together with files.
     #[error("{}: a folder of blocks cannot be combined with other files", path.display())]
@@ -134,8 +132,7 @@ impl Explain for VerifyCommandError {
     fn reason(&self) -> &'static str {
         match self {
             Self::Cli(error) => error.reason(),
-            Self::Config(error) => error.reason(),
-            Self::Build(_) => "no-engine",
+            Self::Setup(error) => error.reason(),
             Self::Input(error) => error.reason(),
             Self::Context(_) | Self::ContextTooLong { .. } => "bad-context",
             Self::VerifyRequest(_) | Self::ProofOfOtherTree { .. } => "bad-request",
@@ -158,7 +155,7 @@ impl Explain for VerifyCommandError {
         let shown = |path: &Path| Some(path.display().to_string());
         match self {
             Self::Cli(error) => error.place(),
-            Self::Config(error) => error.place(),
+            Self::Setup(error) => error.place(),
             Self::Input(error) | Self::Context(error) => error.place(),
             Self::Network(error) => error.place(),
             Self::Key(error) => error.place(),
@@ -166,8 +163,7 @@ impl Explain for VerifyCommandError {
             | Self::PartFile { path, .. }
             | Self::OtherCheckpoint { path, .. }
             | Self::FolderAmongFiles { path } => shown(path),
-            Self::Build(_)
-            | Self::ContextTooLong { .. }
+            Self::ContextTooLong { .. }
             | Self::VerifyRequest(_)
             | Self::CheckpointMisfit { .. }
             | Self::CheckpointPastEnd { .. }

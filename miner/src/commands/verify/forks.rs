@@ -2,28 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use cityseal_chain::header_tree::{HeaderTree, InvalidHeader, Root, StaleBranch, Unconnected};
-use cityseal_chain::{BlockHash, BlockHeader, Cut, Tip, Verdict};
+use cityseal_chain::header_tree::{InvalidHeader, Root, Unconnected};
+use cityseal_chain::{BlockHash, BlockHeader, Cut, Verdict};
 use cityseal_cli::Ending;
 use cityseal_engine::Engine;
 use cityseal_hash::HEADER_LEN;
-use cityseal_input::part::ItemKind;
-use cityseal_input::rows::FaultRow;
-use cityseal_input::{BlockSet, ChainSink, DamagedCopy, FrameNetwork, Opening, Place};
+use cityseal_input::part::{Conclusion, ItemKind};
+use cityseal_input::{BlockSet, ChainSink, FrameNetwork, Opening, Place, PlacedFault};
 
-use super::answer::{self, tip_row};
 use super::error::VerifyCommandError;
 use super::feed::{Course, Fed, Feed};
 use super::{Findings, Run, missing_blocks, proof, pruned};
-use crate::json::{DamagedCopyRow, ForksRow, InvalidHeaderRow, StaleRow, UnconnectedRow};
-
-/// Maximum number of headers of each kind that are listed one by one.
-const LISTED_MAX: usize = 16;
-
-/// Maximum number of damaged copies in JSON: at about 150 bytes each, 150 kB.
-const DAMAGED_COPIES_MAX: usize = 1000;
+use crate::answers::Forks;
 
 /// Reads the files of an input that may fork into one set.
 pub(super) fn open(run: &Run<'_>) -> Result<BlockSet, VerifyCommandError> {
@@ -64,44 +56,48 @@ pub(super) fn run(run: &Run<'_>, engine: &Engine, set: &BlockSet) -> Result<Endi
     let mut feed = Feed::new(engine, run.parameters, run.request.clone(), course, progress, None)?;
     feed_best(set, run.items, &mut feed);
     let Fed { mut report, before, .. } = feed.finish(false)?;
-    let tree = set.tree();
-    let mut file = None;
-    let mut fault = None;
-    if let Verdict::Fault(found) = &mut report.verdict {
-        // The verifier counts bytes along the best chain; people need the place in a file.
-        let place = set.place(tree.best()[(found.height - tree.first_height()) as usize]);
-        found.offset = place.offset;
-        file = Some(place.path.display().to_string());
-        fault = Some(answer::fault_row(found, place.offset, place.line));
-    }
     let unconnected = unconnected(set, &trusted(run)?);
-    let first = set.first_records();
-    let opening = Some(Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)));
-    let proved = proof::place_in_set(run.proof.as_ref(), set);
-    let forks = Some(forks(set, &unconnected));
-    let mut findings = Findings { fault, file, forks, proved, first, opening, ..Findings::default() };
-    let is_empty = report.verdict == Verdict::Incomplete(Cut::Empty);
-    // Data outside the best chain can overrule its verdict: an invalid header on top of it is a FAULT, and signs of
-    // missing blocks make a valid chain INCOMPLETE.
-    match (&report.verdict, invalid_header_fault(set).filter(|_| is_empty || report.verdict == Verdict::Valid)) {
-        (_, Some((row, place))) => {
-            findings.overruled = Some("fault");
-            (findings.fault, findings.file) = (Some(row), Some(place));
-        }
-        (Verdict::Valid, None) => {
-            findings.reason = missing_blocks::reason(run.parameters, set, &unconnected);
-            findings.overruled = findings.reason.as_ref().map(|_| "incomplete");
-        }
-        (Verdict::Incomplete(_), None) if is_empty && !set.tree().is_empty() => {
-            findings.reason = Some(pruned::no_first_block(run, set)?);
-        }
-        (Verdict::Incomplete(cut), None) => {
-            findings.reason =
-                Some(missing_blocks::reason(run.parameters, set, &unconnected).unwrap_or_else(|| cut.to_string()));
-        }
-        (Verdict::Fault(_), None) => {}
-    }
+    let (conclusion, file) = conclude(run, set, &unconnected, &mut report.verdict)?;
+    let findings = Findings {
+        conclusion,
+        file: file.map(|path| path.display().to_string()),
+        forks: Some(Forks { set, unconnected }),
+        notes: Vec::new(),
+        proved: proof::place_in_set(run.proof.as_ref(), set),
+        first: set.first_records(),
+        opening: Opening::of_file(set.first_file(), FrameNetwork::of(run.parameters)),
+        mistake: None,
+    };
     run.conclude(&report, before, findings, engine)
+}
+
+/// The conclusion about the whole input, and the file of its fault. Data outside the best chain can overrule the
+/// verdict on it: an invalid header on top of it is a FAULT, and signs of missing blocks make a valid chain INCOMPLETE.
+fn conclude<'a>(
+    run: &Run<'_>,
+    set: &'a BlockSet,
+    unconnected: &[Unconnected],
+    verdict: &mut Verdict,
+) -> Result<(Conclusion, Option<&'a Path>), VerifyCommandError> {
+    let tree = set.tree();
+    let missing = || missing_blocks::reason(run.parameters, set, unconnected);
+    let is_empty = *verdict == Verdict::Incomplete(Cut::Empty);
+    let invalid = invalid_header_fault(set).filter(|_| is_empty || *verdict == Verdict::Valid);
+    let conclusion = match (verdict, invalid) {
+        (Verdict::Fault(found), _) => {
+            // The verifier counts bytes along the best chain; people need the place in a file.
+            let place = set.place(tree.best()[(found.height - tree.first_height()) as usize]);
+            found.offset = place.offset;
+            return Ok((Conclusion::Fault(PlacedFault::new(found, place.offset, place.line)), Some(place.path)));
+        }
+        (_, Some((fault, file))) => return Ok((Conclusion::Fault(fault), Some(file))),
+        (Verdict::Valid, None) => missing().map_or(Conclusion::Valid, Conclusion::Incomplete),
+        (Verdict::Incomplete(_), None) if is_empty && !tree.is_empty() => {
+            Conclusion::Incomplete(pruned::no_first_block(run, set)?)
+        }
+        (Verdict::Incomplete(cut), None) => Conclusion::Incomplete(missing().unwrap_or_else(|| cut.to_string())),
+    };
+    Ok((conclusion, None))
 }
 
 fn feed_best(set: &BlockSet, items: ItemKind, feed: &mut Feed<'_>) {
@@ -124,11 +120,11 @@ fn while_wanted<T>(all: impl Iterator<Item = T>, mut take: impl FnMut(T) -> Cont
 
 /// The fault and the file of the first invalid header that would extend the best chain. Invalid headers elsewhere do
 /// not affect the best chain.
-fn invalid_header_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
+fn invalid_header_fault(set: &BlockSet) -> Option<(PlacedFault, &Path)> {
     let tree = set.tree();
     let next = tree.first_height() + tree.best().len() as u64;
     let extends = |invalid: &&InvalidHeader| {
-        let parent = parent_of(set, invalid.index);
+        let parent = set.header(invalid.index).prev_block_hash;
         invalid.height == Some(next) && tree.tip().is_none_or(|tip| tree.hash(tip) == parent)
     };
     let invalid = tree.invalid_headers().iter().find(extends)?;
@@ -136,7 +132,7 @@ fn invalid_header_fault(set: &BlockSet) -> Option<(FaultRow, String)> {
     let place = set.place(invalid.index);
     let InvalidHeader { rule, expected, found, .. } = *invalid;
     let fault = cityseal_chain::Fault { height, rule, expected, found, offset: place.offset, transaction: None };
-    Some((answer::fault_row(&fault, place.offset, place.line), place.path.display().to_string()))
+    Some((PlacedFault::new(&fault, place.offset, place.line), place.path))
 }
 
 /// The hashes of the headers below the first one, which are trusted.
@@ -168,73 +164,11 @@ fn unconnected(set: &BlockSet, trusted: &HashSet<BlockHash>) -> Vec<Unconnected>
         found
     };
     let all: Vec<(Unconnected, u32)> = tree.unconnected().iter().map(|loose| (*loose, bottom(loose.index))).collect();
-    let is_trusted = |index: u32| trusted.contains(&tree.hash(index)) || trusted.contains(&parent_of(set, index));
+    let is_trusted =
+        |index: u32| trusted.contains(&tree.hash(index)) || trusted.contains(&set.header(index).prev_block_hash);
     let trusted: HashSet<u32> =
         all.iter().filter(|(loose, _)| is_trusted(loose.index)).map(|(_, bottom)| *bottom).collect();
     all.into_iter().filter(|(_, bottom)| !trusted.contains(bottom)).map(|(loose, _)| loose).collect()
-}
-
-fn parent_of(set: &BlockSet, index: u32) -> BlockHash {
-    missing_blocks::header_of(set, index).prev_block_hash
-}
-
-fn forks(set: &BlockSet, unconnected: &[Unconnected]) -> ForksRow {
-    let tree = set.tree();
-    let count = unconnected.len() as u64;
-    let unconnected = unconnected.iter().filter(|unconnected| unconnected.parent.is_none());
-    let row = |index: u32| {
-        let place = set.place(index);
-        let (file, at) = (place.path.display().to_string(), place.at);
-        UnconnectedRow { hash: tree.hash(index).to_string(), parent: parent_of(set, index).to_string(), file, at }
-    };
-    ForksRow {
-        stale: tree.stale().iter().map(|branch| stale_row(tree, branch)).collect(),
-        unconnected: unconnected.take(LISTED_MAX).map(|unconnected| row(unconnected.index)).collect(),
-        unconnected_count: count,
-        unsound: tree
-            .invalid_headers()
-            .iter()
-            .take(LISTED_MAX)
-            .map(|invalid| invalid_header_row(set, invalid))
-            .collect(),
-        duplicates: tree.duplicates().len() as u64,
-        damage: set.damage().iter().map(ToString::to_string).collect(),
-        damaged_copies: set.damaged_copies().iter().take(DAMAGED_COPIES_MAX).map(damaged_copy_row).collect(),
-        damaged_copies_count: set.damaged_copies().len() as u64,
-        notes: set.notes().to_vec(),
-    }
-}
-
-fn damaged_copy_row(copy: &DamagedCopy) -> DamagedCopyRow {
-    DamagedCopyRow {
-        file: copy.path.display().to_string(),
-        offset: copy.at,
-        height: copy.height,
-        rule: copy.rule.code().to_owned(),
-    }
-}
-
-fn invalid_header_row(set: &BlockSet, invalid: &InvalidHeader) -> InvalidHeaderRow {
-    let place = set.place(invalid.index);
-    InvalidHeaderRow {
-        hash: set.tree().hash(invalid.index).to_string(),
-        height: invalid.height,
-        rule: invalid.rule.code().to_owned(),
-        file: place.path.display().to_string(),
-        at: place.at,
-    }
-}
-
-fn stale_row(tree: &HeaderTree, branch: &StaleBranch) -> StaleRow {
-    let tip = Tip { height: branch.tip_height, hash: branch.tip_hash, chain_work: branch.tip_work };
-    let best_height = tree.first_height() + tree.best().len() as u64 - 1;
-    StaleRow {
-        fork_height: branch.fork.height,
-        fork_hash: branch.fork.hash.to_string(),
-        tip: tip_row(&tip),
-        disconnect: branch.blocks,
-        connect: best_height - branch.fork.height,
-    }
 }
 
 /// Whether the input is a folder, or `--forks` was given.

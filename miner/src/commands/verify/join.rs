@@ -1,11 +1,12 @@
 //! `cityseal verify --join`: merges the results of shards into one verdict.
 
 use cityseal_chain::Parameters;
-use cityseal_cli::{CliError, Ending, Output};
-use cityseal_input::part::{Conclusion, JoinError, Part, RulesDiffer, rules_of};
+use cityseal_cli::Ending;
+use cityseal_input::part::{ItemKind, JoinError, Part, RulesDiffer, rules_of};
 
 use super::error::VerifyCommandError;
-use super::{answer, checkpoint, outputs};
+use super::{checkpoint, outputs, print};
+use crate::answers::Verification;
 use crate::args::VerifyArgs;
 use crate::context::Context;
 
@@ -19,17 +20,18 @@ pub(super) fn run(context: &Context, args: &VerifyArgs, parameters: &Parameters)
     }
     let expected = rules_of(parameters.merkle(), whole.chain.items).digest();
     if whole.chain.rules != expected {
-        return Err(JoinError::Rules(RulesDiffer { found: Some(whole.chain.rules), expected }).into());
+        return Err(JoinError::Rules(RulesDiffer::of(whole.chain.rules, expected)).into());
     }
     if let Some(path) = &args.out {
         outputs::write(path, whole.to_json().as_bytes())?;
     }
-    let answer = answer::of_part(parameters, &whole);
-    let print = |output: &Output| answer::human(output, &answer, None);
-    context.output.answer(&answer, print).map_err(CliError::Stdout)?;
-    Ok(match whole.conclusion() {
-        Conclusion::Valid => Ending::Yes,
-        Conclusion::Fault(_) => Ending::No,
-        Conclusion::Incomplete(_) => Ending::Neither,
-    })
+    let rules = rules_of(parameters.merkle(), whole.chain.items).rules();
+    let answer = Verification {
+        count: whole.summary.count,
+        tip: whole.tip(),
+        bodies: (whole.chain.items == ItemKind::Blocks).then_some(whole.summary.bodies),
+        not_checked: whole.summary.not_checked.clone(),
+        ..Verification::new(whole.conclusion(), rules, whole.chain.parameters)
+    };
+    print(context, &answer)
 }

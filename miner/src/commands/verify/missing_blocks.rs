@@ -10,8 +10,6 @@ use std::collections::HashSet;
 
 use cityseal_chain::header_tree::{InvalidHeader, Unconnected};
 use cityseal_chain::{BlockHash, BlockHeader, Parameters, Rule};
-use cityseal_hash::HEADER_LEN;
-
 use cityseal_input::{BlockSet, Damage, Hidden};
 
 /// Number of headers in a median time (BIP113).
@@ -58,7 +56,7 @@ impl Suspect {
     }
 
     fn unconnected(set: &BlockSet, loose: &Unconnected) -> Self {
-        let header = header_of(set, loose.index);
+        let header = set.header(loose.index);
         Self::of(header, |hash| {
             let place = set.place(loose.index);
             let (parent, path) = (header.prev_block_hash, place.path.display());
@@ -69,8 +67,8 @@ impl Suspect {
     /// A header without proof of work is junk, unless it could be the next block's header with a wrong bit: it is not
     /// connected and has the tip's `bits`.
     fn invalid_header(set: &BlockSet, invalid: &InvalidHeader) -> Option<Self> {
-        let header = header_of(set, invalid.index);
-        let tip = set.tree().tip().map(|tip| header_of(set, tip));
+        let header = set.header(invalid.index);
+        let tip = set.tree().tip().map(|tip| set.header(tip));
         let is_like_the_tip = tip.is_none_or(|tip| tip.bits == header.bits);
         let is_loose = invalid.height.is_none() && invalid.rule == Rule::ProofOfWork && is_like_the_tip;
         let why = |hash| {
@@ -91,7 +89,7 @@ impl MayExtend {
     fn new(set: &BlockSet) -> Self {
         let best = set.tree().best();
         let last = &best[best.len().saturating_sub(MEDIAN_HEADERS)..];
-        let mut times: Vec<u32> = last.iter().map(|index| header_of(set, *index).time).collect();
+        let mut times: Vec<u32> = last.iter().map(|index| set.header(*index).time).collect();
         times.sort_unstable();
         // With fewer than 11 headers the median is exact only from the genesis header on. Otherwise the headers before
         // them are unknown, and their earliest time is used as a lower bound.
@@ -123,17 +121,10 @@ fn known_but_for_their_parent(set: &BlockSet, suspects: &[Suspect]) -> HashSet<B
     if wanted.is_empty() {
         return wanted;
     }
-    let best = set.tree().best().iter().map(|index| without_parent(&header_of(set, *index)));
+    let best = set.tree().best().iter().map(|index| without_parent(&set.header(*index)));
     best.filter(|header| wanted.contains(header)).collect()
 }
 
 fn without_parent(header: &BlockHeader) -> BlockHeader {
     BlockHeader { prev_block_hash: BlockHash::ZERO, ..*header }
-}
-
-/// The header with this index in the set.
-pub(super) fn header_of(set: &BlockSet, index: u32) -> BlockHeader {
-    let mut header = [0; HEADER_LEN];
-    header.copy_from_slice(set.header(index));
-    BlockHeader::from_wire(&header)
 }

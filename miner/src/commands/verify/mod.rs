@@ -3,7 +3,6 @@
 //! If the input is malformed, everything before that place is judged first. A fault before a truncation or a bad digit
 //! is a FAULT; otherwise truncated input is INCOMPLETE, and malformed input is an error that names the place.
 
-mod answer;
 mod checkpoint;
 mod error;
 mod feed;
@@ -14,33 +13,34 @@ mod outputs;
 mod proof;
 mod pruned;
 mod recognition;
+mod text;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
-use cityseal_chain::{Cut, History, Parameters, Verdict};
+use cityseal_chain::{Cut, Fault, History, Parameters, Verdict};
 use cityseal_cli::{CliError, Ending, Output, unix_now};
 use cityseal_engine::{BlockBatch, Engine, VerifyReport, VerifyRequest};
 use cityseal_hash::HEADER_LEN;
-use cityseal_input::part::{Chain, ItemKind, Part, ShardRange, rules_of};
+use cityseal_input::part::{Chain, Conclusion, ItemKind, Part, ShardRange, rules_of};
 use cityseal_input::receipts::{self, Asked, NoReceipt};
-use cityseal_input::rows::FaultRow;
 use cityseal_input::{
     BlockSink, ChainInput, ChainSink, FirstRecords, Format, FrameNetwork, InputError, Opening, Place, PlaceLog,
-    Recogniser, Watched, detect_for,
+    PlacedFault, Recogniser, Watched, detect_for,
 };
 use cityseal_receipt::SecretKey;
 
-use self::answer::AnswerContext;
 use self::checkpoint::Saver;
 pub(crate) use self::error::VerifyCommandError;
 use self::feed::{Course, Fed, Feed, StrayFrames};
 use self::proof::{CheckedProof, Finder, PlaceInChain};
 use super::network::parameters;
 use super::say_unless_json;
+use crate::answers::{Forks, ShardResult, StageShare, Verification};
 use crate::args::{FormatArg, VerifyArgs};
 use crate::context::{COMMIT, Context};
-use crate::json::ForksRow;
+use crate::json::VerifyAnswer;
 
 /// Maximum number of trusted headers in `--context`: 64 difficulty periods of Bitcoin, 10 MB.
 const CONTEXT_HEADERS_MAX: usize = 64 * 2016;
@@ -92,26 +92,21 @@ struct Run<'a> {
 }
 
 /// What the answer contains in addition to the engine's report.
-#[derive(Default)]
-struct Findings {
-    /// The fault with its place in the input.
-    fault: Option<FaultRow>,
+struct Findings<'a> {
+    /// The conclusion about the whole input, which can differ from the verdict on the best chain.
+    conclusion: Conclusion,
     /// The file that contains the fault, if there are several files.
     file: Option<String>,
-    /// Why the input is incomplete.
-    reason: Option<String>,
     /// Blocks outside the best chain.
-    forks: Option<ForksRow>,
+    forks: Option<Forks<'a>>,
     /// Notes that do not change the verdict.
     notes: Vec<String>,
     /// Where the block of the proof is.
     proved: PlaceInChain,
-    /// The verdict on the whole input, if it differs from the verdict on the best chain.
-    overruled: Option<&'static str>,
     /// The first records of the input.
     first: FirstRecords,
     /// The beginning of its first file.
-    opening: Option<Opening>,
+    opening: Opening,
     /// Why no record could be read, if there is none.
     mistake: Option<String>,
 }
@@ -185,17 +180,18 @@ impl Run<'_> {
 
     fn report(&self, outcome: Outcome, engine: &Engine) -> Result<Ending, VerifyCommandError> {
         let Outcome { report, places, before, stray, mistake, first, opening, proved } = outcome;
-        let reason = match (&report.verdict, &mistake) {
-            (Verdict::Incomplete(_), Some(mistake)) => Some(mistake.to_string()),
-            (Verdict::Incomplete(cut), None) => Some(cut.to_string()),
-            (Verdict::Valid | Verdict::Fault(_), _) => None,
+        let (conclusion, file) = match &report.verdict {
+            Verdict::Valid => (Conclusion::Valid, None),
+            Verdict::Fault(fault) => self.placed(fault, &places),
+            Verdict::Incomplete(cut) => {
+                let reason = mistake.as_ref().map_or_else(|| cut.to_string(), ToString::to_string);
+                (Conclusion::Incomplete(reason), None)
+            }
         };
-        let (fault, file) = (self.fault_row(&report, &places), self.fault_file(&report, &places));
         let why =
             mistake.as_ref().and_then(InputError::decode_error).filter(|_| first.is_empty()).map(ToString::to_string);
-        let (notes, opening) = (stray.notes(&self.args.files), Some(opening));
-        let findings =
-            Findings { fault, file, reason, notes, proved, first, opening, mistake: why, ..Findings::default() };
+        let notes = stray.notes(&self.args.files);
+        let findings = Findings { conclusion, file, forks: None, notes, proved, first, opening, mistake: why };
         let ending = self.conclude(&report, before, findings, engine)?;
         // Malformed input is an error only if it decided the verdict; after a fault it is a note.
         match (&report.verdict, mistake) {
@@ -216,7 +212,7 @@ impl Run<'_> {
         &self,
         report: &VerifyReport,
         before: History,
-        findings: Findings,
+        findings: Findings<'_>,
         engine: &Engine,
     ) -> Result<Ending, VerifyCommandError> {
         let unrecognised = self.unrecognised(&findings)?;
@@ -224,16 +220,11 @@ impl Run<'_> {
         // An input that is not a chain gets neither a receipt nor a part file.
         let (mut part, mut receipt) = (Ok(()), Ok(()));
         if unrecognised.is_none() {
-            part = self.write_part(report, before, &findings);
-            receipt = self.write_receipt(report, &findings);
+            part = self.write_part(report, before, &findings.conclusion);
+            receipt = self.write_receipt(report, &findings.conclusion);
         }
-        let Findings { fault, file, reason, forks, notes, overruled, proved, .. } = findings;
-        let context =
-            AnswerContext { parameters: self.parameters, items: self.items, fault, reason, shard: self.args.shard };
-        let mut answer = answer::of_report(context, report);
-        answer.forks = forks;
-        answer.notes = notes;
-        answer.verdict = overruled.unwrap_or(answer.verdict);
+        let proved = findings.proved;
+        let mut answer = self.answer(report, findings);
         answer.hint = hint;
         if let Some(unrecognised) = &unrecognised {
             recognition::refuse(&mut answer, unrecognised);
@@ -242,27 +233,48 @@ impl Run<'_> {
             proof.conclude(&mut answer, proved);
         }
         if self.args.stats {
-            let workers = engine.devices().iter().map(|device| device.workers).sum();
-            answer.stages = Some(answer::stage_rows(&report.stages, report.took.as_secs_f64(), workers));
+            answer.stages = Some(stage_shares(report, engine));
         }
-        let print = |output: &Output| answer::human(output, &answer, file.as_deref());
-        self.context.output.answer(&answer, print).map_err(CliError::Stdout)?;
+        let ending = print(self.context, &answer)?;
         // The verdict is printed even if a file could not be written; that error is reported afterwards.
         part.and(receipt)?;
         if let Some(unrecognised) = unrecognised {
             return Err(unrecognised.into());
         }
-        Ok(match answer.verdict {
-            "fault" => Ending::No,
-            "incomplete" if overruled.is_some() => Ending::Neither,
-            _ => self.ending(&report.verdict),
-        })
+        Ok(ending)
+    }
+
+    /// The answer for a report.
+    fn answer<'b>(&self, report: &VerifyReport, findings: Findings<'b>) -> Verification<'b> {
+        // A shard without items is valid: the other shards have all items.
+        let is_empty_shard = self.args.shard.is_some() && report.verdict == Verdict::Incomplete(Cut::Empty);
+        let Findings { conclusion, file, forks, notes, .. } = findings;
+        let conclusion = if is_empty_shard { Conclusion::Valid } else { conclusion };
+        let rules = rules_of(self.parameters.merkle(), self.items).rules();
+        let summary = &report.state.summary;
+        Verification {
+            fault_file: file,
+            count: report.count,
+            tip: report.tip,
+            not_checked: report.not_checked.clone(),
+            bodies: (self.items == ItemKind::Blocks).then_some(summary.bodies),
+            forks,
+            notes,
+            devices: report.devices.clone(),
+            shard: self.args.shard.map(|shard| ShardResult {
+                shard,
+                first_height: summary.first_height,
+                work: summary.work,
+            }),
+            took: report.took,
+            ..Verification::new(conclusion, rules, report.parameters)
+        }
     }
 
     /// Signs the verdict and writes the receipt, if `--receipt` was given.
-    fn write_receipt(&self, report: &VerifyReport, findings: &Findings) -> Result<(), VerifyCommandError> {
+    fn write_receipt(&self, report: &VerifyReport, conclusion: &Conclusion) -> Result<(), VerifyCommandError> {
         let Some((path, key)) = self.args.receipt.as_deref().zip(self.key.as_ref()) else { return Ok(()) };
-        if findings.overruled.is_some() {
+        if conclusion.kind() != report.verdict.kind() {
             return Err(NoReceipt::Overruled.into());
         }
         let asked = Asked {
@@ -278,39 +290,42 @@ impl Run<'_> {
         outputs::write(path, receipt.to_json().as_bytes())
     }
 
-    /// An empty shard is not truncated input: the other shards have the items.
-    fn ending(&self, verdict: &Verdict) -> Ending {
-        let is_empty = matches!(verdict, Verdict::Incomplete(Cut::Empty));
-        if is_empty && self.args.shard.is_some() { Ending::Yes } else { Ending::from(verdict) }
-    }
-
     /// Writes the result as a part file to `--out`.
     fn write_part(
         &self,
         report: &VerifyReport,
         before: History,
-        findings: &Findings,
+        conclusion: &Conclusion,
     ) -> Result<(), VerifyCommandError> {
         let Some(path) = &self.args.out else { return Ok(()) };
-        let is_empty = matches!(report.verdict, Verdict::Incomplete(Cut::Empty));
-        let (fault, cut) = (findings.fault.clone(), findings.reason.clone().filter(|_| !is_empty));
-        let part = Part::of_report(self.chain(), self.shards(), before, report, fault, cut);
+        let part = Part::of_report(self.chain(), self.shards(), before, report, conclusion.clone());
         outputs::write(path, part.to_json().as_bytes())
     }
 
-    fn fault_row(&self, report: &VerifyReport, places: &PlaceLog) -> Option<FaultRow> {
-        let Verdict::Fault(fault) = &report.verdict else { return None };
+    /// The fault with its place, and its file if several files were given.
+    fn placed(&self, fault: &Fault, places: &PlaceLog) -> (Conclusion, Option<String>) {
         let place = places.find(fault.height - self.args.start_height);
         let offset = place.and_then(|place| place.byte).unwrap_or(fault.offset);
-        Some(answer::fault_row(fault, offset, place.and_then(|place| place.line)))
+        let file = place.filter(|_| self.args.files.len() > 1);
+        let file = file.map(|place| self.args.files[place.file].display().to_string());
+        (Conclusion::Fault(PlacedFault::new(fault, offset, place.and_then(|place| place.line))), file)
     }
+}
 
-    /// The file that contains the fault, if several files were given.
-    fn fault_file(&self, report: &VerifyReport, places: &PlaceLog) -> Option<String> {
-        let Verdict::Fault(fault) = &report.verdict else { return None };
-        let place = places.find(fault.height - self.args.start_height)?;
-        (self.args.files.len() > 1).then(|| self.args.files[place.file].display().to_string())
-    }
+/// Prints the answer; the exit code is that of its verdict.
+fn print(context: &Context, answer: &Verification<'_>) -> Result<Ending, VerifyCommandError> {
+    let text = |output: &Output| text::text(output, answer);
+    context.output.answer(&VerifyAnswer::from(answer), text).map_err(CliError::Stdout)?;
+    Ok(Ending::from(answer.verdict()))
+}
+
+/// How busy each stage was, as a fraction of all workers' time. For a pipe the main thread reads, in addition to the
+/// workers, so the fractions can add up to more than 1.
+fn stage_shares(report: &VerifyReport, engine: &Engine) -> Vec<StageShare> {
+    let workers = engine.devices().iter().map(|device| device.workers).sum::<usize>().max(1);
+    let all = report.took.as_secs_f64() * workers as f64;
+    let share = |busy: Duration| if all > 0.0 { busy.as_secs_f64() / all } else { 0.0 };
+    report.stages.iter().map(|stage| StageShare { stage: *stage, share: share(stage.busy) }).collect()
 }
 
 impl BlockSink for Counted {

@@ -7,21 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_chain::partial_tree::{Extracted, PartialTreeError};
-use cityseal_chain::{
-    BlockHeader, BrokenRule, ChainWork, MerkleKind, Parameters, Rule, Txid, Verdict, judge_alone, rules_alone,
-};
-use cityseal_cli::{CliError, Ending, Output};
+use cityseal_chain::partial_tree::Extracted;
+use cityseal_chain::{BlockHeader, MerkleKind, Parameters, Txid, VerdictKind, judge_alone, rules_alone};
+use cityseal_cli::Ending;
 use cityseal_engine::{BlockBatch, ReadAt};
 use cityseal_hash::HEADER_LEN;
+use cityseal_input::part::Conclusion;
 use cityseal_input::{BlockSet, BlockSink, ChainSink, InputError, Place, TxOutProof};
 use cityseal_receipt::OUT_OF_SCOPE;
 
-use super::answer;
 use super::error::VerifyCommandError;
+use super::print;
+use crate::answers::{Proof, ProofFault, Verification};
 use crate::args::VerifyArgs;
 use crate::context::Context;
-use crate::json::{ProofFaultRow, ProofRow, ProvedRow, VerifyAnswer};
 
 /// Not covered by any proof: a tree proves its transactions, but not how many there are, so that an inner node can pass
 /// for a transaction of 64 bytes (CVE-2017-12842).
@@ -35,8 +34,7 @@ const CHAIN_HINT: &str = "to check that the block is in a chain, pass the chain'
 
 /// A proof that was checked by itself.
 pub(super) struct CheckedProof {
-    header: BlockHeader,
-    row: ProofRow,
+    proof: Proof,
     took: Duration,
 }
 
@@ -69,169 +67,95 @@ pub(super) fn check(
         return Err(VerifyCommandError::ProofOfOtherTree { network: parameters.name().into() });
     }
     let proof = TxOutProof::read(path)?;
-    let (proved, fault) = judge(parameters, &proof, now, &args.txid);
-    let row = proof_row(&proof, &proved, fault);
-    Ok(Some(CheckedProof { header: proof.header, row, took: started.elapsed() }))
+    let proof = judge(parameters, &proof, now, &args.txid);
+    Ok(Some(CheckedProof { proof, took: started.elapsed() }))
 }
 
 impl CheckedProof {
     /// The header of the proof's block.
     pub(super) const fn header(&self) -> &BlockHeader {
-        &self.header
+        &self.proof.header
     }
 
     /// Whether the proof by itself is right.
     pub(super) const fn holds(&self) -> bool {
-        self.row.fault.is_none()
+        self.proof.fault.is_none()
     }
 
     /// Adds the proof to the answer about a chain. In a valid chain the block must have its place.
-    pub(super) fn conclude(&self, answer: &mut VerifyAnswer, place: PlaceInChain) {
-        let mut row = self.row.clone();
-        if answer.verdict == Verdict::Valid.name() {
-            let fault = |message: &str| ProofFaultRow {
-                expected: Some(row.block.clone().into()),
-                ..ProofFaultRow::of("block-not-in-chain", message)
-            };
+    pub(super) fn conclude(&self, answer: &mut Verification<'_>, place: PlaceInChain) {
+        let mut proof = self.proof.clone();
+        if answer.verdict() == VerdictKind::Valid {
+            let block = proof.header.hash();
+            let fault = |is_in_input| Some(ProofFault::NotInChain { block, is_in_input });
             match place {
                 PlaceInChain::Height(height) => {
-                    row.height = Some(height);
-                    row.confirmations = answer.tip.as_ref().map(|tip| tip.height + 1 - height);
+                    proof.height = Some(height);
+                    proof.confirmations = answer.tip.map(|tip| tip.height + 1 - height);
                 }
-                PlaceInChain::OutsideBest => {
-                    row.fault = Some(fault("its block is in the input, but not in the best chain"));
-                }
-                PlaceInChain::Absent => row.fault = Some(fault("its block is not in the chain given")),
-            }
-            if row.fault.is_some() {
-                answer.verdict = "fault";
+                PlaceInChain::OutsideBest => proof.fault = fault(true),
+                PlaceInChain::Absent => proof.fault = fault(false),
             }
         }
-        answer.out_of_scope.insert(0, TRANSACTION_COUNT.into());
-        answer.proof = Some(row);
+        answer.out_of_scope.insert(0, TRANSACTION_COUNT);
+        answer.proof = Some(proof);
     }
 
     /// Prints the answer about the proof alone.
     pub(super) fn report(&self, context: &Context, parameters: &Parameters) -> Result<Ending, VerifyCommandError> {
         let uncovered = [BEST_CHAIN, TRANSACTION_COUNT].into_iter().chain(OUT_OF_SCOPE);
-        let answer = VerifyAnswer {
-            verdict: if self.holds() { Verdict::Valid.name() } else { "fault" },
-            count: 0,
-            tip: None,
-            fault: None,
-            message: None,
+        let answer = Verification {
             hint: self.holds().then(|| CHAIN_HINT.to_owned()),
-            reason: None,
-            checked: rules_alone(parameters).into_iter().map(|rule| rule.code().to_owned()).collect(),
-            not_checked: Vec::new(),
-            out_of_scope: uncovered.map(str::to_owned).collect(),
-            bodies: None,
-            forks: None,
-            proof: Some(self.row.clone()),
-            notes: Vec::new(),
-            parameters: parameters.digest(),
-            devices: Vec::new(),
-            shard: None,
-            stages: None,
-            seconds: self.took.as_secs_f64(),
+            out_of_scope: uncovered.collect(),
+            proof: Some(self.proof.clone()),
+            took: self.took,
+            ..Verification::new(Conclusion::Valid, rules_alone(parameters).into_iter(), parameters.digest())
         };
-        let print = |output: &Output| answer::human(output, &answer, None);
-        context.output.answer(&answer, print).map_err(CliError::Stdout)?;
-        Ok(if self.holds() { Ending::Yes } else { Ending::No })
+        print(context, &answer)
     }
 }
 
-/// The proved transactions, with their indices in the block, and what is wrong. A wrong header or tree proves nothing.
-fn judge(
-    parameters: &Parameters,
-    proof: &TxOutProof,
-    now: u64,
-    required: &[Txid],
-) -> (Vec<(u32, Txid)>, Option<ProofFaultRow>) {
-    if let Some(fault) = header_fault(parameters, &proof.header, now) {
-        return (Vec::new(), Some(fault));
-    }
-    let matches = match proof.verify() {
-        Ok(Extracted { matches, .. }) => matches,
-        Err(error) => return (Vec::new(), Some(tree_fault(&error))),
+/// What a proof shows by itself. A wrong header or tree proves nothing.
+fn judge(parameters: &Parameters, proof: &TxOutProof, now: u64, required: &[Txid]) -> Proof {
+    let extracted = match header_fault(parameters, &proof.header, now) {
+        Some(fault) => Err(fault),
+        None => proof.verify().map_err(ProofFault::Tree),
     };
-    let proved: Vec<(u32, Txid)> = matches.into_iter().map(|(index, txid)| (index, Txid::from_wire(txid))).collect();
-    let fault = missing(&proved, required);
-    (proved, fault)
+    let (proved, fault) = match extracted {
+        Err(fault) => (Vec::new(), Some(fault)),
+        Ok(Extracted { matches, .. }) => {
+            let proved: Vec<_> = matches.into_iter().map(|(index, txid)| (index, Txid::from_wire(txid))).collect();
+            let fault = missing(&proved, required);
+            (proved, fault)
+        }
+    };
+    let (header, transactions) = (proof.header, proof.tree.transactions());
+    Proof { header, transactions, proved, height: None, confirmations: None, fault }
 }
 
 /// What is wrong with the header by itself.
-fn header_fault(parameters: &Parameters, header: &BlockHeader, now: u64) -> Option<ProofFaultRow> {
-    if let Err(BrokenRule { rule, expected, found }) = judge_alone(parameters, header, now) {
-        return Some(ProofFaultRow {
-            rule: Some(rule.code().into()),
-            expected: Some(answer::value(&expected)),
-            found: Some(answer::value(&found)),
-            ..ProofFaultRow::of(rule.name(), header_words(rule))
-        });
+fn header_fault(parameters: &Parameters, header: &BlockHeader, now: u64) -> Option<ProofFault> {
+    if let Err(broken) = judge_alone(parameters, header, now) {
+        return Some(ProofFault::Header(broken));
     }
     // Rule R08 makes every header later than the genesis header. So a block of an older network is recognised.
     let genesis = parameters.genesis();
-    (header != genesis && header.time <= genesis.time).then(|| ProofFaultRow {
-        expected: Some((u64::from(genesis.time) + 1).into()),
-        found: Some(header.time.into()),
-        ..ProofFaultRow::of("before-genesis", "its block is not later than the genesis block of the network")
-    })
-}
-
-const fn header_words(rule: Rule) -> &'static str {
-    if matches!(rule, Rule::ProofOfWork) {
-        "the header of its block has no proof of work"
-    } else {
-        "the header of its block is not valid in this network"
-    }
-}
-
-fn tree_fault(error: &PartialTreeError) -> ProofFaultRow {
-    if let PartialTreeError::Root { expected, found } = error {
-        return ProofFaultRow {
-            expected: Some(expected.to_string().into()),
-            found: Some(found.to_string().into()),
-            ..ProofFaultRow::of("merkle-root", "its tree does not have the Merkle root of the header")
-        };
-    }
-    // Parsing has checked the counts. What remains is that bits and hashes form no tree, or an ambiguous one.
-    let is_ambiguous = matches!(error, PartialTreeError::Duplicated { .. });
-    ProofFaultRow::of(if is_ambiguous { "equal-nodes" } else { "tree-shape" }, &error.to_string())
+    let (genesis_time, found) = (genesis.time, header.time);
+    (header != genesis && found <= genesis_time).then_some(ProofFault::BeforeGenesis { genesis_time, found })
 }
 
 /// The fault of a proof that lacks a required transaction, or has none.
-fn missing(proved: &[(u32, Txid)], required: &[Txid]) -> Option<ProofFaultRow> {
+fn missing(proved: &[(u32, Txid)], required: &[Txid]) -> Option<ProofFault> {
     if proved.is_empty() {
-        return Some(ProofFaultRow::of("no-transactions", "it shows no transaction to be in the block"));
+        return Some(ProofFault::NoTransactions);
     }
     let lacks = |txid: &&Txid| !proved.iter().any(|(_, other)| other == *txid);
-    let txid = required.iter().find(lacks)?;
-    Some(ProofFaultRow {
-        expected: Some(txid.to_string().into()),
-        ..ProofFaultRow::of("txid-not-proved", "it does not show this transaction to be in the block")
-    })
-}
-
-fn proof_row(proof: &TxOutProof, proved: &[(u32, Txid)], fault: Option<ProofFaultRow>) -> ProofRow {
-    let header = &proof.header;
-    let work = header.bits.decode().ok().map(|target| ChainWork::from(target.work()).to_display_hex());
-    ProofRow {
-        block: header.hash().to_display_hex(),
-        header: header.to_hex(),
-        time: header.time,
-        work,
-        transactions: proof.tree.transactions(),
-        txids: proved.iter().map(|(index, txid)| ProvedRow { index: *index, txid: txid.to_display_hex() }).collect(),
-        height: None,
-        confirmations: None,
-        fault,
-    }
+    required.iter().find(lacks).copied().map(ProofFault::NotProved)
 }
 
 /// Finds the place of a proof's block in a set of blocks or headers.
 pub(super) fn place_in_set(proof: Option<&CheckedProof>, set: &BlockSet) -> PlaceInChain {
-    let Some(hash) = proof.map(|proof| proof.header.hash()) else { return PlaceInChain::Absent };
+    let Some(hash) = proof.map(|proof| proof.header().hash()) else { return PlaceInChain::Absent };
     let tree = set.tree();
     if let Some(at) = tree.best().iter().position(|index| tree.hash(*index) == hash) {
         return PlaceInChain::Height(tree.first_height() + at as u64);

@@ -8,7 +8,6 @@ use cityseal_input::BlockSet;
 
 use super::Run;
 use super::error::VerifyCommandError;
-use super::missing_blocks::header_of;
 
 /// Names the lowest block of the heaviest chain in the set, and the flag that starts the verification there.
 pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, VerifyCommandError> {
@@ -21,7 +20,7 @@ pub(super) fn no_first_block(run: &Run<'_>, set: &BlockSet) -> Result<String, Ve
     let Some(lowest) = lowest_of_heaviest(run, set) else {
         return Ok(format!("{wanted} is not in the input, nor is any other block that satisfies R01 to R05"));
     };
-    let (header, place) = (header_of(set, lowest), set.place(lowest));
+    let (header, place) = (set.header(lowest), set.place(lowest));
     let (hash, parent) = (header.hash(), header.prev_block_hash);
     let found = format!(
         "{wanted} is not in the input; the lowest block of its heaviest chain is {hash} ({} at byte {}), whose parent \
@@ -47,7 +46,7 @@ fn advice(hash: BlockHash, height: Option<u64>) -> String {
 
 fn lowest_of_heaviest(run: &Run<'_>, set: &BlockSet) -> Option<u32> {
     let count = set.tree().len() as u32;
-    let headers: Vec<u8> = (0..count).flat_map(|index| set.header(index)).copied().collect();
+    let headers: Vec<u8> = (0..count).flat_map(|index| set.header(index).to_wire()).collect();
     let hashes = headers.as_chunks::<HEADER_LEN>().0.iter().map(|header| double_sha256(header)).collect();
     let tree = HeaderTree::build(run.parameters, Root::Heaviest { height: 0 }, &headers, hashes);
     tree.best().first().copied()

@@ -1,28 +1,22 @@
 //! Recognises an input that is not a chain, and faults that look like a common mistake.
 
-use cityseal_chain::{BlockHash, Network};
-use cityseal_input::{FirstRecords, FrameNetwork, InputError, Opening, Recogniser};
+use cityseal_chain::{BlockHash, Network, Rule};
+use cityseal_input::part::Conclusion;
+use cityseal_input::{FirstRecords, InputError, Opening, Recogniser};
 
 use super::error::VerifyCommandError;
 use super::{Findings, Run};
+use crate::answers::Verification;
 use crate::args::FormatArg;
-use crate::json::VerifyAnswer;
-
-/// The `reason` of an answer about an input that is not a chain.
-pub(super) const UNRECOGNISED: &str = "unrecognised-input";
-
-/// Rules that a damaged copy of a block breaks, because its header commits to another body.
-const DAMAGED_COPY_RULES: [&str; 6] = ["R20", "R21", "R22", "R37", "R38", "R39"];
 
 impl Run<'_> {
     /// Why the input is not a chain, if its format was detected rather than given and none of its first records is a
     /// header.
-    pub(super) fn unrecognised(&self, findings: &Findings) -> Result<Option<InputError>, VerifyCommandError> {
+    pub(super) fn unrecognised(&self, findings: &Findings<'_>) -> Result<Option<InputError>, VerifyCommandError> {
         if self.args.format != FormatArg::Auto {
             return Ok(None);
         }
-        let first_file = || Opening::of_file(&self.args.files[0], FrameNetwork::of(self.parameters));
-        let opening = findings.opening.clone().unwrap_or_else(first_file);
+        let opening = &findings.opening;
         // It begins with a real header, so its records look like a chain.
         if opening.is_proof() {
             return Ok(Some(opening.refuse(None)));
@@ -43,12 +37,12 @@ impl Run<'_> {
     }
 
     /// What to try if the first header is at fault, or a later one looks misplaced or damaged.
-    pub(super) fn fault_hint(&self, findings: &Findings) -> Option<String> {
-        let fault = findings.fault.as_ref()?;
+    pub(super) fn fault_hint(&self, findings: &Findings<'_>) -> Option<String> {
+        let Conclusion::Fault(fault) = &findings.conclusion else { return None };
         if fault.height > self.args.start_height {
             // A node writes blocks to its files in order of arrival.
-            let may_be_disorder = fault.rule == "R06" && findings.forks.is_none();
-            let may_be_copy = DAMAGED_COPY_RULES.contains(&fault.rule.as_str()) && findings.forks.is_none();
+            let may_be_disorder = fault.rule == Rule::Link && findings.forks.is_none();
+            let may_be_copy = fault.rule.is_of_copy() && findings.forks.is_none();
             if may_be_copy {
                 return Some(
                     "perhaps a damaged copy of the block; --forks uses a good copy if the input has one".to_owned(),
@@ -84,7 +78,7 @@ impl Run<'_> {
                  parameters, use --network FILE.toml"
             ));
         }
-        (fault.rule == "R06").then(|| {
+        (fault.rule == Rule::Link).then(|| {
             format!(
                 "the first header is not the genesis header of {name}: if the chain starts later, set its first height \
                  with --start-height and the headers before it with --context"
@@ -94,12 +88,10 @@ impl Run<'_> {
 }
 
 /// Replaces the verdict by INCOMPLETE because the input is not a chain.
-pub(super) fn refuse(answer: &mut VerifyAnswer, unrecognised: &InputError) {
-    answer.verdict = "incomplete";
+pub(super) fn refuse(answer: &mut Verification<'_>, unrecognised: &InputError) {
+    answer.conclusion = Conclusion::Incomplete(unrecognised.reason().to_owned());
     answer.count = 0;
     answer.tip = None;
-    answer.fault = None;
-    answer.reason = Some(UNRECOGNISED.into());
     answer.message = Some(unrecognised.to_string());
     answer.hint = unrecognised.hint();
 }
