@@ -233,14 +233,14 @@ fn seal_row(seal: &Seal) -> SealRow {
     }
 }
 
-fn coverage_row(span: &CoverageSpan) -> CoverageRow {
+fn coverage_row(span: CoverageSpan) -> CoverageRow {
     CoverageRow {
         extranonce: span.extranonce.map(|value| value.to_string()),
         version: format!("{:08x}", span.version),
         time: span.time,
         nonce_first: span.nonce_first,
         nonce_last: span.nonce_last,
-        device: span.device.clone(),
+        device: span.device,
     }
 }
 
