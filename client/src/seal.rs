@@ -80,7 +80,7 @@ impl SealRequest {
         Self { tenant: tenant.into(), ..self }
     }
 
-    /// The job's weight relative to other jobs. Default 1.
+    /// The priority among the jobs and uploads of the tenant; the weight is 1 + priority / 32. Default 1.
     pub fn priority(self, priority: u8) -> Self {
         Self { priority, ..self }
     }

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use cityseal_chain::SealTemplate;
 use cityseal_device::known_answers::Case;
 
 use crate::control::Control;
@@ -15,8 +16,10 @@ use crate::driver::Driver;
 use crate::error::{BuildError, VerifyError, VerifyRequestError};
 use crate::job::JobHandle;
 use crate::policy::EnginePolicy;
+use crate::probability::probability_within;
 use crate::seal_job::SealJob;
 use crate::seal_report::SealReport;
+use crate::tenant::{TenantShare, TenantsError, check_tenants};
 use crate::verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 use crate::verify::{Progress, VerifyReport, VerifyRequest};
 use crate::workers::Workers;
@@ -105,6 +108,33 @@ impl Engine {
     pub fn submit(&self, job: SealJob) -> JobHandle {
         let (id, cell) = self.inner.control.submit(job);
         JobHandle::new(id, cell, self.inner.control.clone())
+    }
+
+    /// Replaces the shares of tenants. A tenant that is not listed has [`TenantShare::default`]. Running work goes on
+    /// under the new shares.
+    ///
+    /// # Errors
+    /// [`TenantsError`] if a weight or a reserved share is out of range; the shares stay as they were.
+    pub fn set_tenants(&self, tenants: impl IntoIterator<Item = (String, TenantShare)>) -> Result<(), TenantsError> {
+        let shares = check_tenants(tenants)?;
+        self.inner.control.with(|driver| driver.set_tenants(shares));
+        Ok(())
+    }
+
+    /// The probability that a job of a tenant, submitted now, finds a seal before `deadline`: by the measured rates of
+    /// the serving devices and the share that the job would get at present ([`probability_within`]). `None` until a
+    /// device has measured its rate in a search.
+    pub fn probability_by_deadline(
+        &self,
+        template: &SealTemplate,
+        deadline: Instant,
+        tenant: &str,
+        priority: u8,
+    ) -> Option<f64> {
+        let seconds = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+        let rate_hz = self.inner.control.with(|driver| driver.rate_of_new(tenant, priority))?;
+        // The rate is already that of the job's share.
+        Some(probability_within(template, seconds, rate_hz, 1.0))
     }
 
     /// Submits a job and waits for its end.

@@ -1,6 +1,6 @@
 //! Judges the claims of devices on the CPU. A hit becomes a seal only here.
 
-use cityseal_chain::{BlockHash, CandidateRefused, Region, Seal, SealTemplate};
+use cityseal_chain::{BlockHash, CandidateRefused, Region, RootedTemplate, Seal};
 use cityseal_device::{Planted, SearchBatch, SearchReport};
 use cityseal_hash::Hit;
 
@@ -49,7 +49,7 @@ pub(crate) struct Judged {
 /// # Errors
 /// The device's wrong answer.
 pub(crate) fn judge_search(
-    template: &SealTemplate,
+    rooted: &RootedTemplate,
     region: &Region,
     batch: &SearchBatch,
     report: SearchReport,
@@ -73,7 +73,7 @@ pub(crate) fn judge_search(
     for hit in report.hits {
         let candidate =
             region.candidate(hit).ok_or_else(|| Caught::wrong(format!("claimed a hit outside its lease: {hit:?}")))?;
-        match Seal::confirm(template, candidate) {
+        match Seal::confirm_rooted(rooted, candidate) {
             Ok(seal) => judged.seals.push(seal),
             Err(CandidateRefused::AboveTarget { found, .. }) if top_word(&found) <= batch.top_word_max => {}
             Err(refused) => return Err(Caught::wrong(format!("claimed a false hit: {refused}"))),
@@ -83,12 +83,12 @@ pub(crate) fn judge_search(
 }
 
 /// A planted hit for a search of a region: one of its nonces, which depends on `number` alone and varies with it.
-pub(crate) fn plant(template: &SealTemplate, region: &Region, number: u64) -> Planted {
+pub(crate) fn plant(rooted: &RootedTemplate, region: &Region, number: u64) -> Planted {
     let mixed = mix(number);
     let nonce = region.nonces.first() + ((mixed >> 8) % region.nonces.count()) as u32;
     let at = Hit { midstate: (mixed as u8) % region.versions.count(), nonce };
     let point = region.candidate(at).expect("the nonce and the version were picked from the region");
-    Planted { at, top_word: top_word(&template.header_at(&point).hash()) }
+    Planted { at, top_word: top_word(&rooted.header_at(&point).hash()) }
 }
 
 /// Spreads consecutive numbers over all 64 bits: one step of `SplitMix64`.

@@ -66,6 +66,7 @@
 
 mod builder;
 mod control;
+mod coverage;
 mod devices;
 mod driver;
 mod engine;
@@ -74,10 +75,12 @@ mod gpu;
 mod job;
 mod judge;
 mod policy;
+mod probability;
 mod profile;
 mod seal_job;
 mod seal_report;
 mod task;
+mod tenant;
 mod verifier;
 mod verify;
 mod workers;
@@ -86,6 +89,7 @@ pub use builder::EngineBuilder;
 pub use cityseal_chain as chain;
 pub use cityseal_device as device;
 pub use cityseal_hash as hash;
+pub use coverage::{CoverageSpan, SealCoverage, SearchedRun};
 pub use devices::{
     Cost, Costs, Crossover, DeviceShare, DeviceState, DeviceStatus, LeftOut, LeftOutReason, Selection, WorkKind,
     pays_off, smallest_batch,
@@ -94,9 +98,11 @@ pub use engine::Engine;
 pub use error::{BuildError, VerifyError, VerifyRequestError};
 pub use job::JobHandle;
 pub use policy::EnginePolicy;
+pub use probability::{probability_per_hash, probability_within};
 pub use profile::Profile;
 pub use seal_job::{JobSnapshot, SealJob};
-pub use seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
+pub use seal_report::{SealFailure, SealOutcome, SealReport};
+pub use tenant::{TenantShare, TenantsError};
 pub use verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 pub use verify::{
     BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName, UnreadBlocks,

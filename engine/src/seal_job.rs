@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{BlockHash, SealTemplate};
+use cityseal_chain::{BlockHash, CoverageError, SealTemplate};
 
+use crate::coverage::{PriorCoverage, SearchedRun};
 use crate::seal_report::SealReport;
 
 /// Most seals that a job keeps by default: 2^16 seals of about 200 bytes are 13 MiB.
@@ -20,12 +21,21 @@ pub struct SealJob {
     pub(crate) deadline: Option<Instant>,
     pub(crate) tenant: String,
     pub(crate) priority: u8,
+    pub(crate) prior: Option<PriorCoverage>,
 }
 
 impl SealJob {
-    /// A job of priority 1 without a deadline that ends with its first seal.
+    /// A job of priority 0 without a deadline that ends with its first seal.
     pub fn new(template: SealTemplate) -> Self {
-        Self { template, all: false, seals_max: SEALS_MAX_DEFAULT, deadline: None, tenant: String::new(), priority: 1 }
+        Self {
+            template,
+            all: false,
+            seals_max: SEALS_MAX_DEFAULT,
+            deadline: None,
+            tenant: String::new(),
+            priority: 0,
+            prior: None,
+        }
     }
 
     /// Whether to search the whole space and keep every seal. Default false.
@@ -49,18 +59,30 @@ impl SealJob {
         self
     }
 
-    /// On whose behalf the job runs; for logs.
+    /// On whose behalf the job runs: tenants share device time by weight
+    /// ([`Engine::set_tenants`](crate::Engine::set_tenants)). Default: the tenant without a name.
     #[must_use]
     pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
         self.tenant = tenant.into();
         self
     }
 
-    /// The job's weight: a job of priority 3 gets three times the device time of one of priority 1. 0 counts as 1.
+    /// The priority among the jobs and chains of the tenant. The weight is 1 + priority / 32: a job of priority 64 gets
+    /// three times the device time of one of priority 0. Default 0.
     #[must_use]
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = priority;
         self
+    }
+
+    /// Resumes an earlier search of the same template: `runs`, in any order, were searched and are not searched again.
+    /// They count in the report's coverage and hashes.
+    ///
+    /// # Errors
+    /// [`CoverageError`] if a run ends outside the template's space or overlaps another one.
+    pub fn covered(self, runs: impl IntoIterator<Item = SearchedRun>) -> Result<Self, CoverageError> {
+        let prior = PriorCoverage::new(*self.template.space(), runs)?;
+        Ok(Self { prior: Some(prior), ..self })
     }
 
     /// The template to seal.

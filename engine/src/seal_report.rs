@@ -4,6 +4,7 @@ use std::fmt;
 
 use cityseal_chain::Seal;
 
+use crate::coverage::SealCoverage;
 use crate::devices::DeviceShare;
 
 /// How a seal job ended.
@@ -84,33 +85,6 @@ pub enum SealFailure {
     ShutDown,
 }
 
-/// One run of nonces that one device searched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CoverageSpan {
-    /// The extranonce, if the template has a coinbase.
-    pub extranonce: Option<u64>,
-    /// The header's version.
-    pub version: i32,
-    /// The header's time.
-    pub time: u32,
-    /// The first nonce.
-    pub nonce_first: u32,
-    /// The last nonce, inclusive.
-    pub nonce_last: u32,
-    /// The device's name.
-    pub device: String,
-}
-
-impl fmt::Display for CoverageSpan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(extranonce) = self.extranonce {
-            write!(f, "extranonce {extranonce}, ")?;
-        }
-        let Self { version, time, nonce_first, nonce_last, device, .. } = self;
-        write!(f, "version {version:08x}, time {time}, nonces {nonce_first}..={nonce_last} on {device}")
-    }
-}
-
 /// The report of a seal job.
 #[derive(Clone, Debug)]
 pub struct SealReport {
@@ -120,8 +94,8 @@ pub struct SealReport {
     pub seals: Vec<Seal>,
     /// Number of hashes in `coverage`.
     pub hashes: u128,
-    /// The searched spans: sorted by (extranonce, version index, time, nonce), disjoint.
-    pub coverage: Vec<CoverageSpan>,
+    /// What was searched.
+    pub coverage: SealCoverage,
     /// What each device contributed.
     pub devices: Vec<DeviceShare>,
 }
@@ -150,14 +124,5 @@ mod tests {
         for (outcome, text) in shown {
             assert_eq!(outcome.to_string(), text);
         }
-    }
-
-    #[test]
-    fn a_span_shows_its_extranonce_only_if_the_template_has_one() {
-        let (device, version) = ("cpu".to_owned(), 0x2000_0000);
-        let span = CoverageSpan { extranonce: None, version, time: 7, nonce_first: 0, nonce_last: 9, device };
-        assert_eq!(span.to_string(), "version 20000000, time 7, nonces 0..=9 on cpu");
-        let rolled = CoverageSpan { extranonce: Some(3), ..span };
-        assert_eq!(rolled.to_string(), "extranonce 3, version 20000000, time 7, nonces 0..=9 on cpu");
     }
 }

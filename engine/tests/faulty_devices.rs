@@ -64,7 +64,7 @@ fn assert_whole(report: &SealReport, expected: &[u32], what: &str) {
     assert_eq!(nonces(report), expected, "{what}");
     assert_eq!(report.hashes, u128::from(NONCES), "{what}");
     let mut next = 0;
-    for span in &report.coverage {
+    for span in report.coverage.iter() {
         assert_eq!(span.nonce_first, next, "{what}: {:?}", report.coverage);
         next = span.nonce_last + 1;
     }
@@ -111,7 +111,7 @@ fn a_device_that_misses_hits_is_caught_by_a_canary_and_removed_from_the_coverage
         panic!("{report:?}")
     };
     assert!(reason.contains("planted") || reason.contains("known"), "{reason}");
-    assert_eq!((report.hashes, report.coverage.len()), (0, 0));
+    assert_eq!((report.hashes, report.coverage.run_count()), (0, 0));
     let fake = engine.devices().into_iter().find(|device| device.info.id == "fake").unwrap();
     assert_eq!(fake.state.name(), "quarantined");
 }

@@ -70,7 +70,7 @@ fn assert_whole(report: &SealReport, expected: &[Seal], what: &str) {
     assert_eq!(report.seals, expected, "{what}");
     assert_eq!(report.hashes, u128::from(NONCES), "{what}");
     let mut next = 0;
-    for span in &report.coverage {
+    for span in report.coverage.iter() {
         assert_eq!(span.nonce_first, next, "{what}: {:?}", report.coverage);
         next = span.nonce_last + 1;
     }

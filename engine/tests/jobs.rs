@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use cityseal_engine::chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
-use cityseal_engine::{BuildError, Engine, SealFailure, SealJob, SealOutcome};
+use cityseal_engine::chain::{CoinbaseParts, Network, NonceSpan, Parameters, SealTemplate, Stretch, Target};
+use cityseal_engine::{
+    BuildError, Engine, SealFailure, SealJob, SealOutcome, SearchedRun, TenantShare, probability_within,
+};
 
 fn engine(threads: usize) -> Engine {
     Engine::builder().gpu(false).threads(threads).build().unwrap()
@@ -114,8 +116,82 @@ fn a_seal_of_rolled_versions_counts_every_version_and_nonce_once() {
         .unwrap();
     let report = engine.seal(SealJob::new(template));
     assert_eq!((report.outcome, report.hashes), (SealOutcome::Exhausted, 8 * 3 * 1_000));
-    assert_eq!(report.coverage.len(), 8 * 3, "one run of nonces for each version and time: {:?}", report.coverage);
+    assert_eq!(
+        report.coverage.iter().count(),
+        8 * 3,
+        "one run of nonces for each version and time: {:?}",
+        report.coverage
+    );
     assert!(report.coverage.iter().all(|span| (span.nonce_first, span.nonce_last) == (u32::MAX - 999, u32::MAX)));
+}
+
+/// A template of 2^64 regions of one nonce.
+fn one_nonce() -> SealTemplate {
+    let coinbase = CoinbaseParts::new(vec![1; 40], vec![2; 60], 8).unwrap();
+    let target = Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
+    let builder = SealTemplate::builder(*Parameters::of(Network::Mainnet).genesis());
+    builder.coinbase(coinbase, Vec::new()).nonces(NonceSpan::single(0)).target(target).build().unwrap()
+}
+
+#[test]
+fn a_job_with_one_nonce_for_each_extranonce_ends_with_a_few_runs_whatever_it_searched() {
+    let engine = engine(2);
+    let handle = engine.submit(SealJob::new(one_nonce()));
+    while handle.snapshot().hashes < 50_000 {
+        handle.wait(Some(Duration::from_millis(20)));
+    }
+    handle.cancel("the test");
+    let report = handle.wait(None).unwrap();
+    assert!(report.hashes >= 50_000);
+    // Leases in flight and returned ones are gaps: a few for each worker.
+    assert!(report.coverage.run_count() < 600, "{} runs", report.coverage.run_count());
+    assert_eq!(report.coverage.volume(), report.hashes);
+    assert!(report.coverage.has_more_than(8_192));
+    let spans: Vec<_> = report.coverage.iter().take(100).collect();
+    assert!(spans.iter().all(|span| span.nonce_first == 0 && span.nonce_last == 0 && span.device == "cpu"));
+}
+
+#[test]
+fn a_job_continues_where_its_predecessor_was_cancelled_and_both_find_every_seal() {
+    let engine = engine(2);
+    let template = small(60_000);
+    let whole = engine.seal(SealJob::new(template.clone()).all(true));
+    let middle = SearchedRun { stretch: Stretch::new(10_000, 39_999).unwrap(), device: "another machine".to_owned() };
+    let rest = engine.seal(SealJob::new(template).all(true).covered([middle.clone()]).unwrap());
+    assert_eq!((rest.outcome, rest.hashes), (SealOutcome::Sealed, 60_000));
+    assert!(rest.coverage.runs().any(|run| run == middle));
+    let expected: Vec<_> = whole.seals.iter().filter(|seal| !(10_000..40_000).contains(&seal.header().nonce)).collect();
+    assert_eq!(rest.seals.iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn shares_of_tenants_out_of_range_are_refused() {
+    let engine = engine(1);
+    let set = |weight, reserved| {
+        engine.set_tenants([("city".to_owned(), TenantShare { weight, reserved, ..TenantShare::default() })])
+    };
+    assert!(set(3, 0.2).is_ok());
+    assert_eq!(set(0, 0.0).unwrap_err().to_string(), "tenant 'city': weight 0; expected 1 to 100");
+    assert_eq!(set(1, 1.5).unwrap_err().to_string(), "tenant 'city': reserved share 1.5; expected 0 to 1");
+}
+
+#[test]
+fn the_probability_by_a_deadline_follows_the_measured_rate_and_the_weights() {
+    let engine = engine(1);
+    let target = Target::from_display_hex(&format!("{}{}", "0".repeat(12), "f".repeat(52))).unwrap();
+    let template = endless().with_target(target);
+    let deadline = Instant::now() + Duration::from_hours(1);
+    assert_eq!(engine.probability_by_deadline(&template, deadline, "", 0), None, "no rate was measured");
+    engine.seal(SealJob::new(small(1 << 20)).all(true).seals_max(1 << 20));
+    let rate_hz = engine.devices()[0].rate_hz.unwrap();
+    let alone = engine.probability_by_deadline(&template, deadline, "a", 0).unwrap();
+    let expected = probability_within(&template, 3_600.0, rate_hz, 1.0);
+    assert!(alone > 0.0 && (alone / expected - 1.0).abs() < 0.01, "{alone}, expected {expected}");
+    let running = engine.submit(SealJob::new(endless()).tenant("b"));
+    engine.set_tenants([("b".to_owned(), TenantShare { weight: 3, ..TenantShare::default() })]).unwrap();
+    let beside = engine.probability_by_deadline(&template, deadline, "a", 0).unwrap();
+    assert!(beside < alone, "{beside}, alone {alone}");
+    running.cancel("the test");
 }
 
 #[test]

@@ -87,8 +87,8 @@ pub use rules::{
 pub use rust_bitcoin::ZeroTarget;
 pub use search::{
     Candidate, CandidateRefused, CoinbaseError, CoinbaseParts, Coverage, CoverageEntry, CoverageError, CoverageGap,
-    DeviceTag, ExtranonceSpan, Lease, LeaseBook, NonceSpan, Region, RegionInput, RollingVersion, Seal, SealTemplate,
-    SealTemplateBuilder, SearchSpace, SpaceTooLarge, Span, SpanBackwards, Stretch, TemplateError, TemplateFileError,
-    TimeSpan, VersionMaskError, VersionRun, stratum,
+    CoverageRun, DeviceTag, ExtranonceSpan, Lease, LeaseBook, NonceSpan, Region, RegionInput, RollingVersion,
+    RootedTemplate, Seal, SealTemplate, SealTemplateBuilder, SearchSpace, SpaceTooLarge, Span, SpanBackwards, Stretch,
+    TemplateError, TemplateFileError, TimeSpan, VersionMaskError, VersionRun, stratum,
 };
 pub use targets::{ChainWork, CompactFault, CompactTarget, Target, TargetHexError, ThresholdHexError, Work};

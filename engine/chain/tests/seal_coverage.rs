@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use cityseal_chain::{
-    Coverage, CoverageEntry, CoverageError, CoverageGap, DeviceTag, ExtranonceSpan, LeaseBook, NonceSpan, Region,
-    RollingVersion, SearchSpace, TimeSpan, VersionRun,
+    Coverage, CoverageEntry, CoverageError, CoverageGap, CoverageRun, DeviceTag, ExtranonceSpan, LeaseBook, NonceSpan,
+    Region, RollingVersion, SearchSpace, Stretch, TimeSpan, VersionRun,
 };
 use proptest::prelude::*;
 
@@ -90,6 +90,37 @@ fn refuses_a_region_that_was_already_searched_and_stays_unchanged() {
         coverage.record(&region((0, 3), 1000, free), CPU).unwrap();
     }
     assert!(coverage.record(&region((2, 1), 1000, (0, 99)), CPU).is_err());
+}
+
+#[test]
+fn refuses_a_run_that_overlaps_or_leaves_the_space_and_stays_unchanged() {
+    let run = |first, last| CoverageRun { stretch: Stretch::new(first, last).unwrap(), device: CPU };
+    let volume = space().volume();
+    let mut coverage = Coverage::from_runs(space(), [run(volume - 10, volume - 1), run(0, 9)]).unwrap();
+    let refused = coverage.record_run(run(9, 20)).unwrap_err();
+    assert_eq!(refused.to_string(), "searched twice: ranks 9..=20 overlap an entry of device 0");
+    let refused = coverage.record_run(run(10, volume)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!("searched outside the space: ranks 10..={volume}; expected ranks below {volume}")
+    );
+    assert_eq!((coverage.volume(), coverage.run_count()), (20, 2));
+    assert!(Coverage::from_runs(space(), [run(0, 9), run(5, 5)]).is_err());
+    assert_eq!(Stretch::new(1, 0), None);
+    assert_eq!(Stretch::new(0, u128::MAX), None);
+}
+
+/// One run over 2^64 extranonces: the report of a job that was cancelled after a long search.
+#[test]
+fn the_entries_of_a_huge_run_are_made_only_as_far_as_asked() {
+    let all = Some(ExtranonceSpan::new(0, u64::MAX).unwrap());
+    let space = SearchSpace::new(all, RollingVersion::fixed(1), TimeSpan::single(7), NonceSpan::single(0)).unwrap();
+    let run = CoverageRun { stretch: Stretch::new(0, space.volume() - 1).unwrap(), device: CPU };
+    let coverage = Coverage::from_runs(space, [run]).unwrap();
+    assert!(coverage.is_complete());
+    let last = coverage.entries().take(8_192).last().unwrap();
+    assert_eq!(last.extranonce, Some(8_191));
+    assert_eq!(coverage.run_count(), 1);
 }
 
 #[test]
@@ -209,6 +240,20 @@ proptest! {
         let entries: Vec<_> = coverage.entries().flat_map(|entry| entry_points(&space(), &entry)).collect();
         prop_assert_eq!(entries, reference.iter().map(|(&point, &device)| (point, device)).collect::<Vec<_>>());
         prop_assert_eq!(coverage.volume(), reference.len() as u128);
+        for device in [CPU, GPU, DeviceTag(2)] {
+            let expected = reference.values().filter(|of| **of == device).count();
+            prop_assert_eq!(coverage.volume_of(device), expected as u128);
+        }
+        let same = Coverage::from_runs(space(), coverage.runs().collect::<Vec<_>>().into_iter().rev()).unwrap();
+        prop_assert_eq!(same.entries().collect::<Vec<_>>(), coverage.entries().collect::<Vec<_>>());
+        // A book of the gaps lends exactly what the reference does not have.
+        let mut book = LeaseBook::of(space(), coverage.gaps());
+        let mut rest = coverage.clone();
+        while let Some(lease) = book.lend(77, 8) {
+            prop_assert!(rest.record(lease.region(), DeviceTag(9)).is_ok());
+            book.settle(lease);
+        }
+        prop_assert!(rest.is_complete());
         prop_assert_eq!(coverage.is_complete(), reference.len() as u128 == space().volume());
     }
 }

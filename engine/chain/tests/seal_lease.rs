@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use cityseal_chain::{
-    Candidate, ExtranonceSpan, Lease, LeaseBook, NonceSpan, Region, RollingVersion, SearchSpace, TimeSpan,
+    Candidate, ExtranonceSpan, Lease, LeaseBook, NonceSpan, Region, RollingVersion, SearchSpace, Stretch, TimeSpan,
 };
 use proptest::prelude::*;
 
@@ -113,6 +113,74 @@ proptest! {
         prop_assert!(book.is_drained() && book.outstanding() == 0);
         prop_assert_eq!(searched.len() as u128, space.volume());
     }
+
+    #[test]
+    fn a_book_of_some_stretches_lends_exactly_their_points(
+        extranonces in 1u64..4,
+        mask in prop::sample::select(vec![0u32, 0b1, 0x1010, 0x2_4090, 0x1e000]),
+        times in 1u32..4,
+        nonces in 1u32..6,
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        is_first_open: bool,
+        hashes in 1u64..40,
+    ) {
+        let space = small_space(extranonces, mask, times, nonces);
+        let all = all_points(&space);
+        let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(all.len())).collect();
+        ends.extend([0, all.len()]);
+        ends.sort_unstable();
+        // Every second piece between two cuts is open.
+        let pieces = ends.windows(2).enumerate().filter(|(at, _)| at.is_multiple_of(2) == is_first_open);
+        let open: Vec<(usize, usize)> = pieces.map(|(_, ends)| (ends[0], ends[1])).filter(|(a, b)| a < b).collect();
+        let stretches = open.iter().map(|&(first, end)| Stretch::new(first as u128, end as u128 - 1).unwrap());
+        let mut book = LeaseBook::of(space, stretches.rev());
+        let mut searched = BTreeSet::new();
+        while let Some(lease) = book.lend(hashes, 8) {
+            search(&mut book, lease, &mut searched);
+        }
+        prop_assert!(book.is_drained() && book.outstanding() == 0);
+        let expected: Vec<Candidate> = open.iter().flat_map(|&(first, end)| all[first..end].to_vec()).collect();
+        prop_assert_eq!(searched.into_iter().collect::<Vec<_>>(), expected);
+    }
+}
+
+/// Every point of a space in its order: the index is the rank.
+fn all_points(space: &SearchSpace) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for extranonce in space.extranonces().unwrap().first()..=space.extranonces().unwrap().last() {
+        for version_index in 0..space.versions().count() as u32 {
+            for time in space.times().first()..=space.times().last() {
+                let nonces = space.nonces().first()..=space.nonces().last();
+                all.extend(nonces.map(|nonce| Candidate { extranonce, version_index, time, nonce }));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn the_rest_of_a_space_is_lent_in_groups_of_eight_versions() {
+    let space = small_space(2, 0xf00, 2, 10);
+    // The first group of the first extranonce and one point more were searched; 16 versions x 2 times x 10 nonces each.
+    let rest = Stretch::new(8 * 2 * 10 + 1, space.volume() - 1).unwrap();
+    let mut book = LeaseBook::of(space, [rest]);
+    let leases: Vec<Lease> = std::iter::from_fn(|| book.lend(u64::MAX, 8)).collect();
+    let wide = leases.iter().filter(|lease| lease.versions().count() == 8).count();
+    assert_eq!(wide, 4, "two groups of the second extranonce, two times each");
+    assert_eq!(leases.iter().map(|lease| u128::from(lease.hashes())).sum::<u128>(), rest.hashes());
+}
+
+#[test]
+#[should_panic(expected = "stretches that overlap")]
+fn refuses_stretches_that_share_a_point() {
+    let stretch = |first, last| Stretch::new(first, last).unwrap();
+    let _ = LeaseBook::of(small_space(1, 0, 1, 10), [stretch(4, 9), stretch(0, 4)]);
+}
+
+#[test]
+#[should_panic(expected = "a stretch of another space")]
+fn refuses_a_stretch_that_ends_one_point_behind_the_space() {
+    let _ = LeaseBook::of(small_space(1, 0, 1, 10), [Stretch::new(0, 10).unwrap()]);
 }
 
 #[test]

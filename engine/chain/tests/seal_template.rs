@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use cityseal_chain::{
     BlockHeader, Candidate, CandidateRefused, CoinbaseParts, CompactFault, CompactTarget, ExtranonceSpan, LeaseBook,
-    NonceSpan, RollingVersion, Seal, SealTemplate, Target, TemplateError, VersionMaskError, merkle,
+    NonceSpan, RollingVersion, RootedTemplate, Seal, SealTemplate, Target, TemplateError, VersionMaskError, merkle,
 };
 use cityseal_hash::{HashKernel, HitBuffer, Midstate};
 use proptest::prelude::*;
@@ -202,6 +203,20 @@ fn leases_and_a_kernel_find_the_seals_of_the_reference() {
 }
 
 #[test]
+fn a_root_computed_once_confirms_the_same_seals_and_no_point_of_another_extranonce() {
+    let template = Arc::new(rolling_template());
+    let expected = seals_of_the_reference(&template);
+    let rooted = |extranonce| RootedTemplate::new(Arc::clone(&template), extranonce);
+    for seal in &expected {
+        let at = *seal.found_at();
+        assert_eq!(Seal::confirm_rooted(&rooted(at.extranonce), at).as_ref(), Ok(seal));
+        let other = if at.extranonce == 0xfffe { 0xffff } else { 0xfffe };
+        let refused = CandidateRefused::OutsideSpace { candidate: at };
+        assert_eq!(Seal::confirm_rooted(&rooted(other), at), Err(refused));
+    }
+}
+
+#[test]
 fn with_the_largest_target_every_point_is_a_seal_including_the_first_and_last_nonce() {
     for span in [nonces(0, 5), nonces(u32::MAX - 5, u32::MAX)] {
         let template = SealTemplate::builder(genesis()).nonces(span).target(Target::MAX).build().unwrap();
@@ -245,6 +260,9 @@ proptest! {
             extranonce: at.extranonce, versions: run, time: at.time, nonces: NonceSpan::single(nonce),
         };
         let input = template.region_input(&region);
+        let rooted = RootedTemplate::new(Arc::new(template.clone()), at.extranonce);
+        prop_assert_eq!(&rooted.region_input(&region), &input);
+        prop_assert_eq!(rooted.header_at(&at).to_wire(), wire);
         prop_assert_eq!((input.midstates, input.tail, input.top_word_max), (midstates, tail, template.top_word_max()));
     }
 }

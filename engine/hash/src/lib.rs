@@ -57,7 +57,7 @@ mod span;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub use digest::{double_sha256, sha256};
+pub use digest::{Sha256Prefix, double_sha256, sha256};
 pub use error::KernelError;
 pub use features::{Features, KernelName};
 pub use kernel::HashKernel;

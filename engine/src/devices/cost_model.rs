@@ -154,6 +154,15 @@ pub(crate) struct CostModel {
 }
 
 impl CostModel {
+    /// Whether the device is faster than the CPU with batches of `items`, one after another. Without measured costs:
+    /// whether it has cores of its own.
+    pub(crate) fn is_faster_from(&self, kind: WorkKind, items: u64) -> bool {
+        match (self.device.of(kind), self.cpu.of(kind)) {
+            (Some(device), Some(cpu)) => smallest_batch(device, cpu).is_some_and(|smallest| items >= smallest),
+            _ => !self.shares_cores,
+        }
+    }
+
     /// Whether it pays for the device to take `batch` of `open` items with `ahead` items queued before it. Without
     /// measured costs: whether it has cores of its own.
     pub(crate) fn pays_off(&self, kind: WorkKind, batch: u64, ahead: u64, open: u64) -> bool {

@@ -18,18 +18,20 @@ impl Driver {
         let ahead = self.workers[worker].hashes_ahead();
         let Some(job) = self.jobs.get_mut(&id) else { return false };
         let (open, batch) = job.open(wanted);
-        let pays_off = model.pays_off(WorkKind::Search, batch, ahead, open);
+        // A batch that consists of several regions costs a dispatch for each of them.
+        let region = job.region_hashes(wanted);
+        let is_whole = region >= batch || model.is_faster_from(WorkKind::Search, region);
+        let pays_off = is_whole && model.pays_off(WorkKind::Search, batch, ahead, open);
         if !pays_off && job.give_back_claim(worker) {
             self.events.push(Event::Wake);
         }
         pays_off
     }
 
-    /// Whether it pays for a worker to take the next segment of headers.
-    pub(super) fn pays_to_take_headers(&self, worker: usize) -> bool {
+    /// Whether it pays for a worker to take a segment of `count` headers.
+    pub(super) fn pays_to_take_headers(&self, worker: usize, count: u64) -> bool {
         let Some(model) = self.cost_model_of(worker) else { return true };
-        let Some((batch, open)) = self.headers.counts() else { return false };
-        model.pays_off(WorkKind::Headers, batch, self.workers[worker].headers_ahead(), open)
+        model.pays_off(WorkKind::Headers, count, self.workers[worker].headers_ahead(), self.chains.headers())
     }
 
     /// The cost model of a worker's device, if it applies: without a serving CPU, no task may be declined.

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{Coverage, DeviceTag, Lease, LeaseBook, Seal, SealTemplate};
-use cityseal_device::{BatchLimits, SearchBatch};
+use cityseal_chain::{Coverage, DeviceTag, Lease, LeaseBook, Seal, SearchSpace};
+use cityseal_device::BatchLimits;
 
+use super::share::TenantId;
 use super::workers::Device;
-use crate::devices::DeviceShare;
-use crate::judge::plant;
+use crate::coverage::{DeviceNames, SealCoverage};
 use crate::policy::EnginePolicy;
 use crate::seal_job::{JobSnapshot, SealJob};
-use crate::seal_report::{CoverageSpan, SealFailure, SealOutcome, SealReport};
-use crate::task::Task;
+use crate::seal_report::{SealFailure, SealOutcome, SealReport};
+use crate::task::{REGIONS_MAX, SearchSource, SearchTask};
 
 /// A batch is sized so that one in this many of the hits that it may report is expected; the rest is reserve for
 /// variance.
@@ -22,13 +22,18 @@ const HITS_EXPECTED_SHARE: u64 = 4;
 /// Most seals that are expected in one batch of a job that ends with its first seal.
 const SEALS_PER_BATCH_MAX: u64 = 4;
 
-/// A worker's request for a lease.
+/// Leases of a worker's first batch of a job with small regions; the number doubles until the batch takes long enough.
+const LEASES_FIRST: usize = 8;
+
+/// A worker's request for leases.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     /// Hashes of its next batch.
     pub(crate) batch: u64,
     /// Hashes to claim at once, from which batches are cut; at least one batch.
     pub(crate) claim: u64,
+    /// Target duration of a batch.
+    pub(crate) time: Duration,
     /// Limits of its device.
     pub(crate) limits: BatchLimits,
 }
@@ -36,19 +41,22 @@ pub(crate) struct Wanted {
 /// A running job.
 #[derive(Debug)]
 pub(crate) struct Job {
-    template: Arc<SealTemplate>,
+    pub(crate) tenant: TenantId,
+    source: Arc<SearchSource>,
     all: bool,
     seals_max: usize,
     deadline: Option<Instant>,
-    weight: f64,
-    /// Hashes lent, divided by the weight: the job with the lowest value is served next.
-    served: f64,
     book: LeaseBook,
     coverage: Coverage,
     seals: BTreeSet<Seal>,
     /// By worker: what it has claimed and not started. A claim is one piece of the space, so that the coverage stays
     /// short, and takes its worker about a second.
     claims: BTreeMap<usize, Lease>,
+    /// By worker: how many leases its next batch may have.
+    leases: BTreeMap<usize, usize>,
+    /// Names of the devices of the search that this job resumes, and its hashes.
+    prior_names: Vec<String>,
+    prior_hashes: u128,
     /// By worker: what it searched since its last canary, not in the coverage yet.
     held: BTreeMap<usize, (DeviceTag, Vec<Lease>)>,
     /// Upper limit for a batch, after a larger one had more hits than a device can report.
@@ -58,29 +66,32 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn new(job: SealJob, served_least: f64, now: Instant) -> Self {
-        let template = Arc::new(job.template);
-        let space = *template.space();
+    pub(crate) fn new(job: SealJob, tenant: TenantId, now: Instant) -> Self {
+        let space = *job.template.space();
+        let (coverage, prior_names) =
+            job.prior.map_or_else(|| (Coverage::new(space), Vec::new()), |prior| (prior.coverage, prior.names));
         Self {
+            tenant,
+            source: Arc::new(SearchSource::new(job.template)),
             all: job.all,
             seals_max: job.seals_max,
             deadline: job.deadline,
-            weight: f64::from(job.priority.max(1)),
-            served: served_least,
-            book: LeaseBook::new(space),
-            coverage: Coverage::new(space),
+            book: LeaseBook::of(space, coverage.gaps()),
+            prior_hashes: coverage.volume(),
+            coverage,
             seals: BTreeSet::new(),
             claims: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            prior_names,
             held: BTreeMap::new(),
             hashes_max: u64::MAX,
             started: now,
             reported: now,
-            template,
         }
     }
 
-    pub(crate) const fn served(&self) -> f64 {
-        self.served
+    fn space(&self) -> &SearchSpace {
+        self.book.space()
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -91,23 +102,60 @@ impl Job {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Lends a worker the next batch of its claim, as large as the device and the density of hits allow. A worker
-    /// without a claim gets one; if nothing is open, half of the largest claim of another worker.
-    pub(crate) fn lend(&mut self, worker: usize, wanted: Wanted, policy: &EnginePolicy) -> Option<Lease> {
+    /// Lends a worker its next batch, as large as the device and the density of hits allow: mostly one lease; several
+    /// if regions are small.
+    pub(crate) fn lend(&mut self, worker: usize, wanted: Wanted, policy: &EnginePolicy) -> Option<Vec<Lease>> {
         let limits = wanted.limits;
-        let batch =
-            wanted.batch.min(limits.search_nonces_max).min(self.hashes_max).min(self.dense_max(limits.hits_max));
-        let versions_max = limits.search_midstates_max.min(policy.versions_per_batch);
-        // First what the worker has claimed, then open space, then half of another worker's claim.
+        let dense_max = self.dense_max(limits.hits_max);
+        let mut left = wanted.batch.min(limits.search_nonces_max).min(self.hashes_max).min(dense_max);
+        let count_max = self.leases.get(&worker).copied().unwrap_or(LEASES_FIRST);
+        let mut leases = vec![self.lend_one(worker, left, wanted, policy, true)?];
+        loop {
+            left = left.saturating_sub(leases[leases.len() - 1].hashes());
+            // What is left after rounding is no batch.
+            if left < policy.batch_hashes_min || leases.len() >= count_max {
+                return Some(leases);
+            }
+            match self.lend_one(worker, left, wanted, policy, false) {
+                Some(lease) => leases.push(lease),
+                None => return Some(leases),
+            }
+        }
+    }
+
+    /// Lends about `hashes` of the worker's claim. A worker without a claim gets one; if nothing is open and it
+    /// `may_halve`, half of the largest claim of another worker.
+    fn lend_one(
+        &mut self,
+        worker: usize,
+        hashes: u64,
+        wanted: Wanted,
+        policy: &EnginePolicy,
+        may_halve: bool,
+    ) -> Option<Lease> {
+        let versions_max = wanted.limits.search_midstates_max.min(policy.versions_per_batch);
         let claim = self
             .claims
             .remove(&worker)
-            .or_else(|| self.book.lend(wanted.claim.max(batch), versions_max))
-            .or_else(|| self.half_of_another(policy))?;
-        let (lease, rest) = self.cut(claim, batch);
+            .or_else(|| self.book.lend(wanted.claim.max(hashes), versions_max))
+            .or_else(|| if may_halve { self.half_of_another(policy) } else { None })?;
+        let (lease, rest) = self.cut(claim, hashes);
         self.claims.extend(rest.map(|rest| (worker, rest)));
-        self.served += lease.hashes() as f64 / self.weight;
         Some(lease)
+    }
+
+    /// Adapts the number of leases of a worker's next batch: `lent` leases were in its last one, of which it searched
+    /// `done` within `spent`.
+    pub(crate) fn learn_leases(&mut self, worker: usize, lent: usize, done: usize, spent: Duration, target: Duration) {
+        let ratio = target.as_secs_f64() / spent.as_secs_f64().max(1e-9);
+        let within_target = (done as f64 * ratio) as usize;
+        self.leases.insert(worker, within_target.clamp(1, (2 * lent).min(REGIONS_MAX)));
+    }
+
+    /// Hashes of the largest region that a worker can get.
+    pub(crate) fn region_hashes(&self, wanted: Wanted) -> u64 {
+        let versions = self.space().versions().count().min(wanted.limits.search_midstates_max as u64);
+        self.space().nonces().count().saturating_mul(versions)
     }
 
     /// Hashes that no worker has started, and the size of the next batch for `wanted`. A job that ends with its first
@@ -117,7 +165,7 @@ impl Job {
         let claimed: u128 = self.claims.values().map(|claim| u128::from(claim.hashes())).sum();
         let lent = self.book.outstanding_regions().map(|(_, region)| u128::from(region.hashes())).sum::<u128>();
         let begun = self.coverage.volume() + (lent - claimed);
-        let open = u64::try_from(self.template.space().volume() - begun).unwrap_or(u64::MAX);
+        let open = u64::try_from(self.space().volume() - begun).unwrap_or(u64::MAX);
         let dense_max = self.dense_max(wanted.limits.hits_max);
         let open = if self.all { open } else { open.min(dense_max) };
         (open, open.min(wanted.batch).min(dense_max))
@@ -149,22 +197,22 @@ impl Job {
 
     /// The most hashes of a batch, given the density of hits.
     fn dense_max(&self, hits_max: usize) -> u64 {
-        let hashes_per_hit = (1_u64 << 32) / (u64::from(self.template.top_word_max()) + 1);
+        let hashes_per_hit = (1_u64 << 32) / (u64::from(self.source.template().top_word_max()) + 1);
         let reportable = (hits_max as u64 / HITS_EXPECTED_SHARE).max(1).saturating_mul(hashes_per_hit);
         let useful = if self.all { u64::MAX } else { SEALS_PER_BATCH_MAX.saturating_mul(hashes_per_hit).max(4_096) };
         reportable.min(useful)
     }
 
-    /// The search of a lease, with a planted hit if `canary` numbers one.
-    pub(crate) fn search_task(&self, lease: &Lease, hits_max: usize, canary: Option<u64>) -> Task {
-        let region = *lease.region();
-        let midstates = self.template.midstates(region.extranonce, region.versions);
-        let tail = self.template.tail(region.extranonce, region.time);
-        let mut batch = SearchBatch::new(midstates, tail, region.nonces, self.template.top_word_max(), hits_max);
-        if let Some(number) = canary {
-            batch = batch.with_planted(plant(&self.template, &region, number));
+    /// The search of some leases, with a planted hit in each if `canary` numbers them.
+    pub(crate) fn search_task(&self, leases: &[Lease], wanted: Wanted, canary: Option<u64>) -> SearchTask {
+        SearchTask {
+            source: Arc::clone(&self.source),
+            regions: leases.iter().map(|lease| *lease.region()).collect(),
+            hits_max: wanted.limits.hits_max,
+            canary,
+            time_max: wanted.time,
+            ends_at_seal: !self.all,
         }
-        Task::Search { template: Arc::clone(&self.template), region, batch }
     }
 
     /// Adds verified seals. A seal found twice, because its lease was searched twice, counts once.
@@ -267,14 +315,14 @@ impl Job {
         JobSnapshot {
             done,
             hashes,
-            volume: self.template.space().volume(),
+            volume: self.space().volume(),
             seals: self.seals.len(),
             best: self
                 .seals
                 .iter()
                 .map(Seal::hash)
                 .min_by(|one, two| one.as_bytes().iter().rev().cmp(two.as_bytes().iter().rev())),
-            rate_hz: if seconds > 0.0 { hashes as f64 / seconds } else { 0.0 },
+            rate_hz: if seconds > 0.0 { (hashes - self.prior_hashes) as f64 / seconds } else { 0.0 },
         }
     }
 
@@ -284,36 +332,26 @@ impl Job {
     }
 
     /// The final report. Held leases count as searched: only EXHAUSTED must be proven, and a job with held leases is
-    /// not exhausted.
-    pub(crate) fn report(&mut self, outcome: SealOutcome, devices: &[Device]) -> SealReport {
+    /// not exhausted. The coverage moves into the report as it is, so that the driver's lock is not held for long.
+    pub(crate) fn report(mut self, outcome: SealOutcome, devices: &[Device]) -> SealReport {
         let holders: Vec<usize> = self.held.keys().copied().collect();
         holders.into_iter().for_each(|worker| self.settle_held(worker));
-        let name = |tag: DeviceTag| devices[usize::from(tag.0)].info.name.clone();
-        let coverage = self.coverage.entries().map(|entry| CoverageSpan {
-            extranonce: entry.extranonce,
-            version: entry.version,
-            time: entry.time,
-            nonce_first: entry.nonce_first,
-            nonce_last: entry.nonce_last,
-            device: name(entry.device),
-        });
+        let current = devices.iter().map(|device| device.info.name.clone()).collect();
+        let names = DeviceNames { current, prior: self.prior_names };
+        let share = |(index, device): (usize, &Device)| {
+            let hashes = names.tags_of(index).map(|tag| self.coverage.volume_of(tag)).sum();
+            device.share(hashes, 0)
+        };
+        let devices = devices.iter().enumerate().map(share).collect();
         // A batch may have several hits, but the job requested one seal.
         let wanted = if self.all { usize::MAX } else { 1 };
         SealReport {
-            coverage: coverage.collect(),
             outcome,
-            seals: std::mem::take(&mut self.seals).into_iter().take(wanted).collect(),
+            seals: self.seals.into_iter().take(wanted).collect(),
             hashes: self.coverage.volume(),
-            devices: self.shares(devices),
+            devices,
+            coverage: SealCoverage::new(self.coverage, names),
         }
-    }
-
-    fn shares(&self, devices: &[Device]) -> Vec<DeviceShare> {
-        let share = |(index, device): (usize, &Device)| {
-            let hashes = self.coverage.volume_of(DeviceTag(index as u16));
-            device.share(hashes, 0)
-        };
-        devices.iter().enumerate().map(share).collect()
     }
 }
 

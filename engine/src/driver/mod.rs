@@ -4,9 +4,12 @@
 //! It starts no thread, reads no clock (`now` is an argument) and touches no device, so that a test can play through
 //! every race step by step.
 
-mod chain_queue;
+mod accounts;
+mod chains;
 mod cost;
 mod jobs;
+mod pick;
+mod share;
 mod stuck;
 mod trust;
 mod workers;
@@ -18,22 +21,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_chain::DeviceTag;
+use cityseal_chain::{DeviceTag, Lease};
 use cityseal_device::known_answers::Case;
 use cityseal_device::{DeviceError, DeviceInfo};
 
 use crate::devices::{DeviceState, DeviceStatus};
-use crate::judge::Judged;
 use crate::policy::{AfterFailure, EnginePolicy};
 use crate::seal_job::{JobSnapshot, SealJob};
 use crate::seal_report::{SealFailure, SealOutcome, SealReport};
-use crate::task::{Assignment, ChainTask, Seq, Task};
-use chain_queue::ChainQueue;
-use jobs::{Job, Wanted};
-use workers::{Device, InFlight, Worker, WorkerState};
+use crate::task::{Assignment, ChainTask, SearchAnswer, Seq, TaskCost};
+use crate::tenant::TenantShares;
+use chains::{ChainKind, Chains};
+use jobs::Job;
+use share::{FairShare, Flow};
+use workers::{Device, InFlight, Lent, Worker, WorkerState};
 
-/// Kinds of tasks that take turns: chains and searches.
-const KINDS: usize = 2;
+/// Fewest hashes of a region from which a search rate is measured: below it the cost of a batch dominates. At 40 million
+/// hashes per second 256 take 6 us.
+const MEASURED_MIN: u64 = 256;
 
 /// What the owner of the driver must publish.
 #[derive(Debug)]
@@ -56,8 +61,8 @@ pub(crate) struct Driver {
     devices: Vec<Device>,
     workers: Vec<Worker>,
     jobs: BTreeMap<u64, Job>,
-    headers: ChainQueue,
-    blocks: ChainQueue,
+    chains: Chains,
+    share: FairShare,
     jobs_seen: u64,
     seq: Seq,
     events: Vec<Event>,
@@ -72,8 +77,8 @@ impl Driver {
             devices: Vec::new(),
             workers: Vec::new(),
             jobs: BTreeMap::new(),
-            headers: ChainQueue::default(),
-            blocks: ChainQueue::default(),
+            chains: Chains::default(),
+            share: FairShare::default(),
             jobs_seen: 0,
             seq: 0,
             events: Vec::new(),
@@ -103,8 +108,8 @@ impl Driver {
     pub(crate) fn add_job(&mut self, job: SealJob, now: Instant) -> u64 {
         self.jobs_seen += 1;
         let id = self.jobs_seen;
-        let served_least = self.jobs.values().map(Job::served).min_by(f64::total_cmp).unwrap_or(0.0);
-        self.jobs.insert(id, Job::new(job, served_least, now));
+        let tenant = self.share.join(&job.tenant, Flow::Job(id), job.priority);
+        self.jobs.insert(id, Job::new(job, tenant, now));
         self.events.extend([Event::Wake, Event::Watch]);
         if self.stopped {
             self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now);
@@ -112,38 +117,54 @@ impl Driver {
             self.end_job(id, SealOutcome::Failed { reason: SealFailure::NoDevice { reason } }, now);
         } else {
             self.expire(now);
+            // A job that resumes a complete search has nothing to lend.
+            if let Some(outcome) = self.jobs.get(&id).and_then(Job::outcome) {
+                self.end_job(id, outcome, now);
+            }
         }
         id
+    }
+
+    /// Replaces the shares of tenants.
+    pub(crate) fn set_tenants(&mut self, shares: TenantShares) {
+        self.share.set_tenants(shares);
+    }
+
+    /// Hashes per second that a further job of a tenant would get at present; `None` before a rate was measured.
+    pub(crate) fn rate_of_new(&self, tenant: &str, priority: u8) -> Option<f64> {
+        let rates: Vec<f64> = self.serving().filter_map(Worker::search_rate).collect();
+        (!rates.is_empty()).then(|| rates.iter().sum::<f64>() * self.share.share_of_new(tenant, priority))
     }
 
     /// Ends a job. Does nothing if it has ended.
     pub(crate) fn end_job(&mut self, id: u64, outcome: SealOutcome, now: Instant) {
         if let Some(mut job) = self.jobs.remove(&id) {
-            let report = job.report(outcome, &self.devices);
-            self.events.push(Event::Ended(id, job.snapshot(true, now), report));
+            self.share.end(job.tenant, Flow::Job(id));
+            let snapshot = job.snapshot(true, now);
+            self.events.push(Event::Ended(id, snapshot, job.report(outcome, &self.devices)));
             self.events.push(Event::Wake);
         }
     }
 
     /// Queues a segment of headers.
     pub(crate) fn add_headers(&mut self, task: Arc<dyn ChainTask>) {
-        if self.stopped || self.why_no_device().is_some() {
-            task.abandon();
-        } else {
-            self.headers.push_back(task);
-            // One wake-up is enough for a row of segments.
-            if !matches!(self.events.last(), Some(Event::Wake)) {
-                self.events.push(Event::Wake);
-            }
-        }
+        self.add_chain_task(ChainKind::Headers, task);
     }
 
     /// Queues a group of whole blocks.
     pub(crate) fn add_blocks(&mut self, task: Arc<dyn ChainTask>) {
+        self.add_chain_task(ChainKind::Blocks, task);
+    }
+
+    fn add_chain_task(&mut self, kind: ChainKind, task: Arc<dyn ChainTask>) {
         if self.stopped || self.why_no_device().is_some() {
             task.abandon();
-        } else {
-            self.blocks.push_back(task);
+            return;
+        }
+        let tenant = self.share.join(task.tenant(), Flow::Chain(task.chain()), task.priority());
+        self.chains.push_back(kind, tenant, task);
+        // One wake-up is enough for a row of tasks.
+        if !matches!(self.events.last(), Some(Event::Wake)) {
             self.events.push(Event::Wake);
         }
     }
@@ -155,9 +176,9 @@ impl Driver {
         if self.stopped || !self.is_serving(worker) {
             return None;
         }
-        let (in_flight, task) = self.pick(worker)?;
+        let (lent, task) = self.pick(worker, now)?;
         self.seq += 1;
-        if self.workers[worker].lend(self.seq, in_flight, now) {
+        if self.workers[worker].lend(self.seq, lent, now) {
             self.events.push(Event::Watch);
         }
         let device = &self.devices[self.workers[worker].device];
@@ -172,8 +193,7 @@ impl Driver {
         self.stopped = true;
         let all: Vec<u64> = self.jobs.keys().copied().collect();
         all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now));
-        self.headers.abandon();
-        self.blocks.abandon();
+        self.abandon_chains();
         self.events.extend([Event::Wake, Event::Watch]);
     }
 
@@ -181,28 +201,50 @@ impl Driver {
         self.stopped
     }
 
-    /// A search is complete, and the CPU has judged its hits.
-    pub(crate) fn searched(&mut self, worker: usize, seq: Seq, judged: Judged, busy: Duration, now: Instant) {
-        let Some(InFlight::Search { job: id, lease }) = self.workers[worker].take(seq, now) else { return };
-        self.workers[worker].measure_search(lease.hashes(), busy);
+    /// Regions of a search are complete, and the CPU has judged their hits. The others are returned.
+    pub(crate) fn searched(&mut self, worker: usize, seq: Seq, answer: SearchAnswer, now: Instant) {
+        let Some(Lent { work: InFlight::Search { job: id, leases }, charge }) = self.workers[worker].take(seq, now)
+        else {
+            return;
+        };
+        if let Some(charge) = charge {
+            self.share.settle(charge, answer.cost.total, now);
+        }
+        let lent = leases.len();
+        let mut rest = leases.into_iter();
+        let done: Vec<Lease> = rest.by_ref().take(answer.done).collect();
+        let hashes: u64 = done.iter().map(Lease::hashes).sum();
+        // Tiny regions show what a batch costs, not how fast the device is.
+        if hashes > 0 && hashes >= done.len() as u64 * MEASURED_MIN {
+            self.workers[worker].measure_search(hashes, answer.cost.device);
+        } else {
+            self.workers[worker].reset_failures();
+        }
         let device = self.workers[worker].device;
         self.devices[device].worked(now, &self.policy);
-        let trusted = self.devices[device].is_trusted();
+        let target = self.workers[worker].batch_target();
         // The job may have ended in the meantime.
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        if judged.overflow {
+        job.learn_leases(worker, lent, done.len(), answer.cost.total, target);
+        if answer.judged.overflow
+            && let Some(lease) = rest.next()
+        {
             job.too_many_hits(lease);
             self.events.push(Event::Wake);
-            return;
         }
-        self.devices[device].hashes += u128::from(lease.hashes());
-        let found = !judged.seals.is_empty();
-        job.keep(judged.seals);
-        if trusted {
-            job.settle(lease, DeviceTag(device as u16));
+        if rest.len() > 0 {
+            rest.for_each(|lease| job.give_back(lease));
+            self.events.push(Event::Wake);
+        }
+        self.devices[device].hashes += u128::from(hashes);
+        let found = !answer.judged.seals.is_empty();
+        job.keep(answer.judged.seals);
+        let tag = DeviceTag(device as u16);
+        if self.devices[device].is_trusted() {
+            done.into_iter().for_each(|lease| job.settle(lease, tag));
         } else {
-            // It counts once the device has answered its next canary.
-            job.hold(worker, DeviceTag(device as u16), lease);
+            // They count once the device has answered its next canary.
+            done.into_iter().for_each(|lease| job.hold(worker, tag, lease));
         }
         if let Some(outcome) = job.outcome() {
             self.end_job(id, outcome, now);
@@ -213,25 +255,27 @@ impl Driver {
     }
 
     /// A segment was hashed and judged.
-    pub(crate) fn judged_headers(&mut self, worker: usize, seq: Seq, headers: usize, busy: Duration, now: Instant) {
-        let Some(InFlight::Headers(_)) = self.workers[worker].take(seq, now) else { return };
-        self.workers[worker].measure_headers(headers as u64, busy);
+    pub(crate) fn judged_headers(&mut self, worker: usize, seq: Seq, headers: usize, cost: TaskCost, now: Instant) {
+        let Some(Lent { work: InFlight::Headers(_), charge }) = self.workers[worker].take(seq, now) else { return };
+        self.workers[worker].measure_headers(headers as u64, cost.device);
+        charge.into_iter().for_each(|charge| self.share.settle(charge, cost.total, now));
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
     }
 
     /// A group of blocks was hashed and judged.
-    pub(crate) fn judged_blocks(&mut self, worker: usize, seq: Seq, blocks: usize, now: Instant) {
-        if self.workers[worker].take(seq, now).is_some() {
-            self.workers[worker].reset_failures();
-            let device = self.workers[worker].device;
-            self.devices[device].headers += blocks as u64;
-        }
+    pub(crate) fn judged_blocks(&mut self, worker: usize, seq: Seq, blocks: usize, cost: TaskCost, now: Instant) {
+        let Some(Lent { work: InFlight::Blocks(_), charge }) = self.workers[worker].take(seq, now) else { return };
+        self.workers[worker].measure_blocks(cost);
+        charge.into_iter().for_each(|charge| self.share.settle(charge, cost.total, now));
+        let device = self.workers[worker].device;
+        self.devices[device].headers += blocks as u64;
     }
 
-    /// A task turned out to have nothing for the device.
-    pub(crate) fn skipped(&mut self, worker: usize, seq: Seq, now: Instant) {
-        self.workers[worker].take(seq, now);
+    /// A task turned out to have nothing for the device. Its preparation took `spent`.
+    pub(crate) fn skipped(&mut self, worker: usize, seq: Seq, spent: Duration, now: Instant) {
+        let charge = self.workers[worker].take(seq, now).and_then(|lent| lent.charge);
+        charge.into_iter().for_each(|charge| self.share.settle(charge, spent, now));
     }
 
     /// A worker's device failed: its tasks go to others.
@@ -267,95 +311,8 @@ impl Driver {
         self.workers[worker].state == WorkerState::Serving
     }
 
-    fn pick(&mut self, worker: usize) -> Option<(InFlight, Task)> {
-        if self.canary_is_due(worker) {
-            return Some(self.pick_canary(worker));
-        }
-        let first = self.workers[worker].next_turn();
-        let found = (0..KINDS).find_map(|turn| match (first + turn) % KINDS {
-            // Headers and blocks take turns too.
-            0 if (first / KINDS).is_multiple_of(2) => self.pick_headers(worker).or_else(|| self.pick_blocks(worker)),
-            0 => self.pick_blocks(worker).or_else(|| self.pick_headers(worker)),
-            _ => self.pick_search(worker),
-        });
-        found.or_else(|| self.needs_canary_before_idling(worker).then(|| self.pick_canary(worker)))
-    }
-
-    fn pick_canary(&mut self, worker: usize) -> (InFlight, Task) {
-        self.workers[worker].since_canary = 0;
-        (InFlight::Canary, Task::Canary(Arc::clone(&self.canary)))
-    }
-
-    fn pick_headers(&mut self, worker: usize) -> Option<(InFlight, Task)> {
-        if !self.pays_to_take_headers(worker) {
-            return None;
-        }
-        // A slow worker is skipped, but tried now and then: it may have been slow only for a while.
-        if self.may_be_skipped(worker) && !self.is_fast_enough(worker) && !self.workers[worker].count_skip() {
-            return None;
-        }
-        // Segments of a chain with a final verdict are dropped.
-        let task = std::iter::from_fn(|| self.headers.pop_front()).find(|task| task.is_wanted())?;
-        Some((InFlight::Headers(Arc::clone(&task)), Task::Headers(task)))
-    }
-
-    /// The worker's own thread, and so the CPU, parses blocks and hashes their transactions. So a worker of another
-    /// device takes blocks only if no worker of the CPU is serving.
-    fn pick_blocks(&mut self, worker: usize) -> Option<(InFlight, Task)> {
-        let is_trusted = |device: usize| self.devices[device].is_trusted();
-        if !is_trusted(self.workers[worker].device) && self.serving().any(|other| is_trusted(other.device)) {
-            return None;
-        }
-        let task = std::iter::from_fn(|| self.blocks.pop_front()).find(|task| task.is_wanted())?;
-        Some((InFlight::Blocks(Arc::clone(&task)), Task::Blocks(task)))
-    }
-
-    /// Whether a worker may be skipped for being slow. Not the CPU if another device may decline tasks by its cost
-    /// model: one of them must take every task.
-    fn may_be_skipped(&self, worker: usize) -> bool {
-        let is_cpu = self.devices[self.workers[worker].device].is_trusted();
-        !(is_cpu && self.serving().any(|other| self.devices[other.device].cost_model.is_some()))
-    }
-
-    /// Whether a worker's device hashes headers fast enough: a much slower device than the best one would delay the
-    /// chain. The best rate among the workers of a device counts, because one may have started slowly on a busy core.
-    fn is_fast_enough(&self, worker: usize) -> bool {
-        let device = self.workers[worker].device;
-        let best_of = |workers: &mut dyn Iterator<Item = &Worker>| {
-            workers.filter_map(|other| other.header_rate).max_by(f64::total_cmp)
-        };
-        let mine =
-            self.workers[worker].header_rate.and(best_of(&mut self.serving().filter(|other| other.device == device)));
-        match (mine, best_of(&mut self.serving())) {
-            (Some(mine), Some(best)) => mine >= best * self.policy.check_share_min,
-            (None, _) | (_, None) => !self.workers[worker].is_hashing_headers(),
-        }
-    }
-
     fn serving(&self) -> impl Iterator<Item = &Worker> {
         self.workers.iter().filter(|worker| worker.state == WorkerState::Serving)
-    }
-
-    /// A lease of the job that was served least for its priority and has open space.
-    fn pick_search(&mut self, worker: usize) -> Option<(InFlight, Task)> {
-        let state = &self.workers[worker];
-        let mut limits = self.devices[state.device].info.limits;
-        limits.hits_max = limits.hits_max.min(self.policy.hits_max);
-        let (batch, claim) = (state.batch_hashes(&self.policy), state.claim_hashes(&self.policy));
-        let wanted = Wanted { batch, claim, limits };
-        let mut order: Vec<(f64, u64)> = self.jobs.iter().map(|(&id, job)| (job.served(), id)).collect();
-        order.sort_by(|one, two| one.0.total_cmp(&two.0).then(one.1.cmp(&two.1)));
-        let (id, lease) = order.into_iter().find_map(|(_, id)| {
-            if !self.accepts_search(worker, id, wanted) {
-                return None;
-            }
-            Some((id, self.jobs.get_mut(&id)?.lend(worker, wanted, &self.policy)?))
-        })?;
-        // A planted hit shows whether an untrusted device looked at the whole batch.
-        let canary = (!self.devices[self.workers[worker].device].is_trusted()).then_some(self.seq);
-        let task = self.jobs.get_mut(&id)?.search_task(&lease, wanted.limits.hits_max, canary);
-        self.workers[worker].since_canary += 1;
-        Some((InFlight::Search { job: id, lease }, task))
     }
 
     /// Returns all tasks of a worker, and the leases that it searched since its last canary, because that canary will
@@ -365,18 +322,31 @@ impl Driver {
         self.jobs.values_mut().for_each(|job| _ = job.give_back_claim(worker));
         for in_flight in self.workers[worker].take_all() {
             match in_flight {
-                InFlight::Search { job, lease } => {
+                InFlight::Search { job, leases } => {
                     if let Some(job) = self.jobs.get_mut(&job) {
-                        job.give_back(lease);
+                        leases.into_iter().for_each(|lease| job.give_back(lease));
                     }
                 }
                 InFlight::Headers(task) | InFlight::Blocks(task) if self.stopped => task.abandon(),
-                InFlight::Headers(task) => self.headers.push_front(task),
-                InFlight::Blocks(task) => self.blocks.push_front(task),
+                InFlight::Headers(task) => self.requeue(ChainKind::Headers, task),
+                InFlight::Blocks(task) => self.requeue(ChainKind::Blocks, task),
                 InFlight::Canary => {}
             }
         }
         self.events.push(Event::Wake);
+    }
+
+    /// Queues a returned task before the other tasks of its chain.
+    fn requeue(&mut self, kind: ChainKind, task: Arc<dyn ChainTask>) {
+        let tenant = self.share.join(task.tenant(), Flow::Chain(task.chain()), task.priority());
+        self.chains.push_front(kind, tenant, task);
+    }
+
+    /// Informs the owners of all queued chain tasks that no worker will take them.
+    fn abandon_chains(&mut self) {
+        for (chain, tenant) in self.chains.abandon() {
+            self.share.end(tenant, Flow::Chain(chain));
+        }
     }
 
     /// Fails everything if no worker can serve any more.
@@ -385,8 +355,7 @@ impl Driver {
             let reason = SealFailure::NoDevice { reason: reason.to_owned() };
             let all: Vec<u64> = self.jobs.keys().copied().collect();
             all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
-            self.headers.abandon();
-            self.blocks.abandon();
+            self.abandon_chains();
         }
         self.events.push(Event::Wake);
     }

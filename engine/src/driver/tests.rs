@@ -2,19 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{Network, NonceSpan, Parameters, SealTemplate, Target};
+use cityseal_chain::{Network, NonceSpan, Parameters, Region, SealTemplate, Target};
 use cityseal_device::fake::FakeOpener;
 use cityseal_device::known_answers;
-use cityseal_device::{Backend, CpuBackend, Opener, Report, SearchReport};
+use cityseal_device::{Backend, Batch, CpuBackend, Opener, Report, SearchReport};
 use cityseal_hash::HashKernel;
 
+mod chains;
 mod claims;
 mod cost;
+mod coverage;
+mod fair;
+mod simulated;
 mod stuck;
 mod trust;
 
 use super::*;
-use crate::judge::{Caught, judge_search};
+use crate::judge::Caught;
+use crate::task::{SearchTask, Task};
 
 const NONCES: u32 = 50_000;
 
@@ -71,20 +76,41 @@ impl Play {
 
     /// Answers as a correct device would.
     fn answer(&mut self, worker: usize, assignment: Assignment) {
-        self.reference.submit(assignment.task.batch(HashKernel::portable(), usize::MAX).unwrap()).unwrap();
-        let done = self.reference.collect(Duration::ZERO).unwrap().unwrap();
         self.now += Duration::from_millis(1);
-        match (assignment.task, done.report) {
-            (Task::Search { template, region, batch }, Report::Search(report)) => {
-                let judged = judge_search(&template, &region, &batch, report).unwrap();
-                self.driver.searched(worker, assignment.seq, judged, Duration::from_millis(1), self.now);
+        match assignment.task {
+            Task::Search(task) => {
+                let answer = self.search(&task);
+                self.driver.searched(worker, assignment.seq, answer, self.now);
             }
-            (Task::Canary(case), report) => {
+            Task::Canary(case) => {
+                let report = self.report(case.batch.clone());
                 assert!(case.is_answered_by(&report));
                 self.driver.canary_answered(worker, assignment.seq, self.now);
             }
-            (task, report) => panic!("{task:?} answered by {report:?}"),
+            task @ (Task::Headers(_) | Task::Blocks(_)) => panic!("{task:?}"),
         }
+    }
+
+    /// Searches every region, up to one with too many hits.
+    fn search(&mut self, task: &SearchTask) -> SearchAnswer {
+        let cost = TaskCost { device: Duration::from_millis(1), total: Duration::from_millis(1) };
+        let mut answer = SearchAnswer { cost, ..SearchAnswer::default() };
+        for part in (0..task.regions.len()).map(|index| task.part(index)) {
+            let Report::Search(report) = self.report(Batch::Search(part.batch.clone())) else { panic!() };
+            let judged = part.judge(report).unwrap();
+            answer.judged.overflow = judged.overflow;
+            if judged.overflow {
+                break;
+            }
+            answer.judged.seals.extend(judged.seals);
+            answer.done += 1;
+        }
+        answer
+    }
+
+    fn report(&mut self, batch: Batch) -> Report {
+        self.reference.submit(batch).unwrap();
+        self.reference.collect(Duration::ZERO).unwrap().unwrap().report
     }
 
     /// Answers all tasks of a worker until there is none.
@@ -102,6 +128,23 @@ impl Play {
     }
 }
 
+/// The regions of a search.
+fn regions(task: &Task) -> &[Region] {
+    let Task::Search(task) = task else { panic!("{task:?}") };
+    &task.regions
+}
+
+fn hashes(task: &Task) -> u64 {
+    regions(task).iter().map(Region::hashes).sum()
+}
+
+/// The answer of a device of `rate_hz` hashes per second that finds nothing.
+fn nothing_found(task: &Task, rate_hz: f64) -> SearchAnswer {
+    let device = Duration::from_secs_f64(hashes(task) as f64 / rate_hz);
+    let cost = TaskCost { device, total: device };
+    SearchAnswer { done: regions(task).len(), cost, ..SearchAnswer::default() }
+}
+
 #[test]
 fn a_job_without_a_seal_is_exhausted_and_its_coverage_names_the_devices() {
     let mut play = Play::new();
@@ -112,9 +155,10 @@ fn a_job_without_a_seal_is_exhausted_and_its_coverage_names_the_devices() {
     let report = play.end().unwrap();
     assert_eq!(report.outcome, SealOutcome::Exhausted);
     assert_eq!(report.hashes, u128::from(NONCES));
-    assert_eq!(report.coverage.len(), 2);
-    assert_eq!((report.coverage[0].nonce_first, report.coverage[1].nonce_last), (0, NONCES - 1));
-    assert_eq!((report.coverage[0].device.as_str(), report.coverage[1].device.as_str()), ("cpu", "fake"));
+    let spans: Vec<_> = report.coverage.iter().collect();
+    assert_eq!(spans.len(), 2);
+    assert_eq!((spans[0].nonce_first, spans[1].nonce_last), (0, NONCES - 1));
+    assert_eq!((spans[0].device.as_str(), spans[1].device.as_str()), ("cpu", "fake"));
 }
 
 #[test]
@@ -209,8 +253,9 @@ fn a_lease_lost_on_purpose_is_reported_as_a_gap() {
     play.submit(SealJob::new(impossible()));
     let dropped = play.take(CPU).unwrap();
     // The lease is removed from the book as if it were searched, but the coverage does not have it.
-    let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(dropped.seq, play.now) else { panic!() };
-    play.driver.jobs.get_mut(&job).unwrap().lose(lease);
+    let lent = play.driver.workers[CPU].take(dropped.seq, play.now);
+    let Some(Lent { work: InFlight::Search { job, leases }, .. }) = lent else { panic!() };
+    leases.into_iter().for_each(|lease| play.driver.jobs.get_mut(&job).unwrap().lose(lease));
     play.work_off(CPU);
     let report = play.end().unwrap();
     let SealOutcome::Failed { reason: SealFailure::CoverageGap { gap } } = report.outcome else {
@@ -269,25 +314,6 @@ fn a_report_for_a_job_that_has_ended_changes_nothing() {
 }
 
 #[test]
-fn jobs_share_the_devices_by_their_priority() {
-    let mut play = Play::new();
-    let template = impossible();
-    let one = play.submit(SealJob::new(template.clone()).priority(1));
-    let three = play.submit(SealJob::new(template).priority(3));
-    play.driver.policy.batch_hashes_min = 100;
-    let mut served = BTreeMap::from([(one, 0_u32), (three, 0)]);
-    for _ in 0..8 {
-        let assignment = play.take(CPU).unwrap();
-        let Some(InFlight::Search { job, lease }) = play.driver.workers[CPU].take(assignment.seq, play.now) else {
-            panic!()
-        };
-        *served.get_mut(&job).unwrap() += 1;
-        play.driver.jobs.get_mut(&job).unwrap().settle(lease, DeviceTag(0));
-    }
-    assert_eq!((served[&one], served[&three]), (2, 6));
-}
-
-#[test]
 fn jobs_fail_when_the_last_device_is_retired() {
     let mut play = Play::new();
     play.submit(SealJob::new(impossible()));
@@ -314,11 +340,9 @@ fn batches_double_until_they_take_the_target_time() {
     let mut sizes = Vec::new();
     for _ in 0..12 {
         let assignment = play.take(CPU).unwrap();
-        let Task::Search { region, .. } = assignment.task else { panic!() };
-        sizes.push(region.hashes());
-        // A device of 40 MH/s.
-        let busy = Duration::from_nanos(region.hashes() * 25);
-        play.driver.searched(CPU, assignment.seq, Judged::default(), busy, play.now);
+        sizes.push(hashes(&assignment.task));
+        let answer = nothing_found(&assignment.task, 40e6);
+        play.driver.searched(CPU, assignment.seq, answer, play.now);
     }
     assert_eq!(&sizes[..4], &[5_000, 10_000, 20_000, 40_000]);
     assert!(sizes[4..].iter().all(|&hashes| hashes == 40_000), "{sizes:?}");

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use cityseal_chain::DeviceTag;
 
-use super::workers::{InFlight, WorkerState};
+use super::workers::{InFlight, Lent, WorkerState};
 use super::{Driver, Event};
 use crate::devices::DeviceState;
 use crate::judge::Caught;
@@ -17,7 +17,7 @@ const CANARY_EVERY_ON_PROBATION: u32 = 1;
 impl Driver {
     /// A canary was answered correctly: what the worker searched before it counts.
     pub(crate) fn canary_answered(&mut self, worker: usize, seq: Seq, now: Instant) {
-        let Some(InFlight::Canary) = self.workers[worker].take(seq, now) else { return };
+        let Some(Lent { work: InFlight::Canary, .. }) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].since_canary = 0;
         let device = self.workers[worker].device;
         self.devices[device].canary_answered();

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use cityseal_chain::Lease;
 use cityseal_device::{DeviceInfo, DeviceKind};
 
+use super::share::Charge;
 use crate::devices::{CostModel, DeviceShare, DeviceState, DeviceStatus};
 use crate::judge::Caught;
 use crate::policy::EnginePolicy;
-use crate::task::{ChainTask, Seq};
+use crate::task::{ChainTask, Seq, TaskCost};
 
 /// Weight of the newest measurement in an average rate.
 const RATE_NEWEST: f64 = 0.25;
@@ -41,10 +42,17 @@ impl WorkerState {
 /// A task that a worker has not answered yet.
 #[derive(Debug)]
 pub(super) enum InFlight {
-    Search { job: u64, lease: Lease },
+    Search { job: u64, leases: Vec<Lease> },
     Headers(Arc<dyn ChainTask>),
     Blocks(Arc<dyn ChainTask>),
     Canary,
+}
+
+/// A lent task and what was charged for it; nothing for a canary.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub(super) work: InFlight,
+    pub(super) charge: Option<Charge>,
 }
 
 /// One thread that owns one back end.
@@ -59,14 +67,15 @@ pub(crate) struct Worker {
     /// Segments in a row for which it was skipped as too slow.
     skipped: u32,
     search_rate: Option<f64>,
+    /// Groups of blocks per second, preparation included.
+    group_rate: Option<f64>,
     /// Hashes of the next search batch.
     batch: u64,
     batch_target: Duration,
-    in_flight: BTreeMap<Seq, InFlight>,
+    in_flight: BTreeMap<Seq, Lent>,
     /// Time of its last sign of life, while its device has a batch.
     silent_since: Option<Instant>,
     failures: u32,
-    turn: usize,
 }
 
 impl Worker {
@@ -79,23 +88,23 @@ impl Worker {
             header_rate: None,
             skipped: 0,
             search_rate: None,
+            group_rate: None,
             batch: policy.batch_hashes_first,
             batch_target: if cpu { policy.cpu_batch_time } else { policy.gpu_batch_time },
             in_flight: BTreeMap::new(),
             silent_since: None,
             failures: 0,
-            turn: 0,
         }
     }
 
     /// Records a task; returns whether the worker is watched from now on. A chain task may have to be read first, so it
     /// is watched only once it is submitted ([`Self::watch_from`]).
-    pub(crate) fn lend(&mut self, seq: Seq, in_flight: InFlight, now: Instant) -> bool {
-        let begins = self.silent_since.is_none() && !matches!(in_flight, InFlight::Headers(_) | InFlight::Blocks(_));
+    pub(crate) fn lend(&mut self, seq: Seq, lent: Lent, now: Instant) -> bool {
+        let begins = self.silent_since.is_none() && !matches!(lent.work, InFlight::Headers(_) | InFlight::Blocks(_));
         if begins {
             self.silent_since = Some(now);
         }
-        self.in_flight.insert(seq, in_flight);
+        self.in_flight.insert(seq, lent);
         begins
     }
 
@@ -119,7 +128,7 @@ impl Worker {
     }
 
     /// Removes an answered task.
-    pub(crate) fn take(&mut self, seq: Seq, now: Instant) -> Option<InFlight> {
+    pub(crate) fn take(&mut self, seq: Seq, now: Instant) -> Option<Lent> {
         let taken = self.in_flight.remove(&seq);
         self.silent_since = (!self.in_flight.is_empty()).then_some(now);
         taken
@@ -127,43 +136,40 @@ impl Worker {
 
     pub(crate) fn take_all(&mut self) -> Vec<InFlight> {
         self.silent_since = None;
-        std::mem::take(&mut self.in_flight).into_values().collect()
+        std::mem::take(&mut self.in_flight).into_values().map(|lent| lent.work).collect()
     }
 
     pub(crate) fn has_canary_in_flight(&self) -> bool {
-        self.in_flight.values().any(|work| matches!(work, InFlight::Canary))
+        self.in_flight.values().any(|lent| matches!(lent.work, InFlight::Canary))
     }
 
     /// Hashes of its unanswered searches.
     pub(crate) fn hashes_ahead(&self) -> u64 {
-        let hashes = |work: &InFlight| if let InFlight::Search { lease, .. } = work { lease.hashes() } else { 0 };
-        self.in_flight.values().map(hashes).sum()
+        let leases = self.in_flight.values().filter_map(|lent| match &lent.work {
+            InFlight::Search { leases, .. } => Some(leases),
+            InFlight::Headers(_) | InFlight::Blocks(_) | InFlight::Canary => None,
+        });
+        leases.flatten().map(Lease::hashes).sum()
     }
 
     /// Headers of its unanswered segments.
     pub(crate) fn headers_ahead(&self) -> u64 {
-        let headers = |work: &InFlight| if let InFlight::Headers(task) = work { task.count() as u64 } else { 0 };
+        let headers = |lent: &Lent| if let InFlight::Headers(task) = &lent.work { task.count() as u64 } else { 0 };
         self.in_flight.values().map(headers).sum()
     }
 
     pub(crate) fn is_searching(&self) -> bool {
-        self.in_flight.values().any(|work| matches!(work, InFlight::Search { .. }))
+        self.in_flight.values().any(|lent| matches!(lent.work, InFlight::Search { .. }))
     }
 
     pub(crate) fn is_hashing_headers(&self) -> bool {
-        self.in_flight.values().any(|work| matches!(work, InFlight::Headers(_)))
+        self.in_flight.values().any(|lent| matches!(lent.work, InFlight::Headers(_)))
     }
 
     /// Counts a segment for which the worker was skipped; returns whether it is to be tried again now.
     pub(crate) fn count_skip(&mut self) -> bool {
         self.skipped = (self.skipped + 1) % TRY_AGAIN_AFTER;
         self.skipped == 0 && !self.is_hashing_headers()
-    }
-
-    /// A number that grows with each turn; it decides which kind of task is next.
-    pub(crate) const fn next_turn(&mut self) -> usize {
-        self.turn = self.turn.wrapping_add(1);
-        self.turn
     }
 
     /// Updates the search rate and sizes the next batch: to the target time, at most twice the last one.
@@ -179,6 +185,34 @@ impl Worker {
         learn(&mut self.header_rate, headers, busy);
     }
 
+    pub(crate) fn measure_blocks(&mut self, cost: TaskCost) {
+        self.failures = 0;
+        learn(&mut self.group_rate, 1, cost.total);
+    }
+
+    /// The expected time of a search of `hashes`; zero before a rate is known.
+    pub(crate) fn search_time(&self, hashes: u64) -> Duration {
+        expected(hashes, self.search_rate)
+    }
+
+    /// The expected time of a segment of `headers`.
+    pub(crate) fn header_time(&self, headers: u64) -> Duration {
+        expected(headers, self.header_rate)
+    }
+
+    /// The expected time of a group of blocks.
+    pub(crate) fn group_time(&self) -> Duration {
+        expected(1, self.group_rate)
+    }
+
+    pub(crate) const fn search_rate(&self) -> Option<f64> {
+        self.search_rate
+    }
+
+    pub(crate) const fn batch_target(&self) -> Duration {
+        self.batch_target
+    }
+
     pub(crate) fn batch_hashes(&self, policy: &EnginePolicy) -> u64 {
         self.batch.max(policy.batch_hashes_min)
     }
@@ -186,6 +220,15 @@ impl Worker {
     /// How much of a job it claims at once; 0 (one batch) before its rate is known.
     pub(crate) fn claim_hashes(&self, policy: &EnginePolicy) -> u64 {
         self.search_rate.map_or(0, |rate| (rate * policy.claim_time.as_secs_f64()) as u64)
+    }
+
+    /// The job of an unanswered search.
+    #[cfg(test)]
+    pub(crate) fn job_of(&self, seq: Seq) -> Option<u64> {
+        match self.in_flight.get(&seq)?.work {
+            InFlight::Search { job, .. } => Some(job),
+            InFlight::Headers(_) | InFlight::Blocks(_) | InFlight::Canary => None,
+        }
     }
 
     /// Resets the count of consecutive failures.
@@ -207,6 +250,11 @@ fn learn(rate: &mut Option<f64>, items: u64, busy: Duration) -> f64 {
     let average = rate.map_or(newest, |known| known + (newest - known) * RATE_NEWEST);
     *rate = Some(average);
     average
+}
+
+/// The expected time of `items` at a rate; zero if it is not known. At most an hour, so that it is always a duration.
+fn expected(items: u64, rate: Option<f64>) -> Duration {
+    rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64((items as f64 / rate.max(1e-9)).min(3_600.0)))
 }
 
 /// A device, with one worker or (the CPU) several.

@@ -2,9 +2,10 @@
 //! undetected except as an ordinary missed hit, which canaries detect.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cityseal_chain::{Network, NonceSpan, Parameters, Target, VersionRun};
+use cityseal_chain::{Network, NonceSpan, Parameters, SealTemplate, Target, VersionRun};
 use cityseal_device::inject::{Place, flip_a_bit};
 use cityseal_device::{Backend, Batch, CpuBackend, Report};
 use cityseal_hash::HashKernel;
@@ -26,35 +27,37 @@ struct Search {
 }
 
 /// About one hash in 32 is a seal.
-fn template() -> SealTemplate {
+fn template() -> RootedTemplate {
     let target = Target::from_display_hex(&format!("07{}", "f".repeat(62))).unwrap();
     let header = *Parameters::of(Network::Mainnet).genesis();
-    SealTemplate::builder(header).version_mask(0b11 << 13).target(target).build().unwrap()
+    let template = SealTemplate::builder(header).version_mask(0b11 << 13).target(target).build().unwrap();
+    RootedTemplate::new(Arc::new(template), 0)
 }
 
-fn search(template: &SealTemplate, number: u32) -> Search {
+fn search(rooted: &RootedTemplate, number: u32) -> Search {
     // Every second one has several versions; the first begins at nonce 0, where a slot that was never written points.
     let versions = VersionRun::new(0, if number.is_multiple_of(2) { 1 } else { 4 }).unwrap();
     let (first, last) = (number * NONCES, (number + 1) * NONCES - 1);
+    let template = rooted.template();
     let time = template.header().time;
     let nonces = NonceSpan::new(first, last).unwrap();
     let region = Region { extranonce: 0, versions, time, nonces };
     let (midstates, tail) = (template.midstates(0, versions), template.tail(0, time));
     let batch = SearchBatch::new(midstates, tail, nonces, template.top_word_max(), 64).with_planted(plant(
-        template,
+        rooted,
         &region,
         u64::from(number),
     ));
     let mut reference = CpuBackend::new(HashKernel::portable());
     reference.submit(Batch::Search(batch.clone())).unwrap();
     let honest = reference.collect(Duration::ZERO).unwrap().unwrap().report;
-    let seals = judged(template, &region, &batch, honest.clone()).unwrap().seals;
+    let seals = judged(rooted, &region, &batch, honest.clone()).unwrap().seals;
     Search { region, batch, honest, seals }
 }
 
-fn judged(template: &SealTemplate, region: &Region, batch: &SearchBatch, report: Report) -> Result<Judged, Caught> {
+fn judged(rooted: &RootedTemplate, region: &Region, batch: &SearchBatch, report: Report) -> Result<Judged, Caught> {
     let Report::Search(report) = report else { panic!("expected a search report") };
-    judge_search(template, region, batch, report)
+    judge_search(rooted, region, batch, report)
 }
 
 /// The effect of a flip: caught, searched again, none, or a hit missed.
@@ -66,8 +69,8 @@ enum Fate {
     Missed,
 }
 
-fn fate(template: &SealTemplate, search: &Search, report: Report) -> Fate {
-    match judged(template, &search.region, &search.batch, report) {
+fn fate(rooted: &RootedTemplate, search: &Search, report: Report) -> Fate {
+    match judged(rooted, &search.region, &search.batch, report) {
         Err(_) => Fate::Caught,
         Ok(judged) if judged.overflow => Fate::SearchedAgain,
         Ok(judged) if judged.seals == search.seals => Fate::Harmless,

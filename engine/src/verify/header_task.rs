@@ -23,6 +23,14 @@ impl ChainTask for HeaderTask {
         Stream::id(&self.stream)
     }
 
+    fn tenant(&self) -> &str {
+        self.stream.tenant()
+    }
+
+    fn priority(&self) -> u8 {
+        self.stream.priority()
+    }
+
     fn count(&self) -> usize {
         self.segment.count()
     }

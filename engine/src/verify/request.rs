@@ -13,6 +13,8 @@ pub struct VerifyRequest {
     pub(super) start_work: ChainWork,
     pub(super) now: u64,
     pub(super) commits: bool,
+    pub(super) tenant: String,
+    pub(super) priority: u8,
     resumed: Option<RunState>,
 }
 
@@ -37,6 +39,8 @@ impl VerifyRequest {
             start_work: ChainWork::ZERO,
             now,
             commits: false,
+            tenant: String::new(),
+            priority: 0,
             resumed: None,
         }
     }
@@ -72,6 +76,21 @@ impl VerifyRequest {
     #[must_use]
     pub fn commits(mut self, commits: bool) -> Self {
         self.commits = commits;
+        self
+    }
+
+    /// On whose behalf the chain is verified; its device time counts as that tenant's. Default: the tenant without a
+    /// name.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// The priority among the jobs and chains of the tenant: its weight is 1 + priority / 32. Default 0.
+    #[must_use]
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = priority;
         self
     }
 

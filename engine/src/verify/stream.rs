@@ -24,6 +24,8 @@ pub(crate) struct Stream {
     start_work: ChainWork,
     now: u64,
     permits: Arc<Permits>,
+    tenant: String,
+    priority: u8,
     /// The kernel that hashes commitments, if the request asks for them.
     committer: Option<HashKernel>,
     /// Headers of the resumed summary.
@@ -73,6 +75,8 @@ impl Stream {
             start_work: request.start_work,
             now: request.now,
             permits,
+            tenant: request.tenant,
+            priority: request.priority,
             resumed: joined.count,
             stages: Stages::default(),
             state: Mutex::new(State {
@@ -91,6 +95,14 @@ impl Stream {
     /// Identifies the stream among all tasks.
     pub(crate) fn id(stream: &Arc<Self>) -> ChainId {
         ChainId(Arc::as_ptr(stream) as usize)
+    }
+
+    pub(crate) fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    pub(crate) const fn priority(&self) -> u8 {
+        self.priority
     }
 
     pub(crate) fn parameters(&self) -> &Parameters {

@@ -1,5 +1,6 @@
 //! The engine's threads: one worker per back end, and the watchdog.
 
+mod flights;
 mod watchdog;
 mod worker;
 

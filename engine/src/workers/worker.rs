@@ -1,17 +1,17 @@
 //! A worker: one thread that owns one back end, keeps it busy and has its answers judged.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use cityseal_device::{Backend, Completed, DeviceError, DeviceKind, Opener, Report, Ticket};
+use cityseal_device::{Backend, Batch, Completed, DeviceError, DeviceKind, Opener, Report};
 use cityseal_hash::HashKernel;
 
+use super::flights::{Flight, Flights, Open};
 use crate::control::Control;
 use crate::devices::open_and_test;
-use crate::judge::{Caught, judge_search};
+use crate::judge::Caught;
 use crate::policy::AfterFailure;
-use crate::task::{Answer, Assignment, Task};
+use crate::task::{Answer, Assignment, SearchPart, Task, TaskCost};
 
 /// Longest wait for a device before the worker checks whether it hangs.
 const COLLECT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -26,9 +26,13 @@ enum Stopped {
     Caught(Caught),
 }
 
-struct Flight {
-    ticket: Ticket,
-    assignment: Assignment,
+/// A batch for the device.
+struct Prepared {
+    batch: Batch,
+    /// The region that it searches, if it is a search.
+    part: Option<SearchPart>,
+    /// Whether the device was not watched while the batch was prepared.
+    was_unwatched: bool,
 }
 
 /// The state of one worker thread.
@@ -79,32 +83,11 @@ impl Worker {
 
     /// Keeps the device busy until the engine, a failure or a wrong answer ends it.
     fn serve(&self, backend: &mut dyn Backend) -> Stopped {
-        let is_watched = backend.info().kind != DeviceKind::Cpu;
-        let leaves_max = backend.info().limits.tree_leaves_max;
-        let mut flights = VecDeque::with_capacity(backend.depth());
+        let mut flights = Flights::default();
         let mut waiting_since = Instant::now();
         loop {
-            while flights.len() < backend.depth() {
-                let Some(assignment) = self.next(flights.is_empty()) else { break };
-                let is_prepared = is_watched && assignment.task.needs_preparation();
-                if is_prepared {
-                    self.control.with(|driver| driver.preparing(self.number));
-                }
-                let Some(batch) = assignment.task.batch(self.own, leaves_max) else {
-                    self.control.with(|driver| driver.skipped(self.number, assignment.seq, Instant::now()));
-                    continue;
-                };
-                // The time to prepare a batch, perhaps from a slow file, is not the device's.
-                if flights.is_empty() || is_prepared {
-                    waiting_since = Instant::now();
-                }
-                if is_prepared {
-                    self.control.with(|driver| driver.submitted(self.number, waiting_since));
-                }
-                match backend.submit(batch) {
-                    Ok(ticket) => flights.push_back(Flight { ticket, assignment }),
-                    Err(error) => return Stopped::Failed(error),
-                }
+            if let Err(error) = self.fill(backend, &mut flights, &mut waiting_since) {
+                return Stopped::Failed(error);
             }
             if flights.is_empty() {
                 return Stopped::Dismissed;
@@ -117,13 +100,76 @@ impl Worker {
                 Ok(None) => {}
                 Ok(Some(done)) => {
                     waiting_since = Instant::now();
-                    let accepted = flights.pop_front().map_or(Ok(None), |flight| self.accept(flight, done));
-                    match accepted {
+                    match self.accept(&mut flights, done) {
                         Ok(judged) => judged.into_iter().for_each(|hashes| backend.reuse(hashes)),
                         Err(stopped) => return stopped,
                     }
                 }
             }
+        }
+    }
+
+    /// Submits batches until the device has as many as it can have in flight, or there is no work.
+    fn fill(
+        &self,
+        backend: &mut dyn Backend,
+        flights: &mut Flights,
+        waiting_since: &mut Instant,
+    ) -> Result<(), DeviceError> {
+        let is_watched = backend.info().kind != DeviceKind::Cpu;
+        let leaves_max = backend.info().limits.tree_leaves_max;
+        while flights.in_flight() < backend.depth() {
+            let Some(Prepared { batch, part, was_unwatched }) = self.prepare(flights, leaves_max, is_watched) else {
+                break;
+            };
+            // The time to prepare a batch, perhaps from a slow file, is not the device's.
+            if flights.is_empty() || was_unwatched {
+                *waiting_since = Instant::now();
+            }
+            if was_unwatched {
+                self.control.with(|driver| driver.submitted(self.number, *waiting_since));
+            }
+            flights.push(backend.submit(batch)?, part);
+        }
+        Ok(())
+    }
+
+    /// The next batch: of the newest assignment, if it is a search with regions left, or else of a new one.
+    fn prepare(&self, flights: &mut Flights, leaves_max: usize, is_watched: bool) -> Option<Prepared> {
+        loop {
+            if let Some(part) = flights.next_part() {
+                return Some(Prepared {
+                    batch: Batch::Search(part.batch.clone()),
+                    part: Some(part),
+                    was_unwatched: false,
+                });
+            }
+            // The search may have run out of time after its last answer.
+            self.answer_searches(flights);
+            let assignment = self.next(flights.is_empty())?;
+            if let Task::Search(_) = assignment.task {
+                flights.open(Open::new(assignment));
+                continue;
+            }
+            let was_unwatched = is_watched && assignment.task.needs_preparation();
+            if was_unwatched {
+                self.control.with(|driver| driver.preparing(self.number));
+            }
+            let began = Instant::now();
+            let batch = assignment.task.batch(self.own, leaves_max);
+            let spent = began.elapsed();
+            if let Some(batch) = batch {
+                flights.open(Open::prepared(assignment, spent));
+                return Some(Prepared { batch, part: None, was_unwatched });
+            }
+            self.control.with(|driver| driver.skipped(self.number, assignment.seq, spent, Instant::now()));
+        }
+    }
+
+    /// Informs the driver of searches that are complete or out of time.
+    fn answer_searches(&self, flights: &mut Flights) {
+        while let Some((seq, answer)) = flights.take_answer() {
+            self.control.with(|driver| driver.searched(self.number, seq, answer, Instant::now()));
         }
     }
 
@@ -149,11 +195,22 @@ impl Worker {
     }
 
     /// Judges the device's answer to a batch and informs the driver. Returns hashes whose buffer the device may reuse.
-    fn accept(&self, flight: Flight, done: Completed) -> Result<Option<Vec<[u8; 32]>>, Stopped> {
-        if done.ticket != flight.ticket {
+    fn accept(&self, flights: &mut Flights, done: Completed) -> Result<Option<Vec<[u8; 32]>>, Stopped> {
+        let Some(Flight { ticket, part }) = flights.pop() else { return Ok(None) };
+        if done.ticket != ticket {
             return Err(Stopped::Failed(DeviceError::Malformed { what: "an answer to another batch".to_owned() }));
         }
-        let Assignment { seq, task, recheck_every } = flight.assignment;
+        let Some(part) = part else { return self.accept_whole(flights, done) };
+        let Report::Search(report) = done.report else { return Err(Stopped::Caught(Caught::other_kind())) };
+        flights.accept(&part, report, done.busy).map_err(Stopped::Caught)?;
+        self.answer_searches(flights);
+        Ok(None)
+    }
+
+    /// Judges the answer to a task that is one batch.
+    fn accept_whole(&self, flights: &mut Flights, done: Completed) -> Result<Option<Vec<[u8; 32]>>, Stopped> {
+        let Some((Assignment { seq, task, recheck_every }, prepared)) = flights.close() else { return Ok(None) };
+        let began = Instant::now();
         let answer = Answer {
             device: self.opener.info(),
             report: &done.report,
@@ -162,24 +219,23 @@ impl Worker {
             recheck_every,
         };
         let number = self.number;
+        let cost = |judged: Instant| TaskCost { device: done.busy, total: prepared + done.busy + (judged - began) };
         match task {
-            Task::Search { template, region, batch } => {
-                let Report::Search(report) = done.report else { return Err(Stopped::Caught(Caught::other_kind())) };
-                let judged = judge_search(&template, &region, &batch, report).map_err(Stopped::Caught)?;
-                self.control.with(|driver| driver.searched(number, seq, judged, done.busy, Instant::now()));
-                return Ok(None);
-            }
+            Task::Search(_) => unreachable!("a search has parts"),
             Task::Headers(task) => {
                 task.judge(&answer).map_err(Stopped::Caught)?;
                 let count = task.count();
                 // The driver drops the last reference, which returns the segment's buffer to the stream.
                 drop(task);
-                self.control.with(|driver| driver.judged_headers(number, seq, count, done.busy, Instant::now()));
+                let now = Instant::now();
+                self.control.with(|driver| driver.judged_headers(number, seq, count, cost(now), now));
             }
             Task::Blocks(task) => {
                 task.judge(&answer).map_err(Stopped::Caught)?;
                 let count = task.count();
-                self.control.with(|driver| driver.judged_blocks(number, seq, count, Instant::now()));
+                drop(task);
+                let now = Instant::now();
+                self.control.with(|driver| driver.judged_blocks(number, seq, count, cost(now), now));
             }
             Task::Canary(case) => {
                 if !case.is_answered_by(&done.report) {

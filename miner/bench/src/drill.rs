@@ -297,8 +297,11 @@ mod tests {
         let ground = ground();
         let right = &ground.right_job;
         assert!(right.seals.len() > 64 && is_same_job(right, right));
-        let mut gap = right.clone();
-        gap.coverage.remove(0);
+        // The coverage of a job without the first nonce.
+        let engine = ground.settings.clone().builder().gpu(false).build().unwrap();
+        let builder = SealTemplate::builder(*ground.template.header()).target(ground.template.target());
+        let later = builder.nonces(NonceSpan::new(1, NONCES - 1).unwrap()).build().unwrap();
+        let gap = SealReport { coverage: engine.seal(SealJob::new(later).all(true)).coverage, ..right.clone() };
         let mut lost = right.clone();
         lost.seals.pop();
         assert!(!is_same_job(&gap, right) && !is_same_job(&lost, right));

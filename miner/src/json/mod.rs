@@ -56,7 +56,7 @@ pub(crate) struct SealAnswer<'a> {
     /// Number of hashes as a decimal string; equals the volume of `coverage`.
     hashes: String,
     /// What was searched: sorted and disjoint.
-    coverage: Vec<CoverageRow<'a>>,
+    coverage: Vec<CoverageRow>,
     devices: Vec<ShareRow<'a>>,
 }
 
@@ -104,7 +104,7 @@ impl From<&Seal> for SealRow {
 
 /// A range of nonces that one device searched.
 #[derive(Debug, Serialize)]
-struct CoverageRow<'a> {
+struct CoverageRow {
     /// Extranonce as a decimal string, since it may have 64 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     extranonce: Option<String>,
@@ -113,18 +113,18 @@ struct CoverageRow<'a> {
     time: u32,
     nonce_first: u32,
     nonce_last: u32,
-    device: &'a str,
+    device: String,
 }
 
-impl<'a> From<&'a CoverageSpan> for CoverageRow<'a> {
-    fn from(span: &'a CoverageSpan) -> Self {
+impl From<CoverageSpan> for CoverageRow {
+    fn from(span: CoverageSpan) -> Self {
         Self {
             extranonce: span.extranonce.map(|value| value.to_string()),
             version: format!("{:08x}", span.version),
             time: span.time,
             nonce_first: span.nonce_first,
             nonce_last: span.nonce_last,
-            device: &span.device,
+            device: span.device,
         }
     }
 }

@@ -86,7 +86,7 @@ fn assert_complete(engine: &Engine, seals: &[cityseal_engine::chain::Seal]) {
     assert_eq!((&report.outcome, report.hashes), (&SealOutcome::Sealed, u128::from(NONCES)));
     assert_eq!(report.seals, seals);
     let mut next = 0;
-    for span in &report.coverage {
+    for span in report.coverage.iter() {
         assert_eq!((span.nonce_first, span.device.as_str()), (next, "cpu"), "{:?}", report.coverage);
         next = span.nonce_last + 1;
     }

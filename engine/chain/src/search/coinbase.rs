@@ -2,7 +2,9 @@
 //!
 //! The bytes around the gap are not parsed or judged.
 
-use cityseal_hash::double_sha256;
+use std::hash::{Hash, Hasher};
+
+use cityseal_hash::Sha256Prefix;
 
 use super::span::ExtranonceSpan;
 
@@ -10,10 +12,32 @@ use super::span::ExtranonceSpan;
 /// gap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CoinbaseParts {
-    prefix: Vec<u8>,
+    prefix: Prefix,
     suffix: Vec<u8>,
     extranonce_len: u8,
     extranonces: ExtranonceSpan,
+}
+
+/// The bytes before the extranonce, hashed once for all extranonces: a coinbase of a million bytes would otherwise cost
+/// about a millisecond each. The hash state is derived from the bytes, so only they are compared.
+#[derive(Clone, Debug)]
+struct Prefix {
+    bytes: Vec<u8>,
+    absorbed: Sha256Prefix,
+}
+
+impl PartialEq for Prefix {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Prefix {}
+
+impl Hash for Prefix {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes.hash(state);
+    }
 }
 
 /// Why coinbase parts are invalid.
@@ -71,7 +95,8 @@ impl CoinbaseParts {
             return Err(CoinbaseError::TooLong { expected_max: Self::LEN_MAX, found });
         }
         let extranonces = ExtranonceSpan::up_to(largest_extranonce(extranonce_len));
-        Ok(Self { prefix, suffix, extranonce_len, extranonces })
+        let absorbed = Sha256Prefix::new(&prefix);
+        Ok(Self { prefix: Prefix { bytes: prefix, absorbed }, suffix, extranonce_len, extranonces })
     }
 
     /// Restricts the coinbase to some extranonces.
@@ -88,7 +113,7 @@ impl CoinbaseParts {
 
     /// The bytes before the extranonce.
     pub fn prefix(&self) -> &[u8] {
-        &self.prefix
+        &self.prefix.bytes
     }
 
     /// The bytes after the extranonce.
@@ -120,15 +145,16 @@ impl CoinbaseParts {
     /// # Panics
     /// If the value does not fit into the extranonce's bytes.
     pub fn transaction(&self, extranonce: u64) -> Vec<u8> {
-        [&self.prefix[..], &self.extranonce_bytes(extranonce), &self.suffix].concat()
+        [self.prefix(), &self.extranonce_bytes(extranonce), &self.suffix].concat()
     }
 
-    /// The transaction's double SHA-256, 32 bytes in wire order: the leftmost leaf of the block's Merkle tree.
+    /// The transaction's double SHA-256, 32 bytes in wire order: the leftmost leaf of the block's Merkle tree. Hashes
+    /// the extranonce and the suffix; the prefix was hashed when the parts were made.
     ///
     /// # Panics
     /// If the value does not fit into the extranonce's bytes.
     pub fn leaf(&self, extranonce: u64) -> [u8; 32] {
-        double_sha256(&self.transaction(extranonce))
+        self.prefix.absorbed.double_sha256(&[&self.extranonce_bytes(extranonce), &self.suffix])
     }
 }
 
@@ -139,6 +165,8 @@ const fn largest_extranonce(len: u8) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use cityseal_hash::double_sha256;
+
     use super::*;
 
     fn parts(extranonce_len: u8) -> Result<CoinbaseParts, CoinbaseError> {
@@ -150,6 +178,16 @@ mod tests {
         assert_eq!(parts(4).unwrap().transaction(0x220cf1ad), [0xaa, 0xbb, 0x22, 0x0c, 0xf1, 0xad, 0xcc]);
         assert_eq!(parts(1).unwrap().transaction(0xff), [0xaa, 0xbb, 0xff, 0xcc]);
         assert_eq!(parts(8).unwrap().transaction(u64::MAX).len(), 11);
+    }
+
+    #[test]
+    fn the_leaf_is_the_hash_of_the_transaction_whatever_the_lengths_of_its_parts() {
+        for (prefix, suffix) in [(0, 0), (1, 63), (55, 9), (64, 64), (200, 1_000), (1_000, 3)] {
+            let parts = CoinbaseParts::new(vec![7; prefix], vec![9; suffix], 3).unwrap();
+            for extranonce in [0, 1, 0xff_ffff] {
+                assert_eq!(parts.leaf(extranonce), double_sha256(&parts.transaction(extranonce)), "{prefix} {suffix}");
+            }
+        }
     }
 
     #[test]

@@ -31,6 +31,16 @@ pub struct CoverageEntry {
     pub device: DeviceTag,
 }
 
+/// A run of the ledger: consecutive points in the order of the space, and the device that searched them. It may span
+/// many entries; the number of runs depends on how the work was shared, not on the size of the space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CoverageRun {
+    /// The points.
+    pub stretch: Stretch,
+    /// The device that searched them.
+    pub device: DeviceTag,
+}
+
 /// The first unsearched part of a space, within one version, time and extranonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CoverageGap {
@@ -54,7 +64,8 @@ impl fmt::Display for CoverageGap {
     }
 }
 
-/// Why the ledger refuses a region: each case is a bug in the engine. A refused region changes nothing.
+/// Why the ledger refuses a region or a run. A region is refused only because of a bug in the engine; a run may come
+/// from a damaged file. What is refused changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CoverageError {
@@ -74,6 +85,26 @@ pub enum CoverageError {
         /// The refused region.
         region: Region,
     },
+    /// A part of the run was already recorded.
+    #[error("searched twice: ranks {first}..={last} overlap an entry of device {}", earlier.0)]
+    RunOverlap {
+        /// The run's first rank.
+        first: u128,
+        /// The run's last rank.
+        last: u128,
+        /// The device with the overlapping entry.
+        earlier: DeviceTag,
+    },
+    /// The run ends outside the space.
+    #[error("searched outside the space: ranks {first}..={last}; expected ranks below {volume}")]
+    RunOutsideSpace {
+        /// The run's first rank.
+        first: u128,
+        /// The run's last rank.
+        last: u128,
+        /// Number of points in the space.
+        volume: u128,
+    },
 }
 
 /// An exact ledger over one space.
@@ -83,6 +114,8 @@ pub struct Coverage {
     /// Keyed by the rank of the first point. Disjoint; adjacent runs of one device are merged.
     runs: BTreeMap<u128, Run>,
     volume: u128,
+    /// The volume of each device, so that a report need not walk the runs.
+    volumes: BTreeMap<DeviceTag, u128>,
 }
 
 /// The last rank of a run, inclusive, and its device.
@@ -95,7 +128,17 @@ struct Run {
 impl Coverage {
     /// An empty ledger.
     pub const fn new(space: SearchSpace) -> Self {
-        Self { space, runs: BTreeMap::new(), volume: 0 }
+        Self { space, runs: BTreeMap::new(), volume: 0, volumes: BTreeMap::new() }
+    }
+
+    /// A ledger with the given runs, in any order: what an earlier search of the same space has covered.
+    ///
+    /// # Errors
+    /// [`CoverageError`] if a run ends outside the space or overlaps another one.
+    pub fn from_runs(space: SearchSpace, runs: impl IntoIterator<Item = CoverageRun>) -> Result<Self, CoverageError> {
+        let mut coverage = Self::new(space);
+        runs.into_iter().try_for_each(|run| coverage.record_run(run))?;
+        Ok(coverage)
     }
 
     /// The space that the ledger covers.
@@ -118,12 +161,30 @@ impl Coverage {
         Ok(())
     }
 
+    /// Records a run that a device has searched completely.
+    ///
+    /// # Errors
+    /// [`CoverageError`] if the run ends outside the space or overlaps an entry; the ledger is then unchanged.
+    pub fn record_run(&mut self, run: CoverageRun) -> Result<(), CoverageError> {
+        let Stretch { first, last } = run.stretch;
+        let volume = self.space.volume();
+        if last >= volume {
+            return Err(CoverageError::RunOutsideSpace { first, last, volume });
+        }
+        if let Some(earlier) = self.holder_within(run.stretch) {
+            return Err(CoverageError::RunOverlap { first, last, earlier });
+        }
+        self.insert(run.stretch, run.device);
+        Ok(())
+    }
+
     /// Removes all entries of a device and returns their stretches in the order of the space, so that they can be
     /// searched again ([`crate::LeaseBook::reopen`]).
     pub fn revoke(&mut self, device: DeviceTag) -> Vec<Stretch> {
         let removed = self.runs.extract_if(.., |_, run| run.device == device);
         let removed: Vec<Stretch> = removed.map(|(first, run)| Stretch { first, last: run.last }).collect();
         self.volume -= removed.iter().map(|stretch| stretch.hashes()).sum::<u128>();
+        self.volumes.remove(&device);
         removed
     }
 
@@ -132,19 +193,19 @@ impl Coverage {
         self.volume
     }
 
-    /// Number of hashes that the entries of one device cover. Walks the ledger.
+    /// Number of hashes that the entries of one device cover.
     pub fn volume_of(&self, device: DeviceTag) -> u128 {
-        self.stretches().filter(|(_, of)| *of == device).map(|(stretch, _)| stretch.hashes()).sum()
+        self.volumes.get(&device).copied().unwrap_or(0)
     }
 
     /// Whether the entries cover the whole space. Walks the ledger.
     pub fn is_complete(&self) -> bool {
-        self.missing().is_none()
+        self.gaps().next().is_none()
     }
 
     /// The first part of the space that no entry covers. Walks the ledger.
     pub fn first_gap(&self) -> Option<CoverageGap> {
-        let (region, _) = self.space.first_cell(self.missing()?);
+        let (region, _) = self.space.first_cell(self.gaps().next()?);
         Some(CoverageGap {
             extranonce: self.space.shown_extranonce(region.extranonce),
             version: self.space.versions().at(region.versions.first()),
@@ -153,7 +214,32 @@ impl Coverage {
         })
     }
 
-    /// The entries in the order of the space. They are disjoint and cover [`Self::volume`] hashes together.
+    /// The runs in the order of the space: disjoint; adjacent ones are of different devices.
+    pub fn runs(&self) -> impl Iterator<Item = CoverageRun> {
+        self.stretches().map(|(stretch, device)| CoverageRun { stretch, device })
+    }
+
+    /// Number of runs. The ledger's memory is proportional to it.
+    pub fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// The parts of the space that no run covers, in the order of the space ([`crate::LeaseBook::of`] lends them).
+    pub fn gaps(&self) -> impl Iterator<Item = Stretch> {
+        let whole = self.space.whole();
+        // The end of the space closes the last gap. A rank is below 2^128 - 1, so nothing overflows.
+        let ends = self.stretches().map(|(stretch, _)| (stretch.first, stretch.last + 1));
+        ends.chain([(whole.last + 1, whole.last + 1)])
+            .scan(whole.first, |open, (first, next)| {
+                let gap = (*open < first).then(|| Stretch { first: *open, last: first - 1 });
+                *open = next;
+                Some(gap)
+            })
+            .flatten()
+    }
+
+    /// The entries in the order of the space, made as far as the iterator is used: a run may span any number of them.
+    /// They are disjoint and cover [`Self::volume`] hashes together.
     pub fn entries(&self) -> impl Iterator<Item = CoverageEntry> {
         self.stretches().flat_map(move |(stretch, device)| {
             self.space.cells(stretch).map(move |region| CoverageEntry {
@@ -171,20 +257,6 @@ impl Coverage {
         self.runs.iter().map(|(&first, run)| (Stretch { first, last: run.last }, run.device))
     }
 
-    /// The first stretch between two entries, before the first or after the last.
-    fn missing(&self) -> Option<Stretch> {
-        let whole = self.space.whole();
-        let mut open = whole.first;
-        for (stretch, _) in self.stretches() {
-            if stretch.first != open {
-                return Some(Stretch { first: open, last: stretch.first - 1 });
-            }
-            // A rank is below 2^128 - 1, so this does not overflow.
-            open = stretch.last + 1;
-        }
-        (open <= whole.last).then_some(Stretch { first: open, last: whole.last })
-    }
-
     /// The device of the last entry that overlaps a stretch.
     fn holder_within(&self, stretch: Stretch) -> Option<DeviceTag> {
         let (_, run) = self.runs.range(..=stretch.last).next_back()?;
@@ -195,6 +267,7 @@ impl Coverage {
     fn insert(&mut self, stretch: Stretch, device: DeviceTag) {
         let Stretch { mut first, mut last } = stretch;
         self.volume += stretch.hashes();
+        *self.volumes.entry(device).or_default() += stretch.hashes();
         if let Some((&before, run)) = self.runs.range(..first).next_back()
             && run.device == device
             && run.last + 1 == first

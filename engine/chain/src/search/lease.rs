@@ -61,8 +61,8 @@ impl Lease {
 #[derive(Debug)]
 pub struct LeaseBook {
     space: SearchSpace,
-    /// The next row (extranonce, group of versions, time) that was never lent.
-    next_row: Option<Row>,
+    /// The rows (extranonce, group of versions, time) that were never lent.
+    fresh: VecDeque<Rows>,
     /// The rest of the row that was opened last, with the next part on top. Each entry has fewer versions than the one
     /// below it, so there are at most eight.
     front: Vec<Region>,
@@ -75,17 +75,32 @@ pub struct LeaseBook {
 }
 
 impl LeaseBook {
-    /// A book without leases.
+    /// A book without leases that lends the whole space.
     pub fn new(space: SearchSpace) -> Self {
-        Self {
+        Self::of(space, [space.whole()])
+    }
+
+    /// A book without leases that lends only the given stretches, such as the gaps of an earlier search
+    /// ([`crate::Coverage::gaps`]). Whole groups of eight versions are lent as usual; a group of which only a part is
+    /// open is lent version by version.
+    ///
+    /// # Panics
+    /// If a stretch ends outside the space or overlaps another one.
+    pub fn of(space: SearchSpace, stretches: impl IntoIterator<Item = Stretch>) -> Self {
+        let mut stretches: Vec<Stretch> = stretches.into_iter().collect();
+        stretches.sort_unstable();
+        assert!(stretches.is_sorted_by(|one, two| one.last() < two.first()), "stretches that overlap: {stretches:?}");
+        let mut book = Self {
             space,
-            next_row: Some(Row::first(&space)),
+            fresh: VecDeque::new(),
             front: Vec::new(),
             reopened: VecDeque::new(),
             returned: BTreeMap::new(),
             outstanding: BTreeMap::new(),
             next_id: 0,
-        }
+        };
+        stretches.into_iter().for_each(|stretch| book.open(stretch));
+        book
     }
 
     /// The space that is lent.
@@ -157,6 +172,28 @@ impl LeaseBook {
         self.reopened.push_back(stretch);
     }
 
+    /// Opens a stretch of a new book: its whole groups of versions as rows, its ends cell by cell.
+    fn open(&mut self, stretch: Stretch) {
+        assert!(stretch.last() < self.space.volume(), "a stretch of another space: {stretch:?}");
+        let (_, _, first_group) = self.space.version_group(stretch.first());
+        let (_, _, last_group) = self.space.version_group(stretch.last());
+        let whole_from = if stretch.first() == first_group.first() { stretch.first() } else { first_group.last() + 1 };
+        let whole_until = if stretch.last() == last_group.last() { stretch.last() + 1 } else { last_group.first() };
+        if whole_from >= whole_until {
+            // At most two groups, neither of them whole.
+            return self.reopened.push_back(stretch);
+        }
+        self.reopened.extend(stretch_until(stretch.first(), whole_from));
+        self.reopened.extend(stretch_until(whole_until, stretch.last() + 1));
+        let row_at = |rank, time| {
+            let (extranonce, version_first, _) = self.space.version_group(rank);
+            Row { extranonce, version_first, time }
+        };
+        let times = self.space.times();
+        let (next, last) = (row_at(whole_from, times.first()), row_at(whole_until - 1, times.last()));
+        self.fresh.push_back(Rows { next, last });
+    }
+
     /// Number of leases that are neither settled nor given back.
     pub fn outstanding(&self) -> usize {
         self.outstanding.len()
@@ -169,7 +206,7 @@ impl LeaseBook {
 
     /// Whether nothing is open: [`Self::lend`] returns `None` until something is given back.
     pub fn is_drained(&self) -> bool {
-        self.next_row.is_none() && self.front.is_empty() && self.reopened.is_empty() && self.returned.is_empty()
+        self.fresh.is_empty() && self.front.is_empty() && self.reopened.is_empty() && self.returned.is_empty()
     }
 
     fn enter(&mut self, region: Region) -> Lease {
@@ -222,8 +259,12 @@ impl LeaseBook {
         if let Some(region) = self.front.pop() {
             return Some(region);
         }
-        let row = self.next_row?;
-        self.next_row = row.next(&self.space);
+        let rows = self.fresh.front_mut()?;
+        let row = rows.next;
+        match row.next(&self.space).filter(|_| row != rows.last) {
+            Some(next) => rows.next = next,
+            None => _ = self.fresh.pop_front(),
+        }
         Some(row.region(&self.space))
     }
 }
@@ -260,8 +301,20 @@ impl RegionKey {
     }
 }
 
-/// One group of up to eight versions with one extranonce and one time.
+/// The ranks from `first` up to `end`, exclusive; `None` if there are none.
+fn stretch_until(first: u128, end: u128) -> Option<Stretch> {
+    Stretch::new(first, end.checked_sub(1)?)
+}
+
+/// Rows in the order of lending, `next` to `last`, inclusive.
 #[derive(Clone, Copy, Debug)]
+struct Rows {
+    next: Row,
+    last: Row,
+}
+
+/// One group of up to eight versions with one extranonce and one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Row {
     extranonce: u64,
     version_first: u32,
@@ -269,10 +322,6 @@ struct Row {
 }
 
 impl Row {
-    fn first(space: &SearchSpace) -> Self {
-        Self { extranonce: space.extranonce_values().first(), version_first: 0, time: space.times().first() }
-    }
-
     /// The next row: time varies fastest, then the group of versions, then the extranonce.
     fn next(self, space: &SearchSpace) -> Option<Self> {
         if self.time < space.times().last() {

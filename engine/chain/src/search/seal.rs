@@ -1,12 +1,14 @@
 //! Turns a device's claim into a seal by hashing it again on the CPU.
 //!
-//! A [`Candidate`] proves nothing. The only constructor of a [`Seal`] is [`Seal::confirm`], which trusts no device and
-//! no kernel: it hashes the whole header with the plain implementation and compares all 256 bits.
+//! A [`Candidate`] proves nothing. The only constructors of a [`Seal`] are [`Seal::confirm`] and
+//! [`Seal::confirm_rooted`], which trust no device and no kernel: they hash the whole header with the plain
+//! implementation and compare all 256 bits.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use super::candidate::Candidate;
+use super::rooted::RootedTemplate;
 use super::template::SealTemplate;
 use crate::hash::BlockHash;
 use crate::header::BlockHeader;
@@ -52,7 +54,22 @@ impl Seal {
         if !template.space().contains(&candidate) {
             return Err(CandidateRefused::OutsideSpace { candidate });
         }
-        let header = template.header_at(&candidate);
+        Self::of_header(template, template.header_at(&candidate), candidate)
+    }
+
+    /// Like [`Self::confirm`], with the Merkle root of the candidate's extranonce already computed.
+    ///
+    /// # Errors
+    /// [`CandidateRefused`] if the candidate is outside the space, has another extranonce, or its hash is above the
+    /// target.
+    pub fn confirm_rooted(rooted: &RootedTemplate, candidate: Candidate) -> Result<Self, CandidateRefused> {
+        if !rooted.contains(&candidate) {
+            return Err(CandidateRefused::OutsideSpace { candidate });
+        }
+        Self::of_header(rooted.template(), rooted.header_at(&candidate), candidate)
+    }
+
+    fn of_header(template: &SealTemplate, header: BlockHeader, candidate: Candidate) -> Result<Self, CandidateRefused> {
         let hash = header.hash();
         if !template.target().is_met_by(&hash) {
             return Err(CandidateRefused::AboveTarget { candidate, expected: template.target(), found: hash });

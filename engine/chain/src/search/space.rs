@@ -167,6 +167,20 @@ impl SearchSpace {
         }
     }
 
+    /// The group of versions (as in [`super::lease::LeaseBook`]: up to eight, with all times) that a rank belongs to: its
+    /// extranonce, its first version index, and its stretch.
+    pub(crate) fn version_group(&self, rank: u128) -> (u64, u32, Stretch) {
+        let row = rank / u128::from(self.nonces.count()) / u128::from(self.times.count());
+        let versions = u128::from(self.versions.count());
+        let extranonce = self.extranonce_values().first() + (row / versions) as u64;
+        let index = (row % versions) as u32;
+        let version_first = index - index % u32::from(VersionRun::COUNT_MAX);
+        let count = (versions - u128::from(version_first)).min(VersionRun::COUNT_MAX.into());
+        let first = self.cell_rank(extranonce, version_first, self.times.first());
+        let hashes = count * u128::from(self.times.count()) * u128::from(self.nonces.count());
+        (extranonce, version_first, Stretch { first, last: first + hashes - 1 })
+    }
+
     /// The rank of the first point of a cell.
     fn cell_rank(&self, extranonce: u64, version_index: u32, time: u32) -> u128 {
         let extranonce = u128::from(extranonce - self.extranonce_values().first());
@@ -186,6 +200,22 @@ pub struct Stretch {
 }
 
 impl Stretch {
+    /// The points with the ranks `first..=last`. `None` if `last` is below `first`, or is 2^128 - 1, which no space
+    /// has.
+    pub fn new(first: u128, last: u128) -> Option<Self> {
+        (first <= last && last < u128::MAX).then_some(Self { first, last })
+    }
+
+    /// Rank of the first point in the order of the space.
+    pub const fn first(self) -> u128 {
+        self.first
+    }
+
+    /// Rank of the last point, inclusive.
+    pub const fn last(self) -> u128 {
+        self.last
+    }
+
     /// Number of points in the stretch; at least 1.
     pub const fn hashes(self) -> u128 {
         // No overflow: a volume stays below 2^128, so `last` is below 2^128 - 1.

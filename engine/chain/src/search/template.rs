@@ -218,7 +218,11 @@ impl SealTemplate {
     /// If the point is outside the space.
     pub fn header_at(&self, point: &Candidate) -> BlockHeader {
         assert!(self.space.contains(point), "outside the space: {point:?}");
-        let merkle_root = self.merkle_root(point.extranonce);
+        self.header_over(self.merkle_root(point.extranonce), point)
+    }
+
+    /// The header at a point of the space whose extranonce has the given root.
+    pub(super) fn header_over(&self, merkle_root: MerkleRoot, point: &Candidate) -> BlockHeader {
         let version = self.space.versions().at(point.version_index);
         BlockHeader { version, merkle_root, time: point.time, nonce: point.nonce, ..self.header }
     }
@@ -246,7 +250,11 @@ impl SealTemplate {
     /// If the region is outside the space.
     pub fn region_input(&self, region: &Region) -> RegionInput {
         assert!(self.space.encloses(region), "outside the space: {region}");
-        let merkle_root = self.merkle_root(region.extranonce);
+        self.input_over(self.merkle_root(region.extranonce), region)
+    }
+
+    /// The input for a region whose extranonce has the given root.
+    pub(super) fn input_over(&self, merkle_root: MerkleRoot, region: &Region) -> RegionInput {
         RegionInput {
             midstates: self.midstates_over(merkle_root, region.versions),
             tail: self.tail_over(merkle_root, region.time),

@@ -5,9 +5,9 @@ use super::*;
 /// Answers one batch of a worker as a device of `rate_hz` hashes per second would.
 fn answer_at(play: &mut Play, worker: usize, rate_hz: f64) -> cityseal_chain::Region {
     let assignment = play.take(worker).unwrap();
-    let Task::Search { region, .. } = assignment.task else { panic!("{assignment:?}") };
-    let busy = Duration::from_secs_f64(region.hashes() as f64 / rate_hz);
-    play.driver.searched(worker, assignment.seq, Judged::default(), busy, play.now);
+    let answer = nothing_found(&assignment.task, rate_hz);
+    let &[region] = regions(&assignment.task) else { panic!("{assignment:?}") };
+    play.driver.searched(worker, assignment.seq, answer, play.now);
     region
 }
 

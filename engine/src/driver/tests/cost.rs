@@ -75,6 +75,21 @@ fn a_device_without_measured_costs_works_unless_it_runs_on_the_cpus_cores() {
 }
 
 #[test]
+fn a_search_of_regions_smaller_than_its_crossover_is_left_to_the_cpu_however_many_there_are() {
+    let smallest = smallest_batch(FAST, WHOLE_CPU).unwrap() as u32;
+    for (nonces, takes) in [(smallest - 1, false), (smallest, true)] {
+        let mut play = play_with_cost(FAST, false);
+        play.driver.policy.batch_hashes_first = u64::MAX;
+        play.driver.workers[GPU] = Worker::new(GPU, &play.driver.devices[GPU].info, &play.driver.policy);
+        let header = *Parameters::of(Network::Mainnet).genesis();
+        let builder = SealTemplate::builder(header).nonces(NonceSpan::new(0, nonces - 1).unwrap());
+        play.submit(SealJob::new(builder.time_window_s(1 << 20).build().unwrap()).all(true));
+        assert_eq!(play.take(GPU).is_some(), takes, "{nonces} nonces");
+        assert!(play.take(CPU).is_some());
+    }
+}
+
+#[test]
 fn without_a_cpu_nothing_is_declined() {
     let mut play = play_with_cost(SLOW, true);
     play.submit(SealJob::new(impossible()));
@@ -121,8 +136,7 @@ fn the_cpu_does_the_end_of_a_space_that_it_completes_before_the_device_would() {
     play.submit(SealJob::new(impossible()));
     let mut last = u128::from(NONCES);
     while let Some(assignment) = play.take(GPU) {
-        let Task::Search { region, .. } = &assignment.task else { panic!("{assignment:?}") };
-        last -= u128::from(region.hashes());
+        last -= u128::from(hashes(&assignment.task));
     }
     // The fixed cost of 200 us equals twenty thousand nonces of the CPU.
     assert!((10_000..u128::from(NONCES)).contains(&last), "{last} nonces are left to the CPU");
@@ -139,7 +153,7 @@ fn a_device_that_declines_the_rest_gets_a_canary_before_it_idles() {
     while let Some(assignment) = play.take(GPU) {
         searches.push(assignment);
     }
-    assert!(!searches.is_empty() && searches.iter().all(|search| matches!(search.task, Task::Search { .. })));
+    assert!(!searches.is_empty() && searches.iter().all(|search| matches!(search.task, Task::Search(_))));
     searches.into_iter().for_each(|search| play.answer(GPU, search));
     let canary = play.take(GPU).expect("the rest is too small for the device, which holds leases without a canary");
     assert!(matches!(canary.task, Task::Canary(_)), "{canary:?}");

@@ -1,7 +1,5 @@
 //! Canaries, strikes, quarantine, probation and return.
 
-use cityseal_device::Batch;
-
 use super::*;
 
 fn missed() -> Caught {
@@ -15,9 +13,10 @@ fn each_batch_of_an_untrusted_device_has_a_planted_hit_and_no_batch_of_the_cpu_d
     let mut planted = std::collections::BTreeSet::new();
     for worker in [GPU, CPU, GPU, CPU, GPU] {
         let assignment = play.take(worker).unwrap();
-        let Task::Search { batch, region, .. } = &assignment.task else { panic!("{assignment:?}") };
-        assert_eq!(batch.planted().is_some(), worker == GPU);
-        planted.extend(batch.planted().map(|planted| planted.at.nonce - region.nonces.first()));
+        let Task::Search(task) = &assignment.task else { panic!("{assignment:?}") };
+        let part = task.part(0);
+        assert_eq!(part.batch.planted().is_some(), worker == GPU);
+        planted.extend(part.batch.planted().map(|planted| planted.at.nonce - part.region.nonces.first()));
         play.answer(worker, assignment);
     }
     assert_eq!(planted.len(), 3, "each at another place of its batch: {planted:?}");
@@ -28,14 +27,14 @@ fn a_report_without_the_planted_hit_is_a_miss_whatever_else_it_has() {
     let mut play = Play::new();
     play.submit(SealJob::new(template(easy_target())).all(true));
     let assignment = play.take(GPU).unwrap();
-    let Task::Search { template, region, batch } = assignment.task else { panic!() };
-    play.reference.submit(Batch::Search(batch.clone())).unwrap();
-    let Report::Search(honest) = play.reference.collect(Duration::ZERO).unwrap().unwrap().report else { panic!() };
-    assert!(!honest.hits.is_empty() && judge_search(&template, &region, &batch, honest.clone()).is_ok());
-    let nonce = batch.planted().unwrap().at.nonce;
+    let Task::Search(task) = assignment.task else { panic!() };
+    let part = task.part(0);
+    let Report::Search(honest) = play.report(Batch::Search(part.batch.clone())) else { panic!() };
+    assert!(!honest.hits.is_empty() && part.judge(honest.clone()).is_ok());
+    let nonce = part.batch.planted().unwrap().at.nonce;
     for overflow in [false, true] {
         let report = SearchReport { planted_seen: false, overflow, ..honest.clone() };
-        let caught = judge_search(&template, &region, &batch, report).unwrap_err();
+        let caught = part.judge(report).unwrap_err();
         assert_eq!(caught, Caught::MissedPlanted { nonce });
         assert!(caught.is_miss());
     }

@@ -98,6 +98,14 @@ impl ChainTask for BlockGroup {
         Stream::id(&self.stream)
     }
 
+    fn tenant(&self) -> &str {
+        self.stream.tenant()
+    }
+
+    fn priority(&self) -> u8 {
+        self.stream.priority()
+    }
+
     fn count(&self) -> usize {
         self.count
     }

@@ -162,7 +162,7 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
 
 fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {
     let index_of = |name: &str| report.devices.iter().position(|share| share.name == name);
-    let span = |span: &cityseal_engine::CoverageSpan| v1::CoverageSpan {
+    let span = |span: cityseal_engine::CoverageSpan| v1::CoverageSpan {
         extranonce: span.extranonce,
         version: span.version,
         time: span.time,
@@ -173,7 +173,7 @@ fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {
     v1::SealResult {
         seals: report.seals.iter().take(seals_max).map(v1::Seal::from).collect(),
         coverage: report.coverage.iter().take(COVERAGE_SPANS_MAX).map(span).collect(),
-        coverage_truncated: report.coverage.len() > COVERAGE_SPANS_MAX,
+        coverage_truncated: report.coverage.has_more_than(COVERAGE_SPANS_MAX),
         devices: report.devices.iter().map(share_to_wire).collect(),
     }
 }
