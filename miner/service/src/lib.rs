@@ -6,6 +6,7 @@
 mod begin;
 mod block_chunk;
 mod call_note;
+pub mod caller;
 mod calls;
 mod connection;
 mod deadline;

@@ -61,7 +61,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-service",
-        bottom_up: "block_chunk device_facts drain echo error keys limits connection call_note deadline foreign \
+        bottom_up: "block_chunk caller device_facts drain echo error keys limits connection call_note deadline foreign \
             log_budget listener refusal begin calls jobs seal_service sensors device_service upload verdict \
             verify_service",
     },
