@@ -16,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::limits::{BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX, BODY_DEADLINE};
+use super::limits::{BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX, BODY_DEADLINE, MESSAGE_BYTES_MAX};
 use super::refusal::Refusal;
 
 /// The method whose request is an upload.
@@ -24,6 +24,9 @@ pub(super) const UPLOAD: &str = "/cityseal.v1.VerifyService/VerifyChain";
 
 /// Services whose requests are streams without an end in sight.
 const REFLECTION: &str = "/grpc.reflection.";
+
+/// Bytes in front of a gRPC message: a flag and its length.
+const PREFIX_LEN: usize = 5;
 
 /// The bytes of incomplete requests, by connection.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ impl BodyBudget {
             return body;
         }
         let deadline = (!path.starts_with(REFLECTION)).then(|| Box::pin(sleep(BODY_DEADLINE)));
-        Body::new(LimitedBody { inner: body, account: self.open(peer), deadline })
+        Body::new(LimitedBody { inner: body, account: self.open(peer), deadline, size: Size::default() })
     }
 
     fn open(self: &Arc<Self>, peer: Option<SocketAddr>) -> Account {
@@ -169,6 +172,36 @@ struct LimitedBody {
     inner: Body,
     account: Account,
     deadline: Option<Pin<Box<Sleep>>>,
+    size: Size,
+}
+
+/// The memory that a body needs: what has arrived, or the length that its first message announces, which tonic reserves
+/// before that has arrived.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    received: usize,
+    /// The first bytes of the body: a flag and the length, big-endian.
+    prefix: [u8; PREFIX_LEN],
+    charged: usize,
+}
+
+impl Size {
+    /// Counts a part of the body, and returns by how many bytes the need has grown.
+    fn grow(&mut self, part: &[u8]) -> usize {
+        if self.received < PREFIX_LEN {
+            let missing = &mut self.prefix[self.received..];
+            missing.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+        }
+        self.received += part.len();
+        let [_, length @ ..] = self.prefix;
+        let announced = u32::from_be_bytes(length) as usize;
+        // A message above the limit is refused by tonic, without a reserve.
+        let is_reserved = self.received >= PREFIX_LEN && announced <= MESSAGE_BYTES_MAX;
+        let need = if is_reserved { self.received.max(announced) } else { self.received };
+        let more = need.saturating_sub(self.charged);
+        self.charged += more;
+        more
+    }
 }
 
 impl HttpBody for LimitedBody {
@@ -179,7 +212,8 @@ impl HttpBody for LimitedBody {
         self.account.check(cx)?;
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.account.add(frame.data_ref().map_or(0, Bytes::len))?;
+                let more = frame.data_ref().map_or(0, |data| self.size.grow(data));
+                self.account.add(more)?;
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Pending => {
@@ -246,6 +280,15 @@ mod tests {
         assert_eq!(second.add(1), Err(Refusal::Bodies { subject: "service", max: 10 }));
         assert_eq!(first.add(4), Err(Refusal::Bodies { subject: "connection", max: 8 }));
         assert!(first.check(&Context::from_waker(Waker::noop())).is_ok());
+    }
+
+    #[test]
+    fn a_body_is_charged_for_the_length_that_it_announces_and_then_for_what_exceeds_it() {
+        let mut size = Size::default();
+        assert_eq!([size.grow(&[0, 0, 0]), size.grow(&[3, 232, 7]), size.grow(&[7; 994])], [3, 997, 0]);
+        assert_eq!((size.grow(&[7; 5]), size.received), (5, 1_005));
+        let mut larger = Size::default();
+        assert_eq!(larger.grow(&[0, 0xff, 0xff, 0xff, 0xff, 7]), 6, "tonic refuses it");
     }
 
     /// A body that never ends.

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::transport::server::Connected;
 
 use super::idle::{self, Usage};
-use super::limits::UPLOADS_PER_CONNECTION_MAX;
+use super::limits::{READ_AT_ONCE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 
 /// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
 /// follow (9).
@@ -96,6 +96,8 @@ pub(crate) struct GuardedStream<S> {
     info: ConnectionInfo,
     preface_left: usize,
     preface_deadline: Wait<()>,
+    /// Bytes read since the connection last let its calls run.
+    read_in_a_row: usize,
     /// Completes with the reason when the connection must close.
     cut: Wait<&'static str>,
     _admission: Admission,
@@ -122,6 +124,7 @@ impl<S> GuardedStream<S> {
             socket,
             info: ConnectionInfo { peer, uploads, usage },
             preface_left: PREFACE_LEN,
+            read_in_a_row: 0,
             preface_deadline: Box::pin(tokio::time::sleep(preface_max)),
             cut: Box::pin(cut),
             _admission: admission,
@@ -142,13 +145,29 @@ impl<S> GuardedStream<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read_in_a_row >= READ_AT_ONCE_BYTES_MAX {
+            self.read_in_a_row = 0;
+            // A displaced connection ends even if its socket always has data.
+            return match self.poll_end(cx) {
+                Poll::Ready(error) => Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            };
+        }
         let before = buf.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buf) {
             Poll::Ready(result) => {
-                self.preface_left = self.preface_left.saturating_sub(buf.filled().len() - before);
+                let read = buf.filled().len() - before;
+                self.preface_left = self.preface_left.saturating_sub(read);
+                self.read_in_a_row += read;
                 Poll::Ready(result)
             }
-            Poll::Pending => self.poll_end(cx).map(Err),
+            Poll::Pending => {
+                self.read_in_a_row = 0;
+                self.poll_end(cx).map(Err)
+            }
         }
     }
 }

@@ -228,7 +228,7 @@ impl Service {
         }
         // Health first, so that load balancers stop sending callers before anything is refused.
         health.report(ServingStatus::NotServing).await;
-        info!(lame_duck_s = lame_duck.as_secs_f64(), "not serving");
+        info!(lame_duck_s = lame_duck.as_secs_f64(), "health is NOT_SERVING");
         tokio::select! {
             ended = &mut serving => return Err(stopped_by_itself(ended)),
             () = sleep(lame_duck) => {}

@@ -51,14 +51,17 @@ pub const CONNECTIONS_CLOSING_MAX: usize = 64;
 /// A connection without an open call is closed after this time.
 pub const CONNECTION_IDLE_MAX: Duration = Duration::from_mins(5);
 
-/// Maximum size of all incomplete requests, uploads excepted, in bytes: 32 of the largest ([`MESSAGE_BYTES_MAX`]). The
-/// read buffers of their connections come in addition, at most two frames ([`FRAME_BYTES_MAX`]) each: with 32
-/// connections 16 MiB, 48 MiB in all.
-pub const BODIES_BYTES_MAX: usize = 32 * MIB;
+/// Maximum size of all incomplete requests, uploads excepted, in bytes: 16 of the largest ([`MESSAGE_BYTES_MAX`]), or 160
+/// with the largest coinbase ([`COINBASE_BYTES_MAX`]). In addition there is what has arrived and was not looked at yet,
+/// about [`READ_AT_ONCE_BYTES_MAX`] per connection: with 32 connections 8 MiB. The allocator keeps about as much again.
+pub const BODIES_BYTES_MAX: usize = 16 * MIB;
 
-/// The same per connection: a quarter, which is 64 submissions with the largest coinbase ([`COINBASE_BYTES_MAX`]), as
-/// many as a connection has streams.
-pub const BODIES_BYTES_PER_CONNECTION_MAX: usize = 8 * MIB;
+/// The same per connection: a quarter.
+pub const BODIES_BYTES_PER_CONNECTION_MAX: usize = 4 * MIB;
+
+/// A connection that has read this many bytes in a row lets its calls take them before it reads on. Otherwise a fast
+/// sender fills the whole window ([`CONNECTION_WINDOW_BYTES`]) before the first call can refuse its request.
+pub const READ_AT_ONCE_BYTES_MAX: usize = 256 * KIB;
 
 /// Maximum time from the head of a call to the end of its request, uploads excepted. 1 MiB in 10 s is 105 KB/s.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);

@@ -32,18 +32,8 @@ impl Serve {
     /// Starts with stderr, and so the log, redirected to a file or a pipe of the test.
     pub(crate) fn start_logging_to(arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--device",
-                "cpu",
-                "--threads",
-                "1",
-                "--lame-duck",
-                "0",
-                "--json",
-            ])
+            .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--json"])
+            .args(if arguments.contains(&"--lame-duck") { &[][..] } else { &["--lame-duck", "0"] })
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(stderr)

@@ -135,7 +135,7 @@ async fn hoard(address: &str, requests: usize, refused: &mpsc::Sender<Option<Sta
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn incomplete_requests_hold_a_bounded_memory_and_a_complete_one_is_answered() {
-    const CONNECTIONS: usize = 8;
+    const CONNECTIONS: usize = 32;
     const REQUESTS: usize = 60;
     let serve = Serve::start_logging_to(&[], Stdio::null());
     let client = Client::connect(ClientOptions::new(&serve.address)).await.unwrap();
