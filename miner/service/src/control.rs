@@ -40,9 +40,10 @@ impl ServiceControl {
 
     /// Reads the files of the service again. Blocks while it reads; open calls are not affected.
     pub fn reload(&self) {
-        match &self.reload {
-            Some(reload) => reload(),
-            None => info!("nothing to reload: the service was started without files that can change"),
+        if let Some(reload) = &self.reload {
+            reload();
+        } else {
+            info!("nothing to reload: the service was started without files that can change");
         }
     }
 

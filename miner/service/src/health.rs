@@ -1,4 +1,5 @@
-//! The health of the service: SERVING while at least one device is ready, and NOT_SERVING from the start of a drain.
+//! The health of the service: `SERVING` while at least one device is ready, and `NOT_SERVING` from the start of a
+//! drain.
 
 use std::convert::Infallible;
 

@@ -118,8 +118,8 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// sent again.
 pub const RESUME_TOKEN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the service goes on serving after its health has become NOT_SERVING, so that load balancers, which poll
-/// every second or two, move away before anything is refused.
+/// How long the service goes on serving after its health has become `NOT_SERVING`, so that load balancers, which
+/// poll every second or two, move away before anything is refused.
 pub const LAME_DUCK: Duration = Duration::from_secs(5);
 
 /// The longest lame duck phase that can be configured.

@@ -125,8 +125,8 @@ async fn obey(
                 context
                     .output
                     .note(format_args!("{by}: draining; health is NOT_SERVING, a second signal ends at once"));
-                // The receiver is gone only if the service has ended by itself.
-                drop(stop.send(()));
+                // An error means that the service has ended by itself.
+                let _ended = stop.send(());
             }
             (Asked::Stop(by), None) => {
                 context.output.note(format_args!("{by} again: ending without waiting for open calls"));

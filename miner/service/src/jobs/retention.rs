@@ -65,7 +65,7 @@ impl Retention {
         let mut dropped = Vec::new();
         while let Some(tenant) = self.by_age.values().next().cloned() {
             let oldest = self.tenants.get(&tenant).and_then(|kept| kept.jobs.front());
-            if !oldest.is_some_and(|job| now.saturating_duration_since(job.ended) >= JOB_KEPT_MAX) {
+            if oldest.is_none_or(|job| now.saturating_duration_since(job.ended) < JOB_KEPT_MAX) {
                 break;
             }
             dropped.extend(self.pop(&tenant));
