@@ -1,4 +1,4 @@
-//! Signals that stop the process: Ctrl-C, and SIGTERM on Unix.
+//! Signals that stop the process: Ctrl-C, and SIGTERM on Unix; and the one that makes a service reload its files.
 
 use std::io;
 
@@ -50,6 +50,52 @@ impl StopSignals {
             std::future::pending::<()>().await;
         }
         "Ctrl-C"
+    }
+}
+
+/// What a signal asks of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To stop, by the signal of this name.
+    Stop(&'static str),
+    /// To read its files again: SIGHUP.
+    Reload,
+}
+
+/// Catches the stop signals and SIGHUP as long as this value exists.
+#[derive(Debug)]
+pub struct ServiceSignals {
+    stop: StopSignals,
+    #[cfg(unix)]
+    hangup: Signal,
+}
+
+impl ServiceSignals {
+    /// Starts to catch the signals. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {
+            stop: StopSignals::catch()?,
+            #[cfg(unix)]
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next signal.
+    #[cfg(unix)]
+    pub async fn asked(&mut self) -> Asked {
+        tokio::select! {
+            name = self.stop.asked() => Asked::Stop(name),
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    /// Waits for the next signal.
+    #[cfg(not(unix))]
+    pub async fn asked(&mut self) -> Asked {
+        Asked::Stop(self.stop.asked().await)
     }
 }
 

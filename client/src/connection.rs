@@ -159,6 +159,22 @@ impl Client {
         job_of(answer.job)
     }
 
+    /// Reports a new tip: ends all running jobs of `chain` with a lower generation, and returns how many. Later requests
+    /// for that chain with a lower generation are refused. The tenant is as in [`crate::SealRequest::tenant`].
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `STALE_GENERATION` if the chain already has a greater generation.
+    pub async fn advance_tip(
+        &self,
+        tenant: impl Into<String>,
+        chain: impl Into<String>,
+        generation: u64,
+    ) -> Result<u32, ClientError> {
+        let request = v1::AdvanceTipRequest { tenant: tenant.into(), chain: chain.into(), generation };
+        let call = async |mut service: SealServiceClient<Channel>, request| service.advance_tip(request).await;
+        Ok(self.call_with_retries(call, self.sealer(), request).await?.superseded)
+    }
+
     /// Returns one page of jobs.
     ///
     /// # Errors

@@ -127,6 +127,8 @@ pub struct Job {
     pub rate_hz: f64,
     /// The sequence number of its latest event.
     pub latest_seq: u64,
+    /// The chain that its template extends, named by the caller; may be empty.
+    pub chain: String,
 }
 
 impl Job {
@@ -149,6 +151,7 @@ impl Job {
             best: best(&message.best_hash)?,
             rate_hz: message.rate_hz,
             latest_seq: message.latest_seq,
+            chain: message.chain,
         })
     }
 }

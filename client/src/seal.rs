@@ -48,6 +48,7 @@ pub struct SealRequest {
     priority: u8,
     deadline: Option<Duration>,
     generation: u64,
+    chain: String,
     supersedes: String,
     all: bool,
     seals_max: u32,
@@ -63,6 +64,7 @@ impl SealRequest {
             priority: 1,
             deadline: None,
             generation: 0,
+            chain: String::new(),
             supersedes: String::new(),
             all: false,
             seals_max: 0,
@@ -95,6 +97,11 @@ impl SealRequest {
     /// refused.
     pub fn generation(self, generation: u64) -> Self {
         Self { generation, ..self }
+    }
+
+    /// The chain that the template extends, named by the caller; see [`Client::advance_tip`].
+    pub fn chain(self, chain: impl Into<String>) -> Self {
+        Self { chain: chain.into(), ..self }
     }
 
     /// The job that this one replaces.
@@ -131,6 +138,7 @@ impl SealRequest {
             supersedes_job_id: self.supersedes.clone(),
             search_all: self.all,
             seals_max: self.seals_max,
+            chain: self.chain.clone(),
         }
     }
 }

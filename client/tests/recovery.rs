@@ -231,4 +231,8 @@ impl SealService for Scripted {
     async fn list_jobs(&self, _: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
         Err(Status::unimplemented("not in the script"))
     }
+
+    async fn advance_tip(&self, _: Request<v1::AdvanceTipRequest>) -> Result<Response<v1::AdvanceTipResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
 }

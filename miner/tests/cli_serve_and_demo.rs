@@ -14,7 +14,7 @@ fn serve_reports_the_bound_port_and_drains_on_sigterm() {
     use std::io::{BufRead, BufReader};
     use std::process::{Command, Stdio};
 
-    let mut child = command(&["serve", "--device", "cpu", "--listen", "127.0.0.1:0", "--json"])
+    let mut child = command(&["serve", "--device", "cpu", "--listen", "127.0.0.1:0", "--lame-duck", "0", "--json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -21,10 +21,13 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tracing::{Level, debug, info, warn};
 
+use super::bodies::BodyBudget;
 use super::call_note::{CallNote, peer_of};
+use super::connection::ConnectionInfo;
 use super::deadline::deadline_in;
 use super::echo::{cut, shown};
 use super::foreign::explained;
+use super::idle::InUse;
 use super::limits::{ANSWER_DEADLINE_MAX, ECHO_BYTES_MAX};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
@@ -40,11 +43,12 @@ const STANDARD_SERVICES: &str = "/grpc.";
 pub(super) struct Calls {
     routes: Routes,
     budget: Arc<LogBudget>,
+    bodies: Arc<BodyBudget>,
 }
 
 impl Calls {
     pub(super) fn new(routes: Routes, budget: Arc<LogBudget>) -> Self {
-        Self { routes, budget }
+        Self { routes, budget, bodies: Arc::default() }
     }
 }
 
@@ -65,6 +69,7 @@ impl Service<Request<Body>> for Calls {
             return Box::pin(async move { Ok(call.answered(response)) });
         }
         request.extensions_mut().insert(call.note.clone());
+        let request = request.map(|body| self.bodies.limited(body, &call.path, call.peer));
         let deadline = deadline_in(request.headers(), ANSWER_DEADLINE_MAX);
         // This timer starts before tonic's own timer for the same deadline, so that the refusal carries the service's
         // details.
@@ -100,6 +105,8 @@ pub(super) struct OpenCall {
     peer: Option<SocketAddr>,
     began: Instant,
     note: CallNote,
+    /// Keeps the connection in use until the call ends.
+    _in_use: Option<InUse>,
     /// The status sent to the caller; `None` if the caller disconnected before.
     status: Option<Status>,
 }
@@ -108,7 +115,8 @@ impl OpenCall {
     fn of(request: &Request<Body>, budget: Arc<LogBudget>) -> Self {
         let peer = peer_of(request.extensions());
         let path = request.uri().path().to_owned();
-        Self { budget, path, peer, began: Instant::now(), note: CallNote::default(), status: None }
+        let in_use = request.extensions().get::<ConnectionInfo>().map(|info| info.usage.begin());
+        Self { budget, path, peer, began: Instant::now(), note: CallNote::default(), _in_use: in_use, status: None }
     }
 
     /// Returns the response with a body that ends the call.

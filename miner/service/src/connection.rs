@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tonic::transport::server::Connected;
 
-use super::limits::UPLOADS_PER_CONNECTION_MAX;
+use super::idle::{self, Usage};
+use super::limits::{READ_AT_ONCE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 
 /// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
 /// follow (9).
@@ -28,6 +29,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) peer: SocketAddr,
     /// One permit for each further upload that this connection may open.
     pub(crate) uploads: Arc<Semaphore>,
+    /// The place of the connection, with its open calls.
+    pub(crate) usage: Arc<Usage>,
 }
 
 /// Counts the connections of each address, up to a limit.
@@ -82,17 +85,21 @@ impl Drop for Seat {
 pub(crate) struct Admission {
     pub(crate) _permit: OwnedSemaphorePermit,
     pub(crate) _seat: Seat,
+    pub(crate) usage: Arc<Usage>,
 }
 
-type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Wait<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A socket with a deadline for its preface and a signal with which the service closes it.
 pub(crate) struct GuardedStream<S> {
     socket: S,
     info: ConnectionInfo,
     preface_left: usize,
-    preface_deadline: Wait,
-    cut: Wait,
+    preface_deadline: Wait<()>,
+    /// Bytes read since the connection last let its calls run.
+    read_in_a_row: usize,
+    /// Completes with the reason when the connection must close.
+    cut: Wait<&'static str>,
     _admission: Admission,
 }
 
@@ -104,14 +111,20 @@ impl<S> GuardedStream<S> {
         preface_max: Duration,
         mut cut: watch::Receiver<bool>,
     ) -> Self {
+        let closes = idle::closes(Arc::clone(&admission.usage));
         let cut = async move {
-            // A dropped sender means that the service has ended: the connection is closed then too.
-            drop(cut.wait_for(|cut| *cut).await);
+            tokio::select! {
+                // A dropped sender means that the service has ended: the connection is closed then too.
+                _ = cut.wait_for(|cut| *cut) => "the service closed the connection",
+                reason = closes => reason,
+            }
         };
+        let (usage, uploads) = (Arc::clone(&admission.usage), Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX)));
         Self {
             socket,
-            info: ConnectionInfo { peer, uploads: Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX)) },
+            info: ConnectionInfo { peer, uploads, usage },
             preface_left: PREFACE_LEN,
+            read_in_a_row: 0,
             preface_deadline: Box::pin(tokio::time::sleep(preface_max)),
             cut: Box::pin(cut),
             _admission: admission,
@@ -120,8 +133,8 @@ impl<S> GuardedStream<S> {
 
     /// Polled only while the socket has no data, so that a busy connection pays nothing for it.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, "the service closed the connection"));
+        if let Poll::Ready(reason) = self.cut.as_mut().poll(cx) {
+            return Poll::Ready(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
         }
         if self.preface_left > 0 && self.preface_deadline.as_mut().poll(cx).is_ready() {
             return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client's preface did not arrive in time"));
@@ -132,13 +145,29 @@ impl<S> GuardedStream<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.read_in_a_row >= READ_AT_ONCE_BYTES_MAX {
+            self.read_in_a_row = 0;
+            // A displaced connection ends even if its socket always has data.
+            return match self.poll_end(cx) {
+                Poll::Ready(error) => Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            };
+        }
         let before = buf.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buf) {
             Poll::Ready(result) => {
-                self.preface_left = self.preface_left.saturating_sub(buf.filled().len() - before);
+                let read = buf.filled().len() - before;
+                self.preface_left = self.preface_left.saturating_sub(read);
+                self.read_in_a_row += read;
                 Poll::Ready(result)
             }
-            Poll::Pending => self.poll_end(cx).map(Err),
+            Poll::Pending => {
+                self.read_in_a_row = 0;
+                self.poll_end(cx).map(Err)
+            }
         }
     }
 }
@@ -186,6 +215,7 @@ pub(crate) fn is_allowed(listen: SocketAddr) -> bool {
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+    use super::super::idle::Connections;
     use super::*;
 
     const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -193,7 +223,8 @@ mod tests {
     fn guarded(cut: watch::Receiver<bool>) -> (DuplexStream, GuardedStream<DuplexStream>) {
         let (client, server) = duplex(256);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap() };
+        let usage = Connections::new(1).admit(LOCALHOST).unwrap();
+        let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap(), usage };
         (client, GuardedStream::new(server, SocketAddr::new(LOCALHOST, 1), admission, Duration::from_secs(5), cut))
     }
 

@@ -1,5 +1,6 @@
 //! `DeviceService`: lists the engine's devices.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use cityseal_device::DeviceKind;
@@ -8,18 +9,23 @@ use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_server::DeviceService;
 use tonic::{Request, Response, Status};
 
+use super::call_note::peer_of;
+use super::caller::Caller;
 use super::device_facts::{duplicate_of, items, until_s};
+use super::heavy::Heavy;
 use super::jobs::saturated;
 use super::sensors::memory_bytes;
+use super::shares::Holder;
 
 #[derive(Debug)]
 pub(crate) struct Devices {
     engine: Engine,
+    heavy: Arc<Heavy>,
 }
 
 impl Devices {
-    pub(crate) const fn new(engine: Engine) -> Self {
-        Self { engine }
+    pub(crate) const fn new(engine: Engine, heavy: Arc<Heavy>) -> Self {
+        Self { engine, heavy }
     }
 }
 
@@ -27,9 +33,12 @@ impl Devices {
 impl DeviceService for Devices {
     async fn list_devices(
         &self,
-        _request: Request<v1::ListDevicesRequest>,
+        request: Request<v1::ListDevicesRequest>,
     ) -> Result<Response<v1::ListDevicesResponse>, Status> {
-        let devices = self.engine.devices().iter().map(device_to_wire).collect();
+        let holder = Holder::of_work(&Caller::of(request.extensions()), peer_of(request.extensions()));
+        let engine = self.engine.clone();
+        let list = move || engine.devices().iter().map(device_to_wire).collect();
+        let devices = self.heavy.run(holder, list).await?;
         Ok(Response::new(v1::ListDevicesResponse { devices, notes: self.engine.notes().to_vec() }))
     }
 }

@@ -31,7 +31,7 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The operating system provided no random numbers.
-    #[error("cannot create a key for resume tokens: {source}")]
+    #[error("cannot create a key: the system provides no random numbers: {source}")]
     Random {
         /// The error of the operating system.
         source: io::Error,

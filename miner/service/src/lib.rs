@@ -5,9 +5,12 @@
 
 mod begin;
 mod block_chunk;
+mod bodies;
 mod call_note;
+pub mod caller;
 mod calls;
 mod connection;
+mod control;
 mod deadline;
 pub mod device_facts;
 mod device_service;
@@ -15,6 +18,9 @@ mod drain;
 mod echo;
 mod error;
 mod foreign;
+mod health;
+mod heavy;
+mod idle;
 mod jobs;
 mod keys;
 pub mod limits;
@@ -23,16 +29,19 @@ mod log_budget;
 mod refusal;
 mod seal_service;
 pub mod sensors;
+mod shares;
 mod upload;
+mod upload_rate;
 mod verdict;
 mod verify_service;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_engine::{DeviceState, DeviceStatus, Engine};
+use cityseal_engine::{DeviceStatus, Engine};
 use cityseal_proto::FILE_DESCRIPTOR_SET;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
@@ -40,32 +49,32 @@ use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
 use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::{Routes, RoutesBuilder};
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
-use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
 use self::calls::Calls;
+use self::control::Reload;
+pub use self::control::ServiceControl;
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
+use self::health::Health;
+use self::heavy::Heavy;
 use self::jobs::{JobBook, SHUTDOWN};
 use self::keys::Keys;
 use self::limits::{
-    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, DRAIN_MAX, FRAME_BYTES_MAX, HEADER_LIST_BYTES_MAX, JOB_EVENTS_MAX,
-    JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, MESSAGE_BYTES_MAX,
-    STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
+    CLOSE_MAX, CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, DRAIN_MAX, ENGINE_THREADS_MAX, FRAME_BYTES_MAX,
+    HEADER_LIST_BYTES_MAX, JOB_EVENTS_MAX, JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, KEEPALIVE_INTERVAL,
+    KEEPALIVE_TIMEOUT, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX,
+    UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
 };
 use self::log_budget::LogBudget;
 use self::seal_service::Sealing;
 use self::verify_service::Verification;
-
-/// The services whose health is reported; the empty name means the whole server.
-const HEALTH_NAMES: [&str; 4] =
-    ["", "cityseal.v1.SealService", "cityseal.v1.VerifyService", "cityseal.v1.DeviceService"];
 
 /// The commit in receipts of a program that does not name its own.
 const COMMIT_UNKNOWN: &str = "unknown";
@@ -75,7 +84,9 @@ const COMMIT_UNKNOWN: &str = "unknown";
 #[must_use]
 pub struct ServiceOptions {
     listen: SocketAddr,
+    lame_duck: Duration,
     drain_max: Duration,
+    reload: Reload,
     job_events_max: usize,
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
@@ -84,7 +95,15 @@ pub struct ServiceOptions {
 impl ServiceOptions {
     /// Creates options for a loopback address; with port 0 the operating system chooses a free port.
     pub const fn new(listen: SocketAddr) -> Self {
-        Self { listen, drain_max: DRAIN_MAX, job_events_max: JOB_EVENTS_MAX, signer: None, commit: COMMIT_UNKNOWN }
+        Self {
+            listen,
+            lame_duck: Duration::ZERO,
+            drain_max: DRAIN_MAX,
+            reload: Reload(None),
+            job_events_max: JOB_EVENTS_MAX,
+            signer: None,
+            commit: COMMIT_UNKNOWN,
+        }
     }
 
     /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
@@ -96,6 +115,17 @@ impl ServiceOptions {
     /// The commit that the program was built from, for its receipts. Default: `unknown`.
     pub fn commit(self, commit: &'static str) -> Self {
         Self { commit, ..self }
+    }
+
+    /// Sets how long the service goes on serving after its health has become `NOT_SERVING`, before it refuses anything;
+    /// at most [`LAME_DUCK_MAX`]. Default: 0.
+    pub fn lame_duck(self, lame_duck: Duration) -> Self {
+        Self { lame_duck: lame_duck.min(LAME_DUCK_MAX), ..self }
+    }
+
+    /// Sets what [`ServiceControl::reload`] does: read the files of the service again. Default: nothing.
+    pub fn on_reload(self, reload: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { reload: Reload(Some(reload)), ..self }
     }
 
     /// Sets how long a drain waits for open calls before it closes them. Default [`DRAIN_MAX`].
@@ -115,9 +145,11 @@ pub struct Service {
     listener: TcpListener,
     address: SocketAddr,
     routes: Routes,
-    health: HealthReporter,
+    health: Health,
     book: Arc<JobBook>,
     drain: DrainSwitch,
+    control: ServiceControl,
+    lame_duck: Duration,
     drain_max: Duration,
 }
 
@@ -134,17 +166,35 @@ impl Service {
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
-        let book = Arc::new(JobBook::new(engine.clone(), options.job_events_max));
-        let (health, health_service) = tonic_health::server::health_reporter();
-        report(&health, health_of(&engine)).await;
+        let book = JobBook::new(engine.clone(), options.job_events_max);
+        let book = Arc::new(book.map_err(|source| ServeError::Random { source })?);
+        let (reporter, health_service) = tonic_health::server::health_reporter();
+        let health = Health::new(reporter, engine.clone());
+        health.look().await;
         let (switch, drain) = drain();
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
         let verification = Verification::new(engine.clone(), keys, drain.clone());
         add_services(&mut routes, &engine, &book, verification, &drain);
-        let drain_max = options.drain_max;
-        Ok(Self { listener, address, routes: routes.routes(), health, book, drain: switch, drain_max })
+        let (lame_duck, drain_max) = (options.lame_duck, options.drain_max);
+        let control = ServiceControl::new(options.reload.0);
+        Ok(Self {
+            listener,
+            address,
+            routes: routes.routes(),
+            health,
+            book,
+            drain: switch,
+            control,
+            lame_duck,
+            drain_max,
+        })
+    }
+
+    /// Returns a handle with which the process reloads the service, or ends it without waiting.
+    pub fn control(&self) -> ServiceControl {
+        self.control.clone()
     }
 
     /// Returns the address of the listener, with the port that the operating system chose for port 0.
@@ -152,47 +202,67 @@ impl Service {
         self.address
     }
 
-    /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, new connections and jobs are
-    /// refused, watchers are asked to reconnect elsewhere, and uploads may reach their verdict; calls that are still
-    /// open after the limit are closed.
+    /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, and after the lame duck phase new
+    /// connections and jobs are refused, watchers are asked to reconnect elsewhere, and uploads may reach their
+    /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled.
     ///
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self { listener, address, routes, health, book, drain, control, lame_duck, drain_max } = self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
-        let incoming = ReceiverStream::new(listener::accept(self.listener, cut, Arc::clone(&budget)));
-        let calls = Calls::new(self.routes.prepare(), budget);
+        let incoming = ReceiverStream::new(listener::accept(listener, cut, Arc::clone(&budget)));
+        let calls = Calls::new(routes.prepare(), budget);
         let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
         });
         let mut serving = std::pin::pin!(serving);
-        self.book.engine().devices().iter().for_each(log_device);
-        info!(
-            address = %self.address, epoch = self.book.epoch(), connections_max = CONNECTIONS_MAX,
-            uploads_max = UPLOADS_MAX, jobs_max = JOBS_RUNNING_MAX, jobs_per_tenant_max = JOBS_RUNNING_PER_TENANT_MAX,
-            "serving"
-        );
+        log_start(address, &book);
         tokio::select! {
             ended = &mut serving => return Err(stopped_by_itself(ended)),
+            never = health.follow() => match never {},
             () = shutdown => {}
         }
+        // Health first, so that load balancers stop sending callers before anything is refused.
+        health.report(ServingStatus::NotServing).await;
+        info!(lame_duck_s = lame_duck.as_secs_f64(), "health is NOT_SERVING");
+        tokio::select! {
+            ended = &mut serving => return Err(stopped_by_itself(ended)),
+            () = sleep(lame_duck) => {}
+            () = control.ending_now() => {}
+        }
         info!("draining");
-        // Health first, so that load balancers stop sending callers before jobs are refused.
-        report(&self.health, ServingStatus::NotServing).await;
-        self.drain.begin();
+        drain.begin();
         drop(stop);
-        if timeout(self.drain_max, &mut serving).await.is_err() {
-            warn!(limit_s = self.drain_max.as_secs_f64(), "drain limit reached, closing open calls");
+        if !drained(serving.as_mut(), drain_max, &control).await {
             closer.send_replace(true);
             // Each connection ends when its socket is polled next, which this signal triggers.
-            drop(timeout(self.drain_max, &mut serving).await);
+            drop(timeout(CLOSE_MAX, &mut serving).await);
         }
-        self.book.cancel_all(SHUTDOWN);
+        drop(timeout(CLOSE_MAX, book.cancel_all(SHUTDOWN)).await);
         Ok(())
     }
+}
+
+/// Waits for the end of all calls; returns false if it took too long or nobody wants to wait.
+async fn drained(serving: Pin<&mut impl Future>, limit: Duration, control: &ServiceControl) -> bool {
+    tokio::select! {
+        _ended = serving => return true,
+        () = sleep(limit) => warn!(limit_s = limit.as_secs_f64(), "drain limit reached, closing open calls"),
+        () = control.ending_now() => warn!("told to end now, closing open calls"),
+    }
+    false
+}
+
+fn log_start(address: SocketAddr, book: &JobBook) {
+    book.engine().devices().iter().for_each(log_device);
+    info!(
+        %address, epoch = book.epoch(), connections_max = CONNECTIONS_MAX, uploads_max = UPLOADS_MAX,
+        jobs_max = JOBS_RUNNING_MAX, jobs_per_tenant_max = JOBS_RUNNING_PER_TENANT_MAX, "serving"
+    );
 }
 
 fn log_device(status: &DeviceStatus) {
@@ -226,13 +296,15 @@ fn add_services(
     verification: Verification,
     drain: &Drain,
 ) {
-    let sealing = SealServiceServer::new(Sealing::new(Arc::clone(book), drain.clone()))
+    // One limit for all calls to the engine: they wait for the same lock.
+    let heavy = Arc::new(Heavy::new(ENGINE_THREADS_MAX));
+    let sealing = SealServiceServer::new(Sealing::new(Arc::clone(book), Arc::clone(&heavy), drain.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let verification = VerifyServiceServer::new(verification)
         .max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let devices = DeviceServiceServer::new(Devices::new(engine.clone()))
+    let devices = DeviceServiceServer::new(Devices::new(engine.clone(), heavy))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     routes.add_service(sealing).add_service(verification).add_service(devices);
@@ -249,16 +321,4 @@ fn add_reflection(routes: &mut RoutesBuilder) -> Result<(), ServeError> {
     routes.add_service(builder().build_v1().map_err(broken)?);
     routes.add_service(builder().build_v1alpha().map_err(broken)?);
     Ok(())
-}
-
-/// SERVING if at least one device is ready.
-fn health_of(engine: &Engine) -> ServingStatus {
-    let is_ready = engine.devices().iter().any(|status| status.state == DeviceState::Ready);
-    if is_ready { ServingStatus::Serving } else { ServingStatus::NotServing }
-}
-
-async fn report(health: &HealthReporter, status: ServingStatus) {
-    for name in HEALTH_NAMES {
-        health.set_service_status(name, status).await;
-    }
 }

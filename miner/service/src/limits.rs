@@ -10,10 +10,11 @@ const MIB: usize = 1024 * KIB;
 /// Maximum number of open uploads (`VerifyChain`) per connection.
 pub const UPLOADS_PER_CONNECTION_MAX: usize = 4;
 
-/// Maximum number of concurrent uploads. Each may hold one stream window (4 MiB) and one message (4 MiB): 16 x 8 MiB =
-/// 128 MiB; and the work in progress of its verifier: 8 segments of 320 KiB of headers, or 8 batches of blocks (two per
-/// worker, if that is more) of 1 MiB, or 4 MiB for the largest blocks: 16 x 32 MiB = 512 MiB at worst with up to 4
-/// workers.
+/// Maximum number of concurrent uploads. When all places are taken, the holder (a tenant, or the address of a local
+/// caller) with the most loses its idlest upload to a holder with fewer; it can resume. Each may hold one stream window
+/// (4 MiB) and one message (4 MiB): 16 x 8 MiB = 128 MiB; and the work in progress of its verifier: 8 segments of 320
+/// KiB of headers, or 8 batches of blocks (two per worker, if that is more) of 1 MiB, or 4 MiB for the largest blocks:
+/// 16 x 32 MiB = 512 MiB at worst with up to 4 workers.
 pub const UPLOADS_MAX: usize = 16;
 
 /// HTTP/2 stream window in bytes: four chunks of 1 MiB are in transit while one is processed.
@@ -40,8 +41,30 @@ pub const UPLOAD_MESSAGE_BYTES_MAX: usize = 4 * MIB;
 /// The largest message of every other call, in bytes. A result at its limits is 860 KB (see [`COVERAGE_SPANS_MAX`]).
 pub const MESSAGE_BYTES_MAX: usize = MIB;
 
-/// Maximum number of open connections. An idle one costs about 20 KB: 20 MB.
+/// Maximum number of open connections. An idle one costs about 20 KB: 20 MB. When all places are taken, the address
+/// with the most loses its idlest connection to an address with fewer.
 pub const CONNECTIONS_MAX: usize = 1024;
+
+/// Connections that have lost their place and are about to be closed, in addition to [`CONNECTIONS_MAX`]: 64 x 20 KB.
+pub const CONNECTIONS_CLOSING_MAX: usize = 64;
+
+/// A connection without an open call is closed after this time.
+pub const CONNECTION_IDLE_MAX: Duration = Duration::from_mins(5);
+
+/// Maximum size of all incomplete requests, uploads excepted, in bytes: 16 of the largest ([`MESSAGE_BYTES_MAX`]), or 160
+/// with the largest coinbase ([`COINBASE_BYTES_MAX`]). In addition there is what has arrived and was not looked at yet,
+/// about [`READ_AT_ONCE_BYTES_MAX`] per connection: with 32 connections 8 MiB. The allocator keeps about as much again.
+pub const BODIES_BYTES_MAX: usize = 16 * MIB;
+
+/// The same per connection: a quarter.
+pub const BODIES_BYTES_PER_CONNECTION_MAX: usize = 4 * MIB;
+
+/// A connection that has read this many bytes in a row lets its calls take them before it reads on. Otherwise a fast
+/// sender fills the whole window ([`CONNECTION_WINDOW_BYTES`]) before the first call can refuse its request.
+pub const READ_AT_ONCE_BYTES_MAX: usize = 256 * KIB;
+
+/// Maximum time from the head of a call to the end of its request, uploads excepted. 1 MiB in 10 s is 105 KB/s.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Maximum number of connections per address: half of all, so that one address alone cannot lock the others out.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
@@ -59,8 +82,31 @@ pub const ACCEPT_PAUSE_FIRST: Duration = Duration::from_millis(10);
 /// See [`ACCEPT_PAUSE_FIRST`].
 pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// An upload that sends nothing for this time ends.
-pub const UPLOAD_IDLE_MAX: Duration = Duration::from_mins(1);
+/// Maximum time until the first message of an upload.
+pub const UPLOAD_BEGIN_MAX: Duration = BODY_DEADLINE;
+
+/// An upload must send at least [`UPLOAD_BYTES_MIN`] of its chain in this period; time in which the service does not
+/// read because it is busy does not count.
+pub const UPLOAD_PERIOD: Duration = Duration::from_secs(30);
+
+/// See [`UPLOAD_PERIOD`]: 64 KiB in 30 s are 2.2 KB/s, 27 headers a second. A chain of 900,000 headers (72 MB) ends
+/// after at most 9.2 hours.
+pub const UPLOAD_BYTES_MIN: usize = 64 * KIB;
+
+/// Threads that read the first messages of uploads: a network's parameters, context and resume tokens, up to
+/// [`UPLOAD_MESSAGE_BYTES_MAX`]. A document of 4 MiB takes some tenths of a second and about ten times its size: 2 x 40
+/// MiB.
+pub const BEGIN_THREADS_MAX: usize = 2;
+
+/// A first message up to this size is read at once: at the speed above, about a millisecond.
+pub const BEGIN_AT_ONCE_BYTES_MAX: usize = 16 * KIB;
+
+/// Threads that check submissions and talk to the engine for calls (submit, cancel, advance, list of devices). The
+/// engine has one lock, so more would only wait; a submission with the largest coinbase is hashed in a millisecond.
+pub const ENGINE_THREADS_MAX: usize = 4;
+
+/// Threads that read the reports of ended jobs: a result at its limits is built in a few milliseconds.
+pub const ENDING_JOBS_MAX: usize = 2;
 
 /// Maximum duration of a streaming call, even if the client's own deadline is later.
 pub const STREAM_DEADLINE_MAX: Duration = Duration::from_hours(24);
@@ -72,14 +118,41 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// sent again.
 pub const RESUME_TOKEN_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the service goes on serving after its health has become `NOT_SERVING`, so that load balancers, which
+/// poll every second or two, move away before anything is refused.
+pub const LAME_DUCK: Duration = Duration::from_secs(5);
+
+/// The longest lame duck phase that can be configured.
+pub const LAME_DUCK_MAX: Duration = Duration::from_hours(1);
+
+/// How long the last connections have to end after they were told to close.
+pub const CLOSE_MAX: Duration = Duration::from_millis(500);
+
+/// Time between two looks at the devices, for the health: a lost device shows after a second, and returns as soon.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// How long a drain waits for open calls before it closes them.
 pub const DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// Maximum number of running jobs, over all tenants. Each holds a search state of a few KiB.
+/// Maximum number of running jobs, over all tenants. Each holds a search state of a few KiB, its template (at most
+/// [`COINBASE_BYTES_MAX`]) and its events (60 KB, see [`JOB_EVENTS_MAX`]): 256 x 165 KB = 42 MB.
 pub const JOBS_RUNNING_MAX: usize = 256;
 
 /// Maximum number of running jobs per tenant: a quarter of all.
 pub const JOBS_RUNNING_PER_TENANT_MAX: usize = 64;
+
+/// Maximum size of a coinbase without its extranonce, in bytes. A pool's coinbase has a few hundred outputs: 10 KB. It
+/// is hashed once per extranonce, so a longer one would cost the devices' time.
+pub const COINBASE_BYTES_MAX: usize = 100_000;
+
+/// Maximum number of chains whose tip is kept, per tenant.
+pub const TIPS_PER_TENANT_MAX: usize = 256;
+
+/// Maximum number of chains whose tip is kept: 4,096 x 400 B = 1.6 MB.
+pub const TIPS_MAX: usize = 4096;
+
+/// A chain's tip may be dropped after this time without news.
+pub const TIP_KEPT_MAX: Duration = Duration::from_hours(24);
 
 /// How long a caller that was refused because of a limit should wait.
 pub const RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -87,17 +160,25 @@ pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The latest deadline of a job, from its submission.
 pub const JOB_DEADLINE_MAX: Duration = Duration::from_hours(24);
 
-/// Maximum number of ended jobs that are kept, request ids included; the oldest are dropped first. With all events (see
-/// [`JOB_EVENTS_MAX`]): 1,024 x 60 KB = 61 MB, and the results in addition.
-pub const JOBS_ENDED_MAX: usize = 1024;
+/// How long an ended job is kept, with its request id.
+pub const JOB_KEPT_MAX: Duration = Duration::from_hours(24);
 
-/// Maximum size of the results of all ended jobs together, in bytes; the oldest jobs are dropped first.
-pub const RESULTS_BYTES_MAX: usize = 64 * MIB;
+/// Maximum number of ended jobs that are kept per tenant; the oldest are dropped first.
+pub const JOBS_ENDED_PER_TENANT_MAX: usize = 10_000;
+
+/// Maximum size of all ended jobs together, in bytes: records, events, results and index entries. A short job takes
+/// about 2 KB and a result at its limits 1.5 MB, so this is 32,000 short jobs or 42 of the largest. When it is
+/// exceeded, the tenant that holds the most loses its oldest job.
+pub const RETAINED_BYTES_MAX: usize = 64 * MIB;
+
+/// Index entries of one job, in bytes: seven nodes of maps with up to 72 B each.
+pub const JOB_INDEX_BYTES: usize = 512;
 
 /// Events per job that are kept for late watchers: 512 x 200 ms = 102 s of progress; 512 x 120 B = 60 KB.
 pub const JOB_EVENTS_MAX: usize = 512;
 
-/// Maximum number of watchers of all jobs together.
+/// Maximum number of watchers of all jobs together, shared like [`UPLOADS_MAX`]. Each holds a task and four events of
+/// 120 B, or one result: 1,024 x 4 KB = 4 MB, and as many results as are being sent.
 pub const WATCHERS_MAX: usize = 1024;
 
 /// Jobs per page of a list: 256 x 800 B = 205 KB.
@@ -122,8 +203,7 @@ pub const STATUS_TEXT_BYTES_MAX: usize = 1024;
 /// Maximum size of headers or trailers that clients accept; see [`STATUS_TEXT_BYTES_MAX`].
 pub const STATUS_BYTES_MAX: usize = 8 * KIB;
 
-/// Maximum time from the head of a call to the head of its answer: a call with one request message must have sent it by
-/// then. 1 MiB in 60 s is 17 KB/s.
+/// Maximum time from the head of a call to the head of its answer.
 pub const ANSWER_DEADLINE_MAX: Duration = Duration::from_mins(1);
 
 /// Log lines about calls: this many in a burst, and then [`LOG_LINES_PER_SECOND`]. 20 lines of 250 bytes are 5 KB/s,

@@ -12,8 +12,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tracing::{debug, info, warn};
 
 use super::connection::{Admission, GuardedStream, Seats};
+use super::idle::Connections;
 use super::limits::{
-    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, PREFACE_DEADLINE,
+    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
+    PREFACE_DEADLINE,
 };
 use super::log_budget::LogBudget;
 
@@ -31,7 +33,8 @@ pub(crate) fn accept(
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let acceptor = Acceptor {
         listener,
-        permits: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        permits: Arc::new(Semaphore::new(CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX)),
+        connections: Connections::new(CONNECTIONS_MAX),
         seats: Seats::new(CONNECTIONS_PER_ADDRESS_MAX),
         cut,
         pause: ACCEPT_PAUSE_FIRST,
@@ -44,6 +47,7 @@ pub(crate) fn accept(
 struct Acceptor {
     listener: TcpListener,
     permits: Arc<Semaphore>,
+    connections: Connections,
     seats: Seats,
     cut: watch::Receiver<bool>,
     pause: Duration,
@@ -92,12 +96,18 @@ impl Acceptor {
             }
             return None;
         };
+        let Some(usage) = self.connections.admit(peer.ip()) else {
+            if let Some(left_out) = self.budget.take(Instant::now()) {
+                info!(%peer, max = CONNECTIONS_MAX, left_out, "connection refused: all places taken");
+            }
+            return None;
+        };
         if let Err(error) = socket.set_nodelay(true) {
             debug!(%peer, %error, "connection lost before it was served");
             return None;
         }
         debug!(%peer, "connection accepted");
-        let admission = Admission { _permit: permit, _seat: seat };
+        let admission = Admission { _permit: permit, _seat: seat, usage };
         Some(GuardedStream::new(socket, peer, admission, PREFACE_DEADLINE, self.cut.clone()))
     }
 

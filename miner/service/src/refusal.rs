@@ -9,6 +9,7 @@ use cityseal_proto::{ERROR_DOMAIN, FieldError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::caller::ForeignTenant;
 use super::echo::shown;
 use super::limits::{ECHO_BYTES_MAX, RETRY_DELAY, STATUS_TEXT_BYTES_MAX};
 
@@ -23,8 +24,18 @@ pub(crate) enum Refusal {
     JobNotFound { job_id: String, epoch: u64 },
     #[error("generation {found} is older than generation {expected_min} of job {job_id}, which it would supersede")]
     StaleGeneration { job_id: String, expected_min: u64, found: u64 },
+    #[error("generation {found} is older than generation {expected_min}, the tip of chain '{chain}'")]
+    StaleTip { chain: String, expected_min: u64, found: u64 },
+    #[error(transparent)]
+    ForeignTenant(#[from] ForeignTenant),
     #[error("{subject}: limit of {max} {what} reached, retry later")]
     Quota { subject: String, what: &'static str, max: usize },
+    #[error("ended to make room for another caller, because this one held the most of the {max} {what}; retry later")]
+    Displaced { what: &'static str, max: usize },
+    #[error("{subject}: limit of {max} bytes of incomplete requests reached, retry later")]
+    Bodies { subject: &'static str, max: usize },
+    #[error("the request was not complete after {limit_s} s")]
+    BodyDeadline { limit_s: u64 },
     #[error("job {job_id}: event {from_seq} is not available, the service keeps {oldest}..={latest}")]
     SeqOutOfRange { job_id: String, from_seq: u64, oldest: u64, latest: u64 },
     #[error("upload message {message_index}: {problem}")]
@@ -42,8 +53,8 @@ pub(crate) enum Refusal {
     NoReceiptKey,
     #[error("{problem}")]
     NoReceipt { problem: String },
-    #[error("the upload sent no message for {idle_s} s")]
-    UploadIdle { idle_s: u64 },
+    #[error("the upload is too slow: expected at least {bytes_min} bytes in {period_s} s, found {bytes}")]
+    UploadIdle { bytes: usize, bytes_min: usize, period_s: u64 },
     #[error("the deadline of the call has passed")]
     Deadline,
     #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
@@ -61,8 +72,9 @@ impl Refusal {
             Self::Field(_) => "INVALID_FIELD",
             Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
             Self::JobNotFound { .. } => "JOB_NOT_FOUND",
-            Self::StaleGeneration { .. } => "STALE_GENERATION",
-            Self::Quota { .. } => "QUOTA_EXCEEDED",
+            Self::StaleGeneration { .. } | Self::StaleTip { .. } => "STALE_GENERATION",
+            Self::ForeignTenant(_) => "FOREIGN_TENANT",
+            Self::Quota { .. } | Self::Displaced { .. } | Self::Bodies { .. } => "QUOTA_EXCEEDED",
             Self::SeqOutOfRange { .. } => "SEQ_OUT_OF_RANGE",
             Self::UploadOrder { .. } => "UPLOAD_OUT_OF_ORDER",
             Self::Chunk { .. } => "INVALID_CHUNK",
@@ -71,7 +83,7 @@ impl Refusal {
             Self::NoReceiptKey => "NO_RECEIPT_KEY",
             Self::NoReceipt { .. } => "NO_RECEIPT",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
-            Self::Deadline => "DEADLINE_PASSED",
+            Self::Deadline | Self::BodyDeadline { .. } => "DEADLINE_PASSED",
             Self::NotGrpc { .. } => "NOT_GRPC",
             Self::Draining => "DRAINING",
             Self::Broken => "INTERNAL",
@@ -88,10 +100,13 @@ impl Refusal {
             | Self::NotGrpc { .. } => Code::InvalidArgument,
             Self::RequestIdReused { .. } => Code::AlreadyExists,
             Self::JobNotFound { .. } => Code::NotFound,
-            Self::StaleGeneration { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => Code::FailedPrecondition,
-            Self::Quota { .. } => Code::ResourceExhausted,
+            Self::StaleGeneration { .. } | Self::StaleTip { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => {
+                Code::FailedPrecondition
+            }
+            Self::ForeignTenant(_) => Code::PermissionDenied,
+            Self::Quota { .. } | Self::Displaced { .. } | Self::Bodies { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
-            Self::UploadIdle { .. } | Self::Deadline => Code::DeadlineExceeded,
+            Self::UploadIdle { .. } | Self::Deadline | Self::BodyDeadline { .. } => Code::DeadlineExceeded,
             Self::Draining => Code::Unavailable,
             Self::Broken => Code::Internal,
         }
@@ -101,8 +116,12 @@ impl Refusal {
     fn metadata(&self) -> HashMap<String, String> {
         let pairs: Vec<(&str, String)> = match self {
             Self::JobNotFound { epoch, .. } => vec![("epoch", epoch.to_string())],
-            Self::StaleGeneration { expected_min, .. } => vec![("generation_min", expected_min.to_string())],
-            Self::Quota { max, .. } => vec![("max", max.to_string())],
+            Self::StaleGeneration { expected_min, .. } | Self::StaleTip { expected_min, .. } => {
+                vec![("generation_min", expected_min.to_string())]
+            }
+            Self::Quota { max, .. } | Self::Displaced { max, .. } | Self::Bodies { max, .. } => {
+                vec![("max", max.to_string())]
+            }
             Self::SeqOutOfRange { oldest, latest, .. } => {
                 vec![("oldest_seq", oldest.to_string()), ("latest_seq", latest.to_string())]
             }
@@ -118,8 +137,10 @@ impl Refusal {
             | Self::ResumeToken { .. }
             | Self::NoReceiptKey
             | Self::NoReceipt { .. }
+            | Self::ForeignTenant(_)
             | Self::UploadIdle { .. }
             | Self::Deadline
+            | Self::BodyDeadline { .. }
             | Self::NotGrpc { .. }
             | Self::Draining
             | Self::Broken => Vec::new(),
@@ -153,8 +174,19 @@ impl Refusal {
                 details.add_quota_failure_violation(name(subject), text(self));
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            Self::StaleGeneration { job_id, .. } => {
-                details.add_precondition_failure_violation(self.reason(), name(job_id), text(self));
+            Self::Displaced { .. } => {
+                details.add_quota_failure_violation("caller", text(self));
+                details.set_retry_info(Some(RETRY_DELAY));
+            }
+            Self::Bodies { subject, .. } => {
+                details.add_quota_failure_violation(*subject, text(self));
+                details.set_retry_info(Some(RETRY_DELAY));
+            }
+            Self::StaleGeneration { job_id: subject, .. } | Self::StaleTip { chain: subject, .. } => {
+                details.add_precondition_failure_violation(self.reason(), name(subject), text(self));
+            }
+            Self::ForeignTenant(ForeignTenant { found, .. }) => {
+                details.set_resource_info("tenant", name(found), "", text(self));
             }
             Self::RequestIdReused { request_id, .. } => {
                 details.set_resource_info("request_id", name(request_id), "", text(self));
@@ -165,7 +197,11 @@ impl Refusal {
             Self::Draining => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            Self::UploadIdle { .. } | Self::Deadline | Self::NotGrpc { .. } | Self::Broken => {}
+            Self::UploadIdle { .. }
+            | Self::Deadline
+            | Self::BodyDeadline { .. }
+            | Self::NotGrpc { .. }
+            | Self::Broken => {}
         }
     }
 }
@@ -211,7 +247,12 @@ mod tests {
             Refusal::RulesDiffer { found: None, expected: "00".repeat(32) },
             Refusal::NoReceiptKey,
             Refusal::NoReceipt { problem: "no date".into() },
-            Refusal::UploadIdle { idle_s: 60 },
+            Refusal::StaleTip { chain: "main".into(), expected_min: 4, found: 3 },
+            Refusal::ForeignTenant(ForeignTenant { expected: "a".into(), found: "b".into() }),
+            Refusal::Displaced { what: "uploads", max: 16 },
+            Refusal::Bodies { subject: "service", max: 1 },
+            Refusal::BodyDeadline { limit_s: 10 },
+            Refusal::UploadIdle { bytes: 0, bytes_min: 1, period_s: 30 },
             Refusal::Deadline,
             Refusal::NotGrpc { found: "GET".into() },
             Refusal::Draining,
@@ -253,6 +294,8 @@ mod tests {
             Refusal::RequestIdReused { request_id: long(), job_id: long() },
             Refusal::JobNotFound { job_id: long(), epoch: u64::MAX },
             Refusal::StaleGeneration { job_id: long(), expected_min: u64::MAX, found: u64::MAX },
+            Refusal::StaleTip { chain: long(), expected_min: u64::MAX, found: u64::MAX },
+            Refusal::ForeignTenant(ForeignTenant { expected: long().into(), found: long() }),
             Refusal::Quota { subject: long(), what: "running jobs", max: usize::MAX },
             Refusal::SeqOutOfRange { job_id: long(), from_seq: u64::MAX, oldest: u64::MAX, latest: u64::MAX },
             Refusal::Chunk { chunk_index: u64::MAX, offset: u64::MAX, problem: FieldError::new(long(), unknown) },

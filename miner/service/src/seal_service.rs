@@ -2,22 +2,26 @@
 //!
 //! It checks requests and finds jobs; the jobs themselves are in `jobs`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_server::SealService;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use cityseal_proto::{FieldError, v1};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::call_note::{CallNote, peer_of};
+use super::caller::Caller;
 use super::deadline::deadline_of;
 use super::drain::Drain;
-use super::jobs::{JobBook, JobRecord, JobRequest, name};
+use super::heavy::Heavy;
+use super::jobs::{JobBook, JobRecord, JobRequest, Stop, name};
 use super::limits::WATCHERS_MAX;
 use super::refusal::Refusal;
+use super::shares::{Holder, Place, Shares};
 
 /// Events waiting to be sent to one watcher: the log keeps the others.
 const EVENTS_WAITING_MAX: usize = 4;
@@ -30,30 +34,58 @@ type Answer = Result<v1::WatchJobResponse, Status>;
 #[derive(Debug)]
 pub(crate) struct Sealing {
     book: Arc<JobBook>,
-    watchers: Arc<Semaphore>,
+    heavy: Arc<Heavy>,
+    watchers: Arc<Shares>,
     drain: Drain,
 }
 
 impl Sealing {
-    pub(crate) fn new(book: Arc<JobBook>, drain: Drain) -> Self {
-        Self { book, watchers: Arc::new(Semaphore::new(WATCHERS_MAX)), drain }
+    pub(crate) fn new(book: Arc<JobBook>, heavy: Arc<Heavy>, drain: Drain) -> Self {
+        Self { book, heavy, watchers: Shares::new(WATCHERS_MAX), drain }
     }
 
     fn check_open(&self) -> Result<(), Refusal> {
         if self.drain.has_begun() { Err(Refusal::Draining) } else { Ok(()) }
     }
 
-    /// Returns the job with that id, and adds it to the log line.
-    fn find(&self, job_id: &str, note: &CallNote) -> Result<Arc<JobRecord>, Refusal> {
-        note.job_id(job_id);
-        let record = self.book.find(job_id)?;
-        note.tenant(&record.request.tenant);
+    /// Returns the job with that id if the caller may see it, and adds it to the log line.
+    fn find(&self, job_id: &str, context: &CallContext) -> Result<Arc<JobRecord>, Refusal> {
+        context.note.job_id(job_id);
+        let record = self.book.find(job_id, &context.caller)?;
+        context.note.tenant(&record.about.tenant);
         Ok(record)
     }
 
-    fn watcher(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+    fn watcher(&self, context: &CallContext) -> Result<Place, Refusal> {
         let full = || Refusal::Quota { subject: "service".to_owned(), what: "watchers", max: WATCHERS_MAX };
-        Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| full())
+        self.watchers.take(Holder::of(&context.caller, context.peer)).ok_or_else(full)
+    }
+
+    /// Runs work that waits for the engine.
+    async fn run<R: Send + 'static>(
+        &self,
+        context: &CallContext,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Refusal> {
+        self.heavy.run(Holder::of_work(&context.caller, context.peer), work).await
+    }
+}
+
+/// Who makes a call, and its log line.
+#[derive(Clone, Debug)]
+struct CallContext {
+    caller: Caller,
+    peer: Option<SocketAddr>,
+    note: CallNote,
+}
+
+impl CallContext {
+    fn of<T>(request: &Request<T>) -> Self {
+        let extensions = request.extensions();
+        let caller = Caller::of(extensions);
+        let note = CallNote::of(extensions);
+        note.tenant(caller.tenant().map_or("", |tenant| tenant));
+        Self { caller, peer: peer_of(extensions), note }
     }
 }
 
@@ -65,38 +97,40 @@ impl SealService for Sealing {
         &self,
         request: Request<v1::SubmitSealRequest>,
     ) -> Result<Response<v1::SubmitSealResponse>, Status> {
-        let (note, peer) = (CallNote::of(request.extensions()), peer_of(request.extensions()));
+        let context = CallContext::of(&request);
+        let note = &context.note;
         let message = request.into_inner();
-        note.tenant(&message.tenant);
+        if context.caller.tenant().is_none() {
+            note.tenant(&message.tenant);
+        }
         note.request_id(&message.request_id);
         self.check_open()?;
-        let request = JobRequest::try_from(message).map_err(Refusal::from)?;
-        let (record, replayed) = self.book.submit(request, peer)?;
+        let (book, caller, peer) = (Arc::clone(&self.book), context.caller.clone(), context.peer);
+        // Hashes the coinbase and waits for the engine.
+        let submit = move || book.submit(JobRequest::read(message, &caller)?, &caller, peer);
+        let (record, replayed) = self.run(&context, submit).await??;
         note.job_id(&record.id);
         note.outcome(if replayed { "replayed" } else { "accepted" });
         Ok(Response::new(v1::SubmitSealResponse { job: Some(record.job()), replayed }))
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::GetJobResponse>, Status> {
-        let note = CallNote::of(request.extensions());
-        let (job, result) = self.find(&request.into_inner().job_id, &note)?.now();
+        let context = CallContext::of(&request);
+        let (job, result) = self.find(&request.into_inner().job_id, &context)?.now();
         Ok(Response::new(v1::GetJobResponse { job: Some(job), result: result.map(Arc::unwrap_or_clone) }))
     }
 
     async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<Self::WatchJobStream>, Status> {
         self.check_open()?;
-        let (note, deadline) = (CallNote::of(request.extensions()), deadline_of(request.metadata()));
+        let (context, deadline) = (CallContext::of(&request), deadline_of(request.metadata()));
         let v1::WatchJobRequest { job_id, from_seq } = request.into_inner();
-        let record = self.find(&job_id, &note)?;
+        let record = self.find(&job_id, &context)?;
         // Checked here once, so that a refusal ends the call and not its stream.
         events_since(&record, from_seq)?;
-        let permit = self.watcher()?;
+        let place = self.watcher(&context)?;
         let (answers, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
-        let watcher = Watcher { record, next_seq: from_seq.max(1), answers, drain: self.drain.clone() };
-        tokio::spawn(async move {
-            watcher.run(deadline).await;
-            drop(permit);
-        });
+        let watcher = Watcher { record, next_seq: from_seq.max(1), answers, place, drain: self.drain.clone() };
+        tokio::spawn(watcher.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -104,21 +138,45 @@ impl SealService for Sealing {
         &self,
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::CancelJobResponse>, Status> {
-        let note = CallNote::of(request.extensions());
+        let context = CallContext::of(&request);
         let v1::CancelJobRequest { job_id, cancelled_by } = request.into_inner();
-        note.detail(&cancelled_by);
+        context.note.detail(&cancelled_by);
         name("cancelled_by", &cancelled_by).map_err(Refusal::from)?;
-        let record = self.find(&job_id, &note)?;
-        record.handle.cancel(if cancelled_by.is_empty() { CANCELLED_BY_DEFAULT } else { &cancelled_by });
+        let record = self.find(&job_id, &context)?;
+        let by = if cancelled_by.is_empty() { CANCELLED_BY_DEFAULT.to_owned() } else { cancelled_by };
+        let cancelled = Arc::clone(&record);
+        self.run(&context, move || cancelled.stop(Stop::Cancel(by))).await?;
         Ok(Response::new(v1::CancelJobResponse { job: Some(record.job()) }))
     }
 
     async fn list_jobs(&self, request: Request<v1::ListJobsRequest>) -> Result<Response<v1::ListJobsResponse>, Status> {
-        let note = CallNote::of(request.extensions());
+        let context = CallContext::of(&request);
         let message = request.into_inner();
-        note.tenant(message.tenant.as_deref().unwrap_or_default());
-        let (jobs, next_page_token) = self.book.list(&message)?;
+        if let Some(tenant) = &message.tenant {
+            context.note.tenant(tenant);
+        }
+        let (jobs, next_page_token) = self.book.list(&message, &context.caller)?;
         Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token, epoch: self.book.epoch() }))
+    }
+
+    async fn advance_tip(
+        &self,
+        request: Request<v1::AdvanceTipRequest>,
+    ) -> Result<Response<v1::AdvanceTipResponse>, Status> {
+        let context = CallContext::of(&request);
+        let v1::AdvanceTipRequest { tenant, chain, generation } = request.into_inner();
+        name("tenant", &tenant).map_err(Refusal::from)?;
+        name("chain", &chain).map_err(Refusal::from)?;
+        if chain.is_empty() {
+            return Err(Refusal::from(FieldError::missing("chain", "the name of a chain")).into());
+        }
+        let tenant = context.caller.tenant_for(&tenant).map_err(Refusal::from)?;
+        context.note.tenant(&tenant);
+        context.note.detail(&format!("generation {generation} of chain '{chain}'"));
+        self.check_open()?;
+        let book = Arc::clone(&self.book);
+        let superseded = self.run(&context, move || book.advance(&tenant, &chain, generation)).await??;
+        Ok(Response::new(v1::AdvanceTipResponse { superseded }))
     }
 }
 
@@ -136,15 +194,17 @@ struct Watcher {
     record: Arc<JobRecord>,
     next_seq: u64,
     answers: mpsc::Sender<Answer>,
+    place: Place,
     drain: Drain,
 }
 
 impl Watcher {
     async fn run(mut self, deadline: Duration) {
-        let (answers, mut drain) = (self.answers.clone(), self.drain.clone());
+        let (answers, mut drain, displaced) = (self.answers.clone(), self.drain.clone(), self.place.displaced());
         let ended = tokio::select! {
             ended = timeout(deadline, self.send_events()) => ended.unwrap_or(Err(Refusal::Deadline)),
             () = drain.begins() => Err(Refusal::Draining),
+            () = displaced => Err(Refusal::Displaced { what: "watchers", max: WATCHERS_MAX }),
             // The watcher has disconnected; the job continues.
             () = answers.closed() => return,
         };
@@ -166,6 +226,7 @@ impl Watcher {
                 if self.answers.send(Ok(self.record.message_of(&event))).await.is_err() {
                     return Ok(());
                 }
+                self.place.touch();
             }
             if is_whole {
                 return Ok(());
@@ -176,3 +237,6 @@ impl Watcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,6 +72,11 @@ impl Upload {
         Ok(upload)
     }
 
+    /// Bytes of the chain so far, including those of earlier calls.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Returns the name of the chain's network, for the log.
     pub(super) fn network(&self) -> &str {
         self.begun.parameters.name()

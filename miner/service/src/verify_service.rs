@@ -10,22 +10,29 @@ use cityseal_engine::{Engine, Finish};
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_response::Part;
 use cityseal_proto::v1::verify_service_server::VerifyService;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use prost::Message;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Extensions, Request, Response, Status, Streaming};
 
-use super::call_note::CallNote;
+use super::bodies::UPLOAD;
+use super::call_note::{CallNote, peer_of};
+use super::caller::Caller;
 use super::connection::ConnectionInfo;
 use super::deadline::deadline_of;
 use super::drain::Drain;
 use super::foreign::explained;
+use super::heavy::Heavy;
 use super::keys::Keys;
 use super::limits::{
-    PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_IDLE_MAX, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
+    BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_BEGIN_MAX,
+    UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
 };
 use super::refusal::Refusal;
+use super::shares::{Holder, Place, Shares};
 use super::upload::{Conclusion, Step, Upload};
+use super::upload_rate::UploadRate;
 use super::verdict;
 
 /// Answers that wait to be sent. Progress that does not fit is dropped, since the next message supersedes it.
@@ -37,33 +44,36 @@ type Answer = Result<v1::VerifyChainResponse, Status>;
 pub(crate) struct Verification {
     engine: Engine,
     keys: Arc<Keys>,
-    uploads: Arc<Semaphore>,
+    uploads: Arc<Shares>,
+    beginnings: Arc<Heavy>,
     drain: Drain,
 }
 
 impl Verification {
     pub(super) fn new(engine: Engine, keys: Keys, drain: Drain) -> Self {
-        Self { engine, keys: Arc::new(keys), uploads: Arc::new(Semaphore::new(UPLOADS_MAX)), drain }
+        let (uploads, beginnings) = (Shares::new(UPLOADS_MAX), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
+        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain }
     }
 
-    fn admit(&self, connection: Option<&ConnectionInfo>) -> Result<Admitted, Refusal> {
+    fn admit(&self, extensions: &Extensions, holder: Holder) -> Result<Admitted, Refusal> {
         if self.drain.has_begun() {
             return Err(Refusal::Draining);
         }
         let full = |subject: &str, max| Refusal::Quota { subject: subject.to_owned(), what: "uploads", max };
+        let connection = extensions.get::<ConnectionInfo>();
         let of_connection = connection
             .map(|info| Arc::clone(&info.uploads).try_acquire_owned())
             .transpose()
             .map_err(|_| full("connection", UPLOADS_PER_CONNECTION_MAX))?;
-        let of_service = Arc::clone(&self.uploads).try_acquire_owned().map_err(|_| full("service", UPLOADS_MAX))?;
-        Ok(Admitted { _of_connection: of_connection, _of_service: of_service })
+        let place = self.uploads.take(holder).ok_or_else(|| full("service", UPLOADS_MAX))?;
+        Ok(Admitted { _of_connection: of_connection, place })
     }
 }
 
 /// Permits for one upload, released when dropped.
 struct Admitted {
     _of_connection: Option<OwnedSemaphorePermit>,
-    _of_service: OwnedSemaphorePermit,
+    place: Place,
 }
 
 #[tonic::async_trait]
@@ -74,16 +84,17 @@ impl VerifyService for Verification {
         &self,
         request: Request<Streaming<v1::VerifyChainRequest>>,
     ) -> Result<Response<Self::VerifyChainStream>, Status> {
-        let admitted = self.admit(request.extensions().get::<ConnectionInfo>())?;
+        let (caller, peer) = (Caller::of(request.extensions()), peer_of(request.extensions()));
+        let admitted = self.admit(request.extensions(), Holder::of(&caller, peer))?;
         let deadline = deadline_of(request.metadata());
         let (answers, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
         let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
         let note = CallNote::of(request.extensions());
-        let call = Call { engine, keys, messages: request.into_inner(), answers, sent: Sent::default(), note };
-        tokio::spawn(async move {
-            call.run(deadline).await;
-            drop(admitted);
-        });
+        note.tenant(caller.tenant().map_or("", |tenant| tenant));
+        let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
+        let (messages, sent) = (request.into_inner(), Sent::default());
+        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder };
+        tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 }
@@ -95,6 +106,9 @@ struct Call {
     answers: mpsc::Sender<Answer>,
     sent: Sent,
     note: CallNote,
+    admitted: Admitted,
+    beginnings: Arc<Heavy>,
+    holder: Holder,
 }
 
 /// The progress that was sent last.
@@ -113,9 +127,10 @@ enum Event {
 
 impl Call {
     async fn run(mut self, deadline: Duration) {
-        let answers = self.answers.clone();
+        let (answers, displaced) = (self.answers.clone(), self.admitted.place.displaced());
         let ended = tokio::select! {
             ended = timeout(deadline, self.verify()) => ended.unwrap_or_else(|_| Err(Refusal::Deadline.into())),
+            () = displaced => Err(Refusal::Displaced { what: "uploads", max: UPLOADS_MAX }.into()),
             // The caller no longer waits for the verdict.
             () = answers.closed() => return,
         };
@@ -137,32 +152,45 @@ impl Call {
         Ok(v1::VerifyChainResponse { part: Some(Part::Verdict(verdict)) })
     }
 
-    async fn verify(&mut self) -> Result<Conclusion, Status> {
+    /// Reads the first message and starts the upload.
+    async fn begin(&mut self) -> Result<Upload, Status> {
         let expected = Refusal::UploadOrder { message_index: 0, problem: "expected Begin" };
-        let first = match timeout(UPLOAD_IDLE_MAX, self.messages.message()).await {
+        let first = match timeout(UPLOAD_BEGIN_MAX, self.messages.message()).await {
             Ok(message) => message.map_err(unreadable)?.ok_or(expected)?,
-            Err(_) => return Err(idle().into()),
+            Err(_) => return Err(Refusal::BodyDeadline { limit_s: UPLOAD_BEGIN_MAX.as_secs() }.into()),
         };
-        let mut upload = Upload::begin(&self.engine, &self.keys, first)?;
+        let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
+        if first.encoded_len() <= BEGIN_AT_ONCE_BYTES_MAX {
+            return Ok(Upload::begin(&engine, &keys, first)?);
+        }
+        let begin = move || Upload::begin(&engine, &keys, first);
+        Ok(self.beginnings.run(self.holder.clone(), begin).await??)
+    }
+
+    async fn verify(&mut self) -> Result<Conclusion, Status> {
+        let mut upload = self.begin().await?;
         self.note.network(upload.network());
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut idle_at = Instant::now() + UPLOAD_IDLE_MAX;
+        let mut rate = UploadRate::new(Instant::now());
         loop {
             let event = tokio::select! {
                 // Checked first, so that progress is sent even if the upload never pauses.
                 biased;
                 _ = ticks.tick() => Event::Tick,
-                message = self.next(idle_at) => Event::Message(message?),
+                message = self.next(&rate) => Event::Message(message?),
             };
             match event {
                 Event::Tick => self.send_progress(&upload),
                 Event::Message(None) => return conclude(upload, None).await,
                 Event::Message(Some(message)) => {
+                    let (began, before) = (Instant::now(), upload.offset());
                     if let Step::Finish(finish) = upload.take(message).await? {
                         return conclude(upload, Some(finish)).await;
                     }
-                    idle_at = Instant::now() + UPLOAD_IDLE_MAX;
+                    let (now, bytes) = (Instant::now(), (upload.offset() - before) as usize);
+                    rate.received(bytes, now - began, now);
+                    self.admitted.place.touch();
                 }
             }
             if upload.is_decided() {
@@ -174,10 +202,10 @@ impl Call {
 
     /// Returns the next message; `None` if the upload ended, which also happens for cancelled calls and broken
     /// connections.
-    async fn next(&mut self, idle_at: Instant) -> Result<Option<v1::VerifyChainRequest>, Status> {
-        match timeout_at(idle_at, self.messages.message()).await {
+    async fn next(&mut self, rate: &UploadRate) -> Result<Option<v1::VerifyChainRequest>, Status> {
+        match timeout_at(rate.ends(), self.messages.message()).await {
             Ok(message) => message.map_err(unreadable),
-            Err(_) => Err(idle().into()),
+            Err(_) => Err(rate.too_slow().into()),
         }
     }
 
@@ -207,11 +235,7 @@ impl Call {
 
 /// Converts a message that tonic could not read.
 fn unreadable(status: Status) -> Status {
-    explained(status, "/cityseal.v1.VerifyService/VerifyChain")
-}
-
-const fn idle() -> Refusal {
-    Refusal::UploadIdle { idle_s: UPLOAD_IDLE_MAX.as_secs() }
+    explained(status, UPLOAD)
 }
 
 /// Waits for the segments in progress: a few milliseconds, on a thread that may block.

@@ -164,6 +164,7 @@ Examples:
   cityseal serve --listen 127.0.0.1:0 --json      on a free port; the address is printed as JSON
   cityseal serve --key auditor.key                issue signed receipts
 
-Ctrl-C or SIGTERM drains the service: it accepts no new work, ends its open streams and stops.
+Ctrl-C or SIGTERM drains the service: its health becomes NOT_SERVING, after --lame-duck it accepts no new work, ends its
+open streams and stops. A second one ends it at once. SIGHUP makes it read its files again.
 
 Exit codes: 0 drained after a signal, 2 anything else.";

@@ -12,6 +12,7 @@ use cityseal_chain::{
 };
 use cityseal_engine::Profile;
 use cityseal_input::part::SHARDS_MAX;
+use cityseal_service::limits::LAME_DUCK_MAX;
 
 /// Maximum of `--threads`: far above any machine, and low enough to catch a typing error.
 pub const THREADS_MAX: usize = 1024;
@@ -194,6 +195,19 @@ pub fn seconds(text: &str) -> Result<Duration, ValueError> {
     })
 }
 
+/// Parses a number of seconds for which a draining service goes on serving: 0 to an hour, with or without a fraction.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`].
+pub fn lame_duck(text: &str) -> Result<Duration, ValueError> {
+    let max = LAME_DUCK_MAX.as_secs_f64();
+    let number = text.parse::<f64>().ok().filter(|seconds| (0.0..=max).contains(seconds));
+    number.map(Duration::from_secs_f64).ok_or_else(|| ValueError::NotInBounds {
+        text: text.into(),
+        wanted: format!("a number of seconds from 0 to {max}"),
+    })
+}
+
 /// Parses an address to listen on: `IP:PORT`.
 ///
 /// # Errors
@@ -304,6 +318,8 @@ mod tests {
         assert!(threads("0").is_err() && threads("1025").is_err());
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         assert!(seconds("0").is_err() && seconds("nan").is_err() && seconds("3601").is_err());
+        assert_eq!((lame_duck("0"), lame_duck("3600")), (Ok(Duration::ZERO), Ok(LAME_DUCK_MAX)));
+        assert!(lame_duck("-1").is_err() && lame_duck("nan").is_err() && lame_duck("3600.1").is_err());
     }
 
     #[test]
@@ -327,7 +343,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_parser_panic(text in "\\PC{0,170}") {
             let _ = (nonces(&text), header(&text), version_mask(&text), target(&text), chain_work(&text));
-            let _ = (txid(&text), threads(&text), sweep(&text), seconds(&text), listen(&text), profile(&text));
+            let _ = (txid(&text), threads(&text), sweep(&text), seconds(&text), lame_duck(&text), listen(&text), profile(&text));
         }
 
         #[test]

@@ -1,11 +1,14 @@
-//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it.
+//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it; a second one ends it
+//! at once, and SIGHUP makes it read its files again.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use cityseal_cli::signals::{StopSignals, runtime};
+use cityseal_cli::signals::{Asked, ServiceSignals, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
 use cityseal_engine::Engine;
-use cityseal_service::{ServeError, Service, ServiceOptions};
+use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
+use tokio::sync::oneshot;
 
 use super::key::{self, KeyCommandError};
 use crate::args::ServeArgs;
@@ -58,35 +61,81 @@ impl Explain for ServeCommandError {
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCommandError> {
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
-    let options = ServiceOptions::new(listen).commit(COMMIT);
+    let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck);
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CliError::System)?;
-    let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CliError::System)?;
+    let signals = runtime.block_on(async { ServiceSignals::catch() }).map_err(CliError::System)?;
     let engine = context.engine_with_notes(&settings)?;
-    runtime.block_on(serve(context, options, engine, &mut stop))?;
-    context.output.note("drained; stopped");
+    let control = runtime.block_on(serve(context, options, engine.clone(), signals))?;
+    if control.is_ending_now() {
+        // Threads may still be waiting for a device; the process ends without them.
+        runtime.shutdown_background();
+        std::mem::forget(engine);
+        context.output.note("stopped without waiting");
+    } else {
+        drop(runtime);
+        context.output.note("drained; stopped");
+    }
     Ok(Ending::Yes)
 }
 
+/// Serves until a signal; returns the handle that knows whether a second one came.
 async fn serve(
     context: &Context,
     options: ServiceOptions,
     engine: Engine,
-    stop: &mut StopSignals,
-) -> Result<(), ServeCommandError> {
+    signals: ServiceSignals,
+) -> Result<ServiceControl, ServeCommandError> {
     let service = Service::bind(options, engine).await?;
-    let address = service.local_addr();
+    let (address, control) = (service.local_addr(), service.control());
     context.output.note(format_args!("listening on {address}; Ctrl-C drains and stops"));
     if context.output.wants_json() {
         let answer = ServeAnswer { listening: address.to_string() };
         context.output.answer(&answer, |_| String::new()).map_err(CliError::Stdout)?;
     }
-    let asked = async {
-        let by = stop.asked().await;
-        context.output.note(format_args!("{by}: draining; no new work is accepted, open streams are notified"));
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async {
+        // The sender is used or kept by `obey`, which runs as long as the service.
+        drop(stopped.await);
     };
-    Ok(service.run(asked).await?)
+    tokio::select! {
+        ended = service.run(shutdown) => ended?,
+        never = obey(context, signals, &control, stop) => match never {},
+    }
+    Ok(control)
+}
+
+/// Does what signals ask: the first stop signal drains the service, the next one ends it at once.
+async fn obey(
+    context: &Context,
+    mut signals: ServiceSignals,
+    control: &ServiceControl,
+    stop: oneshot::Sender<()>,
+) -> Infallible {
+    let mut stop = Some(stop);
+    loop {
+        match (signals.asked().await, stop.take()) {
+            (Asked::Stop(by), Some(stop)) => {
+                context
+                    .output
+                    .note(format_args!("{by}: draining; health is NOT_SERVING, a second signal ends at once"));
+                // An error means that the service has ended by itself.
+                let _ended = stop.send(());
+            }
+            (Asked::Stop(by), None) => {
+                context.output.note(format_args!("{by} again: ending without waiting for open calls"));
+                control.end_now();
+            }
+            (Asked::Reload, unused) => {
+                stop = unused;
+                context.output.note("SIGHUP: reading the files again");
+                let control = control.clone();
+                // The old files stay in use if the reading fails, which is logged.
+                drop(tokio::task::spawn_blocking(move || control.reload()).await);
+            }
+        }
+    }
 }

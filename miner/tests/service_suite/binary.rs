@@ -33,6 +33,7 @@ impl Serve {
     pub(crate) fn start_logging_to(arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
             .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--json"])
+            .args(if arguments.contains(&"--lame-duck") { &[][..] } else { &["--lame-duck", "0"] })
             .args(arguments)
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -45,10 +46,27 @@ impl Serve {
     }
 
     /// Ends the service as an operator does, and returns its exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
-        let signalled = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.signal("-TERM");
+        self.wait()
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let signalled = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(signalled.success());
+    }
+
+    /// Waits for the end of the process, and returns its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
+    }
+
+    /// Memory of the process that is in RAM, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 }
 

@@ -151,8 +151,8 @@ async fn another_tenants_job_cannot_be_superseded_or_distinguished_from_an_unkno
 async fn an_unknown_job_is_not_found_by_any_call() {
     let mut sealer = start().await.sealer().await;
     let known = sealer.submit_seal(submission("known", &easy(11, 256))).await.unwrap().into_inner().job.unwrap().id;
-    let (epoch, number) = known.split_once('-').unwrap();
-    let ids = ["", "x", "1-1", &format!("{epoch}-99"), &format!("{epoch}-0{number}"), &"y".repeat(5000)];
+    let (upper, other) = (known.to_uppercase(), format!("{known}0"));
+    let ids = ["", "x", "1-1", &"0".repeat(32), &upper, &other, &"y".repeat(5000)];
     for job_id in ids.map(str::to_owned) {
         let statuses = [
             sealer.get_job(v1::GetJobRequest { job_id: job_id.clone() }).await.unwrap_err(),
@@ -199,6 +199,80 @@ async fn a_list_can_be_limited_to_one_tenant_and_an_invented_token_is_refused() 
     assert!(sealer.list_jobs(of("")).await.unwrap().into_inner().jobs.is_empty());
     let made_up = v1::ListJobsRequest { page_token: "7".to_owned(), ..Default::default() };
     assert_eq!(field(&sealer.list_jobs(made_up).await.unwrap_err()), "page_token");
+}
+
+#[tokio::test]
+async fn a_request_id_replays_after_another_tenants_flood_of_jobs() {
+    // More than the 1,024 ended jobs that an earlier version kept over all tenants.
+    const FLOOD: u32 = 1_100;
+    let service = start().await;
+    let mine = submission("mine", &easy(1, 4));
+    let first = service.sealer().await.submit_seal(mine.clone()).await.unwrap().into_inner().job.unwrap();
+    let client = service.client().await;
+    let mut flood = tokio::task::JoinSet::new();
+    for part in 0..10 {
+        let client = client.clone();
+        flood.spawn(async move {
+            for salt in (part..FLOOD).step_by(10) {
+                client.seal(&request(easy(salt, 4).with_target(hardest())).tenant("flood")).await.unwrap();
+            }
+        });
+    }
+    flood.join_all().await;
+    let again = service.sealer().await.submit_seal(mine).await.unwrap().into_inner();
+    assert_eq!((again.replayed, again.job.unwrap().id), (true, first.id));
+}
+
+fn tip(chain: &str, generation: u64) -> v1::AdvanceTipRequest {
+    v1::AdvanceTipRequest { tenant: String::new(), chain: chain.to_owned(), generation }
+}
+
+#[tokio::test]
+async fn a_new_tip_supersedes_all_older_jobs_of_its_chain_in_one_call() {
+    let service = start().await;
+    let (mut sealer, client) = (service.sealer().await, service.client().await);
+    let of = |name: &str, chain: &str, generation| v1::SubmitSealRequest {
+        chain: chain.to_owned(),
+        generation,
+        ..submission(name, &endless(1))
+    };
+    let mut ids = Vec::new();
+    for message in [of("a", "main", 1), of("b", "main", 2), of("c", "main", 3), of("d", "side", 1), of("e", "", 1)] {
+        ids.push(sealer.submit_seal(message).await.unwrap().into_inner().job.unwrap().id);
+    }
+    let neighbour = v1::SubmitSealRequest { tenant: "neighbour".to_owned(), ..of("a", "main", 1) };
+    ids.push(sealer.submit_seal(neighbour).await.unwrap().into_inner().job.unwrap().id);
+    assert_eq!(sealer.advance_tip(tip("main", 3)).await.unwrap().into_inner().superseded, 2);
+    for id in &ids[..2] {
+        let by = "generation 3 of chain 'main'".to_owned();
+        let (job, _) = crate::watching::end_of(&client, id).await;
+        assert_eq!(job.state, JobState::Ended(SealOutcome::Superseded { by }));
+    }
+    for id in &ids[2..] {
+        assert_eq!(client.job(id).await.unwrap().job.state, JobState::Running);
+    }
+    assert_eq!(client.advance_tip("", "main", 3).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_submission_or_tip_older_than_the_chains_tip_is_refused() {
+    let mut sealer = start().await.sealer().await;
+    let of = |name: &str, generation| v1::SubmitSealRequest {
+        chain: "main".to_owned(),
+        generation,
+        ..submission(name, &easy(1, 4))
+    };
+    sealer.submit_seal(of("before", 1)).await.unwrap();
+    sealer.advance_tip(tip("main", 5)).await.unwrap();
+    for status in
+        [sealer.submit_seal(of("stale", 4)).await.unwrap_err(), sealer.advance_tip(tip("main", 4)).await.unwrap_err()]
+    {
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::FailedPrecondition, "STALE_GENERATION"));
+        assert_eq!(status.get_details_precondition_failure().unwrap().violations[0].subject, "main");
+    }
+    assert!(sealer.submit_seal(of("before", 1)).await.unwrap().into_inner().replayed, "a replay is no new submission");
+    sealer.submit_seal(of("current", 5)).await.unwrap();
+    assert_eq!(field(&sealer.advance_tip(tip("", 1)).await.unwrap_err()), "chain");
 }
 
 #[tokio::test]

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use cityseal_client::{DeviceKind, DeviceState};
+use cityseal_client::{Client, ClientOptions, DeviceKind, DeviceState, SealOutcome};
+use cityseal_device::fake::{Behaviour, FakeOpener};
+use cityseal_device::{CpuBackend, known_answers};
+use cityseal_engine::{Engine, EnginePolicy};
+use cityseal_hash::HashKernel;
 use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_request::Part;
+use cityseal_service::limits::{HEALTH_INTERVAL, LAME_DUCK_MAX};
 use cityseal_service::{ServeError, Service, ServiceOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -15,7 +20,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_reflection::pb::{v1 as reflection_v1, v1alpha as reflection_v1alpha};
 
-use crate::support::{chain, endless, engine, last_hash, loopback, reason, request, start, start_with};
+use crate::support::{chain, easy, endless, engine, last_hash, loopback, reason, request, start, start_on, start_with};
 
 #[tokio::test]
 async fn an_address_beyond_loopback_is_refused_with_the_reason() {
@@ -109,6 +114,53 @@ async fn a_drain_shows_in_health_informs_watchers_and_ends() {
     assert_eq!((refusal.code(), reason(&refusal).as_str()), (Code::Unavailable, "DRAINING"));
     drop((states, health));
     ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_service_goes_on_serving_for_its_lame_duck_phase() {
+    let service = start_with(loopback().lame_duck(LAME_DUCK_MAX)).await;
+    let (address, control) = (service.address, service.control.clone());
+    let mut health = HealthClient::new(service.channel().await);
+    let mut states = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    let ended = service.stop();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    // A new connection, and a new job on it.
+    let client = Client::connect(ClientOptions::new(format!("http://{address}"))).await.unwrap();
+    assert_eq!(client.seal(&request(easy(1, 64))).await.unwrap().outcome, SealOutcome::Sealed);
+    control.end_now();
+    ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_with_an_open_upload_ends_at_once_if_told_so() {
+    let service = start_with(loopback().drain_max(Duration::from_hours(1))).await;
+    let control = service.control.clone();
+    let (sender, receiver) = mpsc::channel(1);
+    sender.send(crate::wire::begin()).await.unwrap();
+    let mut answers = service.verifier().await.verify_chain(ReceiverStream::new(receiver)).await.unwrap().into_inner();
+    let ended = service.stop();
+    control.end_now();
+    ended.await.unwrap().unwrap();
+    assert!(answers.message().await.is_err(), "the call was closed without a verdict");
+    drop(sender);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_follows_the_devices_while_the_service_runs() {
+    // The only device is lost after its self-test, and comes back later than the service looks.
+    let self_test = known_answers::cases(&CpuBackend::new(HashKernel::portable())).len() as u64;
+    let fake = FakeOpener::new("only").from_batch(self_test, Behaviour::Lost);
+    let policy = EnginePolicy { reopen_first: 3 * HEALTH_INTERVAL, ..EnginePolicy::default() };
+    let builder = Engine::builder().gpu(false).devices(vec!["only".to_owned()]).policy(policy);
+    let service = start_on(builder.add_device(Box::new(fake)).build().unwrap(), loopback()).await;
+    let mut health = HealthClient::new(service.channel().await);
+    let mut states = health.watch(HealthCheckRequest { service: String::new() }).await.unwrap().into_inner();
+    assert_eq!(states.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    service.client().await.submit(&request(endless(1))).await.unwrap();
+    for expected in [ServingStatus::NotServing, ServingStatus::Serving] {
+        assert_eq!(states.message().await.unwrap().unwrap().status(), expected);
+    }
 }
 
 #[tokio::test]

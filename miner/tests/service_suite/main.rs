@@ -5,6 +5,7 @@
 mod binary;
 mod blocks;
 mod fairness;
+mod hostile;
 mod jobs;
 mod lifecycle;
 mod logged;

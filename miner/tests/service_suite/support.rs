@@ -13,7 +13,7 @@ use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
 use cityseal_proto::v1::verify_service_client::VerifyServiceClient;
 use cityseal_receipt::SecretKey;
-use cityseal_service::{ServeError, Service, ServiceOptions};
+use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
 use prost::bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ use tonic_types::StatusExt;
 /// A service that runs until the test stops it or ends.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) control: ServiceControl,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServeError>>,
 }
@@ -41,8 +42,12 @@ pub(crate) async fn start() -> Running {
 }
 
 pub(crate) async fn start_with(options: ServiceOptions) -> Running {
-    let service = Service::bind(options, engine()).await.unwrap();
-    let address = service.local_addr();
+    start_on(engine(), options).await
+}
+
+pub(crate) async fn start_on(engine: Engine, options: ServiceOptions) -> Running {
+    let service = Service::bind(options, engine).await.unwrap();
+    let (address, control) = (service.local_addr(), service.control());
     let (stop, stopped) = oneshot::channel();
     // Only the signal ends it: a test may drop the handle and keep its clients.
     let signal = async {
@@ -51,7 +56,7 @@ pub(crate) async fn start_with(options: ServiceOptions) -> Running {
         }
     };
     let task = tokio::spawn(service.run(signal));
-    Running { address, stop, task }
+    Running { address, control, stop, task }
 }
 
 impl Running {
@@ -63,6 +68,12 @@ impl Running {
 
     pub(crate) async fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
+    /// A connection from that address of loopback.
+    pub(crate) async fn channel_from(&self, address: [u8; 4]) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        endpoint.local_address(Some(address.into())).connect().await.unwrap()
     }
 
     pub(crate) async fn sealer(&self) -> SealServiceClient<Channel> {

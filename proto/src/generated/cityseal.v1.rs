@@ -557,7 +557,8 @@ pub struct SubmitSealRequest {
     /// Chosen by the caller, 1 to 128 bytes. Makes the call idempotent within the tenant for as long as the job is kept.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
-    /// The tenant of the job, up to 128 bytes. The empty string is a tenant like any other.
+    /// The tenant of the job, up to 128 bytes. A caller with an identity leaves it empty or gives its own tenant
+    /// (otherwise PERMISSION_DENIED). On a service without identities it is a label, and the empty string is one too.
     #[prost(string, tag = "2")]
     pub tenant: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
@@ -588,6 +589,9 @@ pub struct SubmitSealRequest {
     /// server's maximum.
     #[prost(uint32, tag = "10")]
     pub seals_max: u32,
+    /// The chain that the template extends, named by the caller, up to 128 bytes; see AdvanceTip. Empty: none.
+    #[prost(string, tag = "11")]
+    pub chain: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SubmitSealResponse {
@@ -599,10 +603,11 @@ pub struct SubmitSealResponse {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Job {
-    /// Opaque. Unique across restarts of the service.
+    /// Opaque, and not guessable. Unique across restarts of the service.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// Changes with every start of the service. If a caller sees a new value, its earlier jobs are gone.
+    /// Changes with every start of the service. If a caller sees a new value, its earlier jobs are gone. A random number,
+    /// not a time: only compare it for equality.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
     #[prost(string, tag = "3")]
@@ -635,6 +640,9 @@ pub struct Job {
     /// The sequence number of its latest event.
     #[prost(uint64, tag = "14")]
     pub latest_seq: u64,
+    /// As submitted.
+    #[prost(string, tag = "15")]
+    pub chain: ::prost::alloc::string::String,
 }
 /// The result of a job that has ended.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -742,7 +750,8 @@ pub struct ListJobsRequest {
     /// `next_page_token` of the page before. Empty: the first page.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
-    /// Lists the jobs of this tenant only. Absent: the jobs of all tenants.
+    /// Lists the jobs of this tenant only. Absent: the jobs of all tenants that the caller may see, which is its own
+    /// unless it has the scope `operate`.
     #[prost(string, optional, tag = "3")]
     pub tenant: ::core::option::Option<::prost::alloc::string::String>,
 }
@@ -755,6 +764,24 @@ pub struct ListJobsResponse {
     pub next_page_token: ::prost::alloc::string::String,
     #[prost(uint64, tag = "3")]
     pub epoch: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdvanceTipRequest {
+    /// As in SubmitSealRequest.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    /// 1 to 128 bytes.
+    #[prost(string, tag = "2")]
+    pub chain: ::prost::alloc::string::String,
+    /// The generation of the new tip. Jobs with this generation or a greater one continue.
+    #[prost(uint64, tag = "3")]
+    pub generation: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdvanceTipResponse {
+    /// The number of jobs that were superseded.
+    #[prost(uint32, tag = "1")]
+    pub superseded: u32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -897,7 +924,8 @@ pub mod seal_service_client {
         }
         /// Starts a job. If the same tenant sends the same `request_id` again, the call returns the job that the first call
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
-        /// RetryInfo: too many jobs are running.
+        /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
+        /// generation of `chain`.
         pub async fn submit_seal(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitSealRequest>,
@@ -922,8 +950,8 @@ pub mod seal_service_client {
                 .insert(GrpcMethod::new("cityseal.v1.SealService", "SubmitSeal"));
             self.inner.unary(req, path, codec).await
         }
-        /// Returns the current state of a job, with its result once it has ended. NOT_FOUND: the job is unknown, forgotten, or
-        /// from an earlier epoch.
+        /// Returns the current state of a job, with its result once it has ended. NOT_FOUND: the job is unknown, forgotten,
+        /// from an earlier epoch, or of another tenant.
         pub async fn get_job(
             &mut self,
             request: impl tonic::IntoRequest<super::GetJobRequest>,
@@ -1021,6 +1049,33 @@ pub mod seal_service_client {
                 .insert(GrpcMethod::new("cityseal.v1.SealService", "ListJobs"));
             self.inner.unary(req, path, codec).await
         }
+        /// Reports a new tip of a chain: ends, as SUPERSEDED, all running jobs of the caller's tenant with that `chain` and a
+        /// lower generation. Later submissions for that chain with a lower generation are refused. FAILED_PRECONDITION
+        /// (STALE_GENERATION): the chain's tip already has a greater generation. The tip is kept for 24 hours.
+        pub async fn advance_tip(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdvanceTipRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AdvanceTipResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cityseal.v1.SealService/AdvanceTip",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cityseal.v1.SealService", "AdvanceTip"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1038,7 +1093,8 @@ pub mod seal_service_server {
     pub trait SealService: std::marker::Send + std::marker::Sync + 'static {
         /// Starts a job. If the same tenant sends the same `request_id` again, the call returns the job that the first call
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
-        /// RetryInfo: too many jobs are running.
+        /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
+        /// generation of `chain`.
         async fn submit_seal(
             &self,
             request: tonic::Request<super::SubmitSealRequest>,
@@ -1046,8 +1102,8 @@ pub mod seal_service_server {
             tonic::Response<super::SubmitSealResponse>,
             tonic::Status,
         >;
-        /// Returns the current state of a job, with its result once it has ended. NOT_FOUND: the job is unknown, forgotten, or
-        /// from an earlier epoch.
+        /// Returns the current state of a job, with its result once it has ended. NOT_FOUND: the job is unknown, forgotten,
+        /// from an earlier epoch, or of another tenant.
         async fn get_job(
             &self,
             request: tonic::Request<super::GetJobRequest>,
@@ -1078,6 +1134,16 @@ pub mod seal_service_server {
             request: tonic::Request<super::ListJobsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListJobsResponse>,
+            tonic::Status,
+        >;
+        /// Reports a new tip of a chain: ends, as SUPERSEDED, all running jobs of the caller's tenant with that `chain` and a
+        /// lower generation. Later submissions for that chain with a lower generation are refused. FAILED_PRECONDITION
+        /// (STALE_GENERATION): the chain's tip already has a greater generation. The tip is kept for 24 hours.
+        async fn advance_tip(
+            &self,
+            request: tonic::Request<super::AdvanceTipRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AdvanceTipResponse>,
             tonic::Status,
         >;
     }
@@ -1368,6 +1434,51 @@ pub mod seal_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListJobsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cityseal.v1.SealService/AdvanceTip" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdvanceTipSvc<T: SealService>(pub Arc<T>);
+                    impl<
+                        T: SealService,
+                    > tonic::server::UnaryService<super::AdvanceTipRequest>
+                    for AdvanceTipSvc<T> {
+                        type Response = super::AdvanceTipResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdvanceTipRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SealService>::advance_tip(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdvanceTipSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

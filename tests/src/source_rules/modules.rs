@@ -61,9 +61,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-service",
-        bottom_up: "block_chunk device_facts drain echo error keys limits connection call_note deadline foreign \
-            log_budget listener refusal begin calls jobs seal_service sensors device_service upload verdict \
-            verify_service",
+        bottom_up: "block_chunk caller control device_facts drain echo error keys limits shares idle connection \
+            call_note deadline foreign health log_budget listener refusal begin bodies calls heavy jobs seal_service \
+            sensors device_service upload upload_rate verdict verify_service",
     },
     Row {
         package: "cityseal-bench",

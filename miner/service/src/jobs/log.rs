@@ -61,6 +61,11 @@ impl EventLog {
         log
     }
 
+    /// Memory of the kept events in bytes, without the result.
+    pub(crate) fn bytes(&self) -> usize {
+        self.events.capacity() * size_of::<Event>()
+    }
+
     /// Adds an event and returns its number. Nothing is added after the end of the job.
     pub(crate) fn push(&mut self, counts: Counts, kind: EventKind) -> u64 {
         if self.end().is_some() {
@@ -71,6 +76,9 @@ impl EventLog {
             self.events.pop_front();
         }
         self.events.push_back(Event { seq: self.latest, counts, kind });
+        if self.end().is_some() {
+            self.events.shrink_to_fit();
+        }
         self.latest
     }
 

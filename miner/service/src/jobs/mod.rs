@@ -1,52 +1,85 @@
-//! The jobs of the service: started once per request id, open to any watcher, dropped in the order in which they ended.
+//! The jobs of the service: started once per request id, open to any watcher of their tenant, dropped in the order in
+//! which they ended.
 //!
 //! A job belongs to no call and no connection. One task per job waits for the engine; no thread is blocked.
 
+mod ids;
 mod log;
 mod record;
 mod request;
+mod retention;
 mod shelf;
+mod tips;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use cityseal_engine::{Engine, SealReport};
 use cityseal_proto::{FieldError, v1};
 use tokio::sync::Notify;
-use tracing::info;
+use tracing::{error, info};
 
 pub(crate) use log::Event;
-pub(crate) use record::{JobRecord, saturated, share_to_wire};
+pub(crate) use record::{JobRecord, Stop, saturated, share_to_wire};
 pub(crate) use request::{JobRequest, name};
 
+use self::ids::Ids;
 use self::shelf::Shelf;
+use super::caller::Caller;
 use super::echo::shown;
-use super::limits::{ECHO_BYTES_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
+use super::heavy::Heavy;
+use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
+use super::shares::Holder;
 
 /// The reason of jobs that end with the service.
 pub(crate) const SHUTDOWN: &str = "the service is shutting down";
+
+/// The reason of jobs whose task failed.
+const BROKEN: &str = "internal error: a part of the service failed";
 
 /// All jobs of the service.
 #[derive(Debug)]
 pub(crate) struct JobBook {
     engine: Engine,
+    ids: Ids,
     epoch: u64,
     events_max: usize,
     shelf: Mutex<Shelf>,
+    /// Reads the reports of ended jobs.
+    ending: Heavy,
     /// Limits the log lines about ended jobs.
     budget: LogBudget,
 }
 
+/// A job between its acceptance and its end: if it is dropped before the end was recorded, because its task panicked or
+/// was aborted, the job fails and frees its place.
+#[derive(Debug)]
+struct OpenJob {
+    book: Arc<JobBook>,
+    record: Arc<JobRecord>,
+}
+
 impl JobBook {
-    /// Creates an empty book with its own epoch: the Unix time in nanoseconds, so that a later start has a greater
-    /// epoch.
-    pub(crate) fn new(engine: Engine, events_max: usize) -> Self {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (epoch, budget) = (saturated(since_1970.as_nanos()), LogBudget::new(Instant::now()));
-        Self { engine, epoch, events_max, shelf: Mutex::default(), budget }
+    /// Creates an empty book with a random epoch.
+    ///
+    /// # Errors
+    /// Returns the error of the operating system if it provides no random numbers.
+    pub(crate) fn new(engine: Engine, events_max: usize) -> io::Result<Self> {
+        let ids = Ids::new()?;
+        let (epoch, ending) = (ids.epoch(), Heavy::new(ENDING_JOBS_MAX));
+        Ok(Self {
+            engine,
+            ids,
+            epoch,
+            events_max,
+            shelf: Mutex::default(),
+            ending,
+            budget: LogBudget::new(Instant::now()),
+        })
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -58,75 +91,119 @@ impl JobBook {
     }
 
     /// Starts a job, or returns the one that the same request started before (`true`). `peer` is the caller's address,
-    /// for the log.
+    /// for the log. Blocks on the engine, so it must not be called from an async task; it must be called in a runtime.
     pub(crate) fn submit(
         self: &Arc<Self>,
         request: JobRequest,
+        caller: &Caller,
         peer: Option<SocketAddr>,
     ) -> Result<(Arc<JobRecord>, bool), Refusal> {
-        let mut shelf = self.lock();
-        // The request id makes a retry after a lost answer idempotent.
-        if let Some(before) = shelf.find_request(&request.tenant, &request.request_id) {
-            return replayed(before, &request);
-        }
-        let superseded = self.superseded(&shelf, &request)?;
-        shelf.check_room(&request.tenant, superseded.as_ref().map(|old| old.number))?;
-        let record = self.start(&mut shelf, request);
-        // The superseded job frees its place at once, although it ends a little later.
+        let (open, superseded) = {
+            let mut shelf = self.lock();
+            shelf.expire(Instant::now());
+            // The request id makes a retry after a lost answer idempotent.
+            if let Some(before) = shelf.find_request(&request.about.tenant, &request.about.request_id) {
+                return replayed(before, &request);
+            }
+            self.place(&mut shelf, &request, caller)?
+        };
+        // Without the shelf's lock: the engine may be busy, and other calls only read.
+        let record = Arc::clone(&open.record);
+        record.started(&self.engine.submit(request.into_job(Instant::now())));
         if let Some(old) = superseded {
-            shelf.leaves(old.number);
-            old.handle.supersede(&record.id);
+            old.stop(Stop::Supersede(record.id.clone()));
         }
-        drop(shelf);
-        tokio::spawn(follow(Arc::clone(self), Arc::clone(&record), peer));
+        tokio::spawn(open.follow(peer));
         Ok((record, false))
     }
 
-    pub(crate) fn find(&self, job_id: &str) -> Result<Arc<JobRecord>, Refusal> {
-        self.find_on(&self.lock(), job_id)
+    /// Records a new tip: ends the running jobs of that chain with a lower generation, and returns how many. Blocks on
+    /// the engine, so it must not be called from an async task.
+    pub(crate) fn advance(&self, tenant: &Arc<str>, chain: &str, generation: u64) -> Result<u32, Refusal> {
+        let stale: Vec<Arc<JobRecord>> = {
+            let mut shelf = self.lock();
+            shelf.tips.advance(tenant, chain, generation, Instant::now())?;
+            let running = shelf.running().into_iter().filter(|record| {
+                let about = &record.about;
+                about.tenant == *tenant && about.chain == chain && about.generation < generation
+            });
+            running.inspect(|record| shelf.leaves(record.number)).collect()
+        };
+        let by = format!("generation {generation} of chain '{chain}'");
+        stale.iter().for_each(|record| record.stop(Stop::Supersede(by.clone())));
+        Ok(stale.len() as u32)
     }
 
-    /// Returns the jobs after the one whose id is `page_token`, and the token of the next page.
-    pub(crate) fn list(&self, message: &v1::ListJobsRequest) -> Result<(Vec<v1::Job>, String), Refusal> {
+    /// Returns the job with that id if the caller may see it. Otherwise the refusal is the same as for an unknown id.
+    pub(crate) fn find(&self, job_id: &str, caller: &Caller) -> Result<Arc<JobRecord>, Refusal> {
+        self.find_on(&self.lock(), job_id, |tenant| caller.may_see(tenant))
+    }
+
+    /// Returns the jobs that the caller may see after the page that ended with `page_token`, and the token of the next
+    /// page.
+    pub(crate) fn list(
+        &self,
+        message: &v1::ListJobsRequest,
+        caller: &Caller,
+    ) -> Result<(Vec<v1::Job>, String), Refusal> {
         let page_size = match message.page_size as usize {
             0 => PAGE_JOBS_MAX,
             some => some.min(PAGE_JOBS_MAX),
         };
         let after = self.number_of_token(&message.page_token)?;
-        let tenant = message.tenant.as_deref();
+        let tenant = caller.visible(message.tenant.as_deref())?;
         // One record more than the page holds shows whether another page follows.
-        let mut records = self.lock().after(after, tenant, page_size + 1);
+        let mut records = self.lock().after(after, tenant.as_deref(), page_size + 1);
         let is_last = records.len() <= page_size;
         records.truncate(page_size);
-        let next = if is_last { None } else { records.last().map(|record| record.id.clone()) };
+        let next = if is_last { None } else { records.last().map(|record| self.ids.page_token(record.number)) };
         Ok((records.iter().map(|record| record.job()).collect(), next.unwrap_or_default()))
     }
 
-    /// Requests every running job to end.
-    pub(crate) fn cancel_all(&self, by: &str) {
+    /// Cancels every running job, and waits for their ends.
+    pub(crate) async fn cancel_all(&self, by: &'static str) {
         let running = self.lock().running();
+        let stopped = running.clone();
+        let stop = move || stopped.iter().for_each(|record| record.stop(Stop::Cancel(by.to_owned())));
+        // Waits for the engine, on a thread that may block.
+        drop(tokio::task::spawn_blocking(stop).await);
         for record in running {
-            record.handle.cancel(by);
+            record.wait_for_end().await;
         }
     }
 
-    fn start(&self, shelf: &mut Shelf, request: JobRequest) -> Arc<JobRecord> {
-        let handle = self.engine.submit(request.to_job(Instant::now()));
-        let record = Arc::new(JobRecord::new(shelf.next_number(), self.epoch, request, handle, self.events_max));
+    /// Gives the job a place, if it may have one; also returns the job that it supersedes.
+    fn place(
+        self: &Arc<Self>,
+        shelf: &mut Shelf,
+        request: &JobRequest,
+        caller: &Caller,
+    ) -> Result<(OpenJob, Option<Arc<JobRecord>>), Refusal> {
+        let about = &request.about;
+        shelf.tips.check(&about.tenant, &about.chain, about.generation)?;
+        let superseded = self.superseded(shelf, request, caller)?;
+        shelf.check_room(&about.tenant, superseded.as_ref().map(|old| old.number))?;
+        // The superseded job frees its place at once, although it ends a little later.
+        if let Some(old) = &superseded {
+            shelf.leaves(old.number);
+        }
+        let number = shelf.next_number();
+        let record = JobRecord::new(number, self.ids.job_id(number), self.epoch, about.clone(), self.events_max);
+        let record = Arc::new(record);
         shelf.insert(Arc::clone(&record));
-        record
+        Ok((OpenJob { book: Arc::clone(self), record }, superseded))
     }
 
     fn log_end(&self, record: &JobRecord, report: &SealReport, peer: Option<SocketAddr>, took: Duration) {
         let Some(left_out) = self.budget.take(Instant::now()) else { return };
-        let request = &record.request;
-        let tenant = (!request.tenant.is_empty()).then_some(request.tenant.as_str());
+        let about = &record.about;
+        let tenant = (!about.tenant.is_empty()).then_some(&*about.tenant);
         info!(
             job_id = record.id,
             peer = peer.map(tracing::field::display),
             tenant,
-            request_id = request.request_id,
-            generation = request.generation,
+            request_id = about.request_id,
+            generation = about.generation,
             outcome = report.outcome.to_string(),
             seals = report.seals.len(),
             hashes = saturated(report.hashes),
@@ -136,33 +213,30 @@ impl JobBook {
         );
     }
 
-    fn superseded(&self, shelf: &Shelf, request: &JobRequest) -> Result<Option<Arc<JobRecord>>, Refusal> {
+    fn superseded(
+        &self,
+        shelf: &Shelf,
+        request: &JobRequest,
+        caller: &Caller,
+    ) -> Result<Option<Arc<JobRecord>>, Refusal> {
         let Some(job_id) = &request.supersedes else { return Ok(None) };
-        let old = self.find_on(shelf, job_id)?;
-        if old.request.tenant != request.tenant {
-            return Err(self.not_found(job_id));
-        }
-        let (found, expected_min) = (request.generation, old.request.generation);
+        let about = &request.about;
+        let old = self.find_on(shelf, job_id, |tenant| *tenant == *about.tenant && caller.may_see(tenant))?;
+        let (found, expected_min) = (about.generation, old.about.generation);
         if found < expected_min {
             return Err(Refusal::StaleGeneration { job_id: job_id.clone(), expected_min, found });
         }
         Ok(Some(old))
     }
 
-    fn find_on(&self, shelf: &Shelf, job_id: &str) -> Result<Arc<JobRecord>, Refusal> {
-        self.number_of(job_id).and_then(|number| shelf.find(number)).ok_or_else(|| self.not_found(job_id))
-    }
-
-    fn not_found(&self, job_id: &str) -> Refusal {
-        Refusal::JobNotFound { job_id: shown(job_id, ECHO_BYTES_MAX), epoch: self.epoch }
-    }
-
-    /// Returns the number in an id of this epoch.
-    fn number_of(&self, job_id: &str) -> Option<u64> {
-        let (epoch, number) = job_id.split_once('-')?;
-        let number = number.parse().ok()?;
-        // Only the canonical spelling is valid: "1-07" and "1-+7" are not ids.
-        (epoch == format!("{:x}", self.epoch) && job_id == format!("{epoch}-{number}")).then_some(number)
+    fn find_on(
+        &self,
+        shelf: &Shelf,
+        job_id: &str,
+        is_visible: impl FnOnce(&str) -> bool,
+    ) -> Result<Arc<JobRecord>, Refusal> {
+        let record = shelf.find(job_id).filter(|record| is_visible(&record.about.tenant));
+        record.ok_or_else(|| Refusal::JobNotFound { job_id: shown(job_id, ECHO_BYTES_MAX), epoch: self.epoch })
     }
 
     fn number_of_token(&self, page_token: &str) -> Result<u64, FieldError> {
@@ -170,7 +244,7 @@ impl JobBook {
             return Ok(0);
         }
         let problem = "expected a page token of this service since its start; begin with an empty token";
-        self.number_of(page_token).ok_or_else(|| FieldError::refused("page_token", &problem))
+        self.ids.number_in(page_token).ok_or_else(|| FieldError::refused("page_token", &problem))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shelf> {
@@ -179,31 +253,59 @@ impl JobBook {
 }
 
 fn replayed(before: Arc<JobRecord>, request: &JobRequest) -> Result<(Arc<JobRecord>, bool), Refusal> {
-    if before.request.fingerprint == request.fingerprint {
+    if before.about.fingerprint == request.about.fingerprint {
         return Ok((before, true));
     }
-    Err(Refusal::RequestIdReused { request_id: request.request_id.clone(), job_id: before.id.clone() })
+    Err(Refusal::RequestIdReused { request_id: request.about.request_id.clone(), job_id: before.id.clone() })
 }
 
-/// Converts the engine's notifications about a job to events, until the job ends.
-async fn follow(book: Arc<JobBook>, record: Arc<JobRecord>, peer: Option<SocketAddr>) {
-    let began = Instant::now();
-    let woken = Arc::new(Notify::new());
-    let wake = Arc::clone(&woken);
-    record.handle.on_change(Arc::new(move || wake.notify_one()));
-    let mut quiet_until = Instant::now();
-    loop {
-        woken.notified().await;
-        if let Some(report) = record.handle.report() {
-            let size = record.ended(&report);
-            book.lock().ended(record.number, size);
-            book.log_end(&record, &report, peer, began.elapsed());
-            return;
-        }
-        // Progress that comes too soon is dropped: the next event supersedes it.
-        if Instant::now() >= quiet_until {
-            record.moved();
-            quiet_until = Instant::now() + PROGRESS_INTERVAL;
+impl OpenJob {
+    /// Converts the engine's notifications about the job to events, until it ends.
+    async fn follow(self, peer: Option<SocketAddr>) {
+        let Self { book, record } = &self;
+        let Some(handle) = record.handle() else { return };
+        let began = Instant::now();
+        let woken = Arc::new(Notify::new());
+        let wake = Arc::clone(&woken);
+        handle.on_change(Arc::new(move || wake.notify_one()));
+        let mut quiet_until = Instant::now();
+        loop {
+            woken.notified().await;
+            if handle.snapshot().done {
+                // The report of a long job is large; it is read on a thread that may block.
+                let ending = Arc::clone(record);
+                let read = move || handle.report().inspect(|report| ending.ended(report));
+                let holder = Holder::Tenant(Arc::clone(&record.about.tenant));
+                if let Ok(Some(report)) = book.ending.run(holder, read).await {
+                    book.lock().ended(record, Instant::now());
+                    book.log_end(record, &report, peer, began.elapsed());
+                }
+                return;
+            }
+            // Progress that comes too soon is dropped: the next event supersedes it.
+            if Instant::now() >= quiet_until {
+                record.moved();
+                quiet_until = Instant::now() + PROGRESS_INTERVAL;
+            }
         }
     }
 }
+
+impl Drop for OpenJob {
+    fn drop(&mut self) {
+        if self.record.has_ended() {
+            return;
+        }
+        error!(job_id = self.record.id, "the task of a job failed");
+        let handle = self.record.handle();
+        self.record.failed(BROKEN);
+        self.book.lock().ended(&self.record, Instant::now());
+        // Blocks on the engine for a moment: a search that nobody follows would occupy the devices until its deadline.
+        if let Some(handle) = handle {
+            handle.cancel(BROKEN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! One job as the service keeps it: the request, the engine's handle, and the events so far.
+//! One job as the service keeps it: what was submitted, the engine's handle while it runs, and the events so far.
 //!
 //! It does not decide when a job may start or is dropped. Its content comes from the engine, so every seal was
 //! confirmed on the CPU.
@@ -12,8 +12,8 @@ use prost::bytes::Bytes;
 use tokio::sync::watch;
 
 use super::log::{Counts, End, Event, EventKind, EventLog, NotKept};
-use super::request::JobRequest;
-use crate::limits::COVERAGE_SPANS_MAX;
+use super::request::JobAbout;
+use crate::limits::{COVERAGE_SPANS_MAX, JOB_INDEX_BYTES};
 
 /// One job as the service keeps it.
 #[derive(Debug)]
@@ -21,33 +21,109 @@ pub(crate) struct JobRecord {
     pub(crate) number: u64,
     pub(crate) id: String,
     pub(crate) epoch: u64,
-    pub(crate) request: JobRequest,
-    pub(crate) handle: JobHandle,
+    pub(crate) about: JobAbout,
+    search: Mutex<Search>,
     log: Mutex<EventLog>,
     latest: watch::Sender<u64>,
 }
 
+/// The engine's part of a job.
+#[derive(Debug)]
+enum Search {
+    /// Not yet with the engine; a stop that was requested meanwhile.
+    Starting(Option<Stop>),
+    Running(JobHandle),
+    /// The engine's report was read, and its memory is free.
+    Ended,
+}
+
+/// A request to end a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// By this caller.
+    Cancel(String),
+    /// By this job or tip.
+    Supersede(String),
+}
+
+impl Stop {
+    fn apply(&self, handle: &JobHandle) {
+        match self {
+            Self::Cancel(by) => handle.cancel(by),
+            Self::Supersede(by) => handle.supersede(by),
+        }
+    }
+}
+
 impl JobRecord {
-    pub(crate) fn new(number: u64, epoch: u64, request: JobRequest, handle: JobHandle, events_max: usize) -> Self {
-        let id = format!("{epoch:x}-{number}");
+    pub(crate) fn new(number: u64, id: String, epoch: u64, about: JobAbout, events_max: usize) -> Self {
         let log = EventLog::new(events_max);
         let latest = watch::Sender::new(log.last().seq);
-        Self { number, id, epoch, request, handle, log: Mutex::new(log), latest }
+        let search = Mutex::new(Search::Starting(None));
+        Self { number, id, epoch, about, search, log: Mutex::new(log), latest }
+    }
+
+    /// The engine has started the job. Blocks on the engine if a stop was requested meanwhile.
+    pub(super) fn started(&self, handle: &JobHandle) {
+        let before = std::mem::replace(&mut *self.search(), Search::Running(handle.clone()));
+        if let Search::Starting(Some(stop)) = before {
+            stop.apply(handle);
+        }
+    }
+
+    /// Ends the job; does nothing if it has ended. Blocks on the engine.
+    pub(crate) fn stop(&self, stop: Stop) {
+        let handle = match &mut *self.search() {
+            Search::Starting(wanted) => {
+                wanted.get_or_insert(stop);
+                return;
+            }
+            Search::Running(handle) => handle.clone(),
+            Search::Ended => return,
+        };
+        stop.apply(&handle);
+    }
+
+    /// The engine's handle while the job runs.
+    pub(super) fn handle(&self) -> Option<JobHandle> {
+        match &*self.search() {
+            Search::Running(handle) => Some(handle.clone()),
+            Search::Starting(_) | Search::Ended => None,
+        }
     }
 
     /// Adds a progress event.
-    pub(crate) fn moved(&self) {
+    pub(super) fn moved(&self) {
         self.push(self.counts(), EventKind::Progress);
     }
 
-    /// Adds the last event. Returns the size of the result in bytes.
-    pub(crate) fn ended(&self, report: &SealReport) -> usize {
-        let result = result_of(report, self.request.seals_returned_max());
-        let size = result.encoded_len();
+    /// Adds the last event and frees the engine's report.
+    pub(super) fn ended(&self, report: &SealReport) {
+        let result = result_of(report, self.about.seals_returned_max);
         let (state, reason) = state_of(&report.outcome);
         let counts = Counts { hashes: saturated(report.hashes), seals: result.seals.len() as u64, ..self.counts() };
-        self.push(counts, EventKind::Ended(End { state, reason, result: Arc::new(result) }));
-        size
+        self.end(counts, End { state, reason, result: Arc::new(result) });
+    }
+
+    /// Ends the job as FAILED because a part of the service failed. Does nothing if it has ended.
+    pub(super) fn failed(&self, reason: &str) {
+        let end = End { state: v1::JobState::Failed, reason: reason.to_owned(), result: Arc::default() };
+        self.end(self.counts(), end);
+    }
+
+    fn end(&self, counts: Counts, end: End) {
+        self.push(counts, EventKind::Ended(end));
+        *self.search() = Search::Ended;
+    }
+
+    /// Memory of this record and its index entries in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let log = self.lock();
+        let result = log.end().map_or(0, |end| bytes_of(&end.result));
+        // The index holds both names once more.
+        let names =
+            2 * (self.id.len() + self.about.request_id.len() + self.about.tenant.len()) + self.about.chain.len();
+        size_of::<Self>() + names + log.bytes() + result + JOB_INDEX_BYTES
     }
 
     /// Returns the job and, once it has ended, its result.
@@ -64,6 +140,15 @@ impl JobRecord {
     /// Whether the last event was added.
     pub(crate) fn has_ended(&self) -> bool {
         self.lock().end().is_some()
+    }
+
+    /// Waits until the last event was added.
+    pub(super) async fn wait_for_end(&self) {
+        let mut latest = self.latest();
+        while !self.has_ended() {
+            // The sender is part of this record, so it is not gone.
+            drop(latest.changed().await);
+        }
     }
 
     /// Returns the events from a number on.
@@ -93,7 +178,10 @@ impl JobRecord {
     }
 
     fn counts(&self) -> Counts {
-        let snapshot = self.handle.snapshot();
+        let snapshot = match &*self.search() {
+            Search::Running(handle) => handle.snapshot(),
+            Search::Starting(_) | Search::Ended => return self.lock().last().counts,
+        };
         Counts {
             hashes: saturated(snapshot.hashes),
             seals: snapshot.seals as u64,
@@ -107,23 +195,28 @@ impl JobRecord {
             EventKind::Accepted | EventKind::Progress => (v1::JobState::Running, String::new()),
             EventKind::Ended(end) => (end.state, end.reason.clone()),
         };
-        let request = &self.request;
+        let about = &self.about;
         v1::Job {
             id: self.id.clone(),
             epoch: self.epoch,
-            request_id: request.request_id.clone(),
-            tenant: request.tenant.clone(),
+            request_id: about.request_id.clone(),
+            tenant: about.tenant.to_string(),
             state: state.into(),
-            priority: request.priority.into(),
-            generation: request.generation,
+            priority: about.priority.into(),
+            generation: about.generation,
             hashes: event.counts.hashes,
-            volume: request.template.space().volume().to_string(),
+            volume: about.volume.to_string(),
             seals_found: event.counts.seals,
             best_hash: event.counts.best.map_or_else(Bytes::new, |hash| Bytes::copy_from_slice(&hash)),
             rate_hz: event.counts.rate_hz,
             reason,
             latest_seq: event.seq,
+            chain: about.chain.clone(),
         }
+    }
+
+    fn search(&self) -> MutexGuard<'_, Search> {
+        self.search.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A poisoned lock is still usable: an event is added completely or not at all.
@@ -158,6 +251,14 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
         SealOutcome::Failed { reason } => (v1::JobState::Failed, reason.to_string()),
         other => (v1::JobState::Failed, other.to_string()),
     }
+}
+
+/// Memory of a result in bytes: its structures, and the byte strings in them.
+fn bytes_of(result: &v1::SealResult) -> usize {
+    let seals = result.seals.len() * size_of::<v1::Seal>();
+    let spans = result.coverage.len() * size_of::<v1::CoverageSpan>();
+    let devices = result.devices.len() * size_of::<v1::DeviceShare>();
+    seals + spans + devices + result.encoded_len()
 }
 
 fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {

@@ -1,13 +1,16 @@
-//! The jobs that are kept: counting, finding and dropping them, by number and by request.
+//! The jobs that are kept: counting, finding and dropping them, by number, by id and by request.
 //!
 //! It does not start or end jobs. Its limits are in `limits.rs`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::record::JobRecord;
-use crate::limits::{JOBS_ENDED_MAX, JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, RESULTS_BYTES_MAX};
+use super::retention::Retention;
+use super::tips::Tips;
+use crate::limits::{JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX};
 use crate::refusal::Refusal;
 
 /// All jobs that are kept.
@@ -15,11 +18,16 @@ use crate::refusal::Refusal;
 pub(super) struct Shelf {
     last_number: u64,
     jobs: BTreeMap<u64, Arc<JobRecord>>,
+    /// Job numbers by id.
+    by_id: HashMap<String, u64>,
     /// Job numbers by tenant and request id.
-    by_request: HashMap<(String, String), u64>,
+    by_request: HashMap<(Arc<str>, String), u64>,
+    /// Job numbers by tenant.
+    by_tenant: HashMap<Arc<str>, BTreeSet<u64>>,
     /// The jobs that count as running, each with its tenant.
-    running: BTreeMap<u64, String>,
-    ended: EndedQueue,
+    running: BTreeMap<u64, Arc<str>>,
+    ended: Retention,
+    pub(super) tips: Tips,
 }
 
 impl Shelf {
@@ -29,37 +37,38 @@ impl Shelf {
     }
 
     pub(super) fn insert(&mut self, record: Arc<JobRecord>) {
-        let (tenant, request_id) = (record.request.tenant.clone(), record.request.request_id.clone());
-        self.running.insert(record.number, tenant.clone());
-        self.by_request.insert((tenant, request_id), record.number);
-        self.jobs.insert(record.number, record);
+        let (number, tenant) = (record.number, Arc::clone(&record.about.tenant));
+        self.running.insert(number, Arc::clone(&tenant));
+        self.by_id.insert(record.id.clone(), number);
+        self.by_request.insert((Arc::clone(&tenant), record.about.request_id.clone()), number);
+        self.by_tenant.entry(tenant).or_default().insert(number);
+        self.jobs.insert(number, record);
     }
 
-    pub(super) fn find(&self, number: u64) -> Option<Arc<JobRecord>> {
-        self.jobs.get(&number).cloned()
+    pub(super) fn find(&self, job_id: &str) -> Option<Arc<JobRecord>> {
+        self.by_number(*self.by_id.get(job_id)?)
     }
 
-    pub(super) fn find_request(&self, tenant: &str, request_id: &str) -> Option<Arc<JobRecord>> {
-        let number = self.by_request.get(&(tenant.to_owned(), request_id.to_owned()))?;
-        self.find(*number)
+    pub(super) fn find_request(&self, tenant: &Arc<str>, request_id: &str) -> Option<Arc<JobRecord>> {
+        self.by_number(*self.by_request.get(&(Arc::clone(tenant), request_id.to_owned()))?)
     }
 
-    /// Returns up to `count` jobs after number `after`, ascending.
+    /// Returns up to `count` jobs after number `after`, ascending; with a tenant only its jobs.
     pub(super) fn after(&self, after: u64, tenant: Option<&str>, count: usize) -> Vec<Arc<JobRecord>> {
-        let later = self.jobs.range((Excluded(after), Unbounded)).map(|(_, record)| record);
-        later
-            .filter(|record| tenant.is_none_or(|tenant| record.request.tenant == tenant))
-            .take(count)
-            .cloned()
-            .collect()
+        let later = (Excluded(after), Unbounded);
+        let Some(tenant) = tenant else {
+            return self.jobs.range(later).map(|(_, record)| Arc::clone(record)).take(count).collect();
+        };
+        let Some(numbers) = self.by_tenant.get(tenant) else { return Vec::new() };
+        numbers.range(later).filter_map(|number| self.by_number(*number)).take(count).collect()
     }
 
     pub(super) fn running(&self) -> Vec<Arc<JobRecord>> {
-        self.running.keys().filter_map(|number| self.find(*number)).collect()
+        self.running.keys().filter_map(|number| self.by_number(*number)).collect()
     }
 
     /// Checks whether one more job of a tenant may run, if the job `leaving` makes room for it.
-    pub(super) fn check_room(&self, tenant: &str, leaving: Option<u64>) -> Result<(), Refusal> {
+    pub(super) fn check_room(&self, tenant: &Arc<str>, leaving: Option<u64>) -> Result<(), Refusal> {
         let staying = || self.running.iter().filter(|(number, _)| Some(**number) != leaving);
         let quota = |subject: String, max| Refusal::Quota { subject, what: "running jobs", max };
         if staying().filter(|(_, of)| *of == tenant).count() >= JOBS_RUNNING_PER_TENANT_MAX {
@@ -76,70 +85,35 @@ impl Shelf {
         self.running.remove(&number);
     }
 
-    /// Records that the job has ended, with a result of `size` bytes. Drops the oldest jobs that no longer fit.
-    pub(super) fn ended(&mut self, number: u64, size: usize) {
-        self.leaves(number);
-        for forgotten in self.ended.push(number, size) {
-            self.forget(forgotten);
-        }
+    /// Records that the job has ended. Drops the jobs that are no longer kept.
+    pub(super) fn ended(&mut self, record: &JobRecord, now: Instant) {
+        self.leaves(record.number);
+        let dropped = self.ended.push(&record.about.tenant, record.number, record.bytes(), now);
+        self.forget(dropped);
     }
 
-    fn forget(&mut self, number: u64) {
-        if let Some(record) = self.jobs.remove(&number) {
-            self.by_request.remove(&(record.request.tenant.clone(), record.request.request_id.clone()));
-        }
-    }
-}
-
-/// Ended jobs in the order in which they ended, with the size of their results.
-#[derive(Debug, Default)]
-struct EndedQueue {
-    jobs: VecDeque<(u64, usize)>,
-    bytes: usize,
-}
-
-impl EndedQueue {
-    /// Adds a job and returns those that no longer fit; never the one just added.
-    fn push(&mut self, number: u64, size: usize) -> Vec<u64> {
-        self.jobs.push_back((number, size));
-        self.bytes += size;
-        let mut forgotten = Vec::new();
-        while self.jobs.len() > JOBS_ENDED_MAX || (self.bytes > RESULTS_BYTES_MAX && self.jobs.len() > 1) {
-            let Some((number, size)) = self.jobs.pop_front() else { break };
-            self.bytes -= size;
-            forgotten.push(number);
-        }
-        forgotten
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_as_many_ended_jobs_as_the_limit_and_drops_the_oldest_first() {
-        let mut queue = EndedQueue::default();
-        for number in 0..JOBS_ENDED_MAX as u64 {
-            assert!(queue.push(number, 1).is_empty());
-        }
-        assert_eq!(queue.push(9999, 1), [0]);
-        assert_eq!(queue.push(9998, 1), [1]);
+    /// Drops the jobs that ended too long ago.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let dropped = self.ended.expire(now);
+        self.forget(dropped);
     }
 
-    #[test]
-    fn drops_as_many_small_results_as_a_large_one_needs() {
-        let mut queue = EndedQueue::default();
-        for number in 0..3 {
-            assert!(queue.push(number, RESULTS_BYTES_MAX / 3).is_empty());
-        }
-        assert_eq!(queue.push(3, RESULTS_BYTES_MAX / 3 * 2), [0, 1]);
+    fn by_number(&self, number: u64) -> Option<Arc<JobRecord>> {
+        self.jobs.get(&number).cloned()
     }
 
-    #[test]
-    fn keeps_the_job_that_just_ended_whatever_its_size() {
-        let mut queue = EndedQueue::default();
-        assert!(queue.push(1, RESULTS_BYTES_MAX + 1).is_empty());
-        assert_eq!(queue.push(2, 1), [1]);
+    fn forget(&mut self, numbers: Vec<u64>) {
+        for number in numbers {
+            let Some(record) = self.jobs.remove(&number) else { continue };
+            let tenant = &record.about.tenant;
+            self.by_id.remove(&record.id);
+            self.by_request.remove(&(Arc::clone(tenant), record.about.request_id.clone()));
+            if let Some(numbers) = self.by_tenant.get_mut(tenant) {
+                numbers.remove(&number);
+                if numbers.is_empty() {
+                    self.by_tenant.remove(tenant);
+                }
+            }
+        }
     }
 }

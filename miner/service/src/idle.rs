@@ -1,0 +1,132 @@
+//! How long a connection may stay open: one without an open call is closed after a while, and sooner if another address
+//! needs its place.
+//!
+//! The connection polls [`closes`]; the calls count themselves with [`Usage::begin`].
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::limits::CONNECTION_IDLE_MAX;
+use super::shares::{Holder, Place, Shares};
+
+/// The places of all open connections, shared by their addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections(Arc<Shares>);
+
+impl Connections {
+    pub(crate) fn new(max: usize) -> Self {
+        Self(Shares::new(max))
+    }
+
+    /// Takes a place for a connection of this address; `None` if all places are taken, and no other address holds
+    /// enough more of them.
+    pub(crate) fn admit(&self, address: IpAddr) -> Option<Arc<Usage>> {
+        let place = self.0.take(Holder::Address(address))?;
+        let idle_since = watch::Sender::new(Some(Instant::now()));
+        Some(Arc::new(Usage { place, open: Mutex::new(0), idle_since }))
+    }
+}
+
+/// The place of one connection, and its open calls.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    place: Place,
+    open: Mutex<usize>,
+    /// `None` while a call is open.
+    idle_since: watch::Sender<Option<Instant>>,
+}
+
+impl Usage {
+    /// Counts a call, until the returned value is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> InUse {
+        self.count(|open| open + 1);
+        InUse(Arc::clone(self))
+    }
+
+    fn count(&self, change: impl FnOnce(usize) -> usize) {
+        // Held until the state was reported, so that two calls report in the order in which they are counted.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_busy = *open > 0;
+        *open = change(*open);
+        let is_busy = *open > 0;
+        if is_busy != was_busy {
+            self.place.set_busy(is_busy);
+            self.idle_since.send_replace((!is_busy).then(Instant::now));
+        }
+    }
+}
+
+/// A call that keeps its connection in use.
+#[derive(Debug)]
+pub(crate) struct InUse(Arc<Usage>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.0.count(|open| open - 1);
+    }
+}
+
+/// Waits until the connection should close, and returns why.
+pub(crate) async fn closes(usage: Arc<Usage>) -> &'static str {
+    tokio::select! {
+        () = usage.place.displaced() => "another address needed the place of this connection",
+        () = is_idle_too_long(usage.idle_since.subscribe()) => "the connection had no call for too long",
+    }
+}
+
+async fn is_idle_too_long(mut idle_since: watch::Receiver<Option<Instant>>) {
+    loop {
+        let since = *idle_since.borrow_and_update();
+        // An error of `changed` means that the connection is gone; nobody polls this then.
+        match since {
+            None => drop(idle_since.changed().await),
+            Some(since) => match timeout_at(since + CONNECTION_IDLE_MAX, idle_since.changed()).await {
+                Ok(_changed) => {}
+                Err(_elapsed) => return,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_closes_after_the_limit_without_a_call_and_not_during_one() {
+        let usage = Connections::new(2).admit(LOCALHOST).unwrap();
+        let (first, second) = (usage.begin(), usage.begin());
+        let closing = tokio::spawn(closes(Arc::clone(&usage)));
+        sleep(2 * CONNECTION_IDLE_MAX).await;
+        drop(first);
+        sleep(2 * CONNECTION_IDLE_MAX).await;
+        assert!(!closing.is_finished());
+        drop(second);
+        let idle_from = Instant::now();
+        assert_eq!(closing.await.unwrap(), "the connection had no call for too long");
+        assert!(idle_from.elapsed() >= CONNECTION_IDLE_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_idlest_connection_of_the_address_with_the_most_makes_room_for_another_address() {
+        let connections = Connections::new(2);
+        let busy = connections.admit(LOCALHOST).unwrap();
+        let _call = busy.begin();
+        let idle = connections.admit(LOCALHOST).unwrap();
+        let newcomer = connections.admit([127, 0, 0, 2].into()).unwrap();
+        assert_eq!(closes(idle).await, "another address needed the place of this connection");
+        assert!(timeout(Duration::from_secs(1), closes(busy)).await.is_err());
+        assert!(connections.admit([127, 0, 0, 3].into()).is_none(), "each address has one place");
+        drop(newcomer);
+        assert!(connections.admit([127, 0, 0, 3].into()).is_some());
+    }
+}

@@ -1,0 +1,101 @@
+//! The tips of chains, as callers report them: the generation below which a job is stale.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::limits::{TIP_KEPT_MAX, TIPS_MAX, TIPS_PER_TENANT_MAX};
+use crate::refusal::Refusal;
+
+/// The latest generation of each chain, by tenant and the chain's name.
+#[derive(Debug, Default)]
+pub(super) struct Tips(HashMap<(Arc<str>, String), Tip>);
+
+#[derive(Clone, Copy, Debug)]
+struct Tip {
+    generation: u64,
+    advanced: Instant,
+}
+
+impl Tips {
+    /// Records a new tip.
+    ///
+    /// # Errors
+    /// Returns [`Refusal::StaleTip`] if the chain has a greater generation, and [`Refusal::Quota`] if there are too
+    /// many chains.
+    pub(super) fn advance(
+        &mut self,
+        tenant: &Arc<str>,
+        chain: &str,
+        generation: u64,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        self.check(tenant, chain, generation)?;
+        let key = (Arc::clone(tenant), chain.to_owned());
+        if !self.0.contains_key(&key) {
+            self.check_room(tenant, now)?;
+        }
+        self.0.insert(key, Tip { generation, advanced: now });
+        Ok(())
+    }
+
+    /// Checks that a generation is not older than the chain's tip.
+    ///
+    /// # Errors
+    /// Returns [`Refusal::StaleTip`].
+    pub(super) fn check(&self, tenant: &Arc<str>, chain: &str, found: u64) -> Result<(), Refusal> {
+        match self.0.get(&(Arc::clone(tenant), chain.to_owned())) {
+            Some(&Tip { generation: expected_min, .. }) if found < expected_min => {
+                Err(Refusal::StaleTip { chain: chain.to_owned(), expected_min, found })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_room(&mut self, tenant: &Arc<str>, now: Instant) -> Result<(), Refusal> {
+        let own = |tips: &HashMap<(Arc<str>, String), Tip>| tips.keys().filter(|(of, _)| of == tenant).count();
+        if self.0.len() >= TIPS_MAX || own(&self.0) >= TIPS_PER_TENANT_MAX {
+            self.0.retain(|_, tip| now.saturating_duration_since(tip.advanced) < TIP_KEPT_MAX);
+        }
+        let quota = |subject: String, max| Refusal::Quota { subject, what: "chains", max };
+        if own(&self.0) >= TIPS_PER_TENANT_MAX {
+            return Err(quota(format!("tenant '{tenant}'"), TIPS_PER_TENANT_MAX));
+        }
+        if self.0.len() >= TIPS_MAX {
+            return Err(quota("service".to_owned(), TIPS_MAX));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tip_moves_only_forward_and_only_for_its_tenant_and_chain() {
+        let (mut tips, now) = (Tips::default(), Instant::now());
+        let (north, south): (Arc<str>, Arc<str>) = ("north".into(), "south".into());
+        tips.advance(&north, "main", 5, now).unwrap();
+        tips.advance(&north, "main", 5, now).unwrap();
+        let stale = Refusal::StaleTip { chain: "main".to_owned(), expected_min: 5, found: 4 };
+        assert_eq!(tips.advance(&north, "main", 4, now), Err(stale.clone()));
+        assert_eq!(tips.check(&north, "main", 4), Err(stale));
+        assert_eq!(tips.check(&north, "main", 5), Ok(()));
+        assert_eq!(tips.check(&north, "side", 0), Ok(()));
+        assert_eq!(tips.check(&south, "main", 0), Ok(()));
+    }
+
+    #[test]
+    fn a_tenant_has_a_limit_of_chains_and_old_ones_make_room() {
+        let (mut tips, now) = (Tips::default(), Instant::now());
+        let north: Arc<str> = "north".into();
+        for chain in 0..TIPS_PER_TENANT_MAX {
+            tips.advance(&north, &chain.to_string(), 1, now).unwrap();
+        }
+        assert!(matches!(tips.advance(&north, "one more", 1, now), Err(Refusal::Quota { .. })));
+        tips.advance(&north, "0", 2, now).unwrap();
+        tips.advance(&"south".into(), "one more", 1, now).unwrap();
+        tips.advance(&north, "one more", 1, now + TIP_KEPT_MAX).unwrap();
+    }
+}

@@ -1,0 +1,242 @@
+//! Places that callers share fairly: uploads, watchers, connections.
+//!
+//! While there is room, everybody is admitted. When all places are taken, a newcomer whose holder has fewer places than
+//! the holder with the most, even after it is admitted, takes the idlest place of that holder. So one holder may use
+//! everything while it is alone, and nobody is shut out by who came first.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::caller::Caller;
+
+/// Who holds places: a tenant, or the address of a local caller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Holder {
+    Tenant(Arc<str>),
+    Address(IpAddr),
+    /// One connection of a local caller.
+    Connection(SocketAddr),
+    /// A local caller whose address is unknown.
+    Local,
+}
+
+impl Holder {
+    /// The caller's tenant, or the address of its connection.
+    pub(crate) fn of(caller: &Caller, peer: Option<SocketAddr>) -> Self {
+        match (caller.tenant(), peer) {
+            (Some(tenant), _) => Self::Tenant(Arc::clone(tenant)),
+            (None, Some(peer)) => Self::Address(peer.ip()),
+            (None, None) => Self::Local,
+        }
+    }
+
+    /// The caller's tenant, or its connection: for work that local callers on one address must not delay for each
+    /// other.
+    pub(crate) fn of_work(caller: &Caller, peer: Option<SocketAddr>) -> Self {
+        match (caller.tenant(), peer) {
+            (None, Some(peer)) => Self::Connection(peer),
+            (Some(_), _) | (None, None) => Self::of(caller, peer),
+        }
+    }
+}
+
+/// A limited number of places.
+#[derive(Debug)]
+pub(crate) struct Shares {
+    max: usize,
+    places: Mutex<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    taken: HashMap<u64, Taken>,
+    counts: HashMap<Holder, usize>,
+    last_id: u64,
+    /// Counts uses of places, as a clock.
+    last_use: u64,
+}
+
+#[derive(Debug)]
+struct Taken {
+    holder: Holder,
+    last_use: u64,
+    is_busy: bool,
+    displaced: watch::Sender<bool>,
+}
+
+/// A place; dropping it frees it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    shares: Arc<Shares>,
+    id: u64,
+    displaced: watch::Receiver<bool>,
+}
+
+impl Shares {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, places: Mutex::default() })
+    }
+
+    /// Takes a place; `None` if all are taken and the holder already has its share.
+    pub(crate) fn take(self: &Arc<Self>, holder: Holder) -> Option<Place> {
+        let mut places = self.lock();
+        if places.taken.len() >= self.max {
+            places.displace(&holder)?;
+        }
+        let (id, displaced) = places.add(holder);
+        Some(Place { shares: Arc::clone(self), id, displaced })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    fn add(&mut self, holder: Holder) -> (u64, watch::Receiver<bool>) {
+        self.last_id += 1;
+        self.last_use += 1;
+        *self.counts.entry(holder.clone()).or_default() += 1;
+        let (displaced, receiver) = watch::channel(false);
+        let taken = Taken { holder, last_use: self.last_use, is_busy: false, displaced };
+        self.taken.insert(self.last_id, taken);
+        (self.last_id, receiver)
+    }
+
+    /// Frees the idlest place of the holder with the most, if it keeps at least as many as the newcomer then has. A
+    /// busy place counts as used after every place that is not.
+    fn displace(&mut self, newcomer: &Holder) -> Option<()> {
+        let count = |holder: &Holder| self.counts.get(holder).copied().unwrap_or_default();
+        let kept_min = count(newcomer) + 2;
+        let candidates = self.taken.iter().filter(|(_, taken)| count(&taken.holder) >= kept_min);
+        let idlest = |taken: &Taken| (count(&taken.holder), !taken.is_busy, Reverse(taken.last_use));
+        let (&id, _) = candidates.max_by_key(|(_, taken)| idlest(taken))?;
+        self.remove(id)?.displaced.send_replace(true);
+        Some(())
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Taken> {
+        let taken = self.taken.remove(&id)?;
+        if let Some(count) = self.counts.get_mut(&taken.holder) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&taken.holder);
+            }
+        }
+        Some(taken)
+    }
+}
+
+impl Place {
+    /// Marks the place as used now, so that it is not the idlest.
+    pub(crate) fn touch(&self) {
+        self.change(|_| ());
+    }
+
+    /// Marks the place as used now, and as busy or not.
+    pub(crate) fn set_busy(&self, is_busy: bool) {
+        self.change(|taken| taken.is_busy = is_busy);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Taken)) {
+        let mut places = self.shares.lock();
+        places.last_use += 1;
+        let now = places.last_use;
+        if let Some(taken) = places.taken.get_mut(&self.id) {
+            taken.last_use = now;
+            change(taken);
+        }
+    }
+
+    /// Waits until another holder has taken this place.
+    pub(crate) fn displaced(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut displaced = self.displaced.clone();
+        async move {
+            if displaced.wait_for(|displaced| *displaced).await.is_err() {
+                // The place was freed, not displaced.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shares.lock().remove(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Duration, timeout};
+
+    use super::*;
+
+    fn holder(name: &str) -> Holder {
+        Holder::Tenant(name.into())
+    }
+
+    fn is_displaced(place: &Place) -> bool {
+        *place.displaced.borrow()
+    }
+
+    #[test]
+    fn a_newcomer_takes_the_idlest_place_of_the_holder_with_the_most() {
+        let shares = Shares::new(4);
+        let [first, second, third] = [(); 3].map(|()| shares.take(holder("many")).unwrap());
+        let one = shares.take(holder("one")).unwrap();
+        first.touch();
+        let _newcomer = shares.take(holder("new")).unwrap();
+        assert_eq!([&first, &second, &third, &one].map(is_displaced), [false, true, false, false]);
+    }
+
+    #[test]
+    fn a_holder_with_its_share_is_refused_and_takes_nothing() {
+        let shares = Shares::new(4);
+        let places: Vec<Place> =
+            ["a", "a", "b", "b"].into_iter().map(|name| shares.take(holder(name)).unwrap()).collect();
+        assert!(shares.take(holder("a")).is_none());
+        assert!(!places.iter().any(is_displaced));
+        drop(places);
+        assert!(shares.take(holder("a")).is_some(), "a dropped place is free");
+    }
+
+    #[test]
+    fn one_holder_may_take_everything_while_it_is_alone_and_gives_it_back_one_by_one() {
+        let shares = Shares::new(8);
+        let many: Vec<Place> = (0..8).map(|_| shares.take(holder("many")).unwrap()).collect();
+        assert!(shares.take(holder("many")).is_none());
+        let few: Vec<Place> = std::iter::from_fn(|| shares.take(holder("few"))).collect();
+        assert_eq!((few.len(), many.iter().filter(|place| is_displaced(place)).count()), (4, 4));
+        drop(many);
+        let more: Vec<Place> = std::iter::from_fn(|| shares.take(holder("more"))).collect();
+        assert_eq!((more.len(), few.iter().filter(|place| is_displaced(place)).count()), (4, 0));
+    }
+
+    #[test]
+    fn a_busy_place_is_displaced_only_if_its_holder_has_no_other() {
+        let shares = Shares::new(4);
+        let places = [(); 4].map(|()| shares.take(holder("many")).unwrap());
+        for busy in &places[..3] {
+            busy.set_busy(true);
+        }
+        places[3].touch();
+        let _newcomers = [(); 2].map(|()| shares.take(holder("new")).unwrap());
+        assert_eq!(places.each_ref().map(is_displaced), [true, false, false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_displaced_place_hears_of_it() {
+        let shares = Shares::new(2);
+        let [first, second] = [(); 2].map(|()| shares.take(holder("many")).unwrap());
+        let _newcomer = shares.take(holder("new")).unwrap();
+        first.displaced().await;
+        let freed = second.displaced();
+        drop(second);
+        assert!(timeout(Duration::from_secs(1), freed).await.is_err());
+    }
+}
