@@ -11,6 +11,7 @@ mod connection;
 mod deadline;
 pub mod device_facts;
 mod device_service;
+pub mod discard;
 mod drain;
 mod echo;
 mod error;
