@@ -156,8 +156,9 @@ mod tests {
     #[test]
     fn a_runner_four_times_as_fast_has_a_ratio_of_four() {
         let (mut fast, mut slow) = (clockwork(1), clockwork(4));
-        let baselines = &mut [Box::new(&mut slow) as Box<dyn BaselineRunner>];
-        let figures = race(&mut fast, baselines, Duration::from_secs(1), &mut Gauges::default()).unwrap();
+        let mut baselines = vec![Box::new(&mut slow) as Box<dyn BaselineRunner>];
+        let figures = race(&mut fast, &mut baselines, Duration::from_secs(1), &mut Gauges::default()).unwrap();
+        drop(baselines);
         assert!((figures.median - 100_000.0).abs() < 1e-3, "{figures:?}");
         assert_eq!((figures.min, figures.max), (figures.median, figures.median));
         assert_eq!(figures.versus.len(), 1);
