@@ -10,14 +10,18 @@ use std::time::Duration;
 use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_client::DeviceServiceClient;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
-use cityseal_proto::v1::verify_service_client::VerifyServiceClient;
+use tonic::body::Body;
+use tonic::client::GrpcService;
+use tonic::codegen::http;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
+use tonic_prost::ProstDecoder;
 use tracing::debug;
 
 use crate::address::{AddressProblem, uri_of};
 use crate::device::DeviceList;
 use crate::error::ClientError;
+use crate::frames::UploadBody;
 use crate::job::{ClaimedResult, Job, JobAnswer, JobPage, ListRequest};
 use crate::retry::{Attempts, RetryPolicy, is_transient, wanted_pause};
 
@@ -25,6 +29,9 @@ use crate::retry::{Attempts, RetryPolicy, is_transient, wanted_pause};
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
 /// How long the answer to a ping may take before the connection counts as broken.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The path of the call that uploads a chain.
+const VERIFY_CHAIN: &str = "/cityseal.v1.VerifyService/VerifyChain";
 
 /// Where the service is, and how long to keep trying.
 ///
@@ -206,8 +213,27 @@ impl Client {
         SealServiceClient::new(self.channel.clone())
     }
 
-    pub(crate) fn verifier(&self) -> VerifyServiceClient<Channel> {
-        VerifyServiceClient::new(self.channel.clone())
+    /// Begins a `VerifyChain` call with its own body. Apart from the body it does what the generated client does.
+    pub(crate) async fn open_upload(
+        &self,
+        body: UploadBody,
+    ) -> Result<tonic::Streaming<v1::VerifyChainResponse>, Status> {
+        let failed = |error: tonic::transport::Error| Status::from_error(error.into());
+        let mut channel = self.channel.clone();
+        std::future::poll_fn(|cx| GrpcService::<Body>::poll_ready(&mut channel, cx)).await.map_err(failed)?;
+        let mut request = http::Request::new(Body::new(body));
+        *request.method_mut() = http::Method::POST;
+        *request.version_mut() = http::Version::HTTP_2;
+        *request.uri_mut() = http::Uri::from_static(VERIFY_CHAIN);
+        request.headers_mut().insert(http::header::TE, http::HeaderValue::from_static("trailers"));
+        request.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/grpc"));
+        let response = GrpcService::call(&mut channel, request).await.map_err(failed)?;
+        // A call that is refused before its first answer ends with its headers.
+        if let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok) {
+            return Err(status);
+        }
+        let (status, decoder) = (response.status(), ProstDecoder::default());
+        Ok(tonic::Streaming::new_response(decoder, response.into_body(), status, None, None))
     }
 
     pub(crate) fn attempts(&self) -> Attempts {

@@ -59,7 +59,16 @@ impl Ledger {
     pub(crate) fn add_headers(&mut self, packed_headers: &[u8]) -> io::Result<()> {
         let (headers, rest) = packed_headers.as_chunks::<HEADER_LEN>();
         assert!(rest.is_empty(), "the upload sends whole headers");
-        headers.iter().try_for_each(|header| self.add(header, HEADER_LEN))
+        let resent = headers.len().min(usize::try_from(self.to_resend).unwrap_or(usize::MAX));
+        let (resent, new) = headers.split_at(resent);
+        resent.iter().try_for_each(|header| self.add(header, HEADER_LEN))?;
+        // Bits rarely change from one header to the next: the work of a run of equal bits is one multiplication.
+        for run in new.chunk_by(|one, two| bits_of(one) == bits_of(two)) {
+            self.add_run(bits_of(&run[0]), run.len() as u64, run.len() * HEADER_LEN);
+        }
+        self.count_of_call += new.len() as u64;
+        self.last = new.last().copied().or(self.last);
+        Ok(())
     }
 
     /// Adds a header, or a block of `bytes` bytes with this header.
@@ -74,15 +83,19 @@ impl Ledger {
             let has_changed = self.to_resend == 0 && self.last.as_ref() != Some(header);
             return if has_changed { Err(changed()) } else { Ok(()) };
         }
-        let bits = u32::from_le_bytes([header[72], header[73], header[74], header[75]]);
+        self.add_run(bits_of(header), 1, bytes);
+        self.last = Some(*header);
+        Ok(())
+    }
+
+    /// Adds `count` headers or blocks with the same bits, of `bytes` bytes together.
+    fn add_run(&mut self, bits: u32, count: u64, bytes: usize) {
         if bits != self.bits {
             (self.bits, self.work) = (bits, work_of(bits));
         }
-        self.chain_work = self.chain_work.saturating_add(self.work);
-        self.count += 1;
+        self.chain_work = self.chain_work.saturating_add(self.work.saturating_mul(count));
+        self.count += count;
         self.bytes += bytes as u64;
-        self.last = Some(*header);
-        Ok(())
     }
 
     /// Checks that the source has not ended too early.
@@ -133,6 +146,10 @@ fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "the source returned another chain when it was reopened")
 }
 
+fn bits_of(header: &[u8; HEADER_LEN]) -> u32 {
+    u32::from_le_bytes([header[72], header[73], header[74], header[75]])
+}
+
 fn work_of(bits: u32) -> ChainWork {
     let work = CompactTarget::from_bits(bits).decode().map(|target| target.work());
     work.map_or(ChainWork::ZERO, ChainWork::from)
@@ -140,6 +157,8 @@ fn work_of(bits: u32) -> ChainWork {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn header(nonce: u8) -> [u8; HEADER_LEN] {
@@ -171,5 +190,31 @@ mod tests {
         ledger.add(&header(1), 100).unwrap();
         assert!(ledger.end().is_err());
         assert!(ledger.add(&header(9), 100).unwrap_err().to_string().contains("another chain"));
+    }
+
+    proptest! {
+        #[test]
+        fn whole_headers_at_once_count_as_one_by_one(
+            bits in proptest::collection::vec(prop_oneof![Just(0x207f_ffff_u32), Just(0x1d00_ffff), any::<u32>()], 0..40),
+            resent in 0_usize..40, work in any::<[u8; 32]>(),
+        ) {
+            let header = |bits: &u32| {
+                let mut header = [0; HEADER_LEN];
+                header[72..76].copy_from_slice(&bits.to_le_bytes());
+                header
+            };
+            let packed: Vec<u8> = bits.iter().flat_map(header).collect();
+            let already_sent = &packed[..bits.len().min(resent) * HEADER_LEN];
+            let mut at_once = Ledger::new(7, ChainWork::from_wire(&work));
+            at_once.add_headers(already_sent).unwrap();
+            let mut one_by_one = at_once.clone();
+            at_once.begin_again(0);
+            one_by_one.begin_again(0);
+            at_once.add_headers(&packed).unwrap();
+            bits.iter().for_each(|bits| one_by_one.add(&header(bits), HEADER_LEN).unwrap());
+            let facts = |ledger: &Ledger| (ledger.count(), ledger.bytes(), ledger.count_of_call(), ledger.tip());
+            prop_assert_eq!(facts(&at_once), facts(&one_by_one));
+            prop_assert!(at_once.end().is_ok());
+        }
     }
 }

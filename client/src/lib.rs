@@ -55,6 +55,7 @@ mod connection;
 mod cut;
 mod device;
 mod error;
+mod frames;
 mod job;
 mod ledger;
 mod receipt_check;

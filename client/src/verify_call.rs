@@ -7,14 +7,14 @@ use cityseal_proto::v1;
 use cityseal_proto::v1::verify_chain_response::Part;
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::Stream;
 use tonic::Status;
 use tracing::debug;
 
 use crate::answer::VerifyAnswer;
 use crate::connection::Client;
 use crate::error::{ClientError, reason_of};
+use crate::frames::UploadBody;
 use crate::ledger::Ledger;
 use crate::request::{Items, VerifyRequest};
 use crate::retry::{Attempts, is_transient, wanted_pause};
@@ -156,9 +156,8 @@ impl Client {
             Items::Blocks => Cutter::blocks(),
         };
         let uploading = tokio::spawn(Upload::new(ledger, cutter, sender).run(source));
-        let messages = tokio_stream::once(begin).chain(ReceiverStream::new(receiver));
-        let verdict = match self.verifier().verify_chain(messages).await {
-            Ok(answering) => wait_for_verdict(answering.into_inner(), on_progress).await,
+        let verdict = match self.open_upload(UploadBody::new(begin, receiver)).await {
+            Ok(answers) => wait_for_verdict(answers, on_progress).await,
             Err(status) => Err(Broken::Refused(status)),
         };
         // The call is over: its receiver is dropped, which ends the upload.

@@ -15,7 +15,7 @@ use cityseal_input::{ChainInput, ChainSink, Place};
 
 use super::city::{City, EASIEST_BITS, genesis, sealed};
 use super::error::BenchError;
-use super::race::Contestant;
+use super::race::{BaselineRunner, Contestant};
 use super::settings::EngineSettings;
 
 /// Headers per second of measurement; generating one takes about a third of a microsecond.
@@ -176,5 +176,12 @@ impl Contestant for ChainRunner<'_> {
 
     fn wrong(&self) -> Option<String> {
         self.wrong.clone()
+    }
+}
+
+/// The baseline of the mode `service`: the same chain from a file.
+impl BaselineRunner for ChainRunner<'_> {
+    fn name(&self) -> &'static str {
+        "verify"
     }
 }

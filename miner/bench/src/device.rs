@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use cityseal_device::{Backend, Batch, BatchLimits, DeviceError, DeviceKind, Opener};
 
-use super::baseline::Baseline;
 use super::error::BenchError;
 use super::gauges::Gauges;
 use super::hands::{take_ticket, together};
@@ -79,7 +78,7 @@ impl DeviceRunner {
             if self.lap(1)? > budget.max(SLOW_BATCH) / LAPS as u32 {
                 break;
             }
-            let figures = race::<Baseline>(self, &mut [], budget, &mut Gauges::default())?;
+            let figures = race(self, &mut [], budget, &mut Gauges::default())?;
             let (median, min, max) = (figures.median, figures.min, figures.max);
             rows.push(BatchRow { batch_items: self.question.items, median, min, max });
         }

@@ -23,7 +23,7 @@ use super::gauges::Gauges;
 use super::json::{Answers, BenchAnswer, BenchRow, LatencyRow};
 use super::mode::{BenchMode, Sweep};
 use super::question::Questions;
-use super::race::{Contestant, Figures, race};
+use super::race::{BaselineRunner, Contestant, Figures, race};
 use super::settings::{EngineSettings, openers};
 use super::show::{Live, Plan, RowAt, Watcher};
 use super::stream::StreamRunner;
@@ -181,19 +181,33 @@ impl<'a> Bench<'a> {
         if let Some(chain) = &self.chain {
             let settings = self.engine_settings(&info, threads);
             return if self.args.mode == BenchMode::Service {
-                self.rate(&info, threads, &mut StreamRunner::new(chain, &settings)?).map(Some)
+                self.stream_row(chain, &info, threads).map(Some)
             } else {
-                self.rate(&info, threads, &mut ChainRunner::new(chain, &settings)?).map(Some)
+                self.rate(&info, threads, &mut ChainRunner::new(chain, &settings)?, Vec::new()).map(Some)
             };
         }
         let Some(mut runner) = DeviceRunner::open(opener, &self.questions, threads)? else { return Ok(None) };
-        let mut row = self.rate(&info, threads, &mut runner)?;
+        let mut row = self.rate(&info, threads, &mut runner, Vec::new())?;
         row.batch_items = Some(runner.batch_items());
         if self.args.by_batch {
             row.by_batch = runner.by_batch(&self.questions, self.args.seconds)?;
             set_answers(&mut row, runner.wrong());
         }
         Ok(Some(row))
+    }
+
+    /// Measures the service beside its parts: the transport without a verification, and the verification of a file.
+    fn stream_row(&self, chain: &ChainFile, info: &DeviceInfo, threads: usize) -> Result<BenchRow, BenchError> {
+        let settings = self.engine_settings(info, threads);
+        let parts: Vec<Box<dyn BaselineRunner>> =
+            vec![Box::new(StreamRunner::discarding(chain)?), Box::new(ChainRunner::new(chain, &settings)?)];
+        let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+        let mut row = self.rate(info, threads, &mut StreamRunner::new(chain, &settings)?, parts)?;
+        // The rate that both parts one after the other would have is 1 / (1/raw + 1/verify), so the ratio to it is the
+        // sum of the ratios to the parts.
+        let bound = names.iter().filter_map(|name| row.versus.get(*name)).sum();
+        row.versus.insert("stream_bound".into(), bound);
+        Ok(row)
     }
 
     /// Settings for an engine with only this device.
@@ -204,10 +218,19 @@ impl<'a> Bench<'a> {
         EngineSettings { devices: vec![info.id.clone()], kernel, threads: Some(threads), ..self.settings.clone() }
     }
 
-    fn rate(&self, info: &DeviceInfo, threads: usize, contestant: &mut dyn Contestant) -> Result<BenchRow, BenchError> {
+    /// Measures a contestant beside the baselines of the mode and `others`.
+    fn rate<'b>(
+        &self,
+        info: &DeviceInfo,
+        threads: usize,
+        contestant: &mut dyn Contestant,
+        others: Vec<Box<dyn BaselineRunner + 'b>>,
+    ) -> Result<BenchRow, BenchError> {
         let is_cpu = info.kind == DeviceKind::Cpu;
         let mut gauges = if is_cpu { Gauges::of_cpu(threads) } else { Gauges::of_board(info.pci.as_deref()) };
-        let mut baselines = Baseline::of(self.args.mode, threads);
+        let of_mode = Baseline::of(self.args.mode, threads).into_iter();
+        let mut baselines: Vec<Box<dyn BaselineRunner + 'b>> =
+            of_mode.map(|baseline| Box::new(baseline) as Box<dyn BaselineRunner>).chain(others).collect();
         let figures = race(contestant, &mut baselines, self.args.seconds, &mut gauges)?;
         let mut row = bench_row(info, self.args.mode, threads, figures);
         row.clock_hz = gauges.clock_hz();

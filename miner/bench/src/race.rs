@@ -44,15 +44,16 @@ pub(super) struct Figures {
 
 /// Runs the contestant and the baselines in turn for about `budget`, without the warm-up. The gauges are read around
 /// the contestant's laps.
-pub(super) fn race<B: BaselineRunner>(
+pub(super) fn race(
     contestant: &mut dyn Contestant,
-    baselines: &mut [B],
+    baselines: &mut [Box<dyn BaselineRunner + '_>],
     budget: Duration,
     gauges: &mut Gauges,
 ) -> Result<Figures, BenchError> {
     let lap = budget / (LAPS * (1 + baselines.len())) as u32;
     let tickets = tickets_for(contestant, lap)?;
-    let others = baselines.iter_mut().map(|baseline| tickets_for(baseline, lap)).collect::<Result<Vec<_>, _>>()?;
+    let others =
+        baselines.iter_mut().map(|baseline| tickets_for(&mut **baseline, lap)).collect::<Result<Vec<_>, _>>()?;
     let mut rates = Vec::with_capacity(LAPS);
     let mut ratios = vec![Vec::with_capacity(LAPS); baselines.len()];
     for _ in 0..LAPS {
@@ -61,12 +62,12 @@ pub(super) fn race<B: BaselineRunner>(
         gauges.after_lap(tickets * contestant.items_per_ticket());
         rates.push(rate);
         for ((baseline, tickets), ratios) in baselines.iter_mut().zip(&others).zip(&mut ratios) {
-            ratios.push(rate / self::rate(baseline, *tickets)?);
+            ratios.push(rate / self::rate(&mut **baseline, *tickets)?);
         }
     }
     let versus = baselines.iter().zip(&mut ratios).map(|(baseline, ratios)| (baseline.name(), median(ratios)));
     let versus = versus.collect();
-    let wrong = contestant.wrong().or_else(|| baselines.iter().find_map(Contestant::wrong));
+    let wrong = contestant.wrong().or_else(|| baselines.iter().find_map(|baseline| baseline.wrong()));
     let median = median(&mut rates);
     Ok(Figures { median, min: rates[0], max: rates[LAPS - 1], versus, wrong })
 }
@@ -130,19 +131,39 @@ mod tests {
         }
     }
 
+    impl Contestant for &mut Clockwork {
+        fn lap(&mut self, tickets: u64) -> Result<Duration, BenchError> {
+            (**self).lap(tickets)
+        }
+        fn items_per_ticket(&self) -> u64 {
+            (**self).items_per_ticket()
+        }
+        fn wrong(&self) -> Option<String> {
+            (**self).wrong()
+        }
+    }
+
+    impl BaselineRunner for &mut Clockwork {
+        fn name(&self) -> &'static str {
+            "clockwork"
+        }
+    }
+
     fn clockwork(millis: u64) -> Clockwork {
         Clockwork { per_ticket: Duration::from_millis(millis), hands: 1, laps: 0, wrong: None }
     }
 
     #[test]
     fn a_runner_four_times_as_fast_has_a_ratio_of_four() {
-        let (mut fast, mut slow) = (clockwork(1), [clockwork(4)]);
-        let figures = race(&mut fast, &mut slow, Duration::from_secs(1), &mut Gauges::default()).unwrap();
+        let (mut fast, mut slow) = (clockwork(1), clockwork(4));
+        let mut baselines = vec![Box::new(&mut slow) as Box<dyn BaselineRunner>];
+        let figures = race(&mut fast, &mut baselines, Duration::from_secs(1), &mut Gauges::default()).unwrap();
+        drop(baselines);
         assert!((figures.median - 100_000.0).abs() < 1e-3, "{figures:?}");
         assert_eq!((figures.min, figures.max), (figures.median, figures.median));
         assert_eq!(figures.versus.len(), 1);
         assert!((figures.versus[0].1 - 4.0).abs() < 1e-9);
-        assert!(fast.laps > LAPS && slow[0].laps > LAPS);
+        assert!(fast.laps > LAPS && slow.laps > LAPS);
     }
 
     #[test]
@@ -156,7 +177,8 @@ mod tests {
     #[test]
     fn a_wrong_answer_is_reported() {
         let mut liar = Clockwork { wrong: Some("two".into()), ..clockwork(1) };
-        let figures = race(&mut liar, &mut [clockwork(1)], Duration::from_secs(1), &mut Gauges::default()).unwrap();
+        let baselines = &mut [Box::new(clockwork(1)) as Box<dyn BaselineRunner>];
+        let figures = race(&mut liar, baselines, Duration::from_secs(1), &mut Gauges::default()).unwrap();
         assert_eq!(figures.wrong.as_deref(), Some("two"));
     }
 

@@ -69,8 +69,8 @@ impl Begun {
             .start_height(begin.start_height)
             .context(begin.context_headers.to_vec())
             .start_work(start_work)
-            // A resumed call may request a receipt that this one does not request.
-            .commits(begin.want_receipt || begin.want_resume_tokens || !begin.resume_token.is_empty());
+            // Commitments cost more than the hashes, and only receipts need them.
+            .commits(begin.want_receipt);
         let before = request.state().map_err(|error| request_refused(&error))?.history;
         Ok(Self {
             parameters,
@@ -87,6 +87,10 @@ impl Begun {
 
     fn resume(self, part: Part) -> Result<Self, TokenError> {
         let items = part.chain.items;
+        // A receipt commits to every item from the first one on.
+        if self.wants_receipt && part.summary.commitments.is_none() {
+            return Err(TokenError::Misfit { what: "want_receipt" });
+        }
         let state = part.resume(&self.chain(items), &self.before).map_err(|misfit| match misfit {
             Misfit::Rules(differ) => TokenError::Rules(differ),
             Misfit::Other(what) => TokenError::Misfit { what },

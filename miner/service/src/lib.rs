@@ -14,6 +14,7 @@ mod control;
 mod deadline;
 pub mod device_facts;
 mod device_service;
+pub mod discard;
 mod drain;
 mod echo;
 mod error;

@@ -184,16 +184,30 @@ async fn a_token_for_other_rules_is_refused_with_both_digests_so_that_the_upload
 }
 
 #[tokio::test]
-async fn a_resumed_call_may_request_the_receipt_of_the_whole_chain() {
+async fn a_receipt_cannot_be_added_by_a_resumed_call() {
     let service = start_with(loopback().signer(key())).await;
     let good = blocks(30, 300);
-    let progress = token_for(&service, vec![begin(regtest()), block_chunk(good[..20].concat())], 19).await;
-    let asks = v1::VerifyBegin { resume_token: progress.resume_token, want_receipt: true, ..regtest() };
-    let rest = vec![begin(asks), block_chunk(good[20..].concat()), finish(10, last_hash(&headers_of(&good)))];
-    let verdict = verdict(&service, rest).await.unwrap();
-    assert_eq!((verdict.kind(), verdict.count), (Kind::Valid, 30));
-    let statement = cityseal_receipt::verify(&verdict.receipt, &[key().public_key()]).unwrap();
-    assert_eq!(statement.parts().count, 30);
+    let first = vec![block_chunk(good[..20].concat())];
+    let asks = || v1::VerifyBegin { want_receipt: true, ..regtest() };
+
+    // The token of a call without a receipt carries no commitments: they cost more than the hashes.
+    let without = token_for(&service, [vec![begin(regtest())], first.clone()].concat(), 19).await;
+    let resumed = v1::VerifyBegin { resume_token: without.resume_token.clone(), ..asks() };
+    let status = verdict(&service, vec![begin(resumed)]).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status)), (Code::InvalidArgument, "RESUME_TOKEN_REFUSED".to_owned()));
+    assert!(status.message().contains("want_receipt"), "{}", status.message());
+
+    // Without a receipt it resumes.
+    let rest = || vec![block_chunk(good[20..].concat()), finish(10, last_hash(&headers_of(&good)))];
+    let resumed = v1::VerifyBegin { resume_token: without.resume_token, ..regtest() };
+    let valid = verdict(&service, [vec![begin(resumed)], rest()].concat()).await.unwrap();
+    assert_eq!((valid.kind(), valid.count, valid.receipt.len()), (Kind::Valid, 30, 0));
+
+    // A receipt can be dropped.
+    let with = token_for(&service, [vec![begin(asks())], first].concat(), 19).await;
+    let resumed = v1::VerifyBegin { resume_token: with.resume_token, ..regtest() };
+    let valid = verdict(&service, [vec![begin(resumed)], rest()].concat()).await.unwrap();
+    assert_eq!((valid.kind(), valid.count, valid.receipt.len()), (Kind::Valid, 30, 0));
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-client",
-        bottom_up: "address device answer job cut ledger request check error receipt_check retry connection upload \
+        bottom_up: "address device answer job cut ledger frames request check error receipt_check retry connection upload \
             verify verify_call watch seal",
     },
     Row {

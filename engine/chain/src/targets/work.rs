@@ -98,7 +98,7 @@ impl ChainWork {
     }
 
     /// `times` times this work, saturating at 2^256 - 1.
-    pub(crate) fn saturating_mul(self, times: u64) -> Self {
+    pub fn saturating_mul(self, times: u64) -> Self {
         let (product, above) = self.0.widening_mul(times);
         Self(if above == 0 { product } else { U256::MAX })
     }
