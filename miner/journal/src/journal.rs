@@ -91,7 +91,9 @@ impl Journal {
             return done(Err(Unavailable::Failed { message }));
         }
         let refused = self.queue.push(Command::Submit(job, Box::new(done)));
-        if let Err((Command::Submit(_, done), why)) = refused {
+        if let Err(refused) = refused
+            && let (Command::Submit(_, done), why) = *refused
+        {
             done(Err(why));
         }
     }

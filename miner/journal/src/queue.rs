@@ -89,16 +89,16 @@ pub(crate) enum Taken {
 
 impl Queue {
     /// Adds a command. Gives it back with the reason if there is no room or the queue is closed.
-    pub(crate) fn push(&self, command: Command) -> Result<(), (Command, Unavailable)> {
+    pub(crate) fn push(&self, command: Command) -> Result<(), Box<(Command, Unavailable)>> {
         let mut state = self.lock();
         if state.closed {
-            return Err((command, Unavailable::Closed));
+            return Err(Box::new((command, Unavailable::Closed)));
         }
         if let Some(bytes) = command.bytes() {
             // One large request is always possible.
             let is_too_much = state.bytes > 0 && state.bytes + bytes > QUEUE_BYTES_MAX;
             if state.limited >= QUEUE_MAX || is_too_much {
-                return Err((command, Unavailable::Busy));
+                return Err(Box::new((command, Unavailable::Busy)));
             }
             state.limited += 1;
             state.bytes += bytes;
@@ -176,7 +176,7 @@ mod tests {
     }
 
     fn refusal(queue: &Queue, command: Command) -> Option<Unavailable> {
-        queue.push(command).err().map(|(_, why)| why)
+        queue.push(command).err().map(|refused| refused.1)
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_closed_queue_refuses_commands_and_still_gives_those_that_wait() {
         let queue = Queue::default();
-        queue.push(submission(1)).map_err(|(_, why)| why).unwrap();
+        assert_eq!(refusal(&queue, submission(1)), None);
         queue.close();
         assert_eq!(refusal(&queue, Command::Forget(vec![])), Some(Unavailable::Closed));
         assert!(matches!(queue.take(), Taken::Group(group) if group.len() == 1));

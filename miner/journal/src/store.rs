@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use prost::Message;
+use redb::backends::FileBackend;
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
     WriteTransaction,
@@ -71,7 +72,8 @@ impl Store {
         let file = make_folder(folder)
             .map_err(|source| JournalError::Io { path: folder.into(), source })
             .and_then(|()| open_file(&path).map_err(|source| JournalError::Io { path: path.clone(), source }))?;
-        let database = builder().create_file(file).map_err(|error| opening_error(&path, error))?;
+        let database = FileBackend::new(file).and_then(|file| builder().create_with_backend(file));
+        let database = database.map_err(|error| opening_error(&path, error))?;
         Self::prepare(database, path)
     }
 
@@ -274,13 +276,18 @@ fn builder() -> Builder {
 }
 
 fn opening_error(path: &Path, error: DatabaseError) -> JournalError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen => JournalError::InUse { path: path.into() },
-        DatabaseError::Storage(StorageError::Io(source)) if source.kind() != ErrorKind::InvalidData => {
-            JournalError::Io { path: path.into(), source }
-        }
-        other => JournalError::Damaged { path: path.into(), message: other.to_string() },
+    let path = path.into();
+    if matches!(error, DatabaseError::DatabaseAlreadyOpen) {
+        return JournalError::InUse { path };
     }
+    let message = error.to_string();
+    // redb reports a file that is no database as an I/O error of this kind.
+    if let DatabaseError::Storage(StorageError::Io(source)) = error
+        && source.kind() != ErrorKind::InvalidData
+    {
+        return JournalError::Io { path, source };
+    }
+    JournalError::Damaged { path, message }
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {

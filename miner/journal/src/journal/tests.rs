@@ -111,7 +111,7 @@ fn everything_that_waits_is_one_commit() {
     let observe = move |commit: &Commit| {
         seen.lock().unwrap().push(commit.operations);
         // The writer waits here, so that the submissions below queue up.
-        drop(gate.lock().unwrap().recv());
+        let _ = gate.lock().unwrap().recv();
     };
     let (journal, _) = disk.start(Arc::new(observe));
     let first = submit(&journal, submission(1));
