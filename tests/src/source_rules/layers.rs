@@ -23,6 +23,7 @@ const LAYERS: &[Layer] = &[
     Layer { name: TESTKIT, height: 0, imports: &[], dev_imports: &[] },
     Layer { name: "cityseal-chain", height: 1, imports: &["cityseal-hash"], dev_imports: &[] },
     Layer { name: "cityseal-cli", height: 2, imports: &["cityseal-chain"], dev_imports: &[] },
+    Layer { name: "cityseal-journal", height: 0, imports: &[], dev_imports: &[] },
     Layer { name: "cityseal-device", height: 2, imports: &["cityseal-hash"], dev_imports: &[] },
     Layer { name: "cityseal-receipt", height: 2, imports: &["cityseal-chain", "cityseal-hash"], dev_imports: &[] },
     Layer { name: "cityseal-gpu", height: 3, imports: &["cityseal-device", "cityseal-hash"], dev_imports: &[] },
@@ -154,7 +155,7 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     },
     LibraryLimit {
         library: "prost",
-        crates: &["cityseal-proto", "cityseal-client", "cityseal-service"],
+        crates: &["cityseal-proto", "cityseal-client", "cityseal-journal", "cityseal-service"],
         dev_crates: &["cityseal", "cityseal-tests"],
     },
     LibraryLimit {
@@ -170,6 +171,7 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
         crates: &["cityseal-chain", TESTKIT],
         dev_crates: &["cityseal-engine", "cityseal-tests"],
     },
+    LibraryLimit { library: "redb", crates: &["cityseal-journal"], dev_crates: &[] },
     LibraryLimit { library: "crossbeam", crates: &["cityseal-engine"], dev_crates: &[] },
 ];
 
