@@ -105,6 +105,12 @@ impl Caller {
         self.tenant.as_ref()
     }
 
+    /// The tenant whose share of the devices pays for the caller's work. All local callers are one: a label grants
+    /// nothing.
+    pub fn pays_as(&self) -> Arc<str> {
+        self.tenant.clone().unwrap_or_default()
+    }
+
     /// Whether the caller holds this scope.
     pub const fn has(&self, scope: Scope) -> bool {
         self.scopes.has(scope)

@@ -52,10 +52,16 @@ pub(super) struct Conclusion {
 }
 
 impl Upload {
-    /// Starts an upload with the first message of the call.
-    pub(super) fn begin(engine: &Engine, keys: &Keys, message: v1::VerifyChainRequest) -> Result<Self, Refusal> {
+    /// Starts an upload with the first message of the call. The share of the tenant `paid_by` pays for it.
+    pub(super) fn begin(
+        engine: &Engine,
+        keys: &Keys,
+        paid_by: &str,
+        message: v1::VerifyChainRequest,
+    ) -> Result<Self, Refusal> {
         let Some(Part::Begin(begin)) = message.part else { return Err(out_of_order(0, "expected Begin first")) };
-        let begun = Begun::read(&begin, keys)?;
+        let mut begun = Begun::read(&begin, keys)?;
+        begun.request = begun.request.tenant(paid_by);
         let resumed = begun.resumed;
         let mut upload = Self {
             engine: engine.clone(),

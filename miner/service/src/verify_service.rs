@@ -93,7 +93,8 @@ impl VerifyService for Verification {
         note.tenant(caller.tenant().map_or("", |tenant| tenant));
         let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
         let (messages, sent) = (request.into_inner(), Sent::default());
-        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder };
+        let paid_by = caller.pays_as();
+        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by };
         tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -109,6 +110,8 @@ struct Call {
     admitted: Admitted,
     beginnings: Arc<Heavy>,
     holder: Holder,
+    /// The tenant whose share of the devices pays.
+    paid_by: Arc<str>,
 }
 
 /// The progress that was sent last.
@@ -159,11 +162,11 @@ impl Call {
             Ok(message) => message.map_err(unreadable)?.ok_or(expected)?,
             Err(_) => return Err(Refusal::BodyDeadline { limit_s: UPLOAD_BEGIN_MAX.as_secs() }.into()),
         };
-        let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));
+        let (engine, keys, paid_by) = (self.engine.clone(), Arc::clone(&self.keys), Arc::clone(&self.paid_by));
         if first.encoded_len() <= BEGIN_AT_ONCE_BYTES_MAX {
-            return Ok(Upload::begin(&engine, &keys, first)?);
+            return Ok(Upload::begin(&engine, &keys, &paid_by, first)?);
         }
-        let begin = move || Upload::begin(&engine, &keys, first);
+        let begin = move || Upload::begin(&engine, &keys, &paid_by, first);
         Ok(self.beginnings.run(self.holder.clone(), begin).await??)
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct JobRequest {
     deadline: Duration,
     search_all: bool,
     seals_max: usize,
+    /// The tenant whose share of the devices pays.
+    paid_by: Arc<str>,
 }
 
 /// What the service keeps of a submission, also after the job has ended. The template is not part of it: the engine
@@ -78,6 +80,7 @@ impl JobRequest {
             deadline: clamped(message.deadline_ms),
             search_all: message.search_all,
             seals_max,
+            paid_by: caller.pays_as(),
             supersedes: Some(message.supersedes_job_id).filter(|id| !id.is_empty()),
         })
     }
@@ -88,7 +91,7 @@ impl JobRequest {
             .all(self.search_all)
             .seals_max(self.seals_max)
             .deadline(now + self.deadline)
-            .tenant(&*self.about.tenant)
+            .tenant(&*self.paid_by)
             .priority(self.about.priority)
     }
 }

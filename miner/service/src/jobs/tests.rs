@@ -7,7 +7,7 @@ use super::*;
 use crate::limits::JOBS_RUNNING_PER_TENANT_MAX;
 
 fn book() -> Arc<JobBook> {
-    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     Arc::new(JobBook::new(engine, 8).unwrap())
 }
 

@@ -12,7 +12,7 @@ use crate::drain::{DrainSwitch, drain};
 use crate::limits::ENGINE_THREADS_MAX;
 
 fn sealing() -> (Sealing, DrainSwitch) {
-    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let book = Arc::new(JobBook::new(engine, 8).unwrap());
     let (switch, drain) = drain();
     (Sealing::new(book, Arc::new(Heavy::new(ENGINE_THREADS_MAX)), drain), switch)
