@@ -1,4 +1,4 @@
-//! Signals that stop the process: Ctrl-C, and SIGTERM on Unix.
+//! Signals that stop the process: Ctrl-C, and SIGTERM on Unix; and the one that asks it to reload: SIGHUP.
 
 use std::io;
 
@@ -50,6 +50,47 @@ impl StopSignals {
             std::future::pending::<()>().await;
         }
         "Ctrl-C"
+    }
+}
+
+/// Catches SIGHUP as long as this value exists. Without it, that signal ends the process.
+#[derive(Debug)]
+pub struct ReloadSignals {
+    #[cfg(unix)]
+    hang_up: Signal,
+}
+
+impl ReloadSignals {
+    /// Starts to catch the signal. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// The system's error.
+    #[cfg(unix)]
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self { hang_up: signal(SignalKind::hangup())? })
+    }
+
+    /// Does nothing: this system has no such signal.
+    ///
+    /// # Errors
+    /// None on this system.
+    #[cfg(not(unix))]
+    pub fn catch() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Waits for the next signal; for ever on a system without it.
+    #[cfg(unix)]
+    pub async fn asked(&mut self) {
+        if self.hang_up.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits for the next signal; for ever on a system without it.
+    #[cfg(not(unix))]
+    pub async fn asked(&mut self) {
+        std::future::pending::<()>().await;
     }
 }
 

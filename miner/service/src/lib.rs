@@ -1,12 +1,16 @@
-//! The gRPC service: `cityseal.v1` over HTTP/2 on a loopback address, until it is asked to drain.
+//! The gRPC service: `cityseal.v1` over HTTP/2, until it is asked to drain. On loopback it needs no configuration;
+//! beyond it, TLS and the identity of each caller.
 //!
 //! Searching and validation are left to the engine. Callers are not trusted: every limit is in [`limits`]. Nothing is
 //! printed; logging uses `tracing`.
 
+mod access;
 mod begin;
 mod block_chunk;
 mod call_note;
+pub mod caller;
 mod calls;
+mod certificate;
 mod connection;
 mod deadline;
 pub mod device_facts;
@@ -15,14 +19,22 @@ mod drain;
 mod echo;
 mod error;
 mod foreign;
+mod gate;
 mod jobs;
 mod keys;
 pub mod limits;
 mod listener;
 mod log_budget;
 mod refusal;
+mod reload;
+mod rpcs;
 mod seal_service;
 pub mod sensors;
+mod stamps;
+mod tenants;
+mod tls;
+mod tokens;
+mod transport;
 mod upload;
 mod verdict;
 mod verify_service;
@@ -40,6 +52,7 @@ use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
 use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::{Routes, RoutesBuilder};
@@ -48,10 +61,13 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{info, warn};
 
+use self::access::Access;
+pub use self::access::{AccessError, AccessSettings, AccessSource, ReloadStatus};
 use self::calls::Calls;
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
+use self::gate::Gate;
 use self::jobs::{JobBook, SHUTDOWN};
 use self::keys::Keys;
 use self::limits::{
@@ -60,7 +76,14 @@ use self::limits::{
     STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
 };
 use self::log_budget::LogBudget;
+pub use self::reload::Reloader;
 use self::seal_service::Sealing;
+pub use self::tenants::{
+    ScopeProblem, TENANT_URI_PREFIX, TenantLimits, TenantSettings, Tenants, TenantsError, WhenNoGpu, is_tenant_name,
+    scopes_from,
+};
+pub use self::tls::{TlsError, TlsFiles};
+pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
 use self::verify_service::Verification;
 
 /// The services whose health is reported; the empty name means the whole server.
@@ -79,12 +102,26 @@ pub struct ServiceOptions {
     job_events_max: usize,
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
+    access: AccessSource,
 }
 
 impl ServiceOptions {
-    /// Creates options for a loopback address; with port 0 the operating system chooses a free port.
-    pub const fn new(listen: SocketAddr) -> Self {
-        Self { listen, drain_max: DRAIN_MAX, job_events_max: JOB_EVENTS_MAX, signer: None, commit: COMMIT_UNKNOWN }
+    /// Creates options for an address; with port 0 the operating system chooses a free port. Without
+    /// [`access`](Self::access) it must be a loopback address.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            drain_max: DRAIN_MAX,
+            job_events_max: JOB_EVENTS_MAX,
+            signer: None,
+            commit: COMMIT_UNKNOWN,
+            access: AccessSource::default(),
+        }
+    }
+
+    /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
+    pub fn access(self, access: AccessSource) -> Self {
+        Self { access, ..self }
     }
 
     /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
@@ -119,18 +156,20 @@ pub struct Service {
     book: Arc<JobBook>,
     drain: DrainSwitch,
     drain_max: Duration,
+    access: Arc<Access>,
 }
 
 impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::PortInUse`], [`ServeError::Bind`] or [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`] or
+    /// [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
-        if !connection::is_allowed(wanted) {
-            return Err(ServeError::NotLoopback { address: wanted });
-        }
+        let settings = options.access.settings();
+        settings.check_for(wanted).map_err(|missing| ServeError::NotLoopback { address: wanted, missing })?;
+        let access = Arc::new(Access::load(options.access)?);
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
@@ -144,7 +183,12 @@ impl Service {
         let verification = Verification::new(engine.clone(), keys, drain.clone());
         add_services(&mut routes, &engine, &book, verification, &drain);
         let drain_max = options.drain_max;
-        Ok(Self { listener, address, routes: routes.routes(), health, book, drain: switch, drain_max })
+        Ok(Self { listener, address, routes: routes.routes(), health, book, drain: switch, drain_max, access })
+    }
+
+    /// Returns a handle that reloads certificates, tokens and tenants. [`Service::run`] does so when a file changes.
+    pub fn reloader(&self) -> Reloader {
+        Reloader::new(Arc::clone(&self.access))
     }
 
     /// Returns the address of the listener, with the port that the operating system chose for port 0.
@@ -162,8 +206,13 @@ impl Service {
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
-        let incoming = ReceiverStream::new(listener::accept(self.listener, cut, Arc::clone(&budget)));
-        let calls = Calls::new(self.routes.prepare(), budget);
+        let access = Arc::clone(&self.access);
+        let incoming = ReceiverStream::new(listener::accept(self.listener, access, cut, Arc::clone(&budget)));
+        let gate = Gate::new(self.routes.prepare(), Arc::clone(&self.access));
+        let calls = Calls::new(gate, budget);
+        // Ends with this function.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reload::watch_files(self.access));
         let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);

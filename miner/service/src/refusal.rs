@@ -42,6 +42,10 @@ pub(crate) enum Refusal {
     NoReceiptKey,
     #[error("{problem}")]
     NoReceipt { problem: String },
+    #[error("this call has no credential that is valid here: present a client certificate or a bearer token")]
+    Unauthenticated,
+    #[error("this call needs the scope '{scope}', which its credential does not have")]
+    ScopeMissing { scope: &'static str },
     #[error("the upload sent no message for {idle_s} s")]
     UploadIdle { idle_s: u64 },
     #[error("the deadline of the call has passed")]
@@ -70,6 +74,8 @@ impl Refusal {
             Self::RulesDiffer { .. } => "RULES_DIFFER",
             Self::NoReceiptKey => "NO_RECEIPT_KEY",
             Self::NoReceipt { .. } => "NO_RECEIPT",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::ScopeMissing { .. } => "SCOPE_MISSING",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline => "DEADLINE_PASSED",
             Self::NotGrpc { .. } => "NOT_GRPC",
@@ -91,6 +97,8 @@ impl Refusal {
             Self::StaleGeneration { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => Code::FailedPrecondition,
             Self::Quota { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::ScopeMissing { .. } => Code::PermissionDenied,
             Self::UploadIdle { .. } | Self::Deadline => Code::DeadlineExceeded,
             Self::Draining => Code::Unavailable,
             Self::Broken => Code::Internal,
@@ -114,7 +122,9 @@ impl Refusal {
             Self::RulesDiffer { found, expected } => {
                 vec![("rules_found", found.clone().unwrap_or_default()), ("rules_expected", expected.clone())]
             }
+            Self::ScopeMissing { scope } => vec![("scope", (*scope).to_owned())],
             Self::Field(_)
+            | Self::Unauthenticated
             | Self::ResumeToken { .. }
             | Self::NoReceiptKey
             | Self::NoReceipt { .. }
@@ -165,7 +175,12 @@ impl Refusal {
             Self::Draining => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            Self::UploadIdle { .. } | Self::Deadline | Self::NotGrpc { .. } | Self::Broken => {}
+            Self::Unauthenticated
+            | Self::ScopeMissing { .. }
+            | Self::UploadIdle { .. }
+            | Self::Deadline
+            | Self::NotGrpc { .. }
+            | Self::Broken => {}
         }
     }
 }
@@ -211,6 +226,8 @@ mod tests {
             Refusal::RulesDiffer { found: None, expected: "00".repeat(32) },
             Refusal::NoReceiptKey,
             Refusal::NoReceipt { problem: "no date".into() },
+            Refusal::Unauthenticated,
+            Refusal::ScopeMissing { scope: "seal" },
             Refusal::UploadIdle { idle_s: 60 },
             Refusal::Deadline,
             Refusal::NotGrpc { found: "GET".into() },

@@ -1,8 +1,9 @@
-//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it.
+//! `cityseal serve`: runs the gRPC service until Ctrl-C or SIGTERM drains it. SIGHUP reloads certificates, tokens and
+//! tenants.
 
 use std::sync::Arc;
 
-use cityseal_cli::signals::{StopSignals, runtime};
+use cityseal_cli::signals::{ReloadSignals, StopSignals, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
 use cityseal_engine::{BuildError, Engine};
 use cityseal_service::{ServeError, Service, ServiceOptions};
@@ -61,15 +62,17 @@ impl Explain for ServeCommandError {
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCommandError> {
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
-    let options = ServiceOptions::new(listen).commit(COMMIT);
+    let options = ServiceOptions::new(listen).commit(COMMIT).access(settings.access.clone());
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CliError::System)?;
     let mut stop = runtime.block_on(async { StopSignals::catch() }).map_err(CliError::System)?;
+    // Before the service starts: without a handler this signal ends the process.
+    let mut reload = runtime.block_on(async { ReloadSignals::catch() }).map_err(CliError::System)?;
     let engine = context.engine_with_notes(&settings)?;
-    runtime.block_on(serve(context, options, engine, &mut stop))?;
+    runtime.block_on(serve(context, options, engine, &mut stop, &mut reload))?;
     context.output.note("drained; stopped");
     Ok(Ending::Yes)
 }
@@ -79,6 +82,7 @@ async fn serve(
     options: ServiceOptions,
     engine: Engine,
     stop: &mut StopSignals,
+    reload: &mut ReloadSignals,
 ) -> Result<(), ServeCommandError> {
     let service = Service::bind(options, engine).await?;
     let address = service.local_addr();
@@ -91,5 +95,16 @@ async fn serve(
         let by = stop.asked().await;
         context.output.note(format_args!("{by}: draining; no new work is accepted, open streams are notified"));
     };
-    Ok(service.run(asked).await?)
+    let reloader = service.reloader();
+    let reloading = async {
+        loop {
+            reload.asked().await;
+            // The service logs what comes of it.
+            drop(reloader.reload().await);
+        }
+    };
+    tokio::select! {
+        ran = service.run(asked) => Ok(ran?),
+        never = reloading => never,
+    }
 }

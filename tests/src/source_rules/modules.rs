@@ -56,14 +56,14 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-client",
-        bottom_up: "address device answer job cut ledger request check error receipt_check retry connection upload \
-            verify verify_call watch seal",
+        bottom_up: "address credentials device answer job cut ledger request check error receipt_check retry \
+            connection upload verify verify_call watch seal",
     },
     Row {
         package: "cityseal-service",
-        bottom_up: "block_chunk device_facts drain echo error keys limits connection call_note deadline foreign \
-            log_budget listener refusal begin calls jobs seal_service sensors device_service upload verdict \
-            verify_service",
+        bottom_up: "block_chunk caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
+            access error reload rpcs connection call_note deadline foreign log_budget listener refusal begin gate \
+            calls jobs seal_service sensors device_service upload verdict verify_service",
     },
     Row {
         package: "cityseal-bench",
