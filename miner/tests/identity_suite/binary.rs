@@ -260,10 +260,11 @@ fn python_calls_with_a_certificate_and_with_a_token() {
     run_with_each_credential(program, &["health: SERVING", "JOB_STATE_SEALED", "every answer was right"]);
 }
 
-/// The Node example in a folder of its own, beside the installed packages. `None` if it cannot run: the skip is reported.
+/// The Node example in a folder of its own, beside the installed packages.
 struct NodeExample(Folder);
 
 impl NodeExample {
+    /// Returns `None` if it cannot run; the skip is reported.
     fn new(test: &str) -> Option<Self> {
         let home = std::env::var_os("CITYSEAL_NODE").map_or_else(|| workspace().join("target/node"), PathBuf::from);
         let answers = Command::new("node").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();

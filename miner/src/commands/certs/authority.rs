@@ -19,6 +19,10 @@ pub(super) const CA_DAYS: u32 = 3650;
 /// Certificates are valid from this time before now on: clocks differ.
 const CLOCK_SKEW: Duration = Duration::minutes(5);
 
+/// The latest clock that is accepted, as Unix time: X.509 has no dates after the year 9999 (RFC 5280 section 4.1.2.5),
+/// and a CA needs ten years.
+const LATEST: u64 = 253_000_000_000;
+
 /// A certificate and its secret key, both in PEM.
 pub(super) struct Pair {
     pub(super) certificate: String,
@@ -37,8 +41,8 @@ pub(super) struct Validity {
 impl Validity {
     /// `now`: Unix time, in seconds.
     pub(super) fn new(now: u64, days: u32) -> Self {
-        let now = i64::try_from(now).ok().and_then(|now| OffsetDateTime::from_unix_timestamp(now).ok());
-        Self { now: now.unwrap_or(OffsetDateTime::UNIX_EPOCH), days }
+        let now = OffsetDateTime::from_unix_timestamp(now.min(LATEST) as i64);
+        Self { now: now.expect("years up to 9999 have a date"), days }
     }
 
     /// The first second after it, as Unix time.
