@@ -3,7 +3,7 @@
 //! A malformed address is refused immediately, because retrying cannot fix it. Whether the name resolves and a service
 //! listens there is found out by connecting.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest host name, in bytes (RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text).
 const HOST_BYTES_MAX: usize = 253;
@@ -15,11 +15,8 @@ pub enum AddressProblem {
     /// Empty, or only whitespace.
     #[error("it is empty")]
     Empty,
-    /// The `https` scheme: TLS is not supported.
-    #[error("https is not supported yet: the service listens on loopback, without TLS; use http:// or no scheme")]
-    Tls,
-    /// A scheme other than `http`.
-    #[error("this scheme is not supported; use http:// or no scheme")]
+    /// A scheme other than `http` and `https`.
+    #[error("this scheme is not supported; use https://, http:// or no scheme")]
     Scheme,
     /// A user name or password before the host.
     #[error("a user name before the host is not supported")]
@@ -44,17 +41,28 @@ pub enum AddressProblem {
     Port,
 }
 
-/// Normalizes an address to a URI: scheme `http`, host and port. Surrounding whitespace is ignored; a bare `host:port`
-/// gets the scheme.
+/// Where a service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Scheme, host and port.
+    pub(crate) uri: String,
+    /// Whether the scheme is `https`.
+    pub(crate) has_tls: bool,
+    /// Whether the host is this machine's loopback, by its name or its number.
+    pub(crate) is_loopback: bool,
+}
+
+/// Normalizes an address to a URI: scheme, host and port. Surrounding whitespace is ignored; a bare `host:port` gets
+/// the scheme `https` if `wants_tls`, else `http`.
 ///
 /// # Errors
 /// [`AddressProblem`].
-pub(crate) fn uri_of(text: &str) -> Result<String, AddressProblem> {
+pub(crate) fn address_of(text: &str, wants_tls: bool) -> Result<Address, AddressProblem> {
     let text = text.trim();
     if text.is_empty() {
         return Err(AddressProblem::Empty);
     }
-    let authority = without_scheme(text)?;
+    let (has_tls, authority) = without_scheme(text, wants_tls)?;
     // Browsers write addresses with a trailing slash.
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     if authority.contains(['/', '?', '#', '\\']) {
@@ -65,16 +73,25 @@ pub(crate) fn uri_of(text: &str) -> Result<String, AddressProblem> {
     }
     let (host, port) = split_port(authority)?;
     check_host(host)?;
-    Ok(format!("http://{host}:{}", port_of(port)?))
+    let scheme = if has_tls { "https" } else { "http" };
+    let uri = format!("{scheme}://{host}:{}", port_of(port)?);
+    Ok(Address { uri, has_tls, is_loopback: is_loopback(host) })
 }
 
-fn without_scheme(text: &str) -> Result<&str, AddressProblem> {
-    let Some((scheme, authority)) = text.split_once("://") else { return Ok(text) };
+/// Returns whether the address has TLS, and what follows the scheme.
+fn without_scheme(text: &str, wants_tls: bool) -> Result<(bool, &str), AddressProblem> {
+    let Some((scheme, authority)) = text.split_once("://") else { return Ok((wants_tls, text)) };
     match scheme.to_ascii_lowercase().as_str() {
-        "http" => Ok(authority),
-        "https" => Err(AddressProblem::Tls),
+        "http" => Ok((false, authority)),
+        "https" => Ok((true, authority)),
         _ => Err(AddressProblem::Scheme),
     }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let number = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+    host.eq_ignore_ascii_case("localhost") || number.parse().is_ok_and(is_loopback)
 }
 
 /// Splits into the host (an IPv6 address keeps its brackets) and the text after the colon.
@@ -132,6 +149,30 @@ mod tests {
 
     use super::*;
 
+    fn uri_of(text: &str) -> Result<String, AddressProblem> {
+        address_of(text, false).map(|address| address.uri)
+    }
+
+    #[test]
+    fn https_comes_from_the_scheme_or_from_the_wish_for_tls() {
+        let https = |text: &str, wants_tls| address_of(text, wants_tls).unwrap();
+        for (text, wants_tls) in [("https://[::1]:1", false), ("HTTPS://[::1]:1/", true), ("[::1]:1", true)] {
+            let expected = Address { uri: "https://[::1]:1".to_owned(), has_tls: true, is_loopback: true };
+            assert_eq!(https(text, wants_tls), expected, "{text}");
+        }
+        assert!(!https("http://[::1]:1", true).has_tls, "a written scheme counts");
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        for host in ["127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]", "LocalHost"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["10.0.0.1", "[2001:db8::1]", "localhost.example.org", "0.0.0.0"] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
     #[test]
     fn a_bare_host_and_port_gets_the_scheme() {
         let same = [
@@ -154,8 +195,6 @@ mod tests {
         let wrong = [
             ("", P::Empty),
             (" \t\n", P::Empty),
-            ("https://127.0.0.1:50051", P::Tls),
-            ("HTTPS://127.0.0.1:50051", P::Tls),
             ("grpc://127.0.0.1:50051", P::Scheme),
             ("dns:///localhost:50051", P::Scheme),
             ("unix:///run/cityseal.sock", P::Scheme),

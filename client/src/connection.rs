@@ -13,12 +13,14 @@ use cityseal_proto::v1::seal_service_client::SealServiceClient;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::codegen::http;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Response, Status};
 use tonic_prost::ProstDecoder;
 use tracing::debug;
 
-use crate::address::{AddressProblem, uri_of};
+use crate::address::{Address, AddressProblem, address_of};
+use crate::credentials::{Bearer, CredentialProblem, Tls, Token};
 use crate::device::DeviceList;
 use crate::error::ClientError;
 use crate::frames::UploadBody;
@@ -33,7 +35,10 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The path of the call that uploads a chain.
 const VERIFY_CHAIN: &str = "/cityseal.v1.VerifyService/VerifyChain";
 
-/// Where the service is, and how long to keep trying.
+/// The connection with the caller's token.
+pub(crate) type Transport = InterceptedService<Channel, Bearer>;
+
+/// Where the service is, who calls it, and how long to keep trying.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,19 +58,33 @@ pub struct ClientOptions {
     connect_timeout: Duration,
     call_timeout: Duration,
     retry: RetryPolicy,
+    tls: Option<Tls>,
+    token: Option<Token>,
 }
 
 impl ClientOptions {
-    /// Options for a service at an address such as `127.0.0.1:50051`, `localhost:50051`, `[::1]:50051` or
-    /// `http://127.0.0.1:50051`. [`Client::connect`] checks the address before its first attempt. TLS is not supported
-    /// yet: the service listens on loopback only.
+    /// Options for a service at an address such as `127.0.0.1:50051`, `localhost:50051`, `[::1]:50051`,
+    /// `http://127.0.0.1:50051` or `https://seal.city.example.org:50051`. [`Client::connect`] checks the address before
+    /// its first attempt. `https` needs [`tls`](Self::tls).
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
+            tls: None,
+            token: None,
         }
+    }
+
+    /// Connects over TLS. An address without a scheme gets `https`.
+    pub fn tls(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Sends this token (`cs1_ID_SECRET`) with each call. It is sent over TLS only, or to a loopback address.
+    pub fn bearer_token(self, token: impl AsRef<str>) -> Self {
+        Self { token: Some(Token::new(token.as_ref())), ..self }
     }
 
     /// How long one attempt to connect may take. Default 5 s.
@@ -92,7 +111,7 @@ impl ClientOptions {
 /// use cityseal_client::{Client, ClientError, ClientOptions};
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-/// let refused = Client::connect(ClientOptions::new("https://127.0.0.1:50051")).await;
+/// let refused = Client::connect(ClientOptions::new("127.0.0.1")).await;
 /// assert!(matches!(refused, Err(ClientError::Address { .. })));
 /// # });
 /// # Ok::<(), std::io::Error>(())
@@ -115,7 +134,7 @@ impl ClientOptions {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Client {
-    channel: Channel,
+    channel: Transport,
     options: ClientOptions,
 }
 
@@ -123,14 +142,15 @@ impl Client {
     /// Connects; retries according to the policy.
     ///
     /// # Errors
-    /// [`ClientError::Address`] immediately if the address is invalid. [`ClientError::Unreachable`] if no attempt
+    /// [`ClientError::Address`] or [`ClientError::Credential`] immediately if the address, TLS or the token is invalid.
+    /// [`ClientError::Unreachable`] if no attempt
     /// succeeds in time, or immediately if another attempt would fail in the same way.
     pub async fn connect(options: ClientOptions) -> Result<Self, ClientError> {
-        let endpoint = endpoint(&options)?;
+        let (endpoint, bearer) = endpoint(&options)?;
         let mut attempts = Attempts::new(options.retry);
         loop {
             match endpoint.connect().await {
-                Ok(channel) => return Ok(Self { channel, options }),
+                Ok(channel) => return Ok(Self { channel: InterceptedService::new(channel, bearer), options }),
                 Err(error) if is_final(&error) => return Err(unreachable(&endpoint, Duration::ZERO, &error)),
                 Err(error) => {
                     debug!(address = %endpoint.uri(), %error, "cannot connect");
@@ -149,7 +169,7 @@ impl Client {
     /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
     pub async fn job(&self, job_id: impl Into<String>) -> Result<JobAnswer, ClientError> {
         let request = v1::GetJobRequest { job_id: job_id.into() };
-        let call = async |mut service: SealServiceClient<Channel>, request| service.get_job(request).await;
+        let call = async |mut service: SealServiceClient<Transport>, request| service.get_job(request).await;
         let answer = self.call_with_retries(call, self.sealer(), request).await?;
         let result = answer.result.map(ClaimedResult::from_wire).transpose()?;
         Ok(JobAnswer { job: job_of(answer.job)?, result })
@@ -161,7 +181,7 @@ impl Client {
     /// [`ClientError::Refused`] with `JOB_NOT_FOUND` if the service does not know the job.
     pub async fn cancel(&self, job_id: impl Into<String>, by: impl Into<String>) -> Result<Job, ClientError> {
         let request = v1::CancelJobRequest { job_id: job_id.into(), cancelled_by: by.into() };
-        let call = async |mut service: SealServiceClient<Channel>, request| service.cancel_job(request).await;
+        let call = async |mut service: SealServiceClient<Transport>, request| service.cancel_job(request).await;
         let answer = self.call_with_retries(call, self.sealer(), request).await?;
         job_of(answer.job)
     }
@@ -187,7 +207,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] if the service did not issue the page token since its last start.
     pub async fn list(&self, request: &ListRequest) -> Result<JobPage, ClientError> {
-        let call = async |mut service: SealServiceClient<Channel>, request| service.list_jobs(request).await;
+        let call = async |mut service: SealServiceClient<Transport>, request| service.list_jobs(request).await;
         let answer = self.call_with_retries(call, self.sealer(), request.to_wire()).await?;
         Ok(JobPage::from_wire(answer)?)
     }
@@ -198,18 +218,18 @@ impl Client {
     /// [`ClientError::Refused`] if the call fails permanently.
     pub async fn devices(&self) -> Result<DeviceList, ClientError> {
         let devices = DeviceServiceClient::new(self.channel.clone());
-        let call = async |mut service: DeviceServiceClient<Channel>, request| service.list_devices(request).await;
+        let call = async |mut service: DeviceServiceClient<Transport>, request| service.list_devices(request).await;
         let answer = self.call_with_retries(call, devices, v1::ListDevicesRequest {}).await?;
         Ok(DeviceList::from_wire(answer))
     }
 
     pub(crate) async fn submit_request(&self, request: v1::SubmitSealRequest) -> Result<Job, ClientError> {
-        let call = async |mut service: SealServiceClient<Channel>, request| service.submit_seal(request).await;
+        let call = async |mut service: SealServiceClient<Transport>, request| service.submit_seal(request).await;
         let answer = self.call_with_retries(call, self.sealer(), request).await?;
         job_of(answer.job)
     }
 
-    pub(crate) fn sealer(&self) -> SealServiceClient<Channel> {
+    pub(crate) fn sealer(&self) -> SealServiceClient<Transport> {
         SealServiceClient::new(self.channel.clone())
     }
 
@@ -218,7 +238,7 @@ impl Client {
         &self,
         body: UploadBody,
     ) -> Result<tonic::Streaming<v1::VerifyChainResponse>, Status> {
-        let failed = |error: tonic::transport::Error| Status::from_error(error.into());
+        let failed = |error: <Transport as GrpcService<Body>>::Error| Status::from_error(error.into());
         let mut channel = self.channel.clone();
         std::future::poll_fn(|cx| GrpcService::<Body>::poll_ready(&mut channel, cx)).await.map_err(failed)?;
         let mut request = http::Request::new(Body::new(body));
@@ -273,24 +293,46 @@ fn job_of(message: Option<v1::Job>) -> Result<Job, ClientError> {
     Ok(Job::from_wire(message)?)
 }
 
-fn endpoint(options: &ClientOptions) -> Result<Endpoint, ClientError> {
+fn endpoint(options: &ClientOptions) -> Result<(Endpoint, Bearer), ClientError> {
     let refused = |problem| ClientError::Address { found: options.address.clone(), problem };
-    let uri = uri_of(&options.address).map_err(refused)?;
-    let endpoint = Endpoint::from_shared(uri).map_err(|_| refused(AddressProblem::Host))?;
-    Ok(endpoint
+    let address = address_of(&options.address, options.tls.is_some()).map_err(refused)?;
+    let endpoint = Endpoint::from_shared(address.uri.clone()).map_err(|_| refused(AddressProblem::Host))?;
+    let endpoint = endpoint
         .connect_timeout(options.connect_timeout)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT))
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT);
+    let (endpoint, bearer) = with_credentials(endpoint, options, &address)?;
+    Ok((endpoint, bearer))
+}
+
+/// Adds TLS, and prepares the token.
+fn with_credentials(
+    endpoint: Endpoint,
+    options: &ClientOptions,
+    address: &Address,
+) -> Result<(Endpoint, Bearer), CredentialProblem> {
+    let endpoint = match (&options.tls, address.has_tls) {
+        // The library's error may repeat a part of the PEM.
+        (Some(tls), true) => endpoint.tls_config(tls.to_config()).map_err(|_| CredentialProblem::Tls)?,
+        (Some(_), false) => return Err(CredentialProblem::NotHttps),
+        (None, true) => return Err(CredentialProblem::NoCa),
+        (None, false) => endpoint,
+    };
+    let Some(token) = &options.token else { return Ok((endpoint, Bearer::default())) };
+    if !address.has_tls && !address.is_loopback {
+        return Err(CredentialProblem::TokenWithoutTls);
+    }
+    Ok((endpoint, token.to_bearer()?))
 }
 
 /// Whether another attempt would fail in the same way: the system forbids the connection or does not support the
-/// address.
+/// address, or the service's certificate is not trusted (`InvalidData`).
 fn is_final(error: &(dyn Error + 'static)) -> bool {
-    use io::ErrorKind::{AddrNotAvailable, InvalidInput, PermissionDenied, Unsupported};
-    causes(error)
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| matches!(error.kind(), AddrNotAvailable | InvalidInput | PermissionDenied | Unsupported))
+    use io::ErrorKind::{AddrNotAvailable, InvalidData, InvalidInput, PermissionDenied, Unsupported};
+    causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| {
+        matches!(error.kind(), AddrNotAvailable | InvalidData | InvalidInput | PermissionDenied | Unsupported)
+    })
 }
 
 /// The error and its chain of sources, outermost first.
@@ -308,6 +350,24 @@ fn unreachable(address: &Endpoint, within: Duration, error: &tonic::transport::E
 mod tests {
     use super::*;
 
+    #[test]
+    fn credentials_that_do_not_fit_the_address_are_refused_before_a_connection() {
+        let problem = |options: ClientOptions| {
+            let error = endpoint(&options).map(|_| ()).unwrap_err();
+            let ClientError::Credential(problem) = error else { panic!("{error}") };
+            problem
+        };
+        let new = ClientOptions::new;
+        let token = "cs1_0011223344556677_00";
+        assert_eq!(problem(new("https://localhost:1")), CredentialProblem::NoCa);
+        assert_eq!(problem(new("http://localhost:1").tls(Tls::new(""))), CredentialProblem::NotHttps);
+        assert_eq!(problem(new("localhost:1").bearer_token("x")), CredentialProblem::Token);
+        assert_eq!(problem(new("seal.example.org:1").bearer_token(token)), CredentialProblem::TokenWithoutTls);
+        let broken = Tls::new("").identity("not PEM", "canary");
+        assert_eq!(problem(new("https://localhost:1").tls(broken)), CredentialProblem::Tls);
+        assert!(endpoint(&new("localhost:1").bearer_token(token)).is_ok());
+    }
+
     #[derive(Debug, thiserror::Error)]
     #[error("transport error")]
     struct Outer(#[source] io::Error);
@@ -315,7 +375,9 @@ mod tests {
     #[test]
     fn errors_that_the_system_forbids_are_final_and_passing_ones_are_not() {
         use io::ErrorKind as Kind;
-        for kind in [Kind::PermissionDenied, Kind::InvalidInput, Kind::AddrNotAvailable, Kind::Unsupported] {
+        for kind in
+            [Kind::PermissionDenied, Kind::InvalidData, Kind::InvalidInput, Kind::AddrNotAvailable, Kind::Unsupported]
+        {
             assert!(is_final(&Outer(kind.into())), "{kind:?}");
         }
         let passing = [Kind::ConnectionRefused, Kind::TimedOut, Kind::NetworkUnreachable, Kind::HostUnreachable];

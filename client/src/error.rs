@@ -9,6 +9,7 @@ use tonic_types::StatusExt;
 
 use crate::address::AddressProblem;
 use crate::check::{FalseReceipt, FalseSeal, FalseVerdict};
+use crate::credentials::CredentialProblem;
 
 /// Errors between a node and the service.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum ClientError {
         #[source]
         problem: AddressProblem,
     },
+    /// TLS or the token cannot be used. No connection was attempted.
+    #[error("cannot use these credentials: {0}")]
+    Credential(#[from] CredentialProblem),
     /// No connection was made within the time of the retry policy, or the first attempt failed permanently.
     #[error("no connection to {address}{}: {reason}; is `cityseal serve` running there?", after(*within))]
     Unreachable {

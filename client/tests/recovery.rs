@@ -168,7 +168,6 @@ fn patient() -> RetryPolicy {
 async fn an_invalid_address_is_refused_immediately_with_its_reason() {
     let reasons = [
         ("", "empty"),
-        ("https://127.0.0.1:50051", "TLS"),
         ("grpc://127.0.0.1:50051", "http://"),
         (":50051", "host is missing"),
         ("127.0.0.1", "port is missing"),

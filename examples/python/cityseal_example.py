@@ -10,9 +10,12 @@ The messages are built from the service's reflection, so no generated files are 
 
     python3 cityseal_example.py 127.0.0.1:50051 [--headers FILE | --blocks FILE] [--network NAME | FILE.toml]
                                                 [--start-height H] [--receipt FILE]
+                                                [--ca FILE] [--cert FILE --key FILE] [--token-file FILE]
 
 --headers: packed headers of 80 bytes. --blocks: whole blocks, framed as in Bitcoin Core's block files or one after
 another. Without either, the example first seals a short regtest chain. --receipt: the file for the signed receipt.
+--ca: connect over TLS, and trust services of this CA; --cert and --key: present this client certificate; --token-file:
+present the bearer token in this file.
 Exit codes: 0 every answer was right, 1 an answer was wrong, 2 anything else.
 """
 
@@ -78,8 +81,9 @@ def meets_target(header):
 class Service:
     """Calls and messages of one service, from its reflection."""
 
-    def __init__(self, channel):
+    def __init__(self, channel, tenant):
         self.channel = channel
+        self.tenant = tenant
         self.database = ProtoReflectionDescriptorDatabase(channel)
         self.pool = DescriptorPool(self.database)
 
@@ -124,7 +128,7 @@ def check_health(channel):
 
 def submit(service, template, **fields):
     request = service.message(
-        "SubmitSealRequest", request_id=uuid.uuid4().hex, tenant="python", template=template, priority=1, **fields
+        "SubmitSealRequest", request_id=uuid.uuid4().hex, tenant=service.tenant, template=template, priority=1, **fields
     )
     answer = service.call("SealService", "SubmitSeal")(request, timeout=CALL_TIMEOUT_S)
     print(f"job {answer.job.id}: {answer.job.volume} hashes to search at most")
@@ -379,11 +383,34 @@ def chain_of(arguments):
     return arguments.network, Chain("headers", split_headers(packed), **begin)
 
 
+def read(path):
+    """The content of a file; None if there is no path."""
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def channel_of(arguments):
+    """A channel with the credentials of the command line."""
+    if arguments.ca is None:
+        if arguments.cert or arguments.key or arguments.token_file:
+            raise ValueError("--cert, --key and --token-file need --ca")
+        return grpc.insecure_channel(arguments.address)
+    tls = grpc.ssl_channel_credentials(read(arguments.ca), read(arguments.key), read(arguments.cert))
+    if arguments.token_file is None:
+        return grpc.secure_channel(arguments.address, tls)
+    token = grpc.access_token_call_credentials(read(arguments.token_file).decode().strip())
+    return grpc.secure_channel(arguments.address, grpc.composite_channel_credentials(tls, token))
+
+
 def run(arguments):
     name, chain = chain_of(arguments)
-    with grpc.insecure_channel(arguments.address) as channel:
+    # A service that knows its callers finds the tenant itself; on loopback the name is a label.
+    tenant = "" if arguments.ca else "python"
+    with channel_of(arguments) as channel:
         grpc.channel_ready_future(channel).result(timeout=CALL_TIMEOUT_S)
-        service = Service(channel)
+        service = Service(channel, tenant)
         list_services(service)
         check_health(channel)
         seal_a_block(service)
@@ -404,6 +431,10 @@ def main():
     parser.add_argument("--network", default="mainnet", help=network_help)
     parser.add_argument("--start-height", type=int, default=0, help="height of the first header or block")
     parser.add_argument("--receipt", help="save the service's signed receipt to this file")
+    parser.add_argument("--ca", help="connect over TLS, and trust services of this CA (PEM)")
+    parser.add_argument("--cert", help="present this client certificate (PEM)")
+    parser.add_argument("--key", help="its secret key (PEM)")
+    parser.add_argument("--token-file", help="present the bearer token in this file")
     arguments = parser.parse_args()
     try:
         run(arguments)

@@ -13,14 +13,15 @@ use cityseal_bench::EngineSettings;
 use cityseal_cli::Explain;
 use cityseal_cli::files::read_text;
 use cityseal_engine::Profile;
+use cityseal_service::{AccessSettings, AccessSource, TenantSettings, Tenants, TlsFiles};
 
 use crate::args::{EngineArgs, GlobalArgs, values};
 
 /// Default address of `serve`.
 pub(crate) const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
 
-/// Maximum size of a configuration file, which has seven keys.
-const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+/// Maximum size of a configuration file: 256 tenants of 200 bytes each, and comments.
+const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 
 /// The environment variables that the binary uses; an empty variable counts as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Environment {
 }
 
 /// The keys of the configuration file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfigFile {
     device: Option<Names>,
@@ -72,6 +73,15 @@ pub(crate) struct ConfigFile {
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
     key: Option<PathBuf>,
+    tls: Option<TlsFiles>,
+    tokens: Option<PathBuf>,
+    #[serde(default, rename = "tenant", deserialize_with = "tenants_of")]
+    tenants: Tenants,
+}
+
+/// Joins the tables `[[tenant]]`. The TOML parser adds the place to the error.
+fn tenants_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tenants, D::Error> {
+    Tenants::new(Vec::<TenantSettings>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 /// Parses the name of a profile. The TOML parser adds the place to the error.
@@ -142,6 +152,11 @@ impl ConfigFile {
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let refuse = |message: String| ConfigError::Parse { path: path.into(), message };
         let file: Self = toml::from_str(text).map_err(|error| refuse(one_line(text, &error)))?;
+        let client_ca = file.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+        if file.tenants.is_empty() && (file.tokens.is_some() || client_ca.is_some()) {
+            let what = if file.tokens.is_some() { "tokens" } else { "client_ca" };
+            return Err(refuse(format!("{what}: there is no tenant; add a table [[tenant]] with its `name`")));
+        }
         match file.threads {
             Some(threads) if !(1..=values::THREADS_MAX).contains(&threads) => {
                 Err(refuse(format!("threads = {threads}: expected 1 to {}", values::THREADS_MAX)))
@@ -159,10 +174,15 @@ impl ConfigFile {
             read_text(path, CONFIG_BYTES_MAX).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         Self::parse(&text, path)
     }
+
+    /// Who may call the service.
+    fn into_access(self) -> AccessSettings {
+        AccessSettings::new(self.tls, self.tokens, self.tenants)
+    }
 }
 
 /// All settings of one run, each from the source with the highest precedence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// How the engine is built.
     pub(crate) engine: EngineSettings,
@@ -170,6 +190,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<SocketAddr>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
+    /// Who may call the service of `serve`, by the configuration file, which a reload reads again.
+    pub(crate) access: AccessSource,
 }
 
 impl Settings {
@@ -179,13 +201,18 @@ impl Settings {
     /// [`ConfigError`] if the named configuration file cannot be read or is invalid.
     pub(crate) fn of(engine: &EngineArgs, global: &GlobalArgs, environment: &Environment) -> Result<Self, ConfigError> {
         let path = global.config.as_deref().or(environment.config.as_deref());
-        let file = path.map_or_else(|| Ok(ConfigFile::default()), ConfigFile::load)?;
-        Ok(Self::join(engine, environment, file))
+        let Some(path) = path else { return Ok(Self::join(engine, environment, ConfigFile::default())) };
+        let mut settings = Self::join(engine, environment, ConfigFile::load(path)?);
+        let file = path.to_path_buf();
+        let reread = move || ConfigFile::load(&file).map(ConfigFile::into_access);
+        settings.access = settings.access.reread_from(path, reread);
+        Ok(settings)
     }
 
-    fn join(engine: &EngineArgs, environment: &Environment, file: ConfigFile) -> Self {
+    fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
+        let (listen, key) = (file.listen, file.key.take());
         let devices = if engine.device.is_empty() {
-            file.device.map(Names::into_list).unwrap_or_default()
+            file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
             engine.device.clone()
         };
@@ -193,11 +220,11 @@ impl Settings {
             devices,
             allow_software: engine.allow_software || file.allow_software.unwrap_or(false),
             profile: engine.profile.or(file.profile).unwrap_or_default(),
-            kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel),
+            kernel: engine.kernel.clone().or_else(|| environment.kernel.clone()).or(file.kernel.take()),
             threads: engine.threads.or(file.threads),
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
-        Self { engine, listen: file.listen, key: file.key }
+        Self { engine, listen, key, access: AccessSource::new(file.into_access()) }
     }
 }
 
@@ -237,6 +264,43 @@ mod tests {
         let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
         let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
         assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
+    }
+
+    #[test]
+    fn tenants_and_the_files_of_tls_come_from_their_tables() {
+        let text = "tokens = \"t\"\n[tls]\ncert = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\ncrl = \"l\"\n\
+            [[tenant]]\nname = \"parks\"\nweight = 3\nreserved = 0.25\nscopes = [\"seal\"]\n\
+            limits = { jobs = 5, priority_max = 9 }\nwhen_no_gpu = \"fail\"\n[[tenant]]\nname = \"roads\"\n";
+        let access = parse(text).unwrap().into_access();
+        assert_eq!(access.tls, Some(TlsFiles::new("c", "k").client_ca("a").crl("l")));
+        let parks = access.tenants.get("parks").unwrap();
+        assert_eq!((parks.weight, parks.reserved, parks.limits.jobs), (3, 0.25, Some(5)));
+        assert_eq!(parks.uris, ["cityseal:tenant:parks"]);
+        let roads = access.tenants.get("roads").unwrap();
+        assert_eq!((roads.weight, roads.limits.priority_max), (1, None));
+    }
+
+    #[test]
+    fn a_fault_in_a_tenant_is_named_with_its_line() {
+        let faults = [
+            ("name = \"a b\"", "`a b` is not the name of a tenant"),
+            ("name = \"a\"\nweight = 0", "expected 1 to 1000"),
+            ("name = \"a\"\nreserved = 1.5", "expected 0 to 1"),
+            ("name = \"a\"\nscopes = [\"sael\"]", "unknown scope `sael`"),
+            ("name = \"a\"\nuris = [\"x\"]", "`x` is not a URI"),
+            ("name = \"a\"\nwhen_no_gpu = \"maybe\"", "expected one of `cpu`, `wait`, `fail`"),
+            ("name = \"a\"\ncolour = 1", "unknown field `colour`"),
+            ("name = \"a\"\nlimits = { jbos = 1 }", "unknown field `jbos`"),
+            ("weight = 1", "missing field `name`"),
+        ];
+        for (tenant, problem) in faults {
+            let message = parse(&format!("threads = 1\n[[tenant]]\n{tenant}\n")).unwrap_err().to_string();
+            assert!(message.contains(problem) && message.contains("line "), "{message}");
+        }
+        let twice = parse("[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"a\"\n").unwrap_err().to_string();
+        assert!(twice.contains("[[tenant]] 2: the name `a` is already used by [[tenant]] 1"), "{twice}");
+        let none = parse("tokens = \"t\"").unwrap_err().to_string();
+        assert!(none.contains("add a table [[tenant]]"), "{none}");
     }
 
     #[test]

@@ -4,12 +4,14 @@ use cityseal_cli::{CliError, Ending, Explain};
 
 use crate::commands::bench::BenchCommandError;
 use crate::commands::bench::drill::DrillCommandError;
+use crate::commands::certs::CertsCommandError;
 use crate::commands::devices::DevicesCommandError;
 use crate::commands::key::KeyCommandError;
 use crate::commands::receipt::ReceiptCommandError;
 use crate::commands::seal::SealCommandError;
 use crate::commands::selftest::SelftestCommandError;
 use crate::commands::serve::ServeCommandError;
+use crate::commands::token::TokenCommandError;
 use crate::commands::verify::VerifyCommandError;
 use crate::demo::DemoError;
 
@@ -41,6 +43,12 @@ pub(crate) enum CommandError {
     /// `key`.
     #[error(transparent)]
     Key(#[from] KeyCommandError),
+    /// `certs`.
+    #[error(transparent)]
+    Certs(#[from] CertsCommandError),
+    /// `token`.
+    #[error(transparent)]
+    Token(#[from] TokenCommandError),
     /// `serve`.
     #[error(transparent)]
     Serve(#[from] ServeCommandError),
@@ -63,6 +71,8 @@ impl CommandError {
             Self::Verify(error) => error,
             Self::Receipt(error) => error,
             Self::Key(error) => error,
+            Self::Certs(error) => error,
+            Self::Token(error) => error,
             Self::Serve(error) => error,
             Self::Demo(error) => error,
             Self::Drill(error) => error,
@@ -95,6 +105,8 @@ impl From<&CommandError> for Ending {
             | CommandError::Verify(_)
             | CommandError::Receipt(_)
             | CommandError::Key(_)
+            | CommandError::Certs(_)
+            | CommandError::Token(_)
             | CommandError::Serve(_)
             | CommandError::Demo(_)
             | CommandError::Drill(_) => Self::Neither,

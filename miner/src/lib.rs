@@ -106,6 +106,8 @@ fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
         Command::Verify(args) => commands::verify::run(context, args)?,
         Command::Receipt(args) => commands::receipt::run(context, args)?,
         Command::Key(args) => commands::key::run(context, args)?,
+        Command::Certs(args) => commands::certs::run(context, args)?,
+        Command::Token(args) => commands::token::run(context, args)?,
         Command::Serve(args) => commands::serve::run(context, args)?,
         Command::Demo(args) => demo::run(context, args)?,
         Command::Drill(args) => commands::bench::drill::run(context, args)?,

@@ -206,6 +206,20 @@ fn answers_about_keys_and_receipts_have_exactly_the_keys_of_the_schemas() {
 }
 
 #[test]
+fn answers_about_certificates_and_tokens_have_exactly_the_keys_of_the_schemas() {
+    let folder = Folder::new();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let pki = path("pki");
+    check("certs", 0, &["certs", "--out", &pki, "--name", "localhost", "--client", "parks"]);
+    check("certs-add", 0, &["certs", "add", &pki, "--client", "roads"]);
+    fs::rename(path("pki/server.pem"), path("old.pem")).unwrap();
+    fs::rename(path("pki/server.key"), path("old.key")).unwrap();
+    check("certs-add", 0, &["certs", "add", &pki, "--name", "10.0.0.7", "--client", "harbour"]);
+    check("certs-revoke", 0, &["certs", "revoke", &pki, &path("pki/client-parks.pem")]);
+    check("token", 0, &["token", "--tenant", "parks", "--out", &path("parks.token")]);
+}
+
+#[test]
 fn answers_of_seal_have_exactly_the_keys_of_the_schema() {
     let seal = |code, arguments: &[&str]| check("seal", code, &[&["seal", "--device", "cpu"], arguments].concat());
     seal(0, &["--header", GENESIS, "--nonces", "2083236893..=2083236893"]);
@@ -300,6 +314,10 @@ fn every_command_without_an_answer_prints_an_error_that_is_valid() {
         &["key", "show", &not_a_key],
         &["receipt", "verify", missing],
         &["receipt", "show", missing],
+        &["certs", "--out", &not_a_key, "--name", "localhost"],
+        &["certs", "add", missing, "--client", "a"],
+        &["certs", "revoke", missing, &not_a_key],
+        &["token", "--tenant", "a", "--out", missing],
         &["serve", "--device", "warp"],
     ];
     let mut named = BTreeSet::from(schemas::NOT_OF_A_COMMAND.map(str::to_owned));

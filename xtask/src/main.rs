@@ -11,6 +11,7 @@ mod ci;
 mod figures;
 mod isa;
 mod lavapipe;
+mod node;
 mod python;
 mod readme;
 mod require;

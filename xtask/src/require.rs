@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::python::Python;
 use crate::say::say;
 use crate::shell::{self, Failure, Outcome};
-use crate::{isa, lavapipe, python};
+use crate::{isa, lavapipe, node, python};
 
 /// Names that `CITYSEAL_REQUIRE` may list, separated by commas.
-const NAMES: [&str; 5] = ["data", "lavapipe", "python", "noop-gpu", "bitcoind"];
+const NAMES: [&str; 6] = ["data", "lavapipe", "python", "node", "noop-gpu", "bitcoind"];
 
 /// The command prefix under which the no-op GPU appears.
 const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
@@ -17,6 +17,7 @@ const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
 /// The available resources, and the missing ones with the reasons.
 pub(crate) struct Resources {
     python: Option<Python>,
+    node: Option<PathBuf>,
     noop_gpu: Option<String>,
     missing: Vec<(&'static str, String)>,
 }
@@ -28,15 +29,19 @@ impl Resources {
         note("data", data_dir(), &mut missing);
         note("lavapipe", lavapipe::ensure(), &mut missing);
         let python = note("python", python::ensure(), &mut missing);
+        let node = note("node", node::ensure(), &mut missing);
         let noop_gpu = note("noop-gpu", noop_gpu(), &mut missing);
         note("bitcoind", bitcoind(), &mut missing);
-        Self { python, noop_gpu, missing }
+        Self { python, node, noop_gpu, missing }
     }
 
     /// Passes the locations of the resources to the tests in the environment.
     pub(crate) fn offer_to(&self, command: &mut Command) {
         if let Some(python) = &self.python {
             python.offer_to(command);
+        }
+        if let Some(folder) = &self.node {
+            command.env("CITYSEAL_NODE", folder);
         }
         if let Some(prefix) = &self.noop_gpu {
             command.env(NOOP_GPU, prefix);
@@ -103,7 +108,7 @@ mod tests {
     use super::*;
 
     fn without_lavapipe() -> Resources {
-        Resources { python: None, noop_gpu: None, missing: vec![("lavapipe", "no driver".into())] }
+        Resources { python: None, node: None, noop_gpu: None, missing: vec![("lavapipe", "no driver".into())] }
     }
 
     #[test]
@@ -119,7 +124,7 @@ mod tests {
         let refused = without_lavapipe().refuse_missing("lavapip").unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "CITYSEAL_REQUIRE lists \"lavapip\"; expected names of: data, lavapipe, python, noop-gpu, bitcoind"
+            "CITYSEAL_REQUIRE lists \"lavapip\"; expected names of: data, lavapipe, python, node, noop-gpu, bitcoind"
         );
     }
 }

@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::codegen::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use tonic::codegen::{BoxFuture, Service};
-use tonic::service::Routes;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tracing::{Level, debug, info, warn};
@@ -27,6 +26,7 @@ use super::connection::ConnectionInfo;
 use super::deadline::deadline_in;
 use super::echo::{cut, shown};
 use super::foreign::explained;
+use super::gate::Gate;
 use super::idle::InUse;
 use super::limits::{ANSWER_DEADLINE_MAX, ECHO_BYTES_MAX};
 use super::log_budget::LogBudget;
@@ -41,13 +41,13 @@ const STANDARD_SERVICES: &str = "/grpc.";
 /// The routes of the service, with the common handling of calls.
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
-    routes: Routes,
+    routes: Gate,
     budget: Arc<LogBudget>,
     bodies: Arc<BodyBudget>,
 }
 
 impl Calls {
-    pub(super) fn new(routes: Routes, budget: Arc<LogBudget>) -> Self {
+    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>) -> Self {
         Self { routes, budget, bodies: Arc::default() }
     }
 }

@@ -1,4 +1,5 @@
 //! A connection that silence cannot keep open: the client's preface must arrive in time, and the service can close it.
+//! It carries the certificate with which its client opened it.
 //!
 //! It does not parse HTTP/2. Bytes from the socket are not trusted.
 
@@ -9,12 +10,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep_until};
 use tonic::transport::server::Connected;
 
+use super::certificate::PeerCertificate;
 use super::idle::{self, Usage};
 use super::limits::{READ_AT_ONCE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 
@@ -31,6 +33,15 @@ pub(crate) struct ConnectionInfo {
     pub(crate) uploads: Arc<Semaphore>,
     /// The place of the connection, with its open calls.
     pub(crate) usage: Arc<Usage>,
+    /// The client's certificate, if it has one.
+    pub(crate) certificate: Option<Arc<PeerCertificate>>,
+}
+
+impl ConnectionInfo {
+    pub(crate) fn new(peer: SocketAddr, usage: Arc<Usage>, certificate: Option<PeerCertificate>) -> Self {
+        let uploads = Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX));
+        Self { peer, uploads, usage, certificate: certificate.map(Arc::new) }
+    }
 }
 
 /// Counts the connections of each address, up to a limit.
@@ -104,11 +115,12 @@ pub(crate) struct GuardedStream<S> {
 }
 
 impl<S> GuardedStream<S> {
+    /// `deadline`: the end of the time for the preface, which began when the connection was accepted.
     pub(crate) fn new(
         socket: S,
-        peer: SocketAddr,
+        info: ConnectionInfo,
         admission: Admission,
-        preface_max: Duration,
+        deadline: Instant,
         mut cut: watch::Receiver<bool>,
     ) -> Self {
         let closes = idle::closes(Arc::clone(&admission.usage));
@@ -119,13 +131,12 @@ impl<S> GuardedStream<S> {
                 reason = closes => reason,
             }
         };
-        let (usage, uploads) = (Arc::clone(&admission.usage), Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX)));
         Self {
             socket,
-            info: ConnectionInfo { peer, uploads, usage },
+            info,
             preface_left: PREFACE_LEN,
             read_in_a_row: 0,
-            preface_deadline: Box::pin(tokio::time::sleep(preface_max)),
+            preface_deadline: Box::pin(sleep_until(deadline)),
             cut: Box::pin(cut),
             _admission: admission,
         }
@@ -206,13 +217,10 @@ impl<S> Connected for GuardedStream<S> {
     }
 }
 
-/// Whether the service may listen on this address: loopback only, until TLS and authentication exist.
-pub(crate) fn is_allowed(listen: SocketAddr) -> bool {
-    listen.ip().to_canonical().is_loopback()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::super::idle::Connections;
@@ -224,8 +232,9 @@ mod tests {
         let (client, server) = duplex(256);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let usage = Connections::new(1).admit(LOCALHOST).unwrap();
+        let info = ConnectionInfo::new(SocketAddr::new(LOCALHOST, 1), Arc::clone(&usage), None);
         let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap(), usage };
-        (client, GuardedStream::new(server, SocketAddr::new(LOCALHOST, 1), admission, Duration::from_secs(5), cut))
+        (client, GuardedStream::new(server, info, admission, Instant::now() + Duration::from_secs(5), cut))
     }
 
     #[test]
@@ -273,15 +282,5 @@ mod tests {
         let read = tokio::spawn(async move { stream.read_u8().await });
         closer.send(true).unwrap();
         assert_eq!(read.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
-    }
-
-    #[test]
-    fn only_loopback_is_allowed() {
-        for allowed in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            assert!(is_allowed(allowed.parse().unwrap()), "{allowed}");
-        }
-        for refused in ["0.0.0.0:1", "192.168.1.1:1", "[::]:1", "[2001:db8::1]:1"] {
-            assert!(!is_allowed(refused.parse().unwrap()), "{refused}");
-        }
     }
 }

@@ -3,19 +3,27 @@
 use std::io;
 use std::net::SocketAddr;
 
+use super::access::AccessError;
+
 /// Reason why the service could not be started, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Without TLS and authentication anyone could use an address beyond loopback.
+    /// Without TLS and identity anyone could use an address beyond loopback.
     #[error(
-        "refusing to listen on {address}: the service has neither TLS nor authentication yet, so it accepts only \
-         loopback addresses (127.0.0.1, [::1])"
+        "refusing to listen on {address}: beyond loopback the service needs TLS and the identity of its callers, and \
+         the configuration lacks {missing}. Set `cert`, `key` and `client_ca` in [tls] (`cityseal certs` makes them), \
+         or `tokens` (`cityseal token`) instead of `client_ca`; or listen on 127.0.0.1 or [::1]"
     )]
     NotLoopback {
         /// The requested address.
         address: SocketAddr,
+        /// What the configuration lacks.
+        missing: &'static str,
     },
+    /// The files of TLS and identity cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Another program listens on this port.
     #[error("port {} on {} is in use; choose another with --listen", address.port(), address.ip())]
     PortInUse {

@@ -1,14 +1,17 @@
-//! The gRPC service: `cityseal.v1` over HTTP/2 on a loopback address, until it is asked to drain.
+//! The gRPC service: `cityseal.v1` over HTTP/2, until it is asked to drain. On loopback it needs no configuration;
+//! beyond it, TLS and the identity of each caller.
 //!
 //! Searching and validation are left to the engine. Callers are not trusted: every limit is in [`limits`]. Nothing is
 //! printed; logging uses `tracing`.
 
+mod access;
 mod begin;
 mod block_chunk;
 mod bodies;
 mod call_note;
 pub mod caller;
 mod calls;
+mod certificate;
 mod connection;
 mod control;
 mod deadline;
@@ -19,6 +22,7 @@ mod drain;
 mod echo;
 mod error;
 mod foreign;
+mod gate;
 mod health;
 mod heavy;
 mod idle;
@@ -28,9 +32,17 @@ pub mod limits;
 mod listener;
 mod log_budget;
 mod refusal;
+mod reload;
+mod rpcs;
 mod seal_service;
 pub mod sensors;
 mod shares;
+mod stamps;
+mod tenant_shares;
+mod tenants;
+mod tls;
+mod tokens;
+mod transport;
 mod upload;
 mod upload_rate;
 mod verdict;
@@ -50,6 +62,7 @@ use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
 use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::{Routes, RoutesBuilder};
@@ -57,12 +70,14 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tracing::{info, warn};
 
+use self::access::Access;
+pub use self::access::{AccessError, AccessSettings, AccessSource, ReloadStatus};
 use self::calls::Calls;
-use self::control::Reload;
 pub use self::control::ServiceControl;
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
+use self::gate::Gate;
 use self::health::Health;
 use self::heavy::Heavy;
 use self::jobs::{JobBook, SHUTDOWN};
@@ -74,7 +89,14 @@ use self::limits::{
     UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
 };
 use self::log_budget::LogBudget;
+pub use self::reload::Reloader;
 use self::seal_service::Sealing;
+pub use self::tenants::{
+    ScopeProblem, TENANT_URI_PREFIX, TenantLimits, TenantSettings, Tenants, TenantsError, WhenNoGpu, is_tenant_name,
+    scopes_from,
+};
+pub use self::tls::{TlsError, TlsFiles};
+pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
 use self::verify_service::Verification;
 
 /// The commit in receipts of a program that does not name its own.
@@ -87,24 +109,30 @@ pub struct ServiceOptions {
     listen: SocketAddr,
     lame_duck: Duration,
     drain_max: Duration,
-    reload: Reload,
     job_events_max: usize,
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
+    access: AccessSource,
 }
 
 impl ServiceOptions {
-    /// Creates options for a loopback address; with port 0 the operating system chooses a free port.
-    pub const fn new(listen: SocketAddr) -> Self {
+    /// Creates options for an address; with port 0 the operating system chooses a free port. Without
+    /// [`access`](Self::access) it must be a loopback address.
+    pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
             lame_duck: Duration::ZERO,
             drain_max: DRAIN_MAX,
-            reload: Reload(None),
             job_events_max: JOB_EVENTS_MAX,
             signer: None,
             commit: COMMIT_UNKNOWN,
+            access: AccessSource::default(),
         }
+    }
+
+    /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
+    pub fn access(self, access: AccessSource) -> Self {
+        Self { access, ..self }
     }
 
     /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
@@ -122,11 +150,6 @@ impl ServiceOptions {
     /// at most [`LAME_DUCK_MAX`]. Default: 0.
     pub fn lame_duck(self, lame_duck: Duration) -> Self {
         Self { lame_duck: lame_duck.min(LAME_DUCK_MAX), ..self }
-    }
-
-    /// Sets what [`ServiceControl::reload`] does: read the files of the service again. Default: nothing.
-    pub fn on_reload(self, reload: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self { reload: Reload(Some(reload)), ..self }
     }
 
     /// Sets how long a drain waits for open calls before it closes them. Default [`DRAIN_MAX`].
@@ -152,18 +175,20 @@ pub struct Service {
     control: ServiceControl,
     lame_duck: Duration,
     drain_max: Duration,
+    access: Arc<Access>,
 }
 
 impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::PortInUse`], [`ServeError::Bind`] or [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`] or
+    /// [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
-        if !connection::is_allowed(wanted) {
-            return Err(ServeError::NotLoopback { address: wanted });
-        }
+        let settings = options.access.settings();
+        settings.check_for(wanted).map_err(|missing| ServeError::NotLoopback { address: wanted, missing })?;
+        let access = Arc::new(Access::load(options.access)?);
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
@@ -179,7 +204,8 @@ impl Service {
         let verification = Verification::new(engine.clone(), keys, drain.clone());
         add_services(&mut routes, &engine, &book, verification, &drain);
         let (lame_duck, drain_max) = (options.lame_duck, options.drain_max);
-        let control = ServiceControl::new(options.reload.0);
+        let control = ServiceControl::new(Reloader::new(Arc::clone(&access)));
+        tenant_shares::apply(&access.tenants(), &engine);
         Ok(Self {
             listener,
             address,
@@ -190,12 +216,18 @@ impl Service {
             control,
             lame_duck,
             drain_max,
+            access,
         })
     }
 
     /// Returns a handle with which the process reloads the service, or ends it without waiting.
     pub fn control(&self) -> ServiceControl {
         self.control.clone()
+    }
+
+    /// Returns a handle that reloads certificates, tokens and tenants. [`Service::run`] does so when a file changes.
+    pub fn reloader(&self) -> Reloader {
+        Reloader::new(Arc::clone(&self.access))
     }
 
     /// Returns the address of the listener, with the port that the operating system chose for port 0.
@@ -210,12 +242,17 @@ impl Service {
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, address, routes, health, book, drain, control, lame_duck, drain_max } = self;
+        let Self { listener, address, routes, health, book, drain, control, lame_duck, drain_max, access } = self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
-        let incoming = ReceiverStream::new(listener::accept(listener, cut, Arc::clone(&budget)));
-        let calls = Calls::new(routes.prepare(), budget);
+        let incoming = listener::accept(listener, Arc::clone(&access), cut, Arc::clone(&budget));
+        let incoming = ReceiverStream::new(incoming);
+        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget);
+        // Both end with this function.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(tenant_shares::follow(access.subscribe(), book.engine().clone()));
+        tasks.spawn(reload::watch_files(access));
         let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);

@@ -69,8 +69,43 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Maximum number of connections per address: half of all, so that one address alone cannot lock the others out.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 512;
 
-/// Maximum time from accept to the end of the client's HTTP/2 preface.
+/// Maximum time from accept to the end of the client's HTTP/2 preface, the TLS handshake included.
 pub const PREFACE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Maximum number of TLS handshakes at once; others wait, under [`PREFACE_DEADLINE`]. Half of [`CONNECTIONS_MAX`]: each
+/// holds buffers of at most 40 KB, 20 MB in all, and takes about 0.3 ms of a core to sign and verify.
+pub const HANDSHAKES_MAX: usize = 512;
+
+/// Maximum number of TLS handshakes of one address at once; more are refused. Half of all, so that one address that
+/// stops half way cannot hold up the handshakes of others.
+pub const HANDSHAKES_PER_ADDRESS_MAX: usize = HANDSHAKES_MAX / 2;
+
+/// Maximum number of tenants in the configuration: 256 x 200 B of text = 51 KB, below the 256 KiB of that file.
+pub const TENANTS_MAX: usize = 256;
+
+/// Maximum length of the name of a configured tenant in bytes: with [`TENANT_URI_PREFIX`](crate::TENANT_URI_PREFIX) it
+/// is shorter than [`URI_BYTES_MAX`], and the name of a file of it is shorter than 255 bytes.
+pub const TENANT_NAME_BYTES_MAX: usize = 64;
+
+/// The largest weight of a tenant: a share of 1 beside 1,000 is still noticed within the seconds that a quantum takes.
+pub const TENANT_WEIGHT_MAX: u32 = 1000;
+
+/// Maximum length of the URI of a tenant's certificate, in bytes.
+pub const URI_BYTES_MAX: usize = 256;
+
+/// Maximum number of tokens: 4,096 x 200 B = 819 KB, below [`TOKEN_FILE_BYTES_MAX`].
+pub const TOKENS_MAX: usize = 4096;
+
+/// Maximum size of the file of tokens in bytes.
+pub const TOKEN_FILE_BYTES_MAX: u64 = MIB as u64;
+
+/// Maximum size of a certificate, key, CA or CRL file in bytes: a CRL of 10,000 certificates has 60 bytes for each, and
+/// PEM adds a third: 800 KB.
+pub const PEM_BYTES_MAX: u64 = MIB as u64;
+
+/// Time between two looks at the files of TLS and identity. A file counts once it is unchanged for one such interval,
+/// so that a change is in force after at most 3 x 200 ms, and the streams of a removed token end within 1 s.
+pub const RELOAD_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A silent connection is pinged after this time, and closed if there is no answer.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);

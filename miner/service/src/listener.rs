@@ -1,4 +1,5 @@
-//! The accept loop: a permit before each accept, a limit per address, and a pause when file descriptors run out.
+//! The accept loop: a permit before each accept, limits per address, and a pause when file descriptors run out. With
+//! TLS, each connection has its handshake in a task of its own, so that a slow one delays no other.
 //!
 //! It ends when its receiver is dropped, which is how the server stops accepting.
 
@@ -7,35 +8,47 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::timeout_at;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
-use super::connection::{Admission, GuardedStream, Seats};
+use super::access::Access;
+use super::certificate::PeerCertificate;
+use super::connection::{Admission, ConnectionInfo, GuardedStream, Seat, Seats};
 use super::idle::Connections;
 use super::limits::{
     ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
-    PREFACE_DEADLINE,
+    HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, PREFACE_DEADLINE,
 };
 use super::log_budget::LogBudget;
+use super::tls::ALPN_H2;
+use super::transport::Transport;
 
 /// Accepted sockets waiting to be served.
 const WAITING_MAX: usize = 16;
 
-pub(crate) type Accepted = io::Result<GuardedStream<TcpStream>>;
+pub(crate) type Accepted = io::Result<GuardedStream<Transport>>;
 
 /// Starts accepting. `cut` becomes true when all connections must close immediately.
 pub(crate) fn accept(
     listener: TcpListener,
+    access: Arc<Access>,
     cut: watch::Receiver<bool>,
     budget: Arc<LogBudget>,
 ) -> mpsc::Receiver<Accepted> {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let acceptor = Acceptor {
         listener,
+        access,
         permits: Arc::new(Semaphore::new(CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX)),
         connections: Connections::new(CONNECTIONS_MAX),
         seats: Seats::new(CONNECTIONS_PER_ADDRESS_MAX),
+        handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+        handshake_seats: Seats::new(HANDSHAKES_PER_ADDRESS_MAX),
         cut,
         pause: ACCEPT_PAUSE_FIRST,
         budget,
@@ -46,9 +59,12 @@ pub(crate) fn accept(
 
 struct Acceptor {
     listener: TcpListener,
+    access: Arc<Access>,
     permits: Arc<Semaphore>,
     connections: Connections,
     seats: Seats,
+    handshakes: Arc<Semaphore>,
+    handshake_seats: Seats,
     cut: watch::Receiver<bool>,
     pause: Duration,
     budget: Arc<LogBudget>,
@@ -61,16 +77,20 @@ impl Acceptor {
                 accepted = self.next() => accepted,
                 () = sender.closed() => return,
             };
-            if let Some(stream) = accepted
-                && sender.send(Ok(stream)).await.is_err()
-            {
-                return;
+            let Some(connection) = accepted else { continue };
+            match self.access.tls() {
+                Some(config) => self.spawn_handshake(connection, config, &sender),
+                None => {
+                    if sender.send(Ok(connection.plain())).await.is_err() {
+                        return;
+                    }
+                }
             }
         }
     }
 
     /// Returns the next connection; `None` if it was refused or could not be accepted.
-    async fn next(&mut self) -> Option<GuardedStream<TcpStream>> {
+    async fn next(&mut self) -> Option<Connection> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("this semaphore is never closed");
         match self.listener.accept().await {
             Ok((socket, peer)) => {
@@ -84,16 +104,9 @@ impl Acceptor {
         }
     }
 
-    fn admit(
-        &self,
-        socket: TcpStream,
-        peer: SocketAddr,
-        permit: OwnedSemaphorePermit,
-    ) -> Option<GuardedStream<TcpStream>> {
+    fn admit(&self, socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Option<Connection> {
         let Some(seat) = self.seats.take(peer.ip()) else {
-            if let Some(left_out) = self.budget.take(Instant::now()) {
-                info!(%peer, max = CONNECTIONS_PER_ADDRESS_MAX, left_out, "connection refused: address limit reached");
-            }
+            self.log_refused(peer, CONNECTIONS_PER_ADDRESS_MAX, "connections");
             return None;
         };
         let Some(usage) = self.connections.admit(peer.ip()) else {
@@ -108,7 +121,35 @@ impl Acceptor {
         }
         debug!(%peer, "connection accepted");
         let admission = Admission { _permit: permit, _seat: seat, usage };
-        Some(GuardedStream::new(socket, peer, admission, PREFACE_DEADLINE, self.cut.clone()))
+        let deadline = tokio::time::Instant::now() + PREFACE_DEADLINE;
+        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone() })
+    }
+
+    fn log_refused(&self, peer: SocketAddr, max: usize, of: &'static str) {
+        if let Some(left_out) = self.budget.take(Instant::now()) {
+            info!(%peer, max, of, left_out, "connection refused: address limit reached");
+        }
+    }
+
+    /// Hands the connection over after its handshake, in a task of its own.
+    fn spawn_handshake(&self, connection: Connection, config: Arc<ServerConfig>, sender: &mpsc::Sender<Accepted>) {
+        let peer = connection.peer;
+        let Some(seat) = self.handshake_seats.take(peer.ip()) else {
+            self.log_refused(peer, HANDSHAKES_PER_ADDRESS_MAX, "TLS handshakes");
+            return;
+        };
+        let (handshakes, sender, budget) = (Arc::clone(&self.handshakes), sender.clone(), Arc::clone(&self.budget));
+        tokio::spawn(async move {
+            match connection.with_tls(config, handshakes, seat).await {
+                // The server may have stopped meanwhile.
+                Ok(stream) => drop(sender.send(Ok(stream)).await),
+                Err(error) => {
+                    if let Some(left_out) = budget.take(Instant::now()) {
+                        info!(%peer, %error, left_out, "connection refused: no TLS");
+                    }
+                }
+            }
+        });
     }
 
     /// Pauses after a failed accept. A connection that its client closed causes no pause; any other error is a lack of
@@ -122,4 +163,63 @@ impl Acceptor {
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(ACCEPT_PAUSE_MAX);
     }
+}
+
+/// Why a connection has no TLS.
+#[derive(Debug, thiserror::Error)]
+enum HandshakeError {
+    #[error("the handshake was not complete in time")]
+    Deadline,
+    #[error("the service is closing")]
+    Closing,
+    #[error("the client did not offer HTTP/2 (ALPN h2)")]
+    NoHttp2,
+    #[error("{0}")]
+    Tls(#[from] io::Error),
+}
+
+/// An accepted socket with its resources, and the time by which its preface must have arrived.
+struct Connection {
+    socket: TcpStream,
+    peer: SocketAddr,
+    admission: Admission,
+    deadline: tokio::time::Instant,
+    cut: watch::Receiver<bool>,
+}
+
+impl Connection {
+    fn plain(self) -> GuardedStream<Transport> {
+        let info = ConnectionInfo::new(self.peer, Arc::clone(&self.admission.usage), None);
+        GuardedStream::new(Transport::Plain(self.socket), info, self.admission, self.deadline, self.cut)
+    }
+
+    /// Waits for its turn and for the handshake, both by the deadline of the preface.
+    async fn with_tls(
+        self,
+        config: Arc<ServerConfig>,
+        handshakes: Arc<Semaphore>,
+        _seat: Seat,
+    ) -> Result<GuardedStream<Transport>, HandshakeError> {
+        let Self { socket, peer, admission, deadline, mut cut } = self;
+        let shaking = async {
+            let _permit = handshakes.acquire().await.expect("this semaphore is never closed");
+            TlsAcceptor::from(config).accept(socket).await
+        };
+        let shaken = tokio::select! {
+            shaken = timeout_at(deadline, shaking) => shaken.map_err(|_| HandshakeError::Deadline)??,
+            () = async { drop(cut.wait_for(|cut| *cut).await) } => return Err(HandshakeError::Closing),
+        };
+        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken)?);
+        Ok(GuardedStream::new(Transport::Tls(Box::new(shaken)), info, admission, deadline, cut))
+    }
+}
+
+/// Returns the client's certificate, if it has one, of a connection on which HTTP/2 was agreed.
+fn client_of(stream: &TlsStream<TcpStream>) -> Result<Option<PeerCertificate>, HandshakeError> {
+    let (_, session) = stream.get_ref();
+    // A client that offers other protocols only is refused by rustls; one that offers none is refused here.
+    if session.alpn_protocol() != Some(ALPN_H2) {
+        return Err(HandshakeError::NoHttp2);
+    }
+    Ok(session.peer_certificates().and_then(PeerCertificate::new))
 }

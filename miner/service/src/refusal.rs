@@ -55,6 +55,10 @@ pub(crate) enum Refusal {
     NoReceipt { problem: String },
     #[error("the upload is too slow: expected at least {bytes_min} bytes in {period_s} s, found {bytes}")]
     UploadIdle { bytes: usize, bytes_min: usize, period_s: u64 },
+    #[error("this call has no credential that is valid here: present a client certificate or a bearer token")]
+    Unauthenticated,
+    #[error("this call needs the scope '{scope}', which its credential does not have")]
+    ScopeMissing { scope: &'static str },
     #[error("the deadline of the call has passed")]
     Deadline,
     #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
@@ -82,6 +86,8 @@ impl Refusal {
             Self::RulesDiffer { .. } => "RULES_DIFFER",
             Self::NoReceiptKey => "NO_RECEIPT_KEY",
             Self::NoReceipt { .. } => "NO_RECEIPT",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::ScopeMissing { .. } => "SCOPE_MISSING",
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline | Self::BodyDeadline { .. } => "DEADLINE_PASSED",
             Self::NotGrpc { .. } => "NOT_GRPC",
@@ -107,6 +113,8 @@ impl Refusal {
             Self::Quota { .. } | Self::Displaced { .. } | Self::Bodies { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
             Self::UploadIdle { .. } | Self::Deadline | Self::BodyDeadline { .. } => Code::DeadlineExceeded,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::ScopeMissing { .. } => Code::PermissionDenied,
             Self::Draining => Code::Unavailable,
             Self::Broken => Code::Internal,
         }
@@ -133,7 +141,9 @@ impl Refusal {
             Self::RulesDiffer { found, expected } => {
                 vec![("rules_found", found.clone().unwrap_or_default()), ("rules_expected", expected.clone())]
             }
+            Self::ScopeMissing { scope } => vec![("scope", (*scope).to_owned())],
             Self::Field(_)
+            | Self::Unauthenticated
             | Self::ResumeToken { .. }
             | Self::NoReceiptKey
             | Self::NoReceipt { .. }
@@ -197,7 +207,9 @@ impl Refusal {
             Self::Draining => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
-            Self::UploadIdle { .. }
+            Self::Unauthenticated
+            | Self::ScopeMissing { .. }
+            | Self::UploadIdle { .. }
             | Self::Deadline
             | Self::BodyDeadline { .. }
             | Self::NotGrpc { .. }
@@ -253,6 +265,8 @@ mod tests {
             Refusal::Bodies { subject: "service", max: 1 },
             Refusal::BodyDeadline { limit_s: 10 },
             Refusal::UploadIdle { bytes: 0, bytes_min: 1, period_s: 30 },
+            Refusal::Unauthenticated,
+            Refusal::ScopeMissing { scope: "seal" },
             Refusal::Deadline,
             Refusal::NotGrpc { found: "GET".into() },
             Refusal::Draining,

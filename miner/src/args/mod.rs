@@ -12,10 +12,12 @@ use cityseal_bench::Sweep;
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target, Txid};
 use cityseal_engine::Profile;
 
+mod access;
 mod examples;
 mod receipt;
 pub mod values;
 
+pub use access::{CertsAction, CertsAddArgs, CertsArgs, CertsRevokeArgs, TokenArgs};
 pub use receipt::{
     KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
     SPOT_CHECK_MAX,
@@ -46,7 +48,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `key`).
+    /// `allow_software`, `listen`, `key`, `tokens`; tables: `tls`, `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
@@ -76,6 +78,10 @@ pub enum Command {
     Receipt(ReceiptArgs),
     /// Create or show the key that signs receipts.
     Key(KeyArgs),
+    /// Make the certificates of a service and its tenants: a CA, a server certificate and client certificates.
+    Certs(CertsArgs),
+    /// Make a bearer token for a tenant of a service.
+    Token(TokenArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
     /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
@@ -358,7 +364,8 @@ pub struct VerifyArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = examples::SERVE)]
 pub struct ServeArgs {
-    /// Listen on this loopback address; port 0 picks a free port (default: 127.0.0.1:50051).
+    /// Listen on this address; port 0 picks a free port (default: 127.0.0.1:50051). Beyond loopback the configuration
+    /// must have TLS and the identity of callers (see `cityseal certs`).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.

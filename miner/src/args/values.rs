@@ -2,7 +2,7 @@
 //!
 //! Every error names what is wrong and where. No function here reads a file or the environment.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use cityseal_bench::Sweep;
@@ -12,6 +12,8 @@ use cityseal_chain::{
 };
 use cityseal_engine::Profile;
 use cityseal_input::part::SHARDS_MAX;
+use cityseal_service::caller::Scope;
+use cityseal_service::is_tenant_name;
 use cityseal_service::limits::LAME_DUCK_MAX;
 
 /// Maximum of `--threads`: far above any machine, and low enough to catch a typing error.
@@ -19,6 +21,9 @@ pub const THREADS_MAX: usize = 1024;
 
 /// Maximum duration of one measurement of `bench` in seconds: an hour.
 pub const BENCH_SECONDS_MAX: f64 = 3600.0;
+
+/// The longest DNS name, in characters (RFC 1035 section 2.3.4: 255 bytes on the wire).
+const HOST_BYTES_MAX: usize = 253;
 
 /// Hex digits of a full target or of chain work: 32 bytes.
 const DIGITS_256: usize = 64;
@@ -219,6 +224,53 @@ pub fn listen(text: &str) -> Result<SocketAddr, ValueError> {
     })
 }
 
+/// Parses the name of a tenant.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`].
+pub fn tenant(text: &str) -> Result<String, ValueError> {
+    if is_tenant_name(text) {
+        return Ok(text.into());
+    }
+    let wanted = "the name of a tenant: 1 to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or a digit";
+    Err(ValueError::NotInBounds { text: text.into(), wanted: wanted.into() })
+}
+
+/// Parses the name of a scope.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`] with the known names.
+pub fn scope(text: &str) -> Result<Scope, ValueError> {
+    let known = Scope::ALL.map(Scope::name).join(", ");
+    let found = Scope::ALL.into_iter().find(|scope| scope.name() == text);
+    found.ok_or_else(|| ValueError::NotInBounds { text: text.into(), wanted: format!("a scope: {known}") })
+}
+
+/// Parses the name of a host as it is in a certificate: a DNS name (a leading `*.` stands for any one label) or an IP
+/// address.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`].
+pub fn host(text: &str) -> Result<String, ValueError> {
+    let is_label = |label: &str| {
+        let is_edge = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let bytes = label.as_bytes();
+        (1..=63).contains(&label.len())
+            && bytes.iter().all(|byte| is_edge(*byte) || *byte == b'-')
+            && is_edge(bytes[0])
+            && is_edge(bytes[bytes.len() - 1])
+    };
+    let labels = text.strip_prefix("*.").unwrap_or(text);
+    let last = labels.rsplit('.').next().unwrap_or_default();
+    // Only an IP address ends in a number.
+    let is_numeric = last.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = text.len() <= HOST_BYTES_MAX && labels.split('.').all(is_label) && !is_numeric;
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.into());
+    }
+    Err(ValueError::NotInBounds { text: text.into(), wanted: "a DNS name or an IP address".into() })
+}
+
 /// One of N shards of an input that are verified separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
@@ -242,6 +294,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_as_certificates_have_it() {
+        for text in ["localhost", "seal.city.example.org", "*.city.example.org", "127.0.0.1", "::1", "seal_1", "1a.b"] {
+            assert_eq!(host(text).as_deref(), Ok(text), "{text}");
+        }
+        let long = format!("{}.org", "a.".repeat(130));
+        for text in ["", "*", "a..b", "-a", "a-", "a b", "b\u{fc}cher", "256.0.0.1", "[::1]", "a:1", "x.*.y", &long] {
+            assert!(host(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_range_includes_both_of_its_ends() {

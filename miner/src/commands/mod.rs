@@ -1,6 +1,7 @@
 //! The commands that send one task to the engine and print its result.
 
 pub(crate) mod bench;
+pub(crate) mod certs;
 pub(crate) mod devices;
 pub(crate) mod key;
 pub(crate) mod network;
@@ -8,6 +9,7 @@ pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod selftest;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod verify;
 
 use cityseal_cli::Output;

@@ -1,5 +1,5 @@
-//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it; a second one ends it
-//! at once, and SIGHUP makes it read its files again.
+//! `cityseal serve`: runs the gRPC service until Ctrl-C or SIGTERM drains it; a second one ends it at once. SIGHUP
+//! reloads certificates, tokens and tenants.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl Explain for ServeCommandError {
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCommandError> {
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
-    let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck);
+    let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck).access(settings.access.clone());
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
@@ -132,9 +132,8 @@ async fn obey(
             (Asked::Reload, unused) => {
                 stop = unused;
                 context.output.note("SIGHUP: reading the files again");
-                let control = control.clone();
-                // The old files stay in use if the reading fails, which is logged.
-                drop(tokio::task::spawn_blocking(move || control.reload()).await);
+                // The service logs what comes of it.
+                drop(control.reload().await);
             }
         }
     }

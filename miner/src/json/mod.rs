@@ -3,6 +3,7 @@
 //! Hashes, targets and chain work are 64 hex digits, most significant first. Headers are 160 hex digits in wire order.
 //! `version` and `bits` are 8 hex digits. Integers that can pass 2^53 are decimal strings. Times are Unix times.
 
+mod access;
 mod devices;
 mod receipt;
 mod verify;
@@ -12,6 +13,7 @@ use cityseal_engine::{CoverageSpan, DeviceShare, SealReport};
 use serde::Serialize;
 
 use crate::answers::{SelfTest, Work, seal_reason};
+pub(crate) use access::{CertsAddAnswer, CertsAnswer, CertsRevokeAnswer, ClientRow, ServerRow, TokenAnswer};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
 pub(crate) use verify::VerifyAnswer;

@@ -28,7 +28,7 @@ async fn an_address_beyond_loopback_is_refused_with_the_reason() {
         let options = ServiceOptions::new(address.parse().unwrap());
         let error = Service::bind(options, engine()).await.unwrap_err();
         assert!(matches!(error, ServeError::NotLoopback { .. }), "{error}");
-        assert!(error.to_string().contains("neither TLS nor authentication"), "{error}");
+        assert!(error.to_string().contains("lacks TLS and the identity of its callers"), "{error}");
     }
 }
 

@@ -57,14 +57,15 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-journal", bottom_up: "job error health rows store queue writer journal" },
     Row {
         package: "cityseal-client",
-        bottom_up: "address device answer job cut ledger frames request check error receipt_check retry connection upload \
-            verify verify_call watch seal",
+        bottom_up: "address credentials device answer job cut ledger frames request check error receipt_check retry \
+            connection upload verify verify_call watch seal",
     },
     Row {
         package: "cityseal-service",
-        bottom_up: "block_chunk caller control device_facts drain echo error keys limits shares idle connection \
-            call_note deadline foreign health log_budget listener refusal begin bodies calls heavy jobs seal_service \
-            sensors device_service upload upload_rate verdict verify_service",
+        bottom_up: "block_chunk caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
+            access error reload control shares idle rpcs connection call_note deadline foreign health log_budget \
+            listener refusal begin gate bodies calls heavy jobs seal_service sensors device_service upload upload_rate \
+            verdict verify_service tenant_shares discard",
     },
     Row {
         package: "cityseal-bench",

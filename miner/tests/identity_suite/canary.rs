@@ -1,0 +1,75 @@
+//! No secret is in the log at its most verbose, in the command line of the process, or in an error.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use cityseal_client::{Client, ClientOptions, Tls};
+
+use crate::binary::City;
+
+/// Every text that must not be shown: the secrets of tokens, and each line of each key.
+fn secrets(city: &City, bad: &str) -> Vec<String> {
+    let keys = ["server.key", "ca.key", "client-parks.key", "client-roads.key"];
+    let keys: Vec<String> = keys.iter().map(|name| city.text(&format!("pki/{name}"))).collect();
+    let lines = keys.iter().flat_map(|key| key.lines()).filter(|line| !line.contains("-----"));
+    let tokens = [city.text("parks.token"), bad.to_owned()];
+    let tokens = tokens.iter().map(|token| token.trim().rsplit('_').next().unwrap().to_owned());
+    let digest = city.text("tokens").split(' ').nth(1).unwrap().to_owned();
+    let all: Vec<String> = lines.map(str::to_owned).chain(tokens).chain([digest]).collect();
+    assert!(all.len() >= 11 && all.iter().all(|secret| secret.len() >= 16), "{}", all.len());
+    all
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_log_at_trace_or_in_the_command_line_or_in_an_error() {
+    let city = City::new();
+    let mut serve = city.serve(&["--log", "trace"], Stdio::piped());
+    let stderr = serve.process.stderr.take().unwrap();
+    // Read at once: a full pipe would stop the service.
+    let (refused, seen) = std::sync::mpsc::channel();
+    let log = std::thread::spawn(move || {
+        let mut text = String::new();
+        for line in BufReader::new(stderr).lines().map(Result::unwrap) {
+            if line.contains("reload refused") {
+                // The test may have ended.
+                let _ended = refused.send(());
+            }
+            text += &line;
+            text.push('\n');
+        }
+        text
+    });
+    let bad = format!("cs1_0123456789abcdef_{}", "5ca1ab1e".repeat(8));
+    let mut shown = String::new();
+    let good = city.client_with_token(&serve.address).await;
+    good.devices().await.unwrap();
+    write!(shown, "{good:?}").unwrap();
+    for token in [bad.clone(), format!("{bad}x"), "5ca1ab1e".repeat(8)] {
+        let pair = |end: &str| city.text(&format!("pki/client-parks.{end}"));
+        let tls = Tls::new(city.text("pki/ca.pem")).identity(pair("pem"), pair("key"));
+        let options = ClientOptions::new(&serve.address).tls(tls).bearer_token(&token);
+        write!(shown, "{options:?}").unwrap();
+        let error = match Client::connect(options).await {
+            Ok(client) => client.devices().await.unwrap_err(),
+            Err(error) => error,
+        };
+        write!(shown, "{error} {error:?}").unwrap();
+    }
+    let secrets = secrets(&city, &bad);
+    // A file with a token instead of its line.
+    city.folder.file("tokens", &format!("{bad} parks\n"));
+    serve.signal("-HUP");
+    let command_line = format!("/proc/{}/cmdline", serve.process.id());
+    shown += &std::fs::read_to_string(command_line).unwrap_or_default();
+    seen.recv().unwrap();
+    assert_eq!(serve.terminate(), Some(0));
+    let log = log.join().unwrap();
+    assert!(log.contains("TRACE") && log.contains("UNAUTHENTICATED") && log.contains("reload refused"), "{log}");
+    let text = city.text("city.toml");
+    for secret in secrets {
+        assert!(!log.contains(&secret), "the log has {secret}");
+        assert!(!shown.contains(&secret), "an error, a Debug text or the command line has {secret}");
+        assert!(!text.contains(&secret), "the configuration has {secret}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Tests of TLS and identity through the service's public API and through the binary: who is refused, what a reload
+//! changes, and that no secret is shown.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod binary;
+mod canary;
+mod folder;
+mod handshakes;
+mod pki;
+mod reloading;
+mod rpcs;
+#[expect(dead_code, reason = "these tests need no real chains")]
+#[path = "../service_suite/skip.rs"]
+mod skip;
+mod streams;
+mod support;
