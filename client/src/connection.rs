@@ -159,8 +159,8 @@ impl Client {
         job_of(answer.job)
     }
 
-    /// Reports a new tip: ends all running jobs of `chain` with a lower generation, and returns how many. Later requests
-    /// for that chain with a lower generation are refused. The tenant is as in [`crate::SealRequest::tenant`].
+    /// Reports a new tip: ends all running jobs of `chain` with a lower generation, and returns how many. Later
+    /// requests for that chain with a lower generation are refused. The tenant is as in [`crate::SealRequest::tenant`].
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `STALE_GENERATION` if the chain already has a greater generation.

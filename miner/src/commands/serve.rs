@@ -1,5 +1,5 @@
-//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it; a second one ends it
-//! at once, and SIGHUP makes it read its files again.
+//! `cityseal serve`: runs the gRPC service on a loopback address until Ctrl-C or SIGTERM drains it; a second one ends
+//! it at once, and SIGHUP makes it read its files again.
 
 use std::convert::Infallible;
 use std::sync::Arc;
