@@ -186,8 +186,8 @@ impl Client {
         job_of(answer.job)
     }
 
-    /// Reports a new tip: ends all running jobs of `chain` with a lower generation, and returns how many. Later requests
-    /// for that chain with a lower generation are refused. The tenant is as in [`crate::SealRequest::tenant`].
+    /// Reports a new tip: ends all running jobs of `chain` with a lower generation, and returns how many. Later
+    /// requests for that chain with a lower generation are refused. The tenant is as in [`crate::SealRequest::tenant`].
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `STALE_GENERATION` if the chain already has a greater generation.
@@ -198,7 +198,7 @@ impl Client {
         generation: u64,
     ) -> Result<u32, ClientError> {
         let request = v1::AdvanceTipRequest { tenant: tenant.into(), chain: chain.into(), generation };
-        let call = async |mut service: SealServiceClient<Channel>, request| service.advance_tip(request).await;
+        let call = async |mut service: SealServiceClient<Transport>, request| service.advance_tip(request).await;
         Ok(self.call_with_retries(call, self.sealer(), request).await?.superseded)
     }
 

@@ -126,6 +126,11 @@ mod tests {
             let work = move || gate.recv().is_ok();
             blocked.push(tokio::spawn(async move { heavy.run(holder("many"), work).await }));
         }
+        while heavy.busy() == 0 {
+            // One turn of this runtime's only thread polls all of the calls above.
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(heavy.busy(), 2, "half of the threads");
         assert_eq!(heavy.run(holder("one"), || 7).await, Ok(7));
         drop(release);
         for task in blocked {

@@ -51,12 +51,13 @@ pub const CONNECTIONS_CLOSING_MAX: usize = 64;
 /// A connection without an open call is closed after this time.
 pub const CONNECTION_IDLE_MAX: Duration = Duration::from_mins(5);
 
-/// Maximum size of all incomplete requests, uploads excepted, in bytes: 16 of the largest ([`MESSAGE_BYTES_MAX`]), or 160
+/// Maximum size of all incomplete requests, uploads excepted, in bytes: 8 of the largest ([`MESSAGE_BYTES_MAX`]), or 80
 /// with the largest coinbase ([`COINBASE_BYTES_MAX`]). In addition there is what has arrived and was not looked at yet,
-/// about [`READ_AT_ONCE_BYTES_MAX`] per connection: with 32 connections 8 MiB. The allocator keeps about as much again.
-pub const BODIES_BYTES_MAX: usize = 16 * MIB;
+/// at most [`READ_AT_ONCE_BYTES_MAX`] and one frame ([`FRAME_BYTES_MAX`]) per connection: with 32 connections 16 MiB.
+/// The allocator keeps about as much again: measured 39 MiB in all.
+pub const BODIES_BYTES_MAX: usize = 8 * MIB;
 
-/// The same per connection: a quarter.
+/// The same per connection: half, which is 40 submissions with the largest coinbase at once.
 pub const BODIES_BYTES_PER_CONNECTION_MAX: usize = 4 * MIB;
 
 /// A connection that has read this many bytes in a row lets its calls take them before it reads on. Otherwise a fast

@@ -371,8 +371,8 @@ pub struct ServeArgs {
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// After a stop signal, report `NOT_SERVING` but go on serving for this long, so that load balancers move away first
-    /// (0 to 3600).
+    /// After a stop signal, report `NOT_SERVING` but go on serving for this long, so that load balancers move away
+    /// first (0 to 3600).
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::lame_duck)]
     pub lame_duck: Duration,
     /// The devices to use.
