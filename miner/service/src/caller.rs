@@ -1,7 +1,8 @@
 //! Who makes a call: the tenant and its scopes, as the identity layer found them.
 //!
 //! The identity layer puts a [`Caller`] into the extensions of each request. Without it, the service listens on
-//! loopback only, and everybody there is the local caller: one user who holds every scope, and whose tenants are labels.
+//! loopback only, and everybody there is the local caller: one user who holds every scope, and whose tenants are
+//! labels.
 
 use std::sync::Arc;
 
@@ -121,6 +122,19 @@ impl Caller {
         }
     }
 
+    /// The tenant to which a list with this `tenant` filter is limited; `None`: all tenants.
+    ///
+    /// # Errors
+    /// Returns [`ForeignTenant`] if the filter names a tenant that the caller may not see.
+    pub fn visible(&self, filter: Option<&str>) -> Result<Option<Arc<str>>, ForeignTenant> {
+        match (filter, &self.tenant) {
+            (Some(tenant), _) if self.may_see(tenant) => Ok(Some(tenant.into())),
+            (Some(tenant), _) => self.tenant_for(tenant).map(Some),
+            (None, _) if self.has(Scope::Operate) => Ok(None),
+            (None, own) => Ok(own.clone()),
+        }
+    }
+
     /// Whether the caller may see what belongs to this tenant: its own, and with [`Scope::Operate`] everything.
     pub fn may_see(&self, tenant: &str) -> bool {
         self.has(Scope::Operate) || self.tenant.as_deref() == Some(tenant)
@@ -157,12 +171,17 @@ mod tests {
         assert_eq!(caller.tenant_for("north").as_deref(), Ok("north"));
         assert_eq!(caller.tenant_for("south").unwrap_err().found, "south");
         assert!(caller.may_see("north") && !caller.may_see("south"));
+        assert_eq!(caller.visible(None).unwrap().as_deref(), Some("north"));
+        assert_eq!(caller.visible(Some("")).unwrap().as_deref(), Some("north"));
+        assert!(caller.visible(Some("south")).is_err());
     }
 
     #[test]
     fn an_operator_sees_all_tenants_but_still_submits_only_for_its_own() {
         let operator = Caller::new("city", [Scope::Operate].into_iter().collect());
         assert!(operator.may_see("north"));
+        assert_eq!(operator.visible(None), Ok(None));
+        assert_eq!(operator.visible(Some("north")).unwrap().as_deref(), Some("north"));
         assert!(operator.tenant_for("north").is_err());
     }
 }
