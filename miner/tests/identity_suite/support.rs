@@ -20,12 +20,15 @@ use crate::pki::{Ca, Pair};
 /// Serial number of the service's first certificate.
 pub(crate) const SERVER: u64 = 7;
 
-/// The tenants of the tests: `parks` and `roads` as by default, and one that may do everything.
+/// The tenants of the tests: `parks` and `roads` as by default, one that may only look, and one that may do everything.
 const TENANTS: &str = r#"
 [[tenant]]
 name = "parks"
 [[tenant]]
 name = "roads"
+[[tenant]]
+name = "viewer"
+scopes = ["read"]
 [[tenant]]
 name = "city"
 scopes = ["seal", "verify", "read", "operate", "metrics"]
