@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use super::access::Access;
 use super::certificate::PeerCertificate;
 use super::connection::{Admission, ConnectionInfo, GuardedStream, Seat, Seats};
-use super::idle::Connections;
+use super::idle::{self, Connections};
 use super::limits::{
     ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
     HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, PREFACE_DEADLINE,
@@ -172,6 +172,8 @@ enum HandshakeError {
     Deadline,
     #[error("the service is closing")]
     Closing,
+    #[error("{0}")]
+    Displaced(&'static str),
     #[error("the client did not offer HTTP/2 (ALPN h2)")]
     NoHttp2,
     #[error("{0}")]
@@ -208,6 +210,7 @@ impl Connection {
         let shaken = tokio::select! {
             shaken = timeout_at(deadline, shaking) => shaken.map_err(|_| HandshakeError::Deadline)??,
             () = async { drop(cut.wait_for(|cut| *cut).await) } => return Err(HandshakeError::Closing),
+            reason = idle::closes(Arc::clone(&admission.usage)) => return Err(HandshakeError::Displaced(reason)),
         };
         let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken)?);
         Ok(GuardedStream::new(Transport::Tls(Box::new(shaken)), info, admission, deadline, cut))

@@ -109,12 +109,11 @@ impl Refusal {
             Self::StaleGeneration { .. } | Self::StaleTip { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => {
                 Code::FailedPrecondition
             }
-            Self::ForeignTenant(_) => Code::PermissionDenied,
             Self::Quota { .. } | Self::Displaced { .. } | Self::Bodies { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
             Self::UploadIdle { .. } | Self::Deadline | Self::BodyDeadline { .. } => Code::DeadlineExceeded,
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::ScopeMissing { .. } => Code::PermissionDenied,
+            Self::ScopeMissing { .. } | Self::ForeignTenant(_) => Code::PermissionDenied,
             Self::Draining => Code::Unavailable,
             Self::Broken => Code::Internal,
         }

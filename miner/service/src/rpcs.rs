@@ -15,6 +15,7 @@ pub(crate) enum Need {
 const NEEDS: &[(&str, Need)] = &[
     ("/cityseal.v1.SealService/SubmitSeal", Need::Scope(Scope::Seal)),
     ("/cityseal.v1.SealService/CancelJob", Need::Scope(Scope::Seal)),
+    ("/cityseal.v1.SealService/AdvanceTip", Need::Scope(Scope::Seal)),
     ("/cityseal.v1.SealService/GetJob", Need::Scope(Scope::Read)),
     ("/cityseal.v1.SealService/WatchJob", Need::Scope(Scope::Read)),
     ("/cityseal.v1.SealService/ListJobs", Need::Scope(Scope::Read)),

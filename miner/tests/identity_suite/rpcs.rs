@@ -101,7 +101,7 @@ async fn every_method_refuses_missing_bad_expired_and_foreign_credentials_in_the
 /// The scope of each method; `None`: any.
 fn scope_of(path: &str) -> Option<&'static str> {
     match path.rsplit('/').next().unwrap() {
-        "SubmitSeal" | "CancelJob" => Some("seal"),
+        "SubmitSeal" | "CancelJob" | "AdvanceTip" => Some("seal"),
         "VerifyChain" => Some("verify"),
         "GetJob" | "WatchJob" | "ListJobs" | "ListDevices" | "ServerReflectionInfo" => Some("read"),
         "Check" | "Watch" => None,
