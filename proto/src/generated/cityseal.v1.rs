@@ -566,8 +566,8 @@ pub struct SubmitSealRequest {
     /// It changes the threshold only, never the header's bits.
     #[prost(bytes = "bytes", tag = "4")]
     pub target: ::prost::bytes::Bytes,
-    /// 0 to 255: the job's weight. A job of priority 3 gets three times the device time of one of priority 1. 0 counts as
-    /// 1.
+    /// 0 to 255: the priority among the jobs and uploads of the tenant. The weight is 1 + priority / 32: a job of priority
+    /// 64 gets three times the device time of one of priority 0.
     #[prost(uint32, tag = "5")]
     pub priority: u32,
     /// Milliseconds from now until the job expires. 0, or more than the server's maximum: the server's maximum.
