@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::control::Control;
+use crate::coverage::SealCoverage;
 use crate::seal_job::{JobCell, JobSnapshot};
 use crate::seal_report::{SealOutcome, SealReport};
 
@@ -66,6 +67,20 @@ impl JobHandle {
     /// The report, once the job has ended.
     pub fn report(&self) -> Option<SealReport> {
         self.cell.report()
+    }
+
+    /// What was searched so far, which a later job need not search again
+    /// ([`SealJob::covered`](crate::SealJob::covered)). While the job runs, ranges whose device has not answered its
+    /// next canary are left out. Copies the runs.
+    pub fn coverage(&self) -> SealCoverage {
+        loop {
+            if let Some(coverage) = self.control.with(|driver| driver.coverage(self.id)) {
+                return coverage;
+            }
+            if let Some(report) = self.cell.wait(None) {
+                return report.coverage;
+            }
+        }
     }
 
     /// Waits at most `timeout` (`None`: without a limit) for the end of the job and returns its report.

@@ -9,8 +9,8 @@ pub fn probability_per_hash(target: Target) -> f64 {
 }
 
 /// The probability that a search of a template finds a seal within `seconds`, if devices of `rate_hz` hashes per second
-/// give it `share` (0 to 1) of their time: P = 1 - exp(-n p), where n = min(rate x share x seconds, volume of the space)
-/// and p is the probability of one hash. Values below zero and NaN count as zero.
+/// give it `share` (0 to 1) of their time: P = 1 - exp(-n p), where n = min(rate x share x seconds, volume of the
+/// space) and p is the probability of one hash. Values below zero and NaN count as zero.
 pub fn probability_within(template: &SealTemplate, seconds: f64, rate_hz: f64, share: f64) -> f64 {
     let hashes = rate_hz.max(0.0) * share.clamp(0.0, 1.0) * seconds.max(0.0);
     let volume = template.space().volume() as f64;

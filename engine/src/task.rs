@@ -39,8 +39,8 @@ pub(crate) enum Task {
 
 impl Task {
     /// The batch of a task that is one batch, for a device that takes Merkle trees of at most `leaves_max` leaves;
-    /// `kernel` does the hashing that precedes it. `None` if nothing is left for the device, and for a search, which has
-    /// [parts](SearchTask::part).
+    /// `kernel` does the hashing that precedes it. `None` if nothing is left for the device, and for a search, which
+    /// has [parts](SearchTask::part).
     pub(crate) fn batch(&self, kernel: HashKernel, leaves_max: usize) -> Option<Batch> {
         match self {
             Self::Search(_) => None,

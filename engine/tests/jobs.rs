@@ -140,8 +140,11 @@ fn a_job_with_one_nonce_for_each_extranonce_ends_with_a_few_runs_whatever_it_sea
     while handle.snapshot().hashes < 50_000 {
         handle.wait(Some(Duration::from_millis(20)));
     }
+    let early = handle.coverage();
     handle.cancel("the test");
     let report = handle.wait(None).unwrap();
+    assert!((1..=report.hashes).contains(&early.volume()));
+    assert_eq!(handle.coverage().volume(), report.hashes);
     assert!(report.hashes >= 50_000);
     // Leases in flight and returned ones are gaps: a few for each worker.
     assert!(report.coverage.run_count() < 600, "{} runs", report.coverage.run_count());

@@ -5,8 +5,8 @@
 //! who can be served has credit left, a round begins: every active account gets a quantum. So device time is divided by
 //! weight, however long single tasks take.
 //!
-//! Idle accounts collect nothing. One that becomes active gets no more credit than the active account with the least, so
-//! neither waiting nor coming and going is worth anything, and it keeps its debts.
+//! Idle accounts collect nothing. One that becomes active gets no more credit than the active account with the least,
+//! so neither waiting nor coming and going gains anything, and it keeps its debts.
 
 use std::collections::BTreeMap;
 

@@ -331,13 +331,22 @@ impl Job {
         now.saturating_duration_since(self.reported) >= interval
     }
 
+    /// What was searched so far, without the leases that wait for a canary. Copies the runs.
+    pub(crate) fn searched(&self, devices: &[Device]) -> SealCoverage {
+        SealCoverage::new(self.coverage.clone(), self.names(devices))
+    }
+
+    fn names(&self, devices: &[Device]) -> DeviceNames {
+        let current = devices.iter().map(|device| device.info.name.clone()).collect();
+        DeviceNames { current, prior: self.prior_names.clone() }
+    }
+
     /// The final report. Held leases count as searched: only EXHAUSTED must be proven, and a job with held leases is
     /// not exhausted. The coverage moves into the report as it is, so that the driver's lock is not held for long.
     pub(crate) fn report(mut self, outcome: SealOutcome, devices: &[Device]) -> SealReport {
         let holders: Vec<usize> = self.held.keys().copied().collect();
         holders.into_iter().for_each(|worker| self.settle_held(worker));
-        let current = devices.iter().map(|device| device.info.name.clone()).collect();
-        let names = DeviceNames { current, prior: self.prior_names };
+        let names = self.names(devices);
         let share = |(index, device): (usize, &Device)| {
             let hashes = names.tags_of(index).map(|tag| self.coverage.volume_of(tag)).sum();
             device.share(hashes, 0)

@@ -25,6 +25,7 @@ use cityseal_chain::{DeviceTag, Lease};
 use cityseal_device::known_answers::Case;
 use cityseal_device::{DeviceError, DeviceInfo};
 
+use crate::coverage::SealCoverage;
 use crate::devices::{DeviceState, DeviceStatus};
 use crate::policy::{AfterFailure, EnginePolicy};
 use crate::seal_job::{JobSnapshot, SealJob};
@@ -36,8 +37,8 @@ use jobs::Job;
 use share::{FairShare, Flow};
 use workers::{Device, InFlight, Lent, Worker, WorkerState};
 
-/// Fewest hashes of a region from which a search rate is measured: below it the cost of a batch dominates. At 40 million
-/// hashes per second 256 take 6 us.
+/// Fewest hashes of a region from which a search rate is measured: below it the cost of a batch dominates. At 40
+/// million hashes per second 256 take 6 us.
 const MEASURED_MIN: u64 = 256;
 
 /// What the owner of the driver must publish.
@@ -123,6 +124,11 @@ impl Driver {
             }
         }
         id
+    }
+
+    /// What a running job has searched so far, as far as it counts; `None` if it has ended.
+    pub(crate) fn coverage(&self, id: u64) -> Option<SealCoverage> {
+        Some(self.jobs.get(&id)?.searched(&self.devices))
     }
 
     /// Replaces the shares of tenants.

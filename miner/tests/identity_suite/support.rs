@@ -85,7 +85,7 @@ pub(crate) async fn start_with(
     let (files, tokens) = change(files, tokens);
     let access = AccessSource::new(AccessSettings::new(Some(files), tokens, tenants()));
     let options = ServiceOptions::new("127.0.0.1:0".parse().unwrap()).access(access);
-    let engine = Engine::builder().gpu(false).threads(Some(1)).build().unwrap();
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let service = Service::bind(options, engine).await.unwrap();
     let (address, reloader) = (service.local_addr(), service.reloader());
     tokio::spawn(service.run(std::future::pending()));

@@ -167,8 +167,8 @@ impl SearchSpace {
         }
     }
 
-    /// The group of versions (as in [`super::lease::LeaseBook`]: up to eight, with all times) that a rank belongs to: its
-    /// extranonce, its first version index, and its stretch.
+    /// The group of versions (as in [`super::lease::LeaseBook`]: up to eight, with all times) that a rank belongs to:
+    /// its extranonce, its first version index, and its stretch.
     pub(crate) fn version_group(&self, rank: u128) -> (u64, u32, Stretch) {
         let row = rank / u128::from(self.nonces.count()) / u128::from(self.times.count());
         let versions = u128::from(self.versions.count());

@@ -85,3 +85,28 @@ fn a_worker_that_gets_no_part_of_the_last_claim_gets_its_canary_at_once() {
     play.work_off(CPU);
     assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted);
 }
+
+/// Rows of 1,000 nonces: several fit into a batch.
+fn rows() -> SealTemplate {
+    let one = Target::from_display_hex(&format!("{}1", "0".repeat(63))).unwrap();
+    let builder = SealTemplate::builder(*Parameters::of(Network::Mainnet).genesis());
+    builder.time_window_s(39).nonces(NonceSpan::new(0, 999).unwrap()).target(one).build().unwrap()
+}
+
+#[test]
+fn regions_that_a_worker_did_not_begin_are_searched_by_others() {
+    for done in 0..5 {
+        let mut play = Play::new();
+        play.submit(SealJob::new(rows()));
+        let assignment = play.take(CPU).unwrap();
+        assert_eq!(regions(&assignment.task).len(), 5, "a batch of 5,000 hashes");
+        play.driver.take_events();
+        let answer = SearchAnswer { done, ..nothing_found(&assignment.task, 1e6) };
+        play.driver.searched(CPU, assignment.seq, answer, play.now);
+        assert!(play.driver.take_events().iter().any(|event| matches!(event, Event::Wake)), "an idle worker is woken");
+        play.work_off(GPU);
+        let report = play.end().unwrap();
+        assert_eq!((report.outcome, report.hashes), (SealOutcome::Exhausted, 40_000), "{done} done");
+        assert_eq!(report.devices[CPU].hashes, done as u128 * 1_000);
+    }
+}

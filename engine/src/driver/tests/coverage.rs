@@ -68,6 +68,21 @@ fn a_job_that_resumes_a_complete_search_ends_at_once() {
 }
 
 #[test]
+fn what_waits_for_a_canary_is_not_in_the_coverage_of_a_running_job() {
+    let mut play = Play::new();
+    let id = play.submit(SealJob::new(impossible()));
+    for worker in [CPU, GPU] {
+        let search = play.take(worker).unwrap();
+        play.answer(worker, search);
+    }
+    let devices =
+        |play: &Play| -> Vec<String> { play.driver.coverage(id).unwrap().runs().map(|run| run.device).collect() };
+    assert_eq!(devices(&play), ["cpu"]);
+    play.work_off(GPU);
+    assert!(play.driver.coverage(id).is_none(), "the job has ended");
+}
+
+#[test]
 fn a_wrong_answer_does_not_revoke_what_an_earlier_search_covered() {
     let mut play = Play::new();
     let id = play.submit(SealJob::new(impossible()).covered([run(0, 9_999)]).unwrap());

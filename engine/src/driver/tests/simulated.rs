@@ -17,6 +17,9 @@ const WINDOW: Duration = Duration::from_secs(10);
 const RATE_HZ: f64 = 40e6;
 const HEADERS_HZ: f64 = 5e6;
 
+/// Fixed cost of a batch on a device.
+const BATCH_COST: Duration = Duration::from_micros(1);
+
 /// A segment of a simulated chain.
 pub(super) struct Segment {
     pub(super) chain: usize,
@@ -246,7 +249,7 @@ impl Simulation {
                 let owner = &self.jobs[&self.driver.workers[worker].job_of(assignment.seq).unwrap()];
                 for region in &task.regions {
                     prepared += owner.prepare;
-                    device += Duration::from_secs_f64(region.hashes() as f64 / RATE_HZ);
+                    device += BATCH_COST + Duration::from_secs_f64(region.hashes() as f64 / RATE_HZ);
                     done += 1;
                     if prepared + device >= task.time_max {
                         break;
