@@ -174,7 +174,7 @@ async fn a_second_signal_ends_a_service_that_waits_and_a_hangup_does_not() {
     let mut serve = Serve::start_logging_to(&["--lame-duck", "3600"], Stdio::piped());
     let mut lines = BufReader::new(serve.take_stderr()).lines();
     serve.signal("-HUP");
-    line_with(&mut lines, "nothing to reload");
+    line_with(&mut lines, "certificates, tokens and tenants reloaded");
     let client = Client::connect(ClientOptions::new(&serve.address)).await.unwrap();
     client.devices().await.unwrap();
     serve.signal("-INT");

@@ -136,6 +136,16 @@ impl Part {
     /// # Errors
     /// [`PartFileError`] with the place; [`RulesDiffer`] if this build has other rules for every kind of chain.
     pub fn from_json(text: &str) -> Result<Self, PartFileError> {
+        let part = Self::from_state(text)?;
+        let expected = "an outline of the headers, and for blocks also one of the contents";
+        if part.summary.commitments.is_some() { Ok(part) } else { Err(wrong("headers_outline", expected)) }
+    }
+
+    /// As [`Self::from_json`], but a part without outlines is accepted: that of a run that makes no receipt.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`].
+    pub fn from_state(text: &str) -> Result<Self, PartFileError> {
         check_rules(text)?;
         let shape: Shape =
             serde_json::from_str(text).map_err(|error| PartFileError::Json { reason: error.to_string() })?;
@@ -216,9 +226,8 @@ impl Shape {
             return Err(wrong("not_checked", "heights that the part covers"));
         }
         let commitments = commitments(self.headers_outline.as_deref(), self.contents_outline.as_deref())?;
-        let has_contents = commitments.as_ref().map(|known| known.contents.is_some());
-        if has_contents != Some(self.items == "blocks") {
-            return Err(wrong("headers_outline", "an outline of the headers, and for blocks also one of the contents"));
+        if commitments.as_ref().is_some_and(|known| known.contents.is_some() != (self.items == "blocks")) {
+            return Err(wrong("contents_outline", "an outline of the contents exactly for blocks with one of headers"));
         }
         let first = self.first_height.checked_sub(self.start_height);
         let fits = |outline: &TreeOutline| first == Some(outline.first()) && outline.count() == self.count;
