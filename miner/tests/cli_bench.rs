@@ -18,7 +18,7 @@ fn every_mode_measures_with_right_answers_and_its_baselines() {
         ("headers", "header/s", &["sha2_whole_header"]),
         ("merkle", "node/s", &["sha2_node", "sha2_whole_header"]),
         ("verify", "header/s", &["sha2_whole_header"]),
-        ("service", "header/s", &["sha2_whole_header"]),
+        ("service", "header/s", &["raw_stream", "sha2_whole_header", "stream_bound", "verify"]),
     ] {
         let run = bench(&["--mode", mode]);
         assert_eq!(run.code, 0, "{run:?}");

@@ -37,7 +37,7 @@
 //! - What was not answered is there completely or not at all.
 //!
 //! The journal knows nothing of gRPC, templates and results: requests and results are bytes of the caller. Times are
-//! arguments. The file is `journal.redb` in the folder, a [redb](https://docs.rs/redb) database.
+//! arguments. The file is `journal.redb` in the folder, a redb database.
 
 mod error;
 mod health;

@@ -1,6 +1,5 @@
-//! A service that takes uploads and judges nothing: the baseline of a benchmark, which shows what the transport carries.
-//!
-//! Its verdicts are INCOMPLETE, so that no caller takes them for a verification.
+//! A service that takes uploads and judges nothing: the baseline of a benchmark, which shows what the transport can
+//! carry. Its verdicts are INCOMPLETE, so that no caller takes them for a verification.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,8 +15,8 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::error::ServeError;
+use super::http2::server;
 use super::limits::UPLOAD_MESSAGE_BYTES_MAX;
-use super::server;
 
 /// The reason in its verdicts.
 const REASON: &str = "this service judges nothing";

@@ -25,6 +25,7 @@ mod foreign;
 mod gate;
 mod health;
 mod heavy;
+mod http2;
 mod idle;
 mod jobs;
 mod keys;
@@ -66,7 +67,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::{Routes, RoutesBuilder};
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tracing::{info, warn};
 
@@ -80,13 +80,12 @@ pub use self::error::ServeError;
 use self::gate::Gate;
 use self::health::Health;
 use self::heavy::Heavy;
+use self::http2::server;
 use self::jobs::{JobBook, SHUTDOWN};
 use self::keys::Keys;
 use self::limits::{
-    CLOSE_MAX, CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, DRAIN_MAX, ENGINE_THREADS_MAX, FRAME_BYTES_MAX,
-    HEADER_LIST_BYTES_MAX, JOB_EVENTS_MAX, JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, KEEPALIVE_INTERVAL,
-    KEEPALIVE_TIMEOUT, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX,
-    UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
+    CLOSE_MAX, CONNECTIONS_MAX, DRAIN_MAX, ENGINE_THREADS_MAX, JOB_EVENTS_MAX, JOBS_RUNNING_MAX,
+    JOBS_RUNNING_PER_TENANT_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
 };
 use self::log_budget::LogBudget;
 pub use self::reload::Reloader;
@@ -314,17 +313,6 @@ fn stopped_by_itself(ended: Result<(), tonic::transport::Error>) -> ServeError {
         Ok(()) => ServeError::Stopped,
         Err(source) => ServeError::Transport { source },
     }
-}
-
-fn server() -> Server {
-    Server::builder()
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
 }
 
 fn add_services(

@@ -68,7 +68,8 @@ fn home_of(package: &Value) -> PathBuf {
 
 fn source_files_of(package: &Value, home: &Path, homes: &[PathBuf]) -> Vec<SourceFile> {
     let name = package["name"].as_str().expect("a package has a name");
-    let files = files_under(home, &|dir| homes.iter().any(|other| other == dir));
+    // A folder with a manifest is another package, also if it is not in this workspace.
+    let files = files_under(home, &|dir| homes.iter().any(|other| other == dir) || dir.join("Cargo.toml").is_file());
     let rust = files.iter().filter(|file| file.extension().is_some_and(|e| e == "rs"));
     rust.map(|file| SourceFile {
         package: name.to_owned(),
