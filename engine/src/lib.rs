@@ -102,7 +102,7 @@ pub use probability::{probability_per_hash, probability_within};
 pub use profile::Profile;
 pub use seal_job::{JobSnapshot, SealJob};
 pub use seal_report::{SealFailure, SealOutcome, SealReport};
-pub use tenant::{TenantShare, TenantsError};
+pub use tenant::{TENANT_WEIGHT_MAX, TenantShare, TenantsError};
 pub use verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 pub use verify::{
     BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName, UnreadBlocks,

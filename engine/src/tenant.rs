@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Largest weight of a tenant. A turn lasts 20 ms of device time for each unit of weight, so with the largest weight it
 /// lasts 2 s.
-pub(crate) const TENANT_WEIGHT_MAX: u32 = 100;
+pub const TENANT_WEIGHT_MAX: u32 = 100;
 
 /// Priorities per unit of weight.
 const PRIORITIES_PER_WEIGHT: u32 = 32;

@@ -284,7 +284,7 @@ mod tests {
     fn a_fault_in_a_tenant_is_named_with_its_line() {
         let faults = [
             ("name = \"a b\"", "`a b` is not the name of a tenant"),
-            ("name = \"a\"\nweight = 0", "expected 1 to 1000"),
+            ("name = \"a\"\nweight = 0", "expected 1 to 100"),
             ("name = \"a\"\nreserved = 1.5", "expected 0 to 1"),
             ("name = \"a\"\nscopes = [\"sael\"]", "unknown scope `sael`"),
             ("name = \"a\"\nuris = [\"x\"]", "`x` is not a URI"),

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cityseal_chain::{DeviceTag, Lease};
+use cityseal_chain::{DeviceTag, Lease, Seal};
 use cityseal_device::known_answers::Case;
 use cityseal_device::{DeviceError, DeviceInfo};
 
@@ -227,7 +227,8 @@ impl Driver {
             self.workers[worker].reset_failures();
         }
         let device = self.workers[worker].device;
-        self.devices[device].worked(now, &self.policy);
+        let batches = (answer.done + usize::from(answer.judged.overflow)) as u64;
+        self.devices[device].worked(batches, now, &self.policy);
         let target = self.workers[worker].batch_target();
         // The job may have ended in the meantime.
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -257,6 +258,21 @@ impl Driver {
         } else if found || job.is_due(now, self.policy.progress_interval) {
             let snapshot = job.snapshot(false, now);
             self.events.push(Event::Changed(id, snapshot));
+        }
+    }
+
+    /// Keeps the seals of a search that its worker cannot complete. The CPU has confirmed them, so they count whatever
+    /// becomes of the device.
+    pub(crate) fn confirmed(&mut self, worker: usize, seq: Seq, seals: Vec<Seal>, now: Instant) {
+        let Some(id) = self.workers[worker].job_of(seq) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.keep(seals);
+        match job.outcome() {
+            Some(outcome) => self.end_job(id, outcome, now),
+            None => {
+                let snapshot = job.snapshot(false, now);
+                self.events.push(Event::Changed(id, snapshot));
+            }
         }
     }
 

@@ -171,6 +171,23 @@ fn a_job_for_one_seal_gets_one_although_a_batch_has_several() {
 }
 
 #[test]
+fn a_seal_that_was_confirmed_counts_although_its_device_fails_before_the_task_ends() {
+    let mut play = Play::new();
+    let id = play.submit(SealJob::new(template(easy_target())));
+    let assignment = play.take(GPU).unwrap();
+    let Task::Search(task) = &assignment.task else { panic!("{assignment:?}") };
+    let seals = play.search(task).judged.seals;
+    assert!(!seals.is_empty());
+    play.driver.confirmed(GPU, assignment.seq, seals, play.now);
+    play.driver.failed(GPU, &DeviceError::Hung { waited: Duration::from_secs(4) }, play.now);
+    let ended = play.driver.take_events().into_iter().find_map(|event| match event {
+        Event::Ended(ended, _, report) => Some((ended, report.outcome, report.seals.len())),
+        Event::Changed(..) | Event::Wake | Event::Watch => None,
+    });
+    assert_eq!(ended, Some((id, SealOutcome::Sealed, 1)));
+}
+
+#[test]
 fn all_seals_are_found_by_any_mix_of_workers() {
     let found = |order: &[usize]| {
         let mut play = Play::new();

@@ -127,6 +127,14 @@ impl Worker {
         self.silent_since
     }
 
+    /// The job of an unanswered search.
+    pub(crate) fn job_of(&self, seq: Seq) -> Option<u64> {
+        match self.in_flight.get(&seq)?.work {
+            InFlight::Search { job, .. } => Some(job),
+            InFlight::Headers(_) | InFlight::Blocks(_) | InFlight::Canary => None,
+        }
+    }
+
     /// Removes an answered task.
     pub(crate) fn take(&mut self, seq: Seq, now: Instant) -> Option<Lent> {
         let taken = self.in_flight.remove(&seq);
@@ -317,9 +325,9 @@ impl Device {
         self.strikes.count
     }
 
-    /// Counts a correct batch, with its planted hit; removes a strike that is old enough.
-    pub(crate) fn worked(&mut self, now: Instant, policy: &EnginePolicy) {
-        self.canaries += u64::from(!self.is_trusted());
+    /// Counts the correct batches of an answer, each with its planted hit; removes a strike that is old enough.
+    pub(crate) fn worked(&mut self, batches: u64, now: Instant, policy: &EnginePolicy) {
+        self.canaries += if self.is_trusted() { 0 } else { batches };
         let is_long_ago = |since: Instant| now.saturating_duration_since(since) >= policy.strike_forgotten_after;
         if self.strikes.count > 0 && self.strikes.since.is_some_and(is_long_ago) {
             self.strikes.count -= 1;

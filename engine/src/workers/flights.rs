@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use cityseal_chain::Seal;
 use cityseal_device::{SearchReport, Ticket};
 
 use crate::judge::Caught;
@@ -136,6 +137,12 @@ impl Flights {
     pub(super) fn close(&mut self) -> Option<(Assignment, Duration)> {
         let oldest = self.open.pop_front()?;
         Some((oldest.assignment, oldest.answer.cost.total))
+    }
+
+    /// The seals of searches that are not complete, by assignment.
+    pub(super) fn into_seals(self) -> impl Iterator<Item = (Seq, Vec<Seal>)> {
+        let seals = self.open.into_iter().map(|open| (open.assignment.seq, open.answer.judged.seals));
+        seals.filter(|(_, seals)| !seals.is_empty())
     }
 
     /// Removes the oldest assignment if it is a search without a region left; returns its number and its answer.

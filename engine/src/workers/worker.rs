@@ -81,12 +81,21 @@ impl Worker {
         served.unwrap_or_else(|panic| Stopped::Failed(DeviceError::Panicked { message: message_of(&*panic) }))
     }
 
-    /// Keeps the device busy until the engine, a failure or a wrong answer ends it.
+    /// Keeps the device busy until the engine, a failure or a wrong answer ends it. Seals that were confirmed by then
+    /// are not lost with the searches that found them.
     fn serve(&self, backend: &mut dyn Backend) -> Stopped {
         let mut flights = Flights::default();
+        let stopped = self.keep_busy(backend, &mut flights);
+        for (seq, seals) in flights.into_seals() {
+            self.control.with(|driver| driver.confirmed(self.number, seq, seals, Instant::now()));
+        }
+        stopped
+    }
+
+    fn keep_busy(&self, backend: &mut dyn Backend, flights: &mut Flights) -> Stopped {
         let mut waiting_since = Instant::now();
         loop {
-            if let Err(error) = self.fill(backend, &mut flights, &mut waiting_since) {
+            if let Err(error) = self.fill(backend, flights, &mut waiting_since) {
                 return Stopped::Failed(error);
             }
             if flights.is_empty() {
@@ -100,7 +109,7 @@ impl Worker {
                 Ok(None) => {}
                 Ok(Some(done)) => {
                     waiting_since = Instant::now();
-                    match self.accept(&mut flights, done) {
+                    match self.accept(flights, done) {
                         Ok(judged) => judged.into_iter().for_each(|hashes| backend.reuse(hashes)),
                         Err(stopped) => return stopped,
                     }

@@ -19,6 +19,7 @@ use tonic::transport::server::Connected;
 use super::certificate::PeerCertificate;
 use super::idle::{self, Usage};
 use super::limits::{READ_AT_ONCE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
+use super::shares::group_of;
 
 /// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
 /// follow (9).
@@ -58,6 +59,7 @@ impl Seats {
 
     /// Returns a seat for one more connection of this address, or `None` if the address has reached its limit.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Seat> {
+        let address = group_of(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(address).or_default();
         if *count >= self.per_address_max {
@@ -152,6 +154,15 @@ impl<S> GuardedStream<S> {
         }
         Poll::Pending
     }
+
+    /// The outcome of a write, or the end of the connection while the write waits: a peer that does not read must not
+    /// keep its place.
+    fn or_end<T>(&mut self, cx: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match outcome {
+            Poll::Pending => self.poll_end(cx).map(Err),
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
@@ -185,11 +196,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, buf)
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.or_end(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        self.or_end(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -201,7 +214,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.or_end(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -273,6 +287,16 @@ mod tests {
         stream.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
         let silent = tokio::time::timeout(Duration::from_mins(1), stream.read_u8()).await;
         assert!(silent.is_err(), "the read still waits");
+    }
+
+    #[tokio::test]
+    async fn the_signal_closes_a_connection_whose_peer_does_not_read() {
+        let (closer, cut) = watch::channel(false);
+        let (_client, mut stream) = guarded(cut);
+        // One byte more than the pipe between them holds.
+        let write = tokio::spawn(async move { stream.write_all(&[0; 257]).await });
+        closer.send(true).unwrap();
+        assert_eq!(write.await.unwrap().unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::limits::CONNECTION_IDLE_MAX;
-use super::shares::{Holder, Place, Shares};
+use super::shares::{Holder, Place, Shares, group_of};
 
 /// The places of all open connections, shared by their addresses.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl Connections {
     /// Takes a place for a connection of this address; `None` if all places are taken, and no other address holds
     /// enough more of them.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<Arc<Usage>> {
-        let place = self.0.take(Holder::Address(address))?;
+        let place = self.0.take(Holder::Address(group_of(address)))?;
         let idle_since = watch::Sender::new(Some(Instant::now()));
         Some(Arc::new(Usage { place, open: Mutex::new(0), idle_since }))
     }

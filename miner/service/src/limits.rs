@@ -88,8 +88,8 @@ pub const TENANTS_MAX: usize = 256;
 /// is shorter than [`URI_BYTES_MAX`], and the name of a file of it is shorter than 255 bytes.
 pub const TENANT_NAME_BYTES_MAX: usize = 64;
 
-/// The largest weight of a tenant: a share of 1 beside 1,000 is still noticed within the seconds that a quantum takes.
-pub const TENANT_WEIGHT_MAX: u32 = 1000;
+/// The largest weight of a tenant, which the engine sets.
+pub const TENANT_WEIGHT_MAX: u32 = cityseal_engine::TENANT_WEIGHT_MAX;
 
 /// Maximum length of the URI of a tenant's certificate, in bytes.
 pub const URI_BYTES_MAX: usize = 256;
@@ -153,10 +153,6 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Time between two resume tokens of an upload: usually at most 70 KB each, and a second's worth of a chain is quickly
 /// sent again.
 pub const RESUME_TOKEN_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long the service goes on serving after its health has become `NOT_SERVING`, so that load balancers, which
-/// poll every second or two, move away before anything is refused.
-pub const LAME_DUCK: Duration = Duration::from_secs(5);
 
 /// The longest lame duck phase that can be configured.
 pub const LAME_DUCK_MAX: Duration = Duration::from_hours(1);

@@ -52,7 +52,7 @@ impl Sealing {
     fn find(&self, job_id: &str, context: &CallContext) -> Result<Arc<JobRecord>, Refusal> {
         context.note.job_id(job_id);
         let record = self.book.find(job_id, &context.caller)?;
-        context.note.tenant(&record.about.tenant);
+        context.note_label(&record.about.tenant);
         Ok(record)
     }
 
@@ -100,9 +100,7 @@ impl SealService for Sealing {
         let context = CallContext::of(&request);
         let note = &context.note;
         let message = request.into_inner();
-        if context.caller.tenant().is_none() {
-            note.tenant(&message.tenant);
-        }
+        context.note_label(&message.tenant);
         note.request_id(&message.request_id);
         self.check_open()?;
         let (book, caller, peer) = (Arc::clone(&self.book), context.caller.clone(), context.peer);
@@ -153,7 +151,7 @@ impl SealService for Sealing {
         let context = CallContext::of(&request);
         let message = request.into_inner();
         if let Some(tenant) = &message.tenant {
-            context.note.tenant(tenant);
+            context.note_label(tenant);
         }
         let (jobs, next_page_token) = self.book.list(&message, &context.caller)?;
         Ok(Response::new(v1::ListJobsResponse { jobs, next_page_token, epoch: self.book.epoch() }))
@@ -171,7 +169,7 @@ impl SealService for Sealing {
             return Err(Refusal::from(FieldError::missing("chain", "the name of a chain")).into());
         }
         let tenant = context.caller.tenant_for(&tenant).map_err(Refusal::from)?;
-        context.note.tenant(&tenant);
+        context.note_label(&tenant);
         context.note.detail(&format!("generation {generation} of chain '{chain}'"));
         self.check_open()?;
         let book = Arc::clone(&self.book);

@@ -29,7 +29,7 @@ impl Holder {
     pub(crate) fn of(caller: &Caller, peer: Option<SocketAddr>) -> Self {
         match (caller.tenant(), peer) {
             (Some(tenant), _) => Self::Tenant(Arc::clone(tenant)),
-            (None, Some(peer)) => Self::Address(peer.ip()),
+            (None, Some(peer)) => Self::Address(group_of(peer.ip())),
             (None, None) => Self::Local,
         }
     }
@@ -41,6 +41,17 @@ impl Holder {
             (None, Some(peer)) => Self::Connection(peer),
             (Some(_), _) | (None, None) => Self::of(caller, peer),
         }
+    }
+}
+
+/// The addresses that count as one: an IPv4 address alone, and a /64 network of IPv6, which one host usually has.
+pub(crate) fn group_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            IpAddr::V6(network.into())
+        }
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -182,6 +193,15 @@ mod tests {
 
     fn is_displaced(place: &Place) -> bool {
         *place.displaced.borrow()
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address_and_ipv4_does_not() {
+        let group = |text: &str| group_of(text.parse().unwrap());
+        assert_eq!(group("2001:db8:1:2::1"), group("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(group("2001:db8:1:2::1"), group("2001:db8:1:3::1"));
+        assert_eq!(group("::ffff:192.0.2.1"), group("192.0.2.1"));
+        assert_ne!(group("192.0.2.1"), group("192.0.2.2"));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub struct TenantSettings {
     /// ASCII letters, digits, `.`, `_` and `-`; at most 64 bytes.
     #[serde(deserialize_with = "name_of")]
     pub name: String,
-    /// Share of the device time relative to that of other tenants, 1 to 1,000. Default 1.
+    /// Share of the device time relative to that of other tenants, 1 to 100. Default 1.
     #[serde(default = "weight_default", deserialize_with = "weight_of")]
     pub weight: u32,
     /// Part of the device time that is kept for this tenant, 0 to 1; the parts of all tenants together are at most 1.

@@ -132,8 +132,9 @@ async fn obey(
             (Asked::Reload, unused) => {
                 stop = unused;
                 context.output.note("SIGHUP: reading the files again");
-                // The service logs what comes of it.
-                drop(control.reload().await);
+                // In a task of its own: a file on a dead disk must not delay a stop signal. The service logs the result.
+                let control = control.clone();
+                drop(tokio::spawn(async move { control.reload().await }));
             }
         }
     }

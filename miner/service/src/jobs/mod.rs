@@ -180,7 +180,7 @@ impl JobBook {
         caller: &Caller,
     ) -> Result<(OpenJob, Option<Arc<JobRecord>>), Refusal> {
         let about = &request.about;
-        shelf.tips.check(&about.tenant, &about.chain, about.generation)?;
+        shelf.tips.check(&about.tenant, &about.chain, about.generation, Instant::now())?;
         let superseded = self.superseded(shelf, request, caller)?;
         shelf.check_room(&about.tenant, superseded.as_ref().map(|old| old.number))?;
         // The superseded job frees its place at once, although it ends a little later.

@@ -17,6 +17,12 @@ struct Tip {
     advanced: Instant,
 }
 
+impl Tip {
+    fn is_kept(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.advanced) < TIP_KEPT_MAX
+    }
+}
+
 impl Tips {
     /// Records a new tip.
     ///
@@ -30,7 +36,7 @@ impl Tips {
         generation: u64,
         now: Instant,
     ) -> Result<(), Refusal> {
-        self.check(tenant, chain, generation)?;
+        self.check(tenant, chain, generation, now)?;
         let key = (Arc::clone(tenant), chain.to_owned());
         if !self.0.contains_key(&key) {
             self.check_room(tenant, now)?;
@@ -39,12 +45,13 @@ impl Tips {
         Ok(())
     }
 
-    /// Checks that a generation is not older than the chain's tip.
+    /// Checks that a generation is not older than the chain's tip, if that is not too old itself.
     ///
     /// # Errors
     /// Returns [`Refusal::StaleTip`].
-    pub(super) fn check(&self, tenant: &Arc<str>, chain: &str, found: u64) -> Result<(), Refusal> {
-        match self.0.get(&(Arc::clone(tenant), chain.to_owned())) {
+    pub(super) fn check(&self, tenant: &Arc<str>, chain: &str, found: u64, now: Instant) -> Result<(), Refusal> {
+        let tip = self.0.get(&(Arc::clone(tenant), chain.to_owned())).filter(|tip| tip.is_kept(now));
+        match tip {
             Some(&Tip { generation: expected_min, .. }) if found < expected_min => {
                 Err(Refusal::StaleTip { chain: chain.to_owned(), expected_min, found })
             }
@@ -55,7 +62,7 @@ impl Tips {
     fn check_room(&mut self, tenant: &Arc<str>, now: Instant) -> Result<(), Refusal> {
         let own = |tips: &HashMap<(Arc<str>, String), Tip>| tips.keys().filter(|(of, _)| of == tenant).count();
         if self.0.len() >= TIPS_MAX || own(&self.0) >= TIPS_PER_TENANT_MAX {
-            self.0.retain(|_, tip| now.saturating_duration_since(tip.advanced) < TIP_KEPT_MAX);
+            self.0.retain(|_, tip| tip.is_kept(now));
         }
         let quota = |subject: String, max| Refusal::Quota { subject, what: "chains", max };
         if own(&self.0) >= TIPS_PER_TENANT_MAX {
@@ -80,10 +87,19 @@ mod tests {
         tips.advance(&north, "main", 5, now).unwrap();
         let stale = Refusal::StaleTip { chain: "main".to_owned(), expected_min: 5, found: 4 };
         assert_eq!(tips.advance(&north, "main", 4, now), Err(stale.clone()));
-        assert_eq!(tips.check(&north, "main", 4), Err(stale));
-        assert_eq!(tips.check(&north, "main", 5), Ok(()));
-        assert_eq!(tips.check(&north, "side", 0), Ok(()));
-        assert_eq!(tips.check(&south, "main", 0), Ok(()));
+        assert_eq!(tips.check(&north, "main", 4, now), Err(stale));
+        assert_eq!(tips.check(&north, "main", 5, now), Ok(()));
+        assert_eq!(tips.check(&north, "side", 0, now), Ok(()));
+        assert_eq!(tips.check(&south, "main", 0, now), Ok(()));
+    }
+
+    #[test]
+    fn a_tip_is_forgotten_after_its_time() {
+        let (mut tips, now, tenant) = (Tips::default(), Instant::now(), Arc::from("north"));
+        tips.advance(&tenant, "main", 5, now).unwrap();
+        let last = now + TIP_KEPT_MAX.saturating_sub(std::time::Duration::from_nanos(1));
+        assert!(tips.check(&tenant, "main", 0, last).is_err());
+        assert_eq!(tips.check(&tenant, "main", 0, now + TIP_KEPT_MAX), Ok(()));
     }
 
     #[test]
