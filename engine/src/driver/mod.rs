@@ -267,12 +267,11 @@ impl Driver {
         let Some(id) = self.workers[worker].job_of(seq) else { return };
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.keep(seals);
-        match job.outcome() {
-            Some(outcome) => self.end_job(id, outcome, now),
-            None => {
-                let snapshot = job.snapshot(false, now);
-                self.events.push(Event::Changed(id, snapshot));
-            }
+        if let Some(outcome) = job.outcome() {
+            self.end_job(id, outcome, now);
+        } else {
+            let snapshot = job.snapshot(false, now);
+            self.events.push(Event::Changed(id, snapshot));
         }
     }
 

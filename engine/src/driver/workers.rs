@@ -127,14 +127,6 @@ impl Worker {
         self.silent_since
     }
 
-    /// The job of an unanswered search.
-    pub(crate) fn job_of(&self, seq: Seq) -> Option<u64> {
-        match self.in_flight.get(&seq)?.work {
-            InFlight::Search { job, .. } => Some(job),
-            InFlight::Headers(_) | InFlight::Blocks(_) | InFlight::Canary => None,
-        }
-    }
-
     /// Removes an answered task.
     pub(crate) fn take(&mut self, seq: Seq, now: Instant) -> Option<Lent> {
         let taken = self.in_flight.remove(&seq);
