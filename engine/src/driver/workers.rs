@@ -223,7 +223,6 @@ impl Worker {
     }
 
     /// The job of an unanswered search.
-    #[cfg(test)]
     pub(crate) fn job_of(&self, seq: Seq) -> Option<u64> {
         match self.in_flight.get(&seq)?.work {
             InFlight::Search { job, .. } => Some(job),
