@@ -87,6 +87,13 @@ impl CallContext {
         note.tenant(caller.tenant().map_or("", |tenant| tenant));
         Self { caller, peer: peer_of(extensions), note }
     }
+
+    /// Notes the tenant that a local caller names. The log names an identity's own tenant, whatever it asks for.
+    fn note_label(&self, tenant: &str) {
+        if self.caller.tenant().is_none() {
+            self.note.tenant(tenant);
+        }
+    }
 }
 
 #[tonic::async_trait]
