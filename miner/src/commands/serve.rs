@@ -132,7 +132,8 @@ async fn obey(
             (Asked::Reload, unused) => {
                 stop = unused;
                 context.output.note("SIGHUP: reading the files again");
-                // In a task of its own: a file on a dead disk must not delay a stop signal. The service logs the result.
+                // In a task of its own: a file on a dead disk must not delay a stop signal. The service logs the
+                // result.
                 let control = control.clone();
                 drop(tokio::spawn(async move { control.reload().await }));
             }
