@@ -17,9 +17,9 @@ pub enum Scope {
     Verify,
     /// See its own tenant's jobs and the devices.
     Read,
-    /// See and cancel the jobs of all tenants, drain the service.
+    /// With [`Self::Read`] and [`Self::Seal`]: also see and cancel the jobs of other tenants.
     Operate,
-    /// Read the metrics.
+    /// Reserved for the metrics.
     Metrics,
 }
 

@@ -31,7 +31,7 @@ pub enum WhenNoGpu {
     Fail,
 }
 
-/// Limits of one tenant; `None`: the limit of the service.
+/// Limits of one tenant; `None`: the limit of the service. Only `priority_max` has an effect yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -70,7 +70,7 @@ pub struct TenantSettings {
     /// The URIs in the subject alternative names of its certificates. Default: [`TENANT_URI_PREFIX`] and its name.
     #[serde(default, deserialize_with = "uris_of")]
     pub uris: Vec<String>,
-    /// What happens to its jobs while no GPU is ready. Default `cpu`.
+    /// What is to happen to its jobs while no GPU is ready; it has no effect yet. Default `cpu`.
     #[serde(default)]
     pub when_no_gpu: WhenNoGpu,
 }
