@@ -18,6 +18,7 @@ use tonic::body::Body;
 
 use super::limits::{BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX, BODY_DEADLINE, MESSAGE_BYTES_MAX};
 use super::refusal::Refusal;
+use super::unread::{OpenRequest, Unread};
 
 /// The method whose request is an upload.
 pub(super) const UPLOAD: &str = "/cityseal.v1.VerifyService/VerifyChain";
@@ -66,13 +67,20 @@ impl BodyBudget {
         Self { max, per_connection_max, held: Mutex::default() }
     }
 
-    /// Limits the body of a request for `path`, unless it is an upload.
-    pub(super) fn limited(self: &Arc<Self>, body: Body, path: &str, peer: Option<SocketAddr>) -> Body {
+    /// Limits the body of a request for `path`, unless it is an upload. `unread` opens the request on its connection.
+    pub(super) fn limited(
+        self: &Arc<Self>,
+        body: Body,
+        path: &str,
+        peer: Option<SocketAddr>,
+        unread: Option<&Arc<Unread>>,
+    ) -> Body {
         if path == UPLOAD || HttpBody::is_end_stream(&body) {
             return body;
         }
         let deadline = (!path.starts_with(REFLECTION)).then(|| Box::pin(sleep(BODY_DEADLINE)));
-        Body::new(LimitedBody { inner: body, account: self.open(peer), deadline, size: Size::default() })
+        let request = unread.map(Unread::open);
+        Body::new(LimitedBody { inner: body, account: self.open(peer), request, deadline, size: Size::default() })
     }
 
     fn open(self: &Arc<Self>, peer: Option<SocketAddr>) -> Account {
@@ -171,6 +179,7 @@ impl Held {
 struct LimitedBody {
     inner: Body,
     account: Account,
+    request: Option<OpenRequest>,
     deadline: Option<Pin<Box<Sleep>>>,
     size: Size,
 }
@@ -212,6 +221,10 @@ impl HttpBody for LimitedBody {
         self.account.check(cx)?;
         match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
+                let received = frame.data_ref().map_or(0, Bytes::len);
+                if let Some(request) = &self.request {
+                    request.took(received);
+                }
                 let more = frame.data_ref().map_or(0, |data| self.size.grow(data));
                 self.account.add(more)?;
                 Poll::Ready(Some(Ok(frame)))
@@ -304,7 +317,7 @@ mod tests {
     }
 
     async fn first_frame(path: &str) -> Status {
-        let mut body = Arc::new(BodyBudget::default()).limited(Body::new(Endless), path, Some(peer(1)));
+        let mut body = Arc::new(BodyBudget::default()).limited(Body::new(Endless), path, Some(peer(1)), None);
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         frame.unwrap().unwrap_err()
     }

@@ -69,7 +69,8 @@ impl Service<Request<Body>> for Calls {
             return Box::pin(async move { Ok(call.answered(response)) });
         }
         request.extensions_mut().insert(call.note.clone());
-        let request = request.map(|body| self.bodies.limited(body, &call.path, call.peer));
+        let unread = request.extensions().get::<ConnectionInfo>().map(|info| Arc::clone(&info.unread));
+        let request = request.map(|body| self.bodies.limited(body, &call.path, call.peer, unread.as_ref()));
         let deadline = deadline_in(request.headers(), ANSWER_DEADLINE_MAX);
         // This timer starts before tonic's own timer for the same deadline, so that the refusal carries the service's
         // details.

@@ -13,13 +13,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tonic::transport::server::Connected;
 
 use super::certificate::PeerCertificate;
 use super::idle::{self, Usage};
-use super::limits::{READ_AT_ONCE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
+use super::limits::{READ_AT_ONCE_BYTES_MAX, UNREAD_PAUSE_MAX, UPLOADS_PER_CONNECTION_MAX};
 use super::shares::group_of;
+use super::unread::Unread;
 
 /// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
 /// follow (9).
@@ -34,6 +35,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) uploads: Arc<Semaphore>,
     /// The place of the connection, with its open calls.
     pub(crate) usage: Arc<Usage>,
+    /// The bytes that its calls have not taken yet.
+    pub(crate) unread: Arc<Unread>,
     /// The client's certificate, if it has one.
     pub(crate) certificate: Option<Arc<PeerCertificate>>,
 }
@@ -41,7 +44,11 @@ pub(crate) struct ConnectionInfo {
 impl ConnectionInfo {
     pub(crate) fn new(peer: SocketAddr, usage: Arc<Usage>, certificate: Option<PeerCertificate>) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX));
-        Self { peer, uploads, usage, certificate: certificate.map(Arc::new) }
+        Self { peer, uploads, usage, unread: Arc::default(), certificate: certificate.map(Arc::new) }
+    }
+
+    fn has_uploads(&self) -> bool {
+        self.uploads.available_permits() < UPLOADS_PER_CONNECTION_MAX
     }
 }
 
@@ -111,6 +118,8 @@ pub(crate) struct GuardedStream<S> {
     preface_deadline: Wait<()>,
     /// Bytes read since the connection last let its calls run.
     read_in_a_row: usize,
+    /// The end of the pause in which the calls take their bytes.
+    pause: Option<Pin<Box<Sleep>>>,
     /// Completes with the reason when the connection must close.
     cut: Wait<&'static str>,
     _admission: Admission,
@@ -138,6 +147,7 @@ impl<S> GuardedStream<S> {
             info,
             preface_left: PREFACE_LEN,
             read_in_a_row: 0,
+            pause: None,
             preface_deadline: Box::pin(sleep_until(deadline)),
             cut: Box::pin(cut),
             _admission: admission,
@@ -153,6 +163,21 @@ impl<S> GuardedStream<S> {
             return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "the client's preface did not arrive in time"));
         }
         Poll::Pending
+    }
+
+    /// Waits until the calls have taken what was read, or the pause is over.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.info.has_uploads() || self.info.unread.poll_room(cx).is_ready() {
+            self.pause = None;
+            return Poll::Ready(());
+        }
+        let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(UNREAD_PAUSE_MAX)));
+        if pause.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.pause = None;
+        self.info.unread.forget();
+        Poll::Ready(())
     }
 
     /// The outcome of a write, or the end of the connection while the write waits: a peer that does not read must not
@@ -178,12 +203,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
                 }
             };
         }
+        if self.poll_room(cx).is_pending() {
+            return self.poll_end(cx).map(Err);
+        }
         let before = buf.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buf) {
             Poll::Ready(result) => {
                 let read = buf.filled().len() - before;
                 self.preface_left = self.preface_left.saturating_sub(read);
                 self.read_in_a_row += read;
+                self.info.unread.add(read);
                 Poll::Ready(result)
             }
             Poll::Pending => {
@@ -238,6 +267,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::super::idle::Connections;
+    use super::super::limits::UNREAD_BYTES_MAX;
     use super::*;
 
     const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -287,6 +317,34 @@ mod tests {
         stream.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
         let silent = tokio::time::timeout(Duration::from_mins(1), stream.read_u8()).await;
         assert!(silent.is_err(), "the read still waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_reads_on_when_its_requests_took_what_arrived_or_the_pause_is_over() {
+        let (_cord, cut) = watch::channel(false);
+        let (mut client, mut stream) = guarded(cut);
+        client.write_all(&[1, 2]).await.unwrap();
+        let request = stream.info.unread.open();
+        stream.info.unread.add(UNREAD_BYTES_MAX);
+        let reading = tokio::time::timeout(UNREAD_PAUSE_MAX / 2, stream.read_u8()).await;
+        assert!(reading.is_err(), "the read still waits");
+        request.took(1);
+        assert_eq!(stream.read_u8().await.unwrap(), 1);
+        let began = Instant::now();
+        assert_eq!(stream.read_u8().await.unwrap(), 2);
+        assert!(began.elapsed() >= UNREAD_PAUSE_MAX, "virtual time: {:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_with_an_upload_reads_on_at_once() {
+        let (_cord, cut) = watch::channel(false);
+        let (mut client, mut stream) = guarded(cut);
+        client.write_all(&[1]).await.unwrap();
+        let _request = stream.info.unread.open();
+        let _upload = Arc::clone(&stream.info.uploads).try_acquire_owned().unwrap();
+        stream.info.unread.add(UNREAD_BYTES_MAX);
+        let began = Instant::now();
+        assert_eq!((stream.read_u8().await.unwrap(), began.elapsed()), (1, Duration::ZERO));
     }
 
     #[tokio::test]

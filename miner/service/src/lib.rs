@@ -44,6 +44,7 @@ mod tenants;
 mod tls;
 mod tokens;
 mod transport;
+mod unread;
 mod upload;
 mod upload_rate;
 mod verdict;
