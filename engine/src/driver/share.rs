@@ -150,6 +150,13 @@ impl FairShare {
         of_tenant * weight / (weight + beside)
     }
 
+    /// Device time of a tenant in the last second, in microseconds.
+    #[cfg(test)]
+    pub(super) fn used_us(&mut self, name: &str, now: Instant) -> f64 {
+        let tenant = self.ids.get(name).and_then(|id| self.tenants.get_mut(id));
+        tenant.map_or(0.0, |tenant| tenant.used.sum_us(now))
+    }
+
     fn add_tenant(&mut self, name: &str) -> TenantId {
         self.tenants_seen += 1;
         let id = TenantId(self.tenants_seen);

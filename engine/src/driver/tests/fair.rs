@@ -1,7 +1,7 @@
 //! Fair share of device time, with simulated workers: tenants by weight, jobs and chains by priority, whatever a task
 //! costs and however many there are.
 
-use super::simulated::{Simulation, Windows, one_nonce};
+use super::simulated::{Simulation, Windows, endless, one_nonce};
 use super::*;
 use crate::tenant::TenantShare;
 
@@ -251,12 +251,25 @@ fn new_shares_apply_to_running_work() {
 #[test]
 fn a_new_job_is_expected_to_get_the_share_that_it_then_gets() {
     let mut simulation = Simulation::new(1, 0);
-    assert_eq!(simulation.driver.rate_of_new("b", 0), None, "no rate was measured");
+    let rate =
+        |simulation: &Simulation, tenant: &str| simulation.driver.rate_of_new(&SealJob::new(endless()).tenant(tenant));
+    assert_eq!(rate(&simulation, "b"), None, "no rate was measured");
     simulation.job("a", 0);
     simulation.run(Duration::from_secs(1));
-    let alone = simulation.driver.rate_of_new("a", 0).unwrap();
+    let alone = rate(&simulation, "a").unwrap();
     assert!((alone / 20e6 - 1.0).abs() < 0.02, "half of 40 MH/s: {alone}");
     simulation.tenants([("b", weight(3))]);
-    let weighted = simulation.driver.rate_of_new("b", 0).unwrap();
+    let weighted = rate(&simulation, "b").unwrap();
     assert!((weighted / 30e6 - 1.0).abs() < 0.02, "three quarters of 40 MH/s: {weighted}");
+}
+
+#[test]
+fn a_task_that_is_lost_with_its_device_costs_its_tenant_nothing() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(whole_space()).tenant("a"));
+    let _lost = play.take(GPU).unwrap();
+    assert!(play.driver.share.used_us("a", play.now) > 0.0);
+    play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
+    let used = play.driver.share.used_us("a", play.now);
+    assert!(used.abs() < 1e-6, "{used} us");
 }
