@@ -97,7 +97,7 @@ impl fmt::Display for JobState {
     }
 }
 
-/// Which devices work on a job, and what happens without a GPU: as the service has it for the tenant.
+/// Which devices work on a job, and what happens without a GPU, as the service is configured for the tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenNoGpu {

@@ -127,11 +127,13 @@ impl Engine {
 
     /// The probability that a job, submitted now, finds a seal before its deadline: by the measured rates of the
     /// serving devices that may work on it, and the share that it would get at present ([`probability_within`]).
-    /// `None` while no such device serves, or the rate of one of them is not known yet.
-    pub fn probability_by_deadline(&self, job: &SealJob) -> Option<f64> {
+    /// `None` while no such device serves, or the rate of one of them is not known yet. `replaced`: a job of the same
+    /// tenant that ends when this one begins.
+    pub fn probability_by_deadline(&self, job: &SealJob, replaced: Option<&JobHandle>) -> Option<f64> {
         let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now()).as_secs_f64();
         let seconds = job.deadline.map_or(f64::INFINITY, left);
-        let rate_hz = self.inner.control.with(|driver| driver.rate_of_new(job))?;
+        let replaced = replaced.map(JobHandle::number);
+        let rate_hz = self.inner.control.with(|driver| driver.rate_of_new(job, replaced))?;
         // The rate is already that of the job's share.
         Some(probability_within(&job.template, seconds, rate_hz, 1.0))
     }

@@ -185,20 +185,29 @@ fn the_probability_by_a_deadline_follows_the_measured_rate_and_the_weights() {
     let template = endless().with_target(target);
     let deadline = Instant::now() + Duration::from_hours(1);
     let job = SealJob::new(template).tenant("a").deadline(deadline);
-    assert_eq!(engine.probability_by_deadline(&job), None, "no rate was measured");
+    assert_eq!(engine.probability_by_deadline(&job, None), None, "no rate was measured");
     // No hash of it is a hit, and judging costs nothing.
     engine.seal(SealJob::new(small(1 << 20).with_target(Target::ONE)));
-    let alone = engine.probability_by_deadline(&job).unwrap();
-    let later = engine.probability_by_deadline(&job.clone().deadline(deadline + Duration::from_hours(1))).unwrap();
+    let alone = engine.probability_by_deadline(&job, None).unwrap();
+    let later =
+        engine.probability_by_deadline(&job.clone().deadline(deadline + Duration::from_hours(1)), None).unwrap();
     // The target is small enough for the probability to be proportional to the time.
     assert!(alone > 0.0 && (later / alone - 2.0).abs() < 0.01, "{alone} in an hour, {later} in two");
     assert!(!engine.has_usable_gpu());
-    assert_eq!(engine.probability_by_deadline(&job.clone().when_no_gpu(WhenNoGpu::Wait)), None, "there is no GPU");
+    assert_eq!(
+        engine.probability_by_deadline(&job.clone().when_no_gpu(WhenNoGpu::Wait), None),
+        None,
+        "there is no GPU"
+    );
     let running = engine.submit(SealJob::new(endless()).tenant("b"));
     engine.set_tenants([("b".to_owned(), TenantShare { weight: 3, ..TenantShare::default() })]).unwrap();
-    let beside = engine.probability_by_deadline(&job).unwrap();
+    let beside = engine.probability_by_deadline(&job, None).unwrap();
     assert!(beside < alone, "{beside}, alone {alone}");
-    running.cancel("the test");
+    let older = engine.submit(SealJob::new(endless()).tenant("a"));
+    let in_its_place = engine.probability_by_deadline(&job, Some(&older)).unwrap();
+    let beside_it = engine.probability_by_deadline(&job, None).unwrap();
+    assert!(in_its_place > 1.5 * beside_it, "{in_its_place}, beside it {beside_it}");
+    [running, older].iter().for_each(|job| job.cancel("the test"));
 }
 
 /// Jobs for each of the nine probabilities: 1,000 in `cargo xtask soak deadlines`, 20 otherwise.
@@ -228,7 +237,7 @@ fn predicted_and_observed(engine: &Engine, wanted: f64, time: Duration, exhausts
         // What it would find with a very small probability shows how many hashes it would get.
         let tiny = 1e-12;
         let probe = job(template_of(tiny, 0, ROLLED, u32::MAX), time);
-        let hashes = engine.probability_by_deadline(&probe).unwrap() / tiny;
+        let hashes = engine.probability_by_deadline(&probe, None).unwrap() / tiny;
         let hits = -(1.0 - wanted).ln();
         let (time, template) = if exhausts {
             (Duration::from_mins(1), template_of(hits / 65_536.0, salt + number, 0, 65_536))
@@ -236,7 +245,7 @@ fn predicted_and_observed(engine: &Engine, wanted: f64, time: Duration, exhausts
             (time, template_of(hits / hashes, salt + number, ROLLED, u32::MAX))
         };
         let job = job(template, time);
-        predicted += engine.probability_by_deadline(&job).unwrap() / f64::from(jobs);
+        predicted += engine.probability_by_deadline(&job, None).unwrap() / f64::from(jobs);
         sealed += u32::from(engine.seal(job).outcome == SealOutcome::Sealed);
     }
     (predicted, f64::from(sealed) / f64::from(jobs))

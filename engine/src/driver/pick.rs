@@ -78,7 +78,7 @@ impl Driver {
         let task = job.search_task(&leases, wanted, canary);
         let hashes = leases.iter().map(Lease::hashes).sum();
         let state = &mut self.workers[worker];
-        // A canary's device must show each batch, and each region is one.
+        // Each region is a batch.
         state.since_canary += leases.len() as u32;
         let cost = state.search_time(hashes).max(RESERVE_MIN * leases.len() as u32);
         Some((InFlight::Search { job: id, leases }, Task::Search(task), cost))

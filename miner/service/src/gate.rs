@@ -2,7 +2,7 @@
 //! included.
 //!
 //! A call that is open ends within a second after its credential was removed or has expired, or, if it has none, after
-//! the configuration has begun to ask for one.
+//! the configuration has begun to require one.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -4,8 +4,8 @@
 //! the holder with the most, even after it is admitted, takes the idlest place of that holder. So one holder may use
 //! everything while it is alone, and nobody is shut out by who came first.
 //!
-//! Anybody can open a connection, from many addresses, so there places are also told apart by use: one that was never
-//! used goes first, and if all holders have the same number, an idle one goes.
+//! Anybody can open connections from many addresses, so for connections the use counts too: one that was never used goes
+//! first, and if all holders have the same number, an idle one goes.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

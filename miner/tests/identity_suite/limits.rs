@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use crate::streams::endless;
-use crate::support::{Running, reason, start_with_tenants};
+use crate::support::{Running, start_with_tenants};
 
 /// The configuration of two tenants, one of them with these keys.
 fn parks(keys: &str) -> String {

@@ -39,7 +39,7 @@ fn step(play: &mut Play, job: u64) {
 /// Runs a job to its end; returns the probability that was predicted, and whether it was sealed.
 fn outcome(play: &mut Play, template: SealTemplate, time: Duration) -> (f64, bool) {
     let job = SealJob::new(template.clone()).tenant("a").deadline(play.now + time);
-    let rate_hz = play.driver.rate_of_new(&job).unwrap();
+    let rate_hz = play.driver.rate_of_new(&job, None).unwrap();
     let predicted = probability_within(&template, time.as_secs_f64(), rate_hz, 1.0);
     let id = play.submit(job);
     while play.driver.jobs.contains_key(&id) {

@@ -85,9 +85,9 @@ fn jobs_of_one_tenant_share_its_time_by_priority() {
 fn a_priority_above_the_cap_of_its_tenant_counts_as_the_cap() {
     let mut simulation = Simulation::new(1, 0);
     simulation.tenants([("", TenantShare { priority_max: 31, ..TenantShare::default() })]);
-    let one = simulation.driver.share.share_of_new("", 255);
+    let one = simulation.driver.share.share_of_new("", 255, None);
     simulation.job("", 0);
-    assert_eq!((one, simulation.driver.share.share_of_new("", 255)), (1.0, 0.5));
+    assert_eq!((one, simulation.driver.share.share_of_new("", 255, None)), (1.0, 0.5));
 }
 
 #[test]
@@ -251,8 +251,9 @@ fn new_shares_apply_to_running_work() {
 #[test]
 fn a_new_job_is_expected_to_get_the_share_that_it_then_gets() {
     let mut simulation = Simulation::new(1, 0);
-    let rate =
-        |simulation: &Simulation, tenant: &str| simulation.driver.rate_of_new(&SealJob::new(endless()).tenant(tenant));
+    let rate = |simulation: &Simulation, tenant: &str| {
+        simulation.driver.rate_of_new(&SealJob::new(endless()).tenant(tenant), None)
+    };
     assert_eq!(rate(&simulation, "b"), None, "no rate was measured");
     simulation.job("a", 0);
     simulation.run(Duration::from_secs(1));

@@ -85,7 +85,7 @@ fn a_job_that_must_not_wait_fails_with_the_loss_of_the_last_gpu() {
 fn a_job_for_gpus_gets_its_share_of_all_time_from_them() {
     let mut play = Play::new();
     play.submit(SealJob::new(whole_space()).tenant("b"));
-    let rate = |play: &Play, when| play.driver.rate_of_new(&job(when).tenant("a"));
+    let rate = |play: &Play, when| play.driver.rate_of_new(&job(when).tenant("a"), None);
     for (worker, rate_hz) in [(CPU, 10e6), (GPU, 30e6)] {
         assert_eq!(rate(&play, WhenNoGpu::Cpu), None, "not every device has a rate");
         let assignment = play.take(worker).unwrap();

@@ -102,7 +102,8 @@ impl JobBook {
     ) -> Result<(Arc<JobRecord>, bool), Refusal> {
         // Without the shelf's lock: the engine may be busy, and other calls only read.
         let job = request.to_job(Instant::now());
-        let prospects = Prospects::of(&self.engine, &job);
+        let replaced = request.supersedes.as_ref().and_then(|job_id| self.find(job_id, caller).ok()?.handle());
+        let prospects = Prospects::of(&self.engine, &job, replaced.as_ref());
         request.about.probability_by_deadline = prospects.probability;
         let (open, superseded) = {
             let mut shelf = self.lock();

@@ -1,6 +1,6 @@
 //! Whether a submission has a chance: a GPU if its tenant needs one, and the probability of a seal in time.
 
-use cityseal_engine::{Engine, SealJob};
+use cityseal_engine::{Engine, JobHandle, SealJob};
 
 use crate::refusal::Refusal;
 use crate::terms::{Terms, WhenNoGpu};
@@ -14,9 +14,9 @@ pub(super) struct Prospects {
 }
 
 impl Prospects {
-    /// Waits for the engine.
-    pub(super) fn of(engine: &Engine, job: &SealJob) -> Self {
-        Self { probability: engine.probability_by_deadline(job), has_gpu: engine.has_usable_gpu() }
+    /// Looks at the engine, and waits for it. `replaced`: the job that this one supersedes, if that runs.
+    pub(super) fn of(engine: &Engine, job: &SealJob, replaced: Option<&JobHandle>) -> Self {
+        Self { probability: engine.probability_by_deadline(job, replaced), has_gpu: engine.has_usable_gpu() }
     }
 
     /// Checks the prospects against the terms of the caller. What is not known is no reason to refuse.
