@@ -64,7 +64,7 @@ pub enum Asked {
 
 /// Catches the stop signals and SIGHUP as long as this value exists.
 #[derive(Debug)]
-pub struct ServiceSignals {
+struct ServiceSignals {
     stop: StopSignals,
     #[cfg(unix)]
     hangup: Signal,
@@ -75,7 +75,7 @@ impl ServiceSignals {
     ///
     /// # Errors
     /// The system's error.
-    pub fn catch() -> io::Result<Self> {
+    fn catch() -> io::Result<Self> {
         Ok(Self {
             stop: StopSignals::catch()?,
             #[cfg(unix)]
@@ -85,7 +85,7 @@ impl ServiceSignals {
 
     /// Waits for the next signal.
     #[cfg(unix)]
-    pub async fn asked(&mut self) -> Asked {
+    async fn asked(&mut self) -> Asked {
         tokio::select! {
             name = self.stop.asked() => Asked::Stop(name),
             _ = self.hangup.recv() => Asked::Reload,
@@ -94,9 +94,28 @@ impl ServiceSignals {
 
     /// Waits for the next signal.
     #[cfg(not(unix))]
-    pub async fn asked(&mut self) -> Asked {
+    async fn asked(&mut self) -> Asked {
         Asked::Stop(self.stop.asked().await)
     }
+}
+
+/// Calls `on_signal` for each signal of a service, on a thread of its own, for the rest of the process. The signals are
+/// caught when this returns.
+///
+/// # Errors
+/// The system's error.
+pub fn follow_signals(mut on_signal: impl FnMut(Asked) + Send + 'static) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = runtime.block_on(async { ServiceSignals::catch() })?;
+    let follow = move || {
+        runtime.block_on(async {
+            loop {
+                on_signal(signals.asked().await);
+            }
+        })
+    };
+    std::thread::Builder::new().name("cityseal-signal".to_owned()).spawn(follow)?;
+    Ok(())
 }
 
 /// Starts a tokio runtime with `threads` worker threads.

@@ -262,6 +262,8 @@ impl DeviceList {
 pub struct DeviceShare {
     /// The device's name.
     pub name: String,
+    /// CPU, GPU or software; unknown if the service does not say.
+    pub kind: DeviceKind,
     /// The kernel or shader variant that it ran.
     pub kernel: String,
     /// Hashes of a search, saturating at 2^64 - 1.
@@ -275,14 +277,15 @@ pub struct DeviceShare {
 impl DeviceShare {
     pub(crate) fn from_wire(message: v1::DeviceShare) -> Self {
         let state = DeviceState::from_wire(&message.state, v1::DeviceState::Unspecified);
+        let kind = DeviceKind::from_wire(message.kind());
         let v1::DeviceShare { name, kernel, hashes, headers, .. } = message;
-        Self { name, kernel, hashes, headers, state }
+        Self { name, kind, kernel, hashes, headers, state }
     }
 }
 
 impl fmt::Display for DeviceShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, kernel, hashes, headers, state } = self;
+        let Self { name, kernel, hashes, headers, state, .. } = self;
         write!(f, "{name} ({kernel}, {state}): {hashes} hashes, {headers} headers")
     }
 }

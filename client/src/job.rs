@@ -97,6 +97,30 @@ impl fmt::Display for JobState {
     }
 }
 
+/// Which devices work on a job, and what happens without a GPU, as the service is configured for the tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenNoGpu {
+    /// Every device, the CPU too.
+    #[default]
+    Cpu,
+    /// Only GPUs; while none is usable the job waits.
+    Wait,
+    /// Only GPUs; the job fails when none is usable.
+    Fail,
+}
+
+impl WhenNoGpu {
+    /// A service that does not say has only the first of them.
+    const fn from_wire(wire: v1::WhenNoGpu) -> Self {
+        match wire {
+            v1::WhenNoGpu::Unspecified | v1::WhenNoGpu::Cpu => Self::Cpu,
+            v1::WhenNoGpu::Wait => Self::Wait,
+            v1::WhenNoGpu::Fail => Self::Fail,
+        }
+    }
+}
+
 /// A job at one moment, as the service reports it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -129,6 +153,11 @@ pub struct Job {
     pub latest_seq: u64,
     /// The chain that its template extends, named by the caller; may be empty.
     pub chain: String,
+    /// The probability, 0 to 1, of a seal before its deadline, as the service predicted it at the submission; `None` if
+    /// the service did not know.
+    pub probability_by_deadline: Option<f64>,
+    /// Which devices work on it.
+    pub when_no_gpu: WhenNoGpu,
 }
 
 impl Job {
@@ -137,6 +166,7 @@ impl Job {
     }
 
     fn parsed(message: v1::Job) -> Result<Self, FieldError> {
+        let when_no_gpu = WhenNoGpu::from_wire(message.when_no_gpu());
         Ok(Self {
             id: message.id,
             epoch: message.epoch,
@@ -152,6 +182,8 @@ impl Job {
             rate_hz: message.rate_hz,
             latest_seq: message.latest_seq,
             chain: message.chain,
+            probability_by_deadline: probability(message.probability_by_deadline)?,
+            when_no_gpu,
         })
     }
 }
@@ -160,6 +192,16 @@ fn volume(decimal: &str) -> Result<u128, FieldError> {
     decimal.parse().map_err(|_| {
         FieldError::new("volume", FieldProblem::Unknown { expected: "a decimal number", found: decimal.to_owned() })
     })
+}
+
+fn probability(found: Option<f64>) -> Result<Option<f64>, FieldError> {
+    match found {
+        Some(found) if !(0.0..=1.0).contains(&found) => {
+            let (expected, found) = ("a number from 0 to 1", found.to_string());
+            Err(FieldError::new("probability_by_deadline", FieldProblem::Unknown { expected, found }))
+        }
+        found => Ok(found),
+    }
 }
 
 fn best(bytes: &[u8]) -> Result<Option<BlockHash>, FieldError> {
@@ -357,6 +399,10 @@ mod tests {
             (v1::Job { state: 99, ..message() }, "job.state: expected a job state that this build knows, found '99'"),
             (v1::Job { priority: 256, ..message() }, "job.priority: expected at most 255, found 256"),
             (v1::Job { volume, ..message() }, "job.volume: expected a decimal number, found 'one million'"),
+            (
+                v1::Job { probability_by_deadline: Some(f64::NAN), ..message() },
+                "job.probability_by_deadline: expected a number from 0 to 1, found 'NaN'",
+            ),
             (v1::Job { best_hash: vec![0; 31].into(), ..message() }, "job.best_hash: expected 32 bytes, found 31"),
         ];
         for (message, refusal) in malformed {

@@ -79,7 +79,7 @@ pub use credentials::{CredentialProblem, Tls};
 pub use cut::CHUNK_BYTES_MAX;
 pub use device::{Crossovers, DeviceKind, DeviceList, DeviceShare, DeviceState, DeviceStatus};
 pub use error::ClientError;
-pub use job::{ClaimedResult, CoverageSpan, Job, JobAnswer, JobPage, JobState, ListRequest, SealOutcome};
+pub use job::{ClaimedResult, CoverageSpan, Job, JobAnswer, JobPage, JobState, ListRequest, SealOutcome, WhenNoGpu};
 pub use prost::bytes;
 pub use request::{ChainParameters, VerifyRequest};
 pub use retry::RetryPolicy;

@@ -163,6 +163,9 @@ pub struct SealAnswer {
     pub coverage_truncated: bool,
     /// What each device contributed, as reported by the service.
     pub devices: Vec<DeviceShare>,
+    /// The probability, 0 to 1, of a seal before the deadline, as the service predicted it at the submission; `None` if
+    /// the service did not know.
+    pub probability_by_deadline: Option<f64>,
 }
 
 impl fmt::Display for SealAnswer {
@@ -251,6 +254,7 @@ fn answer(request: &SealRequest, job: Job, result: ClaimedResult) -> Result<Seal
         coverage,
         coverage_truncated,
         devices,
+        probability_by_deadline: job.probability_by_deadline,
     })
 }
 

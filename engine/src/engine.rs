@@ -7,7 +7,6 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use cityseal_chain::SealTemplate;
 use cityseal_device::known_answers::Case;
 
 use crate::control::Control;
@@ -121,20 +120,22 @@ impl Engine {
         Ok(())
     }
 
-    /// The probability that a job of a tenant, submitted now, finds a seal before `deadline`: by the measured rates of
-    /// the serving devices and the share that the job would get at present ([`probability_within`]). `None` until a
-    /// device has measured its rate in a search.
-    pub fn probability_by_deadline(
-        &self,
-        template: &SealTemplate,
-        deadline: Instant,
-        tenant: &str,
-        priority: u8,
-    ) -> Option<f64> {
-        let seconds = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
-        let rate_hz = self.inner.control.with(|driver| driver.rate_of_new(tenant, priority))?;
+    /// Whether a GPU takes tasks at present: it is ready, or on probation. Software adapters in use count.
+    pub fn has_usable_gpu(&self) -> bool {
+        self.inner.control.with(|driver| driver.has_usable_gpu())
+    }
+
+    /// The probability that a job, submitted now, finds a seal before its deadline: by the measured rates of the
+    /// serving devices that may work on it, and the share that it would get at present ([`probability_within`]).
+    /// `None` while no such device serves, or the rate of one of them is not known yet. `replaced`: a job of the same
+    /// tenant that ends when this one begins.
+    pub fn probability_by_deadline(&self, job: &SealJob, replaced: Option<&JobHandle>) -> Option<f64> {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+        let seconds = job.deadline.map_or(f64::INFINITY, left);
+        let replaced = replaced.map(JobHandle::number);
+        let rate_hz = self.inner.control.with(|driver| driver.rate_of_new(job, replaced))?;
         // The rate is already that of the job's share.
-        Some(probability_within(template, seconds, rate_hz, 1.0))
+        Some(probability_within(&job.template, seconds, rate_hz, 1.0))
     }
 
     /// Submits a job and waits for its end.

@@ -37,6 +37,13 @@ pub struct JobHandle {
     control: Control,
 }
 
+impl JobHandle {
+    /// The job's number in its engine.
+    pub(crate) const fn number(&self) -> u64 {
+        self.id
+    }
+}
+
 impl fmt::Display for JobHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "job {}: {}", self.id, self.snapshot())

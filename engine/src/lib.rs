@@ -71,6 +71,7 @@ mod devices;
 mod driver;
 mod engine;
 mod error;
+mod fallback;
 mod gpu;
 mod job;
 mod judge;
@@ -96,6 +97,7 @@ pub use devices::{
 };
 pub use engine::Engine;
 pub use error::{BuildError, VerifyError, VerifyRequestError};
+pub use fallback::WhenNoGpu;
 pub use job::JobHandle;
 pub use policy::EnginePolicy;
 pub use probability::{probability_per_hash, probability_within};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cityseal_chain::{BlockHash, CoverageError, SealTemplate};
 
 use crate::coverage::{PriorCoverage, SearchedRun};
+use crate::fallback::WhenNoGpu;
 use crate::seal_report::SealReport;
 
 /// Most seals that a job keeps by default: 2^16 seals of about 200 bytes are 13 MiB.
@@ -21,6 +22,7 @@ pub struct SealJob {
     pub(crate) deadline: Option<Instant>,
     pub(crate) tenant: String,
     pub(crate) priority: u8,
+    pub(crate) when_no_gpu: WhenNoGpu,
     pub(crate) prior: Option<PriorCoverage>,
 }
 
@@ -34,6 +36,7 @@ impl SealJob {
             deadline: None,
             tenant: String::new(),
             priority: 0,
+            when_no_gpu: WhenNoGpu::default(),
             prior: None,
         }
     }
@@ -72,6 +75,13 @@ impl SealJob {
     #[must_use]
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = priority;
+        self
+    }
+
+    /// Which devices work on the job, and what happens without a GPU. Default: all devices.
+    #[must_use]
+    pub fn when_no_gpu(mut self, when_no_gpu: WhenNoGpu) -> Self {
+        self.when_no_gpu = when_no_gpu;
         self
     }
 

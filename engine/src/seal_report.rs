@@ -74,6 +74,12 @@ pub enum SealFailure {
         /// What happened to the last one.
         reason: String,
     },
+    /// The job needs a GPU ([`WhenNoGpu::Fail`](crate::WhenNoGpu::Fail)), and none is usable.
+    #[error("no GPU is usable: {reason}")]
+    NoGpu {
+        /// What happened to the last one.
+        reason: String,
+    },
     /// Every lease was returned but the coverage has a gap: a bug in the engine.
     #[error("the coverage has a gap at {gap}")]
     CoverageGap {

@@ -2,6 +2,7 @@
 //! the workers depend on it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -155,9 +156,18 @@ pub(crate) struct TaskCost {
     pub(crate) total: Duration,
 }
 
-/// Identifies the chain that a task belongs to: the address of its shared state, unique while one of its tasks exists.
+/// Identifies the chain that a task belongs to. Never used again in this process, so that a later chain does not inherit
+/// the account of an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ChainId(pub(crate) usize);
+pub(crate) struct ChainId(pub(crate) u64);
+
+impl ChainId {
+    /// The id of a new chain.
+    pub(crate) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
 
 /// A device's answer to a task, and what the CPU checks it with.
 #[derive(Clone, Copy, Debug)]
@@ -201,4 +211,15 @@ pub(crate) trait ChainTask: fmt::Debug + Send + Sync {
 
     /// Informs the owner that no worker will take this task or any other of its chain.
     fn abandon(&self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_chain_has_an_id_of_its_own() {
+        let ids = [(); 3].map(|()| ChainId::next());
+        assert!(ids[0] < ids[1] && ids[1] < ids[2], "{ids:?}");
+    }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use cityseal_engine::chain::{CoinbaseParts, Network, NonceSpan, Parameters, SealTemplate, Stretch, Target};
-use cityseal_engine::{
-    BuildError, Engine, SealFailure, SealJob, SealOutcome, SearchedRun, TenantShare, probability_within,
+use cityseal_engine::chain::{
+    BlockHeader, CoinbaseParts, Network, NonceSpan, Parameters, SealTemplate, Stretch, Target,
 };
+use cityseal_engine::{BuildError, Engine, SealFailure, SealJob, SealOutcome, SearchedRun, TenantShare, WhenNoGpu};
 
 fn engine(threads: usize) -> Engine {
     Engine::builder().gpu(false).threads(threads).build().unwrap()
@@ -184,17 +184,93 @@ fn the_probability_by_a_deadline_follows_the_measured_rate_and_the_weights() {
     let target = Target::from_display_hex(&format!("{}{}", "0".repeat(12), "f".repeat(52))).unwrap();
     let template = endless().with_target(target);
     let deadline = Instant::now() + Duration::from_hours(1);
-    assert_eq!(engine.probability_by_deadline(&template, deadline, "", 0), None, "no rate was measured");
-    engine.seal(SealJob::new(small(1 << 20)).all(true).seals_max(1 << 20));
-    let rate_hz = engine.devices()[0].rate_hz.unwrap();
-    let alone = engine.probability_by_deadline(&template, deadline, "a", 0).unwrap();
-    let expected = probability_within(&template, 3_600.0, rate_hz, 1.0);
-    assert!(alone > 0.0 && (alone / expected - 1.0).abs() < 0.01, "{alone}, expected {expected}");
+    let job = SealJob::new(template).tenant("a").deadline(deadline);
+    assert_eq!(engine.probability_by_deadline(&job, None), None, "no rate was measured");
+    // No hash of it is a hit, and judging costs nothing.
+    engine.seal(SealJob::new(small(1 << 20).with_target(Target::ONE)));
+    let alone = engine.probability_by_deadline(&job, None).unwrap();
+    let later =
+        engine.probability_by_deadline(&job.clone().deadline(deadline + Duration::from_hours(1)), None).unwrap();
+    // The target is small enough for the probability to be proportional to the time.
+    assert!(alone > 0.0 && (later / alone - 2.0).abs() < 0.01, "{alone} in an hour, {later} in two");
+    assert!(!engine.has_usable_gpu());
+    assert_eq!(
+        engine.probability_by_deadline(&job.clone().when_no_gpu(WhenNoGpu::Wait), None),
+        None,
+        "there is no GPU"
+    );
     let running = engine.submit(SealJob::new(endless()).tenant("b"));
     engine.set_tenants([("b".to_owned(), TenantShare { weight: 3, ..TenantShare::default() })]).unwrap();
-    let beside = engine.probability_by_deadline(&template, deadline, "a", 0).unwrap();
+    let beside = engine.probability_by_deadline(&job, None).unwrap();
     assert!(beside < alone, "{beside}, alone {alone}");
-    running.cancel("the test");
+    let older = engine.submit(SealJob::new(endless()).tenant("a"));
+    let in_its_place = engine.probability_by_deadline(&job, Some(&older)).unwrap();
+    let beside_it = engine.probability_by_deadline(&job, None).unwrap();
+    assert!(in_its_place > 1.5 * beside_it, "{in_its_place}, beside it {beside_it}");
+    [running, older].iter().for_each(|job| job.cancel("the test"));
+}
+
+/// Jobs for each of the nine probabilities: 1,000 in `cargo xtask soak deadlines`, 20 otherwise.
+fn jobs_per_probability() -> u32 {
+    std::env::var("CITYSEAL_SOAK_JOBS").map_or(20, |jobs| jobs.parse().unwrap())
+}
+
+/// The version bits that BIP320 reserves for rolling.
+const ROLLED: u32 = 0x1fff_e000;
+
+/// A template that a hash meets with this probability; each salt gives another header.
+fn template_of(probability: f64, salt: u32, version_mask: u32, nonces: u32) -> SealTemplate {
+    let top = (probability * 2_f64.powi(64)) as u64;
+    let target = Target::from_display_hex(&format!("{top:016x}{}", "f".repeat(48))).unwrap();
+    let header = BlockHeader { time: salt, ..*Parameters::of(Network::Mainnet).genesis() };
+    let nonces = NonceSpan::new(0, nonces - 1).unwrap();
+    SealTemplate::builder(header).version_mask(version_mask).nonces(nonces).target(target).build().unwrap()
+}
+
+/// Runs jobs one after another that are sealed with about this probability within `time`; returns the means of the
+/// predicted probabilities and of the outcomes. With `exhausts`, the space ends long before the deadline.
+fn predicted_and_observed(engine: &Engine, wanted: f64, time: Duration, exhausts: bool, salt: u32) -> (f64, f64) {
+    let jobs = jobs_per_probability();
+    let (mut predicted, mut sealed) = (0.0, 0);
+    for number in 0..jobs {
+        let job = |template, time| SealJob::new(template).tenant("a").deadline(Instant::now() + time);
+        // What it would find with a very small probability shows how many hashes it would get.
+        let tiny = 1e-12;
+        let probe = job(template_of(tiny, 0, ROLLED, u32::MAX), time);
+        let hashes = engine.probability_by_deadline(&probe, None).unwrap() / tiny;
+        let hits = -(1.0 - wanted).ln();
+        let (time, template) = if exhausts {
+            (Duration::from_mins(1), template_of(hits / 65_536.0, salt + number, 0, 65_536))
+        } else {
+            (time, template_of(hits / hashes, salt + number, ROLLED, u32::MAX))
+        };
+        let job = job(template, time);
+        predicted += engine.probability_by_deadline(&job, None).unwrap() / f64::from(jobs);
+        sealed += u32::from(engine.seal(job).outcome == SealOutcome::Sealed);
+    }
+    (predicted, f64::from(sealed) / f64::from(jobs))
+}
+
+/// A frequency of 1,000 jobs has a standard deviation of at most 1.6 points, so that 5 points are 3.2 deviations. For n
+/// jobs 3.2 deviations are 5 x sqrt(1,000 / n) points.
+#[test]
+fn jobs_of_a_real_cpu_are_sealed_by_their_deadlines_as_often_as_predicted() {
+    let jobs = jobs_per_probability();
+    let tolerance = 0.05 * (1_000.0 / f64::from(jobs)).sqrt();
+    let time = Duration::from_millis(if jobs < 100 { 8 } else { 20 });
+    let engine = engine(1);
+    engine.seal(SealJob::new(endless()).deadline(Instant::now() + Duration::from_millis(50)));
+    for tenth in 1..=9_u32 {
+        // Alone; beside another tenant; or with a space that is exhausted long before the deadline.
+        let (has_neighbour, exhausts) = (tenth % 3 == 1, tenth % 3 == 2);
+        let neighbour = has_neighbour.then(|| engine.submit(SealJob::new(endless()).tenant("b")));
+        let wanted = f64::from(tenth) / 10.0;
+        let (predicted, observed) = predicted_and_observed(&engine, wanted, time, exhausts, 100_000 * tenth);
+        neighbour.into_iter().for_each(|job| job.cancel("the test"));
+        println!("{jobs} jobs: {predicted:.3} predicted, {observed:.3} observed; neighbour: {has_neighbour}");
+        assert!((predicted - wanted).abs() < 0.1, "{wanted} was wanted, {predicted:.3} predicted");
+        assert!((observed - predicted).abs() <= tolerance, "{predicted:.3} predicted, {observed:.3} observed");
+    }
 }
 
 #[test]

@@ -24,6 +24,17 @@ impl fmt::Display for v1::JobState {
     }
 }
 
+impl fmt::Display for v1::WhenNoGpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unspecified => "unspecified",
+            Self::Cpu => "cpu",
+            Self::Wait => "wait",
+            Self::Fail => "fail",
+        })
+    }
+}
+
 impl fmt::Display for v1::VerdictKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -85,7 +96,7 @@ impl fmt::Display for v1::Device {
 
 impl fmt::Display for v1::DeviceShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, kernel, hashes, headers, state } = self;
+        let Self { name, kernel, hashes, headers, state, .. } = self;
         write!(f, "{name} ({kernel}, {state}): {hashes} hashes, {headers} headers")
     }
 }
@@ -119,6 +130,9 @@ mod tests {
         }
         for state in (0..).map_while(|number| v1::JobState::try_from(number).ok()) {
             check(state, state.as_str_name(), "JOB_STATE_");
+        }
+        for when in (0..).map_while(|number| v1::WhenNoGpu::try_from(number).ok()) {
+            check(when, when.as_str_name(), "WHEN_NO_GPU_");
         }
         for kind in (0..).map_while(|number| v1::VerdictKind::try_from(number).ok()) {
             check(kind, kind.as_str_name(), "VERDICT_KIND_");

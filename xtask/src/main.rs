@@ -3,6 +3,7 @@
 //! - `cargo xtask test` runs all tests and counts passed, failed and skipped ones.
 //! - `cargo xtask ci` runs all checks; `.ci/run` calls it.
 //! - `cargo xtask isa` counts the instructions of the shaders.
+//! - `cargo xtask soak` and `cargo xtask measure` run what takes too long for `ci`.
 //! - `cargo xtask readme` runs the examples in the documentation and checks the README's figures.
 //!
 //! The tasks start other tools and rely on their exit codes.
@@ -18,6 +19,7 @@ mod require;
 mod say;
 mod session;
 mod shell;
+mod soak;
 mod summary;
 mod test;
 
@@ -36,7 +38,9 @@ const HELP: &str = "usage: cargo xtask COMMAND
   readme          compare the figures in README.md with bench-results/, run the commands in README.md and docs/,
                   and compare output and exit codes with those shown
   readme --dev    run the commands with the build of the tests instead of a release build, as `ci` does
-  readme --write  write the figures of bench-results/ into README.md";
+  readme --write  write the figures of bench-results/ into README.md
+  soak NAME       a long run of a test that `ci` runs in a short form; without NAME: the names
+  measure NAME    print figures that were promised, and fail if one misses its goal; without NAME: the names";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -64,6 +68,8 @@ fn dispatch(words: &[String]) -> Outcome {
         }
         Some((command, [flag])) if command == "readme" && flag == "--dev" => readme::run(readme::Build::Dev),
         Some((command, [flag])) if command == "readme" && flag == "--write" => figures::write(),
+        Some((command, rest)) if command == "soak" => soak::soak(rest),
+        Some((command, rest)) if command == "measure" => soak::measure(rest),
         Some((command, [])) if command == "help" || command == "--help" => {
             say(HELP);
             Ok(())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use cityseal_device::{DeviceInfo, Tuned};
+use cityseal_device::{DeviceInfo, DeviceKind, Tuned};
 
 use super::cost_model::{Crossover, WorkKind};
 use super::select::LeftOutReason;
@@ -147,6 +147,8 @@ impl fmt::Display for DeviceStatus {
 pub struct DeviceShare {
     /// The device's name.
     pub name: String,
+    /// CPU, GPU or software.
+    pub kind: DeviceKind,
     /// The kernel or shader variant that it ran.
     pub kernel: String,
     /// Hashes of a search, as in its coverage.
@@ -159,7 +161,7 @@ pub struct DeviceShare {
 
 impl fmt::Display for DeviceShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, kernel, hashes, headers, state } = self;
+        let Self { name, kernel, hashes, headers, state, .. } = self;
         let state = state.name();
         write!(f, "{name} ({kernel}, {state}): {hashes} hashes, {headers} headers")
     }

@@ -17,6 +17,10 @@ impl Driver {
         let Some(model) = self.cost_model_of(worker) else { return true };
         let ahead = self.workers[worker].hashes_ahead();
         let Some(job) = self.jobs.get_mut(&id) else { return false };
+        // No CPU would take what this device declines.
+        if job.when_no_gpu.needs_gpu() {
+            return true;
+        }
         let (open, batch) = job.open(wanted);
         // A batch that consists of several regions costs a dispatch for each of them.
         let region = job.region_hashes(wanted);

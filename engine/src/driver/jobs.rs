@@ -10,6 +10,7 @@ use cityseal_device::BatchLimits;
 use super::share::TenantId;
 use super::workers::Device;
 use crate::coverage::{DeviceNames, SealCoverage};
+use crate::fallback::WhenNoGpu;
 use crate::policy::EnginePolicy;
 use crate::seal_job::{JobSnapshot, SealJob};
 use crate::seal_report::{SealFailure, SealOutcome, SealReport};
@@ -42,6 +43,7 @@ pub(crate) struct Wanted {
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) tenant: TenantId,
+    pub(crate) when_no_gpu: WhenNoGpu,
     source: Arc<SearchSource>,
     all: bool,
     seals_max: usize,
@@ -72,6 +74,7 @@ impl Job {
             job.prior.map_or_else(|| (Coverage::new(space), Vec::new()), |prior| (prior.coverage, prior.names));
         Self {
             tenant,
+            when_no_gpu: job.when_no_gpu,
             source: Arc::new(SearchSource::new(job.template)),
             all: job.all,
             seals_max: job.seals_max,
@@ -277,6 +280,12 @@ impl Job {
         for region in self.coverage.revoke(device) {
             self.book.reopen(region);
         }
+    }
+
+    /// Whether everything is searched, and the job waits only for the canary of this worker (perhaps of others too).
+    pub(crate) fn waits_for_canary_of(&self, worker: usize) -> bool {
+        let held = || self.held.values().map(|(_, leases)| leases.len()).sum::<usize>();
+        self.is_held_by(worker) && self.book.is_drained() && self.book.outstanding() == held()
     }
 
     /// Whether leases that a worker searched wait for its canary.

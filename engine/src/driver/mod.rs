@@ -7,6 +7,8 @@
 mod accounts;
 mod chains;
 mod cost;
+mod forecast;
+mod gpus;
 mod jobs;
 mod pick;
 mod share;
@@ -109,13 +111,14 @@ impl Driver {
     pub(crate) fn add_job(&mut self, job: SealJob, now: Instant) -> u64 {
         self.jobs_seen += 1;
         let id = self.jobs_seen;
+        let refusal = self.refusal_of(job.when_no_gpu);
         let tenant = self.share.join(&job.tenant, Flow::Job(id), job.priority);
         self.jobs.insert(id, Job::new(job, tenant, now));
         self.events.extend([Event::Wake, Event::Watch]);
         if self.stopped {
             self.end_job(id, SealOutcome::Failed { reason: SealFailure::ShutDown }, now);
-        } else if let Some(reason) = self.why_no_device() {
-            self.end_job(id, SealOutcome::Failed { reason: SealFailure::NoDevice { reason } }, now);
+        } else if let Some(reason) = refusal {
+            self.end_job(id, SealOutcome::Failed { reason }, now);
         } else {
             self.expire(now);
             // A job that resumes a complete search has nothing to lend.
@@ -134,12 +137,6 @@ impl Driver {
     /// Replaces the shares of tenants.
     pub(crate) fn set_tenants(&mut self, shares: TenantShares) {
         self.share.set_tenants(shares);
-    }
-
-    /// Hashes per second that a further job of a tenant would get at present; `None` before a rate was measured.
-    pub(crate) fn rate_of_new(&self, tenant: &str, priority: u8) -> Option<f64> {
-        let rates: Vec<f64> = self.serving().filter_map(Worker::search_rate).collect();
-        (!rates.is_empty()).then(|| rates.iter().sum::<f64>() * self.share.share_of_new(tenant, priority))
     }
 
     /// Ends a job. Does nothing if it has ended.
@@ -222,13 +219,14 @@ impl Driver {
         let hashes: u64 = done.iter().map(Lease::hashes).sum();
         // Tiny regions show what a batch costs, not how fast the device is.
         if hashes > 0 && hashes >= done.len() as u64 * MEASURED_MIN {
-            self.workers[worker].measure_search(hashes, answer.cost.device);
+            self.workers[worker].measure_search(hashes, answer.cost);
         } else {
             self.workers[worker].reset_failures();
         }
         let device = self.workers[worker].device;
-        let batches = (answer.done + usize::from(answer.judged.overflow)) as u64;
-        self.devices[device].worked(batches, now, &self.policy);
+        let batches = answer.done + usize::from(answer.judged.overflow);
+        self.workers[worker].uncount_batches(lent.saturating_sub(batches));
+        self.devices[device].worked(batches as u64, now, &self.policy);
         let target = self.workers[worker].batch_target();
         // The job may have ended in the meantime.
         let Some(job) = self.jobs.get_mut(&id) else { return };
@@ -301,7 +299,7 @@ impl Driver {
 
     /// A worker's device failed: its tasks go to others.
     pub(crate) fn failed(&mut self, worker: usize, error: &DeviceError, now: Instant) -> AfterFailure {
-        self.recall(worker);
+        self.recall(worker, now);
         let tries = self.workers[worker].fail();
         let device = self.workers[worker].device;
         let after = self.policy.reopen_after(tries);
@@ -337,12 +335,13 @@ impl Driver {
     }
 
     /// Returns all tasks of a worker, and the leases that it searched since its last canary, because that canary will
-    /// never be answered.
-    fn recall(&mut self, worker: usize) {
+    /// never be answered. What the tasks were charged is refunded: nobody has their results.
+    fn recall(&mut self, worker: usize, now: Instant) {
         self.jobs.values_mut().for_each(|job| job.give_back_held(worker));
         self.jobs.values_mut().for_each(|job| _ = job.give_back_claim(worker));
-        for in_flight in self.workers[worker].take_all() {
-            match in_flight {
+        for Lent { work, charge } in self.workers[worker].take_all() {
+            charge.into_iter().for_each(|charge| self.share.settle(charge, Duration::ZERO, now));
+            match work {
                 InFlight::Search { job, leases } => {
                     if let Some(job) = self.jobs.get_mut(&job) {
                         leases.into_iter().for_each(|lease| job.give_back(lease));
@@ -370,12 +369,10 @@ impl Driver {
         }
     }
 
-    /// Fails everything if no worker can serve any more.
+    /// Fails the jobs for which no device is left, and everything else if no worker can serve any more.
     fn after_loss(&mut self, reason: &str, now: Instant) {
-        if self.workers.iter().all(|worker| worker.state.is_unavailable()) {
-            let reason = SealFailure::NoDevice { reason: reason.to_owned() };
-            let all: Vec<u64> = self.jobs.keys().copied().collect();
-            all.into_iter().for_each(|id| self.end_job(id, SealOutcome::Failed { reason: reason.clone() }, now));
+        self.fail_without_device(reason, now);
+        if self.why_no_device().is_some() {
             self.abandon_chains();
         }
         self.events.push(Event::Wake);

@@ -17,11 +17,11 @@ type Picked = (InFlight, Task, Duration);
 
 impl Driver {
     pub(super) fn pick(&mut self, worker: usize, now: Instant) -> Option<(Lent, Task)> {
-        if self.canary_is_due(worker) {
-            return Some(self.pick_canary(worker));
+        if self.canary_is_due(worker) || self.is_awaited_for_its_canary(worker, now) {
+            return Some(self.pick_canary(worker, now));
         }
         let found = self.pick_by_share(worker, now);
-        found.or_else(|| self.needs_canary_before_idling(worker).then(|| self.pick_canary(worker)))
+        found.or_else(|| self.needs_canary_before_idling(worker).then(|| self.pick_canary(worker, now)))
     }
 
     /// The first task that the worker can take. What it cannot take keeps its place in the order for other workers.
@@ -52,14 +52,18 @@ impl Driver {
         None
     }
 
-    fn pick_canary(&mut self, worker: usize) -> (Lent, Task) {
+    fn pick_canary(&mut self, worker: usize, now: Instant) -> (Lent, Task) {
         self.workers[worker].since_canary = 0;
+        self.workers[worker].last_canary = Some(now);
         (Lent { work: InFlight::Canary, charge: None }, Task::Canary(Arc::clone(&self.canary)))
     }
 
     /// Leases of a job, if it has open space and the device is not better left to larger work.
     fn pick_search(&mut self, worker: usize, id: u64) -> Option<Picked> {
         let state = &self.workers[worker];
+        if !self.may_work_for(state, self.jobs.get(&id)?.when_no_gpu) {
+            return None;
+        }
         let mut limits = self.devices[state.device].info.limits;
         limits.hits_max = limits.hits_max.min(self.policy.hits_max);
         let (batch, claim) = (state.batch_hashes(&self.policy), state.claim_hashes(&self.policy));
@@ -74,7 +78,8 @@ impl Driver {
         let task = job.search_task(&leases, wanted, canary);
         let hashes = leases.iter().map(Lease::hashes).sum();
         let state = &mut self.workers[worker];
-        state.since_canary += 1;
+        // Each region is a batch.
+        state.since_canary += leases.len() as u32;
         let cost = state.search_time(hashes).max(RESERVE_MIN * leases.len() as u32);
         Some((InFlight::Search { job: id, leases }, Task::Search(task), cost))
     }

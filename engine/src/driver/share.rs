@@ -136,18 +136,26 @@ impl FairShare {
         self.charge(charge, micros(spent) - charge.reserved_us, now);
     }
 
-    /// The share of all device time, 0 to 1, that a further job of a tenant would get at present.
-    pub(super) fn share_of_new(&self, name: &str, priority: u8) -> f64 {
+    /// The share of all device time, 0 to 1, that a further job of a tenant would get at present, in place of `replaced`.
+    pub(super) fn share_of_new(&self, name: &str, priority: u8, replaced: Option<Flow>) -> f64 {
         let id = self.ids.get(name);
         let own = self.shares.get(name).copied().unwrap_or_default();
         let others = self.accounts.active().filter(|(other, _)| Some(other) != id);
         let others = others.filter_map(|(other, _)| self.tenants.get(&other)).map(|tenant| tenant.share);
         let of_tenant = divide(&[own].into_iter().chain(others).collect::<Vec<_>>())[0];
         let weight = f64::from(own.weight_of(priority));
-        let beside: f64 = id
-            .and_then(|id| self.tenants.get(id))
-            .map_or(0.0, |tenant| tenant.flows.active().map(|(_, weight)| weight).sum());
+        let beside: f64 = id.and_then(|id| self.tenants.get(id)).map_or(0.0, |tenant| {
+            let staying = tenant.flows.active().filter(|(flow, _)| Some(*flow) != replaced);
+            staying.map(|(_, weight)| weight).sum()
+        });
         of_tenant * weight / (weight + beside)
+    }
+
+    /// Device time of a tenant in the last second, in microseconds.
+    #[cfg(test)]
+    pub(super) fn used_us(&mut self, name: &str, now: Instant) -> f64 {
+        let tenant = self.ids.get(name).and_then(|id| self.tenants.get_mut(id));
+        tenant.map_or(0.0, |tenant| tenant.used.sum_us(now))
     }
 
     fn add_tenant(&mut self, name: &str) -> TenantId {
@@ -269,15 +277,16 @@ mod tests {
     #[test]
     fn a_further_job_shares_its_tenants_part_with_the_work_that_is_there() {
         let mut share = FairShare::default();
-        assert_eq!(share.share_of_new("a", 0), 1.0, "nobody else is there");
+        assert_eq!(share.share_of_new("a", 0, None), 1.0, "nobody else is there");
         let a = share.join("a", Flow::Job(1), 0);
-        assert_eq!(share.share_of_new("a", 0), 0.5);
-        assert_eq!(share.share_of_new("a", 64), 0.75, "three against one");
-        assert_eq!(share.share_of_new("b", 0), 0.5);
+        assert_eq!(share.share_of_new("a", 0, None), 0.5);
+        assert_eq!(share.share_of_new("a", 64, None), 0.75, "three against one");
+        assert_eq!(share.share_of_new("a", 64, Some(Flow::Job(1))), 1.0, "in its place");
+        assert_eq!(share.share_of_new("b", 0, None), 0.5);
         share.set_tenants(TenantShares::from([("b".to_owned(), of(3, 0.0))]));
-        assert_eq!(share.share_of_new("b", 0), 0.75);
+        assert_eq!(share.share_of_new("b", 0, None), 0.75);
         share.end(a, Flow::Job(1));
-        assert_eq!(share.share_of_new("b", 255), 1.0);
+        assert_eq!(share.share_of_new("b", 255, None), 1.0);
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Driver {
     }
 
     fn mark_stuck(&mut self, worker: usize, now: Instant) {
-        self.recall(worker);
+        self.recall(worker, now);
         let reason = "its thread has been silent inside the driver for too long".to_owned();
         self.workers[worker].state = WorkerState::Stuck;
         let device = self.workers[worker].device;

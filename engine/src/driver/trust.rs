@@ -32,7 +32,7 @@ impl Driver {
         let device = self.workers[worker].device;
         let tag = DeviceTag(device as u16);
         for other in self.workers_of(device) {
-            self.recall(other);
+            self.recall(other, now);
         }
         self.jobs.values_mut().for_each(|job| job.revoke(tag));
         let strikes = self.devices[device].strike(caught, now);
@@ -81,6 +81,14 @@ impl Driver {
     pub(super) fn needs_canary_before_idling(&self, worker: usize) -> bool {
         let holds = self.jobs.values().any(|job| job.is_held_by(worker));
         holds && self.may_get_canary(worker) && !self.workers[worker].is_searching()
+    }
+
+    /// Whether a job waits only for the canary of a worker, which would come late while the worker has other work. At
+    /// most one canary for each batch time is sent for that, so that short jobs do not cost others more than that.
+    pub(super) fn is_awaited_for_its_canary(&self, worker: usize, now: Instant) -> bool {
+        let state = &self.workers[worker];
+        let is_time = state.last_canary.is_none_or(|last| now.saturating_duration_since(last) >= state.batch_target());
+        is_time && self.may_get_canary(worker) && self.jobs.values().any(|job| job.waits_for_canary_of(worker))
     }
 
     fn may_get_canary(&self, worker: usize) -> bool {

@@ -16,6 +16,9 @@ use crate::task::{ChainTask, Seq, TaskCost};
 /// Weight of the newest measurement in an average rate.
 const RATE_NEWEST: f64 = 0.25;
 
+/// Time constant of [`Pace`] in seconds of work.
+const PACE_S: f64 = 1.0;
+
 /// A worker too slow for headers is tried again after this many skipped segments.
 const TRY_AGAIN_AFTER: u32 = 64;
 
@@ -60,13 +63,15 @@ pub(super) struct Lent {
 pub(crate) struct Worker {
     pub(crate) device: usize,
     pub(crate) state: WorkerState,
-    /// Batches since the last canary was sent.
+    /// Batches lent since the last canary was sent, and when that was.
     pub(crate) since_canary: u32,
+    pub(crate) last_canary: Option<Instant>,
     /// Headers per second, where measured.
     pub(crate) header_rate: Option<f64>,
     /// Segments in a row for which it was skipped as too slow.
     skipped: u32,
     search_rate: Option<f64>,
+    pub(crate) pace: Pace,
     /// Groups of blocks per second, preparation included.
     group_rate: Option<f64>,
     /// Hashes of the next search batch.
@@ -85,9 +90,11 @@ impl Worker {
             device,
             state: WorkerState::Serving,
             since_canary: 0,
+            last_canary: None,
             header_rate: None,
             skipped: 0,
             search_rate: None,
+            pace: Pace::default(),
             group_rate: None,
             batch: policy.batch_hashes_first,
             batch_target: if cpu { policy.cpu_batch_time } else { policy.gpu_batch_time },
@@ -134,9 +141,9 @@ impl Worker {
         taken
     }
 
-    pub(crate) fn take_all(&mut self) -> Vec<InFlight> {
+    pub(crate) fn take_all(&mut self) -> Vec<Lent> {
         self.silent_since = None;
-        std::mem::take(&mut self.in_flight).into_values().map(|lent| lent.work).collect()
+        std::mem::take(&mut self.in_flight).into_values().collect()
     }
 
     pub(crate) fn has_canary_in_flight(&self) -> bool {
@@ -173,9 +180,10 @@ impl Worker {
     }
 
     /// Updates the search rate and sizes the next batch: to the target time, at most twice the last one.
-    pub(crate) fn measure_search(&mut self, hashes: u64, busy: Duration) {
+    pub(crate) fn measure_search(&mut self, hashes: u64, cost: TaskCost) {
         self.failures = 0;
-        let rate = learn(&mut self.search_rate, hashes, busy);
+        self.pace.add(hashes, cost.total);
+        let rate = learn(&mut self.search_rate, hashes, cost.device);
         let within_target = (rate * self.batch_target.as_secs_f64()) as u64;
         self.batch = within_target.clamp(1, self.batch.saturating_mul(2));
     }
@@ -205,6 +213,7 @@ impl Worker {
         expected(1, self.group_rate)
     }
 
+    #[cfg(test)]
     pub(crate) const fn search_rate(&self) -> Option<f64> {
         self.search_rate
     }
@@ -230,6 +239,11 @@ impl Worker {
         }
     }
 
+    /// Corrects the count since the last canary: that many regions of a search were lent and not begun.
+    pub(crate) const fn uncount_batches(&mut self, not_begun: usize) {
+        self.since_canary = self.since_canary.saturating_sub(not_begun as u32);
+    }
+
     /// Resets the count of consecutive failures.
     pub(crate) const fn reset_failures(&mut self) {
         self.failures = 0;
@@ -239,6 +253,28 @@ impl Worker {
     pub(crate) fn fail(&mut self) -> u32 {
         self.failures += 1;
         self.failures
+    }
+}
+
+/// The speed of a worker over its last second of work or so, with preparation and judging. Unlike an average of rates it
+/// is right for a worker that other programs interrupt: their time is in the sum.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pace {
+    hashes: f64,
+    seconds: f64,
+}
+
+impl Pace {
+    fn add(&mut self, hashes: u64, spent: Duration) {
+        let spent = spent.as_secs_f64().max(1e-9);
+        let kept = (-spent / PACE_S).exp();
+        self.hashes = self.hashes * kept + hashes as f64;
+        self.seconds = self.seconds * kept + spent;
+    }
+
+    /// Hashes per second; `None` before the first measurement.
+    pub(crate) fn rate_hz(self) -> Option<f64> {
+        (self.seconds > 0.0).then(|| self.hashes / self.seconds)
     }
 }
 
@@ -358,6 +394,7 @@ impl Device {
     pub(crate) fn share(&self, hashes: u128, headers: u64) -> DeviceShare {
         DeviceShare {
             name: self.info.name.clone(),
+            kind: self.info.kind,
             kernel: self.info.kernel.clone(),
             hashes,
             headers,

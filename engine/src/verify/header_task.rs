@@ -20,7 +20,7 @@ pub(crate) struct HeaderTask {
 
 impl ChainTask for HeaderTask {
     fn chain(&self) -> ChainId {
-        Stream::id(&self.stream)
+        self.stream.id()
     }
 
     fn tenant(&self) -> &str {

@@ -19,6 +19,7 @@ use crate::task::ChainId;
 
 /// One chain under verification; shared by its verifier and the workers.
 pub(crate) struct Stream {
+    id: ChainId,
     parameters: Parameters,
     start_height: u64,
     start_work: ChainWork,
@@ -69,6 +70,7 @@ impl Stream {
             joined.commitments = None;
         }
         Self {
+            id: ChainId::next(),
             committer: request.commits.then(HashKernel::detect),
             parameters: request.parameters,
             start_height: request.start_height,
@@ -93,8 +95,8 @@ impl Stream {
     }
 
     /// Identifies the stream among all tasks.
-    pub(crate) fn id(stream: &Arc<Self>) -> ChainId {
-        ChainId(Arc::as_ptr(stream) as usize)
+    pub(crate) const fn id(&self) -> ChainId {
+        self.id
     }
 
     pub(crate) fn tenant(&self) -> &str {
@@ -433,6 +435,7 @@ fn shares(hashed: &BTreeMap<String, u64>, statuses: &[DeviceStatus]) -> Vec<Devi
         .iter()
         .map(|status| DeviceShare {
             name: status.info.name.clone(),
+            kind: status.info.kind,
             kernel: status.info.kernel.clone(),
             hashes: 0,
             headers: hashed.get(&status.info.id).copied().unwrap_or(0),

@@ -169,7 +169,7 @@ pub(crate) struct Presented {
 }
 
 /// A caller, and how long it may be trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Identified {
     pub(crate) caller: Caller,
     /// The Unix time from which on its credentials are refused.
@@ -228,7 +228,8 @@ impl Snapshot {
 }
 
 fn identified(tenant: &TenantSettings, scopes: Scopes, not_after: u64) -> Identified {
-    Identified { caller: Caller::new(tenant.name.as_str(), scopes), not_after }
+    let caller = Caller::new(tenant.name.as_str(), scopes).with_terms(tenant.terms());
+    Identified { caller, not_after }
 }
 
 fn read_tokens(path: &Path, tenants: &Tenants) -> Result<TokenTable, AccessError> {

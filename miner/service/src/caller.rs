@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use tonic::Extensions;
 
+use super::terms::Terms;
+
 /// A permission of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -66,11 +68,12 @@ impl FromIterator<Scope> for Scopes {
 }
 
 /// The tenant on whose behalf a call is made, and what it may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
     /// `None`: the local caller, whose requests name their tenant themselves.
     tenant: Option<Arc<str>>,
     scopes: Scopes,
+    terms: Terms,
 }
 
 /// A request named a tenant that is not the caller's.
@@ -86,13 +89,23 @@ pub struct ForeignTenant {
 impl Caller {
     /// A caller whose identity is known.
     pub fn new(tenant: impl Into<Arc<str>>, scopes: Scopes) -> Self {
-        Self { tenant: Some(tenant.into()), scopes }
+        Self { tenant: Some(tenant.into()), scopes, terms: Terms::default() }
+    }
+
+    /// The same caller under the terms of its tenant.
+    pub(crate) fn with_terms(self, terms: Terms) -> Self {
+        Self { terms, ..self }
+    }
+
+    /// What its calls are subject to, as configured when it was identified.
+    pub(crate) const fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// A caller on loopback without a configured identity: it holds every scope, and the `tenant` of its requests is a
     /// label.
     pub fn local() -> Self {
-        Self { tenant: None, scopes: Scopes::all() }
+        Self { tenant: None, scopes: Scopes::all(), terms: Terms::default() }
     }
 
     /// The caller of a request; the local caller if no identity layer has added one.

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
+use cityseal_device::DeviceKind;
 use cityseal_engine::{Crossover, DeviceState, DeviceStatus, WorkKind};
+use cityseal_proto::v1;
 
 /// Id of the device that is used instead of this duplicate.
 pub fn duplicate_of(state: &DeviceState) -> Option<String> {
@@ -19,6 +21,16 @@ pub fn until_s(state: &DeviceState, now: Instant) -> Option<u64> {
 pub fn items(status: &DeviceStatus, kind: WorkKind) -> Option<u64> {
     let found = status.crossovers.iter().find(|(other, _)| *other == kind)?;
     if let Crossover::From(items) = found.1 { Some(items) } else { None }
+}
+
+/// The kind of a device on the wire.
+pub(crate) fn kind_to_wire(kind: DeviceKind) -> v1::DeviceKind {
+    match kind {
+        DeviceKind::Cpu => v1::DeviceKind::Cpu,
+        DeviceKind::Gpu => v1::DeviceKind::Gpu,
+        DeviceKind::Software => v1::DeviceKind::Software,
+        _ => v1::DeviceKind::Unspecified,
+    }
 }
 
 #[cfg(test)]

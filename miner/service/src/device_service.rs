@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use cityseal_device::DeviceKind;
 use cityseal_engine::{DeviceState, DeviceStatus, Engine, WorkKind};
 use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_server::DeviceService;
@@ -11,7 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::call_note::peer_of;
 use super::caller::Caller;
-use super::device_facts::{duplicate_of, items, until_s};
+use super::device_facts::{duplicate_of, items, kind_to_wire, until_s};
 use super::heavy::Heavy;
 use super::jobs::saturated;
 use super::sensors::memory_bytes;
@@ -38,7 +37,7 @@ impl DeviceService for Devices {
         let holder = Holder::of_work(&Caller::of(request.extensions()), peer_of(request.extensions()));
         let engine = self.engine.clone();
         let list = move || engine.devices().iter().map(device_to_wire).collect();
-        let devices = self.heavy.run(holder, list).await?;
+        let devices = self.heavy.run_request(holder, 0, list).await?;
         Ok(Response::new(v1::ListDevicesResponse { devices, notes: self.engine.notes().to_vec() }))
     }
 }
@@ -71,15 +70,6 @@ fn device_to_wire(status: &DeviceStatus) -> v1::Device {
             headers: items(status, WorkKind::Headers),
             nodes: items(status, WorkKind::Nodes),
         }),
-    }
-}
-
-fn kind_to_wire(kind: DeviceKind) -> v1::DeviceKind {
-    match kind {
-        DeviceKind::Cpu => v1::DeviceKind::Cpu,
-        DeviceKind::Gpu => v1::DeviceKind::Gpu,
-        DeviceKind::Software => v1::DeviceKind::Software,
-        _ => v1::DeviceKind::Unspecified,
     }
 }
 

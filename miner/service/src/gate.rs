@@ -1,7 +1,8 @@
 //! Checks who makes a call, and whether they may, before any service sees it: for all routes, health and reflection
 //! included.
 //!
-//! A call that is open ends within a second after its credential was removed or has expired.
+//! A call that is open ends within a second after its credential was removed or has expired, or, if it has none, after
+//! the configuration has begun to require one.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -60,8 +61,9 @@ impl Service<Request<Body>> for Gate {
         let mut current = self.access.subscribe();
         let snapshot = Arc::clone(&current.borrow_and_update());
         if !snapshot.needs_identity() {
+            prove(&request);
             request.extensions_mut().insert(Caller::local());
-            return Box::pin(self.routes.call(request));
+            return open(self.routes.call(request), Box::pin(gains_identity(current)));
         }
         let need = need_of(request.uri().path());
         let identified = match admit(&snapshot, &presented, need) {
@@ -71,17 +73,32 @@ impl Service<Request<Body>> for Gate {
         if let Some(tenant) = identified.caller.tenant() {
             CallNote::of(request.extensions()).tenant(tenant);
         }
+        prove(&request);
         request.extensions_mut().insert(identified.caller);
-        let mut lapse: Lapse = Box::pin(lapse(current, presented, need, identified.not_after));
-        let answering = self.routes.call(request);
-        Box::pin(async move {
-            tokio::select! {
-                response = answering => {
-                    response.map(|response| response.map(|inner| Body::new(OpenAnswer::new(inner, lapse))))
-                }
-                refusal = &mut lapse => Ok(Status::from(refusal).into_http()),
+        let lapse = lapse(current, presented, need, identified.not_after);
+        open(self.routes.call(request), Box::pin(lapse))
+    }
+}
+
+/// The answer to a call that was admitted, until it lapses.
+fn open(
+    answering: impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+    mut lapse: Lapse,
+) -> BoxFuture<Response<Body>, Infallible> {
+    Box::pin(async move {
+        tokio::select! {
+            response = answering => {
+                response.map(|response| response.map(|inner| Body::new(OpenAnswer::new(inner, lapse))))
             }
-        })
+            refusal = &mut lapse => Ok(Status::from(refusal).into_http()),
+        }
+    })
+}
+
+/// Records that the connection of a call had one that was admitted.
+fn prove(request: &Request<Body>) {
+    if let Some(info) = request.extensions().get::<ConnectionInfo>() {
+        info.usage.prove();
     }
 }
 
@@ -130,6 +147,15 @@ async fn lapse(
             Err(refusal) => return refusal,
         }
     }
+}
+
+/// Waits until callers must say who they are: a local caller has not.
+async fn gains_identity(mut current: watch::Receiver<Arc<Snapshot>>) -> Refusal {
+    if current.wait_for(|snapshot| snapshot.needs_identity()).await.is_err() {
+        // The service has ended, and closes its calls itself.
+        std::future::pending::<()>().await;
+    }
+    Refusal::Unauthenticated
 }
 
 /// The body of an answer, which ends early with a status if the caller's credential lapses.

@@ -1,13 +1,17 @@
 //! Work that is too long for the threads that serve calls: it runs on threads that may block, a few at a time, and no
-//! caller can take them all.
+//! caller can take them all, nor let requests pile up in front of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::limits::WAITING_SMALL_BYTES_MAX;
 use super::refusal::Refusal;
-use super::shares::Holder;
+use super::shares::{Holder, Place, Shares};
+
+/// What a limit of waiting requests counts.
+const WAITING: &str = "requests that wait for the engine";
 
 /// A limited number of threads for one kind of work.
 #[derive(Debug)]
@@ -17,6 +21,27 @@ pub(crate) struct Heavy {
     max: usize,
     per_holder_max: usize,
     holders: Arc<Holders>,
+    /// Places for requests that wait; `None`: their number is limited elsewhere.
+    queue: Option<Queue>,
+}
+
+/// Places for complete requests that wait for a thread, by size. The holders share them fairly.
+#[derive(Debug)]
+struct Queue {
+    small: Arc<Shares>,
+    small_max: usize,
+    large: Arc<Shares>,
+    large_max: usize,
+}
+
+impl Queue {
+    /// Takes a place; also returns how many there are of its kind.
+    fn enter(&self, holder: Holder, bytes: usize) -> Result<(Place, usize), Refusal> {
+        let is_small = bytes <= WAITING_SMALL_BYTES_MAX;
+        let (shares, max) = if is_small { (&self.small, self.small_max) } else { (&self.large, self.large_max) };
+        let full = || Refusal::Quota { subject: "service".to_owned(), what: WAITING, max };
+        Ok((shares.take(holder).ok_or_else(full)?, max))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +52,13 @@ struct Holders(Mutex<HashMap<Holder, Turns>>);
 struct Turns {
     semaphore: Arc<Semaphore>,
     users: usize,
+}
+
+/// The use of a thread.
+struct Turn {
+    _own: OwnedSemaphorePermit,
+    _any: OwnedSemaphorePermit,
+    _user: User,
 }
 
 /// A call that uses or waits for a turn.
@@ -45,7 +77,37 @@ impl Heavy {
             max,
             per_holder_max: max.div_ceil(2),
             holders: Arc::default(),
+            queue: None,
         }
+    }
+
+    /// The same, and at most `small_max` requests of up to [`WAITING_SMALL_BYTES_MAX`] and `large_max` larger ones wait
+    /// for a thread.
+    pub(crate) fn with_queue(max: usize, small_max: usize, large_max: usize) -> Self {
+        let (small, large) = (Shares::new(small_max), Shares::new(large_max));
+        Self { queue: Some(Queue { small, small_max, large, large_max }), ..Self::new(max) }
+    }
+
+    /// Runs the work of a request of that many bytes on a thread that may block, when it is the holder's turn.
+    ///
+    /// # Errors
+    /// Returns [`Refusal::Quota`] if too many requests wait, [`Refusal::Displaced`] if this one made room for another
+    /// holder's, and [`Refusal::Broken`] if the work panicked.
+    pub(crate) async fn run_request<R: Send + 'static>(
+        &self,
+        holder: Holder,
+        bytes: usize,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Refusal> {
+        let place = self.queue.as_ref().map(|queue| queue.enter(holder.clone(), bytes)).transpose()?;
+        let Some((place, max)) = place else { return self.run(holder, work).await };
+        let displaced = place.displaced();
+        let turn = tokio::select! {
+            turn = self.turn(holder) => turn,
+            () = displaced => return Err(Refusal::Displaced { what: WAITING, max }),
+        };
+        drop(place);
+        run_on(turn, work).await
     }
 
     /// Runs `work` on a thread that may block, when it is the holder's turn.
@@ -57,15 +119,14 @@ impl Heavy {
         holder: Holder,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Refusal> {
+        run_on(self.turn(holder).await, work).await
+    }
+
+    /// Waits for a turn.
+    async fn turn(&self, holder: Holder) -> Turn {
         let (own, user) = self.enter(holder);
         let own = permit(&own).await;
-        let any = permit(&self.all).await;
-        let running = tokio::task::spawn_blocking(move || {
-            // They end with the work, also if the caller has gone.
-            let _held = (own, any, user);
-            work()
-        });
-        running.await.map_err(|_| Refusal::Broken)
+        Turn { _own: own, _any: permit(&self.all).await, _user: user }
     }
 
     /// Threads in use.
@@ -100,6 +161,15 @@ impl Drop for User {
             }
         }
     }
+}
+
+async fn run_on<R: Send + 'static>(turn: Turn, work: impl FnOnce() -> R + Send + 'static) -> Result<R, Refusal> {
+    let running = tokio::task::spawn_blocking(move || {
+        // It ends with the work, also if the caller has gone.
+        let _held = turn;
+        work()
+    });
+    running.await.map_err(|_| Refusal::Broken)
 }
 
 async fn permit(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
@@ -137,6 +207,34 @@ mod tests {
             assert_eq!(task.await.unwrap(), Ok(false), "its gate was dropped");
         }
         assert!(heavy.holders.lock().is_empty(), "no turns are kept for holders that have left");
+    }
+
+    #[tokio::test]
+    async fn requests_that_wait_have_a_limit_and_a_holder_with_the_most_makes_room() {
+        let heavy = Arc::new(Heavy::with_queue(1, 2, 1));
+        let (release, gate) = mpsc::channel::<()>();
+        let running = Arc::clone(&heavy);
+        let running = tokio::spawn(async move { running.run(holder("running"), move || gate.recv().is_ok()).await });
+        while heavy.busy() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let request = |name: &'static str, bytes: usize| {
+            let heavy = Arc::clone(&heavy);
+            tokio::spawn(async move { heavy.run_request(holder(name), bytes, || 7).await })
+        };
+        let full = |max| Err(Refusal::Quota { subject: "service".to_owned(), what: WAITING, max });
+        // Each is polled in the order of its start.
+        let [first, second, third] = [1, WAITING_SMALL_BYTES_MAX, 2].map(|bytes| request("many", bytes));
+        assert_eq!(third.await.unwrap(), full(2));
+        let large = request("many", WAITING_SMALL_BYTES_MAX + 1);
+        assert_eq!(request("many", 1 << 20).await.unwrap(), full(1), "large ones have places of their own");
+        let other = request("one", 1);
+        assert_eq!(first.await.unwrap(), Err(Refusal::Displaced { what: WAITING, max: 2 }));
+        drop(release);
+        for task in [second, large, other] {
+            assert_eq!(task.await.unwrap(), Ok(7));
+        }
+        assert_eq!(running.await.unwrap(), Ok(false), "its gate was dropped");
     }
 
     #[tokio::test]

@@ -4,12 +4,13 @@
 //! The connection polls [`closes`]; the calls count themselves with [`Usage::begin`].
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::CONNECTION_IDLE_MAX;
+use super::limits::{CONNECTION_IDLE_MAX, CONNECTIONS_NEW_MAX};
 use super::shares::{Holder, Place, Shares, group_of};
 
 /// The places of all open connections, shared by their addresses.
@@ -18,7 +19,7 @@ pub(crate) struct Connections(Arc<Shares>);
 
 impl Connections {
     pub(crate) fn new(max: usize) -> Self {
-        Self(Shares::new(max))
+        Self(Shares::with_proof(max, CONNECTIONS_NEW_MAX))
     }
 
     /// Takes a place for a connection of this address; `None` if all places are taken, and no other address holds
@@ -26,7 +27,7 @@ impl Connections {
     pub(crate) fn admit(&self, address: IpAddr) -> Option<Arc<Usage>> {
         let place = self.0.take(Holder::Address(group_of(address)))?;
         let idle_since = watch::Sender::new(Some(Instant::now()));
-        Some(Arc::new(Usage { place, open: Mutex::new(0), idle_since }))
+        Some(Arc::new(Usage { place, open: Mutex::new(0), idle_since, is_proven: AtomicBool::new(false) }))
     }
 }
 
@@ -37,6 +38,7 @@ pub(crate) struct Usage {
     open: Mutex<usize>,
     /// `None` while a call is open.
     idle_since: watch::Sender<Option<Instant>>,
+    is_proven: AtomicBool,
 }
 
 impl Usage {
@@ -44,6 +46,13 @@ impl Usage {
     pub(crate) fn begin(self: &Arc<Self>) -> InUse {
         self.count(|open| open + 1);
         InUse(Arc::clone(self))
+    }
+
+    /// A call on the connection was admitted.
+    pub(crate) fn prove(&self) {
+        if !self.is_proven.swap(true, Ordering::Relaxed) {
+            self.place.prove();
+        }
     }
 
     fn count(&self, change: impl FnOnce(usize) -> usize) {
@@ -125,8 +134,9 @@ mod tests {
         let newcomer = connections.admit([127, 0, 0, 2].into()).unwrap();
         assert_eq!(closes(idle).await, "another address needed the place of this connection");
         assert!(timeout(Duration::from_secs(1), closes(busy)).await.is_err());
-        assert!(connections.admit([127, 0, 0, 3].into()).is_none(), "each address has one place");
-        drop(newcomer);
+        let answering = newcomer.begin();
+        assert!(connections.admit([127, 0, 0, 3].into()).is_none(), "each address has one place, in use");
+        drop((newcomer, answering));
         assert!(connections.admit([127, 0, 0, 3].into()).is_some());
     }
 }

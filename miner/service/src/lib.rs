@@ -32,6 +32,7 @@ mod keys;
 pub mod limits;
 mod listener;
 mod log_budget;
+mod places;
 mod refusal;
 mod reload;
 mod rpcs;
@@ -41,6 +42,7 @@ mod shares;
 mod stamps;
 mod tenant_shares;
 mod tenants;
+mod terms;
 mod tls;
 mod tokens;
 mod transport;
@@ -87,14 +89,15 @@ use self::keys::Keys;
 use self::limits::{
     CLOSE_MAX, CONNECTIONS_MAX, DRAIN_MAX, ENGINE_THREADS_MAX, JOB_EVENTS_MAX, JOBS_RUNNING_MAX,
     JOBS_RUNNING_PER_TENANT_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
+    WAITING_LARGE_MAX, WAITING_SMALL_MAX,
 };
 use self::log_budget::LogBudget;
 pub use self::reload::Reloader;
 use self::seal_service::Sealing;
 pub use self::tenants::{
-    ScopeProblem, TENANT_URI_PREFIX, TenantLimits, TenantSettings, Tenants, TenantsError, WhenNoGpu, is_tenant_name,
-    scopes_from,
+    ScopeProblem, TENANT_URI_PREFIX, TenantSettings, Tenants, TenantsError, is_tenant_name, scopes_from,
 };
+pub use self::terms::{TenantLimits, WhenNoGpu};
 pub use self::tls::{TlsError, TlsFiles};
 pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
 use self::verify_service::Verification;
@@ -324,7 +327,7 @@ fn add_services(
     drain: &Drain,
 ) {
     // One limit for all calls to the engine: they wait for the same lock.
-    let heavy = Arc::new(Heavy::new(ENGINE_THREADS_MAX));
+    let heavy = Arc::new(Heavy::with_queue(ENGINE_THREADS_MAX, WAITING_SMALL_MAX, WAITING_LARGE_MAX));
     let sealing = SealServiceServer::new(Sealing::new(Arc::clone(book), Arc::clone(&heavy), drain.clone()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);

@@ -41,12 +41,17 @@ pub const UPLOAD_MESSAGE_BYTES_MAX: usize = 4 * MIB;
 /// The largest message of every other call, in bytes. A result at its limits is 860 KB (see [`COVERAGE_SPANS_MAX`]).
 pub const MESSAGE_BYTES_MAX: usize = MIB;
 
-/// Maximum number of open connections. An idle one costs about 20 KB: 20 MB. When all places are taken, the address
-/// with the most loses its idlest connection to an address with fewer.
+/// Maximum number of open connections. An idle one costs about 20 KB: 20 MB. When all places are taken, a connection on
+/// which no call was admitted makes room for an address with fewer; or else the idlest of the address with the most; or
+/// else the idlest of all.
 pub const CONNECTIONS_MAX: usize = 1024;
 
 /// Connections that have lost their place and are about to be closed, in addition to [`CONNECTIONS_MAX`]: 64 x 20 KB.
 pub const CONNECTIONS_CLOSING_MAX: usize = 64;
+
+/// Of the open connections, this many that came last are not the first to go for having had no call yet: a client's
+/// first call arrives within a few round trips, in which an attacker must open that many to displace it.
+pub const CONNECTIONS_NEW_MAX: u64 = 64;
 
 /// A connection without an open call is closed after this time.
 pub const CONNECTION_IDLE_MAX: Duration = Duration::from_mins(5);
@@ -242,6 +247,15 @@ pub const STATUS_TEXT_BYTES_MAX: usize = 1024;
 
 /// Maximum size of headers or trailers that clients accept; see [`STATUS_TEXT_BYTES_MAX`].
 pub const STATUS_BYTES_MAX: usize = 8 * KIB;
+
+/// Complete requests of up to [`WAITING_SMALL_BYTES_MAX`] that wait for a thread of [`ENGINE_THREADS_MAX`]: 1,024 x 16
+/// KiB = 16 MiB. Shared like [`UPLOADS_MAX`].
+pub const WAITING_SMALL_MAX: usize = 1024;
+/// See [`WAITING_SMALL_MAX`].
+pub const WAITING_SMALL_BYTES_MAX: usize = 16 * KIB;
+
+/// The same of larger requests: 32 x 1 MiB ([`MESSAGE_BYTES_MAX`]) = 32 MiB.
+pub const WAITING_LARGE_MAX: usize = 32;
 
 /// Maximum time from the head of a call to the head of its answer.
 pub const ANSWER_DEADLINE_MAX: Duration = Duration::from_mins(1);

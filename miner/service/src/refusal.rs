@@ -13,8 +13,11 @@ use super::caller::ForeignTenant;
 use super::echo::shown;
 use super::limits::{ECHO_BYTES_MAX, RETRY_DELAY, STATUS_TEXT_BYTES_MAX};
 
+/// The reason of refusals, and the first word of the reason of failed jobs, that need a GPU.
+pub(crate) const NO_GPU: &str = "NO_GPU";
+
 /// Reason for refusing a call.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("{0}")]
     Field(#[from] FieldError),
@@ -26,6 +29,13 @@ pub(crate) enum Refusal {
     StaleGeneration { job_id: String, expected_min: u64, found: u64 },
     #[error("generation {found} is older than generation {expected_min}, the tip of chain '{chain}'")]
     StaleTip { chain: String, expected_min: u64, found: u64 },
+    #[error(
+        "a seal before the deadline has a probability of {predicted:.3}; expected at least {wanted}: allow more time, or \
+         choose an easier target"
+    )]
+    Infeasible { predicted: f64, wanted: f64 },
+    #[error("this tenant's jobs need a GPU, and none is usable; retry later")]
+    NoGpu,
     #[error(transparent)]
     ForeignTenant(#[from] ForeignTenant),
     #[error("{subject}: limit of {max} {what} reached, retry later")]
@@ -77,6 +87,8 @@ impl Refusal {
             Self::RequestIdReused { .. } => "REQUEST_ID_REUSED",
             Self::JobNotFound { .. } => "JOB_NOT_FOUND",
             Self::StaleGeneration { .. } | Self::StaleTip { .. } => "STALE_GENERATION",
+            Self::Infeasible { .. } => "INFEASIBLE_DEADLINE",
+            Self::NoGpu => NO_GPU,
             Self::ForeignTenant(_) => "FOREIGN_TENANT",
             Self::Quota { .. } | Self::Displaced { .. } | Self::Bodies { .. } => "QUOTA_EXCEEDED",
             Self::SeqOutOfRange { .. } => "SEQ_OUT_OF_RANGE",
@@ -106,15 +118,17 @@ impl Refusal {
             | Self::NotGrpc { .. } => Code::InvalidArgument,
             Self::RequestIdReused { .. } => Code::AlreadyExists,
             Self::JobNotFound { .. } => Code::NotFound,
-            Self::StaleGeneration { .. } | Self::StaleTip { .. } | Self::NoReceiptKey | Self::NoReceipt { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::StaleGeneration { .. }
+            | Self::StaleTip { .. }
+            | Self::Infeasible { .. }
+            | Self::NoReceiptKey
+            | Self::NoReceipt { .. } => Code::FailedPrecondition,
             Self::Quota { .. } | Self::Displaced { .. } | Self::Bodies { .. } => Code::ResourceExhausted,
             Self::SeqOutOfRange { .. } => Code::OutOfRange,
             Self::UploadIdle { .. } | Self::Deadline | Self::BodyDeadline { .. } => Code::DeadlineExceeded,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::ScopeMissing { .. } | Self::ForeignTenant(_) => Code::PermissionDenied,
-            Self::Draining => Code::Unavailable,
+            Self::Draining | Self::NoGpu => Code::Unavailable,
             Self::Broken => Code::Internal,
         }
     }
@@ -126,8 +140,16 @@ impl Refusal {
             Self::StaleGeneration { expected_min, .. } | Self::StaleTip { expected_min, .. } => {
                 vec![("generation_min", expected_min.to_string())]
             }
-            Self::Quota { max, .. } | Self::Displaced { max, .. } | Self::Bodies { max, .. } => {
-                vec![("max", max.to_string())]
+            Self::Quota { subject, what, max } => {
+                vec![("max", max.to_string()), ("limit", (*what).to_owned()), ("of", subject.clone())]
+            }
+            Self::Displaced { what, max } => vec![("max", max.to_string()), ("limit", (*what).to_owned())],
+            Self::Bodies { max, subject } => {
+                let limit = "bytes of incomplete requests".to_owned();
+                vec![("max", max.to_string()), ("limit", limit), ("of", (*subject).to_owned())]
+            }
+            Self::Infeasible { predicted, wanted } => {
+                vec![("probability_predicted", predicted.to_string()), ("probability_wanted", wanted.to_string())]
             }
             Self::SeqOutOfRange { oldest, latest, .. } => {
                 vec![("oldest_seq", oldest.to_string()), ("latest_seq", latest.to_string())]
@@ -151,6 +173,7 @@ impl Refusal {
             | Self::Deadline
             | Self::BodyDeadline { .. }
             | Self::NotGrpc { .. }
+            | Self::NoGpu
             | Self::Draining
             | Self::Broken => Vec::new(),
         };
@@ -191,6 +214,9 @@ impl Refusal {
                 details.add_quota_failure_violation(*subject, text(self));
                 details.set_retry_info(Some(RETRY_DELAY));
             }
+            Self::Infeasible { .. } => {
+                details.add_precondition_failure_violation(self.reason(), "deadline_ms", text(self));
+            }
             Self::StaleGeneration { job_id: subject, .. } | Self::StaleTip { chain: subject, .. } => {
                 details.add_precondition_failure_violation(self.reason(), name(subject), text(self));
             }
@@ -203,7 +229,7 @@ impl Refusal {
             Self::JobNotFound { job_id, .. } | Self::SeqOutOfRange { job_id, .. } => {
                 details.set_resource_info("job", name(job_id), "", text(self));
             }
-            Self::Draining => {
+            Self::Draining | Self::NoGpu => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
             Self::Unauthenticated
@@ -268,6 +294,8 @@ mod tests {
             Refusal::ScopeMissing { scope: "seal" },
             Refusal::Deadline,
             Refusal::NotGrpc { found: "GET".into() },
+            Refusal::Infeasible { predicted: 0.01, wanted: 0.2 },
+            Refusal::NoGpu,
             Refusal::Draining,
             Refusal::Broken,
         ]
@@ -288,7 +316,18 @@ mod tests {
         let status = Status::from(Refusal::Quota { subject: "tenant a".into(), what: "running jobs", max: 64 });
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "tenant a");
+        let metadata = status.get_details_error_info().unwrap().metadata;
+        assert_eq!([&metadata["limit"], &metadata["of"], &metadata["max"]], ["running jobs", "tenant a", "64"]);
         assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(RETRY_DELAY));
+    }
+
+    #[test]
+    fn an_infeasible_deadline_shows_the_predicted_and_the_wanted_probability() {
+        let status = Status::from(Refusal::Infeasible { predicted: 0.01, wanted: 0.2 });
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        let metadata = status.get_details_error_info().unwrap().metadata;
+        assert_eq!([&metadata["probability_predicted"], &metadata["probability_wanted"]], ["0.01", "0.2"]);
+        assert_eq!(status.get_details_precondition_failure().unwrap().violations[0].subject, "deadline_ms");
     }
 
     #[test]

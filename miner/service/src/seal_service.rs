@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cityseal_proto::v1::seal_service_server::SealService;
 use cityseal_proto::{FieldError, v1};
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,6 +21,7 @@ use super::drain::Drain;
 use super::heavy::Heavy;
 use super::jobs::{JobBook, JobRecord, JobRequest, Stop, name};
 use super::limits::WATCHERS_MAX;
+use super::places::take_place;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
 
@@ -57,17 +59,18 @@ impl Sealing {
     }
 
     fn watcher(&self, context: &CallContext) -> Result<Place, Refusal> {
-        let full = || Refusal::Quota { subject: "service".to_owned(), what: "watchers", max: WATCHERS_MAX };
-        self.watchers.take(Holder::of(&context.caller, context.peer)).ok_or_else(full)
+        take_place(&self.watchers, &context.caller, context.peer, context.caller.terms().limits.watchers)
+            .map_err(|of| of.refusal("watchers", WATCHERS_MAX))
     }
 
-    /// Runs work that waits for the engine.
+    /// Runs work that waits for the engine, for a request of that many bytes.
     async fn run<R: Send + 'static>(
         &self,
         context: &CallContext,
+        bytes: usize,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Refusal> {
-        self.heavy.run(Holder::of_work(&context.caller, context.peer), work).await
+        self.heavy.run_request(Holder::of_work(&context.caller, context.peer), bytes, work).await
     }
 }
 
@@ -111,9 +114,10 @@ impl SealService for Sealing {
         note.request_id(&message.request_id);
         self.check_open()?;
         let (book, caller, peer) = (Arc::clone(&self.book), context.caller.clone(), context.peer);
+        let bytes = message.encoded_len();
         // Hashes the coinbase and waits for the engine.
         let submit = move || book.submit(JobRequest::read(message, &caller)?, &caller, peer);
-        let (record, replayed) = self.run(&context, submit).await??;
+        let (record, replayed) = self.run(&context, bytes, submit).await??;
         note.job_id(&record.id);
         note.outcome(if replayed { "replayed" } else { "accepted" });
         Ok(Response::new(v1::SubmitSealResponse { job: Some(record.job()), replayed }))
@@ -150,7 +154,7 @@ impl SealService for Sealing {
         let record = self.find(&job_id, &context)?;
         let by = if cancelled_by.is_empty() { CANCELLED_BY_DEFAULT.to_owned() } else { cancelled_by };
         let cancelled = Arc::clone(&record);
-        self.run(&context, move || cancelled.stop(Stop::Cancel(by))).await?;
+        self.run(&context, 0, move || cancelled.stop(Stop::Cancel(by))).await?;
         Ok(Response::new(v1::CancelJobResponse { job: Some(record.job()) }))
     }
 
@@ -180,7 +184,7 @@ impl SealService for Sealing {
         context.note.detail(&format!("generation {generation} of chain '{chain}'"));
         self.check_open()?;
         let book = Arc::clone(&self.book);
-        let superseded = self.run(&context, move || book.advance(&tenant, &chain, generation)).await??;
+        let superseded = self.run(&context, 0, move || book.advance(&tenant, &chain, generation)).await??;
         Ok(Response::new(v1::AdvanceTipResponse { superseded }))
     }
 }

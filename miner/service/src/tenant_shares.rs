@@ -35,13 +35,13 @@ pub(crate) async fn follow(mut snapshots: watch::Receiver<Arc<Snapshot>>, engine
 mod tests {
     use super::super::caller::Scopes;
     use super::super::limits::TENANT_WEIGHT_MAX;
-    use super::super::tenants::{TenantLimits, WhenNoGpu};
+    use super::super::terms::{TenantLimits, WhenNoGpu};
     use super::*;
 
     fn tenant(name: &str, weight: u32, reserved: f64) -> TenantSettings {
         let (limits, uris) = (TenantLimits::default(), vec![format!("cityseal:tenant:{name}")]);
         let (name, scopes, when_no_gpu) = (name.to_owned(), Scopes::all(), WhenNoGpu::default());
-        TenantSettings { name, weight, reserved, limits, scopes, uris, when_no_gpu }
+        TenantSettings { name, weight, reserved, refuse_below: 0.0, limits, scopes, uris, when_no_gpu }
     }
 
     #[test]

@@ -10,41 +10,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::caller::{Scope, Scopes};
 use super::limits::{TENANT_NAME_BYTES_MAX, TENANT_WEIGHT_MAX, TENANTS_MAX, URI_BYTES_MAX};
+use super::terms::{TenantLimits, Terms, WhenNoGpu};
 
 /// The URI in a client certificate of a tenant that has no `uris`; the tenant's name follows.
 pub const TENANT_URI_PREFIX: &str = "cityseal:tenant:";
 
 /// What a tenant may do if the configuration does not say.
 const SCOPES_DEFAULT: [Scope; 3] = [Scope::Seal, Scope::Verify, Scope::Read];
-
-/// What happens to a tenant's jobs while no GPU is ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum WhenNoGpu {
-    /// The CPU does the work.
-    #[default]
-    Cpu,
-    /// They wait for a GPU.
-    Wait,
-    /// They fail.
-    Fail,
-}
-
-/// Limits of one tenant; `None`: the limit of the service. Only `priority_max` has an effect yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct TenantLimits {
-    /// Running jobs.
-    pub jobs: Option<usize>,
-    /// Open uploads.
-    pub uploads: Option<usize>,
-    /// Open watchers of jobs.
-    pub watchers: Option<usize>,
-    /// The highest priority of a job, 0 to 255; a higher one is lowered to it.
-    pub priority_max: Option<u8>,
-}
 
 /// One tenant of the configuration.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -61,6 +33,9 @@ pub struct TenantSettings {
     /// Default 0.
     #[serde(default, deserialize_with = "reserved_of")]
     pub reserved: f64,
+    /// A submission is refused if a seal before its deadline is less likely than this, 0 to 1. Default 0: never.
+    #[serde(default, deserialize_with = "refuse_below_of")]
+    pub refuse_below: f64,
     /// Limits of this tenant.
     #[serde(default)]
     pub limits: TenantLimits,
@@ -70,9 +45,16 @@ pub struct TenantSettings {
     /// The URIs in the subject alternative names of its certificates. Default: [`TENANT_URI_PREFIX`] and its name.
     #[serde(default, deserialize_with = "uris_of")]
     pub uris: Vec<String>,
-    /// What is to happen to its jobs while no GPU is ready; it has no effect yet. Default `cpu`.
+    /// What happens to its jobs while no GPU is usable. Default `cpu`.
     #[serde(default)]
     pub when_no_gpu: WhenNoGpu,
+}
+
+impl TenantSettings {
+    /// What its calls are subject to.
+    pub(crate) const fn terms(&self) -> Terms {
+        Terms { limits: self.limits, refuse_below: self.refuse_below, when_no_gpu: self.when_no_gpu }
+    }
 }
 
 /// Why a list of tenants is invalid.
@@ -255,9 +237,17 @@ fn weight_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error
 }
 
 fn reserved_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let reserved = f64::deserialize(deserializer)?;
-    let is_part = (0.0..=1.0).contains(&reserved);
-    if is_part { Ok(reserved) } else { Err(D::Error::custom(format!("reserved = {reserved}: expected 0 to 1"))) }
+    part_of(deserializer, "reserved")
+}
+
+fn refuse_below_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    part_of(deserializer, "refuse_below")
+}
+
+fn part_of<'de, D: Deserializer<'de>>(deserializer: D, key: &str) -> Result<f64, D::Error> {
+    let part = f64::deserialize(deserializer)?;
+    let is_part = (0.0..=1.0).contains(&part);
+    if is_part { Ok(part) } else { Err(D::Error::custom(format!("{key} = {part}: expected 0 to 1"))) }
 }
 
 fn scopes_default() -> Scopes {
@@ -292,6 +282,7 @@ mod tests {
             name: name.into(),
             weight: 1,
             reserved: 0.0,
+            refuse_below: 0.0,
             limits: TenantLimits::default(),
             scopes: scopes_default(),
             uris: Vec::new(),

@@ -243,10 +243,11 @@ mod tests {
             name: name.into(),
             weight: 1,
             reserved: 0.0,
-            limits: crate::tenants::TenantLimits::default(),
+            refuse_below: 0.0,
+            limits: crate::terms::TenantLimits::default(),
             scopes: scopes_from(["seal"]).unwrap(),
             uris: Vec::new(),
-            when_no_gpu: crate::tenants::WhenNoGpu::Cpu,
+            when_no_gpu: crate::terms::WhenNoGpu::Cpu,
         };
         Tenants::new(vec![tenant("parks"), tenant("roads")]).unwrap()
     }

@@ -2,6 +2,7 @@
 //!
 //! Validation is left to the engine. A slow or silent upload holds only its own permits and windows.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use super::limits::{
     BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_BEGIN_MAX,
     UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
 };
+use super::places::take_place;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
 use super::upload::{Conclusion, Step, Upload};
@@ -55,7 +57,7 @@ impl Verification {
         Self { engine, keys: Arc::new(keys), uploads, beginnings, drain }
     }
 
-    fn admit(&self, extensions: &Extensions, holder: Holder) -> Result<Admitted, Refusal> {
+    fn admit(&self, extensions: &Extensions, caller: &Caller, peer: Option<SocketAddr>) -> Result<Admitted, Refusal> {
         if self.drain.has_begun() {
             return Err(Refusal::Draining);
         }
@@ -65,7 +67,8 @@ impl Verification {
             .map(|info| Arc::clone(&info.uploads).try_acquire_owned())
             .transpose()
             .map_err(|_| full("connection", UPLOADS_PER_CONNECTION_MAX))?;
-        let place = self.uploads.take(holder).ok_or_else(|| full("service", UPLOADS_MAX))?;
+        let place = take_place(&self.uploads, caller, peer, caller.terms().limits.uploads)
+            .map_err(|of| of.refusal("uploads", UPLOADS_MAX))?;
         Ok(Admitted { _of_connection: of_connection, place })
     }
 }
@@ -85,7 +88,7 @@ impl VerifyService for Verification {
         request: Request<Streaming<v1::VerifyChainRequest>>,
     ) -> Result<Response<Self::VerifyChainStream>, Status> {
         let (caller, peer) = (Caller::of(request.extensions()), peer_of(request.extensions()));
-        let admitted = self.admit(request.extensions(), Holder::of(&caller, peer))?;
+        let admitted = self.admit(request.extensions(), &caller, peer)?;
         let deadline = deadline_of(request.metadata());
         let (answers, receiver) = mpsc::channel(ANSWERS_WAITING_MAX);
         let (engine, keys) = (self.engine.clone(), Arc::clone(&self.keys));

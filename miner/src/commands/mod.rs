@@ -57,6 +57,8 @@ fn say_unless_json(output: &Output, words: impl std::fmt::Display) {
 
 #[cfg(test)]
 mod tests {
+    use cityseal_engine::device::DeviceKind;
+
     use super::*;
 
     #[test]
@@ -71,8 +73,14 @@ mod tests {
 
     #[test]
     fn a_device_that_did_nothing_has_no_line_and_a_quarantined_one_has() {
-        let share =
-            |headers, state| DeviceShare { name: "cpu".into(), kernel: "avx2".into(), hashes: 7, headers, state };
+        let share = |headers, state| DeviceShare {
+            name: "cpu".into(),
+            kind: DeviceKind::Cpu,
+            kernel: "avx2".into(),
+            hashes: 7,
+            headers,
+            state,
+        };
         let lines = |headers, state| share_lines(&[share(headers, state)], Work::Headers);
         assert_eq!(lines(0, DeviceState::Ready), "");
         assert_eq!(lines(1, DeviceState::Ready), "  by cpu (avx2): 1 header\n");

@@ -1,15 +1,18 @@
 //! `cityseal serve`: runs the gRPC service until Ctrl-C or SIGTERM drains it; a second one ends it at once. SIGHUP
 //! reloads certificates, tokens and tenants.
 
+mod stopping;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use cityseal_cli::signals::{Asked, ServiceSignals, runtime};
+use cityseal_cli::signals::{Asked, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
 use cityseal_engine::Engine;
 use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
 use tokio::sync::oneshot;
 
+use self::stopping::{PhaseHandle, Signals};
 use super::key::{self, KeyCommandError};
 use crate::args::ServeArgs;
 use crate::config::LISTEN_DEFAULT;
@@ -59,6 +62,9 @@ impl Explain for ServeCommandError {
 }
 
 pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCommandError> {
+    // First, so that a second signal ends a process that waits for a file or a device.
+    let signals = Signals::catch(&context.output).map_err(CliError::System)?;
+    let phase = PhaseHandle::of(&signals);
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
     let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck).access(settings.access.clone());
@@ -67,10 +73,10 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
         None => options,
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CliError::System)?;
-    let signals = runtime.block_on(async { ServiceSignals::catch() }).map_err(CliError::System)?;
     let engine = context.engine_with_notes(&settings)?;
     let control = runtime.block_on(serve(context, options, engine.clone(), signals))?;
-    if control.is_ending_now() {
+    let has_second = phase.ended();
+    if has_second || control.is_ending_now() {
         // Threads may still be waiting for a device; the process ends without them.
         runtime.shutdown_background();
         std::mem::forget(engine);
@@ -87,7 +93,7 @@ async fn serve(
     context: &Context,
     options: ServiceOptions,
     engine: Engine,
-    signals: ServiceSignals,
+    signals: Signals,
 ) -> Result<ServiceControl, ServeCommandError> {
     let service = Service::bind(options, engine).await?;
     let (address, control) = (service.local_addr(), service.control());
@@ -96,6 +102,7 @@ async fn serve(
         let answer = ServeAnswer { listening: address.to_string() };
         context.output.answer(&answer, |_| String::new()).map_err(CliError::Stdout)?;
     }
+    signals.serving();
     let (stop, stopped) = oneshot::channel();
     let shutdown = async {
         // The sender is used or kept by `obey`, which runs as long as the service.
@@ -111,7 +118,7 @@ async fn serve(
 /// Does what signals ask: the first stop signal drains the service, the next one ends it at once.
 async fn obey(
     context: &Context,
-    mut signals: ServiceSignals,
+    mut signals: Signals,
     control: &ServiceControl,
     stop: oneshot::Sender<()>,
 ) -> Infallible {

@@ -1,21 +1,24 @@
 //! Open calls end when their credential is removed, revoked or expired, and all others go on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cityseal_chain::{Network, Parameters, SealTemplate, Target};
-use cityseal_client::{Client, ClientError, SealRequest};
+use cityseal_client::{Client, ClientError, ClientOptions, SealRequest};
+use cityseal_engine::Engine;
 use cityseal_proto::v1;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
+use cityseal_service::{AccessSettings, AccessSource, Service, ServiceOptions};
 use tokio::time::timeout;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status, Streaming};
 
-use crate::support::{Running, Token, reason, start, token};
+use crate::support::{Running, Token, reason, start, tenants, token};
 
 const LONG: Duration = Duration::from_mins(1);
 
 /// A template that no hash meets, with a search space that cannot be exhausted.
-fn endless(salt: u32) -> SealTemplate {
+pub(crate) fn endless(salt: u32) -> SealTemplate {
     let header = *Parameters::of(Network::Regtest).genesis();
     let header = cityseal_chain::BlockHeader { time: salt, ..header };
     let mut one = [0; 32];
@@ -105,4 +108,24 @@ async fn a_revoked_certificate_ends_its_streams_and_its_connection_is_nobody() {
     assert!(matches!(error, ClientError::Refused { code: Code::Unauthenticated, .. }), "{error}");
     // The tenant's other certificates are as good as before.
     service.client(&service.ca.client("parks", 101)).await.job(job_id).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_local_watch_ends_when_the_configuration_begins_to_ask_for_identity() {
+    let folder = Arc::new(crate::folder::Folder::new());
+    let file = folder.file("tokens", &token(1, "parks", "seal,read", 3600).line);
+    let open = AccessSettings::default();
+    let closed = AccessSettings::new(None, Some(file), tenants());
+    let access =
+        AccessSource::new(open).reread_from(folder.path("config"), move || Ok::<_, std::io::Error>(closed.clone()));
+    let options = ServiceOptions::new("127.0.0.1:0".parse().unwrap()).access(access);
+    let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
+    let service = Service::bind(options, engine).await.unwrap();
+    let (address, reloader) = (service.local_addr(), service.reloader());
+    tokio::spawn(service.run(std::future::pending()));
+    let client = Client::connect(ClientOptions::new(address.to_string())).await.unwrap();
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let (events, _) = watched(&client, channel, None).await;
+    reloader.reload().await.unwrap();
+    assert_unauthenticated(&end_of(events).await);
 }

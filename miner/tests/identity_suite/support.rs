@@ -40,7 +40,12 @@ struct Tables {
 }
 
 pub(crate) fn tenants() -> Tenants {
-    Tenants::new(toml::from_str::<Tables>(TENANTS).unwrap().tenant).unwrap()
+    tenants_of(TENANTS)
+}
+
+/// The tenants of a configuration.
+pub(crate) fn tenants_of(text: &str) -> Tenants {
+    Tenants::new(toml::from_str::<Tables>(text).unwrap().tenant).unwrap()
 }
 
 /// A token with its line for the file.
@@ -83,7 +88,26 @@ pub(crate) async fn start_with(
     let lines: Vec<&str> = tokens.iter().map(|token| token.line.as_str()).collect();
     let tokens = folder.file("tokens", &lines.join("\n"));
     let (files, tokens) = change(files, tokens);
-    let access = AccessSource::new(AccessSettings::new(Some(files), tokens, tenants()));
+    serve(AccessSource::new(AccessSettings::new(Some(files), tokens, tenants())), folder, ca).await
+}
+
+/// Starts a service with mTLS whose tenants are in the file `tenants` of its folder.
+pub(crate) async fn start_with_tenants(text: &str) -> Running {
+    let (folder, ca) = (Arc::new(Folder::new()), Ca::new());
+    write_pair(&folder, &ca.server(SERVER));
+    let files = TlsFiles::new(folder.path("server.pem"), folder.path("server.key"))
+        .client_ca(folder.file("ca.pem", &ca.pem))
+        .crl(folder.file("crl.pem", &ca.revoked(&[])));
+    let path = folder.file("tenants", text);
+    let settings = move || {
+        let tenants = tenants_of(&std::fs::read_to_string(&path)?);
+        Ok::<_, std::io::Error>(AccessSettings::new(Some(files.clone()), None, tenants))
+    };
+    let access = AccessSource::new(settings().unwrap()).reread_from(folder.path("tenants"), settings);
+    serve(access, folder, ca).await
+}
+
+async fn serve(access: AccessSource, folder: Arc<Folder>, ca: Ca) -> Running {
     let options = ServiceOptions::new("127.0.0.1:0".parse().unwrap()).access(access);
     let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let service = Service::bind(options, engine).await.unwrap();

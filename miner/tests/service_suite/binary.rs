@@ -261,3 +261,37 @@ fn python_gets_the_services_status_for_any_input() {
     let reported = refused(&serve, "/cityseal.v1.SealService/Mint", "unary", &large);
     assert!(reported.starts_with("UNIMPLEMENTED True ") && reported.contains("UNKNOWN_METHOD"), "{reported}");
 }
+
+/// Whether a process catches SIGINT.
+#[cfg(target_os = "linux")]
+fn catches_interrupts(process: u32) -> bool {
+    const INTERRUPT: u64 = 1 << 1;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & INTERRUPT != 0
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_signal_ends_a_service_that_has_not_started_yet() {
+    let folder = Folder::new();
+    // Reading it waits for a writer, which never comes.
+    let key = folder.path("key");
+    assert!(Command::new("mkfifo").arg(&key).status().unwrap().success());
+    let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--key"])
+        .arg(&key)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !catches_interrupts(process.id()) {
+        std::thread::yield_now();
+    }
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    for words in ["Ctrl-C: stops once the devices are tested", "Ctrl-C again: ended at once"] {
+        assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
+        assert!(lines.any(|line| line.unwrap().contains(words)), "stderr ended without '{words}'");
+    }
+    assert_eq!(process.wait().unwrap().code(), Some(2));
+}

@@ -1,6 +1,6 @@
 //! Jobs: submitted once, shared, cancelled, superseded, listed, limited.
 
-use cityseal_client::{ClientError, JobState, SealOutcome};
+use cityseal_client::{ClientError, DeviceKind, JobState, SealOutcome};
 use cityseal_proto::v1;
 use cityseal_service::limits::{JOBS_RUNNING_PER_TENANT_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use prost::bytes::Bytes;
@@ -15,6 +15,7 @@ async fn a_job_is_sealed_and_the_seal_is_confirmed_by_the_client() {
     let answer = service.client().await.seal(&request(easy(1, 256)).generation(7)).await.unwrap();
     assert_eq!((answer.outcome, answer.seals.len()), (SealOutcome::Sealed, 1));
     assert!(answer.devices.iter().map(|share| share.hashes).sum::<u64>() > 0);
+    assert!(answer.devices.iter().all(|share| share.kind == DeviceKind::Cpu));
 }
 
 #[tokio::test]

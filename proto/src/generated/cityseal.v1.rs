@@ -167,6 +167,8 @@ pub struct DeviceShare {
     /// The state of the device at the end, as in `Device.state_word`.
     #[prost(string, tag = "5")]
     pub state: ::prost::alloc::string::String,
+    #[prost(enumeration = "DeviceKind", tag = "6")]
+    pub kind: i32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -643,6 +645,14 @@ pub struct Job {
     /// As submitted.
     #[prost(string, tag = "15")]
     pub chain: ::prost::alloc::string::String,
+    /// The probability, 0 to 1, that a job like this one finds a seal before its deadline: predicted when it was submitted,
+    /// from the measured rates of the devices that may work on it and its share of them at that moment. Absent if a rate was
+    /// not known yet, or no such device was usable.
+    #[prost(double, optional, tag = "16")]
+    pub probability_by_deadline: ::core::option::Option<f64>,
+    /// Which devices work on it. `SealResult.devices` says which did.
+    #[prost(enumeration = "WhenNoGpu", tag = "17")]
+    pub when_no_gpu: i32,
 }
 /// The result of a job that has ended.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -831,6 +841,43 @@ impl JobState {
         }
     }
 }
+/// What a job does without a usable GPU, as configured for its tenant. A GPU is usable while it is ready or on probation;
+/// a software adapter counts as a GPU where the service allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WhenNoGpu {
+    Unspecified = 0,
+    /// Every device works on the job, the CPU too, whether or not there is a GPU.
+    Cpu = 1,
+    /// Only GPUs work on the job. While none is usable it waits, until its deadline.
+    Wait = 2,
+    /// Only GPUs work on the job. It ends as FAILED when the last usable one is lost; its `reason` begins with "NO_GPU".
+    Fail = 3,
+}
+impl WhenNoGpu {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WHEN_NO_GPU_UNSPECIFIED",
+            Self::Cpu => "WHEN_NO_GPU_CPU",
+            Self::Wait => "WHEN_NO_GPU_WAIT",
+            Self::Fail => "WHEN_NO_GPU_FAIL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WHEN_NO_GPU_UNSPECIFIED" => Some(Self::Unspecified),
+            "WHEN_NO_GPU_CPU" => Some(Self::Cpu),
+            "WHEN_NO_GPU_WAIT" => Some(Self::Wait),
+            "WHEN_NO_GPU_FAIL" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod seal_service_client {
     #![allow(
@@ -925,7 +972,8 @@ pub mod seal_service_client {
         /// Starts a job. If the same tenant sends the same `request_id` again, the call returns the job that the first call
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
         /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
-        /// generation of `chain`.
+        /// generation of `chain`, or (INFEASIBLE_DEADLINE) a seal before the deadline is less likely than the tenant's
+        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable.
         pub async fn submit_seal(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitSealRequest>,
@@ -1094,7 +1142,8 @@ pub mod seal_service_server {
         /// Starts a job. If the same tenant sends the same `request_id` again, the call returns the job that the first call
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
         /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
-        /// generation of `chain`.
+        /// generation of `chain`, or (INFEASIBLE_DEADLINE) a seal before the deadline is less likely than the tenant's
+        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable.
         async fn submit_seal(
             &self,
             request: tonic::Request<super::SubmitSealRequest>,

@@ -46,8 +46,8 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-proto", bottom_up: "v1 field display template verdict" },
     Row {
         package: "cityseal-engine",
-        bottom_up: "error tenant probability profile policy gpu devices judge coverage seal_report seal_job task \
-            verify driver control job verifier workers engine builder",
+        bottom_up: "error fallback tenant probability profile policy gpu devices judge coverage seal_report seal_job \
+            task verify driver control job verifier workers engine builder",
     },
     Row {
         package: "cityseal-input",
@@ -62,9 +62,9 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-service",
-        bottom_up: "block_chunk caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
+        bottom_up: "block_chunk terms caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
             access error reload control shares unread idle rpcs connection call_note deadline foreign health log_budget \
-            listener refusal begin gate bodies calls heavy http2 jobs seal_service sensors device_service upload upload_rate \
+            listener refusal places begin gate bodies calls heavy http2 jobs seal_service sensors device_service upload upload_rate \
             verdict verify_service tenant_shares discard",
     },
     Row {

@@ -27,7 +27,7 @@ fn the_segments_of_each_chain_are_lent_in_their_order() {
     let mut next = [0; 3];
     for _ in 0..60 {
         let (seq, task) = take(&mut play, CPU);
-        let chain = task.chain().0;
+        let chain = task.chain().0 as usize;
         assert_eq!(name(&task), format!("{:?}", segment(chain, next[chain])));
         next[chain] += 1;
         let cost = TaskCost { device: Duration::from_millis(1), total: Duration::from_millis(1) };

@@ -1,7 +1,7 @@
 //! Fair share of device time, with simulated workers: tenants by weight, jobs and chains by priority, whatever a task
 //! costs and however many there are.
 
-use super::simulated::{Simulation, Windows, one_nonce};
+use super::simulated::{Simulation, Windows, endless, one_nonce};
 use super::*;
 use crate::tenant::TenantShare;
 
@@ -85,9 +85,9 @@ fn jobs_of_one_tenant_share_its_time_by_priority() {
 fn a_priority_above_the_cap_of_its_tenant_counts_as_the_cap() {
     let mut simulation = Simulation::new(1, 0);
     simulation.tenants([("", TenantShare { priority_max: 31, ..TenantShare::default() })]);
-    let one = simulation.driver.share.share_of_new("", 255);
+    let one = simulation.driver.share.share_of_new("", 255, None);
     simulation.job("", 0);
-    assert_eq!((one, simulation.driver.share.share_of_new("", 255)), (1.0, 0.5));
+    assert_eq!((one, simulation.driver.share.share_of_new("", 255, None)), (1.0, 0.5));
 }
 
 #[test]
@@ -251,12 +251,26 @@ fn new_shares_apply_to_running_work() {
 #[test]
 fn a_new_job_is_expected_to_get_the_share_that_it_then_gets() {
     let mut simulation = Simulation::new(1, 0);
-    assert_eq!(simulation.driver.rate_of_new("b", 0), None, "no rate was measured");
+    let rate = |simulation: &Simulation, tenant: &str| {
+        simulation.driver.rate_of_new(&SealJob::new(endless()).tenant(tenant), None)
+    };
+    assert_eq!(rate(&simulation, "b"), None, "no rate was measured");
     simulation.job("a", 0);
     simulation.run(Duration::from_secs(1));
-    let alone = simulation.driver.rate_of_new("a", 0).unwrap();
+    let alone = rate(&simulation, "a").unwrap();
     assert!((alone / 20e6 - 1.0).abs() < 0.02, "half of 40 MH/s: {alone}");
     simulation.tenants([("b", weight(3))]);
-    let weighted = simulation.driver.rate_of_new("b", 0).unwrap();
+    let weighted = rate(&simulation, "b").unwrap();
     assert!((weighted / 30e6 - 1.0).abs() < 0.02, "three quarters of 40 MH/s: {weighted}");
+}
+
+#[test]
+fn a_task_that_is_lost_with_its_device_costs_its_tenant_nothing() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(whole_space()).tenant("a"));
+    let _lost = play.take(GPU).unwrap();
+    assert!(play.driver.share.used_us("a", play.now) > 0.0);
+    play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
+    let used = play.driver.share.used_us("a", play.now);
+    assert!(used.abs() < 1e-6, "{used} us");
 }

@@ -37,7 +37,7 @@ impl std::fmt::Debug for Segment {
 
 impl ChainTask for Segment {
     fn chain(&self) -> ChainId {
-        ChainId(self.chain)
+        ChainId(self.chain as u64)
     }
 
     fn tenant(&self) -> &str {
@@ -219,6 +219,7 @@ impl Simulation {
                 self.driver.judged_headers(worker, seq, task.count(), cost, self.now);
                 let ChainId(chain) = task.chain();
                 let (tenant, priority) = (task.tenant().to_owned(), task.priority());
+                let chain = chain as usize;
                 self.send(Segment { chain, number: 0, tenant, priority, is_wanted: true });
             }
             Task::Blocks(_) => panic!("no blocks are sent"),
@@ -258,7 +259,7 @@ impl Simulation {
                 Some(owner.tenant.clone())
             }
             Task::Headers(task) => {
-                let owner = &self.chains[&task.chain().0];
+                let owner = &self.chains[&(task.chain().0 as usize)];
                 prepared = owner.prepare;
                 device = Duration::from_secs_f64(task.count() as f64 / HEADERS_HZ);
                 Some(owner.tenant.clone())

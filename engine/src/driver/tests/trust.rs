@@ -157,3 +157,45 @@ fn the_fraction_of_missed_canaries_is_reported() {
     assert_eq!(play.driver.statuses()[GPU].false_negative_rate(), Some(0.25));
     assert_eq!(play.driver.statuses()[CPU].false_negative_rate(), None);
 }
+
+#[test]
+fn each_region_of_a_search_counts_towards_the_next_canary() {
+    let mut play = Play::new();
+    play.submit(SealJob::new(super::simulated::one_nonce(100)));
+    let (mut since, mut canaries) = (0, 0);
+    while canaries < 4 {
+        let assignment = play.take(GPU).unwrap();
+        if matches!(assignment.task, Task::Canary(_)) {
+            (since, canaries) = (0, canaries + 1);
+        } else {
+            assert!(since < play.driver.policy.canary_every as usize, "{since} batches without a canary");
+            since += regions(&assignment.task).len();
+        }
+        play.answer(GPU, assignment);
+    }
+}
+
+#[test]
+fn a_job_that_waits_only_for_a_canary_does_not_wait_for_the_end_of_an_upload() {
+    let mut play = Play::new();
+    play.driver.policy.canary_every = u32::MAX;
+    for number in 0..64 {
+        let (chain, tenant) = (1, "uploader".to_owned());
+        let segment = super::simulated::Segment { chain, number, tenant, priority: 0, is_wanted: true };
+        play.driver.add_headers(Arc::new(segment));
+    }
+    let job = play.submit(SealJob::new(impossible()));
+    while play.driver.jobs.contains_key(&job) {
+        let assignment = play.take(GPU).unwrap();
+        match &assignment.task {
+            Task::Headers(task) => {
+                let cost = TaskCost { device: Duration::from_millis(1), total: Duration::from_millis(1) };
+                play.now += cost.total;
+                play.driver.judged_headers(GPU, assignment.seq, task.count(), cost, play.now);
+            }
+            Task::Search(_) | Task::Blocks(_) | Task::Canary(_) => play.answer(GPU, assignment),
+        }
+    }
+    assert_eq!(play.end().unwrap().outcome, SealOutcome::Exhausted);
+    assert!(play.driver.chains.headers() > 32 * 4_096, "{} headers are left", play.driver.chains.headers());
+}

@@ -95,7 +95,7 @@ impl BlockGroup {
 
 impl ChainTask for BlockGroup {
     fn chain(&self) -> ChainId {
-        Stream::id(&self.stream)
+        self.stream.id()
     }
 
     fn tenant(&self) -> &str {

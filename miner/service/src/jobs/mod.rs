@@ -5,6 +5,7 @@
 
 mod ids;
 mod log;
+mod prospects;
 mod record;
 mod request;
 mod retention;
@@ -26,11 +27,12 @@ pub(crate) use record::{JobRecord, Stop, saturated, share_to_wire};
 pub(crate) use request::{JobRequest, name};
 
 use self::ids::Ids;
+use self::prospects::Prospects;
 use self::shelf::Shelf;
 use super::caller::Caller;
 use super::echo::shown;
 use super::heavy::Heavy;
-use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
+use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, JOBS_RUNNING_PER_TENANT_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
 use super::shares::Holder;
@@ -94,10 +96,15 @@ impl JobBook {
     /// for the log. Blocks on the engine, so it must not be called from an async task; it must be called in a runtime.
     pub(crate) fn submit(
         self: &Arc<Self>,
-        request: JobRequest,
+        mut request: JobRequest,
         caller: &Caller,
         peer: Option<SocketAddr>,
     ) -> Result<(Arc<JobRecord>, bool), Refusal> {
+        // Without the shelf's lock: the engine may be busy, and other calls only read.
+        let job = request.to_job(Instant::now());
+        let replaced = request.supersedes.as_ref().and_then(|job_id| self.find(job_id, caller).ok()?.handle());
+        let prospects = Prospects::of(&self.engine, &job, replaced.as_ref());
+        request.about.probability_by_deadline = prospects.probability;
         let (open, superseded) = {
             let mut shelf = self.lock();
             shelf.expire(Instant::now());
@@ -105,11 +112,11 @@ impl JobBook {
             if let Some(before) = shelf.find_request(&request.about.tenant, &request.about.request_id) {
                 return replayed(before, &request);
             }
+            prospects.check(caller.terms())?;
             self.place(&mut shelf, &request, caller)?
         };
-        // Without the shelf's lock: the engine may be busy, and other calls only read.
         let record = Arc::clone(&open.record);
-        record.started(&self.engine.submit(request.into_job(Instant::now())));
+        record.started(&self.engine.submit(job));
         if let Some(old) = superseded {
             old.stop(Stop::Supersede(record.id.clone()));
         }
@@ -182,7 +189,8 @@ impl JobBook {
         let about = &request.about;
         shelf.tips.check(&about.tenant, &about.chain, about.generation, Instant::now())?;
         let superseded = self.superseded(shelf, request, caller)?;
-        shelf.check_room(&about.tenant, superseded.as_ref().map(|old| old.number))?;
+        let jobs_max = caller.terms().limits.jobs.unwrap_or(JOBS_RUNNING_PER_TENANT_MAX);
+        shelf.check_room(&about.tenant, jobs_max, superseded.as_ref().map(|old| old.number))?;
         // The superseded job frees its place at once, although it ends a little later.
         if let Some(old) = &superseded {
             shelf.leaves(old.number);

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cityseal_engine::{JobHandle, SealOutcome, SealReport};
+use cityseal_engine::{JobHandle, SealFailure, SealOutcome, SealReport};
 use cityseal_proto::v1;
 use prost::Message;
 use prost::bytes::Bytes;
@@ -13,7 +13,9 @@ use tokio::sync::watch;
 
 use super::log::{Counts, End, Event, EventKind, EventLog, NotKept};
 use super::request::JobAbout;
+use crate::device_facts::kind_to_wire;
 use crate::limits::{COVERAGE_SPANS_MAX, JOB_INDEX_BYTES};
+use crate::refusal::NO_GPU;
 
 /// One job as the service keeps it.
 #[derive(Debug)]
@@ -212,6 +214,8 @@ impl JobRecord {
             reason,
             latest_seq: event.seq,
             chain: about.chain.clone(),
+            probability_by_deadline: about.probability_by_deadline,
+            when_no_gpu: about.when_no_gpu.to_wire().into(),
         }
     }
 
@@ -234,6 +238,7 @@ pub(crate) fn saturated(count: u128) -> u64 {
 pub(crate) fn share_to_wire(share: &cityseal_engine::DeviceShare) -> v1::DeviceShare {
     v1::DeviceShare {
         name: share.name.clone(),
+        kind: kind_to_wire(share.kind).into(),
         kernel: share.kernel.clone(),
         hashes: saturated(share.hashes),
         headers: share.headers,
@@ -248,6 +253,9 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
         SealOutcome::Cancelled { by } => (v1::JobState::Cancelled, by.clone()),
         SealOutcome::Expired => (v1::JobState::Expired, "its deadline passed".to_owned()),
         SealOutcome::Superseded { by } => (v1::JobState::Superseded, by.clone()),
+        SealOutcome::Failed { reason: reason @ SealFailure::NoGpu { .. } } => {
+            (v1::JobState::Failed, format!("{NO_GPU}: {reason}"))
+        }
         SealOutcome::Failed { reason } => (v1::JobState::Failed, reason.to_string()),
         other => (v1::JobState::Failed, other.to_string()),
     }

@@ -14,6 +14,7 @@ use prost::Message;
 use crate::caller::Caller;
 use crate::limits::{COINBASE_BYTES_MAX, JOB_DEADLINE_MAX, NAME_BYTES_MAX, SEALS_MAX};
 use crate::refusal::Refusal;
+use crate::terms::WhenNoGpu;
 
 /// A submission that was checked.
 #[derive(Clone, Debug)]
@@ -44,6 +45,9 @@ pub(crate) struct JobAbout {
     /// How many seals the result may have: only one unless the whole space is searched. A batch with an easy target
     /// finds many.
     pub(crate) seals_returned_max: usize,
+    /// As predicted at its submission.
+    pub(crate) probability_by_deadline: Option<f64>,
+    pub(crate) when_no_gpu: WhenNoGpu,
 }
 
 impl JobRequest {
@@ -73,6 +77,8 @@ impl JobRequest {
                 fingerprint: cityseal_hash::sha256(&message.encode_to_vec()),
                 volume: template.space().volume(),
                 seals_returned_max: if message.search_all { seals_max } else { 1 },
+                probability_by_deadline: None,
+                when_no_gpu: caller.terms().when_no_gpu,
                 request_id: message.request_id,
                 chain: message.chain,
             },
@@ -85,14 +91,15 @@ impl JobRequest {
         })
     }
 
-    /// Returns the engine's job, whose deadline counts from `now`.
-    pub(crate) fn into_job(self, now: Instant) -> SealJob {
-        SealJob::new(self.template)
+    /// Returns the engine's job, whose deadline counts from `now`. Copies the template.
+    pub(crate) fn to_job(&self, now: Instant) -> SealJob {
+        SealJob::new(self.template.clone())
             .all(self.search_all)
             .seals_max(self.seals_max)
             .deadline(now + self.deadline)
             .tenant(&*self.paid_by)
             .priority(self.about.priority)
+            .when_no_gpu(self.about.when_no_gpu.to_engine())
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::record::JobRecord;
 use super::retention::Retention;
 use super::tips::Tips;
-use crate::limits::{JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX};
+use crate::limits::JOBS_RUNNING_MAX;
 use crate::refusal::Refusal;
 
 /// All jobs that are kept.
@@ -67,12 +67,12 @@ impl Shelf {
         self.running.keys().filter_map(|number| self.by_number(*number)).collect()
     }
 
-    /// Checks whether one more job of a tenant may run, if the job `leaving` makes room for it.
-    pub(super) fn check_room(&self, tenant: &Arc<str>, leaving: Option<u64>) -> Result<(), Refusal> {
+    /// Checks whether one more job of a tenant, which may have `own_max`, may run, if the job `leaving` makes room.
+    pub(super) fn check_room(&self, tenant: &Arc<str>, own_max: usize, leaving: Option<u64>) -> Result<(), Refusal> {
         let staying = || self.running.iter().filter(|(number, _)| Some(**number) != leaving);
         let quota = |subject: String, max| Refusal::Quota { subject, what: "running jobs", max };
-        if staying().filter(|(_, of)| *of == tenant).count() >= JOBS_RUNNING_PER_TENANT_MAX {
-            return Err(quota(format!("tenant '{tenant}'"), JOBS_RUNNING_PER_TENANT_MAX));
+        if staying().filter(|(_, of)| *of == tenant).count() >= own_max {
+            return Err(quota(format!("tenant '{tenant}'"), own_max));
         }
         if staying().count() >= JOBS_RUNNING_MAX {
             return Err(quota("service".to_owned(), JOBS_RUNNING_MAX));

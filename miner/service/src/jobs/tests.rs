@@ -39,7 +39,7 @@ async fn a_job_whose_task_ends_too_soon_fails_and_frees_its_place() {
     for number in 0..JOBS_RUNNING_PER_TENANT_MAX {
         let request = endless(&number.to_string());
         let open = placed(&book, &request);
-        open.record.started(&book.engine.submit(request.into_job(Instant::now())));
+        open.record.started(&book.engine.submit(request.to_job(Instant::now())));
         records.push(Arc::clone(&open.record));
         let task = tokio::spawn(open.follow(None));
         task.abort();
@@ -58,7 +58,7 @@ async fn an_ended_job_keeps_its_result_and_frees_the_engines_report() {
     let request = endless("r");
     let open = placed(&book, &request);
     let record = Arc::clone(&open.record);
-    let handle = book.engine.submit(request.into_job(Instant::now()));
+    let handle = book.engine.submit(request.to_job(Instant::now()));
     record.started(&handle);
     assert!(record.handle().is_some());
     handle.cancel("the test");
@@ -77,7 +77,7 @@ async fn a_stop_that_comes_before_the_engine_has_the_job_is_not_lost() {
     let record = Arc::clone(&open.record);
     assert_eq!(book.advance(&record.about.tenant, "main", 1).unwrap(), 1);
     record.stop(Stop::Cancel("too late".to_owned()));
-    record.started(&book.engine.submit(request.into_job(Instant::now())));
+    record.started(&book.engine.submit(request.to_job(Instant::now())));
     open.follow(None).await;
     let job = record.job();
     assert_eq!(job.state(), v1::JobState::Superseded);
