@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use prost::bytes::Bytes;
@@ -16,7 +17,8 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::limits::{BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX, BODY_DEADLINE, MESSAGE_BYTES_MAX};
+use super::limit_table::Limits;
+use super::limits::MESSAGE_BYTES_MAX;
 use super::refusal::Refusal;
 
 /// The method whose request is an upload.
@@ -33,6 +35,8 @@ const PREFIX_LEN: usize = 5;
 pub(super) struct BodyBudget {
     max: usize,
     per_connection_max: usize,
+    /// Time for each request.
+    deadline: Duration,
     held: Mutex<Held>,
 }
 
@@ -55,15 +59,14 @@ struct OpenBody {
     waker: Option<Waker>,
 }
 
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self::new(BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX)
-    }
-}
-
 impl BodyBudget {
-    fn new(max: usize, per_connection_max: usize) -> Self {
-        Self { max, per_connection_max, held: Mutex::default() }
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            max: limits.incomplete_bytes,
+            per_connection_max: limits.incomplete_bytes_per_connection,
+            deadline: limits.request_deadline,
+            held: Mutex::default(),
+        }
     }
 
     /// Limits the body of a request for `path`, unless it is an upload.
@@ -71,7 +74,7 @@ impl BodyBudget {
         if path == UPLOAD || HttpBody::is_end_stream(&body) {
             return body;
         }
-        let deadline = (!path.starts_with(REFLECTION)).then(|| Box::pin(sleep(BODY_DEADLINE)));
+        let deadline = (!path.starts_with(REFLECTION)).then(|| Box::pin(sleep(self.deadline)));
         Body::new(LimitedBody { inner: body, account: self.open(peer), deadline, size: Size::default() })
     }
 
@@ -220,7 +223,7 @@ impl HttpBody for LimitedBody {
                 if let Some(deadline) = &mut self.deadline
                     && deadline.as_mut().poll(cx).is_ready()
                 {
-                    let refusal = Refusal::BodyDeadline { limit_s: BODY_DEADLINE.as_secs() };
+                    let refusal = Refusal::BodyDeadline { limit_s: self.account.budget.deadline.as_secs() };
                     return Poll::Ready(Some(Err(refusal.into())));
                 }
                 Poll::Pending
@@ -245,13 +248,16 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::limits::BODY_DEADLINE;
 
     fn peer(port: u16) -> SocketAddr {
         ([127, 0, 0, 1], port).into()
     }
 
     fn budget(max: usize, per_connection_max: usize) -> Arc<BodyBudget> {
-        Arc::new(BodyBudget::new(max, per_connection_max))
+        let limits =
+            Limits { incomplete_bytes: max, incomplete_bytes_per_connection: per_connection_max, ..Limits::default() };
+        Arc::new(BodyBudget::new(&limits))
     }
 
     #[test]
@@ -304,7 +310,7 @@ mod tests {
     }
 
     async fn first_frame(path: &str) -> Status {
-        let mut body = Arc::new(BodyBudget::default()).limited(Body::new(Endless), path, Some(peer(1)));
+        let mut body = Arc::new(BodyBudget::new(&Limits::default())).limited(Body::new(Endless), path, Some(peer(1)));
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         frame.unwrap().unwrap_err()
     }

@@ -18,7 +18,7 @@ use tonic::transport::server::Connected;
 
 use super::certificate::PeerCertificate;
 use super::idle::{self, Usage};
-use super::limits::{READ_AT_ONCE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
+use super::limits::READ_AT_ONCE_BYTES_MAX;
 use super::shares::group_of;
 
 /// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
@@ -39,8 +39,13 @@ pub(crate) struct ConnectionInfo {
 }
 
 impl ConnectionInfo {
-    pub(crate) fn new(peer: SocketAddr, usage: Arc<Usage>, certificate: Option<PeerCertificate>) -> Self {
-        let uploads = Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX));
+    pub(crate) fn new(
+        peer: SocketAddr,
+        usage: Arc<Usage>,
+        certificate: Option<PeerCertificate>,
+        uploads_max: usize,
+    ) -> Self {
+        let uploads = Arc::new(Semaphore::new(uploads_max));
         Self { peer, uploads, usage, certificate: certificate.map(Arc::new) }
     }
 }
@@ -239,14 +244,15 @@ mod tests {
 
     use super::super::idle::Connections;
     use super::*;
+    use crate::limits::CONNECTION_IDLE_MAX;
 
     const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn guarded(cut: watch::Receiver<bool>) -> (DuplexStream, GuardedStream<DuplexStream>) {
         let (client, server) = duplex(256);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let usage = Connections::new(1).admit(LOCALHOST).unwrap();
-        let info = ConnectionInfo::new(SocketAddr::new(LOCALHOST, 1), Arc::clone(&usage), None);
+        let usage = Connections::new(1, CONNECTION_IDLE_MAX).admit(LOCALHOST).unwrap();
+        let info = ConnectionInfo::new(SocketAddr::new(LOCALHOST, 1), Arc::clone(&usage), None, 1);
         let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap(), usage };
         (client, GuardedStream::new(server, info, admission, Instant::now() + Duration::from_secs(5), cut))
     }

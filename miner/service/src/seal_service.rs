@@ -19,7 +19,6 @@ use super::deadline::deadline_of;
 use super::drain::Drain;
 use super::heavy::Heavy;
 use super::jobs::{JobBook, JobRecord, JobRequest, Stop, name};
-use super::limits::WATCHERS_MAX;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
 
@@ -40,8 +39,8 @@ pub(crate) struct Sealing {
 }
 
 impl Sealing {
-    pub(crate) fn new(book: Arc<JobBook>, heavy: Arc<Heavy>, drain: Drain) -> Self {
-        Self { book, heavy, watchers: Shares::new(WATCHERS_MAX), drain }
+    pub(crate) fn new(book: Arc<JobBook>, heavy: Arc<Heavy>, drain: Drain, watchers_max: usize) -> Self {
+        Self { book, heavy, watchers: Shares::new(watchers_max), drain }
     }
 
     fn check_open(&self) -> Result<(), Refusal> {
@@ -57,7 +56,7 @@ impl Sealing {
     }
 
     fn watcher(&self, context: &CallContext) -> Result<Place, Refusal> {
-        let full = || Refusal::Quota { subject: "service".to_owned(), what: "watchers", max: WATCHERS_MAX };
+        let full = || Refusal::Quota { subject: "service".to_owned(), what: "watchers", max: self.watchers.max() };
         self.watchers.take(Holder::of(&context.caller, context.peer)).ok_or_else(full)
     }
 
@@ -206,10 +205,11 @@ struct Watcher {
 impl Watcher {
     async fn run(mut self, deadline: Duration) {
         let (answers, mut drain, displaced) = (self.answers.clone(), self.drain.clone(), self.place.displaced());
+        let max = self.place.max();
         let ended = tokio::select! {
             ended = timeout(deadline, self.send_events()) => ended.unwrap_or(Err(Refusal::Deadline)),
             () = drain.begins() => Err(Refusal::Draining),
-            () = displaced => Err(Refusal::Displaced { what: "watchers", max: WATCHERS_MAX }),
+            () = displaced => Err(Refusal::Displaced { what: "watchers", max }),
             // The watcher has disconnected; the job continues.
             () = answers.closed() => return,
         };

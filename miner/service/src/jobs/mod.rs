@@ -30,6 +30,7 @@ use self::shelf::Shelf;
 use super::caller::Caller;
 use super::echo::shown;
 use super::heavy::Heavy;
+use super::limit_table::Limits;
 use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
@@ -80,6 +81,12 @@ impl JobBook {
             ending,
             budget: LogBudget::new(Instant::now()),
         })
+    }
+
+    /// Sets the limits of running and ended jobs; without it they have their defaults.
+    pub(crate) fn limited(self, limits: &Limits) -> Self {
+        self.lock().set_limits(limits);
+        self
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
