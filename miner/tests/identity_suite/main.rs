@@ -7,6 +7,8 @@ mod binary;
 mod canary;
 mod folder;
 mod handshakes;
+#[cfg(target_os = "linux")]
+mod manager;
 mod pki;
 mod reloading;
 mod rpcs;
