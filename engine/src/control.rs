@@ -1,6 +1,7 @@
 //! The lock around the driver, shared by the engine's threads and its handles. It decides nothing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ struct Shared {
     watch: Condvar,
     cells: Mutex<HashMap<u64, Arc<JobCell>>>,
     policy: EnginePolicy,
+    /// Rounds of the watchdog, each of which needs the driver's lock.
+    rounds: AtomicU64,
 }
 
 /// Shared access to the driver. Clones refer to the same driver.
@@ -28,11 +31,22 @@ pub(crate) struct Control(Arc<Shared>);
 impl Control {
     pub(crate) fn new(driver: Driver, policy: EnginePolicy) -> Self {
         let (work, watch) = (Condvar::new(), Condvar::new());
-        Self(Arc::new(Shared { driver: Mutex::new(driver), work, watch, cells: Mutex::default(), policy }))
+        let (driver, rounds) = (Mutex::new(driver), AtomicU64::new(0));
+        Self(Arc::new(Shared { driver, work, watch, cells: Mutex::default(), policy, rounds }))
     }
 
     pub(crate) fn policy(&self) -> &EnginePolicy {
         &self.0.policy
+    }
+
+    /// Counts a round of the watchdog, which holds the driver's lock.
+    pub(crate) fn turned(&self) {
+        self.0.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Rounds of the watchdog so far. Does not wait for the lock.
+    pub(crate) fn rounds(&self) -> u64 {
+        self.0.rounds.load(Ordering::Relaxed)
     }
 
     pub(crate) fn statuses(&self) -> Vec<DeviceStatus> {
@@ -113,13 +127,13 @@ impl Control {
         wait(&self.0.work, driver, timeout)
     }
 
-    /// Waits for a new deadline, at most `timeout` (`None`: without a limit).
+    /// Waits for a new deadline, at most `timeout`.
     pub(crate) fn wait_for_deadline<'a>(
         &self,
         driver: MutexGuard<'a, Driver>,
-        timeout: Option<Duration>,
+        timeout: Duration,
     ) -> MutexGuard<'a, Driver> {
-        wait(&self.0.watch, driver, timeout)
+        wait(&self.0.watch, driver, Some(timeout))
     }
 
     fn cells(&self) -> MutexGuard<'_, HashMap<u64, Arc<JobCell>>> {

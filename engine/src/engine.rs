@@ -98,6 +98,13 @@ impl Engine {
         statuses.map(|(status, profile)| profile.complete(status)).chain(left_out).collect()
     }
 
+    /// Rounds of the engine's own thread so far. Each needs the lock under which every decision is made, and there is
+    /// one at least every second ([`EnginePolicy::heartbeat`]). A count that does not change for longer shows that the
+    /// engine is stuck. Does not wait for the lock.
+    pub fn rounds(&self) -> u64 {
+        self.inner.control.rounds()
+    }
+
     /// Notes for the user, such as that there is no GPU.
     pub fn notes(&self) -> &[String] {
         &self.inner.notes

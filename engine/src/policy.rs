@@ -43,6 +43,8 @@ pub struct EnginePolicy {
     pub reopen_first: Duration,
     /// Attempts in a row to reopen a lost device. Default 6: after 1, 2, 4, 8, 16 and 32 s.
     pub reopen_tries: u32,
+    /// The engine's own thread turns at least this often ([`Engine::rounds`](crate::Engine::rounds)). Default 1 s.
+    pub heartbeat: Duration,
     /// Shortest interval between two progress reports of a job. Default 100 ms.
     pub progress_interval: Duration,
     /// Headers of a chain that are hashed and judged as one segment. Default 4,096: 320 KiB, which fits a core's cache.
@@ -76,6 +78,7 @@ impl Default for EnginePolicy {
             strike_forgotten_after: Duration::from_hours(1),
             reopen_first: Duration::from_secs(1),
             reopen_tries: 6,
+            heartbeat: Duration::from_secs(1),
             progress_interval: Duration::from_millis(100),
             segment_headers: 4_096,
             segments_per_stream: 8,

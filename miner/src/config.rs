@@ -4,8 +4,10 @@
 //! The environment is read only here, once, in [`Environment::of_process`].
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
@@ -13,12 +15,22 @@ use cityseal_bench::EngineSettings;
 use cityseal_cli::Explain;
 use cityseal_cli::files::read_text;
 use cityseal_engine::Profile;
-use cityseal_service::{AccessSettings, AccessSource, TenantSettings, Tenants, TlsFiles};
+use cityseal_service::limits::LAME_DUCK_MAX;
+use cityseal_service::{AccessSettings, AccessSource, Limits, TenantSettings, Tenants, TlsFiles};
 
 use crate::args::{EngineArgs, GlobalArgs, values};
 
+mod document;
+mod keys;
+
+pub(crate) use document::{Document, Group};
+pub(crate) use keys::{Origin, Setting, settings_of};
+
 /// Default address of `serve`.
 pub(crate) const LISTEN_DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 50051));
+
+/// Default of `--lame-duck`.
+pub(crate) const LAME_DUCK_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Maximum size of a configuration file: 256 tenants of 200 bytes each, and comments.
 const CONFIG_BYTES_MAX: u64 = 256 * 1024;
@@ -73,6 +85,10 @@ pub(crate) struct ConfigFile {
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
     key: Option<PathBuf>,
+    #[serde(default, deserialize_with = "lame_duck_of")]
+    lame_duck_s: Option<Duration>,
+    #[serde(default)]
+    limits: Limits,
     tls: Option<TlsFiles>,
     tokens: Option<PathBuf>,
     #[serde(default, rename = "tenant", deserialize_with = "tenants_of")]
@@ -82,6 +98,14 @@ pub(crate) struct ConfigFile {
 /// Joins the tables `[[tenant]]`. The TOML parser adds the place to the error.
 fn tenants_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tenants, D::Error> {
     Tenants::new(Vec::<TenantSettings>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+/// Parses a number of seconds for `--lame-duck`. The TOML parser adds the place to the error.
+fn lame_duck_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    let given = Duration::try_from_secs_f64(seconds).ok().filter(|given| *given <= LAME_DUCK_MAX);
+    let refused = || format!("lame_duck_s = {seconds}: expected 0 to {}", LAME_DUCK_MAX.as_secs());
+    given.map(Some).ok_or_else(|| serde::de::Error::custom(refused()))
 }
 
 /// Parses the name of a profile. The TOML parser adds the place to the error.
@@ -119,14 +143,42 @@ pub(crate) enum ConfigError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The contents are invalid; the message names line, column and key.
-    #[error("configuration {}: {message}", path.display())]
+    /// The contents are invalid.
+    #[error("configuration {}: {}{message}", path.display(), prefix_of(*place))]
     Parse {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with its place.
+        /// The place in the file, if it is known.
+        place: Option<Place>,
+        /// What is wrong: the key, what was found, and what was expected.
         message: String,
     },
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// The place of a byte; `None` beyond the text.
+    fn of(text: &str, byte: usize) -> Option<Self> {
+        let before = text.get(..byte)?;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        Some(Self { line: before.matches('\n').count() + 1, column })
+    }
+}
+
+fn prefix_of(place: Option<Place>) -> String {
+    place.map(|place| format!("{place}: ")).unwrap_or_default()
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
 }
 
 impl Explain for ConfigError {
@@ -135,23 +187,27 @@ impl Explain for ConfigError {
             Self::Read { .. } | Self::Parse { .. } => "bad-configuration",
         }
     }
+
+    fn place(&self) -> Option<String> {
+        match self {
+            Self::Read { path, .. } | Self::Parse { path, place: None, .. } => Some(path.display().to_string()),
+            Self::Parse { path, place: Some(place), .. } => Some(format!("{}, {place}", path.display())),
+        }
+    }
 }
 
-/// The parser's message on one line, with line and column in front.
-fn one_line(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let place = before.map(|before| {
-        let (line, column) =
-            (before.matches('\n').count() + 1, before.chars().rev().take_while(|c| *c != '\n').count() + 1);
-        format!("line {line}, column {column}: ")
-    });
-    format!("{}{}", place.unwrap_or_default(), error.message().trim_end())
+impl ConfigError {
+    /// The parser's error, with the place at which it stopped.
+    fn parse(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let place = error.span().and_then(|span| Place::of(text, span.start));
+        Self::Parse { path: path.into(), place, message: error.message().trim_end().to_owned() }
+    }
 }
 
 impl ConfigFile {
     fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        let refuse = |message: String| ConfigError::Parse { path: path.into(), message };
-        let file: Self = toml::from_str(text).map_err(|error| refuse(one_line(text, &error)))?;
+        let refuse = |message: String| ConfigError::Parse { path: path.into(), place: None, message };
+        let file: Self = toml::from_str(text).map_err(|error| ConfigError::parse(path, text, &error))?;
         let client_ca = file.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
         if file.tenants.is_empty() && (file.tokens.is_some() || client_ca.is_some()) {
             let what = if file.tokens.is_some() { "tokens" } else { "client_ca" };
@@ -170,15 +226,18 @@ impl ConfigFile {
     /// # Errors
     /// [`ConfigError`] with the file and the place in it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            read_text(path, CONFIG_BYTES_MAX).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        Self::parse(&text, path)
+        Self::parse(&text_of(path)?, path)
     }
 
     /// Who may call the service.
     fn into_access(self) -> AccessSettings {
         AccessSettings::new(self.tls, self.tokens, self.tenants)
     }
+}
+
+/// Reads the text of a configuration file.
+fn text_of(path: &Path) -> Result<String, ConfigError> {
+    read_text(path, CONFIG_BYTES_MAX).map_err(|source| ConfigError::Read { path: path.into(), source })
 }
 
 /// All settings of one run, each from the source with the highest precedence.
@@ -190,6 +249,10 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<SocketAddr>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
+    /// Lame duck phase of `serve` in the configuration file.
+    pub(crate) lame_duck: Option<Duration>,
+    /// Limits of `serve`.
+    pub(crate) limits: Limits,
     /// Who may call the service of `serve`, by the configuration file, which a reload reads again.
     pub(crate) access: AccessSource,
 }
@@ -209,8 +272,14 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Joins flags, environment and a file that was read; the file is not read again on a reload.
+    pub(crate) fn of_file(engine: &EngineArgs, environment: &Environment, document: &Document) -> Self {
+        Self::join(engine, environment, document.file.clone())
+    }
+
     fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
         let (listen, key) = (file.listen, file.key.take());
+        let (lame_duck, limits) = (file.lame_duck_s, file.limits.clone());
         let devices = if engine.device.is_empty() {
             file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
@@ -224,7 +293,7 @@ impl Settings {
             threads: engine.threads.or(file.threads),
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
-        Self { engine, listen, key, access: AccessSource::new(file.into_access()) }
+        Self { engine, listen, key, lame_duck, limits, access: AccessSource::new(file.into_access()) }
     }
 }
 

@@ -5,8 +5,10 @@ use cityseal_cli::{CliError, Ending, Explain};
 use crate::commands::bench::BenchCommandError;
 use crate::commands::bench::drill::DrillCommandError;
 use crate::commands::certs::CertsCommandError;
+use crate::commands::config::ConfigCommandError;
 use crate::commands::devices::DevicesCommandError;
 use crate::commands::key::KeyCommandError;
+use crate::commands::package::PackageCommandError;
 use crate::commands::receipt::ReceiptCommandError;
 use crate::commands::seal::SealCommandError;
 use crate::commands::selftest::SelftestCommandError;
@@ -58,6 +60,12 @@ pub(crate) enum CommandError {
     /// `drill`.
     #[error(transparent)]
     Drill(#[from] DrillCommandError),
+    /// `config`.
+    #[error(transparent)]
+    Config(#[from] ConfigCommandError),
+    /// `completions` and `man`.
+    #[error(transparent)]
+    Package(#[from] PackageCommandError),
 }
 
 impl CommandError {
@@ -76,6 +84,8 @@ impl CommandError {
             Self::Serve(error) => error,
             Self::Demo(error) => error,
             Self::Drill(error) => error,
+            Self::Config(error) => error,
+            Self::Package(error) => error,
         }
     }
 }
@@ -109,7 +119,9 @@ impl From<&CommandError> for Ending {
             | CommandError::Token(_)
             | CommandError::Serve(_)
             | CommandError::Demo(_)
-            | CommandError::Drill(_) => Self::Neither,
+            | CommandError::Drill(_)
+            | CommandError::Config(_)
+            | CommandError::Package(_) => Self::Neither,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `cityseal certs` and `cityseal token`: their files, their permissions, and what they refuse.
+//! `cityseal certs`, `cityseal token` and `cityseal config`: their files, their permissions, and what they refuse.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
@@ -151,4 +151,111 @@ fn a_token_is_in_its_file_only_and_its_line_has_the_digest() {
     let again = cityseal(&["token", "--tenant", "parks", "--out", path]);
     again.refused(&["parks.token", "the file exists", "never overwritten"]);
     assert_eq!(fs::read_to_string(&out).unwrap(), token);
+}
+
+/// A configuration with TLS, a token and the key of an auditor, and the arguments of `config check`.
+fn configured(folder: &Folder, change: impl FnOnce(String) -> String) -> [String; 3] {
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let pki = path("pki");
+    if !Path::new(&pki).exists() {
+        new_pki(folder);
+        let token = cityseal(&["token", "--tenant", "parks", "--out", &path("parks.token")]);
+        folder.file("tokens", token.stdout);
+        assert_eq!(cityseal(&["key", "new", "--out", &path("auditor.key")]).code, 0);
+    }
+    let tls = ["cert = \"server.pem", "key = \"server.key", "client_ca = \"ca.pem", "crl = \"crl.pem"]
+        .map(|line| line.replace('"', &format!("\"{pki}/")) + "\"\n");
+    let text = format!(
+        "listen = \"0.0.0.0:50051\"\ntokens = {:?}\nkey = {:?}\n[limits]\njobs = 9\n[tls]\n{}\
+         [[tenant]]\nname = \"parks\"\n",
+        path("tokens"),
+        path("auditor.key"),
+        tls.concat()
+    );
+    ["config", "check", &folder.file("city.toml", change(text))].map(str::to_owned)
+}
+
+fn check_config(folder: &Folder, change: impl FnOnce(String) -> String) -> common::Run {
+    let arguments = configured(folder, change);
+    cityseal(&[&arguments.each_ref().map(String::as_str)[..], &["--json"]].concat())
+}
+
+#[test]
+fn a_configuration_is_checked_with_the_files_that_it_names() {
+    let folder = Folder::new();
+    let good = check_config(&folder, |text| text);
+    assert_eq!(good.code, 0, "{good:?}");
+    let answer = good.json();
+    common::schemas::check_is_exact("config-check", &answer);
+    assert_eq!(
+        (&answer["listen"], &answer["tenants"], &answer["tokens"]),
+        (&"0.0.0.0:50051".into(), &1.into(), &1.into())
+    );
+    assert!(answer["certificate_not_after"].as_u64().unwrap() > 1_700_000_000, "{answer}");
+    let rows = answer["memory"].as_array().unwrap();
+    let sum: u64 = rows.iter().map(|row| row["count"].as_u64().unwrap() * row["each_bytes"].as_u64().unwrap()).sum();
+    assert_eq!(answer["memory_max_bytes"], sum);
+    assert!(rows.iter().any(|row| row["what"] == "running jobs" && row["count"] == 9), "{answer}");
+}
+
+#[test]
+fn a_configuration_that_the_service_would_refuse_is_refused_with_its_place() {
+    let folder = Folder::new();
+    let refused = |change: &dyn Fn(String) -> String, place: &str, words: &[&str]| {
+        let run = check_config(&folder, change);
+        run.refused(words);
+        let found = run.json()["error"]["place"].as_str().unwrap().to_owned();
+        assert!(found.ends_with(place), "{place}: {run:?}");
+    };
+    let replace = |from: &'static str, to: &'static str| move |text: String| text.replace(from, to);
+    refused(&replace("jobs = 9", "jobs = 0"), "city.toml, line 5, column 8", &["jobs = 0: expected 1 to 65536"]);
+    refused(&replace("jobs", "jbos"), "city.toml, line 5, column 1", &["unknown field `jbos`", "`jobs_per_tenant`"]);
+    refused(
+        &replace("jobs = 9", "jobs = 9\njobs_per_tenant = 10"),
+        "city.toml, line 4, column 1",
+        &["at most 9", "`jobs`"],
+    );
+    refused(&replace("server.pem", "client-parks.key"), "client-parks.key", &["a certificate in PEM"]);
+    refused(&replace("ca.pem", "missing.pem"), "missing.pem", &["No such file"]);
+    refused(&replace("auditor.key", "tokens"), "tokens", &["secret key"]);
+    let without_tls = |text: String| {
+        let (head, rest) = text.split_once("[tls]").unwrap();
+        format!("{head}[[tenant]]{}", rest.split_once("[[tenant]]").unwrap().1)
+    };
+    refused(&without_tls, "city.toml", &["refusing to listen on 0.0.0.0:50051", "lacks TLS"]);
+    let tokens = fs::read_to_string(folder.path().join("tokens")).unwrap();
+    folder.file("tokens", format!("# a comment\n{}", tokens.replace("parks", "roads")));
+    refused(&|text| text, "tokens", &["line 2", "roads"]);
+}
+
+#[test]
+fn printed_settings_are_a_configuration_with_the_same_meaning_and_show_no_secret() {
+    let folder = Folder::new();
+    let [_, _, config] = configured(&folder, |text| text);
+    let flags = ["--listen", "127.0.0.1:7", "--lame-duck", "1.5", "--device", "cpu"];
+    let print = |config: &str, more: &[&str]| {
+        let run = cityseal(&[&["config", "print", "--config", config], more].concat());
+        assert_eq!(run.code, 0, "{run:?}");
+        run
+    };
+    let printed = print(&config, &flags).stdout;
+    for line in ["listen = \"127.0.0.1:7\"", "# --listen", "jobs_per_tenant = 9", "# line 5", "# default"] {
+        assert!(printed.contains(line), "`{line}` is not in {printed}");
+    }
+    // Printed again, everything comes from the file and has the same values.
+    let again = folder.file("again.toml", &printed);
+    let values = |config: &str, more: &[&str]| {
+        let answer = print(config, &[more, &["--json"]].concat()).json();
+        common::schemas::check_is_exact("config-print", &answer);
+        let rows = answer["settings"].as_array().unwrap().clone();
+        rows.into_iter()
+            .map(|row| (row["tenant"].clone(), row["key"].clone(), row["value"].clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(values(&again, &[]), values(&config, &flags));
+    for secret in ["pki/server.key", "auditor.key", "parks.token", "tokens"] {
+        let text = fs::read_to_string(folder.path().join(secret)).unwrap();
+        let longest = text.split_whitespace().max_by_key(|word| word.len()).unwrap();
+        assert!(longest.len() > 30 && !printed.contains(longest), "{secret}: {printed}");
+    }
 }

@@ -15,6 +15,9 @@ use common::schemas;
 
 /// The heading under which clap lists the flags that choose devices.
 const DEVICES: &str = "Devices";
+/// The command that takes the flags of `serve`, and the link by which its section says so.
+const PRINTS_SERVE: &str = "cityseal config print";
+const SERVE_LINK: &str = "](#cityseal-serve)";
 /// The link by which a section says that its command takes those flags.
 const DEVICES_LINK: &str = "](#device-flags)";
 
@@ -122,10 +125,16 @@ fn every_command_has_a_section_and_every_section_a_command() {
 #[test]
 fn the_flags_of_each_command_are_those_of_its_section() {
     let sections = sections(&page());
+    let serve = commands().remove("cityseal serve").unwrap();
     for (name, command) in commands() {
         let section = &sections[&name];
-        let flags: Vec<&Arg> =
-            command.get_arguments().filter(|flag| !is_device_flag(flag) && !is_standard(flag)).collect();
+        let prints_serve = name == PRINTS_SERVE;
+        assert_eq!(section.contains(SERVE_LINK) && section.contains("Takes the flags of"), prints_serve, "`{name}`");
+        let is_of_serve = |flag: &Arg| serve.get_arguments().any(|of_serve| of_serve.get_id() == flag.get_id());
+        let flags: Vec<&Arg> = command
+            .get_arguments()
+            .filter(|flag| !is_device_flag(flag) && !is_standard(flag) && !(prints_serve && is_of_serve(flag)))
+            .collect();
         assert_rows(&name, &rows(section), &flags);
         let takes_devices = command.get_arguments().any(is_device_flag);
         assert_eq!(section.contains(DEVICES_LINK), takes_devices, "device flags of `{name}`");
@@ -284,4 +293,28 @@ fn the_keys_of_an_error_are_listed() {
     let error = schemas::schema("error").pointer("/properties/error/properties").unwrap();
     let keys: BTreeSet<String> = error.as_object().unwrap().keys().cloned().collect();
     assert!(keys.is_subset(&listed), "{keys:?}");
+}
+
+#[test]
+fn the_limits_that_can_be_changed_are_listed_with_default_and_range() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SERVICE.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = page.lines().skip_while(|line| !line.starts_with("| key of `[limits]` |")).skip(2);
+    let listed: Vec<[String; 3]> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let plain = |cell: &str| cell.replace(['`', ','], "");
+            [plain(cells[1]), plain(cells[2]), plain(cells[3])]
+        })
+        .collect();
+    let defaults = cityseal_service::Limits::default();
+    let defined: Vec<[String; 3]> = cityseal_service::LIMIT_KEYS
+        .iter()
+        .map(|key| {
+            let range = format!("{} to {}", key.range().start(), key.range().end());
+            [key.name().to_owned(), key.value_in(&defaults).to_string(), range]
+        })
+        .collect();
+    assert_eq!(listed, defined, "docs/SERVICE.md (left) and the program (right) differ");
 }

@@ -220,6 +220,21 @@ fn answers_about_certificates_and_tokens_have_exactly_the_keys_of_the_schemas() 
 }
 
 #[test]
+fn answers_about_configurations_and_packages_have_exactly_the_keys_of_the_schemas() {
+    let folder = Folder::new();
+    let config = folder.file("city.toml", "threads = 2\n[limits]\njobs = 9\n");
+    check("config-print", 0, &["config", "print", "--config", &config]);
+    check("config-check", 0, &["config", "check", &config]);
+    let script = check("completions", 0, &["completions", "bash"]);
+    assert!(script["script"].as_str().unwrap().contains("--txoutproof"), "{script}");
+    let man = folder.path().join("man").to_str().unwrap().to_owned();
+    let pages = check("man", 0, &["man", "--out", &man]);
+    let page = fs::read_to_string(folder.path().join("man/cityseal-config-check.1")).unwrap();
+    assert!(page.contains("memory") || page.contains("FILE"), "{page}");
+    assert_eq!(pages["pages"].as_array().unwrap().len(), fs::read_dir(man).unwrap().count());
+}
+
+#[test]
 fn answers_of_seal_have_exactly_the_keys_of_the_schema() {
     let seal = |code, arguments: &[&str]| check("seal", code, &[&["seal", "--device", "cpu"], arguments].concat());
     seal(0, &["--header", GENESIS, "--nonces", "2083236893..=2083236893"]);
@@ -319,6 +334,10 @@ fn every_command_without_an_answer_prints_an_error_that_is_valid() {
         &["certs", "revoke", missing, &not_a_key],
         &["token", "--tenant", "a", "--out", missing],
         &["serve", "--device", "warp"],
+        &["config", "print", "--config", missing],
+        &["config", "check", missing],
+        &["completions", "no-such-shell"],
+        &["man", "--out", &not_a_key],
     ];
     let mut named = BTreeSet::from(schemas::NOT_OF_A_COMMAND.map(str::to_owned));
     for arguments in commands {

@@ -2,6 +2,7 @@
 //!
 //! - `cargo xtask test` runs all tests and counts passed, failed and skipped ones.
 //! - `cargo xtask ci` runs all checks; `.ci/run` calls it.
+//! - `cargo xtask package` makes the Debian package, the list of its components and the container image.
 //! - `cargo xtask isa` counts the instructions of the shaders.
 //! - `cargo xtask soak` and `cargo xtask measure` run what takes too long for `ci`.
 //! - `cargo xtask readme` runs the examples in the documentation and checks the README's figures.
@@ -13,6 +14,7 @@ mod figures;
 mod isa;
 mod lavapipe;
 mod node;
+mod package;
 mod python;
 mod readme;
 mod require;
@@ -34,6 +36,8 @@ const HELP: &str = "usage: cargo xtask COMMAND
   isa [--all]     count the shaders' instructions with real compilers and compare them with the budgets;
                   --all uses all compilers, --report also writes the counts to bench-results/isa
   ci              run every check that a change must pass; the tests come last
+  package [--dev] make the Debian package, the list of its components (SBOM) and the container image in
+                  target/package; --dev packages the build of the tests, to check the package itself
   proto           generate the Rust code of proto/ from its .proto files; commit the result
   readme          compare the figures in README.md with bench-results/, run the commands in README.md and docs/,
                   and compare output and exit codes with those shown
@@ -58,6 +62,8 @@ fn dispatch(words: &[String]) -> Outcome {
         Some((command, rest)) if command == "test" => test::run(rest),
         Some((command, [])) if command == "ci" => ci::run_all(),
         Some((command, rest)) if command == "isa" => isa::run_all(rest),
+        Some((command, [])) if command == "package" => package::run_all(package::Build::Release),
+        Some((command, [flag])) if command == "package" && flag == "--dev" => package::run_all(package::Build::Dev),
         Some((command, [])) if command == "proto" => {
             let mut command =
                 shell::cargo(["run", "--quiet", "--locked", "--manifest-path", "proto/codegen/Cargo.toml"]);

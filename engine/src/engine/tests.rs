@@ -7,6 +7,7 @@ use cityseal_device::fake::FakeOpener;
 
 use super::*;
 use crate::devices::{Cost, CostModel, Costs};
+use crate::driver::Event;
 use crate::seal_report::SealOutcome;
 
 /// Far longer than any of these jobs takes.
@@ -37,4 +38,28 @@ fn searches_end_although_a_device_declines_the_last_batches() {
         by_the_device += report.devices[1].hashes;
     }
     assert!(by_the_device > 0, "the device must have taken part");
+}
+
+#[test]
+fn an_idle_engine_turns_and_one_whose_lock_is_held_does_not() {
+    let policy = EnginePolicy { heartbeat: Duration::from_millis(1), ..EnginePolicy::default() };
+    let engine = Engine::builder().gpu(false).threads(1).policy(policy).build().unwrap();
+    let turns_beyond = |rounds: u64| {
+        let until = Instant::now() + LIMIT;
+        while engine.rounds() <= rounds {
+            assert!(Instant::now() < until, "no round after {rounds}");
+            std::thread::yield_now();
+        }
+    };
+    turns_beyond(3);
+    let driver = engine.inner.control.lock();
+    let before = engine.rounds();
+    for _ in 0..10_000 {
+        // Wakes the thread, which cannot go on without the lock.
+        engine.inner.control.publish(vec![Event::Watch]);
+        std::thread::yield_now();
+    }
+    assert_eq!(engine.rounds(), before);
+    drop(driver);
+    turns_beyond(before);
 }

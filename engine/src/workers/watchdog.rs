@@ -1,5 +1,5 @@
 //! The watchdog: one thread that checks deadlines for the driver, because a stuck worker cannot and idle workers need
-//! not. It sleeps while there is no deadline.
+//! not. It turns at least once per heartbeat, so that the process can show that its driver is alive.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ pub(super) fn run(control: &Control) {
     let mut driver = control.lock();
     let mut deadline: Option<Instant> = None;
     while !driver.is_stopped() {
+        control.turned();
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now.saturating_duration_since(deadline) > OVERSLEPT) {
             driver.was_suspended(now);
@@ -27,7 +28,8 @@ pub(super) fn run(control: &Control) {
             continue;
         }
         deadline = driver.next_deadline();
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let heartbeat = control.policy().heartbeat;
+        let left = deadline.map_or(heartbeat, |deadline| deadline.saturating_duration_since(now).min(heartbeat));
         driver = control.wait_for_deadline(driver, left);
     }
 }

@@ -144,6 +144,17 @@ pub enum AccessError {
     Task(#[source] tokio::task::JoinError),
 }
 
+impl AccessError {
+    /// The file that cannot be used, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Tls(error) => Some(error.path()),
+            Self::ReadTokens { path, .. } | Self::Tokens { path, .. } => Some(path),
+            Self::Configuration(_) | Self::Weaker { .. } | Self::Task(_) => None,
+        }
+    }
+}
+
 /// One consistent reading of all files.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -252,6 +263,10 @@ pub struct ReloadStatus {
     pub loaded_at: u64,
     /// The first second after the validity of the service's certificate, as Unix time; `None` without TLS.
     pub certificate_not_after: Option<u64>,
+    /// Number of tenants.
+    pub tenants: usize,
+    /// Number of tokens, those that have expired included.
+    pub tokens: usize,
 }
 
 /// The snapshot in force, and how to replace it.
@@ -359,5 +374,6 @@ impl Access {
 
 fn in_force(before: &ReloadStatus, snapshot: &Snapshot) -> ReloadStatus {
     let certificate_not_after = snapshot.tls.as_ref().map(|tls| tls.not_after);
-    ReloadStatus { last_error: None, loaded_at: unix_now(), certificate_not_after, ..before.clone() }
+    let (tenants, tokens) = (snapshot.tenants().iter().count(), snapshot.tokens.as_ref().map_or(0, TokenTable::len));
+    ReloadStatus { last_error: None, loaded_at: unix_now(), certificate_not_after, tenants, tokens, ..before.clone() }
 }

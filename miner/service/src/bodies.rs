@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use prost::bytes::Bytes;
@@ -16,7 +17,8 @@ use tokio::time::{Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::limits::{BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX, BODY_DEADLINE, MESSAGE_BYTES_MAX};
+use super::limit_table::Limits;
+use super::limits::MESSAGE_BYTES_MAX;
 use super::refusal::Refusal;
 use super::unread::{OpenRequest, Unread};
 
@@ -34,6 +36,8 @@ const PREFIX_LEN: usize = 5;
 pub(super) struct BodyBudget {
     max: usize,
     per_connection_max: usize,
+    /// Time for each request.
+    deadline: Duration,
     held: Mutex<Held>,
 }
 
@@ -56,15 +60,14 @@ struct OpenBody {
     waker: Option<Waker>,
 }
 
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self::new(BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX)
-    }
-}
-
 impl BodyBudget {
-    fn new(max: usize, per_connection_max: usize) -> Self {
-        Self { max, per_connection_max, held: Mutex::default() }
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            max: limits.incomplete_bytes,
+            per_connection_max: limits.incomplete_bytes_per_connection,
+            deadline: limits.request_deadline,
+            held: Mutex::default(),
+        }
     }
 
     /// Limits the body of a request for `path`, unless it is an upload. `unread` opens the request on its connection.
@@ -78,7 +81,7 @@ impl BodyBudget {
         if path == UPLOAD || HttpBody::is_end_stream(&body) {
             return body;
         }
-        let deadline = (!path.starts_with(REFLECTION)).then(|| Box::pin(sleep(BODY_DEADLINE)));
+        let deadline = (!path.starts_with(REFLECTION)).then(|| Box::pin(sleep(self.deadline)));
         let request = unread.map(Unread::open);
         Body::new(LimitedBody { inner: body, account: self.open(peer), request, deadline, size: Size::default() })
     }
@@ -233,7 +236,7 @@ impl HttpBody for LimitedBody {
                 if let Some(deadline) = &mut self.deadline
                     && deadline.as_mut().poll(cx).is_ready()
                 {
-                    let refusal = Refusal::BodyDeadline { limit_s: BODY_DEADLINE.as_secs() };
+                    let refusal = Refusal::BodyDeadline { limit_s: self.account.budget.deadline.as_secs() };
                     return Poll::Ready(Some(Err(refusal.into())));
                 }
                 Poll::Pending
@@ -258,13 +261,16 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::limits::BODY_DEADLINE;
 
     fn peer(port: u16) -> SocketAddr {
         ([127, 0, 0, 1], port).into()
     }
 
     fn budget(max: usize, per_connection_max: usize) -> Arc<BodyBudget> {
-        Arc::new(BodyBudget::new(max, per_connection_max))
+        let limits =
+            Limits { incomplete_bytes: max, incomplete_bytes_per_connection: per_connection_max, ..Limits::default() };
+        Arc::new(BodyBudget::new(&limits))
     }
 
     #[test]
@@ -317,7 +323,8 @@ mod tests {
     }
 
     async fn first_frame(path: &str) -> Status {
-        let mut body = Arc::new(BodyBudget::default()).limited(Body::new(Endless), path, Some(peer(1)), None);
+        let budget = Arc::new(BodyBudget::new(&Limits::default()));
+        let mut body = budget.limited(Body::new(Endless), path, Some(peer(1)), None);
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
         frame.unwrap().unwrap_err()
     }

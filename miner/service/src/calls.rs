@@ -28,7 +28,8 @@ use super::echo::{cut, shown};
 use super::foreign::explained;
 use super::gate::Gate;
 use super::idle::InUse;
-use super::limits::{ANSWER_DEADLINE_MAX, ECHO_BYTES_MAX};
+use super::limit_table::Limits;
+use super::limits::ECHO_BYTES_MAX;
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
 
@@ -44,11 +45,13 @@ pub(super) struct Calls {
     routes: Gate,
     budget: Arc<LogBudget>,
     bodies: Arc<BodyBudget>,
+    answer_deadline: Duration,
 }
 
 impl Calls {
-    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>) -> Self {
-        Self { routes, budget, bodies: Arc::default() }
+    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>, limits: &Limits) -> Self {
+        let bodies = Arc::new(BodyBudget::new(limits));
+        Self { routes, budget, bodies, answer_deadline: limits.answer_deadline }
     }
 }
 
@@ -71,7 +74,7 @@ impl Service<Request<Body>> for Calls {
         request.extensions_mut().insert(call.note.clone());
         let unread = request.extensions().get::<ConnectionInfo>().map(|info| Arc::clone(&info.unread));
         let request = request.map(|body| self.bodies.limited(body, &call.path, call.peer, unread.as_ref()));
-        let deadline = deadline_in(request.headers(), ANSWER_DEADLINE_MAX);
+        let deadline = deadline_in(request.headers(), self.answer_deadline);
         // This timer starts before tonic's own timer for the same deadline, so that the refusal carries the service's
         // details.
         let answering = timeout(deadline, self.routes.call(request));

@@ -18,7 +18,7 @@ use tonic::transport::server::Connected;
 
 use super::certificate::PeerCertificate;
 use super::idle::{self, Usage};
-use super::limits::{READ_AT_ONCE_BYTES_MAX, UNREAD_PAUSE_MAX, UPLOADS_PER_CONNECTION_MAX};
+use super::limits::{READ_AT_ONCE_BYTES_MAX, UNREAD_PAUSE_MAX};
 use super::shares::group_of;
 use super::unread::Unread;
 
@@ -33,6 +33,7 @@ pub(crate) struct ConnectionInfo {
     pub(crate) peer: SocketAddr,
     /// One permit for each further upload that this connection may open.
     pub(crate) uploads: Arc<Semaphore>,
+    uploads_max: usize,
     /// The place of the connection, with its open calls.
     pub(crate) usage: Arc<Usage>,
     /// The bytes that its calls have not taken yet.
@@ -42,13 +43,18 @@ pub(crate) struct ConnectionInfo {
 }
 
 impl ConnectionInfo {
-    pub(crate) fn new(peer: SocketAddr, usage: Arc<Usage>, certificate: Option<PeerCertificate>) -> Self {
-        let uploads = Arc::new(Semaphore::new(UPLOADS_PER_CONNECTION_MAX));
-        Self { peer, uploads, usage, unread: Arc::default(), certificate: certificate.map(Arc::new) }
+    pub(crate) fn new(
+        peer: SocketAddr,
+        usage: Arc<Usage>,
+        certificate: Option<PeerCertificate>,
+        uploads_max: usize,
+    ) -> Self {
+        let uploads = Arc::new(Semaphore::new(uploads_max));
+        Self { peer, uploads, uploads_max, usage, unread: Arc::default(), certificate: certificate.map(Arc::new) }
     }
 
     fn has_uploads(&self) -> bool {
-        self.uploads.available_permits() < UPLOADS_PER_CONNECTION_MAX
+        self.uploads.available_permits() < self.uploads_max
     }
 }
 
@@ -269,14 +275,15 @@ mod tests {
     use super::super::idle::Connections;
     use super::super::limits::UNREAD_BYTES_MAX;
     use super::*;
+    use crate::limits::CONNECTION_IDLE_MAX;
 
     const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn guarded(cut: watch::Receiver<bool>) -> (DuplexStream, GuardedStream<DuplexStream>) {
         let (client, server) = duplex(256);
         let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let usage = Connections::new(1).admit(LOCALHOST).unwrap();
-        let info = ConnectionInfo::new(SocketAddr::new(LOCALHOST, 1), Arc::clone(&usage), None);
+        let usage = Connections::new(1, CONNECTION_IDLE_MAX).admit(LOCALHOST).unwrap();
+        let info = ConnectionInfo::new(SocketAddr::new(LOCALHOST, 1), Arc::clone(&usage), None, 1);
         let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap(), usage };
         (client, GuardedStream::new(server, info, admission, Instant::now() + Duration::from_secs(5), cut))
     }

@@ -12,11 +12,12 @@ use super::reload::Reloader;
 pub struct ServiceControl {
     ends_now: Arc<watch::Sender<bool>>,
     reloader: Reloader,
+    serving: watch::Receiver<bool>,
 }
 
 impl ServiceControl {
-    pub(crate) fn new(reloader: Reloader) -> Self {
-        Self { ends_now: Arc::new(watch::Sender::new(false)), reloader }
+    pub(crate) fn new(reloader: Reloader, serving: watch::Receiver<bool>) -> Self {
+        Self { ends_now: Arc::new(watch::Sender::new(false)), reloader, serving }
     }
 
     /// Ends a service that is draining without waiting any longer: open calls are closed, running jobs are cancelled.
@@ -28,6 +29,11 @@ impl ServiceControl {
     /// Whether [`Self::end_now`] was called.
     pub fn is_ending_now(&self) -> bool {
         *self.ends_now.borrow()
+    }
+
+    /// Whether the health is SERVING, and each change of it.
+    pub fn serving(&self) -> watch::Receiver<bool> {
+        self.serving.clone()
     }
 
     /// Reads certificates, tokens and tenants again; open calls are not affected.

@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::error::ServeError;
 use super::http2::server;
-use super::limits::UPLOAD_MESSAGE_BYTES_MAX;
+use super::limits::{UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_PER_CONNECTION_MAX};
 
 /// The reason in its verdicts.
 const REASON: &str = "this service judges nothing";
@@ -50,7 +50,9 @@ impl DiscardService {
     /// [`ServeError::Transport`] if the server ends by itself.
     pub async fn run(self) -> Result<(), ServeError> {
         let service = VerifyServiceServer::new(Discard).max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX);
-        let serving = server().add_service(service).serve_with_incoming(TcpListenerStream::new(self.listener));
+        let serving = server(UPLOADS_PER_CONNECTION_MAX)
+            .add_service(service)
+            .serve_with_incoming(TcpListenerStream::new(self.listener));
         serving.await.map_err(|source| ServeError::Transport { source })
     }
 }

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 
 use cityseal_engine::{DeviceState, Engine};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -19,11 +20,17 @@ const NAMES: [&str; 4] = ["", "cityseal.v1.SealService", "cityseal.v1.VerifyServ
 pub(crate) struct Health {
     reporter: HealthReporter,
     engine: Engine,
+    /// Whether it is SERVING.
+    serving: watch::Sender<bool>,
 }
 
 impl Health {
-    pub(crate) const fn new(reporter: HealthReporter, engine: Engine) -> Self {
-        Self { reporter, engine }
+    pub(crate) fn new(reporter: HealthReporter, engine: Engine) -> Self {
+        Self { reporter, engine, serving: watch::Sender::new(false) }
+    }
+
+    pub(crate) fn serving(&self) -> watch::Receiver<bool> {
+        self.serving.subscribe()
     }
 
     /// Reports the state of the devices, and returns it.
@@ -34,6 +41,7 @@ impl Health {
     }
 
     pub(crate) async fn report(&self, status: ServingStatus) {
+        self.serving.send_replace(status == ServingStatus::Serving);
         for name in NAMES {
             self.reporter.set_service_status(name, status).await;
         }

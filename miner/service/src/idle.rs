@@ -6,28 +6,34 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::{CONNECTION_IDLE_MAX, CONNECTIONS_NEW_MAX};
+use super::limits::CONNECTIONS_NEW_MAX;
 use super::shares::{Holder, Place, Shares, group_of};
 
 /// The places of all open connections, shared by their addresses.
 #[derive(Clone, Debug)]
-pub(crate) struct Connections(Arc<Shares>);
+pub(crate) struct Connections {
+    places: Arc<Shares>,
+    idle_max: Duration,
+}
 
 impl Connections {
-    pub(crate) fn new(max: usize) -> Self {
-        Self(Shares::with_proof(max, CONNECTIONS_NEW_MAX))
+    /// At most `max`; one without an open call is closed after `idle_max`.
+    pub(crate) fn new(max: usize, idle_max: Duration) -> Self {
+        Self { places: Shares::with_proof(max, CONNECTIONS_NEW_MAX), idle_max }
     }
 
     /// Takes a place for a connection of this address; `None` if all places are taken, and no other address holds
     /// enough more of them.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<Arc<Usage>> {
-        let place = self.0.take(Holder::Address(group_of(address)))?;
+        let place = self.places.take(Holder::Address(group_of(address)))?;
         let idle_since = watch::Sender::new(Some(Instant::now()));
-        Some(Arc::new(Usage { place, open: Mutex::new(0), idle_since, is_proven: AtomicBool::new(false) }))
+        let is_proven = AtomicBool::new(false);
+        Some(Arc::new(Usage { place, open: Mutex::new(0), idle_since, idle_max: self.idle_max, is_proven }))
     }
 }
 
@@ -39,6 +45,7 @@ pub(crate) struct Usage {
     /// `None` while a call is open.
     idle_since: watch::Sender<Option<Instant>>,
     is_proven: AtomicBool,
+    idle_max: Duration,
 }
 
 impl Usage {
@@ -80,19 +87,20 @@ impl Drop for InUse {
 
 /// Waits until the connection should close, and returns why.
 pub(crate) async fn closes(usage: Arc<Usage>) -> &'static str {
+    let (displaced, idle_since) = (usage.place.displaced(), usage.idle_since.subscribe());
     tokio::select! {
-        () = usage.place.displaced() => "another address needed the place of this connection",
-        () = is_idle_too_long(usage.idle_since.subscribe()) => "the connection had no call for too long",
+        () = displaced => "another address needed the place of this connection",
+        () = is_idle_too_long(idle_since, usage.idle_max) => "the connection had no call for too long",
     }
 }
 
-async fn is_idle_too_long(mut idle_since: watch::Receiver<Option<Instant>>) {
+async fn is_idle_too_long(mut idle_since: watch::Receiver<Option<Instant>>, max: Duration) {
     loop {
         let since = *idle_since.borrow_and_update();
         // An error of `changed` means that the connection is gone; nobody polls this then.
         match since {
             None => drop(idle_since.changed().await),
-            Some(since) => match timeout_at(since + CONNECTION_IDLE_MAX, idle_since.changed()).await {
+            Some(since) => match timeout_at(since + max, idle_since.changed()).await {
                 Ok(_changed) => {}
                 Err(_elapsed) => return,
             },
@@ -102,17 +110,16 @@ async fn is_idle_too_long(mut idle_since: watch::Receiver<Option<Instant>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::{sleep, timeout};
 
     use super::*;
+    use crate::limits::CONNECTION_IDLE_MAX;
 
     const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_closes_after_the_limit_without_a_call_and_not_during_one() {
-        let usage = Connections::new(2).admit(LOCALHOST).unwrap();
+        let usage = Connections::new(2, CONNECTION_IDLE_MAX).admit(LOCALHOST).unwrap();
         let (first, second) = (usage.begin(), usage.begin());
         let closing = tokio::spawn(closes(Arc::clone(&usage)));
         sleep(2 * CONNECTION_IDLE_MAX).await;
@@ -127,7 +134,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_idlest_connection_of_the_address_with_the_most_makes_room_for_another_address() {
-        let connections = Connections::new(2);
+        let connections = Connections::new(2, CONNECTION_IDLE_MAX);
         let busy = connections.admit(LOCALHOST).unwrap();
         let _call = busy.begin();
         let idle = connections.admit(LOCALHOST).unwrap();

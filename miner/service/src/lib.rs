@@ -29,6 +29,7 @@ mod http2;
 mod idle;
 mod jobs;
 mod keys;
+mod limit_table;
 pub mod limits;
 mod listener;
 mod log_budget;
@@ -86,10 +87,10 @@ use self::heavy::Heavy;
 use self::http2::server;
 use self::jobs::{JobBook, SHUTDOWN};
 use self::keys::Keys;
+pub use self::limit_table::{LIMIT_KEYS, LimitKey, LimitMemory, Limits};
 use self::limits::{
-    CLOSE_MAX, CONNECTIONS_MAX, DRAIN_MAX, ENGINE_THREADS_MAX, JOB_EVENTS_MAX, JOBS_RUNNING_MAX,
-    JOBS_RUNNING_PER_TENANT_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
-    WAITING_LARGE_MAX, WAITING_SMALL_MAX,
+    CLOSE_MAX, ENGINE_THREADS_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, WAITING_LARGE_MAX,
+    WAITING_SMALL_MAX,
 };
 use self::log_budget::LogBudget;
 pub use self::reload::Reloader;
@@ -111,8 +112,7 @@ const COMMIT_UNKNOWN: &str = "unknown";
 pub struct ServiceOptions {
     listen: SocketAddr,
     lame_duck: Duration,
-    drain_max: Duration,
-    job_events_max: usize,
+    limits: Limits,
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
     access: AccessSource,
@@ -125,8 +125,7 @@ impl ServiceOptions {
         Self {
             listen,
             lame_duck: Duration::ZERO,
-            drain_max: DRAIN_MAX,
-            job_events_max: JOB_EVENTS_MAX,
+            limits: Limits::default(),
             signer: None,
             commit: COMMIT_UNKNOWN,
             access: AccessSource::default(),
@@ -155,14 +154,36 @@ impl ServiceOptions {
         Self { lame_duck: lame_duck.min(LAME_DUCK_MAX), ..self }
     }
 
-    /// Sets how long a drain waits for open calls before it closes them. Default [`DRAIN_MAX`].
-    pub fn drain_max(self, drain_max: Duration) -> Self {
-        Self { drain_max, ..self }
+    /// Sets all limits that are not constants.
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
-    /// Sets how many events of a job are kept for late watchers. Default [`JOB_EVENTS_MAX`].
-    pub fn job_events_max(self, job_events_max: usize) -> Self {
-        Self { job_events_max, ..self }
+    /// Sets how long a drain waits for open calls before it closes them ([`Limits::drain`]).
+    pub fn drain_max(mut self, drain_max: Duration) -> Self {
+        self.limits.drain = drain_max;
+        self
+    }
+
+    /// Sets how many events of a job are kept for late watchers ([`Limits::job_events`]).
+    pub fn job_events_max(mut self, job_events_max: usize) -> Self {
+        self.limits.job_events = job_events_max;
+        self
+    }
+
+    /// Checks what [`Service::bind`] would check before it listens: the address, TLS, tokens and tenants. Listens
+    /// nowhere.
+    ///
+    /// # Errors
+    /// Returns [`ServeError::NotLoopback`] or [`ServeError::Access`].
+    pub fn check(&self) -> Result<ReloadStatus, ServeError> {
+        Ok(self.load_access()?.status())
+    }
+
+    fn load_access(&self) -> Result<Access, ServeError> {
+        let refuse = |missing| ServeError::NotLoopback { address: self.listen, missing };
+        self.access.settings().check_for(self.listen).map_err(refuse)?;
+        Ok(Access::load(self.access.clone())?)
     }
 }
 
@@ -177,7 +198,7 @@ pub struct Service {
     drain: DrainSwitch,
     control: ServiceControl,
     lame_duck: Duration,
-    drain_max: Duration,
+    limits: Arc<Limits>,
     access: Arc<Access>,
 }
 
@@ -189,14 +210,13 @@ impl Service {
     /// [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
-        let settings = options.access.settings();
-        settings.check_for(wanted).map_err(|missing| ServeError::NotLoopback { address: wanted, missing })?;
-        let access = Arc::new(Access::load(options.access)?);
+        let access = Arc::new(options.load_access()?);
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
-        let book = JobBook::new(engine.clone(), options.job_events_max);
-        let book = Arc::new(book.map_err(|source| ServeError::Random { source })?);
+        let limits = Arc::new(options.limits);
+        let book = JobBook::new(engine.clone(), limits.job_events);
+        let book = Arc::new(book.map_err(|source| ServeError::Random { source })?.limited(&limits));
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, engine.clone());
         health.look().await;
@@ -204,10 +224,10 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
-        let verification = Verification::new(engine.clone(), keys, drain.clone());
-        add_services(&mut routes, &engine, &book, verification, &drain);
-        let (lame_duck, drain_max) = (options.lame_duck, options.drain_max);
-        let control = ServiceControl::new(Reloader::new(Arc::clone(&access)));
+        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits));
+        add_services(&mut routes, &engine, &book, verification, &drain, limits.watchers);
+        let lame_duck = options.lame_duck;
+        let control = ServiceControl::new(Reloader::new(Arc::clone(&access)), health.serving());
         tenant_shares::apply(&access.tenants(), &engine);
         Ok(Self {
             listener,
@@ -218,7 +238,7 @@ impl Service {
             drain: switch,
             control,
             lame_duck,
-            drain_max,
+            limits,
             access,
         })
     }
@@ -245,23 +265,23 @@ impl Service {
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, address, routes, health, book, drain, control, lame_duck, drain_max, access } = self;
+        let Self { listener, address, routes, health, book, drain, control, lame_duck, limits, access } = self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
-        let incoming = listener::accept(listener, Arc::clone(&access), cut, Arc::clone(&budget));
+        let incoming = listener::accept(listener, Arc::clone(&access), cut, Arc::clone(&budget), (*limits).clone());
         let incoming = ReceiverStream::new(incoming);
-        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget);
+        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget, &limits);
         // Both end with this function.
         let mut tasks = JoinSet::new();
         tasks.spawn(tenant_shares::follow(access.subscribe(), book.engine().clone()));
         tasks.spawn(reload::watch_files(access));
-        let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
+        let serving = server(limits.uploads_per_connection).serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
         });
         let mut serving = std::pin::pin!(serving);
-        log_start(address, &book);
+        log_start(address, &book, &limits);
         tokio::select! {
             ended = &mut serving => return Err(stopped_by_itself(ended)),
             never = health.follow() => match never {},
@@ -278,7 +298,7 @@ impl Service {
         info!("draining");
         drain.begin();
         drop(stop);
-        if !drained(serving.as_mut(), drain_max, &control).await {
+        if !drained(serving.as_mut(), limits.drain, &control).await {
             closer.send_replace(true);
             // Each connection ends when its socket is polled next, which this signal triggers.
             drop(timeout(CLOSE_MAX, &mut serving).await);
@@ -298,11 +318,11 @@ async fn drained(serving: Pin<&mut impl Future>, limit: Duration, control: &Serv
     false
 }
 
-fn log_start(address: SocketAddr, book: &JobBook) {
+fn log_start(address: SocketAddr, book: &JobBook, limits: &Limits) {
     book.engine().devices().iter().for_each(log_device);
     info!(
-        %address, epoch = book.epoch(), connections_max = CONNECTIONS_MAX, uploads_max = UPLOADS_MAX,
-        jobs_max = JOBS_RUNNING_MAX, jobs_per_tenant_max = JOBS_RUNNING_PER_TENANT_MAX, "serving"
+        %address, epoch = book.epoch(), connections_max = limits.connections, uploads_max = limits.uploads,
+        jobs_max = limits.jobs, jobs_per_tenant_max = limits.jobs_per_tenant, "serving"
     );
 }
 
@@ -325,10 +345,12 @@ fn add_services(
     book: &Arc<JobBook>,
     verification: Verification,
     drain: &Drain,
+    watchers_max: usize,
 ) {
     // One limit for all calls to the engine: they wait for the same lock.
     let heavy = Arc::new(Heavy::with_queue(ENGINE_THREADS_MAX, WAITING_SMALL_MAX, WAITING_LARGE_MAX));
-    let sealing = SealServiceServer::new(Sealing::new(Arc::clone(book), Arc::clone(&heavy), drain.clone()))
+    let sealing = Sealing::new(Arc::clone(book), Arc::clone(&heavy), drain.clone(), watchers_max);
+    let sealing = SealServiceServer::new(sealing)
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let verification = VerifyServiceServer::new(verification)

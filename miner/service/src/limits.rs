@@ -1,4 +1,5 @@
-//! All limits of the service, with the arithmetic behind them.
+//! All limits of the service, with the arithmetic behind them. Those in [`Limits`](crate::Limits) are defaults, which
+//! the configuration can change.
 //!
 //! No limit changes an answer: it is either met or named in an error.
 
@@ -20,9 +21,9 @@ pub const UPLOADS_MAX: usize = 16;
 /// HTTP/2 stream window in bytes: four chunks of 1 MiB are in transit while one is processed.
 pub const STREAM_WINDOW_BYTES: u32 = 4 * MIB as u32;
 
-/// HTTP/2 connection window in bytes: 4 uploads x 4 MiB, all stalled, and 1 MiB for all other calls on the same
-/// connection. With less, one stalled upload would block a cancel call.
-pub const CONNECTION_WINDOW_BYTES: u32 = UPLOADS_PER_CONNECTION_MAX as u32 * STREAM_WINDOW_BYTES + MIB as u32;
+/// The part of the HTTP/2 connection window for all calls other than uploads. The window is 4 uploads x 4 MiB, all
+/// stalled, and this. With less, one stalled upload would block a cancel call.
+pub const CONNECTION_WINDOW_SPARE_BYTES: u32 = MIB as u32;
 
 /// The largest HTTP/2 frame that clients may send, in bytes: a chunk of 1 MiB arrives in 4 frames instead of 64.
 pub const FRAME_BYTES_MAX: u32 = 256 * KIB as u32;
@@ -69,7 +70,7 @@ pub const BODIES_BYTES_PER_CONNECTION_MAX: usize = 4 * MIB;
 pub const READ_AT_ONCE_BYTES_MAX: usize = 256 * KIB;
 
 /// A connection with incomplete requests and no upload stops reading when this many bytes were not taken by them.
-/// Otherwise a fast sender fills the whole window ([`CONNECTION_WINDOW_BYTES`]) while its calls wait for a busy
+/// Otherwise a fast sender fills the whole window (17 MiB, see [`CONNECTION_WINDOW_SPARE_BYTES`]) while its calls wait for a busy
 /// processor and cannot refuse their requests.
 pub const UNREAD_BYTES_MAX: usize = 256 * KIB;
 
@@ -77,7 +78,8 @@ pub const UNREAD_BYTES_MAX: usize = 256 * KIB;
 /// pings and data of ended calls, would stop it for ever.
 pub const UNREAD_PAUSE_MAX: Duration = Duration::from_millis(100);
 
-/// Maximum time from the head of a call to the end of its request, uploads excepted. 1 MiB in 10 s is 105 KB/s.
+/// Maximum time from the head of a call to the end of its request, or of an upload's first message. 1 MiB in 10 s is
+/// 105 KB/s.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Maximum number of connections per address: half of all, so that one address alone cannot lock the others out.
@@ -130,9 +132,6 @@ pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ACCEPT_PAUSE_FIRST: Duration = Duration::from_millis(10);
 /// See [`ACCEPT_PAUSE_FIRST`].
 pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
-
-/// Maximum time until the first message of an upload.
-pub const UPLOAD_BEGIN_MAX: Duration = BODY_DEADLINE;
 
 /// An upload must send at least [`UPLOAD_BYTES_MIN`] of its chain in this period; time in which the service does not
 /// read because it is busy does not count.

@@ -20,9 +20,10 @@ use super::access::Access;
 use super::certificate::PeerCertificate;
 use super::connection::{Admission, ConnectionInfo, GuardedStream, Seat, Seats};
 use super::idle::{self, Connections};
+use super::limit_table::Limits;
 use super::limits::{
-    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
-    HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, PREFACE_DEADLINE,
+    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX,
+    PREFACE_DEADLINE,
 };
 use super::log_budget::LogBudget;
 use super::tls::ALPN_H2;
@@ -39,19 +40,21 @@ pub(crate) fn accept(
     access: Arc<Access>,
     cut: watch::Receiver<bool>,
     budget: Arc<LogBudget>,
+    limits: Limits,
 ) -> mpsc::Receiver<Accepted> {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
     let acceptor = Acceptor {
         listener,
         access,
-        permits: Arc::new(Semaphore::new(CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX)),
-        connections: Connections::new(CONNECTIONS_MAX),
-        seats: Seats::new(CONNECTIONS_PER_ADDRESS_MAX),
+        permits: Arc::new(Semaphore::new(limits.connections + CONNECTIONS_CLOSING_MAX)),
+        connections: Connections::new(limits.connections, limits.connection_idle),
+        seats: Seats::new(limits.connections_per_address),
         handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
         handshake_seats: Seats::new(HANDSHAKES_PER_ADDRESS_MAX),
         cut,
         pause: ACCEPT_PAUSE_FIRST,
         budget,
+        limits,
     };
     tokio::spawn(acceptor.run(sender));
     receiver
@@ -68,6 +71,7 @@ struct Acceptor {
     cut: watch::Receiver<bool>,
     pause: Duration,
     budget: Arc<LogBudget>,
+    limits: Limits,
 }
 
 impl Acceptor {
@@ -106,12 +110,12 @@ impl Acceptor {
 
     fn admit(&self, socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Option<Connection> {
         let Some(seat) = self.seats.take(peer.ip()) else {
-            self.log_refused(peer, CONNECTIONS_PER_ADDRESS_MAX, "connections");
+            self.log_refused(peer, self.limits.connections_per_address, "connections");
             return None;
         };
         let Some(usage) = self.connections.admit(peer.ip()) else {
             if let Some(left_out) = self.budget.take(Instant::now()) {
-                info!(%peer, max = CONNECTIONS_MAX, left_out, "connection refused: all places taken");
+                info!(%peer, max = self.limits.connections, left_out, "connection refused: all places taken");
             }
             return None;
         };
@@ -122,7 +126,8 @@ impl Acceptor {
         debug!(%peer, "connection accepted");
         let admission = Admission { _permit: permit, _seat: seat, usage };
         let deadline = tokio::time::Instant::now() + PREFACE_DEADLINE;
-        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone() })
+        let uploads_max = self.limits.uploads_per_connection;
+        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone(), uploads_max })
     }
 
     fn log_refused(&self, peer: SocketAddr, max: usize, of: &'static str) {
@@ -187,11 +192,12 @@ struct Connection {
     admission: Admission,
     deadline: tokio::time::Instant,
     cut: watch::Receiver<bool>,
+    uploads_max: usize,
 }
 
 impl Connection {
     fn plain(self) -> GuardedStream<Transport> {
-        let info = ConnectionInfo::new(self.peer, Arc::clone(&self.admission.usage), None);
+        let info = ConnectionInfo::new(self.peer, Arc::clone(&self.admission.usage), None, self.uploads_max);
         GuardedStream::new(Transport::Plain(self.socket), info, self.admission, self.deadline, self.cut)
     }
 
@@ -202,7 +208,7 @@ impl Connection {
         handshakes: Arc<Semaphore>,
         _seat: Seat,
     ) -> Result<GuardedStream<Transport>, HandshakeError> {
-        let Self { socket, peer, admission, deadline, mut cut } = self;
+        let Self { socket, peer, admission, deadline, mut cut, uploads_max } = self;
         let shaking = async {
             let _permit = handshakes.acquire().await.expect("this semaphore is never closed");
             TlsAcceptor::from(config).accept(socket).await
@@ -212,7 +218,7 @@ impl Connection {
             () = async { drop(cut.wait_for(|cut| *cut).await) } => return Err(HandshakeError::Closing),
             reason = idle::closes(Arc::clone(&admission.usage)) => return Err(HandshakeError::Displaced(reason)),
         };
-        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken)?);
+        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken)?, uploads_max);
         Ok(GuardedStream::new(Transport::Tls(Box::new(shaken)), info, admission, deadline, cut))
     }
 }

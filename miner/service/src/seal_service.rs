@@ -20,7 +20,6 @@ use super::deadline::deadline_of;
 use super::drain::Drain;
 use super::heavy::Heavy;
 use super::jobs::{JobBook, JobRecord, JobRequest, Stop, name};
-use super::limits::WATCHERS_MAX;
 use super::places::take_place;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
@@ -42,8 +41,8 @@ pub(crate) struct Sealing {
 }
 
 impl Sealing {
-    pub(crate) fn new(book: Arc<JobBook>, heavy: Arc<Heavy>, drain: Drain) -> Self {
-        Self { book, heavy, watchers: Shares::new(WATCHERS_MAX), drain }
+    pub(crate) fn new(book: Arc<JobBook>, heavy: Arc<Heavy>, drain: Drain, watchers_max: usize) -> Self {
+        Self { book, heavy, watchers: Shares::new(watchers_max), drain }
     }
 
     fn check_open(&self) -> Result<(), Refusal> {
@@ -60,7 +59,7 @@ impl Sealing {
 
     fn watcher(&self, context: &CallContext) -> Result<Place, Refusal> {
         take_place(&self.watchers, &context.caller, context.peer, context.caller.terms().limits.watchers)
-            .map_err(|of| of.refusal("watchers", WATCHERS_MAX))
+            .map_err(|of| of.refusal("watchers", self.watchers.max()))
     }
 
     /// Runs work that waits for the engine, for a request of that many bytes.
@@ -210,10 +209,11 @@ struct Watcher {
 impl Watcher {
     async fn run(mut self, deadline: Duration) {
         let (answers, mut drain, displaced) = (self.answers.clone(), self.drain.clone(), self.place.displaced());
+        let max = self.place.max();
         let ended = tokio::select! {
             ended = timeout(deadline, self.send_events()) => ended.unwrap_or(Err(Refusal::Deadline)),
             () = drain.begins() => Err(Refusal::Draining),
-            () = displaced => Err(Refusal::Displaced { what: "watchers", max: WATCHERS_MAX }),
+            () = displaced => Err(Refusal::Displaced { what: "watchers", max }),
             // The watcher has disconnected; the job continues.
             () = answers.closed() => return,
         };

@@ -113,6 +113,11 @@ impl Shares {
         Arc::new(Self { max, newest: Some(newest), places: Mutex::default() })
     }
 
+    /// The number of places.
+    pub(crate) const fn max(&self) -> usize {
+        self.max
+    }
+
     /// Takes a place; `None` if all are taken and the holder already has its share.
     pub(crate) fn take(self: &Arc<Self>, holder: Holder) -> Option<Place> {
         self.take_within(holder, usize::MAX).ok()
@@ -202,6 +207,11 @@ impl Places {
 }
 
 impl Place {
+    /// The number of all places.
+    pub(crate) fn max(&self) -> usize {
+        self.shares.max
+    }
+
     /// Marks the place as used now, so that it is not the idlest.
     pub(crate) fn touch(&self) {
         self.change(|_| ());

@@ -143,6 +143,23 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Read { path, .. }
+            | Self::KeyReadable { path, .. }
+            | Self::Pem { path, .. }
+            | Self::NotX509 { path, .. }
+            | Self::Expired { path, .. }
+            | Self::Pair { cert: path, .. }
+            | Self::Ca { path, .. }
+            | Self::Clients { path, .. }
+            | Self::CrlWithoutCa { crl: path } => path,
+        }
+    }
+}
+
 fn when(not_after: u64) -> String {
     cityseal_cli::utc_time(not_after)
 }

@@ -138,6 +138,10 @@ pub(crate) struct TokenEntry {
 pub(crate) struct TokenTable(HashMap<String, TokenEntry>);
 
 impl TokenTable {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Parses a file: a line for each token; empty lines and lines that begin with `#` are ignored.
     pub(crate) fn parse(text: &str, tenants: &Tenants) -> Result<Self, TokenFileError> {
         let mut table = Self::default();

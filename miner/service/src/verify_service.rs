@@ -26,10 +26,8 @@ use super::drain::Drain;
 use super::foreign::explained;
 use super::heavy::Heavy;
 use super::keys::Keys;
-use super::limits::{
-    BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_BEGIN_MAX,
-    UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
-};
+use super::limit_table::Limits;
+use super::limits::{BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL};
 use super::places::take_place;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
@@ -49,12 +47,13 @@ pub(crate) struct Verification {
     uploads: Arc<Shares>,
     beginnings: Arc<Heavy>,
     drain: Drain,
+    limits: Arc<Limits>,
 }
 
 impl Verification {
-    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain) -> Self {
-        let (uploads, beginnings) = (Shares::new(UPLOADS_MAX), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
-        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain }
+    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain, limits: Arc<Limits>) -> Self {
+        let (uploads, beginnings) = (Shares::new(limits.uploads), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
+        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, limits }
     }
 
     fn admit(&self, extensions: &Extensions, caller: &Caller, peer: Option<SocketAddr>) -> Result<Admitted, Refusal> {
@@ -66,9 +65,9 @@ impl Verification {
         let of_connection = connection
             .map(|info| Arc::clone(&info.uploads).try_acquire_owned())
             .transpose()
-            .map_err(|_| full("connection", UPLOADS_PER_CONNECTION_MAX))?;
+            .map_err(|_| full("connection", self.limits.uploads_per_connection))?;
         let place = take_place(&self.uploads, caller, peer, caller.terms().limits.uploads)
-            .map_err(|of| of.refusal("uploads", UPLOADS_MAX))?;
+            .map_err(|of| of.refusal("uploads", self.uploads.max()))?;
         Ok(Admitted { _of_connection: of_connection, place })
     }
 }
@@ -97,7 +96,8 @@ impl VerifyService for Verification {
         let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
         let (messages, sent) = (request.into_inner(), Sent::default());
         let paid_by = caller.pays_as();
-        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by };
+        let limits = Arc::clone(&self.limits);
+        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by, limits };
         tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -115,6 +115,7 @@ struct Call {
     holder: Holder,
     /// The tenant whose share of the devices pays.
     paid_by: Arc<str>,
+    limits: Arc<Limits>,
 }
 
 /// The progress that was sent last.
@@ -134,9 +135,10 @@ enum Event {
 impl Call {
     async fn run(mut self, deadline: Duration) {
         let (answers, displaced) = (self.answers.clone(), self.admitted.place.displaced());
+        let max = self.admitted.place.max();
         let ended = tokio::select! {
             ended = timeout(deadline, self.verify()) => ended.unwrap_or_else(|_| Err(Refusal::Deadline.into())),
-            () = displaced => Err(Refusal::Displaced { what: "uploads", max: UPLOADS_MAX }.into()),
+            () = displaced => Err(Refusal::Displaced { what: "uploads", max }.into()),
             // The caller no longer waits for the verdict.
             () = answers.closed() => return,
         };
@@ -161,9 +163,11 @@ impl Call {
     /// Reads the first message and starts the upload.
     async fn begin(&mut self) -> Result<Upload, Status> {
         let expected = Refusal::UploadOrder { message_index: 0, problem: "expected Begin" };
-        let first = match timeout(UPLOAD_BEGIN_MAX, self.messages.message()).await {
+        // Like any other request.
+        let limit = self.limits.request_deadline;
+        let first = match timeout(limit, self.messages.message()).await {
             Ok(message) => message.map_err(unreadable)?.ok_or(expected)?,
-            Err(_) => return Err(Refusal::BodyDeadline { limit_s: UPLOAD_BEGIN_MAX.as_secs() }.into()),
+            Err(_) => return Err(Refusal::BodyDeadline { limit_s: limit.as_secs() }.into()),
         };
         let (engine, keys, paid_by) = (self.engine.clone(), Arc::clone(&self.keys), Arc::clone(&self.paid_by));
         if first.encoded_len() <= BEGIN_AT_ONCE_BYTES_MAX {
@@ -178,7 +182,7 @@ impl Call {
         self.note.network(upload.network());
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut rate = UploadRate::new(Instant::now());
+        let mut rate = UploadRate::new(&self.limits, Instant::now());
         loop {
             let event = tokio::select! {
                 // Checked first, so that progress is sent even if the upload never pauses.

@@ -13,11 +13,15 @@ use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target, Txid};
 use cityseal_engine::Profile;
 
 mod access;
+mod config;
 mod examples;
+mod package;
 mod receipt;
 pub mod values;
 
 pub use access::{CertsAction, CertsAddArgs, CertsArgs, CertsRevokeArgs, TokenArgs};
+pub use config::{ConfigAction, ConfigArgs, ConfigCheckArgs, ConfigPrintArgs};
+pub use package::{CompletionsArgs, ManArgs, ShellName};
 pub use receipt::{
     KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
     SPOT_CHECK_MAX,
@@ -48,7 +52,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `key`, `tokens`; tables: `tls`, `tenant`).
+    /// `allow_software`, `listen`, `key`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`, `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
@@ -84,10 +88,16 @@ pub enum Command {
     Token(TokenArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
+    /// Show or check the configuration of the service.
+    Config(Box<ConfigArgs>),
     /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
     Demo(DemoArgs),
     /// Inject faults into each device, and check that the answers stay right.
     Drill(DrillArgs),
+    /// Print the completion script of a shell.
+    Completions(CompletionsArgs),
+    /// Write the manual pages of all commands.
+    Man(ManArgs),
 }
 
 /// The devices to use, and how to drive them.
@@ -372,9 +382,9 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// After a stop signal, report `NOT_SERVING` but go on serving for this long, so that load balancers move away
-    /// first (0 to 3600).
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::lame_duck)]
-    pub lame_duck: Duration,
+    /// first (0 to 3600; default: 5).
+    #[arg(long, value_name = "SECONDS", value_parser = values::lame_duck)]
+    pub lame_duck: Option<Duration>,
     /// The devices to use.
     #[command(flatten)]
     pub engine: EngineArgs,

@@ -2,9 +2,11 @@
 
 pub(crate) mod bench;
 pub(crate) mod certs;
+pub(crate) mod config;
 pub(crate) mod devices;
 pub(crate) mod key;
 pub(crate) mod network;
+pub(crate) mod package;
 pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod selftest;

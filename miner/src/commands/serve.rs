@@ -1,10 +1,13 @@
 //! `cityseal serve`: runs the gRPC service until Ctrl-C or SIGTERM drains it; a second one ends it at once. SIGHUP
-//! reloads certificates, tokens and tenants.
+//! reloads certificates, tokens and tenants. The service manager learns of each phase.
+
+mod notify;
 
 mod stopping;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cityseal_cli::signals::{Asked, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
@@ -12,10 +15,11 @@ use cityseal_engine::Engine;
 use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
 use tokio::sync::oneshot;
 
+use self::notify::{Manager, feed_watchdog};
 use self::stopping::{PhaseHandle, Signals};
 use super::key::{self, KeyCommandError};
 use crate::args::ServeArgs;
-use crate::config::LISTEN_DEFAULT;
+use crate::config::{LAME_DUCK_DEFAULT, LISTEN_DEFAULT};
 use crate::context::{COMMIT, Context};
 use crate::json::ServeAnswer;
 use crate::setup::SetupError;
@@ -67,14 +71,17 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     let phase = PhaseHandle::of(&signals);
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
-    let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck).access(settings.access.clone());
+    let lame_duck = args.lame_duck.or(settings.lame_duck).unwrap_or(LAME_DUCK_DEFAULT);
+    let options = ServiceOptions::new(listen).commit(COMMIT).access(settings.access.clone());
+    let options = options.lame_duck(lame_duck).limits(settings.limits.clone());
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CliError::System)?;
     let engine = context.engine_with_notes(&settings)?;
-    let control = runtime.block_on(serve(context, options, engine.clone(), signals))?;
+    let phases = lame_duck + settings.limits.drain;
+    let control = runtime.block_on(serve(context, options, engine.clone(), signals, phases))?;
     let has_second = phase.ended();
     if has_second || control.is_ending_now() {
         // Threads may still be waiting for a device; the process ends without them.
@@ -88,15 +95,17 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     Ok(Ending::Yes)
 }
 
-/// Serves until a signal; returns the handle that knows whether a second one came.
+/// Serves until a signal; returns the handle that knows whether a second one came. `phases`: how long a drain may take.
 async fn serve(
     context: &Context,
     options: ServiceOptions,
     engine: Engine,
     signals: Signals,
+    phases: Duration,
 ) -> Result<ServiceControl, ServeCommandError> {
-    let service = Service::bind(options, engine).await?;
+    let service = Service::bind(options, engine.clone()).await?;
     let (address, control) = (service.local_addr(), service.control());
+    let manager = Manager::new(address, phases);
     context.output.note(format_args!("listening on {address}; Ctrl-C drains and stops"));
     if context.output.wants_json() {
         let answer = ServeAnswer { listening: address.to_string() };
@@ -110,9 +119,24 @@ async fn serve(
     };
     tokio::select! {
         ended = service.run(shutdown) => ended?,
-        never = obey(context, signals, &control, stop) => match never {},
+        never = obey(context, signals, &control, &manager, stop) => match never {},
+        never = follow_health(&control, &manager) => match never {},
+        never = feed_watchdog(engine) => match never {},
     }
     Ok(control)
+}
+
+/// Reports each change of the health to the service manager.
+async fn follow_health(control: &ServiceControl, manager: &Manager) -> Infallible {
+    let mut serving = control.serving();
+    loop {
+        let is_serving = *serving.borrow_and_update();
+        manager.health(is_serving);
+        if serving.changed().await.is_err() {
+            // The service has ended.
+            return std::future::pending().await;
+        }
+    }
 }
 
 /// Does what signals ask: the first stop signal drains the service, the next one ends it at once.
@@ -120,6 +144,7 @@ async fn obey(
     context: &Context,
     mut signals: Signals,
     control: &ServiceControl,
+    manager: &Manager,
     stop: oneshot::Sender<()>,
 ) -> Infallible {
     let mut stop = Some(stop);
@@ -129,6 +154,7 @@ async fn obey(
                 context
                     .output
                     .note(format_args!("{by}: draining; health is NOT_SERVING, a second signal ends at once"));
+                manager.stopping();
                 // An error means that the service has ended by itself.
                 let _ended = stop.send(());
             }
@@ -139,10 +165,11 @@ async fn obey(
             (Asked::Reload, unused) => {
                 stop = unused;
                 context.output.note("SIGHUP: reading the files again");
+                manager.reloading();
                 // In a task of its own: a file on a dead disk must not delay a stop signal. The service logs the
                 // result.
-                let control = control.clone();
-                drop(tokio::spawn(async move { control.reload().await }));
+                let (control, manager) = (control.clone(), manager.clone());
+                drop(tokio::spawn(async move { manager.reloaded(&control.reload().await) }));
             }
         }
     }

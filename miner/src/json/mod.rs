@@ -4,6 +4,7 @@
 //! `version` and `bits` are 8 hex digits. Integers that can pass 2^53 are decimal strings. Times are Unix times.
 
 mod access;
+mod config;
 mod devices;
 mod receipt;
 mod verify;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use crate::answers::{SelfTest, Work, seal_reason};
 pub(crate) use access::{CertsAddAnswer, CertsAnswer, CertsRevokeAnswer, ClientRow, ServerRow, TokenAnswer};
+pub(crate) use config::{CompletionsAnswer, ConfigCheckAnswer, ConfigPrintAnswer, ManAnswer, MemoryRow, SettingRow};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
 pub(crate) use verify::VerifyAnswer;

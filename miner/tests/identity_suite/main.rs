@@ -8,6 +8,8 @@ mod canary;
 mod folder;
 mod handshakes;
 mod limits;
+#[cfg(target_os = "linux")]
+mod manager;
 mod pki;
 mod reloading;
 mod rpcs;

@@ -2,12 +2,14 @@
 
 use cityseal_client::{ClientError, DeviceKind, JobState, SealOutcome};
 use cityseal_proto::v1;
+use cityseal_service::Limits;
 use cityseal_service::limits::{JOBS_RUNNING_PER_TENANT_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use prost::bytes::Bytes;
-use tonic::Code;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::support::{easy, endless, field, hardest, reason, request, start, submission};
+use crate::support::{easy, endless, field, hardest, loopback, reason, request, start, start_with, submission};
 
 #[tokio::test]
 async fn a_job_is_sealed_and_the_seal_is_confirmed_by_the_client() {
@@ -333,4 +335,33 @@ async fn the_client_reports_a_refusal_by_its_reason() {
     let client = start().await.client().await;
     let ClientError::Refused { code, reason, .. } = client.job("x").await.unwrap_err() else { panic!("not refused") };
     assert_eq!((code, reason.as_str()), (Code::NotFound, "JOB_NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn the_limits_of_the_configuration_are_in_force() {
+    let mut limits = Limits::default();
+    (limits.jobs_per_tenant, limits.ended_jobs_per_tenant) = (1, 1);
+    (limits.watchers, limits.uploads) = (1, 1);
+    let service = start_with(loopback().limits(limits)).await;
+    let client = service.client().await;
+    for salt in [20, 21] {
+        client.seal(&request(easy(salt, 256))).await.unwrap();
+    }
+    let mut sealer = service.sealer().await;
+    let list = v1::ListJobsRequest::default();
+    assert_eq!(sealer.list_jobs(list).await.unwrap().into_inner().jobs.len(), 1, "the older job was dropped");
+    let job = sealer.submit_seal(submission("first", &endless(22))).await.unwrap().into_inner().job.unwrap();
+    let is_refused = |status: Status, words: &str| {
+        assert_eq!(reason(&status), "QUOTA_EXCEEDED");
+        assert!(status.message().contains(words), "{status:?}");
+    };
+    is_refused(sealer.submit_seal(submission("second", &endless(23))).await.unwrap_err(), "1 running jobs");
+    let watch = v1::WatchJobRequest { job_id: job.id, from_seq: 0 };
+    let watching = sealer.watch_job(watch.clone()).await.unwrap();
+    is_refused(sealer.watch_job(watch).await.unwrap_err(), "1 watchers");
+    let (_begun, messages) = tokio::sync::mpsc::channel(1);
+    let uploading = service.verifier().await.verify_chain(ReceiverStream::new(messages)).await.unwrap();
+    let (_another, messages) = tokio::sync::mpsc::channel(1);
+    is_refused(service.verifier().await.verify_chain(ReceiverStream::new(messages)).await.unwrap_err(), "1 uploads");
+    drop((watching, uploading));
 }

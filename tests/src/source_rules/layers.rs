@@ -170,6 +170,9 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     LibraryLimit { library: "subtle", crates: &["cityseal-service"], dev_crates: &[] },
     LibraryLimit { library: "secrecy", crates: &["cityseal-service", "cityseal-client"], dev_crates: &[] },
     LibraryLimit { library: "clap", crates: &["cityseal"], dev_crates: &[] },
+    LibraryLimit { library: "clap_complete", crates: &["cityseal"], dev_crates: &[] },
+    LibraryLimit { library: "clap_mangen", crates: &["cityseal"], dev_crates: &[] },
+    LibraryLimit { library: "sd-notify", crates: &["cityseal"], dev_crates: &[] },
     LibraryLimit { library: "ed25519", crates: &["cityseal-receipt"], dev_crates: &[] },
     LibraryLimit { library: "getrandom", crates: &["cityseal-cli", "cityseal-service", "cityseal"], dev_crates: &[] },
     LibraryLimit {

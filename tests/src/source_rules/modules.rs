@@ -62,9 +62,10 @@ const TABLE: &[Row] = &[
     },
     Row {
         package: "cityseal-service",
-        bottom_up: "block_chunk terms caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
-            access error reload control shares unread idle rpcs connection call_note deadline foreign health log_budget \
-            listener refusal places begin gate bodies calls heavy http2 jobs seal_service sensors device_service upload upload_rate \
+        bottom_up: "block_chunk terms caller device_facts drain echo certificate transport keys limits limit_table stamps \
+            tenants tls tokens access error reload control shares unread idle rpcs connection call_note deadline foreign \
+            health log_budget listener refusal places begin gate bodies calls heavy http2 jobs seal_service sensors \
+            device_service upload upload_rate \
             verdict verify_service tenant_shares discard",
     },
     Row {

@@ -32,7 +32,8 @@ use self::shelf::Shelf;
 use super::caller::Caller;
 use super::echo::shown;
 use super::heavy::Heavy;
-use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, JOBS_RUNNING_PER_TENANT_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
+use super::limit_table::Limits;
+use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
 use super::shares::Holder;
@@ -82,6 +83,12 @@ impl JobBook {
             ending,
             budget: LogBudget::new(Instant::now()),
         })
+    }
+
+    /// Sets the limits of running and ended jobs; without it they have their defaults.
+    pub(crate) fn limited(self, limits: &Limits) -> Self {
+        self.lock().set_limits(limits);
+        self
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -189,8 +196,8 @@ impl JobBook {
         let about = &request.about;
         shelf.tips.check(&about.tenant, &about.chain, about.generation, Instant::now())?;
         let superseded = self.superseded(shelf, request, caller)?;
-        let jobs_max = caller.terms().limits.jobs.unwrap_or(JOBS_RUNNING_PER_TENANT_MAX);
-        shelf.check_room(&about.tenant, jobs_max, superseded.as_ref().map(|old| old.number))?;
+        let own_max = caller.terms().limits.jobs;
+        shelf.check_room(&about.tenant, own_max, superseded.as_ref().map(|old| old.number))?;
         // The superseded job frees its place at once, although it ends a little later.
         if let Some(old) = &superseded {
             shelf.leaves(old.number);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::limits::{JOB_KEPT_MAX, JOBS_ENDED_PER_TENANT_MAX, RETAINED_BYTES_MAX};
+use crate::limit_table::Limits;
 
 /// The ended jobs, by number.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(super) struct Retention {
     by_bytes: BTreeSet<(usize, Arc<str>)>,
     bytes: usize,
     last_order: u64,
+    limits: Limits,
 }
 
 /// The jobs of one tenant in the order in which they ended.
@@ -37,6 +38,10 @@ struct EndedJob {
 }
 
 impl Retention {
+    pub(super) const fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Adds a job that ended now and occupies that many bytes. Returns the jobs to drop; never the one just added.
     pub(super) fn push(&mut self, tenant: &Arc<str>, number: u64, bytes: usize, now: Instant) -> Vec<u64> {
         self.last_order += 1;
@@ -48,10 +53,10 @@ impl Retention {
         });
         self.bytes += bytes;
         let mut dropped = self.expire(now);
-        while self.tenants.get(tenant).is_some_and(|kept| kept.jobs.len() > JOBS_ENDED_PER_TENANT_MAX) {
+        while self.tenants.get(tenant).is_some_and(|kept| kept.jobs.len() > self.limits.ended_jobs_per_tenant) {
             dropped.extend(self.pop(&Arc::clone(tenant)));
         }
-        while self.bytes > RETAINED_BYTES_MAX {
+        while self.bytes > self.limits.ended_jobs_bytes {
             // A tenant whose only job has just ended keeps it; the next largest one pays.
             let others = |(_, tenant): &&(usize, Arc<str>)| self.oldest(tenant) != Some(number);
             let Some((_, largest)) = self.by_bytes.iter().rev().find(others).cloned() else { break };
@@ -65,7 +70,7 @@ impl Retention {
         let mut dropped = Vec::new();
         while let Some(tenant) = self.by_age.values().next().cloned() {
             let oldest = self.tenants.get(&tenant).and_then(|kept| kept.jobs.front());
-            if oldest.is_none_or(|job| now.saturating_duration_since(job.ended) < JOB_KEPT_MAX) {
+            if oldest.is_none_or(|job| now.saturating_duration_since(job.ended) < self.limits.ended_jobs_kept) {
                 break;
             }
             dropped.extend(self.pop(&tenant));
@@ -108,6 +113,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::limits::{JOB_KEPT_MAX, JOBS_ENDED_PER_TENANT_MAX, RETAINED_BYTES_MAX};
 
     fn tenant(name: &str) -> Arc<str> {
         name.into()

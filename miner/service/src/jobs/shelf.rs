@@ -1,6 +1,6 @@
 //! The jobs that are kept: counting, finding and dropping them, by number, by id and by request.
 //!
-//! It does not start or end jobs. Its limits are in `limits.rs`.
+//! It does not start or end jobs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::record::JobRecord;
 use super::retention::Retention;
 use super::tips::Tips;
-use crate::limits::JOBS_RUNNING_MAX;
+use crate::limit_table::Limits;
 use crate::refusal::Refusal;
 
 /// All jobs that are kept.
@@ -28,9 +28,15 @@ pub(super) struct Shelf {
     running: BTreeMap<u64, Arc<str>>,
     ended: Retention,
     pub(super) tips: Tips,
+    limits: Limits,
 }
 
 impl Shelf {
+    pub(super) fn set_limits(&mut self, limits: &Limits) {
+        self.limits = limits.clone();
+        self.ended.set_limits(limits.clone());
+    }
+
     pub(super) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
@@ -67,15 +73,22 @@ impl Shelf {
         self.running.keys().filter_map(|number| self.by_number(*number)).collect()
     }
 
-    /// Checks whether one more job of a tenant, which may have `own_max`, may run, if the job `leaving` makes room.
-    pub(super) fn check_room(&self, tenant: &Arc<str>, own_max: usize, leaving: Option<u64>) -> Result<(), Refusal> {
+    /// Checks whether one more job of a tenant may run, if the job `leaving` makes room. `own_max` is the tenant's own
+    /// limit, if it has one.
+    pub(super) fn check_room(
+        &self,
+        tenant: &Arc<str>,
+        own_max: Option<usize>,
+        leaving: Option<u64>,
+    ) -> Result<(), Refusal> {
+        let own_max = own_max.unwrap_or(self.limits.jobs_per_tenant);
         let staying = || self.running.iter().filter(|(number, _)| Some(**number) != leaving);
         let quota = |subject: String, max| Refusal::Quota { subject, what: "running jobs", max };
         if staying().filter(|(_, of)| *of == tenant).count() >= own_max {
             return Err(quota(format!("tenant '{tenant}'"), own_max));
         }
-        if staying().count() >= JOBS_RUNNING_MAX {
-            return Err(quota("service".to_owned(), JOBS_RUNNING_MAX));
+        if staying().count() >= self.limits.jobs {
+            return Err(quota("service".to_owned(), self.limits.jobs));
         }
         Ok(())
     }

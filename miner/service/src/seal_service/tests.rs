@@ -9,13 +9,13 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::caller::{Scope, Scopes};
 use crate::drain::{DrainSwitch, drain};
-use crate::limits::ENGINE_THREADS_MAX;
+use crate::limits::{ENGINE_THREADS_MAX, WATCHERS_MAX};
 
 fn sealing() -> (Sealing, DrainSwitch) {
     let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let book = Arc::new(JobBook::new(engine, 8).unwrap());
     let (switch, drain) = drain();
-    (Sealing::new(book, Arc::new(Heavy::new(ENGINE_THREADS_MAX)), drain), switch)
+    (Sealing::new(book, Arc::new(Heavy::new(ENGINE_THREADS_MAX)), drain, WATCHERS_MAX), switch)
 }
 
 fn caller(tenant: &str) -> Caller {
