@@ -210,9 +210,9 @@ fn the_probability_by_a_deadline_follows_the_measured_rate_and_the_weights() {
     [running, older].iter().for_each(|job| job.cancel("the test"));
 }
 
-/// Jobs for each of the nine probabilities: 1,000 in `cargo xtask soak deadlines`, 20 otherwise.
+/// Jobs for each of the nine probabilities: 1,000 in `cargo xtask soak deadlines`, 16 otherwise.
 fn jobs_per_probability() -> u32 {
-    std::env::var("CITYSEAL_SOAK_JOBS").map_or(20, |jobs| jobs.parse().unwrap())
+    std::env::var("CITYSEAL_SOAK_JOBS").map_or(16, |jobs| jobs.parse().unwrap())
 }
 
 /// The version bits that BIP320 reserves for rolling.
@@ -257,7 +257,8 @@ fn predicted_and_observed(engine: &Engine, wanted: f64, time: Duration, exhausts
 fn jobs_of_a_real_cpu_are_sealed_by_their_deadlines_as_often_as_predicted() {
     let jobs = jobs_per_probability();
     let tolerance = 0.05 * (1_000.0 / f64::from(jobs)).sqrt();
-    let time = Duration::from_millis(if jobs < 100 { 8 } else { 20 });
+    // A worker begins up to a few milliseconds late, which no forecast knows: 3 % of the longer time.
+    let time = Duration::from_millis(if jobs < 100 { 20 } else { 100 });
     let engine = engine(1);
     engine.seal(SealJob::new(endless()).deadline(Instant::now() + Duration::from_millis(50)));
     for tenth in 1..=9_u32 {

@@ -37,10 +37,10 @@ fn step(play: &mut Play, job: u64) {
 }
 
 /// Runs a job to its end; returns the probability that was predicted, and whether it was sealed.
-fn outcome(play: &mut Play, template: SealTemplate, time: Duration) -> (f64, bool) {
+fn outcome(play: &mut Play, template: &SealTemplate, time: Duration) -> (f64, bool) {
     let job = SealJob::new(template.clone()).tenant("a").deadline(play.now + time);
     let rate_hz = play.driver.rate_of_new(&job, None).unwrap();
-    let predicted = probability_within(&template, time.as_secs_f64(), rate_hz, 1.0);
+    let predicted = probability_within(template, time.as_secs_f64(), rate_hz, 1.0);
     let id = play.submit(job);
     while play.driver.jobs.contains_key(&id) {
         step(play, id);
@@ -83,7 +83,7 @@ fn jobs_are_sealed_by_their_deadlines_as_often_as_predicted() {
         let mut play = worker(kind == 1);
         let (mut predicted, mut sealed) = (0.0, 0);
         for job in 0..JOBS {
-            let (probability, is_sealed) = outcome(&mut play, template(1_000 * tenth + job, nonces), time);
+            let (probability, is_sealed) = outcome(&mut play, &template(1_000 * tenth + job, nonces), time);
             predicted += probability / f64::from(JOBS);
             sealed += u32::from(is_sealed);
         }
