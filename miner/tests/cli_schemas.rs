@@ -230,7 +230,7 @@ fn answers_about_configurations_and_packages_have_exactly_the_keys_of_the_schema
     let man = folder.path().join("man").to_str().unwrap().to_owned();
     let pages = check("man", 0, &["man", "--out", &man]);
     let page = fs::read_to_string(folder.path().join("man/cityseal-config-check.1")).unwrap();
-    assert!(page.contains("memory") || page.contains("FILE"), "{page}");
+    assert!(page.contains(".SH EXAMPLES\n.nf\nExamples:\n") && page.contains("<FILE>\\fR"), "{page}");
     assert_eq!(pages["pages"].as_array().unwrap().len(), fs::read_dir(man).unwrap().count());
 }
 

@@ -21,6 +21,9 @@ pub(crate) enum Build {
     Dev,
 }
 
+/// One step: it writes into the folder given.
+type Step = fn(&Path, Build) -> Outcome;
+
 /// Makes everything in `target/package`.
 pub(crate) fn run_all(build: Build) -> Outcome {
     let out = target_dir().join("package");
@@ -29,7 +32,7 @@ pub(crate) fn run_all(build: Build) -> Outcome {
     let binary = build_program(build)?;
     title("manual pages and completions");
     write_docs(&binary, &out)?;
-    let steps: [(&str, fn(&Path, Build) -> Outcome); 3] =
+    let steps: [(&str, Step); 3] =
         [("Debian package", debian), ("components (SBOM)", components), ("container image", image)];
     let mut failed = Vec::new();
     for (name, step) in steps {
@@ -112,7 +115,7 @@ fn debian(out: &Path, build: Build) -> Outcome {
     Ok(())
 }
 
-/// The components of the program and their licences, as CycloneDX.
+/// The components of the program and their licences, as `CycloneDX`.
 fn components(out: &Path, _build: Build) -> Outcome {
     if !answers(&mut cargo(["cyclonedx", "--version"])) {
         return Err(Failure::skip("cargo-cyclonedx is not installed (`cargo install --locked cargo-cyclonedx`)"));

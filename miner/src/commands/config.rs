@@ -41,7 +41,7 @@ pub(crate) enum ConfigCommandError {
         /// The configuration file.
         file: PathBuf,
         /// The error of `serve`.
-        source: ServeError,
+        source: Box<ServeError>,
     },
 }
 
@@ -61,7 +61,7 @@ impl Explain for ConfigCommandError {
             Self::Config(error) => error.place(),
             Self::Key(error) => error.place(),
             Self::Refused { file, source } => {
-                let named = if let ServeError::Access(error) = source { error.path() } else { None };
+                let named = if let ServeError::Access(error) = &**source { error.path() } else { None };
                 Some(named.unwrap_or(file).display().to_string())
             }
         }
@@ -135,7 +135,7 @@ fn check(context: &Context, args: &ConfigCheckArgs) -> Result<Ending, ConfigComm
         key::read(path)?;
     }
     let options = ServiceOptions::new(listen).access(settings.access.clone());
-    let refused = |source| ConfigCommandError::Refused { file: args.file.clone(), source };
+    let refused = |source| ConfigCommandError::Refused { file: args.file.clone(), source: Box::new(source) };
     let found = options.check().map_err(refused)?;
     let workers = settings.engine.threads.unwrap_or_else(threads_of_machine);
     let memory = settings.limits.memory(workers);

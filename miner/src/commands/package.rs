@@ -85,6 +85,14 @@ fn write_page(folder: &Path, command: &Command) -> Result<String, CliError> {
     let unwritable = |source| CliError::WriteFile { path: path.clone(), source };
     let mut text = Vec::new();
     page.render(&mut text).map_err(unwritable)?;
-    files::write_output_in_new_folders(&path, &text).map_err(unwritable)?;
+    let text = keep_lines(&String::from_utf8_lossy(&text));
+    files::write_output_in_new_folders(&path, text.as_bytes()).map_err(unwritable)?;
     Ok(name)
+}
+
+/// Keeps the lines of the section with the examples: they are commands and columns, which a filled text would join.
+fn keep_lines(page: &str) -> String {
+    let Some((before, rest)) = page.split_once("\n.SH EXTRA\n") else { return page.to_owned() };
+    let (examples, after) = rest.split_at(rest.find("\n.SH ").unwrap_or(rest.len()));
+    format!("{before}\n.SH EXAMPLES\n.nf\n{}\n.fi{after}\n", examples.trim_end())
 }

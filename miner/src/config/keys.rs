@@ -39,13 +39,16 @@ pub(crate) struct Setting {
     pub(crate) origin: Origin,
 }
 
+type OfFlags = fn(&ServeArgs) -> Option<Value>;
+type OfEnvironment = fn(&Environment) -> Option<Value>;
+
 /// A row of the table.
 struct Key {
     /// `None`: before all tables.
     table: Option<&'static str>,
     name: &'static str,
-    flag: Option<(&'static str, fn(&ServeArgs) -> Option<Value>)>,
-    variable: Option<(&'static str, fn(&Environment) -> Option<Value>)>,
+    flag: Option<(&'static str, OfFlags)>,
+    variable: Option<(&'static str, OfEnvironment)>,
     default: Option<fn() -> Value>,
 }
 
@@ -58,11 +61,11 @@ impl Key {
         Self { table: Some("tls"), ..Self::top(name) }
     }
 
-    const fn flag(self, flag: &'static str, value: fn(&ServeArgs) -> Option<Value>) -> Self {
+    const fn flag(self, flag: &'static str, value: OfFlags) -> Self {
         Self { flag: Some((flag, value)), ..self }
     }
 
-    const fn variable(self, variable: &'static str, value: fn(&Environment) -> Option<Value>) -> Self {
+    const fn variable(self, variable: &'static str, value: OfEnvironment) -> Self {
         Self { variable: Some((variable, value)), ..self }
     }
 
@@ -182,10 +185,8 @@ mod tests {
 
     fn flags(line: &str) -> ServeArgs {
         let cli = Cli::try_parse_from(["cityseal", "serve"].into_iter().chain(line.split_whitespace())).unwrap();
-        match cli.command {
-            Command::Serve(args) => args,
-            other => panic!("{other:?}"),
-        }
+        let Command::Serve(args) = cli.command else { panic!("{cli:?}") };
+        args
     }
 
     fn document(text: &str) -> Document {

@@ -1,4 +1,4 @@
-//! Messages to the service manager, as sd_notify(3) describes them: READY, STATUS, RELOADING, STOPPING and WATCHDOG.
+//! Messages to the service manager, as `sd_notify(3)` describes them: READY, STATUS, RELOADING, STOPPING and WATCHDOG.
 //! Without `NOTIFY_SOCKET` in the environment, nothing is sent.
 
 use std::convert::Infallible;
@@ -50,7 +50,7 @@ impl Manager {
 
     /// The health has changed, or is looked at for the first time. The service is ready once it is SERVING.
     pub(super) fn health(&self, is_serving: bool) {
-        if self.state.is_stopping.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return;
         }
         let status = if is_serving {
@@ -64,7 +64,9 @@ impl Manager {
     }
 
     pub(super) fn reloading(&self) {
-        send(&[Message::Reloading, Message::Status("reading the files again".to_owned())]);
+        if !self.is_stopping() {
+            send(&[Message::Reloading, Message::Status("reading the files again".to_owned())]);
+        }
     }
 
     /// The reload is over; a failed one has changed nothing.
@@ -75,9 +77,14 @@ impl Manager {
         };
         // One line: a message ends at a line break.
         let status = cityseal_cli::escape_line(&status);
-        if !self.state.is_stopping.load(Ordering::Relaxed) {
+        if !self.is_stopping() {
             send(&[Message::Ready, Message::Status(status)]);
         }
+    }
+
+    /// Whether the drain has begun, after which the service is no longer ready.
+    fn is_stopping(&self) -> bool {
+        self.state.is_stopping.load(Ordering::Relaxed)
     }
 
     /// The drain begins.
