@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use cityseal_bench::Sweep;
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target, Txid};
+use cityseal_cli::LogFormat;
 use cityseal_engine::Profile;
 
 mod access;
@@ -55,6 +56,9 @@ pub struct GlobalArgs {
     /// `warn,cityseal=info`).
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Format of the log and of notes and errors on stderr: human, or json for one object a line.
+    #[arg(long, global = true, value_name = "NAME", default_value = "human", value_parser = values::log_format)]
+    pub log_format: LogFormat,
     /// Scheduling niceness, 0 (default) to 19 (idle).
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u8).range(..=19))]
     pub nice: Option<u8>,
