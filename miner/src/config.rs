@@ -72,6 +72,8 @@ pub(crate) struct ConfigFile {
     threads: Option<usize>,
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    events: Option<PathBuf>,
     key: Option<PathBuf>,
     tls: Option<TlsFiles>,
     tokens: Option<PathBuf>,
@@ -188,6 +190,10 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
     /// Address of `serve` in the configuration file.
     pub(crate) listen: Option<SocketAddr>,
+    /// Address of the metrics of `serve` in the configuration file.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Folder of the event log of `serve` in the configuration file.
+    pub(crate) events: Option<PathBuf>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
     /// Who may call the service of `serve`, by the configuration file, which a reload reads again.
@@ -211,6 +217,7 @@ impl Settings {
 
     fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
         let (listen, key) = (file.listen, file.key.take());
+        let (metrics, events) = (file.metrics, file.events.take());
         let devices = if engine.device.is_empty() {
             file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
@@ -224,7 +231,7 @@ impl Settings {
             threads: engine.threads.or(file.threads),
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
-        Self { engine, listen, key, access: AccessSource::new(file.into_access()) }
+        Self { engine, listen, metrics, events, key, access: AccessSource::new(file.into_access()) }
     }
 }
 
@@ -264,6 +271,14 @@ mod tests {
         let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
         let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
         assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
+    }
+
+    #[test]
+    fn the_configuration_can_name_the_port_of_the_metrics_and_the_folder_of_the_event_log() {
+        let file = parse("metrics = \"127.0.0.1:9464\"\nevents = \"/var/log/cityseal\"").unwrap();
+        let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
+        assert_eq!(settings.metrics, Some("127.0.0.1:9464".parse().unwrap()));
+        assert_eq!(settings.events, Some(PathBuf::from("/var/log/cityseal")));
     }
 
     #[test]

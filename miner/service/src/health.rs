@@ -2,6 +2,8 @@
 //! drain.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cityseal_engine::{DeviceState, Engine};
 use tokio::time::{MissedTickBehavior, interval};
@@ -19,11 +21,17 @@ const NAMES: [&str; 4] = ["", "cityseal.v1.SealService", "cityseal.v1.VerifyServ
 pub(crate) struct Health {
     reporter: HealthReporter,
     engine: Engine,
+    is_serving: Arc<AtomicBool>,
 }
 
 impl Health {
-    pub(crate) const fn new(reporter: HealthReporter, engine: Engine) -> Self {
-        Self { reporter, engine }
+    pub(crate) fn new(reporter: HealthReporter, engine: Engine) -> Self {
+        Self { reporter, engine, is_serving: Arc::default() }
+    }
+
+    /// Whether `SERVING` was reported last.
+    pub(crate) fn is_serving(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_serving)
     }
 
     /// Reports the state of the devices, and returns it.
@@ -34,6 +42,7 @@ impl Health {
     }
 
     pub(crate) async fn report(&self, status: ServingStatus) {
+        self.is_serving.store(status == ServingStatus::Serving, Ordering::Relaxed);
         for name in NAMES {
             self.reporter.set_service_status(name, status).await;
         }

@@ -21,6 +21,11 @@ impl Connections {
         Self(Shares::new(max))
     }
 
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.0.taken()
+    }
+
     /// Takes a place for a connection of this address; `None` if all places are taken, and no other address holds
     /// enough more of them.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<Arc<Usage>> {

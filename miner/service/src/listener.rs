@@ -18,14 +18,15 @@ use tracing::{debug, info, warn};
 
 use super::access::Access;
 use super::certificate::PeerCertificate;
-use super::connection::{Admission, ConnectionInfo, GuardedStream, Seat, Seats};
+use super::connection::{Admission, ConnectionInfo, GuardedStream, HTTP2_PREFACE_LEN, Preface, Seat, Seats};
 use super::idle::{self, Connections};
 use super::limits::{
     ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
-    HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, PREFACE_DEADLINE,
+    HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, METRICS_CONNECTIONS_MAX, METRICS_CONNECTIONS_PER_ADDRESS_MAX,
+    PREFACE_DEADLINE,
 };
 use super::log_budget::LogBudget;
-use super::tls::ALPN_H2;
+use super::tls::Protocol;
 use super::transport::Transport;
 
 /// Accepted sockets waiting to be served.
@@ -33,20 +34,50 @@ const WAITING_MAX: usize = 16;
 
 pub(crate) type Accepted = io::Result<GuardedStream<Transport>>;
 
+/// What a listener accepts.
+pub(crate) struct Listening {
+    pub(crate) protocol: Protocol,
+    /// The source of its TLS; `None`: it never has TLS.
+    pub(crate) access: Option<Arc<Access>>,
+    /// The places of its connections.
+    pub(crate) connections: Connections,
+}
+
+impl Protocol {
+    /// Connections in total, and of one address.
+    const fn connections_max(self) -> (usize, usize) {
+        match self {
+            Self::Http2 => (CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX),
+            Self::Http1 => (METRICS_CONNECTIONS_MAX, METRICS_CONNECTIONS_PER_ADDRESS_MAX),
+        }
+    }
+}
+
+impl Listening {
+    /// Connections of this protocol, with the TLS of `access`.
+    pub(crate) fn new(protocol: Protocol, access: Option<Arc<Access>>) -> Self {
+        let (connections_max, _) = protocol.connections_max();
+        Self { protocol, access, connections: Connections::new(connections_max) }
+    }
+}
+
 /// Starts accepting. `cut` becomes true when all connections must close immediately.
 pub(crate) fn accept(
     listener: TcpListener,
-    access: Arc<Access>,
+    listening: Listening,
     cut: watch::Receiver<bool>,
     budget: Arc<LogBudget>,
 ) -> mpsc::Receiver<Accepted> {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let Listening { protocol, access, connections } = listening;
+    let (connections_max, per_address_max) = protocol.connections_max();
     let acceptor = Acceptor {
         listener,
+        protocol,
         access,
-        permits: Arc::new(Semaphore::new(CONNECTIONS_MAX + CONNECTIONS_CLOSING_MAX)),
-        connections: Connections::new(CONNECTIONS_MAX),
-        seats: Seats::new(CONNECTIONS_PER_ADDRESS_MAX),
+        permits: Arc::new(Semaphore::new(connections_max + CONNECTIONS_CLOSING_MAX)),
+        connections,
+        seats: Seats::new(per_address_max),
         handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
         handshake_seats: Seats::new(HANDSHAKES_PER_ADDRESS_MAX),
         cut,
@@ -59,7 +90,8 @@ pub(crate) fn accept(
 
 struct Acceptor {
     listener: TcpListener,
-    access: Arc<Access>,
+    protocol: Protocol,
+    access: Option<Arc<Access>>,
     permits: Arc<Semaphore>,
     connections: Connections,
     seats: Seats,
@@ -78,7 +110,7 @@ impl Acceptor {
                 () = sender.closed() => return,
             };
             let Some(connection) = accepted else { continue };
-            match self.access.tls() {
+            match self.access.as_ref().and_then(|access| access.tls(self.protocol)) {
                 Some(config) => self.spawn_handshake(connection, config, &sender),
                 None => {
                     if sender.send(Ok(connection.plain())).await.is_err() {
@@ -106,12 +138,13 @@ impl Acceptor {
 
     fn admit(&self, socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Option<Connection> {
         let Some(seat) = self.seats.take(peer.ip()) else {
-            self.log_refused(peer, CONNECTIONS_PER_ADDRESS_MAX, "connections");
+            self.log_refused(peer, self.protocol.connections_max().1, "connections");
             return None;
         };
         let Some(usage) = self.connections.admit(peer.ip()) else {
             if let Some(left_out) = self.budget.take(Instant::now()) {
-                info!(%peer, max = CONNECTIONS_MAX, left_out, "connection refused: all places taken");
+                let (max, _) = self.protocol.connections_max();
+                info!(%peer, max, left_out, "connection refused: all places taken");
             }
             return None;
         };
@@ -122,7 +155,7 @@ impl Acceptor {
         debug!(%peer, "connection accepted");
         let admission = Admission { _permit: permit, _seat: seat, usage };
         let deadline = tokio::time::Instant::now() + PREFACE_DEADLINE;
-        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone() })
+        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone(), protocol: self.protocol })
     }
 
     fn log_refused(&self, peer: SocketAddr, max: usize, of: &'static str) {
@@ -187,12 +220,14 @@ struct Connection {
     admission: Admission,
     deadline: tokio::time::Instant,
     cut: watch::Receiver<bool>,
+    protocol: Protocol,
 }
 
 impl Connection {
     fn plain(self) -> GuardedStream<Transport> {
         let info = ConnectionInfo::new(self.peer, Arc::clone(&self.admission.usage), None);
-        GuardedStream::new(Transport::Plain(self.socket), info, self.admission, self.deadline, self.cut)
+        let Self { socket, admission, deadline, cut, protocol, .. } = self;
+        GuardedStream::new(Transport::Plain(socket), info, admission, preface(protocol, deadline), cut)
     }
 
     /// Waits for its turn and for the handshake, both by the deadline of the preface.
@@ -202,7 +237,7 @@ impl Connection {
         handshakes: Arc<Semaphore>,
         _seat: Seat,
     ) -> Result<GuardedStream<Transport>, HandshakeError> {
-        let Self { socket, peer, admission, deadline, mut cut } = self;
+        let Self { socket, peer, admission, deadline, mut cut, protocol } = self;
         let shaking = async {
             let _permit = handshakes.acquire().await.expect("this semaphore is never closed");
             TlsAcceptor::from(config).accept(socket).await
@@ -212,16 +247,24 @@ impl Connection {
             () = async { drop(cut.wait_for(|cut| *cut).await) } => return Err(HandshakeError::Closing),
             reason = idle::closes(Arc::clone(&admission.usage)) => return Err(HandshakeError::Displaced(reason)),
         };
-        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken)?);
-        Ok(GuardedStream::new(Transport::Tls(Box::new(shaken)), info, admission, deadline, cut))
+        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken, protocol)?);
+        let transport = Transport::Tls(Box::new(shaken));
+        Ok(GuardedStream::new(transport, info, admission, preface(protocol, deadline), cut))
     }
 }
 
-/// Returns the client's certificate, if it has one, of a connection on which HTTP/2 was agreed.
-fn client_of(stream: &TlsStream<TcpStream>) -> Result<Option<PeerCertificate>, HandshakeError> {
+/// The bytes that a client must send by the deadline. The server of HTTP/1 has a deadline for the head of a request.
+const fn preface(protocol: Protocol, deadline: tokio::time::Instant) -> Preface {
+    match protocol {
+        Protocol::Http2 => Preface { len: HTTP2_PREFACE_LEN, deadline },
+        Protocol::Http1 => Preface { len: 1, deadline },
+    }
+}
+
+/// Returns the client's certificate, if it has one, of a connection on which the protocol was agreed.
+fn client_of(stream: &TlsStream<TcpStream>, protocol: Protocol) -> Result<Option<PeerCertificate>, HandshakeError> {
     let (_, session) = stream.get_ref();
-    // A client that offers other protocols only is refused by rustls; one that offers none is refused here.
-    if session.alpn_protocol() != Some(ALPN_H2) {
+    if !protocol.accepts(session.alpn_protocol()) {
         return Err(HandshakeError::NoHttp2);
     }
     Ok(session.peer_certificates().and_then(PeerCertificate::new))

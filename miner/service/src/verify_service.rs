@@ -29,6 +29,7 @@ use super::limits::{
     BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_BEGIN_MAX,
     UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
 };
+use super::observer::Observer;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
 use super::upload::{Conclusion, Step, Upload};
@@ -47,12 +48,18 @@ pub(crate) struct Verification {
     uploads: Arc<Shares>,
     beginnings: Arc<Heavy>,
     drain: Drain,
+    observer: Arc<Observer>,
 }
 
 impl Verification {
-    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain) -> Self {
+    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain, observer: Arc<Observer>) -> Self {
         let (uploads, beginnings) = (Shares::new(UPLOADS_MAX), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
-        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain }
+        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, observer }
+    }
+
+    /// The places of the open uploads.
+    pub(super) fn uploads(&self) -> Arc<Shares> {
+        Arc::clone(&self.uploads)
     }
 
     fn admit(&self, extensions: &Extensions, holder: Holder) -> Result<Admitted, Refusal> {
@@ -93,8 +100,9 @@ impl VerifyService for Verification {
         note.tenant(caller.tenant().map_or("", |tenant| tenant));
         let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
         let (messages, sent) = (request.into_inner(), Sent::default());
-        let paid_by = caller.pays_as();
-        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by };
+        let (paid_by, observer) = (caller.pays_as(), Arc::clone(&self.observer));
+        let call =
+            Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by, observer };
         tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -112,6 +120,7 @@ struct Call {
     holder: Holder,
     /// The tenant whose share of the devices pays.
     paid_by: Arc<str>,
+    observer: Arc<Observer>,
 }
 
 /// The progress that was sent last.
@@ -193,6 +202,7 @@ impl Call {
                     }
                     let (now, bytes) = (Instant::now(), (upload.offset() - before) as usize);
                     rate.received(bytes, now - began, now);
+                    self.observer.tally.upload(bytes as u64);
                     self.admitted.place.touch();
                 }
             }

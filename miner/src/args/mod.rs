@@ -49,7 +49,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `key`, `tokens`; tables: `tls`, `tenant`).
+    /// `allow_software`, `listen`, `metrics`, `events`, `key`, `tokens`; tables: `tls`, `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
@@ -372,6 +372,13 @@ pub struct ServeArgs {
     /// must have TLS and the identity of callers (see `cityseal certs`).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
+    /// Offer metrics for Prometheus on this address (GET /metrics). Beyond loopback they need the TLS of the service
+    /// and a credential with the scope `metrics`.
+    #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
+    pub metrics: Option<SocketAddr>,
+    /// Write an event log in DIR: jobs, refusals, reloads, devices, drains; one JSON object a line.
+    #[arg(long, value_name = "DIR")]
+    pub events: Option<PathBuf>,
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

@@ -62,6 +62,14 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
     let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck).access(settings.access.clone());
+    let options = match args.metrics.or(settings.metrics) {
+        Some(address) => options.metrics(address),
+        None => options,
+    };
+    let options = match args.events.as_ref().or(settings.events.as_ref()) {
+        Some(folder) => options.events(folder),
+        None => options,
+    };
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
@@ -90,10 +98,11 @@ async fn serve(
     signals: ServiceSignals,
 ) -> Result<ServiceControl, ServeCommandError> {
     let service = Service::bind(options, engine).await?;
-    let (address, control) = (service.local_addr(), service.control());
+    let (address, metrics, control) = (service.local_addr(), service.metrics_addr(), service.control());
     context.output.note(format_args!("listening on {address}; Ctrl-C drains and stops"));
     if context.output.wants_json() {
-        let answer = ServeAnswer { listening: address.to_string() };
+        let answer =
+            ServeAnswer { listening: address.to_string(), metrics: metrics.map(|address| address.to_string()) };
         context.output.answer(&answer, |_| String::new()).map_err(CliError::Stdout)?;
     }
     let (stop, stopped) = oneshot::channel();

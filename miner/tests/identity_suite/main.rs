@@ -7,6 +7,7 @@ mod binary;
 mod canary;
 mod folder;
 mod handshakes;
+mod metrics;
 mod pki;
 mod reloading;
 mod rpcs;
