@@ -10,6 +10,13 @@ pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// The machine's clock as RFC 3339 in UTC with milliseconds: `2026-11-22T23:59:07.042Z`.
+pub fn utc_now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = utc_time(since.as_secs());
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), since.subsec_millis())
+}
+
 /// Formats Unix time in seconds as RFC 3339 does: `2026-11-22T23:59:07Z`. From the year 10000 on, which that format
 /// excludes, the result is `9999-12-31T23:59:59Z`.
 pub fn utc_time(unix: u64) -> String {

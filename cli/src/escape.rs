@@ -92,7 +92,7 @@ fn color(text: &str) -> Option<(String, &str)> {
 }
 
 /// Escapes JSON, in which such characters occur only in strings, where `\u001b` has the same meaning.
-pub(crate) fn escape_json(json: &str) -> String {
+pub fn escape_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         if is_unseen(character) {

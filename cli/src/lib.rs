@@ -13,14 +13,14 @@ mod niceness;
 mod output;
 pub mod signals;
 
-pub use clock::{unix_now, utc_date, utc_time};
+pub use clock::{unix_now, utc_date, utc_now, utc_time};
 pub use error::CliError;
 pub use error_answer::{ErrorAnswer, ErrorRow, Explain};
-pub use escape::{escape_line, push_escaped};
+pub use escape::{escape_json, escape_line, push_escaped};
 pub use exit::Ending;
 pub use logging::start_log;
 pub use niceness::lower_priority;
 pub use output::{
-    Column, LogWriter, Output, Paint, Progress, chance_words, count_words, head_line, line, percent_words, si, spoken,
-    table, time_words,
+    Column, LogFormat, LogWriter, Output, Paint, Progress, chance_words, count_words, head_line, line, percent_words,
+    si, spoken, table, time_words,
 };

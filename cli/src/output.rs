@@ -18,6 +18,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::clock::utc_now;
 use crate::error_answer::ErrorAnswer;
 use crate::escape::{COLOR, COLOR_CODE_END, COLOR_END, escape_json, escape_line, escape_text};
 
@@ -57,10 +58,43 @@ impl Paint {
     }
 }
 
+/// The form of what goes to stderr: log lines, notes and errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Human,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+impl LogFormat {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Human, Self::Json];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A note or an error as a line of the log, with the keys that the log itself writes.
+#[derive(Serialize)]
+struct JsonNote<'a> {
+    timestamp: String,
+    level: &'static str,
+    message: &'a str,
+    target: &'static str,
+}
+
 /// The output of one process.
 #[derive(Clone, Debug)]
 pub struct Output {
     json: bool,
+    log_format: LogFormat,
     /// Whether an answer was printed.
     has_answered: Arc<AtomicBool>,
     color_stdout: bool,
@@ -72,10 +106,16 @@ impl Output {
     pub fn of_process(json: bool, no_color: bool) -> Self {
         Self {
             json,
+            log_format: LogFormat::default(),
             has_answered: Arc::default(),
             color_stdout: !no_color && io::stdout().is_terminal(),
             color_stderr: !no_color && io::stderr().is_terminal(),
         }
+    }
+
+    /// Prints notes and errors in the format of the log.
+    pub fn log_format(self, log_format: LogFormat) -> Self {
+        Self { log_format, ..self }
     }
 
     /// Whether answers are printed as JSON.
@@ -108,13 +148,21 @@ impl Output {
 
     /// Prints a note of one line on stderr. A closed stderr is ignored.
     pub fn note(&self, words: impl Display) {
-        self.print_stderr(&escape_line(&words.to_string()));
+        match self.log_format {
+            LogFormat::Human => self.print_stderr(&escape_line(&words.to_string())),
+            LogFormat::Json => print_json_note("INFO", &words.to_string()),
+        }
     }
 
     /// Prints an error on stderr, with its chain of causes.
     pub fn error(&self, error: &dyn Error) {
-        let label = wrap(self.color_stderr, Paint::Bad, "error:");
-        self.print_stderr(&format!("{label} {}", escape_line(&with_causes(error))));
+        match self.log_format {
+            LogFormat::Human => {
+                let label = wrap(self.color_stderr, Paint::Bad, "error:");
+                self.print_stderr(&format!("{label} {}", escape_line(&with_causes(error))));
+            }
+            LogFormat::Json => print_json_note("ERROR", &with_causes(error)),
+        }
     }
 
     /// Prints help and versions on stdout, and usage errors on stderr. `styled` is the same message with escape
@@ -169,20 +217,38 @@ impl Output {
     }
 }
 
+fn print_json_note(level: &'static str, message: &str) {
+    let note = JsonNote { timestamp: utc_now(), level, message, target: "cityseal" };
+    if let Ok(line) = serde_json::to_string(&note) {
+        let _closed = write_all(&mut io::stderr().lock(), (escape_json(&line) + "\n").as_bytes());
+    }
+}
+
 /// Marks a word with a colour, if colour is used.
 fn wrap(color: bool, paint: Paint, word: &str) -> String {
     if color { format!("{COLOR}{}{COLOR_CODE_END}{word}{COLOR_END}", paint.code()) } else { word.into() }
 }
 
 /// Writes the log to stderr, one escaped line for each event.
-#[derive(Clone, Copy, Debug)]
-pub struct LogWriter;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogWriter(LogFormat);
+
+impl LogWriter {
+    /// A writer of events that have this format.
+    pub const fn new(format: LogFormat) -> Self {
+        Self(format)
+    }
+}
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // The log writes each event in one call, and an event is one line.
         let event = String::from_utf8_lossy(bytes);
-        let line = escape_line(event.strip_suffix('\n').unwrap_or(&event)) + "\n";
+        let event = event.strip_suffix('\n').unwrap_or(&event);
+        let line = match self.0 {
+            LogFormat::Human => escape_line(event),
+            LogFormat::Json => escape_json(event),
+        } + "\n";
         io::stderr().lock().write_all(line.as_bytes())?;
         Ok(bytes.len())
     }

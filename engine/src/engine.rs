@@ -5,7 +5,7 @@ mod tests;
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cityseal_device::known_answers::Case;
 
@@ -19,6 +19,7 @@ use crate::probability::probability_within;
 use crate::seal_job::SealJob;
 use crate::seal_report::SealReport;
 use crate::tenant::{TenantShare, TenantsError, check_tenants};
+use crate::usage::DeviceTime;
 use crate::verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 use crate::verify::{Progress, VerifyReport, VerifyRequest};
 use crate::workers::Workers;
@@ -143,6 +144,16 @@ impl Engine {
         let rate_hz = self.inner.control.with(|driver| driver.rate_of_new(job, replaced))?;
         // The rate is already that of the job's share.
         Some(probability_within(&job.template, seconds, rate_hz, 1.0))
+    }
+
+    /// Device time by tenant, device and kind of work since the engine started.
+    pub fn device_times(&self) -> Vec<DeviceTime> {
+        self.inner.control.with(|driver| driver.device_times())
+    }
+
+    /// How long the running job that has waited longest for its first device has waited; `None` if no job waits.
+    pub fn longest_wait(&self) -> Option<Duration> {
+        self.inner.control.with(|driver| driver.longest_wait(Instant::now()))
     }
 
     /// Submits a job and waits for its end.

@@ -82,6 +82,7 @@ mod seal_job;
 mod seal_report;
 mod task;
 mod tenant;
+mod usage;
 mod verifier;
 mod verify;
 mod workers;
@@ -105,6 +106,7 @@ pub use profile::Profile;
 pub use seal_job::{JobSnapshot, SealJob};
 pub use seal_report::{SealFailure, SealOutcome, SealReport};
 pub use tenant::{TENANT_WEIGHT_MAX, TenantShare, TenantsError};
+pub use usage::{DeviceTime, OTHER_TENANTS, TimeKind};
 pub use verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 pub use verify::{
     BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName, UnreadBlocks,

@@ -1,6 +1,7 @@
 //! The report of a seal job: its outcome, its seals and the evidence of what was searched.
 
 use std::fmt;
+use std::time::Duration;
 
 use cityseal_chain::Seal;
 
@@ -104,6 +105,8 @@ pub struct SealReport {
     pub coverage: SealCoverage,
     /// What each device contributed.
     pub devices: Vec<DeviceShare>,
+    /// How long the job waited for its first device; `None` if it ended before.
+    pub waited: Option<Duration>,
 }
 
 impl fmt::Display for SealReport {

@@ -84,6 +84,8 @@ pub(crate) struct ConfigFile {
     threads: Option<usize>,
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
+    metrics: Option<SocketAddr>,
+    events: Option<PathBuf>,
     key: Option<PathBuf>,
     #[serde(default, deserialize_with = "lame_duck_of")]
     lame_duck_s: Option<Duration>,
@@ -247,6 +249,10 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
     /// Address of `serve` in the configuration file.
     pub(crate) listen: Option<SocketAddr>,
+    /// Address of the metrics of `serve` in the configuration file.
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Folder of the event log of `serve` in the configuration file.
+    pub(crate) events: Option<PathBuf>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
     /// Lame duck phase of `serve` in the configuration file.
@@ -280,6 +286,7 @@ impl Settings {
     fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
         let (listen, key) = (file.listen, file.key.take());
         let (lame_duck, limits) = (file.lame_duck_s, file.limits.clone());
+        let (metrics, events) = (file.metrics, file.events.take());
         let devices = if engine.device.is_empty() {
             file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
@@ -293,7 +300,8 @@ impl Settings {
             threads: engine.threads.or(file.threads),
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
-        Self { engine, listen, key, lame_duck, limits, access: AccessSource::new(file.into_access()) }
+        let access = AccessSource::new(file.into_access());
+        Self { engine, listen, metrics, events, key, lame_duck, limits, access }
     }
 }
 
@@ -333,6 +341,14 @@ mod tests {
         let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
         let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
         assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
+    }
+
+    #[test]
+    fn the_configuration_can_name_the_port_of_the_metrics_and_the_folder_of_the_event_log() {
+        let file = parse("metrics = \"127.0.0.1:9464\"\nevents = \"/var/log/cityseal\"").unwrap();
+        let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
+        assert_eq!(settings.metrics, Some("127.0.0.1:9464".parse().unwrap()));
+        assert_eq!(settings.events, Some(PathBuf::from("/var/log/cityseal")));
     }
 
     #[test]

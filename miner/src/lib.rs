@@ -40,7 +40,7 @@ pub fn main() -> ExitCode {
     };
     quiet_drivers::restart_without_noise();
     let context = Context {
-        output: Output::of_process(cli.global.json, environment.no_color),
+        output: Output::of_process(cli.global.json, environment.no_color).log_format(cli.global.log_format),
         environment,
         global: cli.global.clone(),
     };
@@ -60,7 +60,8 @@ pub fn main() -> ExitCode {
 /// Starts the log and sets the priority of the process.
 fn prepare(context: &Context, cli: &Cli) -> Result<(), CommandError> {
     let default = if matches!(cli.command, Command::Serve(_)) { LOG_DEFAULT_SERVE } else { LOG_DEFAULT };
-    start_log(cli.global.log.as_deref().or(context.environment.log.as_deref()).unwrap_or(default))?;
+    let filter = cli.global.log.as_deref().or(context.environment.log.as_deref()).unwrap_or(default);
+    start_log(filter, cli.global.log_format)?;
     Ok(lower_priority(cli.global.nice)?)
 }
 

@@ -319,3 +319,32 @@ fn the_limits_that_can_be_changed_are_listed_with_default_and_range() {
         .collect();
     assert_eq!(listed, defined, "docs/SERVICE.md (left) and the program (right) differ");
 }
+
+/// The words of a text that begin with `cityseal_`.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("cityseal_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_alert_has_a_heading_and_names_only_metrics_of_the_reference() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (rules, page) = (read("../packaging/prometheus/cityseal.rules.yml"), read("../docs/ALERTS.md"));
+    let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
+    let names: BTreeSet<&str> = alerts.iter().map(|alert| alert.lines().next().unwrap()).collect();
+    assert!(names.len() == alerts.len() && names.len() >= 10, "{names:?}");
+    let headings: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(names, headings, "packaging/prometheus (left), docs/ALERTS.md (right)");
+    for alert in &alerts {
+        for key in ["expr: ", "summary: \"", "action: \"", "severity: "] {
+            assert_eq!(alert.matches(key).count(), 1, "`{key}` in {alert}");
+        }
+    }
+    let service = read("../docs/SERVICE.md");
+    let rows: String = service.lines().filter(|line| line.starts_with("| `cityseal_")).collect();
+    let known = metrics_in(&rows);
+    for metric in metrics_in(&rules).union(&metrics_in(&page)) {
+        let family = ["_bucket", "_count", "_sum"].iter().find_map(|end| metric.strip_suffix(end)).unwrap_or(metric);
+        assert!(known.contains(family), "{metric} is not in docs/SERVICE.md");
+    }
+}

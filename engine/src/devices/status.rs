@@ -102,6 +102,8 @@ pub struct DeviceStatus {
     pub rate_hz: Option<f64>,
     /// Number of wrong answers, minus those that have expired.
     pub strikes: u32,
+    /// Number of all wrong answers since the engine started.
+    pub mismatches: u64,
     /// Known answers that it had to find: planted nonces and canaries. 0 for the CPU.
     pub canaries: u64,
     /// How many of them it missed.
@@ -123,6 +125,7 @@ impl DeviceStatus {
             headers: 0,
             rate_hz: None,
             strikes: 0,
+            mismatches: 0,
             canaries: 0,
             canaries_missed: 0,
             tuned: None,

@@ -64,6 +64,8 @@ pub(crate) struct Job {
     /// Upper limit for a batch, after a larger one had more hits than a device can report.
     hashes_max: u64,
     started: Instant,
+    /// When its first task was lent.
+    begun: Option<Instant>,
     reported: Instant,
 }
 
@@ -89,6 +91,7 @@ impl Job {
             held: BTreeMap::new(),
             hashes_max: u64::MAX,
             started: now,
+            begun: None,
             reported: now,
         }
     }
@@ -103,6 +106,16 @@ impl Job {
 
     pub(crate) fn is_late(&self, now: Instant) -> bool {
         self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+
+    /// A task of the job was lent.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.begun.get_or_insert(now);
+    }
+
+    /// How long the job has waited for its first task; `None` if it has had one.
+    pub(crate) fn waiting(&self, now: Instant) -> Option<Duration> {
+        self.begun.is_none().then(|| now.saturating_duration_since(self.started))
     }
 
     /// Lends a worker its next batch, as large as the device and the density of hits allow: mostly one lease; several
@@ -368,6 +381,7 @@ impl Job {
             seals: self.seals.into_iter().take(wanted).collect(),
             hashes: self.coverage.volume(),
             devices,
+            waited: self.begun.map(|begun| begun.saturating_duration_since(self.started)),
             coverage: SealCoverage::new(self.coverage, names),
         }
     }

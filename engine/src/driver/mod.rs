@@ -14,6 +14,7 @@ mod pick;
 mod share;
 mod stuck;
 mod trust;
+mod usage;
 mod workers;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ use crate::seal_job::{JobSnapshot, SealJob};
 use crate::seal_report::{SealFailure, SealOutcome, SealReport};
 use crate::task::{Assignment, ChainTask, SearchAnswer, Seq, TaskCost};
 use crate::tenant::TenantShares;
+use crate::usage::{DeviceTimes, TimeKind};
 use chains::{ChainKind, Chains};
 use jobs::Job;
 use share::{FairShare, Flow};
@@ -66,6 +68,7 @@ pub(crate) struct Driver {
     jobs: BTreeMap<u64, Job>,
     chains: Chains,
     share: FairShare,
+    times: DeviceTimes,
     jobs_seen: u64,
     seq: Seq,
     events: Vec<Event>,
@@ -82,6 +85,7 @@ impl Driver {
             jobs: BTreeMap::new(),
             chains: Chains::default(),
             share: FairShare::default(),
+            times: DeviceTimes::default(),
             jobs_seen: 0,
             seq: 0,
             events: Vec::new(),
@@ -210,9 +214,7 @@ impl Driver {
         else {
             return;
         };
-        if let Some(charge) = charge {
-            self.share.settle(charge, answer.cost.total, now);
-        }
+        self.settle(worker, Some(TimeKind::Search), charge, answer.cost.total, now);
         let lent = leases.len();
         let mut rest = leases.into_iter();
         let done: Vec<Lease> = rest.by_ref().take(answer.done).collect();
@@ -277,7 +279,7 @@ impl Driver {
     pub(crate) fn judged_headers(&mut self, worker: usize, seq: Seq, headers: usize, cost: TaskCost, now: Instant) {
         let Some(Lent { work: InFlight::Headers(_), charge }) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].measure_headers(headers as u64, cost.device);
-        charge.into_iter().for_each(|charge| self.share.settle(charge, cost.total, now));
+        self.settle(worker, Some(TimeKind::Headers), charge, cost.total, now);
         let device = self.workers[worker].device;
         self.devices[device].headers += headers as u64;
     }
@@ -286,15 +288,15 @@ impl Driver {
     pub(crate) fn judged_blocks(&mut self, worker: usize, seq: Seq, blocks: usize, cost: TaskCost, now: Instant) {
         let Some(Lent { work: InFlight::Blocks(_), charge }) = self.workers[worker].take(seq, now) else { return };
         self.workers[worker].measure_blocks(cost);
-        charge.into_iter().for_each(|charge| self.share.settle(charge, cost.total, now));
+        self.settle(worker, Some(TimeKind::Blocks), charge, cost.total, now);
         let device = self.workers[worker].device;
         self.devices[device].headers += blocks as u64;
     }
 
     /// A task turned out to have nothing for the device. Its preparation took `spent`.
     pub(crate) fn skipped(&mut self, worker: usize, seq: Seq, spent: Duration, now: Instant) {
-        let charge = self.workers[worker].take(seq, now).and_then(|lent| lent.charge);
-        charge.into_iter().for_each(|charge| self.share.settle(charge, spent, now));
+        let Some(Lent { work, charge }) = self.workers[worker].take(seq, now) else { return };
+        self.settle(worker, TimeKind::of(&work), charge, spent, now);
     }
 
     /// A worker's device failed: its tasks go to others.

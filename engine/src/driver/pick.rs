@@ -45,6 +45,11 @@ impl Driver {
                     self.share.pause(tenant, flow);
                 }
                 if lent.is_some() {
+                    if let Flow::Job(id) = flow
+                        && let Some(job) = self.jobs.get_mut(&id)
+                    {
+                        job.begin(now);
+                    }
                     return lent;
                 }
             }

@@ -136,6 +136,11 @@ impl FairShare {
         self.charge(charge, micros(spent) - charge.reserved_us, now);
     }
 
+    /// The tenant that a charge belongs to; `None` if it was forgotten.
+    pub(super) fn name_of(&self, charge: Charge) -> Option<&str> {
+        self.tenants.get(&charge.tenant).map(|tenant| tenant.name.as_str())
+    }
+
     /// The share of all device time, 0 to 1, that a further job of a tenant would get at present, in place of `replaced`.
     pub(super) fn share_of_new(&self, name: &str, priority: u8, replaced: Option<Flow>) -> f64 {
         let id = self.ids.get(name);

@@ -302,6 +302,8 @@ pub(crate) struct Device {
     /// Decides which tasks pay off; `None`: it takes all.
     pub(crate) cost_model: Option<CostModel>,
     strikes: Strikes,
+    /// Wrong answers, also those that have expired.
+    mismatches: u64,
     /// Whether it gave a wrong answer since it was opened: it returns on probation.
     was_caught: bool,
     /// Canaries that it must still answer to end its probation.
@@ -329,6 +331,7 @@ impl Device {
             headers: 0,
             cost_model: None,
             strikes: Strikes::default(),
+            mismatches: 0,
             was_caught: false,
             probation_left: 0,
             canaries: 0,
@@ -346,6 +349,7 @@ impl Device {
         let missed = u64::from(caught.is_miss());
         self.canaries += missed;
         self.canaries_missed += missed;
+        self.mismatches += 1;
         self.was_caught = true;
         self.probation_left = 0;
         self.strikes = Strikes { count: self.strikes.count + 1, since: Some(now), last: caught.to_string() };
@@ -416,6 +420,7 @@ impl Device {
             headers,
             rate_hz,
             strikes: self.strikes.count,
+            mismatches: self.mismatches,
             canaries: self.canaries,
             canaries_missed: self.canaries_missed,
             ..DeviceStatus::new(self.info.clone(), state)

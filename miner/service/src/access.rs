@@ -16,7 +16,7 @@ use super::certificate::PeerCertificate;
 use super::limits::TOKEN_FILE_BYTES_MAX;
 use super::stamps::Stamps;
 use super::tenants::{TenantSettings, Tenants};
-use super::tls::{Tls, TlsError, TlsFiles};
+use super::tls::{Protocol, Tls, TlsError, TlsFiles};
 use super::tokens::{PresentedToken, TokenFileError, TokenTable};
 
 /// Who may call, as the configuration says. The default: everybody on loopback, without TLS.
@@ -302,8 +302,8 @@ impl Access {
     }
 
     /// The TLS configuration of new connections; `None`: no TLS.
-    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.current.borrow().tls.as_ref().map(|tls| Arc::clone(&tls.config))
+    pub(crate) fn tls(&self, protocol: Protocol) -> Option<Arc<ServerConfig>> {
+        self.current.borrow().tls.as_ref().map(|tls| tls.config(protocol))
     }
 
     /// The tenants in force.

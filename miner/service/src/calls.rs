@@ -1,7 +1,7 @@
 //! Common handling of all calls: a call must be gRPC, its request must arrive in time, a status made by tonic gets the
 //! service's details, and one log line reports the outcome.
 //!
-//! The number of lines is bounded by [`LogBudget`], so that callers cannot flood the log.
+//! The number of lines is bounded by [`LogBudgets`], so that callers cannot flood the log.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -25,13 +25,16 @@ use super::call_note::{CallNote, peer_of};
 use super::connection::ConnectionInfo;
 use super::deadline::deadline_in;
 use super::echo::{cut, shown};
+use super::event_log::RefusedCall;
 use super::foreign::explained;
 use super::gate::Gate;
 use super::idle::InUse;
-use super::limit_table::Limits;
 use super::limits::ECHO_BYTES_MAX;
-use super::log_budget::LogBudget;
+use super::log_budget::LogBudgets;
+use super::observer::Observer;
 use super::refusal::Refusal;
+use super::tally::code_name;
+use super::trace::{CallTrace, TraceIds};
 
 /// The media type of gRPC, without `+proto` or parameters.
 const GRPC: &str = "application/grpc";
@@ -43,15 +46,23 @@ const STANDARD_SERVICES: &str = "/grpc.";
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
     routes: Gate,
-    budget: Arc<LogBudget>,
-    bodies: Arc<BodyBudget>,
-    answer_deadline: Duration,
+    shared: Arc<Shared>,
+}
+
+/// What all calls share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) budgets: LogBudgets,
+    pub(super) observer: Arc<Observer>,
+    pub(super) traces: TraceIds,
+    pub(super) bodies: Arc<BodyBudget>,
+    /// From the head of a call to the head of its answer.
+    pub(super) answer_deadline: Duration,
 }
 
 impl Calls {
-    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>, limits: &Limits) -> Self {
-        let bodies = Arc::new(BodyBudget::new(limits));
-        Self { routes, budget, bodies, answer_deadline: limits.answer_deadline }
+    pub(super) fn new(routes: Gate, shared: Shared) -> Self {
+        Self { routes, shared: Arc::new(shared) }
     }
 }
 
@@ -65,16 +76,18 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let call = OpenCall::of(&request, Arc::clone(&self.budget));
+        let call = OpenCall::of(&request, Arc::clone(&self.shared));
         if let Err(refusal) = check_grpc(&request) {
             let mut response = Status::from(refusal).into_http();
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Box::pin(async move { Ok(call.answered(response)) });
         }
         request.extensions_mut().insert(call.note.clone());
+        request.extensions_mut().insert(call.trace);
         let unread = request.extensions().get::<ConnectionInfo>().map(|info| Arc::clone(&info.unread));
-        let request = request.map(|body| self.bodies.limited(body, &call.path, call.peer, unread.as_ref()));
-        let deadline = deadline_in(request.headers(), self.answer_deadline);
+        let bodies = &self.shared.bodies;
+        let request = request.map(|body| bodies.limited(body, &call.path, call.peer, unread.as_ref()));
+        let deadline = deadline_in(request.headers(), self.shared.answer_deadline);
         // This timer starts before tonic's own timer for the same deadline, so that the refusal carries the service's
         // details.
         let answering = timeout(deadline, self.routes.call(request));
@@ -104,7 +117,8 @@ fn check_grpc(request: &Request<Body>) -> Result<(), Refusal> {
 /// A call that has not ended; dropping it ends the call and writes its log line.
 #[derive(Debug)]
 pub(super) struct OpenCall {
-    budget: Arc<LogBudget>,
+    shared: Arc<Shared>,
+    trace: CallTrace,
     path: String,
     peer: Option<SocketAddr>,
     began: Instant,
@@ -116,11 +130,13 @@ pub(super) struct OpenCall {
 }
 
 impl OpenCall {
-    fn of(request: &Request<Body>, budget: Arc<LogBudget>) -> Self {
+    fn of(request: &Request<Body>, shared: Arc<Shared>) -> Self {
+        let trace = shared.traces.next(request.headers());
         let peer = peer_of(request.extensions());
         let path = request.uri().path().to_owned();
         let in_use = request.extensions().get::<ConnectionInfo>().map(|info| info.usage.begin());
-        Self { budget, path, peer, began: Instant::now(), note: CallNote::default(), _in_use: in_use, status: None }
+        let (began, note) = (Instant::now(), CallNote::default());
+        Self { shared, trace, path, peer, began, note, _in_use: in_use, status: None }
     }
 
     /// Returns the response with a body that ends the call.
@@ -142,27 +158,54 @@ impl OpenCall {
 
     fn log(&self) {
         let took = self.began.elapsed();
+        let refusal = self.status.as_ref().filter(|status| status.code() != Code::Ok);
+        let reason = refusal.and_then(Status::get_details_error_info).map(|info| info.reason);
+        // A caller that leaves after its answer, before the trailers, has had what it wanted.
+        let concluded = || self.note.noted().outcome.map(|_| Code::Ok);
+        let code = self.status.as_ref().map(Status::code).or_else(concluded);
+        self.shared.observer.tally.call(&self.path, code, reason.as_deref(), took);
+        if let Some(status) = refusal {
+            self.shared.observer.refused(|| self.refused(status, reason.clone(), took));
+        }
         match &self.status {
-            Some(status) if status.code() == Code::Ok => self.log_end(None, took),
             Some(status) if matches!(status.code(), Code::Internal | Code::Unknown | Code::DataLoss) => {
                 self.log_failure(status, took);
             }
-            status => self.log_end(status.as_ref(), took),
+            _ => self.log_end(refusal, reason.as_deref(), took),
+        }
+    }
+
+    /// The call for the event log.
+    fn refused(&self, status: &Status, reason: Option<String>, took: Duration) -> RefusedCall {
+        let noted = self.note.noted();
+        RefusedCall {
+            method: self.method(),
+            code: code_name(status.code()),
+            reason,
+            error: cut(status.message(), ECHO_BYTES_MAX),
+            duration_ms: took.as_millis() as u64,
+            call_id: self.trace.call_id.to_string(),
+            trace_id: self.trace.trace_id.to_string(),
+            peer: self.peer.map(|peer| peer.to_string()),
+            tenant: noted.tenant,
+            request_id: noted.request_id,
+            job_id: noted.job_id,
         }
     }
 
     /// Writes one line at `info`, or at `debug` for the standard services.
-    fn log_end(&self, refusal: Option<&Status>, took: Duration) {
+    fn log_end(&self, refusal: Option<&Status>, reason: Option<&str>, took: Duration) {
         let is_standard = self.path.starts_with(STANDARD_SERVICES);
         let is_wanted = if is_standard { tracing::enabled!(Level::DEBUG) } else { tracing::enabled!(Level::INFO) };
         if !is_wanted {
             return;
         }
-        let Some(left_out) = self.budget.take(Instant::now()) else { return };
+        let LogBudgets { admitted, refused } = &self.shared.budgets;
+        let budget = if refusal.is_some() { refused } else { admitted };
+        let Some(left_out) = budget.take(Instant::now()) else { return };
         let (noted, method) = (self.note.noted(), self.method());
         let peer = self.peer.map(tracing::field::display);
-        let reason = refusal.and_then(Status::get_details_error_info).map(|info| info.reason);
-        let outcome: &str = match (&self.status, &reason) {
+        let outcome: &str = match (&self.status, reason) {
             (None, _) => "caller disconnected",
             (Some(_), Some(reason)) => reason,
             (Some(_), None) => noted.outcome.unwrap_or("ok"),
@@ -171,22 +214,25 @@ impl OpenCall {
         let (tenant, network, detail) = (noted.tenant.as_deref(), noted.network.as_deref(), noted.detail.as_deref());
         let (request_id, job_id) = (noted.request_id.as_deref(), noted.job_id.as_deref());
         let (duration_ms, left_out) = (took.as_millis() as u64, (left_out > 0).then_some(left_out));
+        let CallTrace { call_id, trace_id } = self.trace;
         if is_standard {
-            debug!(method, peer, outcome, error, duration_ms, left_out, "call ended");
+            debug!(method, peer, outcome, error, duration_ms, %call_id, %trace_id, left_out, "call ended");
         } else {
             info!(
-                method,
-                peer, tenant, network, request_id, job_id, outcome, detail, error, duration_ms, left_out, "call ended"
+                method, peer, tenant, network, request_id, job_id, outcome, detail, error, duration_ms, %call_id,
+                %trace_id, left_out, "call ended"
             );
         }
     }
 
     /// Writes a line about a failure of the service itself.
     fn log_failure(&self, status: &Status, took: Duration) {
-        let Some(left_out) = self.budget.take(Instant::now()) else { return };
+        let Some(left_out) = self.shared.budgets.admitted.take(Instant::now()) else { return };
         let (method, duration_ms, peer) =
             (self.method(), took.as_millis() as u64, self.peer.map(tracing::field::display));
-        warn!(method, peer, code = ?status.code(), error = status.message(), duration_ms, left_out, "call failed");
+        let CallTrace { call_id, trace_id } = self.trace;
+        let (code, error) = (status.code(), status.message());
+        warn!(method, peer, ?code, error, duration_ms, %call_id, %trace_id, left_out, "call failed");
     }
 
     /// Returns `package.Service/Method` as the caller sent it.

@@ -24,7 +24,14 @@ use super::unread::Unread;
 
 /// The client's connection preface (24 bytes, RFC 9113 section 3.4) and the header of the SETTINGS frame that must
 /// follow (9).
-const PREFACE_LEN: usize = 24 + 9;
+pub(crate) const HTTP2_PREFACE_LEN: usize = 24 + 9;
+
+/// The first bytes of a connection, and when they must have arrived. The time began when it was accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Preface {
+    pub(crate) len: usize,
+    pub(crate) deadline: Instant,
+}
 
 /// Properties of a connection that its calls can use.
 #[derive(Clone, Debug)]
@@ -132,12 +139,11 @@ pub(crate) struct GuardedStream<S> {
 }
 
 impl<S> GuardedStream<S> {
-    /// `deadline`: the end of the time for the preface, which began when the connection was accepted.
     pub(crate) fn new(
         socket: S,
         info: ConnectionInfo,
         admission: Admission,
-        deadline: Instant,
+        preface: Preface,
         mut cut: watch::Receiver<bool>,
     ) -> Self {
         let closes = idle::closes(Arc::clone(&admission.usage));
@@ -151,10 +157,10 @@ impl<S> GuardedStream<S> {
         Self {
             socket,
             info,
-            preface_left: PREFACE_LEN,
+            preface_left: preface.len,
             read_in_a_row: 0,
             pause: None,
-            preface_deadline: Box::pin(sleep_until(deadline)),
+            preface_deadline: Box::pin(sleep_until(preface.deadline)),
             cut: Box::pin(cut),
             _admission: admission,
         }
@@ -285,7 +291,8 @@ mod tests {
         let usage = Connections::new(1, CONNECTION_IDLE_MAX).admit(LOCALHOST).unwrap();
         let info = ConnectionInfo::new(SocketAddr::new(LOCALHOST, 1), Arc::clone(&usage), None, 1);
         let admission = Admission { _permit: permit, _seat: Seats::new(1).take(LOCALHOST).unwrap(), usage };
-        (client, GuardedStream::new(server, info, admission, Instant::now() + Duration::from_secs(5), cut))
+        let preface = Preface { len: HTTP2_PREFACE_LEN, deadline: Instant::now() + Duration::from_secs(5) };
+        (client, GuardedStream::new(server, info, admission, preface, cut))
     }
 
     #[test]
@@ -311,8 +318,8 @@ mod tests {
     async fn a_client_that_sends_all_but_one_byte_of_its_preface_is_closed_at_the_deadline() {
         let (_cord, cut) = watch::channel(false);
         let (mut client, mut stream) = guarded(cut);
-        client.write_all(&[0; PREFACE_LEN - 1]).await.unwrap();
-        stream.read_exact(&mut [0; PREFACE_LEN - 1]).await.unwrap();
+        client.write_all(&[0; HTTP2_PREFACE_LEN - 1]).await.unwrap();
+        stream.read_exact(&mut [0; HTTP2_PREFACE_LEN - 1]).await.unwrap();
         assert_eq!(stream.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
@@ -320,8 +327,8 @@ mod tests {
     async fn a_client_may_be_silent_after_its_preface() {
         let (_cord, cut) = watch::channel(false);
         let (mut client, mut stream) = guarded(cut);
-        client.write_all(&[0; PREFACE_LEN]).await.unwrap();
-        stream.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
+        client.write_all(&[0; HTTP2_PREFACE_LEN]).await.unwrap();
+        stream.read_exact(&mut [0; HTTP2_PREFACE_LEN]).await.unwrap();
         let silent = tokio::time::timeout(Duration::from_mins(1), stream.read_u8()).await;
         assert!(silent.is_err(), "the read still waits");
     }

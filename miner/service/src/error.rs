@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::access::AccessError;
 
@@ -36,6 +37,14 @@ pub enum ServeError {
         /// The requested address.
         address: SocketAddr,
         /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The event log cannot be written.
+    #[error("event log in {}: {source}", folder.display())]
+    Events {
+        /// The folder.
+        folder: PathBuf,
+        /// The error of the operating system; `WouldBlock` if another service uses the folder.
         source: io::Error,
     },
     /// The operating system provided no random numbers.

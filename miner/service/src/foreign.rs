@@ -72,6 +72,15 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_has_a_label_of_its_own_in_the_metrics() {
+        for code in (1..=16).map(Code::from) {
+            let reason = reason(&explained(Status::new(code, ""), "/a/b"));
+            assert!(crate::tally::is_known_reason(&reason), "{reason}");
+        }
+        assert!(crate::tally::is_known_reason("UNSUPPORTED_ENCODING"));
+    }
+
+    #[test]
     fn ok_and_the_services_own_statuses_stay_unchanged() {
         let ours = explained(Status::from(Refusal::Draining), "/a/b");
         assert_eq!((ours.code(), reason(&ours).as_str()), (Code::Unavailable, "DRAINING"));

@@ -25,6 +25,7 @@ use tonic::service::Routes;
 use super::access::{Access, Authorization, Identified, Presented, Snapshot};
 use super::call_note::CallNote;
 use super::caller::Caller;
+use super::certificate::PeerCertificate;
 use super::connection::ConnectionInfo;
 use super::refusal::Refusal;
 use super::rpcs::{Need, need_of};
@@ -56,7 +57,8 @@ impl Service<Request<Body>> for Gate {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let presented = take_presented(&mut request);
+        let certificate = request.extensions().get::<ConnectionInfo>().and_then(|info| info.certificate.clone());
+        let presented = take_presented(request.headers_mut(), certificate);
         // Subscribed before the snapshot is read, so that no change in between is missed.
         let mut current = self.access.subscribe();
         let snapshot = Arc::clone(&current.borrow_and_update());
@@ -103,19 +105,19 @@ fn prove(request: &Request<Body>) {
 }
 
 /// Takes the credentials of a call. The token leaves the headers, so that no service, log or error can show it.
-fn take_presented(request: &mut Request<Body>) -> Presented {
-    let values: Vec<_> = request.headers().get_all(header::AUTHORIZATION).iter().cloned().collect();
-    request.headers_mut().remove(header::AUTHORIZATION);
+pub(crate) fn take_presented(headers: &mut HeaderMap, certificate: Option<Arc<PeerCertificate>>) -> Presented {
+    let values: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    headers.remove(header::AUTHORIZATION);
     let authorization = match &*values {
         [] => Authorization::Absent,
         [one] => PresentedToken::from_header(one.as_bytes()).map_or(Authorization::Malformed, Authorization::Token),
         _ => Authorization::Malformed,
     };
-    let certificate = request.extensions().get::<ConnectionInfo>().and_then(|info| info.certificate.clone());
     Presented { authorization, certificate }
 }
 
-fn admit(snapshot: &Snapshot, presented: &Presented, need: Need) -> Result<Identified, Refusal> {
+/// Finds who makes a call, and checks that they may.
+pub(crate) fn admit(snapshot: &Snapshot, presented: &Presented, need: Need) -> Result<Identified, Refusal> {
     let identified = snapshot.identify(presented, unix_now()).ok_or(Refusal::Unauthenticated)?;
     match need {
         Need::Scope(scope) if !identified.caller.has(scope) => Err(Refusal::ScopeMissing { scope: scope.name() }),

@@ -27,6 +27,11 @@ impl Connections {
         Self { places: Shares::with_proof(max, CONNECTIONS_NEW_MAX), idle_max }
     }
 
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.places.taken()
+    }
+
     /// Takes a place for a connection of this address; `None` if all places are taken, and no other address holds
     /// enough more of them.
     pub(crate) fn admit(&self, address: IpAddr) -> Option<Arc<Usage>> {

@@ -21,6 +21,7 @@ pub mod discard;
 mod drain;
 mod echo;
 mod error;
+mod event_log;
 mod foreign;
 mod gate;
 mod health;
@@ -33,19 +34,26 @@ mod limit_table;
 pub mod limits;
 mod listener;
 mod log_budget;
+mod metrics_server;
+mod monitoring;
+mod observer;
 mod places;
 mod refusal;
 mod reload;
 mod rpcs;
+mod scrape;
 mod seal_service;
 pub mod sensors;
 mod shares;
 mod stamps;
+mod state_events;
+mod tally;
 mod tenant_shares;
 mod tenants;
 mod terms;
 mod tls;
 mod tokens;
+mod trace;
 mod transport;
 mod unread;
 mod upload;
@@ -55,6 +63,7 @@ mod verify_service;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,11 +85,13 @@ use tracing::{info, warn};
 
 use self::access::Access;
 pub use self::access::{AccessError, AccessSettings, AccessSource, ReloadStatus};
-use self::calls::Calls;
+use self::bodies::BodyBudget;
+use self::calls::{Calls, Shared};
 pub use self::control::ServiceControl;
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
+use self::event_log::Event;
 use self::gate::Gate;
 use self::health::Health;
 use self::heavy::Heavy;
@@ -92,15 +103,22 @@ use self::limits::{
     CLOSE_MAX, ENGINE_THREADS_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, WAITING_LARGE_MAX,
     WAITING_SMALL_MAX,
 };
-use self::log_budget::LogBudget;
+use self::listener::Listening;
+use self::log_budget::LogBudgets;
+use self::monitoring::Monitoring;
+use self::observer::Observer;
+pub use self::observer::{JournalFacts, JournalMetrics};
 pub use self::reload::Reloader;
+use self::scrape::Sources;
 use self::seal_service::Sealing;
+use self::shares::Shares;
 pub use self::tenants::{
     ScopeProblem, TENANT_URI_PREFIX, TenantSettings, Tenants, TenantsError, is_tenant_name, scopes_from,
 };
 pub use self::terms::{TenantLimits, WhenNoGpu};
 pub use self::tls::{TlsError, TlsFiles};
 pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
+use self::trace::TraceIds;
 use self::verify_service::Verification;
 
 /// The commit in receipts of a program that does not name its own.
@@ -116,6 +134,8 @@ pub struct ServiceOptions {
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
     access: AccessSource,
+    metrics: Option<SocketAddr>,
+    events: Option<PathBuf>,
 }
 
 impl ServiceOptions {
@@ -129,12 +149,25 @@ impl ServiceOptions {
             signer: None,
             commit: COMMIT_UNKNOWN,
             access: AccessSource::default(),
+            metrics: None,
+            events: None,
         }
     }
 
     /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
     pub fn access(self, access: AccessSource) -> Self {
         Self { access, ..self }
+    }
+
+    /// Sets the address of the metrics (`GET /metrics`), a port of its own. Beyond loopback it has the TLS of the
+    /// service, and a reader needs a credential with the scope `metrics`. Default: no metrics.
+    pub fn metrics(self, listen: SocketAddr) -> Self {
+        Self { metrics: Some(listen), ..self }
+    }
+
+    /// Sets the folder of the event log. Default: no event log.
+    pub fn events(self, folder: impl Into<PathBuf>) -> Self {
+        Self { events: Some(folder.into()), ..self }
     }
 
     /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
@@ -196,27 +229,36 @@ pub struct Service {
     health: Health,
     book: Arc<JobBook>,
     drain: DrainSwitch,
+    traces: TraceIds,
     control: ServiceControl,
     lame_duck: Duration,
     limits: Arc<Limits>,
     access: Arc<Access>,
+    monitoring: Monitoring,
+    uploads: Arc<Shares>,
+    commit: &'static str,
 }
 
 impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`] or
-    /// [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`],
+    /// [`ServeError::Events`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
-        let access = Arc::new(options.load_access()?);
+        let settings = options.access.settings();
+        settings.check_for(wanted).map_err(|missing| ServeError::NotLoopback { address: wanted, missing })?;
+        let monitoring = Monitoring::open(options.metrics, options.events, settings).await?;
+        let access = Arc::new(Access::load(options.access)?);
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
         let limits = Arc::new(options.limits);
         let book = JobBook::new(engine.clone(), limits.job_events);
-        let book = Arc::new(book.map_err(|source| ServeError::Random { source })?.limited(&limits));
+        let book = book.map_err(|source| ServeError::Random { source })?.limited(&limits);
+        let book = Arc::new(book.observed_by(Arc::clone(&monitoring.observer)));
+        let traces = TraceIds::new().map_err(|source| ServeError::Random { source })?;
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, engine.clone());
         health.look().await;
@@ -224,7 +266,9 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
-        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits));
+        let observer = Arc::clone(&monitoring.observer);
+        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits), observer);
+        let uploads = verification.uploads();
         add_services(&mut routes, &engine, &book, verification, &drain, limits.watchers);
         let lame_duck = options.lame_duck;
         let control = ServiceControl::new(Reloader::new(Arc::clone(&access)), health.serving());
@@ -236,11 +280,25 @@ impl Service {
             health,
             book,
             drain: switch,
+            traces,
             control,
             lame_duck,
             limits,
             access,
+            monitoring,
+            uploads,
+            commit: options.commit,
         })
+    }
+
+    /// Returns the address of the metrics; `None` without metrics.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.monitoring.metrics_addr()
+    }
+
+    /// Returns a handle that adds a journal to the metrics.
+    pub fn journal_metrics(&self) -> JournalMetrics {
+        JournalMetrics::new(Arc::clone(&self.monitoring.observer))
     }
 
     /// Returns a handle with which the process reloads the service, or ends it without waiting.
@@ -265,17 +323,12 @@ impl Service {
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, address, routes, health, book, drain, control, lame_duck, limits, access } = self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
-        let budget = Arc::new(LogBudget::new(Instant::now()));
-        let incoming = listener::accept(listener, Arc::clone(&access), cut, Arc::clone(&budget), (*limits).clone());
-        let incoming = ReceiverStream::new(incoming);
-        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget, &limits);
-        // Both end with this function.
+        // They end with this function.
         let mut tasks = JoinSet::new();
-        tasks.spawn(tenant_shares::follow(access.subscribe(), book.engine().clone()));
-        tasks.spawn(reload::watch_files(access));
+        let (parts, calls, incoming) = self.start(cut, &mut tasks);
+        let Parts { address, health, book, drain, control, lame_duck, limits, observer } = parts;
         let serving = server(limits.uploads_per_connection).serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
@@ -290,12 +343,14 @@ impl Service {
         // Health first, so that load balancers stop sending callers before anything is refused.
         health.report(ServingStatus::NotServing).await;
         info!(lame_duck_s = lame_duck.as_secs_f64(), "health is NOT_SERVING");
+        observer.event(&Event::Drain { phase: "lame-duck" });
         tokio::select! {
             ended = &mut serving => return Err(stopped_by_itself(ended)),
             () = sleep(lame_duck) => {}
             () = control.ending_now() => {}
         }
         info!("draining");
+        observer.event(&Event::Drain { phase: "draining" });
         drain.begin();
         drop(stop);
         if !drained(serving.as_mut(), limits.drain, &control).await {
@@ -304,8 +359,59 @@ impl Service {
             drop(timeout(CLOSE_MAX, &mut serving).await);
         }
         drop(timeout(CLOSE_MAX, book.cancel_all(SHUTDOWN)).await);
+        monitoring::close(observer).await;
         Ok(())
     }
+
+    /// Starts to accept connections, and the tasks beside them.
+    fn start(
+        self,
+        cut: watch::Receiver<bool>,
+        tasks: &mut JoinSet<()>,
+    ) -> (Parts, Calls, ReceiverStream<listener::Accepted>) {
+        let Self { address, health, book, drain, control, lame_duck, limits, access, monitoring, .. } = self;
+        let (engine, observer) = (book.engine().clone(), Arc::clone(&monitoring.observer));
+        let budgets = LogBudgets::new(Instant::now());
+        let listening = Listening::calls(Arc::clone(&access), &limits);
+        let sources = Sources {
+            engine: engine.clone(),
+            book: Arc::clone(&book),
+            access: Arc::clone(&access),
+            connections: listening.connections.clone(),
+            uploads: self.uploads,
+            is_serving: health.serving(),
+            observer: Arc::clone(&observer),
+            commit: self.commit,
+        };
+        monitoring::started(&observer, address, book.epoch(), self.commit);
+        monitoring.start(sources, Arc::clone(&budgets.refused), cut.clone(), tasks);
+        let incoming = listener::accept(self.listener, listening, cut, Arc::clone(&budgets.refused));
+        let gate = Gate::new(self.routes.prepare(), Arc::clone(&access));
+        let bodies = Arc::new(BodyBudget::new(&limits));
+        let shared = Shared {
+            budgets,
+            observer: Arc::clone(&observer),
+            traces: self.traces,
+            bodies,
+            answer_deadline: limits.answer_deadline,
+        };
+        tasks.spawn(tenant_shares::follow(access.subscribe(), engine));
+        tasks.spawn(reload::watch_files(access));
+        let parts = Parts { address, health, book, drain, control, lame_duck, limits, observer };
+        (parts, Calls::new(gate, shared), ReceiverStream::new(incoming))
+    }
+}
+
+/// What a running service needs until its end.
+struct Parts {
+    address: SocketAddr,
+    health: Health,
+    book: Arc<JobBook>,
+    drain: DrainSwitch,
+    control: ServiceControl,
+    lame_duck: Duration,
+    limits: Arc<Limits>,
+    observer: Arc<Observer>,
 }
 
 /// Waits for the end of all calls; returns false if it took too long or nobody wants to wait.

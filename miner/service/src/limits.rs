@@ -259,9 +259,10 @@ pub const WAITING_LARGE_MAX: usize = 32;
 /// Maximum time from the head of a call to the head of its answer.
 pub const ANSWER_DEADLINE_MAX: Duration = Duration::from_mins(1);
 
-/// Log lines about calls: this many in a burst, and then [`LOG_LINES_PER_SECOND`]. 20 lines of 250 bytes are 5 KB/s,
-/// 432 MB a day, whatever callers do; at worst a line has five texts of [`ECHO_BYTES_MAX`], each escaped to six times
-/// its length: 8 KB, 160 KB/s. Suppressed lines are counted in the next line.
+/// Log lines about admitted calls, and as many about refused ones: this many in a burst, and then
+/// [`LOG_LINES_PER_SECOND`]. 2 x 20 lines of 330 bytes are 13 KB/s, 1.1 GB a day, whatever callers do; at worst a line
+/// has five texts of [`ECHO_BYTES_MAX`], each escaped to six times its length: 8 KB, 320 KB/s. Suppressed lines are
+/// counted in the next line of their kind. In the event log there are as many refusals.
 pub const LOG_LINES_BURST: u32 = 200;
 /// See [`LOG_LINES_BURST`].
 pub const LOG_LINES_PER_SECOND: u32 = 20;
@@ -272,3 +273,34 @@ pub const SEALS_MAX: usize = 4096;
 /// Maximum number of coverage spans per result: 8,192 x 40 B = 328 KB. With the seals 861 KB, below
 /// [`MESSAGE_BYTES_MAX`].
 pub const COVERAGE_SPANS_MAX: usize = 8192;
+
+/// Tenants with series of their own in the metrics; all others share one. 65 tenants x 8 states of jobs, and 65 x 8
+/// devices x 3 kinds of work, are 2,080 series of 110 bytes: 229 KB of text.
+pub const METRICS_TENANTS_MAX: usize = 64;
+
+/// Maximum number of connections to the metrics port: a scraper uses one. 32 x 20 KB, and the text of one scrape at a
+/// time, below 400 KB, for each that does not read its answer: 32 x 400 KB = 13 MB.
+pub const METRICS_CONNECTIONS_MAX: usize = 32;
+
+/// The same per address: half of all.
+pub const METRICS_CONNECTIONS_PER_ADDRESS_MAX: usize = METRICS_CONNECTIONS_MAX / 2;
+
+/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. 8 KiB
+/// is the least that the HTTP library accepts.
+pub const METRICS_HEAD_BYTES_MAX: usize = 8 * KIB;
+
+/// Maximum time until the head of a request to the metrics port is complete. A connection has one request.
+pub const METRICS_HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Maximum time from a request to the metrics port to its answer: the default timeout of a scrape in Prometheus.
+pub const METRICS_ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Size at which a file of the event log is closed and the next one begins, in bytes.
+pub const EVENT_FILE_BYTES_MAX: u64 = 32 * MIB as u64;
+
+/// Files of the event log, the current one included: 16 x 32 MiB = 512 MiB. That is 900,000 events of 600 bytes: 450,000
+/// jobs, or 12 hours of refusals at their limit ([`LOG_LINES_PER_SECOND`]).
+pub const EVENT_FILES_MAX: usize = 16;
+
+/// Events that wait for the disk: 4,096 x 600 B = 2.5 MB. Further ones are lost, and counted.
+pub const EVENTS_WAITING_MAX: usize = 4096;

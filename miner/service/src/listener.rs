@@ -18,15 +18,15 @@ use tracing::{debug, info, warn};
 
 use super::access::Access;
 use super::certificate::PeerCertificate;
-use super::connection::{Admission, ConnectionInfo, GuardedStream, Seat, Seats};
+use super::connection::{Admission, ConnectionInfo, GuardedStream, HTTP2_PREFACE_LEN, Preface, Seat, Seats};
 use super::idle::{self, Connections};
 use super::limit_table::Limits;
 use super::limits::{
-    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTIONS_CLOSING_MAX, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX,
-    PREFACE_DEADLINE,
+    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTION_IDLE_MAX, CONNECTIONS_CLOSING_MAX, HANDSHAKES_MAX,
+    HANDSHAKES_PER_ADDRESS_MAX, METRICS_CONNECTIONS_MAX, METRICS_CONNECTIONS_PER_ADDRESS_MAX, PREFACE_DEADLINE,
 };
 use super::log_budget::LogBudget;
-use super::tls::ALPN_H2;
+use super::tls::Protocol;
 use super::transport::Transport;
 
 /// Accepted sockets waiting to be served.
@@ -34,21 +34,65 @@ const WAITING_MAX: usize = 16;
 
 pub(crate) type Accepted = io::Result<GuardedStream<Transport>>;
 
+/// The limits of one listener.
+#[derive(Clone, Copy, Debug)]
+struct ListenerLimits {
+    /// Connections in total, and of one address.
+    connections: usize,
+    per_address: usize,
+    uploads_per_connection: usize,
+}
+
+/// What a listener accepts.
+pub(crate) struct Listening {
+    protocol: Protocol,
+    /// The source of its TLS; `None`: it never has TLS.
+    access: Option<Arc<Access>>,
+    /// The places of its connections.
+    pub(crate) connections: Connections,
+    limits: ListenerLimits,
+}
+
+impl Listening {
+    /// Calls, with the TLS of `access`.
+    pub(crate) fn calls(access: Arc<Access>, limits: &Limits) -> Self {
+        let connections = Connections::new(limits.connections, limits.connection_idle);
+        let limits = ListenerLimits {
+            connections: limits.connections,
+            per_address: limits.connections_per_address,
+            uploads_per_connection: limits.uploads_per_connection,
+        };
+        Self { protocol: Protocol::Http2, access: Some(access), connections, limits }
+    }
+
+    /// Requests for metrics, with the TLS of `access`.
+    pub(crate) fn metrics(access: Option<Arc<Access>>) -> Self {
+        let limits = ListenerLimits {
+            connections: METRICS_CONNECTIONS_MAX,
+            per_address: METRICS_CONNECTIONS_PER_ADDRESS_MAX,
+            uploads_per_connection: 0,
+        };
+        let connections = Connections::new(limits.connections, CONNECTION_IDLE_MAX);
+        Self { protocol: Protocol::Http1, access, connections, limits }
+    }
+}
+
 /// Starts accepting. `cut` becomes true when all connections must close immediately.
 pub(crate) fn accept(
     listener: TcpListener,
-    access: Arc<Access>,
+    listening: Listening,
     cut: watch::Receiver<bool>,
     budget: Arc<LogBudget>,
-    limits: Limits,
 ) -> mpsc::Receiver<Accepted> {
     let (sender, receiver) = mpsc::channel(WAITING_MAX);
+    let Listening { protocol, access, connections, limits } = listening;
     let acceptor = Acceptor {
         listener,
+        protocol,
         access,
         permits: Arc::new(Semaphore::new(limits.connections + CONNECTIONS_CLOSING_MAX)),
-        connections: Connections::new(limits.connections, limits.connection_idle),
-        seats: Seats::new(limits.connections_per_address),
+        connections,
+        seats: Seats::new(limits.per_address),
         handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
         handshake_seats: Seats::new(HANDSHAKES_PER_ADDRESS_MAX),
         cut,
@@ -62,7 +106,8 @@ pub(crate) fn accept(
 
 struct Acceptor {
     listener: TcpListener,
-    access: Arc<Access>,
+    protocol: Protocol,
+    access: Option<Arc<Access>>,
     permits: Arc<Semaphore>,
     connections: Connections,
     seats: Seats,
@@ -71,7 +116,7 @@ struct Acceptor {
     cut: watch::Receiver<bool>,
     pause: Duration,
     budget: Arc<LogBudget>,
-    limits: Limits,
+    limits: ListenerLimits,
 }
 
 impl Acceptor {
@@ -82,7 +127,7 @@ impl Acceptor {
                 () = sender.closed() => return,
             };
             let Some(connection) = accepted else { continue };
-            match self.access.tls() {
+            match self.access.as_ref().and_then(|access| access.tls(self.protocol)) {
                 Some(config) => self.spawn_handshake(connection, config, &sender),
                 None => {
                     if sender.send(Ok(connection.plain())).await.is_err() {
@@ -110,7 +155,7 @@ impl Acceptor {
 
     fn admit(&self, socket: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) -> Option<Connection> {
         let Some(seat) = self.seats.take(peer.ip()) else {
-            self.log_refused(peer, self.limits.connections_per_address, "connections");
+            self.log_refused(peer, self.limits.per_address, "connections");
             return None;
         };
         let Some(usage) = self.connections.admit(peer.ip()) else {
@@ -126,8 +171,8 @@ impl Acceptor {
         debug!(%peer, "connection accepted");
         let admission = Admission { _permit: permit, _seat: seat, usage };
         let deadline = tokio::time::Instant::now() + PREFACE_DEADLINE;
-        let uploads_max = self.limits.uploads_per_connection;
-        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone(), uploads_max })
+        let (protocol, uploads_max) = (self.protocol, self.limits.uploads_per_connection);
+        Some(Connection { socket, peer, admission, deadline, cut: self.cut.clone(), protocol, uploads_max })
     }
 
     fn log_refused(&self, peer: SocketAddr, max: usize, of: &'static str) {
@@ -193,12 +238,14 @@ struct Connection {
     deadline: tokio::time::Instant,
     cut: watch::Receiver<bool>,
     uploads_max: usize,
+    protocol: Protocol,
 }
 
 impl Connection {
     fn plain(self) -> GuardedStream<Transport> {
         let info = ConnectionInfo::new(self.peer, Arc::clone(&self.admission.usage), None, self.uploads_max);
-        GuardedStream::new(Transport::Plain(self.socket), info, self.admission, self.deadline, self.cut)
+        let Self { socket, admission, deadline, cut, protocol, .. } = self;
+        GuardedStream::new(Transport::Plain(socket), info, admission, preface(protocol, deadline), cut)
     }
 
     /// Waits for its turn and for the handshake, both by the deadline of the preface.
@@ -208,7 +255,7 @@ impl Connection {
         handshakes: Arc<Semaphore>,
         _seat: Seat,
     ) -> Result<GuardedStream<Transport>, HandshakeError> {
-        let Self { socket, peer, admission, deadline, mut cut, uploads_max } = self;
+        let Self { socket, peer, admission, deadline, mut cut, protocol, uploads_max } = self;
         let shaking = async {
             let _permit = handshakes.acquire().await.expect("this semaphore is never closed");
             TlsAcceptor::from(config).accept(socket).await
@@ -218,16 +265,25 @@ impl Connection {
             () = async { drop(cut.wait_for(|cut| *cut).await) } => return Err(HandshakeError::Closing),
             reason = idle::closes(Arc::clone(&admission.usage)) => return Err(HandshakeError::Displaced(reason)),
         };
-        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client_of(&shaken)?, uploads_max);
-        Ok(GuardedStream::new(Transport::Tls(Box::new(shaken)), info, admission, deadline, cut))
+        let client = client_of(&shaken, protocol)?;
+        let info = ConnectionInfo::new(peer, Arc::clone(&admission.usage), client, uploads_max);
+        let transport = Transport::Tls(Box::new(shaken));
+        Ok(GuardedStream::new(transport, info, admission, preface(protocol, deadline), cut))
     }
 }
 
-/// Returns the client's certificate, if it has one, of a connection on which HTTP/2 was agreed.
-fn client_of(stream: &TlsStream<TcpStream>) -> Result<Option<PeerCertificate>, HandshakeError> {
+/// The bytes that a client must send by the deadline. The server of HTTP/1 has a deadline for the head of a request.
+const fn preface(protocol: Protocol, deadline: tokio::time::Instant) -> Preface {
+    match protocol {
+        Protocol::Http2 => Preface { len: HTTP2_PREFACE_LEN, deadline },
+        Protocol::Http1 => Preface { len: 1, deadline },
+    }
+}
+
+/// Returns the client's certificate, if it has one, of a connection on which the protocol was agreed.
+fn client_of(stream: &TlsStream<TcpStream>, protocol: Protocol) -> Result<Option<PeerCertificate>, HandshakeError> {
     let (_, session) = stream.get_ref();
-    // A client that offers other protocols only is refused by rustls; one that offers none is refused here.
-    if session.alpn_protocol() != Some(ALPN_H2) {
+    if !protocol.accepts(session.alpn_protocol()) {
         return Err(HandshakeError::NoHttp2);
     }
     Ok(session.peer_certificates().and_then(PeerCertificate::new))

@@ -3,7 +3,7 @@
 //!
 //! The caller writes the lines, and passes the time as an argument.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::limits::{LOG_LINES_BURST, LOG_LINES_PER_SECOND};
@@ -39,6 +39,21 @@ impl LogBudget {
         }
         bucket.lines -= 1.0;
         Some(std::mem::take(&mut bucket.left_out))
+    }
+}
+
+/// One budget for the lines about admitted calls and one for those about refusals, so that neither can silence the
+/// other.
+#[derive(Debug)]
+pub(crate) struct LogBudgets {
+    pub(crate) admitted: LogBudget,
+    pub(crate) refused: Arc<LogBudget>,
+}
+
+impl LogBudgets {
+    /// Creates two full budgets.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { admitted: LogBudget::new(now), refused: Arc::new(LogBudget::new(now)) }
     }
 }
 

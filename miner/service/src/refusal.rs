@@ -312,6 +312,13 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_has_a_label_of_its_own_in_the_metrics() {
+        for refusal in one_of_each() {
+            assert!(crate::tally::is_known_reason(refusal.reason()), "{}", refusal.reason());
+        }
+    }
+
+    #[test]
     fn a_quota_names_who_exceeded_it_and_when_to_retry() {
         let status = Status::from(Refusal::Quota { subject: "tenant a".into(), what: "running jobs", max: 64 });
         assert_eq!(status.code(), Code::ResourceExhausted);

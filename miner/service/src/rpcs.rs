@@ -33,6 +33,11 @@ pub(crate) fn need_of(path: &str) -> Need {
     NEEDS.iter().find(|(method, _)| *method == path).map_or(Need::Identity, |(_, need)| *need)
 }
 
+/// Returns the name of a method without the leading `/`; `None` if the service has no such method.
+pub(crate) fn method_of(path: &str) -> Option<&'static str> {
+    NEEDS.iter().find(|(method, _)| *method == path).map(|(method, _)| &method[1..])
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -139,6 +139,11 @@ impl Shares {
         Ok(Place { shares: Arc::clone(self), id, displaced })
     }
 
+    /// Places in use.
+    pub(crate) fn taken(&self) -> usize {
+        self.lock().taken.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,8 +18,33 @@ use zeroize::Zeroizing;
 use super::certificate::Facts;
 use super::limits::PEM_BYTES_MAX;
 
-/// The protocol that a client must offer: HTTP/2 (RFC 9113 section 3.2).
-pub(crate) const ALPN_H2: &[u8] = b"h2";
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/2, for gRPC.
+    Http2,
+    /// HTTP/1.1, for the metrics.
+    Http1,
+}
+
+impl Protocol {
+    /// The name of the protocol in ALPN (RFC 9113 section 3.2, RFC 7301 section 6).
+    const fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::Http2 => b"h2",
+            Self::Http1 => b"http/1.1",
+        }
+    }
+
+    /// Whether a connection on which this protocol was agreed in ALPN, or none, can be served. A client of HTTP/2 must
+    /// offer it; of those that offer other protocols only, rustls refuses each.
+    pub(crate) fn accepts(self, agreed: Option<&[u8]>) -> bool {
+        match self {
+            Self::Http2 => agreed == Some(self.alpn()),
+            Self::Http1 => agreed.is_none_or(|agreed| agreed == self.alpn()),
+        }
+    }
+}
 
 /// The files of TLS: the table `[tls]` of the configuration. All are PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -167,7 +192,8 @@ fn when(not_after: u64) -> String {
 /// TLS as the listener uses it, of one reading of the files.
 #[derive(Debug)]
 pub(crate) struct Tls {
-    pub(crate) config: Arc<ServerConfig>,
+    http2: Arc<ServerConfig>,
+    http1: Arc<ServerConfig>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     /// The first second after the validity of the service's certificate, as Unix time.
     pub(crate) not_after: u64,
@@ -194,11 +220,21 @@ impl Tls {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_single_cert(chain, key).map_err(pair)?;
-        config.alpn_protocols = vec![ALPN_H2.to_vec()];
+        config.alpn_protocols = vec![Protocol::Http2.alpn().to_vec()];
         // A resumed session would skip the verification of the client's certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(config), clients, not_after })
+        let mut http1 = config.clone();
+        http1.alpn_protocols = vec![Protocol::Http1.alpn().to_vec()];
+        Ok(Self { http2: Arc::new(config), http1: Arc::new(http1), clients, not_after })
+    }
+
+    /// The configuration of a listener's connections.
+    pub(crate) fn config(&self, protocol: Protocol) -> Arc<ServerConfig> {
+        Arc::clone(match protocol {
+            Protocol::Http2 => &self.http2,
+            Protocol::Http1 => &self.http1,
+        })
     }
 
     /// Whether clients can identify themselves by certificates.

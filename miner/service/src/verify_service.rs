@@ -28,6 +28,7 @@ use super::heavy::Heavy;
 use super::keys::Keys;
 use super::limit_table::Limits;
 use super::limits::{BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL};
+use super::observer::Observer;
 use super::places::take_place;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
@@ -48,12 +49,18 @@ pub(crate) struct Verification {
     beginnings: Arc<Heavy>,
     drain: Drain,
     limits: Arc<Limits>,
+    observer: Arc<Observer>,
 }
 
 impl Verification {
-    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain, limits: Arc<Limits>) -> Self {
+    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
         let (uploads, beginnings) = (Shares::new(limits.uploads), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
-        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, limits }
+        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, limits, observer }
+    }
+
+    /// The places of the open uploads.
+    pub(super) fn uploads(&self) -> Arc<Shares> {
+        Arc::clone(&self.uploads)
     }
 
     fn admit(&self, extensions: &Extensions, caller: &Caller, peer: Option<SocketAddr>) -> Result<Admitted, Refusal> {
@@ -95,9 +102,21 @@ impl VerifyService for Verification {
         note.tenant(caller.tenant().map_or("", |tenant| tenant));
         let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
         let (messages, sent) = (request.into_inner(), Sent::default());
-        let paid_by = caller.pays_as();
-        let limits = Arc::clone(&self.limits);
-        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by, limits };
+        let (paid_by, observer, limits) = (caller.pays_as(), Arc::clone(&self.observer), Arc::clone(&self.limits));
+        let call = Call {
+            engine,
+            keys,
+            messages,
+            answers,
+            sent,
+            note,
+            admitted,
+            beginnings,
+            holder,
+            paid_by,
+            limits,
+            observer,
+        };
         tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -116,6 +135,7 @@ struct Call {
     /// The tenant whose share of the devices pays.
     paid_by: Arc<str>,
     limits: Arc<Limits>,
+    observer: Arc<Observer>,
 }
 
 /// The progress that was sent last.
@@ -200,6 +220,7 @@ impl Call {
                     }
                     let (now, bytes) = (Instant::now(), (upload.offset() - before) as usize);
                     rate.received(bytes, now - began, now);
+                    self.observer.tally.upload(bytes as u64);
                     self.admitted.place.touch();
                 }
             }

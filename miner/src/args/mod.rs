@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use cityseal_bench::Sweep;
 use cityseal_chain::{BlockHeader, ChainWork, NonceSpan, Target, Txid};
+use cityseal_cli::LogFormat;
 use cityseal_engine::Profile;
 
 mod access;
@@ -52,13 +53,17 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `key`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`, `tenant`).
+    /// `allow_software`, `listen`, `metrics`, `events`, `key`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`,
+    /// `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
     /// `warn,cityseal=info`).
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
+    /// Format of the log and of notes and errors on stderr: human, or json for one object a line.
+    #[arg(long, global = true, value_name = "NAME", default_value = "human", value_parser = values::log_format)]
+    pub log_format: LogFormat,
     /// Scheduling niceness, 0 (default) to 19 (idle).
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u8).range(..=19))]
     pub nice: Option<u8>,
@@ -378,6 +383,13 @@ pub struct ServeArgs {
     /// must have TLS and the identity of callers (see `cityseal certs`).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
+    /// Offer metrics for Prometheus on this address (GET /metrics). Beyond loopback they need the TLS of the service
+    /// and a credential with the scope `metrics`.
+    #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
+    pub metrics: Option<SocketAddr>,
+    /// Write an event log in DIR: jobs, refusals, reloads, devices, drains; one JSON object a line.
+    #[arg(long, value_name = "DIR")]
+    pub events: Option<PathBuf>,
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

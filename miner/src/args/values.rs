@@ -10,6 +10,7 @@ use cityseal_chain::{
     BlockHeader, ChainWork, HeaderHexError, HexError, NonceSpan, RollingVersion, Target, ThresholdHexError, Txid,
     VersionMaskError, decode_signet_challenge, hex,
 };
+use cityseal_cli::LogFormat;
 use cityseal_engine::Profile;
 use cityseal_input::part::SHARDS_MAX;
 use cityseal_service::caller::Scope;
@@ -174,6 +175,17 @@ pub fn profile(text: &str) -> Result<Profile, ValueError> {
     Profile::by_name(text).ok_or_else(|| ValueError::NotInBounds {
         text: text.into(),
         wanted: format!("one of {}", Profile::ALL.map(Profile::name).join(", ")),
+    })
+}
+
+/// Parses the name of a format of the log.
+///
+/// # Errors
+/// [`ValueError::NotInBounds`] with the known names.
+pub fn log_format(text: &str) -> Result<LogFormat, ValueError> {
+    LogFormat::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| ValueError::NotInBounds {
+        text: text.into(),
+        wanted: format!("one of {}", LogFormat::ALL.map(LogFormat::name).join(", ")),
     })
 }
 

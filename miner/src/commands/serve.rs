@@ -74,6 +74,14 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     let lame_duck = args.lame_duck.or(settings.lame_duck).unwrap_or(LAME_DUCK_DEFAULT);
     let options = ServiceOptions::new(listen).commit(COMMIT).access(settings.access.clone());
     let options = options.lame_duck(lame_duck).limits(settings.limits.clone());
+    let options = match args.metrics.or(settings.metrics) {
+        Some(address) => options.metrics(address),
+        None => options,
+    };
+    let options = match args.events.as_ref().or(settings.events.as_ref()) {
+        Some(folder) => options.events(folder),
+        None => options,
+    };
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
@@ -104,11 +112,12 @@ async fn serve(
     phases: Duration,
 ) -> Result<ServiceControl, ServeCommandError> {
     let service = Service::bind(options, engine.clone()).await?;
-    let (address, control) = (service.local_addr(), service.control());
+    let (address, metrics, control) = (service.local_addr(), service.metrics_addr(), service.control());
     let manager = Manager::new(address, phases);
     context.output.note(format_args!("listening on {address}; Ctrl-C drains and stops"));
     if context.output.wants_json() {
-        let answer = ServeAnswer { listening: address.to_string() };
+        let answer =
+            ServeAnswer { listening: address.to_string(), metrics: metrics.map(|address| address.to_string()) };
         context.output.answer(&answer, |_| String::new()).map_err(CliError::Stdout)?;
     }
     signals.serving();

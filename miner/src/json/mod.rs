@@ -167,6 +167,8 @@ impl<'a> From<&'a SelfTest> for SelftestRow<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ServeAnswer {
     pub(crate) listening: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<String>,
 }
 
 /// The answer of `demo`.

@@ -1,7 +1,9 @@
-//! No secret is in the log at its most verbose, in the command line of the process, or in an error.
+//! No secret is in the log at its most verbose, in the event log, in the metrics, in the command line of the process, or
+//! in an error.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::process::Stdio;
 
 use cityseal_client::{Client, ClientOptions, Tls};
@@ -21,10 +23,22 @@ fn secrets(city: &City, bad: &str) -> Vec<String> {
     all
 }
 
+/// Reads the metrics, with a token that they do not need on loopback.
+fn metrics(address: &str, token: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[tokio::test]
-async fn no_secret_is_in_the_log_at_trace_or_in_the_command_line_or_in_an_error() {
+async fn no_secret_is_in_the_log_at_trace_in_events_or_metrics_in_the_command_line_or_in_an_error() {
     let city = City::new();
-    let mut serve = city.serve(&["--log", "trace"], Stdio::piped());
+    let events = city.folder.arg("events");
+    let arguments = ["--log", "trace", "--log-format", "json", "--events", &events, "--metrics", "127.0.0.1:0"];
+    let mut serve = city.serve(&arguments, Stdio::piped());
     let stderr = serve.process.stderr.take().unwrap();
     // Read at once: a full pipe would stop the service.
     let (refused, seen) = std::sync::mpsc::channel();
@@ -56,6 +70,10 @@ async fn no_secret_is_in_the_log_at_trace_or_in_the_command_line_or_in_an_error(
         };
         write!(shown, "{error} {error:?}").unwrap();
     }
+    for token in [&bad, city.text("parks.token").trim()] {
+        shown += &metrics(serve.metrics.as_ref().unwrap(), token);
+    }
+    assert!(shown.contains("cityseal_rejections_total{reason=\"UNAUTHENTICATED\"} 2\n"), "{shown}");
     let secrets = secrets(&city, &bad);
     // A file with a token instead of its line.
     city.folder.file("tokens", &format!("{bad} parks\n"));
@@ -64,12 +82,17 @@ async fn no_secret_is_in_the_log_at_trace_or_in_the_command_line_or_in_an_error(
     shown += &std::fs::read_to_string(command_line).unwrap_or_default();
     seen.recv().unwrap();
     assert_eq!(serve.terminate(), Some(0));
+    shown += &city.text("events/events.jsonl");
+    assert!(shown.contains("\"event\":\"refused\"") && shown.contains("\"event\":\"reload-refused\""), "{shown}");
     let log = log.join().unwrap();
     assert!(log.contains("TRACE") && log.contains("UNAUTHENTICATED") && log.contains("reload refused"), "{log}");
     let text = city.text("city.toml");
     for secret in secrets {
         assert!(!log.contains(&secret), "the log has {secret}");
-        assert!(!shown.contains(&secret), "an error, a Debug text or the command line has {secret}");
+        assert!(
+            !shown.contains(&secret),
+            "an error, a Debug text, an event, a metric or the command line has {secret}"
+        );
         assert!(!text.contains(&secret), "the configuration has {secret}");
     }
 }

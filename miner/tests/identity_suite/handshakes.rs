@@ -24,15 +24,16 @@ const LONG: Duration = Duration::from_mins(1);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// What a client offers.
-struct Offer<'a> {
-    versions: &'a [&'static SupportedProtocolVersion],
-    alpn: &'a [&'a [u8]],
-    identity: Option<&'a Pair>,
+#[derive(Clone, Copy)]
+pub(crate) struct Offer<'a> {
+    pub(crate) versions: &'a [&'static SupportedProtocolVersion],
+    pub(crate) alpn: &'a [&'a [u8]],
+    pub(crate) identity: Option<&'a Pair>,
 }
 
-const TLS13: Offer<'static> = Offer { versions: &[&rustls::version::TLS13], alpn: &[b"h2"], identity: None };
+pub(crate) const TLS13: Offer<'static> = Offer { versions: &[&rustls::version::TLS13], alpn: &[b"h2"], identity: None };
 
-fn config(ca: &Ca, offer: &Offer<'_>) -> ClientConfig {
+pub(crate) fn config(ca: &Ca, offer: &Offer<'_>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca.pem.as_bytes()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

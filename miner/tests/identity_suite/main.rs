@@ -10,6 +10,7 @@ mod handshakes;
 mod limits;
 #[cfg(target_os = "linux")]
 mod manager;
+mod metrics;
 mod pki;
 mod reloading;
 mod rpcs;

@@ -65,6 +65,8 @@ pub(crate) fn token(seed: u8, tenant: &str, scopes: &str, left_s: i64) -> Token 
 /// A running service whose files the test can replace.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// The address of the metrics, on all interfaces.
+    pub(crate) metrics: SocketAddr,
     pub(crate) reloader: Reloader,
     pub(crate) folder: Arc<Folder>,
     pub(crate) ca: Ca,
@@ -109,11 +111,13 @@ pub(crate) async fn start_with_tenants(text: &str) -> Running {
 
 async fn serve(access: AccessSource, folder: Arc<Folder>, ca: Ca) -> Running {
     let options = ServiceOptions::new("127.0.0.1:0".parse().unwrap()).access(access);
+    let options = options.metrics("0.0.0.0:0".parse().unwrap());
     let engine = Engine::builder().gpu(false).threads(1).build().unwrap();
     let service = Service::bind(options, engine).await.unwrap();
     let (address, reloader) = (service.local_addr(), service.reloader());
+    let metrics = service.metrics_addr().unwrap();
     tokio::spawn(service.run(std::future::pending()));
-    Running { address, reloader, folder, ca }
+    Running { address, metrics, reloader, folder, ca }
 }
 
 /// Replaces the certificate and key of the service.

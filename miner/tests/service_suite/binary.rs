@@ -18,6 +18,8 @@ use crate::support::Folder;
 pub(crate) struct Serve {
     process: Child,
     pub(crate) address: String,
+    /// The address of the metrics, if they were asked for.
+    pub(crate) metrics: Option<String>,
 }
 
 impl Serve {
@@ -42,7 +44,8 @@ impl Serve {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let printed: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { process, address: printed["listening"].as_str().unwrap().to_owned() }
+        let metrics = printed["metrics"].as_str().map(str::to_owned);
+        Self { process, address: printed["listening"].as_str().unwrap().to_owned(), metrics }
     }
 
     /// Ends the service as an operator does, and returns its exit code.

@@ -9,6 +9,8 @@ mod hostile;
 mod jobs;
 mod lifecycle;
 mod logged;
+mod observed;
+mod open_metrics;
 mod receipts;
 mod refused;
 mod resuming;

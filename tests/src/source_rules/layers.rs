@@ -167,6 +167,8 @@ const LIBRARY_LIMITS: &[LibraryLimit] = &[
     LibraryLimit { library: "rustls", crates: &["cityseal-service"], dev_crates: &["cityseal"] },
     LibraryLimit { library: "x509", crates: &["cityseal-service", "cityseal"], dev_crates: &[] },
     LibraryLimit { library: "rcgen", crates: &["cityseal"], dev_crates: &[] },
+    LibraryLimit { library: "hyper", crates: &["cityseal-service"], dev_crates: &[] },
+    LibraryLimit { library: "prometheus", crates: &["cityseal-service"], dev_crates: &[] },
     LibraryLimit { library: "subtle", crates: &["cityseal-service"], dev_crates: &[] },
     LibraryLimit { library: "secrecy", crates: &["cityseal-service", "cityseal-client"], dev_crates: &[] },
     LibraryLimit { library: "clap", crates: &["cityseal"], dev_crates: &[] },

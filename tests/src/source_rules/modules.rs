@@ -46,7 +46,7 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-proto", bottom_up: "v1 field display template verdict" },
     Row {
         package: "cityseal-engine",
-        bottom_up: "error fallback tenant probability profile policy gpu devices judge coverage seal_report seal_job \
+        bottom_up: "error fallback tenant usage probability profile policy gpu devices judge coverage seal_report seal_job \
             task verify driver control job verifier workers engine builder",
     },
     Row {
@@ -64,9 +64,9 @@ const TABLE: &[Row] = &[
         package: "cityseal-service",
         bottom_up: "block_chunk terms caller device_facts drain echo certificate transport keys limits limit_table stamps \
             tenants tls tokens access error reload control shares unread idle rpcs connection call_note deadline foreign \
-            health log_budget listener refusal places begin gate bodies calls heavy http2 jobs seal_service sensors \
-            device_service upload upload_rate \
-            verdict verify_service tenant_shares discard",
+            health log_budget listener refusal places begin gate bodies event_log tally observer trace calls heavy http2 \
+            jobs seal_service sensors device_service upload upload_rate verdict verify_service tenant_shares discard \
+            scrape metrics_server state_events monitoring",
     },
     Row {
         package: "cityseal-bench",

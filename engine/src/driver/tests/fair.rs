@@ -4,6 +4,7 @@
 use super::simulated::{Simulation, Windows, endless, one_nonce};
 use super::*;
 use crate::tenant::TenantShare;
+use crate::usage::TimeKind;
 
 const MINUTE_HALF: Duration = Duration::from_secs(30);
 
@@ -273,4 +274,39 @@ fn a_task_that_is_lost_with_its_device_costs_its_tenant_nothing() {
     play.driver.failed(GPU, &DeviceError::Lost { reason: "test".to_owned() }, play.now);
     let used = play.driver.share.used_us("a", play.now);
     assert!(used.abs() < 1e-6, "{used} us");
+}
+
+#[test]
+fn device_time_is_counted_for_its_tenant_its_device_and_its_kind() {
+    let mut simulation = Simulation::new(2, 1);
+    simulation.job("a", 0);
+    simulation.upload("b", 0);
+    simulation.run(MINUTE_HALF);
+    let times = simulation.driver.device_times();
+    for (tenant, kind) in [("a", TimeKind::Search), ("b", TimeKind::Headers)] {
+        let counted: f64 = times.iter().filter(|row| row.tenant == tenant).map(|row| row.time.as_secs_f64()).sum();
+        let used = simulation.used(tenant);
+        assert!((counted / used - 1.0).abs() < 0.01, "{tenant}: {counted} of {used} s");
+        assert!(times.iter().all(|row| row.tenant != tenant || row.kind == kind), "{times:?}");
+    }
+    let used_fake = times.iter().filter(|row| row.device == "fake").map(|row| row.time).sum::<Duration>();
+    assert!(used_fake > MINUTE_HALF / 2 && used_fake <= MINUTE_HALF, "{used_fake:?}");
+}
+
+#[test]
+fn a_job_waits_until_its_first_task_and_its_report_says_how_long() {
+    let mut play = Play::new();
+    assert_eq!(play.driver.longest_wait(play.now), None);
+    let id = play.submit(SealJob::new(impossible()));
+    play.now += Duration::from_secs(3);
+    assert_eq!(play.driver.longest_wait(play.now), Some(Duration::from_secs(3)));
+    assert!(play.take(CPU).is_some());
+    assert_eq!(play.driver.longest_wait(play.now), None);
+    play.driver.take_events();
+    play.driver.end_job(id, SealOutcome::Expired, play.now);
+    let waited = play.driver.take_events().into_iter().find_map(|event| match event {
+        Event::Ended(_, _, report) => Some(report.waited),
+        Event::Changed(..) | Event::Wake | Event::Watch => None,
+    });
+    assert_eq!(waited, Some(Some(Duration::from_secs(3))));
 }

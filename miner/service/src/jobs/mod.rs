@@ -12,6 +12,7 @@ mod retention;
 mod shelf;
 mod tips;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,13 +29,16 @@ pub(crate) use request::{JobRequest, name};
 
 use self::ids::Ids;
 use self::prospects::Prospects;
+use self::record::end_of;
 use self::shelf::Shelf;
 use super::caller::Caller;
 use super::echo::shown;
+use super::event_log::{Event as Happened, JobFacts};
 use super::heavy::Heavy;
 use super::limit_table::Limits;
 use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
 use super::log_budget::LogBudget;
+use super::observer::Observer;
 use super::refusal::Refusal;
 use super::shares::Holder;
 
@@ -56,6 +60,7 @@ pub(crate) struct JobBook {
     ending: Heavy,
     /// Limits the log lines about ended jobs.
     budget: LogBudget,
+    observer: Arc<Observer>,
 }
 
 /// A job between its acceptance and its end: if it is dropped before the end was recorded, because its task panicked or
@@ -82,6 +87,7 @@ impl JobBook {
             shelf: Mutex::default(),
             ending,
             budget: LogBudget::new(Instant::now()),
+            observer: Arc::default(),
         })
     }
 
@@ -89,6 +95,22 @@ impl JobBook {
     pub(crate) fn limited(self, limits: &Limits) -> Self {
         self.lock().set_limits(limits);
         self
+    }
+
+    /// Reports what happens to the jobs.
+    pub(crate) fn observed_by(self, observer: Arc<Observer>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// How many jobs are kept, by tenant and state.
+    pub(crate) fn counts(&self) -> HashMap<(Arc<str>, &'static str), u64> {
+        let mut counts = HashMap::new();
+        // The records are looked at without the lock of the shelf.
+        let records = self.lock().all();
+        for record in records {
+            *counts.entry((Arc::clone(&record.about.tenant), record.state_name())).or_default() += 1;
+        }
+        counts
     }
 
     pub(crate) const fn engine(&self) -> &Engine {
@@ -127,6 +149,7 @@ impl JobBook {
         if let Some(old) = superseded {
             old.stop(Stop::Supersede(record.id.clone()));
         }
+        self.observer.event(&submitted(&record, peer));
         tokio::spawn(open.follow(peer));
         Ok((record, false))
     }
@@ -223,6 +246,8 @@ impl JobBook {
             seals = report.seals.len(),
             hashes = saturated(report.hashes),
             duration_ms = took.as_millis() as u64,
+            call_id = about.trace.map(|trace| tracing::field::display(trace.call_id)),
+            trace_id = about.trace.map(|trace| tracing::field::display(trace.trace_id)),
             left_out = (left_out > 0).then_some(left_out),
             "job ended"
         );
@@ -267,6 +292,37 @@ impl JobBook {
     }
 }
 
+fn facts(record: &JobRecord) -> JobFacts {
+    let about = &record.about;
+    JobFacts {
+        job_id: record.id.clone(),
+        tenant: about.tenant.to_string(),
+        request_id: about.request_id.clone(),
+        generation: about.generation,
+        call_id: about.trace.map(|trace| trace.call_id.to_string()),
+        trace_id: about.trace.map(|trace| trace.trace_id.to_string()),
+    }
+}
+
+fn submitted(record: &JobRecord, peer: Option<SocketAddr>) -> Happened {
+    let (chain, priority) = (record.about.chain.clone(), record.about.priority);
+    Happened::Submit { job: facts(record), chain, priority, peer: peer.map(|peer| peer.to_string()) }
+}
+
+/// Reports the end of a job that took this long.
+fn report_end(observer: &Observer, record: &JobRecord, report: &SealReport, took: Duration) {
+    let (state, reason) = end_of(&report.outcome);
+    observer.tally.job(state, took, report.waited, record.stopping());
+    observer.event(&Happened::End {
+        job: facts(record),
+        state,
+        reason,
+        seals: report.seals.len() as u64,
+        hashes: report.hashes.to_string(),
+        duration_ms: took.as_millis() as u64,
+    });
+}
+
 fn replayed(before: Arc<JobRecord>, request: &JobRequest) -> Result<(Arc<JobRecord>, bool), Refusal> {
     if before.about.fingerprint == request.about.fingerprint {
         return Ok((before, true));
@@ -289,7 +345,13 @@ impl OpenJob {
             if handle.snapshot().done {
                 // The report of a long job is large; it is read on a thread that may block.
                 let ending = Arc::clone(record);
-                let read = move || handle.report().inspect(|report| ending.ended(report));
+                let (observer, took) = (Arc::clone(&book.observer), began.elapsed());
+                let end = move |report: &SealReport| {
+                    // Before the end is shown: the last event log of a drain has every job.
+                    report_end(&observer, &ending, report, took);
+                    ending.ended(report);
+                };
+                let read = move || handle.report().inspect(end);
                 let holder = Holder::Tenant(Arc::clone(&record.about.tenant));
                 if let Ok(Some(report)) = book.ending.run(holder, read).await {
                     book.lock().ended(record, Instant::now());

@@ -3,7 +3,8 @@
 //! It does not decide when a job may start or is dropped. Its content comes from the engine, so every seal was
 //! confirmed on the CPU.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use cityseal_engine::{JobHandle, SealFailure, SealOutcome, SealReport};
 use cityseal_proto::v1;
@@ -27,6 +28,8 @@ pub(crate) struct JobRecord {
     search: Mutex<Search>,
     log: Mutex<EventLog>,
     latest: watch::Sender<u64>,
+    /// When its end was first requested.
+    stopped: OnceLock<Instant>,
 }
 
 /// The engine's part of a job.
@@ -62,7 +65,7 @@ impl JobRecord {
         let log = EventLog::new(events_max);
         let latest = watch::Sender::new(log.last().seq);
         let search = Mutex::new(Search::Starting(None));
-        Self { number, id, epoch, about, search, log: Mutex::new(log), latest }
+        Self { number, id, epoch, about, search, log: Mutex::new(log), latest, stopped: OnceLock::new() }
     }
 
     /// The engine has started the job. Blocks on the engine if a stop was requested meanwhile.
@@ -75,6 +78,7 @@ impl JobRecord {
 
     /// Ends the job; does nothing if it has ended. Blocks on the engine.
     pub(crate) fn stop(&self, stop: Stop) {
+        self.stopped.get_or_init(Instant::now);
         let handle = match &mut *self.search() {
             Search::Starting(wanted) => {
                 wanted.get_or_insert(stop);
@@ -137,6 +141,16 @@ impl JobRecord {
 
     pub(crate) fn job(&self) -> v1::Job {
         self.now().0
+    }
+
+    /// How long ago its end was requested; `None` if it was not.
+    pub(super) fn stopping(&self) -> Option<Duration> {
+        self.stopped.get().map(Instant::elapsed)
+    }
+
+    /// The state for the metrics: the name of the state of the protocol in lower case.
+    pub(super) fn state_name(&self) -> &'static str {
+        self.lock().end().map_or("running", |end| name_of(end.state))
     }
 
     /// Whether the last event was added.
@@ -246,6 +260,12 @@ pub(crate) fn share_to_wire(share: &cityseal_engine::DeviceShare) -> v1::DeviceS
     }
 }
 
+/// The name of the state in which a job ends, and the reason.
+pub(super) fn end_of(outcome: &SealOutcome) -> (&'static str, String) {
+    let (state, reason) = state_of(outcome);
+    (name_of(state), reason)
+}
+
 fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
     match outcome {
         SealOutcome::Sealed => (v1::JobState::Sealed, String::new()),
@@ -258,6 +278,19 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
         }
         SealOutcome::Failed { reason } => (v1::JobState::Failed, reason.to_string()),
         other => (v1::JobState::Failed, other.to_string()),
+    }
+}
+
+const fn name_of(state: v1::JobState) -> &'static str {
+    match state {
+        v1::JobState::Unspecified => "unspecified",
+        v1::JobState::Running => "running",
+        v1::JobState::Sealed => "sealed",
+        v1::JobState::Exhausted => "exhausted",
+        v1::JobState::Cancelled => "cancelled",
+        v1::JobState::Expired => "expired",
+        v1::JobState::Superseded => "superseded",
+        v1::JobState::Failed => "failed",
     }
 }
 

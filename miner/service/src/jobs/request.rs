@@ -15,6 +15,7 @@ use crate::caller::Caller;
 use crate::limits::{COINBASE_BYTES_MAX, JOB_DEADLINE_MAX, NAME_BYTES_MAX, SEALS_MAX};
 use crate::refusal::Refusal;
 use crate::terms::WhenNoGpu;
+use crate::trace::CallTrace;
 
 /// A submission that was checked.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub(crate) struct JobAbout {
     /// As predicted at its submission.
     pub(crate) probability_by_deadline: Option<f64>,
     pub(crate) when_no_gpu: WhenNoGpu,
+    /// The ids of the call that submitted it, if they are known.
+    pub(crate) trace: Option<CallTrace>,
 }
 
 impl JobRequest {
@@ -81,6 +84,7 @@ impl JobRequest {
                 when_no_gpu: caller.terms().when_no_gpu,
                 request_id: message.request_id,
                 chain: message.chain,
+                trace: None,
             },
             template,
             deadline: clamped(message.deadline_ms),
@@ -89,6 +93,12 @@ impl JobRequest {
             paid_by: caller.pays_as(),
             supersedes: Some(message.supersedes_job_id).filter(|id| !id.is_empty()),
         })
+    }
+
+    /// Adds the ids of the call that submits it.
+    pub(crate) fn traced(mut self, trace: Option<CallTrace>) -> Self {
+        self.about.trace = trace;
+        self
     }
 
     /// Returns the engine's job, whose deadline counts from `now`. Copies the template.

@@ -69,6 +69,10 @@ impl Shelf {
         numbers.range(later).filter_map(|number| self.by_number(*number)).take(count).collect()
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<JobRecord>> {
+        self.jobs.values().cloned().collect()
+    }
+
     pub(super) fn running(&self) -> Vec<Arc<JobRecord>> {
         self.running.keys().filter_map(|number| self.by_number(*number)).collect()
     }
