@@ -32,8 +32,8 @@ macro_rules! entries_of {
     };
 }
 
-// The unit tests of this crate do without the kernels of x86: `tests/` compares them with their references, and a second
-// optimised copy of them takes more than a minute to compile.
+// The unit tests of this crate do without the kernels of x86: `tests/` compares them with their references, and a
+// second optimised copy of them takes more than a minute to compile.
 static PORTABLE: Entries = entries_of!(portable);
 #[cfg(all(target_arch = "x86_64", not(test)))]
 static SHA_NI: Entries = entries_of!(crate::x86::sha_ni);

@@ -70,8 +70,8 @@ pub const BODIES_BYTES_PER_CONNECTION_MAX: usize = 4 * MIB;
 pub const READ_AT_ONCE_BYTES_MAX: usize = 256 * KIB;
 
 /// A connection with incomplete requests and no upload stops reading when this many bytes were not taken by them.
-/// Otherwise a fast sender fills the whole window (17 MiB, see [`CONNECTION_WINDOW_SPARE_BYTES`]) while its calls wait for a busy
-/// processor and cannot refuse their requests.
+/// Otherwise a fast sender fills the whole window (17 MiB, see [`CONNECTION_WINDOW_SPARE_BYTES`]) while its calls wait
+/// for a busy processor and cannot refuse their requests.
 pub const UNREAD_BYTES_MAX: usize = 256 * KIB;
 
 /// The longest pause of a connection that waits for its calls to take their bytes. Bytes that no call takes, such as
@@ -285,8 +285,8 @@ pub const METRICS_CONNECTIONS_MAX: usize = 32;
 /// The same per address: half of all.
 pub const METRICS_CONNECTIONS_PER_ADDRESS_MAX: usize = METRICS_CONNECTIONS_MAX / 2;
 
-/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. 8 KiB
-/// is the least that the HTTP library accepts.
+/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. 8
+/// KiB is the least that the HTTP library accepts.
 pub const METRICS_HEAD_BYTES_MAX: usize = 8 * KIB;
 
 /// Maximum time until the head of a request to the metrics port is complete. A connection has one request.
@@ -298,8 +298,8 @@ pub const METRICS_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Size at which a file of the event log is closed and the next one begins, in bytes.
 pub const EVENT_FILE_BYTES_MAX: u64 = 32 * MIB as u64;
 
-/// Files of the event log, the current one included: 16 x 32 MiB = 512 MiB. That is 900,000 events of 600 bytes: 450,000
-/// jobs, or 12 hours of refusals at their limit ([`LOG_LINES_PER_SECOND`]).
+/// Files of the event log, the current one included: 16 x 32 MiB = 512 MiB. That is 900,000 events of 600 bytes:
+/// 450,000 jobs, or 12 hours of refusals at their limit ([`LOG_LINES_PER_SECOND`]).
 pub const EVENT_FILES_MAX: usize = 16;
 
 /// Events that wait for the disk: 4,096 x 600 B = 2.5 MB. Further ones are lost, and counted.

@@ -28,7 +28,7 @@ const PREEMPT_SECONDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
 const COMMIT_SECONDS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0];
 
 /// The reasons in the statuses of the service. A test compares them with its refusals.
-const REASONS: [&str; 30] = [
+const REASONS: [&str; 31] = [
     "CALL_CANCELLED",
     "DEADLINE_PASSED",
     "DRAINING",
@@ -42,6 +42,7 @@ const REASONS: [&str; 30] = [
     "MESSAGE_TOO_LARGE",
     "NOT_FOUND",
     "NOT_GRPC",
+    "NO_GPU",
     "NO_RECEIPT",
     "NO_RECEIPT_KEY",
     "QUOTA_EXCEEDED",

@@ -96,6 +96,8 @@ const KEYS: &[Key] = &[
     Key::top("listen")
         .flag("--listen", |args| args.listen.map(|listen| text(&listen.to_string())))
         .or(|| text(&LISTEN_DEFAULT.to_string())),
+    Key::top("metrics").flag("--metrics", |args| args.metrics.map(|address| text(&address.to_string()))),
+    Key::top("events").flag("--events", |args| args.events.as_ref().map(|path| text(&path.to_string_lossy()))),
     Key::top("lame_duck_s")
         .flag("--lame-duck", |args| args.lame_duck.map(|lame_duck| Value::Float(lame_duck.as_secs_f64())))
         .or(|| Value::Integer(LAME_DUCK_DEFAULT.as_secs() as i64)),
@@ -125,6 +127,7 @@ const TENANT_KEYS: &[TenantKey] = &[
     }),
     ("uris", |tenant| Some(list(&[format!("{TENANT_URI_PREFIX}{}", tenant.name)]))),
     ("when_no_gpu", |_| Some(text("cpu"))),
+    ("refuse_below", |_| Some(Value::Float(0.0))),
 ];
 
 fn text(text: &str) -> Value {
