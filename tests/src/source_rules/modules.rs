@@ -54,7 +54,7 @@ const TABLE: &[Row] = &[
         bottom_up: "decode_error frame paths place blocks hex_lines detect proof input_error open packed \
             places proof_file raw_block decoder placed_fault part receipts sinks recognise looks source cut forks",
     },
-    Row { package: "cityseal-journal", bottom_up: "job error health rows store queue writer journal" },
+    Row { package: "cityseal-journal", bottom_up: "job error health overlay rows store queue writer journal" },
     Row {
         package: "cityseal-client",
         bottom_up: "address credentials device answer job cut ledger frames request check error receipt_check retry \
