@@ -73,6 +73,7 @@ pub(crate) struct ConfigFile {
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
     key: Option<PathBuf>,
+    state: Option<PathBuf>,
     tls: Option<TlsFiles>,
     tokens: Option<PathBuf>,
     #[serde(default, rename = "tenant", deserialize_with = "tenants_of")]
@@ -190,6 +191,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Option<SocketAddr>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
+    /// State folder of `serve` in the configuration file.
+    pub(crate) state: Option<PathBuf>,
     /// Who may call the service of `serve`, by the configuration file, which a reload reads again.
     pub(crate) access: AccessSource,
 }
@@ -210,7 +213,7 @@ impl Settings {
     }
 
     fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
-        let (listen, key) = (file.listen, file.key.take());
+        let (listen, key, state) = (file.listen, file.key.take(), file.state.take());
         let devices = if engine.device.is_empty() {
             file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
@@ -224,7 +227,7 @@ impl Settings {
             threads: engine.threads.or(file.threads),
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
-        Self { engine, listen, key, access: AccessSource::new(file.into_access()) }
+        Self { engine, listen, key, state, access: AccessSource::new(file.into_access()) }
     }
 }
 
@@ -260,10 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_can_name_the_key_file_of_the_service() {
-        let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
+    fn the_configuration_can_name_the_key_file_and_the_state_folder_of_the_service() {
+        let file = parse("key = \"/etc/cityseal/auditor.key\"\nstate = \"/var/lib/cityseal\"").unwrap();
         let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
         assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
+        assert_eq!(settings.state, Some(PathBuf::from("/var/lib/cityseal")));
     }
 
     #[test]

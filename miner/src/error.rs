@@ -6,6 +6,7 @@ use crate::commands::bench::BenchCommandError;
 use crate::commands::bench::drill::DrillCommandError;
 use crate::commands::certs::CertsCommandError;
 use crate::commands::devices::DevicesCommandError;
+use crate::commands::journal::JournalCommandError;
 use crate::commands::key::KeyCommandError;
 use crate::commands::receipt::ReceiptCommandError;
 use crate::commands::seal::SealCommandError;
@@ -52,6 +53,9 @@ pub(crate) enum CommandError {
     /// `serve`.
     #[error(transparent)]
     Serve(#[from] ServeCommandError),
+    /// `journal`.
+    #[error(transparent)]
+    Journal(#[from] JournalCommandError),
     /// `demo`.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -74,6 +78,7 @@ impl CommandError {
             Self::Certs(error) => error,
             Self::Token(error) => error,
             Self::Serve(error) => error,
+            Self::Journal(error) => error,
             Self::Demo(error) => error,
             Self::Drill(error) => error,
         }
@@ -108,6 +113,7 @@ impl From<&CommandError> for Ending {
             | CommandError::Certs(_)
             | CommandError::Token(_)
             | CommandError::Serve(_)
+            | CommandError::Journal(_)
             | CommandError::Demo(_)
             | CommandError::Drill(_) => Self::Neither,
         }

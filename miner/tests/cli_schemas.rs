@@ -319,6 +319,7 @@ fn every_command_without_an_answer_prints_an_error_that_is_valid() {
         &["certs", "revoke", missing, &not_a_key],
         &["token", "--tenant", "a", "--out", missing],
         &["serve", "--device", "warp"],
+        &["journal", "dump", missing],
     ];
     let mut named = BTreeSet::from(schemas::NOT_OF_A_COMMAND.map(str::to_owned));
     for arguments in commands {

@@ -3,6 +3,7 @@
 //! - `cargo xtask test` runs all tests and counts passed, failed and skipped ones.
 //! - `cargo xtask ci` runs all checks; `.ci/run` calls it.
 //! - `cargo xtask isa` counts the instructions of the shaders.
+//! - `cargo xtask soak` runs for long what CI runs briefly.
 //! - `cargo xtask readme` runs the examples in the documentation and checks the README's figures.
 //!
 //! The tasks start other tools and rely on their exit codes.
@@ -18,6 +19,7 @@ mod require;
 mod say;
 mod session;
 mod shell;
+mod soak;
 mod summary;
 mod test;
 
@@ -33,6 +35,7 @@ const HELP: &str = "usage: cargo xtask COMMAND
                   --all uses all compilers, --report also writes the counts to bench-results/isa
   ci              run every check that a change must pass; the tests come last
   proto           generate the Rust code of proto/ from its .proto files; commit the result
+  soak crash [N]  kill a service with a journal N times (1000), and check that nothing was lost or doubled
   readme          compare the figures in README.md with bench-results/, run the commands in README.md and docs/,
                   and compare output and exit codes with those shown
   readme --dev    run the commands with the build of the tests instead of a release build, as `ci` does
@@ -59,6 +62,7 @@ fn dispatch(words: &[String]) -> Outcome {
                 shell::cargo(["run", "--quiet", "--locked", "--manifest-path", "proto/codegen/Cargo.toml"]);
             shell::run(command.arg("--target-dir").arg(shell::target_dir()))
         }
+        Some((command, [name, rest @ ..])) if command == "soak" => soak::run_named(name, rest),
         Some((command, [])) if command == "readme" => {
             figures::check().and_then(|()| readme::run(readme::Build::Release))
         }

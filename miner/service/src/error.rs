@@ -3,7 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
+use cityseal_journal::JournalError;
+
 use super::access::AccessError;
+use super::jobs::OpenError;
 
 /// Reason why the service could not be started, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,9 @@ pub enum ServeError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The operating system provided no random numbers.
     #[error("cannot create a key: the system provides no random numbers: {source}")]
     Random {
@@ -67,5 +73,14 @@ impl ServeError {
             return Self::PortInUse { address };
         }
         Self::Bind { address, source }
+    }
+}
+
+impl From<OpenError> for ServeError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Journal(error) => Self::Journal(error),
+            OpenError::Random(source) => Self::Random { source },
+        }
     }
 }

@@ -28,6 +28,7 @@ mod heavy;
 mod http2;
 mod idle;
 mod jobs;
+pub mod journal_dump;
 mod keys;
 pub mod limits;
 mod listener;
@@ -51,11 +52,14 @@ mod verify_service;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_engine::{DeviceStatus, Engine};
+pub use cityseal_journal::JournalError;
 use cityseal_proto::FILE_DESCRIPTOR_SET;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
@@ -81,11 +85,11 @@ use self::gate::Gate;
 use self::health::Health;
 use self::heavy::Heavy;
 use self::http2::server;
-use self::jobs::{JobBook, SHUTDOWN};
+use self::jobs::{JobBook, SHUTDOWN, Unfinished, checkpoints};
 use self::keys::Keys;
 use self::limits::{
     CLOSE_MAX, CONNECTIONS_MAX, DRAIN_MAX, ENGINE_THREADS_MAX, JOB_EVENTS_MAX, JOBS_RUNNING_MAX,
-    JOBS_RUNNING_PER_TENANT_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
+    JOBS_RUNNING_PER_TENANT_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, SUSPEND_MAX, UPLOAD_MESSAGE_BYTES_MAX, UPLOADS_MAX,
 };
 use self::log_budget::LogBudget;
 pub use self::reload::Reloader;
@@ -112,6 +116,7 @@ pub struct ServiceOptions {
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
     access: AccessSource,
+    state: Option<PathBuf>,
 }
 
 impl ServiceOptions {
@@ -126,7 +131,14 @@ impl ServiceOptions {
             signer: None,
             commit: COMMIT_UNKNOWN,
             access: AccessSource::default(),
+            state: None,
         }
+    }
+
+    /// Sets the folder of the journal, in which jobs survive the end of the service and a crash. It is made if it does
+    /// not exist. Default: none, jobs are kept in memory only.
+    pub fn state(self, folder: impl Into<PathBuf>) -> Self {
+        Self { state: Some(folder.into()), ..self }
     }
 
     /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
@@ -170,6 +182,7 @@ pub struct Service {
     routes: Routes,
     health: Health,
     book: Arc<JobBook>,
+    unfinished: Vec<Unfinished>,
     drain: DrainSwitch,
     control: ServiceControl,
     lame_duck: Duration,
@@ -181,8 +194,8 @@ impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`] or
-    /// [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`],
+    /// [`ServeError::Journal`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         let settings = options.access.settings();
@@ -191,8 +204,7 @@ impl Service {
         let listener = TcpListener::bind(wanted).await.map_err(|error| ServeError::from_bind(wanted, error))?;
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
-        let book = JobBook::new(engine.clone(), options.job_events_max);
-        let book = Arc::new(book.map_err(|source| ServeError::Random { source })?);
+        let (book, unfinished) = open_book(options.state, engine.clone(), options.job_events_max).await?;
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, engine.clone());
         health.look().await;
@@ -211,6 +223,7 @@ impl Service {
             routes: routes.routes(),
             health,
             book,
+            unfinished,
             drain: switch,
             control,
             lame_duck,
@@ -236,12 +249,14 @@ impl Service {
 
     /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, and after the lame duck phase new
     /// connections and jobs are refused, watchers are asked to reconnect elsewhere, and uploads may reach their
-    /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled.
+    /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled; with a
+    /// state folder they stop, and continue when a service is started with that folder.
     ///
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, address, routes, health, book, drain, control, lame_duck, drain_max, access } = self;
+        let Self { listener, address, routes, health, book, unfinished, drain, control, lame_duck, drain_max, access } =
+            self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
@@ -252,6 +267,10 @@ impl Service {
         let mut tasks = JoinSet::new();
         tasks.spawn(tenant_shares::follow(access.subscribe(), book.engine().clone()));
         tasks.spawn(reload::watch_files(access));
+        if book.has_journal() {
+            tasks.spawn(Arc::clone(&book).resume(unfinished));
+            tasks.spawn(checkpoints(Arc::clone(&book)));
+        }
         let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
@@ -279,8 +298,34 @@ impl Service {
             // Each connection ends when its socket is polled next, which this signal triggers.
             drop(timeout(CLOSE_MAX, &mut serving).await);
         }
-        drop(timeout(CLOSE_MAX, book.cancel_all(SHUTDOWN)).await);
+        leave_jobs(&book, &control).await;
         Ok(())
+    }
+}
+
+/// Opens the journal, if there is a state folder.
+async fn open_book(
+    state: Option<PathBuf>,
+    engine: Engine,
+    events_max: usize,
+) -> Result<(Arc<JobBook>, Vec<Unfinished>), ServeError> {
+    let Some(folder) = state else {
+        let book = JobBook::new(engine, events_max).map_err(|source| ServeError::Random { source })?;
+        return Ok((Arc::new(book), Vec::new()));
+    };
+    let open = move || JobBook::open(engine, events_max, &folder);
+    // An error of the task is a panic, which goes on here.
+    let opened = tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    opened.map_err(ServeError::from)
+}
+
+/// Cancels the running jobs, or leaves them to the next run of the service.
+async fn leave_jobs(book: &Arc<JobBook>, control: &ServiceControl) {
+    if book.has_journal() {
+        let limit = if control.is_ending_now() { CLOSE_MAX } else { SUSPEND_MAX };
+        drop(timeout(limit + CLOSE_MAX, book.suspend(limit)).await);
+    } else {
+        drop(timeout(CLOSE_MAX, book.cancel_all(SHUTDOWN)).await);
     }
 }
 
@@ -297,7 +342,7 @@ async fn drained(serving: Pin<&mut impl Future>, limit: Duration, control: &Serv
 fn log_start(address: SocketAddr, book: &JobBook) {
     book.engine().devices().iter().for_each(log_device);
     info!(
-        %address, epoch = book.epoch(), connections_max = CONNECTIONS_MAX, uploads_max = UPLOADS_MAX,
+        %address, epoch = book.epoch(), journal = book.has_journal(), connections_max = CONNECTIONS_MAX, uploads_max = UPLOADS_MAX,
         jobs_max = JOBS_RUNNING_MAX, jobs_per_tenant_max = JOBS_RUNNING_PER_TENANT_MAX, "serving"
     );
 }

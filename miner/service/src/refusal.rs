@@ -63,6 +63,8 @@ pub(crate) enum Refusal {
     Deadline,
     #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
     NotGrpc { found: String },
+    #[error("the journal cannot be written, so nothing new is accepted: {problem}; retry later")]
+    Journal { problem: String },
     #[error("the service is shutting down")]
     Draining,
     #[error("internal error: a part of the service failed, the call can be retried")]
@@ -91,6 +93,7 @@ impl Refusal {
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline | Self::BodyDeadline { .. } => "DEADLINE_PASSED",
             Self::NotGrpc { .. } => "NOT_GRPC",
+            Self::Journal { .. } => "JOURNAL_UNAVAILABLE",
             Self::Draining => "DRAINING",
             Self::Broken => "INTERNAL",
         }
@@ -114,7 +117,7 @@ impl Refusal {
             Self::UploadIdle { .. } | Self::Deadline | Self::BodyDeadline { .. } => Code::DeadlineExceeded,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::ScopeMissing { .. } | Self::ForeignTenant(_) => Code::PermissionDenied,
-            Self::Draining => Code::Unavailable,
+            Self::Journal { .. } | Self::Draining => Code::Unavailable,
             Self::Broken => Code::Internal,
         }
     }
@@ -151,6 +154,7 @@ impl Refusal {
             | Self::Deadline
             | Self::BodyDeadline { .. }
             | Self::NotGrpc { .. }
+            | Self::Journal { .. }
             | Self::Draining
             | Self::Broken => Vec::new(),
         };
@@ -203,7 +207,7 @@ impl Refusal {
             Self::JobNotFound { job_id, .. } | Self::SeqOutOfRange { job_id, .. } => {
                 details.set_resource_info("job", name(job_id), "", text(self));
             }
-            Self::Draining => {
+            Self::Journal { .. } | Self::Draining => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
             Self::Unauthenticated
@@ -268,6 +272,7 @@ mod tests {
             Refusal::ScopeMissing { scope: "seal" },
             Refusal::Deadline,
             Refusal::NotGrpc { found: "GET".into() },
+            Refusal::Journal { problem: "disk full".into() },
             Refusal::Draining,
             Refusal::Broken,
         ]
@@ -315,6 +320,7 @@ mod tests {
             Refusal::ResumeToken { problem: long() },
             Refusal::NoReceipt { problem: long() },
             Refusal::NotGrpc { found: long() },
+            Refusal::Journal { problem: long() },
         ]
     }
 

@@ -14,10 +14,12 @@ use cityseal_engine::Profile;
 
 mod access;
 mod examples;
+mod journal;
 mod receipt;
 pub mod values;
 
 pub use access::{CertsAction, CertsAddArgs, CertsArgs, CertsRevokeArgs, TokenArgs};
+pub use journal::{JournalAction, JournalArgs, JournalDumpArgs};
 pub use receipt::{
     KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
     SPOT_CHECK_MAX,
@@ -48,7 +50,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `key`, `tokens`; tables: `tls`, `tenant`).
+    /// `allow_software`, `listen`, `key`, `state`, `tokens`; tables: `tls`, `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
@@ -84,6 +86,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
+    /// Read the journal of a service that was started with --state.
+    Journal(JournalArgs),
     /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
     Demo(DemoArgs),
     /// Inject faults into each device, and check that the answers stay right.
@@ -371,6 +375,10 @@ pub struct ServeArgs {
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// Keep jobs in a journal in DIR, which is created if it does not exist: they survive the end of the service and a
+    /// crash. Without it jobs are kept in memory only.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// After a stop signal, report `NOT_SERVING` but go on serving for this long, so that load balancers move away
     /// first (0 to 3600).
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = values::lame_duck)]

@@ -10,6 +10,7 @@ use cityseal_engine::Engine;
 use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
 use tokio::sync::oneshot;
 
+use super::journal::JournalCommandError;
 use super::key::{self, KeyCommandError};
 use crate::args::ServeArgs;
 use crate::config::LISTEN_DEFAULT;
@@ -33,9 +34,18 @@ pub(crate) enum ServeCommandError {
     /// The key that signs receipts could not be read.
     #[error(transparent)]
     Key(#[from] KeyCommandError),
+    /// The state folder.
+    #[error(transparent)]
+    Journal(#[from] JournalCommandError),
     /// The service.
     #[error(transparent)]
-    Serve(#[from] ServeError),
+    Serve(ServeError),
+}
+
+impl From<ServeError> for ServeCommandError {
+    fn from(error: ServeError) -> Self {
+        if let ServeError::Journal(error) = error { Self::Journal(error.into()) } else { Self::Serve(error) }
+    }
 }
 
 impl Explain for ServeCommandError {
@@ -44,6 +54,7 @@ impl Explain for ServeCommandError {
             Self::Cli(error) => error.reason(),
             Self::Setup(error) => error.reason(),
             Self::Key(error) => error.reason(),
+            Self::Journal(error) => error.reason(),
             Self::Serve(_) => "service-failed",
         }
     }
@@ -53,6 +64,7 @@ impl Explain for ServeCommandError {
             Self::Cli(error) => error.place(),
             Self::Setup(error) => error.place(),
             Self::Key(error) => error.place(),
+            Self::Journal(error) => error.place(),
             Self::Serve(_) => None,
         }
     }
@@ -65,6 +77,12 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
+    };
+    let options = if let Some(folder) = args.state.as_ref().or(settings.state.as_ref()) {
+        options.state(folder)
+    } else {
+        context.output.note("jobs are kept in memory only; with --state DIR they survive a restart");
+        options
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CliError::System)?;
     let signals = runtime.block_on(async { ServiceSignals::catch() }).map_err(CliError::System)?;

@@ -5,6 +5,7 @@
 
 mod access;
 mod devices;
+mod journal;
 mod receipt;
 mod verify;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::answers::{SelfTest, Work, seal_reason};
 pub(crate) use access::{CertsAddAnswer, CertsAnswer, CertsRevokeAnswer, ClientRow, ServerRow, TokenAnswer};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
+pub(crate) use journal::JournalAnswer;
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
 pub(crate) use verify::VerifyAnswer;
 
