@@ -127,7 +127,7 @@ impl WhenNoGpu {
 pub struct Job {
     /// Opaque id, unique across restarts of the service.
     pub id: String,
-    /// The epoch of the service. It changes with every start; jobs of an earlier epoch are gone.
+    /// The epoch of the service. It changes with every start. Without a journal, jobs of an earlier epoch are gone.
     pub epoch: u64,
     /// The id of the request that created it.
     pub request_id: String,

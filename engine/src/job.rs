@@ -90,6 +90,13 @@ impl JobHandle {
         }
     }
 
+    /// What a later job need not search again if this one is interrupted now; as [`Self::coverage`] while the job runs.
+    /// `None` once the job has ended, and with [`SealJob::all`](crate::SealJob::all) once it has found a seal: a search
+    /// of the rest would not find that seal again. Copies the runs.
+    pub fn resumable_coverage(&self) -> Option<SealCoverage> {
+        self.control.with(|driver| driver.resumable_coverage(self.id))
+    }
+
     /// Waits at most `timeout` (`None`: without a limit) for the end of the job and returns its report.
     pub fn wait(&self, timeout: Option<Duration>) -> Option<SealReport> {
         self.cell.wait(timeout)

@@ -89,8 +89,9 @@ impl SealJob {
     /// They count in the report's coverage and hashes. Seals of the earlier search are not known: the outcome
     /// speaks of the rest.
     ///
-    /// Take the runs from [`JobHandle::coverage`](crate::JobHandle::coverage) while the earlier job runs. The report of
-    /// an ended job also counts ranges that no canary has confirmed yet, and they would not be searched again.
+    /// Take the runs from [`JobHandle::resumable_coverage`](crate::JobHandle::resumable_coverage) while the earlier job
+    /// runs. The report of an ended job also counts ranges that no canary has confirmed yet, and they would not be
+    /// searched again.
     ///
     /// # Errors
     /// [`CoverageError`] if a run ends outside the template's space or overlaps another one.

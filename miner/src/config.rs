@@ -91,6 +91,7 @@ pub(crate) struct ConfigFile {
     lame_duck_s: Option<Duration>,
     #[serde(default)]
     limits: Limits,
+    state: Option<PathBuf>,
     tls: Option<TlsFiles>,
     tokens: Option<PathBuf>,
     #[serde(default, rename = "tenant", deserialize_with = "tenants_of")]
@@ -259,6 +260,8 @@ pub(crate) struct Settings {
     pub(crate) lame_duck: Option<Duration>,
     /// Limits of `serve`.
     pub(crate) limits: Limits,
+    /// State folder of `serve` in the configuration file.
+    pub(crate) state: Option<PathBuf>,
     /// Who may call the service of `serve`, by the configuration file, which a reload reads again.
     pub(crate) access: AccessSource,
 }
@@ -284,7 +287,7 @@ impl Settings {
     }
 
     fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
-        let (listen, key) = (file.listen, file.key.take());
+        let (listen, key, state) = (file.listen, file.key.take(), file.state.take());
         let (lame_duck, limits) = (file.lame_duck_s, file.limits.clone());
         let (metrics, events) = (file.metrics, file.events.take());
         let devices = if engine.device.is_empty() {
@@ -301,7 +304,7 @@ impl Settings {
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
         let access = AccessSource::new(file.into_access());
-        Self { engine, listen, metrics, events, key, lame_duck, limits, access }
+        Self { engine, listen, metrics, events, key, state, lame_duck, limits, access }
     }
 }
 
@@ -337,10 +340,11 @@ mod tests {
     }
 
     #[test]
-    fn the_configuration_can_name_the_key_file_of_the_service() {
-        let file = parse("key = \"/etc/cityseal/auditor.key\"").unwrap();
+    fn the_configuration_can_name_the_key_file_and_the_state_folder_of_the_service() {
+        let file = parse("key = \"/etc/cityseal/auditor.key\"\nstate = \"/var/lib/cityseal\"").unwrap();
         let settings = Settings::join(&EngineArgs::default(), &Environment::default(), file);
         assert_eq!(settings.key, Some(PathBuf::from("/etc/cityseal/auditor.key")));
+        assert_eq!(settings.state, Some(PathBuf::from("/var/lib/cityseal")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::commands::bench::drill::DrillCommandError;
 use crate::commands::certs::CertsCommandError;
 use crate::commands::config::ConfigCommandError;
 use crate::commands::devices::DevicesCommandError;
+use crate::commands::journal::JournalCommandError;
 use crate::commands::key::KeyCommandError;
 use crate::commands::package::PackageCommandError;
 use crate::commands::receipt::ReceiptCommandError;
@@ -54,6 +55,9 @@ pub(crate) enum CommandError {
     /// `serve`.
     #[error(transparent)]
     Serve(#[from] ServeCommandError),
+    /// `journal`.
+    #[error(transparent)]
+    Journal(#[from] JournalCommandError),
     /// `demo`.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -82,6 +86,7 @@ impl CommandError {
             Self::Certs(error) => error,
             Self::Token(error) => error,
             Self::Serve(error) => error,
+            Self::Journal(error) => error,
             Self::Demo(error) => error,
             Self::Drill(error) => error,
             Self::Config(error) => error,
@@ -118,6 +123,7 @@ impl From<&CommandError> for Ending {
             | CommandError::Certs(_)
             | CommandError::Token(_)
             | CommandError::Serve(_)
+            | CommandError::Journal(_)
             | CommandError::Demo(_)
             | CommandError::Drill(_)
             | CommandError::Config(_)

@@ -111,6 +111,7 @@ fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
         Command::Token(args) => commands::token::run(context, args)?,
         Command::Serve(args) => commands::serve::run(context, args)?,
         Command::Config(args) => commands::config::run(context, args)?,
+        Command::Journal(args) => commands::journal::run(context, args)?,
         Command::Demo(args) => demo::run(context, args)?,
         Command::Drill(args) => commands::bench::drill::run(context, args)?,
         Command::Completions(args) => commands::package::completions(context, args)?,

@@ -338,6 +338,7 @@ fn every_command_without_an_answer_prints_an_error_that_is_valid() {
         &["config", "check", missing],
         &["completions", "no-such-shell"],
         &["man", "--out", &not_a_key],
+        &["journal", "dump", missing],
     ];
     let mut named = BTreeSet::from(schemas::NOT_OF_A_COMMAND.map(str::to_owned));
     for arguments in commands {

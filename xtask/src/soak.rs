@@ -21,11 +21,18 @@ struct Task {
 }
 
 /// Runs that fail if a promise is not kept.
-const SOAKS: &[Task] = &[Task {
-    name: "deadlines",
-    what: "9 x 1,000 jobs on the CPU: predicted and observed probabilities agree within 5 points (8 minutes)",
-    run: deadlines,
-}];
+const SOAKS: &[Task] = &[
+    Task {
+        name: "crash",
+        what: "kill -9 of a service with a journal, 1,000 times: no job is lost or doubled (an hour)",
+        run: crash,
+    },
+    Task {
+        name: "deadlines",
+        what: "9 x 1,000 jobs on the CPU: predicted and observed probabilities agree within 5 points (8 minutes)",
+        run: deadlines,
+    },
+];
 
 /// Runs that print figures; they fail if one misses its goal.
 const MEASUREMENTS: &[Task] = &[Task {
@@ -75,6 +82,14 @@ impl Build {
             Self::Dev => "debug",
         }
     }
+}
+
+fn crash(build: Build) -> Outcome {
+    const TEST: &str = "a_killed_service_loses_no_job_ends_each_once_and_continues_the_rest";
+    let words = ["test", "-p", "cityseal", "--test", "service_suite", TEST, "--", "--nocapture"];
+    run(build
+        .cargo(&words)
+        .env("CITYSEAL_CRASH_ROUNDS", std::env::var("CITYSEAL_CRASH_ROUNDS").as_deref().unwrap_or("1000")))
 }
 
 fn deadlines(build: Build) -> Outcome {

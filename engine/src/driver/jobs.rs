@@ -236,6 +236,10 @@ impl Job {
         self.seals.extend(seals);
     }
 
+    pub(crate) fn has_seals(&self) -> bool {
+        !self.seals.is_empty()
+    }
+
     /// Records a searched lease in the coverage.
     pub(crate) fn settle(&mut self, lease: Lease, device: DeviceTag) {
         self.coverage.record(lease.region(), device).expect("the book lends disjoint parts of the space");

@@ -138,6 +138,12 @@ impl Driver {
         Some(self.jobs.get(&id)?.searched(&self.devices))
     }
 
+    /// As [`Self::coverage`]; `None` also if the job has found a seal, which a search of the rest would miss.
+    pub(crate) fn resumable_coverage(&self, id: u64) -> Option<SealCoverage> {
+        let job = self.jobs.get(&id).filter(|job| !job.has_seals())?;
+        Some(job.searched(&self.devices))
+    }
+
     /// Replaces the shares of tenants.
     pub(crate) fn set_tenants(&mut self, shares: TenantShares) {
         self.share.set_tenants(shares);

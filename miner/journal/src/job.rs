@@ -33,7 +33,7 @@ impl FromStr for JobId {
     }
 }
 
-/// A job as it was submitted. It never changes.
+/// A job as it was submitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
     /// Chosen at random by the service.
@@ -44,11 +44,13 @@ pub struct Submission {
     pub request_id: String,
     /// SHA-256 of the request: the same request id with another fingerprint is another request.
     pub fingerprint: [u8; 32],
-    /// The request as the service encodes it.
+    /// The request as the service encodes it. Empty once the job has ended: it is not needed any more, and may be large.
     pub request: Bytes,
-    /// When it was accepted, in milliseconds since 1970.
+    /// The epoch in which it was submitted.
+    pub epoch: u64,
+    /// When it was accepted, as Unix time in milliseconds.
     pub submitted_unix_ms: u64,
-    /// When it expires, in milliseconds since 1970.
+    /// When it expires, as Unix time in milliseconds.
     pub expires_unix_ms: u64,
 }
 
@@ -69,15 +71,17 @@ pub struct Run {
     pub first: u128,
     /// Rank of the last hash; not below `first`.
     pub last: u128,
-    /// Id of the device that searched it; empty: several devices.
+    /// Name of the device that searched it; empty: several devices.
     pub device: String,
 }
 
 /// How far a running job is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// No event of the job has a greater sequence number; after a restart its numbers continue above.
+    /// The service gives no event of the job a greater sequence number before the next progress is on the disk.
     pub seq: u64,
+    /// The epoch in which `seq` was reserved.
+    pub epoch: u64,
     /// What was searched: sorted and disjoint. Above [`RUNS_MAX`](crate::RUNS_MAX) runs, neighbours of different
     /// devices are joined.
     pub runs: Vec<Run>,
@@ -88,7 +92,7 @@ pub struct Progress {
 pub struct End {
     /// The sequence number of its last event.
     pub seq: u64,
-    /// When it ended, in milliseconds since 1970.
+    /// When it ended, as Unix time in milliseconds.
     pub ended_unix_ms: u64,
     /// The result as the service encodes it.
     pub result: Bytes,
@@ -99,10 +103,23 @@ pub struct End {
 pub struct StoredJob {
     /// The job as it was submitted.
     pub submission: Submission,
-    /// The latest progress that was written.
+    /// The latest progress that was written; the default if there is none, or the job has ended.
     pub progress: Progress,
     /// `None`: the job was running.
     pub end: Option<End>,
+}
+
+/// The tip of a chain, as the service reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The owner. Each tenant has chains of its own.
+    pub tenant: String,
+    /// The name of the chain.
+    pub chain: String,
+    /// Jobs of the chain with a lower generation are stale.
+    pub generation: u64,
+    /// When it was reported, as Unix time in milliseconds.
+    pub advanced_unix_ms: u64,
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! The handle of an open journal.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::error::{JournalError, Unavailable};
 use crate::health::{Commit, JournalHealth, SharedHealth};
-use crate::job::{End, JobId, Progress, StoredJob, Submission, Submitted};
+use crate::job::{End, JobId, Progress, StoredJob, Submission, Submitted, Tip};
 use crate::queue::{Command, Queue};
 use crate::store::Store;
 use crate::writer::{Observe, Reopen, Writer};
@@ -48,13 +48,15 @@ pub struct Recovered {
     pub epoch: u64,
     /// Every job, in the order of their submission.
     pub jobs: Vec<StoredJob>,
+    /// The tips of all chains.
+    pub tips: Vec<Tip>,
 }
 
 /// An open journal. All methods return at once; one thread writes.
 pub struct Journal {
     queue: Arc<Queue>,
     health: SharedHealth,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Journal {
@@ -73,7 +75,7 @@ impl Journal {
     }
 
     pub(crate) fn start(store: Store, reopen: Reopen, observe: Observe) -> Result<(Self, Recovered), JournalError> {
-        let mut recovered = Recovered { epoch: store.begin_epoch()?, jobs: Vec::new() };
+        let mut recovered = Recovered { epoch: store.begin_epoch()?, jobs: Vec::new(), tips: store.tips()? };
         store.for_each(|job| recovered.jobs.push(job))?;
         recovered.jobs.sort_by_key(|job| (job.submission.submitted_unix_ms, job.submission.id));
         let (queue, health) = (Arc::new(Queue::default()), SharedHealth::default());
@@ -81,27 +83,40 @@ impl Journal {
         let spawned = std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(store));
         let thread =
             spawned.map_err(|source| JournalError::Io { path: PathBuf::from("the writing thread"), source })?;
-        Ok((Self { queue, health, thread: Some(thread) }, recovered))
+        Ok((Self { queue, health, thread: Mutex::new(Some(thread)) }, recovered))
     }
 
     /// Submits a job. `done` is called once it is on the disk, or when it cannot be written: then it must not run.
     /// A tenant's request id that is known leads to its job, and nothing is written.
     pub fn submit(&self, job: Submission, done: impl FnOnce(Result<Submitted, Unavailable>) + Send + 'static) {
-        if let Some(message) = self.health.get().failing {
-            return done(Err(Unavailable::Failed { message }));
-        }
-        let refused = self.queue.push(Command::Submit(job, Box::new(done)));
-        if let Err(refused) = refused
-            && let (Command::Submit(_, done), why) = *refused
-        {
-            done(Err(why));
-        }
+        self.push_or_refuse(Command::Submit(job, Box::new(done)));
     }
 
-    /// Notes how far a running job is. It may be dropped while the journal is busy or failing.
-    pub fn note_progress(&self, id: JobId, progress: Progress) {
-        // The next report replaces one that was dropped.
-        drop(self.queue.push(Command::Progress(id, progress)));
+    /// Notes how far a running job is. `done` is called with whether it is on the disk: while the journal is busy or
+    /// failing it is not, and the next progress replaces it.
+    pub fn note_progress(&self, id: JobId, progress: Progress, done: impl FnOnce(bool) + Send + 'static) {
+        self.push_or_refuse(Command::Progress(id, progress, Box::new(done)));
+    }
+
+    /// Notes the tip of a chain. `done` is called once it is on the disk, or when it cannot be written.
+    pub fn note_tip(&self, tip: Tip, done: impl FnOnce(Result<(), Unavailable>) + Send + 'static) {
+        self.push_or_refuse(Command::Tip(tip, Box::new(done)));
+    }
+
+    /// Removes tips, by tenant and chain.
+    pub fn forget_tips(&self, keys: Vec<(String, String)>) {
+        drop(self.queue.push(Command::ForgetTips(keys)));
+    }
+
+    /// Queues a command, or refuses it at once if the journal fails or has no room.
+    fn push_or_refuse(&self, command: Command) {
+        if let Some(message) = self.health.get().failing {
+            return command.refuse(Unavailable::Failed { message });
+        }
+        if let Err(refused) = self.queue.push(command) {
+            let (command, why) = *refused;
+            command.refuse(why);
+        }
     }
 
     /// Ends a job. `done` is called with the end that is on the disk: this one, or the one that was there before. While
@@ -120,32 +135,43 @@ impl Journal {
         self.health.get()
     }
 
-    /// Writes everything that waits, unless the journal fails, and closes the file.
-    pub fn close(mut self) {
-        self.finish();
-    }
-
-    fn finish(&mut self) {
+    /// Writes everything that waits, unless the journal fails, and closes the file. Blocks until then. What comes later
+    /// is refused; an end that could not be written is dropped with its `done`.
+    pub fn close(&self) {
         self.queue.close();
-        if let Some(thread) = self.thread.take() {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
             // A panic of the thread was reported by itself.
             drop(thread.join());
         }
+        self.queue.discard();
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.finish();
+        self.close();
     }
 }
 
-/// Passes every job of a journal to `each`, without beginning an epoch.
+/// What [`read_all`] found besides the jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// How often the journal was opened.
+    pub epoch: u64,
+    /// The tips of all chains.
+    pub tips: Vec<Tip>,
+}
+
+/// Passes every job of a journal to `each`, in the order of their ids. The file is not changed, not even after a crash:
+/// what is repaired is repaired in memory.
 ///
 /// # Errors
 /// [`JournalError`]; [`JournalError::InUse`] while a service uses the folder.
-pub fn read_all(folder: &Path, each: impl FnMut(StoredJob)) -> Result<(), JournalError> {
-    Store::open(folder)?.for_each(each)
+pub fn read_all(folder: &Path, each: impl FnMut(StoredJob)) -> Result<Contents, JournalError> {
+    let store = Store::open_unchanged(folder)?;
+    store.for_each(each)?;
+    Ok(Contents { epoch: store.epoch()?, tips: store.tips()? })
 }
 
 #[cfg(test)]

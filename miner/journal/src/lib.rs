@@ -15,6 +15,7 @@
 //!     request_id: "block-1204".to_owned(),
 //!     fingerprint: [0; 32],
 //!     request: b"the request as the service encodes it".to_vec().into(),
+//!     epoch: recovered.epoch,
 //!     submitted_unix_ms: 1_790_000_000_000,
 //!     expires_unix_ms: 1_790_000_060_000,
 //! };
@@ -43,6 +44,7 @@ mod error;
 mod health;
 mod job;
 mod journal;
+mod overlay;
 mod queue;
 mod rows;
 mod store;
@@ -50,7 +52,7 @@ mod writer;
 
 pub use error::{JournalError, Unavailable};
 pub use health::{Commit, JournalHealth};
-pub use job::{End, JobId, ParseJobIdError, Progress, Run, StoredJob, Submission, Submitted};
-pub use journal::{Journal, JournalOptions, Recovered, read_all};
+pub use job::{End, JobId, ParseJobIdError, Progress, Run, StoredJob, Submission, Submitted, Tip};
+pub use journal::{Contents, Journal, JournalOptions, Recovered, read_all};
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_MAX};
 pub use rows::RUNS_MAX;

@@ -5,10 +5,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Unavailable;
-use crate::job::{End, JobId, Progress, Submission, Submitted};
+use crate::job::{End, JobId, Progress, Submission, Submitted, Tip};
 use crate::store::Operation;
 
-/// Most submissions and reports of progress that wait. A commit takes all of them, so at 5 ms each this is room for a
+/// Most submissions, tips and reports of progress that wait. A commit takes all of them, so at 5 ms each this is room for a
 /// burst of 200,000 a second.
 pub const QUEUE_MAX: usize = 1024;
 
@@ -22,15 +22,24 @@ const RUN_BYTES: usize = 64;
 /// Called with the answer to a submission.
 pub(crate) type SubmitDone = Box<dyn FnOnce(Result<Submitted, Unavailable>) + Send>;
 
+/// Called with whether the progress is on the disk.
+pub(crate) type ProgressDone = Box<dyn FnOnce(bool) + Send>;
+
+/// Called once the tip is on the disk, or could not be written.
+pub(crate) type TipDone = Box<dyn FnOnce(Result<(), Unavailable>) + Send>;
+
 /// Called with the end that is stored.
 pub(crate) type EndDone = Box<dyn FnOnce(End) + Send>;
 
 /// An operation and whom to tell.
 pub(crate) enum Command {
     Submit(Submission, SubmitDone),
-    Progress(JobId, Progress),
+    Progress(JobId, Progress, ProgressDone),
     End(JobId, End, EndDone),
     Forget(Vec<JobId>),
+    Tip(Tip, TipDone),
+    /// By tenant and chain.
+    ForgetTips(Vec<(String, String)>),
 }
 
 impl Command {
@@ -38,17 +47,30 @@ impl Command {
     fn bytes(&self) -> Option<usize> {
         match self {
             Self::Submit(job, _) => Some(job.request.len() + job.tenant.len() + job.request_id.len()),
-            Self::Progress(_, progress) => Some(progress.runs.len() * RUN_BYTES),
-            Self::End(..) | Self::Forget(_) => None,
+            Self::Progress(_, progress, _) => Some(progress.runs.len() * RUN_BYTES),
+            Self::Tip(tip, _) => Some(tip.tenant.len() + tip.chain.len()),
+            Self::End(..) | Self::Forget(_) | Self::ForgetTips(_) => None,
         }
     }
 
     pub(crate) fn operation(&self) -> Operation {
         match self {
             Self::Submit(job, _) => Operation::Submit(job.clone()),
-            Self::Progress(id, progress) => Operation::Progress(*id, progress.clone()),
+            Self::Progress(id, progress, _) => Operation::Progress(*id, progress.clone()),
             Self::End(id, end, _) => Operation::End(*id, end.clone()),
             Self::Forget(ids) => Operation::Forget(ids.clone()),
+            Self::Tip(tip, _) => Operation::Tip(tip.clone()),
+            Self::ForgetTips(keys) => Operation::ForgetTips(keys.clone()),
+        }
+    }
+
+    /// Reports that it is not written. What must be written is dropped only when the journal is closed.
+    pub(crate) fn refuse(self, why: Unavailable) {
+        match self {
+            Self::Submit(_, done) => done(Err(why)),
+            Self::Progress(_, _, done) => done(false),
+            Self::Tip(_, done) => done(Err(why)),
+            Self::End(..) | Self::Forget(_) | Self::ForgetTips(_) => {}
         }
     }
 
@@ -59,7 +81,7 @@ impl Command {
 
     /// Whether it stays in the queue until it is written.
     pub(crate) fn must_be_written(&self) -> bool {
-        matches!(self, Self::End(..) | Self::Forget(_))
+        matches!(self, Self::End(..) | Self::Forget(_) | Self::ForgetTips(_))
     }
 }
 
@@ -151,6 +173,13 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// Drops what still waits, so that nothing waits for an answer that cannot come.
+    pub(crate) fn discard(&self) {
+        let dropped = std::mem::take(&mut self.lock().commands);
+        // Without the lock: a caller's function may be dropped here.
+        drop(dropped);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,6 +198,7 @@ mod tests {
             request_id: String::new(),
             fingerprint: [0; 32],
             request: Bytes::from(vec![0; bytes]),
+            epoch: 1,
             submitted_unix_ms: 0,
             expires_unix_ms: 0,
         };

@@ -25,6 +25,8 @@ pub(crate) struct JobRow {
     submitted_unix_ms: u64,
     #[prost(uint64, tag = "6")]
     expires_unix_ms: u64,
+    #[prost(uint64, tag = "7")]
+    epoch: u64,
 }
 
 impl From<&Submission> for JobRow {
@@ -36,6 +38,7 @@ impl From<&Submission> for JobRow {
             request: job.request.clone(),
             submitted_unix_ms: job.submitted_unix_ms,
             expires_unix_ms: job.expires_unix_ms,
+            epoch: job.epoch,
         }
     }
 }
@@ -51,7 +54,13 @@ impl JobRow {
             request: self.request,
             submitted_unix_ms: self.submitted_unix_ms,
             expires_unix_ms: self.expires_unix_ms,
+            epoch: self.epoch,
         })
+    }
+
+    /// The row of the job once it has ended.
+    pub(crate) fn without_request(self) -> Self {
+        Self { request: Bytes::new(), ..self }
     }
 }
 
@@ -64,6 +73,8 @@ pub(crate) struct ProgressRow {
     devices: Vec<String>,
     #[prost(message, repeated, tag = "3")]
     runs: Vec<RunRow>,
+    #[prost(uint64, tag = "4")]
+    epoch: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -92,7 +103,7 @@ impl From<Progress> for ProgressRow {
             RunRow { first: rank(run.first), last: rank(run.last), device }
         });
         let runs = runs.collect();
-        Self { seq: progress.seq, devices, runs }
+        Self { seq: progress.seq, devices, runs, epoch: progress.epoch }
     }
 }
 
@@ -108,8 +119,17 @@ impl ProgressRow {
         let runs: Option<Vec<Run>> = self.runs.iter().map(run).collect();
         let runs = runs?;
         let is_sorted = runs.is_sorted_by(|one, two| one.last < two.first);
-        is_sorted.then_some(Progress { seq: self.seq, runs })
+        is_sorted.then_some(Progress { seq: self.seq, epoch: self.epoch, runs })
     }
+}
+
+/// The table `tips`.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TipRow {
+    #[prost(uint64, tag = "1")]
+    pub(crate) generation: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) advanced_unix_ms: u64,
 }
 
 /// The table `ends`.
@@ -174,14 +194,14 @@ mod tests {
     #[test]
     fn progress_survives_its_row() {
         let runs = vec![run(0, 9, "cpu"), run(10, 11, "vulkan:0"), run(20, u128::MAX, "cpu")];
-        let progress = Progress { seq: 7, runs };
+        let progress = Progress { seq: 7, epoch: 2, runs };
         let bytes = ProgressRow::from(progress.clone()).encode_to_vec();
         assert_eq!(ProgressRow::decode(&bytes[..]).unwrap().into_progress(), Some(progress));
     }
 
     #[test]
     fn neighbours_of_one_device_are_one_run() {
-        let row = ProgressRow::from(Progress { seq: 0, runs: vec![run(0, 4, "cpu"), run(5, 9, "cpu")] });
+        let row = ProgressRow::from(Progress { runs: vec![run(0, 4, "cpu"), run(5, 9, "cpu")], ..Progress::default() });
         assert_eq!(row.into_progress().unwrap().runs, [run(0, 9, "cpu")]);
     }
 
@@ -200,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_row_with_overlapping_or_reversed_runs_is_damaged() {
-        let with = |runs| ProgressRow::from(Progress { seq: 1, runs }).into_progress();
+        let with = |runs| ProgressRow::from(Progress { runs, ..Progress::default() }).into_progress();
         assert!(with(vec![run(0, 5, "a"), run(5, 6, "b")]).is_none());
         assert!(with(vec![run(5, 4, "a")]).is_none());
         assert!(with(vec![run(4, 4, "a")]).is_some());

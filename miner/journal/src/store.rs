@@ -12,8 +12,9 @@ use redb::{
 };
 
 use crate::error::JournalError;
-use crate::job::{End, JobId, Progress, StoredJob, Submission, Submitted};
-use crate::rows::{EndRow, JobRow, ProgressRow};
+use crate::job::{End, JobId, Progress, StoredJob, Submission, Submitted, Tip};
+use crate::overlay::Overlay;
+use crate::rows::{EndRow, JobRow, ProgressRow, TipRow};
 
 /// The name of the file in the state folder.
 const FILE: &str = "journal.redb";
@@ -35,6 +36,9 @@ const PROGRESS: TableDefinition<&[u8; 16], &[u8]> = TableDefinition::new("progre
 /// [`EndRow`] by job.
 const ENDS: TableDefinition<&[u8; 16], &[u8]> = TableDefinition::new("ends");
 
+/// [`TipRow`] by tenant and chain.
+const TIPS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("tips");
+
 type Rows<'txn> = Table<'txn, &'static [u8; 16], &'static [u8]>;
 
 /// A failed transaction. Nothing of it is on the disk, or all of it.
@@ -47,6 +51,8 @@ pub(crate) enum Operation {
     Progress(JobId, Progress),
     End(JobId, End),
     Forget(Vec<JobId>),
+    Tip(Tip),
+    ForgetTips(Vec<(String, String)>),
 }
 
 /// What an operation did.
@@ -77,6 +83,16 @@ impl Store {
         Self::prepare(database, path)
     }
 
+    /// Opens the journal of a folder to read it: the file is not changed, and must exist.
+    pub(crate) fn open_unchanged(folder: &Path) -> Result<Self, JournalError> {
+        let path = folder.join(FILE);
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let file = FileBackend::new(File::open(&path).map_err(io)?).map_err(|error| opening_error(&path, error))?;
+        let database = builder().create_with_backend(Overlay::new(file).map_err(io)?);
+        let database = database.map_err(|error| opening_error(&path, error))?;
+        Self::prepare(database, path)
+    }
+
     /// Opens a journal on any storage.
     #[cfg(test)]
     pub(crate) fn on(backend: impl redb::StorageBackend) -> Result<Self, JournalError> {
@@ -98,6 +114,7 @@ impl Store {
             txn.open_table(REQUESTS)?;
             txn.open_table(PROGRESS)?;
             txn.open_table(ENDS)?;
+            txn.open_table(TIPS)?;
             Ok(found.unwrap_or(FORMAT))
         });
         match found.map_err(|error| store.damaged(&error))? {
@@ -115,6 +132,33 @@ impl Store {
             Ok(epoch)
         });
         begun.map_err(|error| self.damaged(&error))
+    }
+
+    /// The number of the latest epoch; 0: none has begun.
+    pub(crate) fn epoch(&self) -> Result<u64, JournalError> {
+        let read = || -> Result<u64, StoreError> {
+            let meta = self.database.begin_read()?.open_table(META)?;
+            Ok(meta.get("epoch")?.map_or(0, |epoch| epoch.value()))
+        };
+        read().map_err(|error| self.damaged(&error))
+    }
+
+    /// The tips of all chains.
+    pub(crate) fn tips(&self) -> Result<Vec<Tip>, JournalError> {
+        let read = || -> Result<Vec<Tip>, StoreError> {
+            let rows = self.database.begin_read()?.open_table(TIPS)?;
+            let mut tips = Vec::new();
+            for entry in rows.iter()? {
+                let (key, row) = entry?;
+                let (tenant, chain) = key.value();
+                let row = TipRow::decode(row.value())
+                    .map_err(|error| StorageError::Corrupted(format!("the tip of chain '{chain}': {error}")))?;
+                let TipRow { generation, advanced_unix_ms } = row;
+                tips.push(Tip { tenant: tenant.to_owned(), chain: chain.to_owned(), generation, advanced_unix_ms });
+            }
+            Ok(tips)
+        };
+        read().map_err(|error| self.damaged(&error))
     }
 
     /// Passes every job to `each`, in the order of their ids.
@@ -168,6 +212,7 @@ struct Tables<'txn> {
     requests: Table<'txn, (&'static str, &'static str), &'static [u8; 16]>,
     progress: Rows<'txn>,
     ends: Rows<'txn>,
+    tips: Table<'txn, (&'static str, &'static str), &'static [u8]>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -177,6 +222,7 @@ impl<'txn> Tables<'txn> {
             requests: txn.open_table(REQUESTS)?,
             progress: txn.open_table(PROGRESS)?,
             ends: txn.open_table(ENDS)?,
+            tips: txn.open_table(TIPS)?,
         })
     }
 
@@ -190,6 +236,17 @@ impl<'txn> Tables<'txn> {
             Operation::End(id, end) => self.end(*id, end).map(Applied::Ended),
             Operation::Forget(ids) => {
                 ids.iter().try_for_each(|id| self.forget(*id))?;
+                Ok(Applied::Done)
+            }
+            Operation::Tip(tip) => {
+                let row = TipRow { generation: tip.generation, advanced_unix_ms: tip.advanced_unix_ms };
+                self.tips.insert((tip.tenant.as_str(), tip.chain.as_str()), row.encode_to_vec().as_slice())?;
+                Ok(Applied::Done)
+            }
+            Operation::ForgetTips(keys) => {
+                for (tenant, chain) in keys {
+                    self.tips.remove((tenant.as_str(), chain.as_str()))?;
+                }
                 Ok(Applied::Done)
             }
         }
@@ -220,14 +277,18 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
-    /// Stores the end of a job, unless it has one.
+    /// Stores the end of a job, unless it has one, and drops its request and its progress.
     fn end(&mut self, id: JobId, end: &End) -> Result<End, StoreError> {
         let before = self.ends.get(&id.0)?.map(|row| row.value().to_vec());
         if let Some(row) = before {
             return Ok(EndRow::decode(&row[..]).map_err(|error| corrupted(id, &error))?.into());
         }
-        if self.jobs.get(&id.0)?.is_some() {
+        let job = self.jobs.get(&id.0)?.map(|row| row.value().to_vec());
+        if let Some(row) = job {
+            let row = JobRow::decode(&row[..]).map_err(|error| corrupted(id, &error))?.without_request();
+            self.jobs.insert(&id.0, row.encode_to_vec().as_slice())?;
             self.ends.insert(&id.0, EndRow::from(end).encode_to_vec().as_slice())?;
+            self.progress.remove(&id.0)?;
         }
         Ok(end.clone())
     }

@@ -68,7 +68,7 @@ impl Writer {
         let (kept, refused): (Vec<_>, Vec<_>) = group.into_iter().partition(Command::must_be_written);
         self.queue.put_back(kept);
         self.unsure.extend(refused.iter().filter_map(Command::submitted));
-        refused.into_iter().chain(self.queue.take_refusable()).for_each(|command| refuse(command, message));
+        refused.into_iter().chain(self.queue.take_refusable()).for_each(|command| command.refuse(failed(message)));
     }
 
     /// Opens the store again, as often as it takes; `None`: the queue was closed before.
@@ -82,7 +82,7 @@ impl Writer {
                 }
                 Err(message) => {
                     self.health.note_failure(&message);
-                    self.queue.take_refusable().into_iter().for_each(|command| refuse(command, &message));
+                    self.queue.take_refusable().into_iter().for_each(|command| command.refuse(failed(&message)));
                 }
             }
         }
@@ -98,10 +98,8 @@ impl Writer {
     }
 }
 
-fn refuse(command: Command, message: &str) {
-    if let Command::Submit(_, done) = command {
-        done(Err(Unavailable::Failed { message: message.to_owned() }));
-    }
+fn failed(message: &str) -> Unavailable {
+    Unavailable::Failed { message: message.to_owned() }
 }
 
 fn answer(group: Vec<Command>, applied: Vec<Applied>) {
@@ -109,6 +107,8 @@ fn answer(group: Vec<Command>, applied: Vec<Applied>) {
         match pair {
             (Command::Submit(_, done), Applied::Submitted(submitted)) => done(Ok(submitted)),
             (Command::End(_, _, done), Applied::Ended(end)) => done(end),
+            (Command::Progress(_, _, done), Applied::Done) => done(true),
+            (Command::Tip(_, done), Applied::Done) => done(Ok(())),
             _ => {}
         }
     }

@@ -4,7 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use cityseal_journal::JournalError;
+
 use super::access::AccessError;
+use super::jobs::OpenError;
 
 /// Reason why the service could not be started, or stopped by itself.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,9 @@ pub enum ServeError {
         /// The error of the operating system; `WouldBlock` if another service uses the folder.
         source: io::Error,
     },
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The operating system provided no random numbers.
     #[error("cannot create a key: the system provides no random numbers: {source}")]
     Random {
@@ -76,5 +82,14 @@ impl ServeError {
             return Self::PortInUse { address };
         }
         Self::Bind { address, source }
+    }
+}
+
+impl From<OpenError> for ServeError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Journal(error) => Self::Journal(error),
+            OpenError::Random(source) => Self::Random { source },
+        }
     }
 }

@@ -29,6 +29,7 @@ mod heavy;
 mod http2;
 mod idle;
 mod jobs;
+pub mod journal_dump;
 mod keys;
 mod limit_table;
 pub mod limits;
@@ -63,12 +64,14 @@ mod verify_service;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_engine::{DeviceStatus, Engine};
+pub use cityseal_journal::JournalError;
 use cityseal_proto::FILE_DESCRIPTOR_SET;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
@@ -96,18 +99,17 @@ use self::gate::Gate;
 use self::health::Health;
 use self::heavy::Heavy;
 use self::http2::server;
-use self::jobs::{JobBook, SHUTDOWN};
+use self::jobs::{JobBook, SHUTDOWN, Unfinished, checkpoints};
 use self::keys::Keys;
 pub use self::limit_table::{LIMIT_KEYS, LimitKey, LimitMemory, Limits};
 use self::limits::{
-    CLOSE_MAX, ENGINE_THREADS_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, WAITING_LARGE_MAX,
-    WAITING_SMALL_MAX,
+    CLOSE_MAX, ENGINE_THREADS_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, SUSPEND_MAX, UPLOAD_MESSAGE_BYTES_MAX,
+    WAITING_LARGE_MAX, WAITING_SMALL_MAX,
 };
 use self::listener::Listening;
 use self::log_budget::LogBudgets;
 use self::monitoring::Monitoring;
 use self::observer::Observer;
-pub use self::observer::{JournalFacts, JournalMetrics};
 pub use self::reload::Reloader;
 use self::scrape::Sources;
 use self::seal_service::Sealing;
@@ -136,6 +138,7 @@ pub struct ServiceOptions {
     access: AccessSource,
     metrics: Option<SocketAddr>,
     events: Option<PathBuf>,
+    state: Option<PathBuf>,
 }
 
 impl ServiceOptions {
@@ -151,7 +154,14 @@ impl ServiceOptions {
             access: AccessSource::default(),
             metrics: None,
             events: None,
+            state: None,
         }
+    }
+
+    /// Sets the folder of the journal, in which jobs survive the end of the service and a crash. It is made if it does
+    /// not exist. Default: none, jobs are kept in memory only.
+    pub fn state(self, folder: impl Into<PathBuf>) -> Self {
+        Self { state: Some(folder.into()), ..self }
     }
 
     /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
@@ -228,6 +238,7 @@ pub struct Service {
     routes: Routes,
     health: Health,
     book: Arc<JobBook>,
+    unfinished: Vec<Unfinished>,
     drain: DrainSwitch,
     traces: TraceIds,
     control: ServiceControl,
@@ -244,7 +255,7 @@ impl Service {
     ///
     /// # Errors
     /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`],
-    /// [`ServeError::Events`] or [`ServeError::Random`].
+    /// [`ServeError::Events`], [`ServeError::Journal`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         let settings = options.access.settings();
@@ -255,9 +266,8 @@ impl Service {
         let address = listener.local_addr().map_err(|error| ServeError::from_bind(wanted, error))?;
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
         let limits = Arc::new(options.limits);
-        let book = JobBook::new(engine.clone(), limits.job_events);
-        let book = book.map_err(|source| ServeError::Random { source })?.limited(&limits);
-        let book = Arc::new(book.observed_by(Arc::clone(&monitoring.observer)));
+        let observer = Arc::clone(&monitoring.observer);
+        let (book, unfinished) = open_book(options.state, engine.clone(), Arc::clone(&limits), observer).await?;
         let traces = TraceIds::new().map_err(|source| ServeError::Random { source })?;
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, engine.clone());
@@ -279,6 +289,7 @@ impl Service {
             routes: routes.routes(),
             health,
             book,
+            unfinished,
             drain: switch,
             traces,
             control,
@@ -294,11 +305,6 @@ impl Service {
     /// Returns the address of the metrics; `None` without metrics.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.monitoring.metrics_addr()
-    }
-
-    /// Returns a handle that adds a journal to the metrics.
-    pub fn journal_metrics(&self) -> JournalMetrics {
-        JournalMetrics::new(Arc::clone(&self.monitoring.observer))
     }
 
     /// Returns a handle with which the process reloads the service, or ends it without waiting.
@@ -318,7 +324,8 @@ impl Service {
 
     /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, and after the lame duck phase new
     /// connections and jobs are refused, watchers are asked to reconnect elsewhere, and uploads may reach their
-    /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled.
+    /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled; with a
+    /// state folder they stop, and continue when a service is started with that folder.
     ///
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
@@ -358,7 +365,7 @@ impl Service {
             // Each connection ends when its socket is polled next, which this signal triggers.
             drop(timeout(CLOSE_MAX, &mut serving).await);
         }
-        drop(timeout(CLOSE_MAX, book.cancel_all(SHUTDOWN)).await);
+        leave_jobs(&book, &control).await;
         monitoring::close(observer).await;
         Ok(())
     }
@@ -369,7 +376,8 @@ impl Service {
         cut: watch::Receiver<bool>,
         tasks: &mut JoinSet<()>,
     ) -> (Parts, Calls, ReceiverStream<listener::Accepted>) {
-        let Self { address, health, book, drain, control, lame_duck, limits, access, monitoring, .. } = self;
+        let Self { address, health, book, unfinished, drain, control, lame_duck, limits, access, monitoring, .. } =
+            self;
         let (engine, observer) = (book.engine().clone(), Arc::clone(&monitoring.observer));
         let budgets = LogBudgets::new(Instant::now());
         let listening = Listening::calls(Arc::clone(&access), &limits);
@@ -397,6 +405,10 @@ impl Service {
         };
         tasks.spawn(tenant_shares::follow(access.subscribe(), engine));
         tasks.spawn(reload::watch_files(access));
+        if book.has_journal() {
+            tasks.spawn(Arc::clone(&book).resume(unfinished));
+            tasks.spawn(checkpoints(Arc::clone(&book)));
+        }
         let parts = Parts { address, health, book, drain, control, lame_duck, limits, observer };
         (parts, Calls::new(gate, shared), ReceiverStream::new(incoming))
     }
@@ -414,6 +426,33 @@ struct Parts {
     observer: Arc<Observer>,
 }
 
+/// Opens the journal, if there is a state folder.
+async fn open_book(
+    state: Option<PathBuf>,
+    engine: Engine,
+    limits: Arc<Limits>,
+    observer: Arc<Observer>,
+) -> Result<(Arc<JobBook>, Vec<Unfinished>), ServeError> {
+    let Some(folder) = state else {
+        let book = JobBook::new(engine, limits.job_events).map_err(|source| ServeError::Random { source })?;
+        return Ok((Arc::new(book.limited(&limits).observed_by(observer)), Vec::new()));
+    };
+    let open = move || JobBook::open(engine, &limits, observer, &folder);
+    // An error of the task is a panic, which goes on here.
+    let opened = tokio::task::spawn_blocking(open).await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+    opened.map_err(ServeError::from)
+}
+
+/// Cancels the running jobs, or leaves them to the next run of the service.
+async fn leave_jobs(book: &Arc<JobBook>, control: &ServiceControl) {
+    if book.has_journal() {
+        let limit = if control.is_ending_now() { CLOSE_MAX } else { SUSPEND_MAX };
+        drop(timeout(limit + CLOSE_MAX, book.suspend(limit)).await);
+    } else {
+        drop(timeout(CLOSE_MAX, book.cancel_all(SHUTDOWN)).await);
+    }
+}
+
 /// Waits for the end of all calls; returns false if it took too long or nobody wants to wait.
 async fn drained(serving: Pin<&mut impl Future>, limit: Duration, control: &ServiceControl) -> bool {
     tokio::select! {
@@ -427,8 +466,8 @@ async fn drained(serving: Pin<&mut impl Future>, limit: Duration, control: &Serv
 fn log_start(address: SocketAddr, book: &JobBook, limits: &Limits) {
     book.engine().devices().iter().for_each(log_device);
     info!(
-        %address, epoch = book.epoch(), connections_max = limits.connections, uploads_max = limits.uploads,
-        jobs_max = limits.jobs, jobs_per_tenant_max = limits.jobs_per_tenant, "serving"
+        %address, epoch = book.epoch(), journal = book.has_journal(), connections_max = limits.connections,
+        uploads_max = limits.uploads, jobs_max = limits.jobs, jobs_per_tenant_max = limits.jobs_per_tenant, "serving"
     );
 }
 

@@ -204,6 +204,18 @@ pub const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The latest deadline of a job, from its submission.
 pub const JOB_DEADLINE_MAX: Duration = Duration::from_hours(24);
 
+/// Time between two notes of the coverage of running jobs in the journal. After a crash at most 5 s of work are
+/// searched again: these 4 s, and 1 s for what waits for a canary and for the commit.
+pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Numbers of events that a job may use before the journal has a note of them. One note in [`CHECKPOINT_INTERVAL`]
+/// reserves as many again, and 4 s have 20 events, one in each [`PROGRESS_INTERVAL`]: room for two notes that fail.
+pub const SEQS_RESERVED: u64 = 64;
+
+/// How long the end of the service waits for the last notes in the journal: those of [`JOBS_RUNNING_MAX`] jobs with 320
+/// KiB each are 84 MB, usually a few commits of 5 ms.
+pub const SUSPEND_MAX: Duration = Duration::from_secs(5);
+
 /// How long an ended job is kept, with its request id.
 pub const JOB_KEPT_MAX: Duration = Duration::from_hours(24);
 

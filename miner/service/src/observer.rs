@@ -1,32 +1,11 @@
 //! What the parts of the service report to: the counters of the metrics, and the event log if there is one.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::event_log::{Event, EventCounts, EventLog, RefusedCall};
 use super::log_budget::LogBudget;
 use super::tally::Tally;
-
-/// The state of the journal, for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JournalFacts {
-    /// Commits that failed, and failed attempts to open the journal again.
-    pub failures: u64,
-    /// Whether the latest commit failed.
-    pub is_failing: bool,
-}
-
-impl JournalFacts {
-    /// The state after some failures.
-    pub const fn new(failures: u64, is_failing: bool) -> Self {
-        Self { failures, is_failing }
-    }
-}
-
-/// Reads the state of the journal.
-type ReadJournal = Box<dyn Fn() -> JournalFacts + Send + Sync>;
 
 /// Receives what happens in a service. Clones of its `Arc` share it.
 #[derive(Debug)]
@@ -35,16 +14,6 @@ pub(crate) struct Observer {
     events: Option<EventLog>,
     /// Limits the refusals in the event log, so that no caller can push everything else out of it.
     refusals: LogBudget,
-    journal: Journal,
-}
-
-#[derive(Default)]
-struct Journal(OnceLock<ReadJournal>);
-
-impl std::fmt::Debug for Journal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Journal").field(&self.0.get().map(|read| read())).finish()
-    }
 }
 
 impl Default for Observer {
@@ -56,7 +25,7 @@ impl Default for Observer {
 impl Observer {
     pub(crate) fn new(events: Option<EventLog>) -> Self {
         let (tally, refusals) = (Tally::default(), LogBudget::new(Instant::now()));
-        Self { tally, events, refusals, journal: Journal::default() }
+        Self { tally, events, refusals }
     }
 
     /// With an event log in this folder.
@@ -84,34 +53,8 @@ impl Observer {
         self.events.as_ref().map(EventLog::counts)
     }
 
-    /// The state of the journal; `None` if there is none.
-    pub(crate) fn journal(&self) -> Option<JournalFacts> {
-        self.journal.0.get().map(|read| read())
-    }
-
     /// Writes what is waiting to the event log, and closes it. Waits for the disk.
     pub(crate) fn close(&self) {
         self.events.iter().for_each(EventLog::close);
-    }
-}
-
-/// Connects the journal of a service with its metrics. Clones belong to the same service.
-#[derive(Clone, Debug)]
-pub struct JournalMetrics(Arc<Observer>);
-
-impl JournalMetrics {
-    pub(crate) const fn new(observer: Arc<Observer>) -> Self {
-        Self(observer)
-    }
-
-    /// Adds the journal to the metrics; `read` returns its state. Has an effect once, before the service runs.
-    pub fn connect(&self, read: impl Fn() -> JournalFacts + Send + Sync + 'static) {
-        // A service has one journal: a second one is ignored.
-        let _connected = self.0.journal.0.set(Box::new(read));
-    }
-
-    /// A transaction was written, and took this long.
-    pub fn committed(&self, took: Duration) {
-        self.0.tally.commit(took);
     }
 }

@@ -73,6 +73,8 @@ pub(crate) enum Refusal {
     Deadline,
     #[error("this port speaks gRPC: expected POST with content type 'application/grpc', found {found}")]
     NotGrpc { found: String },
+    #[error("the journal cannot be written, so nothing new is accepted: {problem}; retry later")]
+    Journal { problem: String },
     #[error("the service is shutting down")]
     Draining,
     #[error("internal error: a part of the service failed, the call can be retried")]
@@ -103,6 +105,7 @@ impl Refusal {
             Self::UploadIdle { .. } => "UPLOAD_IDLE",
             Self::Deadline | Self::BodyDeadline { .. } => "DEADLINE_PASSED",
             Self::NotGrpc { .. } => "NOT_GRPC",
+            Self::Journal { .. } => "JOURNAL_UNAVAILABLE",
             Self::Draining => "DRAINING",
             Self::Broken => "INTERNAL",
         }
@@ -128,7 +131,7 @@ impl Refusal {
             Self::UploadIdle { .. } | Self::Deadline | Self::BodyDeadline { .. } => Code::DeadlineExceeded,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::ScopeMissing { .. } | Self::ForeignTenant(_) => Code::PermissionDenied,
-            Self::Draining | Self::NoGpu => Code::Unavailable,
+            Self::Journal { .. } | Self::Draining | Self::NoGpu => Code::Unavailable,
             Self::Broken => Code::Internal,
         }
     }
@@ -174,6 +177,7 @@ impl Refusal {
             | Self::BodyDeadline { .. }
             | Self::NotGrpc { .. }
             | Self::NoGpu
+            | Self::Journal { .. }
             | Self::Draining
             | Self::Broken => Vec::new(),
         };
@@ -229,7 +233,7 @@ impl Refusal {
             Self::JobNotFound { job_id, .. } | Self::SeqOutOfRange { job_id, .. } => {
                 details.set_resource_info("job", name(job_id), "", text(self));
             }
-            Self::Draining | Self::NoGpu => {
+            Self::Journal { .. } | Self::Draining | Self::NoGpu => {
                 details.set_retry_info(Some(RETRY_DELAY));
             }
             Self::Unauthenticated
@@ -296,6 +300,7 @@ mod tests {
             Refusal::NotGrpc { found: "GET".into() },
             Refusal::Infeasible { predicted: 0.01, wanted: 0.2 },
             Refusal::NoGpu,
+            Refusal::Journal { problem: "disk full".into() },
             Refusal::Draining,
             Refusal::Broken,
         ]
@@ -361,6 +366,7 @@ mod tests {
             Refusal::ResumeToken { problem: long() },
             Refusal::NoReceipt { problem: long() },
             Refusal::NotGrpc { found: long() },
+            Refusal::Journal { problem: long() },
         ]
     }
 

@@ -67,7 +67,7 @@ impl Scrape {
         let version = ("version", env!("CARGO_PKG_VERSION").to_owned());
         let commit = ("commit", label(sources.commit));
         registry.register("build", "The version of the service and its commit", Info::new([version, commit]));
-        let has_journal = sources.observer.journal().is_some();
+        let has_journal = sources.book.has_journal();
         sources.observer.tally.register(&mut registry, has_journal);
         registry.register_collector(Box::new(Current { sources, tenants: Mutex::default() }));
         Self(registry)
@@ -179,10 +179,10 @@ impl Current {
             let help = "Events that are missing in the event log: the disk was full or too slow";
             counter(encoder, "events_lost", help, None, vec![([], lost)])?;
         }
-        if let Some(journal) = self.sources.observer.journal() {
+        if let Some(journal) = self.sources.book.journal_health() {
             let help = "Commits of the journal that failed, and failed attempts to open it again";
             counter(encoder, "journal_failures", help, None, vec![([], journal.failures)])?;
-            let up = f64::from(u8::from(!journal.is_failing));
+            let up = f64::from(u8::from(journal.failing.is_none()));
             gauge(encoder, "journal_up", "1 if the latest commit of the journal succeeded", None, one(up))?;
         }
         Ok(())

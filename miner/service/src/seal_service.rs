@@ -120,6 +120,8 @@ impl SealService for Sealing {
         // Hashes the coinbase and waits for the engine.
         let submit = move || book.submit(JobRequest::read(message, &caller)?.traced(trace), &caller, peer);
         let (record, replayed) = self.run(&context, bytes, submit).await??;
+        // With a journal: once it is on the disk, whichever call wrote it.
+        record.accepted().await?;
         note.job_id(&record.id);
         note.outcome(if replayed { "replayed" } else { "accepted" });
         Ok(Response::new(v1::SubmitSealResponse { job: Some(record.job()), replayed }))
@@ -186,7 +188,8 @@ impl SealService for Sealing {
         context.note.detail(&format!("generation {generation} of chain '{chain}'"));
         self.check_open()?;
         let book = Arc::clone(&self.book);
-        let superseded = self.run(&context, 0, move || book.advance(&tenant, &chain, generation)).await??;
+        let advanced = self.run(&context, 0, move || book.advance(&tenant, &chain, generation)).await??;
+        let superseded = advanced.written().await?;
         Ok(Response::new(v1::AdvanceTipResponse { superseded }))
     }
 }

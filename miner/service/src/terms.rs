@@ -26,6 +26,15 @@ impl WhenNoGpu {
         }
     }
 
+    /// The default for a value that this version does not know.
+    pub(crate) const fn from_wire(value: v1::WhenNoGpu) -> Self {
+        match value {
+            v1::WhenNoGpu::Wait => Self::Wait,
+            v1::WhenNoGpu::Fail => Self::Fail,
+            v1::WhenNoGpu::Cpu | v1::WhenNoGpu::Unspecified => Self::Cpu,
+        }
+    }
+
     pub(crate) const fn to_wire(self) -> v1::WhenNoGpu {
         match self {
             Self::Cpu => v1::WhenNoGpu::Cpu,

@@ -163,10 +163,12 @@ Examples:
   cityseal serve                                  on 127.0.0.1:50051
   cityseal serve --listen 127.0.0.1:0 --json      on a free port; the address is printed as JSON
   cityseal serve --key auditor.key                issue signed receipts
+  cityseal serve --state state                    keep jobs across restarts and crashes
   cityseal serve --listen 0.0.0.0:50051 --config city.toml      with TLS and tenants (see `cityseal certs --help`)
 
 Ctrl-C or SIGTERM drains the service: its health becomes NOT_SERVING, after --lame-duck it accepts no new work, ends its
-open streams and stops. A second one ends it at once. SIGHUP reloads certificates, tokens and tenants; so does a change
+open streams and stops. With --state its jobs continue when it is started again; otherwise they are cancelled. A second
+signal ends it at once. SIGHUP reloads certificates, tokens and tenants; so does a change
 of one of their files. If a new file is broken, the old state stays.
 
 Exit codes: 0 drained after a signal, 2 anything else.";

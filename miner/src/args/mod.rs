@@ -16,12 +16,14 @@ use cityseal_engine::Profile;
 mod access;
 mod config;
 mod examples;
+mod journal;
 mod package;
 mod receipt;
 pub mod values;
 
 pub use access::{CertsAction, CertsAddArgs, CertsArgs, CertsRevokeArgs, TokenArgs};
 pub use config::{ConfigAction, ConfigArgs, ConfigCheckArgs, ConfigPrintArgs};
+pub use journal::{JournalAction, JournalArgs, JournalDumpArgs};
 pub use package::{CompletionsArgs, ManArgs, ShellName};
 pub use receipt::{
     KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
@@ -53,7 +55,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `metrics`, `events`, `key`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`,
+    /// `allow_software`, `listen`, `metrics`, `events`, `key`, `state`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`,
     /// `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -95,6 +97,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Show or check the configuration of the service.
     Config(Box<ConfigArgs>),
+    /// Read the journal of a service that was started with --state.
+    Journal(JournalArgs),
     /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
     Demo(DemoArgs),
     /// Inject faults into each device, and check that the answers stay right.
@@ -393,6 +397,10 @@ pub struct ServeArgs {
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// Keep jobs in a journal in DIR, which is created if it does not exist: they survive the end of the service and a
+    /// crash. Without it jobs are kept in memory only.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// After a stop signal, report `NOT_SERVING` but go on serving for this long, so that load balancers move away
     /// first (0 to 3600; default: 5).
     #[arg(long, value_name = "SECONDS", value_parser = values::lame_duck)]

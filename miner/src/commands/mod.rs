@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod certs;
 pub(crate) mod config;
 pub(crate) mod devices;
+pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod network;
 pub(crate) mod package;

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use self::notify::{Manager, feed_watchdog};
 use self::stopping::{PhaseHandle, Signals};
+use super::journal::JournalCommandError;
 use super::key::{self, KeyCommandError};
 use crate::args::ServeArgs;
 use crate::config::{LAME_DUCK_DEFAULT, LISTEN_DEFAULT};
@@ -40,9 +41,18 @@ pub(crate) enum ServeCommandError {
     /// The key that signs receipts could not be read.
     #[error(transparent)]
     Key(#[from] KeyCommandError),
+    /// The state folder.
+    #[error(transparent)]
+    Journal(#[from] JournalCommandError),
     /// The service.
     #[error(transparent)]
-    Serve(#[from] ServeError),
+    Serve(ServeError),
+}
+
+impl From<ServeError> for ServeCommandError {
+    fn from(error: ServeError) -> Self {
+        if let ServeError::Journal(error) = error { Self::Journal(error.into()) } else { Self::Serve(error) }
+    }
 }
 
 impl Explain for ServeCommandError {
@@ -51,6 +61,7 @@ impl Explain for ServeCommandError {
             Self::Cli(error) => error.reason(),
             Self::Setup(error) => error.reason(),
             Self::Key(error) => error.reason(),
+            Self::Journal(error) => error.reason(),
             Self::Serve(_) => "service-failed",
         }
     }
@@ -60,6 +71,7 @@ impl Explain for ServeCommandError {
             Self::Cli(error) => error.place(),
             Self::Setup(error) => error.place(),
             Self::Key(error) => error.place(),
+            Self::Journal(error) => error.place(),
             Self::Serve(_) => None,
         }
     }
@@ -85,6 +97,12 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
+    };
+    let options = if let Some(folder) = args.state.as_ref().or(settings.state.as_ref()) {
+        options.state(folder)
+    } else {
+        context.output.note("jobs are kept in memory only; with --state DIR they survive a restart");
+        options
     };
     let runtime = runtime(SERVICE_THREADS).map_err(CliError::System)?;
     let engine = context.engine_with_notes(&settings)?;

@@ -6,6 +6,7 @@
 mod access;
 mod config;
 mod devices;
+mod journal;
 mod receipt;
 mod verify;
 
@@ -17,6 +18,7 @@ use crate::answers::{SelfTest, Work, seal_reason};
 pub(crate) use access::{CertsAddAnswer, CertsAnswer, CertsRevokeAnswer, ClientRow, ServerRow, TokenAnswer};
 pub(crate) use config::{CompletionsAnswer, ConfigCheckAnswer, ConfigPrintAnswer, ManAnswer, MemoryRow, SettingRow};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
+pub(crate) use journal::JournalAnswer;
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
 pub(crate) use verify::VerifyAnswer;
 

@@ -27,13 +27,18 @@ impl Serve {
         Self::start_with(&[])
     }
 
-    fn start_with(arguments: &[&str]) -> Self {
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         Self::start_logging_to(arguments, Stdio::null())
     }
 
     /// Starts with stderr, and so the log, redirected to a file or a pipe of the test.
     pub(crate) fn start_logging_to(arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_cityseal"))
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_cityseal")), arguments, stderr)
+    }
+
+    /// Starts with a command that ends in the binary, such as a shell that replaces itself by it.
+    pub(crate) fn start_as(mut command: Command, arguments: &[&str], stderr: impl Into<Stdio>) -> Self {
+        let mut process = command
             .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--threads", "1", "--json"])
             .args(if arguments.contains(&"--lame-duck") { &[][..] } else { &["--lame-duck", "0"] })
             .args(arguments)
@@ -57,6 +62,10 @@ impl Serve {
     pub(crate) fn signal(&self, signal: &str) {
         let signalled = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(signalled.success());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// Waits for the end of the process, and returns its exit code.

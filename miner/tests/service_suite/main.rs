@@ -4,6 +4,7 @@
 
 mod binary;
 mod blocks;
+mod crashes;
 mod fairness;
 mod hostile;
 mod jobs;
@@ -14,7 +15,11 @@ mod open_metrics;
 mod receipts;
 mod refused;
 mod resuming;
+#[allow(dead_code, reason = "other test binaries use the rest of it")]
+#[path = "../common/schemas.rs"]
+mod schemas;
 mod skip;
+mod state;
 mod support;
 mod uploads;
 mod watching;

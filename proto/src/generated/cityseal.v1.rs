@@ -608,8 +608,8 @@ pub struct Job {
     /// Opaque, and not guessable. Unique across restarts of the service.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// Changes with every start of the service. If a caller sees a new value, its earlier jobs are gone. A random number,
-    /// not a time: only compare it for equality.
+    /// Changes with every start of the service. Without a journal it is random, and the jobs of another epoch are gone.
+    /// With a journal it rises, and jobs continue in the next epoch.
     #[prost(uint64, tag = "2")]
     pub epoch: u64,
     #[prost(string, tag = "3")]
@@ -705,13 +705,15 @@ pub struct GetJobResponse {
 pub struct WatchJobRequest {
     #[prost(string, tag = "1")]
     pub job_id: ::prost::alloc::string::String,
-    /// The first sequence number to send. The first event of a job is 1. 0 means 1.
+    /// The first sequence number to send. The first event of a job is 1. 0 means 1. A number from before a restart of a
+    /// service with a journal means the first one after it.
     #[prost(uint64, tag = "2")]
     pub from_seq: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchJobResponse {
-    /// Numbers the events of one job from 1, without gaps.
+    /// Numbers the events of one job from 1, without gaps; after a restart of a service with a journal they continue at a
+    /// greater number.
     #[prost(uint64, tag = "1")]
     pub seq: u64,
     /// The job at the time of the event.
@@ -973,7 +975,8 @@ pub mod seal_service_client {
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
         /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
         /// generation of `chain`, or (INFEASIBLE_DEADLINE) a seal before the deadline is less likely than the tenant's
-        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable.
+        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable; (JOURNAL_UNAVAILABLE):
+        /// the service cannot write its journal.
         pub async fn submit_seal(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitSealRequest>,
@@ -999,7 +1002,7 @@ pub mod seal_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Returns the current state of a job, with its result once it has ended. NOT_FOUND: the job is unknown, forgotten,
-        /// from an earlier epoch, or of another tenant.
+        /// of another tenant, or from an earlier epoch of a service without a journal.
         pub async fn get_job(
             &mut self,
             request: impl tonic::IntoRequest<super::GetJobRequest>,
@@ -1099,7 +1102,8 @@ pub mod seal_service_client {
         }
         /// Reports a new tip of a chain: ends, as SUPERSEDED, all running jobs of the caller's tenant with that `chain` and a
         /// lower generation. Later submissions for that chain with a lower generation are refused. FAILED_PRECONDITION
-        /// (STALE_GENERATION): the chain's tip already has a greater generation. The tip is kept for 24 hours.
+        /// (STALE_GENERATION): the chain's tip already has a greater generation. UNAVAILABLE (JOURNAL_UNAVAILABLE): the tip is
+        /// in force, but may be unknown after a restart. The tip is kept for 24 hours.
         pub async fn advance_tip(
             &mut self,
             request: impl tonic::IntoRequest<super::AdvanceTipRequest>,
@@ -1143,7 +1147,8 @@ pub mod seal_service_server {
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
         /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
         /// generation of `chain`, or (INFEASIBLE_DEADLINE) a seal before the deadline is less likely than the tenant's
-        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable.
+        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable; (JOURNAL_UNAVAILABLE):
+        /// the service cannot write its journal.
         async fn submit_seal(
             &self,
             request: tonic::Request<super::SubmitSealRequest>,
@@ -1152,7 +1157,7 @@ pub mod seal_service_server {
             tonic::Status,
         >;
         /// Returns the current state of a job, with its result once it has ended. NOT_FOUND: the job is unknown, forgotten,
-        /// from an earlier epoch, or of another tenant.
+        /// of another tenant, or from an earlier epoch of a service without a journal.
         async fn get_job(
             &self,
             request: tonic::Request<super::GetJobRequest>,
@@ -1187,7 +1192,8 @@ pub mod seal_service_server {
         >;
         /// Reports a new tip of a chain: ends, as SUPERSEDED, all running jobs of the caller's tenant with that `chain` and a
         /// lower generation. Later submissions for that chain with a lower generation are refused. FAILED_PRECONDITION
-        /// (STALE_GENERATION): the chain's tip already has a greater generation. The tip is kept for 24 hours.
+        /// (STALE_GENERATION): the chain's tip already has a greater generation. UNAVAILABLE (JOURNAL_UNAVAILABLE): the tip is
+        /// in force, but may be unknown after a restart. The tip is kept for 24 hours.
         async fn advance_tip(
             &self,
             request: tonic::Request<super::AdvanceTipRequest>,

@@ -56,6 +56,7 @@ const LAYERS: &[Layer] = &[
             "cityseal-engine",
             "cityseal-hash",
             "cityseal-input",
+            "cityseal-journal",
             "cityseal-proto",
             "cityseal-receipt",
         ],

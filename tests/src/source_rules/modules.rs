@@ -54,7 +54,7 @@ const TABLE: &[Row] = &[
         bottom_up: "decode_error frame paths place blocks hex_lines detect proof input_error open packed \
             places proof_file raw_block decoder placed_fault part receipts sinks recognise looks source cut forks",
     },
-    Row { package: "cityseal-journal", bottom_up: "job error health rows store queue writer journal" },
+    Row { package: "cityseal-journal", bottom_up: "job error health overlay rows store queue writer journal" },
     Row {
         package: "cityseal-client",
         bottom_up: "address credentials device answer job cut ledger frames request check error receipt_check retry \
@@ -63,10 +63,10 @@ const TABLE: &[Row] = &[
     Row {
         package: "cityseal-service",
         bottom_up: "block_chunk terms caller device_facts drain echo certificate transport keys limits limit_table stamps \
-            tenants tls tokens access error reload control shares unread idle rpcs connection call_note deadline foreign \
+            tenants tls tokens access reload control shares unread idle rpcs connection call_note deadline foreign \
             health log_budget listener refusal places begin gate bodies event_log tally observer trace calls heavy http2 \
-            jobs seal_service sensors device_service upload upload_rate verdict verify_service tenant_shares discard \
-            scrape metrics_server state_events monitoring",
+            jobs journal_dump error seal_service sensors device_service upload upload_rate verdict verify_service \
+            tenant_shares discard scrape metrics_server state_events monitoring",
     },
     Row {
         package: "cityseal-bench",

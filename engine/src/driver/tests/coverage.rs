@@ -68,6 +68,17 @@ fn a_job_that_resumes_a_complete_search_ends_at_once() {
 }
 
 #[test]
+fn a_job_for_all_seals_that_has_found_one_has_nothing_to_resume_from() {
+    let mut play = Play::new();
+    let id = play.submit(SealJob::new(template(easy_target())).all(true));
+    while play.driver.resumable_coverage(id).is_some() {
+        let search = play.take(CPU).unwrap();
+        play.answer(CPU, search);
+    }
+    assert!(play.driver.coverage(id).unwrap().volume() > 0, "the job still runs");
+}
+
+#[test]
 fn what_waits_for_a_canary_is_not_in_the_coverage_of_a_running_job() {
     let mut play = Play::new();
     let id = play.submit(SealJob::new(impossible()));

@@ -16,6 +16,7 @@ fn submission(number: u8) -> Submission {
         request_id: format!("r{number}"),
         fingerprint: [number; 32],
         request: vec![number; 2000].into(),
+        epoch: 1,
         submitted_unix_ms: u64::from(100 - number),
         expires_unix_ms: 1000,
     }
@@ -35,6 +36,16 @@ fn end_job(journal: &Journal, number: u8, end: End) -> Receiver<End> {
     let (told, answer) = channel();
     journal.end(JobId([number; 16]), end, move |end| told.send(end).unwrap());
     answer
+}
+
+fn note_tip(journal: &Journal, generation: u64) -> Receiver<Result<(), Unavailable>> {
+    let (told, answer) = channel();
+    journal.note_tip(tip("main", generation), move |result| told.send(result).unwrap());
+    answer
+}
+
+fn tip(chain: &str, generation: u64) -> Tip {
+    Tip { tenant: "t".to_owned(), chain: chain.to_owned(), generation, advanced_unix_ms: 9 }
 }
 
 /// A storage in memory that fails every change while it is told to.
@@ -88,7 +99,7 @@ impl StorageBackend for Disk {
 fn jobs_come_back_in_the_order_of_their_submission() {
     let disk = Disk::new();
     let (journal, recovered) = disk.start(Arc::new(|_| {}));
-    assert_eq!(recovered, Recovered { epoch: 1, jobs: Vec::new() });
+    assert_eq!(recovered, Recovered { epoch: 1, ..Recovered::default() });
     // The times of `submission` fall with the number.
     let answers = [1, 2, 3].map(|number| submit(&journal, submission(number)));
     answers.iter().for_each(|answer| assert_eq!(answer.recv().unwrap(), Ok(Submitted::New)));
@@ -150,6 +161,10 @@ fn a_full_disk_refuses_jobs_keeps_ends_and_recovers() {
     assert!(submit(&journal, submission(3)).try_recv().unwrap().is_err());
     let ended = end_job(&journal, 1, end(4));
     assert!(ended.try_recv().is_err(), "an end is reported only once it is on the disk");
+    let (told, noted) = channel();
+    journal.note_progress(JobId([1; 16]), Progress::default(), move |is_written| told.send(is_written).unwrap());
+    assert_eq!(noted.recv(), Ok(false));
+    assert!(note_tip(&journal, 3).recv().unwrap().is_err());
 
     disk.is_full.store(false, Ordering::SeqCst);
     assert_eq!(ended.recv().unwrap(), end(4));
@@ -160,6 +175,35 @@ fn a_full_disk_refuses_jobs_keeps_ends_and_recovers() {
     let found: Vec<u8> = recovered.jobs.iter().map(|job| job.submission.id.0[0]).collect();
     assert_eq!(found, [4, 1], "exactly the jobs that were acknowledged");
     assert_eq!(recovered.jobs[1].end, Some(end(4)));
+    assert_eq!(recovered.tips, []);
+}
+
+#[test]
+fn the_latest_tip_of_each_chain_comes_back_until_it_is_forgotten() {
+    let disk = Disk::new();
+    let (journal, _) = disk.start(Arc::new(|_| {}));
+    for generation in [3, 4] {
+        assert_eq!(note_tip(&journal, generation).recv().unwrap(), Ok(()));
+    }
+    let (told, answer) = channel();
+    journal.note_tip(tip("side", 1), move |result| told.send(result).unwrap());
+    assert_eq!(answer.recv().unwrap(), Ok(()));
+    journal.close();
+    let (journal, recovered) = disk.start(Arc::new(|_| {}));
+    assert_eq!(recovered.tips, [tip("main", 4), tip("side", 1)]);
+    journal.forget_tips(vec![("t".to_owned(), "main".to_owned()), ("t".to_owned(), "unknown".to_owned())]);
+    journal.close();
+    assert_eq!(disk.start(Arc::new(|_| {})).1.tips, [tip("side", 1)]);
+}
+
+#[test]
+fn a_closed_journal_refuses_what_comes_later() {
+    let disk = Disk::new();
+    let (journal, _) = disk.start(Arc::new(|_| {}));
+    journal.close();
+    assert_eq!(submit(&journal, submission(1)).recv().unwrap(), Err(Unavailable::Closed));
+    assert!(end_job(&journal, 1, end(1)).recv().is_err());
+    journal.close();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use prost::bytes::Bytes;
 use redb::StorageBackend;
 
 use super::*;
@@ -15,6 +16,7 @@ fn submission(number: u8, request_id: &str) -> Submission {
         request_id: request_id.to_owned(),
         fingerprint: [number; 32],
         request: vec![number; 300].into(),
+        epoch: 1,
         submitted_unix_ms: number.into(),
         expires_unix_ms: u64::from(number) + 1000,
     }
@@ -25,7 +27,7 @@ fn end(seq: u64) -> End {
 }
 
 fn progress(seq: u64, last: u128) -> Progress {
-    Progress { seq, runs: vec![Run { first: 0, last, device: "cpu".to_owned() }] }
+    Progress { seq, epoch: 1, runs: vec![Run { first: 0, last, device: "cpu".to_owned() }] }
 }
 
 fn jobs_of(store: &Store) -> Vec<StoredJob> {
@@ -54,8 +56,33 @@ fn a_job_is_stored_with_its_progress_and_its_first_end() {
         store.apply(&[Operation::Progress(id, progress(9, 200))]).unwrap();
     }
     let store = Store::open(folder.path()).unwrap();
-    let stored = StoredJob { submission: job, progress: progress(3, 99), end: Some(end(7)) };
+    // Neither the request nor the progress is needed any more.
+    let submission = Submission { request: Bytes::new(), ..job };
+    let stored = StoredJob { submission, progress: Progress::default(), end: Some(end(7)) };
     assert_eq!(jobs_of(&store), [stored]);
+}
+
+#[test]
+fn reading_a_journal_changes_nothing_and_needs_one_that_no_service_uses() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = Store::open_unchanged(folder.path()).unwrap_err();
+    assert!(matches!(&missing, JournalError::Io { source, .. } if source.kind() == ErrorKind::NotFound), "{missing}");
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.begin_epoch().unwrap(), 1);
+    assert_eq!(submit(&store, &submission(1, "r")), Submitted::New);
+    // The file as a crash leaves it: not closed.
+    let crashed = tempfile::tempdir().unwrap();
+    std::fs::copy(folder.path().join(FILE), crashed.path().join(FILE)).unwrap();
+    let error = Store::open_unchanged(folder.path()).unwrap_err();
+    assert!(matches!(error, JournalError::InUse { .. }), "{error}");
+    drop(store);
+    for folder in [&folder, &crashed] {
+        let before = std::fs::read(folder.path().join(FILE)).unwrap();
+        let store = Store::open_unchanged(folder.path()).unwrap();
+        assert_eq!((store.epoch().unwrap(), jobs_of(&store).len()), (1, 1));
+        drop(store);
+        assert_eq!(std::fs::read(folder.path().join(FILE)).unwrap(), before);
+    }
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! The jobs of the service: started once per request id, open to any watcher of their tenant, dropped in the order in
 //! which they ended.
 //!
-//! A job belongs to no call and no connection. One task per job waits for the engine; no thread is blocked.
+//! A job belongs to no call and no connection. One task per job waits for the engine; no thread is blocked. With a
+//! journal a job is shown once it is on the disk, and so is its end.
 
+mod checkpoint;
+mod follow;
 mod ids;
 mod log;
 mod prospects;
 mod record;
 mod request;
+mod restore;
 mod retention;
 mod shelf;
+mod stored;
 mod tips;
 
 use std::collections::HashMap;
@@ -19,24 +24,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cityseal_engine::{Engine, SealReport};
+use cityseal_journal::{Journal, JournalHealth, Submission, Submitted, Tip, Unavailable};
 use cityseal_proto::{FieldError, v1};
-use tokio::sync::Notify;
+use prost::Message;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, info};
 
+pub(crate) use checkpoint::checkpoints;
 pub(crate) use log::Event;
 pub(crate) use record::{JobRecord, Stop, saturated, share_to_wire};
 pub(crate) use request::{JobRequest, name};
+pub(crate) use restore::{OpenError, Unfinished};
+pub(crate) use stored::{StoredEnd, StoredRequest};
 
+use self::follow::{OpenJob, OpenJobs};
 use self::ids::Ids;
+use self::log::EventLog;
 use self::prospects::Prospects;
-use self::record::end_of;
+use self::record::{Acceptance, end_of};
 use self::shelf::Shelf;
+use self::stored::{id_of, unix_ms};
 use super::caller::Caller;
 use super::echo::shown;
 use super::event_log::{Event as Happened, JobFacts};
 use super::heavy::Heavy;
 use super::limit_table::Limits;
-use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, PROGRESS_INTERVAL};
+use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, SEQS_RESERVED};
 use super::log_budget::LogBudget;
 use super::observer::Observer;
 use super::refusal::Refusal;
@@ -45,8 +58,8 @@ use super::shares::Holder;
 /// The reason of jobs that end with the service.
 pub(crate) const SHUTDOWN: &str = "the service is shutting down";
 
-/// The reason of jobs whose task failed.
-const BROKEN: &str = "internal error: a part of the service failed";
+/// The reason of jobs whose deadline passed.
+const EXPIRED: &str = "its deadline passed";
 
 /// All jobs of the service.
 #[derive(Debug)]
@@ -56,36 +69,66 @@ pub(crate) struct JobBook {
     epoch: u64,
     events_max: usize,
     shelf: Mutex<Shelf>,
-    /// Reads the reports of ended jobs.
-    ending: Heavy,
+    /// `None`: jobs are in memory only.
+    journal: Option<Journal>,
+    /// Whether the jobs stop and continue in the next run of the service.
+    suspended: watch::Sender<bool>,
+    open: OpenJobs,
+    /// Talks to the engine about jobs when no call does: starts those that are on the disk, and reads the reports of
+    /// those that have ended.
+    engine_work: Heavy,
     /// Limits the log lines about ended jobs.
     budget: LogBudget,
     observer: Arc<Observer>,
 }
 
-/// A job between its acceptance and its end: if it is dropped before the end was recorded, because its task panicked or
-/// was aborted, the job fails and frees its place.
+/// A job that has a place and is not with the engine yet.
+struct Placed {
+    open: OpenJob,
+    request: JobRequest,
+    superseded: Option<Arc<JobRecord>>,
+    peer: Option<SocketAddr>,
+}
+
+/// The effect of a new tip.
 #[derive(Debug)]
-struct OpenJob {
-    book: Arc<JobBook>,
-    record: Arc<JobRecord>,
+pub(crate) struct Advanced {
+    superseded: u32,
+    written: Option<oneshot::Receiver<Result<(), Unavailable>>>,
+}
+
+impl Advanced {
+    /// Waits until the tip is in the journal, if there is one. Returns the number of superseded jobs.
+    ///
+    /// # Errors
+    /// Returns [`Refusal::Journal`]: after a restart the tip may be unknown.
+    pub(crate) async fn written(self) -> Result<u32, Refusal> {
+        if let Some(written) = self.written {
+            let result = written.await.unwrap_or(Err(Unavailable::Closed));
+            result.map_err(|why| Refusal::Journal { problem: why.to_string() })?;
+        }
+        Ok(self.superseded)
+    }
 }
 
 impl JobBook {
-    /// Creates an empty book with a random epoch.
+    /// Creates an empty book without a journal, with a random epoch.
     ///
     /// # Errors
     /// Returns the error of the operating system if it provides no random numbers.
     pub(crate) fn new(engine: Engine, events_max: usize) -> io::Result<Self> {
         let ids = Ids::new()?;
-        let (epoch, ending) = (ids.epoch(), Heavy::new(ENDING_JOBS_MAX));
+        let (epoch, engine_work) = (ids.epoch(), Heavy::new(ENDING_JOBS_MAX));
         Ok(Self {
             engine,
             ids,
             epoch,
             events_max,
             shelf: Mutex::default(),
-            ending,
+            journal: None,
+            suspended: watch::Sender::new(false),
+            open: OpenJobs::default(),
+            engine_work,
             budget: LogBudget::new(Instant::now()),
             observer: Arc::default(),
         })
@@ -121,8 +164,18 @@ impl JobBook {
         self.epoch
     }
 
-    /// Starts a job, or returns the one that the same request started before (`true`). `peer` is the caller's address,
-    /// for the log. Blocks on the engine, so it must not be called from an async task; it must be called in a runtime.
+    /// The state of the journal; `None` without one.
+    pub(crate) fn journal_health(&self) -> Option<JournalHealth> {
+        self.journal.as_ref().map(Journal::health)
+    }
+
+    pub(crate) const fn has_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Starts a job, or returns the one that the same request started before (`true`). With a journal it starts once it
+    /// is on the disk: see [`JobRecord::accepted`]. `peer` is the caller's address, for the log. Blocks on the engine,
+    /// so it must not be called from an async task; it must be called in a runtime.
     pub(crate) fn submit(
         self: &Arc<Self>,
         mut request: JobRequest,
@@ -131,12 +184,12 @@ impl JobBook {
     ) -> Result<(Arc<JobRecord>, bool), Refusal> {
         // Without the shelf's lock: the engine may be busy, and other calls only read.
         let job = request.to_job(Instant::now());
-        let replaced = request.supersedes.as_ref().and_then(|job_id| self.find(job_id, caller).ok()?.handle());
+        let replaced = request.about.supersedes.as_ref().and_then(|job_id| self.find(job_id, caller).ok()?.handle());
         let prospects = Prospects::of(&self.engine, &job, replaced.as_ref());
         request.about.probability_by_deadline = prospects.probability;
         let (open, superseded) = {
             let mut shelf = self.lock();
-            shelf.expire(Instant::now());
+            self.forget(&shelf.expire(Instant::now()));
             // The request id makes a retry after a lost answer idempotent.
             if let Some(before) = shelf.find_request(&request.about.tenant, &request.about.request_id) {
                 return replayed(before, &request);
@@ -145,30 +198,109 @@ impl JobBook {
             self.place(&mut shelf, &request, caller)?
         };
         let record = Arc::clone(&open.record);
-        record.started(&self.engine.submit(job));
+        let placed = Placed { open, request, superseded, peer };
+        match &self.journal {
+            None => self.begin(placed),
+            Some(journal) => {
+                let answer = self.write(journal, &placed);
+                tokio::spawn(Arc::clone(self).begin_once_written(placed, answer));
+            }
+        }
+        Ok((record, false))
+    }
+
+    /// Queues a job for the journal.
+    fn write(&self, journal: &Journal, placed: &Placed) -> oneshot::Receiver<Result<Submitted, Unavailable>> {
+        let Placed { open, request, .. } = placed;
+        let submitted_unix_ms = unix_ms();
+        let submission = Submission {
+            id: id_of(&open.record),
+            tenant: request.about.tenant.to_string(),
+            request_id: request.about.request_id.clone(),
+            fingerprint: request.about.fingerprint,
+            request: StoredRequest::of(request).encode_to_vec().into(),
+            epoch: self.epoch,
+            submitted_unix_ms,
+            expires_unix_ms: submitted_unix_ms.saturating_add(request.deadline().as_millis() as u64),
+        };
+        let (told, answer) = oneshot::channel();
+        journal.submit(submission, move |result| drop(told.send(result)));
+        answer
+    }
+
+    /// Accepts the job and gives it to the engine once it is in the journal; otherwise drops it.
+    async fn begin_once_written(
+        self: Arc<Self>,
+        placed: Placed,
+        answer: oneshot::Receiver<Result<Submitted, Unavailable>>,
+    ) {
+        let record = Arc::clone(&placed.open.record);
+        let refusal = match answer.await {
+            Ok(Ok(Submitted::New)) => {
+                record.decide(Acceptance::Accepted);
+                let holder = Holder::Tenant(Arc::clone(&record.about.tenant));
+                let book = Arc::clone(&self);
+                drop(self.engine_work.run(holder, move || book.begin(placed)).await);
+                return;
+            }
+            Ok(Ok(Submitted::Known(job))) => {
+                error!(job_id = %job.submission.id, "the journal has a job that the service does not know");
+                Refusal::Broken
+            }
+            Ok(Err(why)) => Refusal::Journal { problem: why.to_string() },
+            Err(_) => Refusal::Journal { problem: Unavailable::Closed.to_string() },
+        };
+        let mut shelf = self.lock();
+        shelf.withdraw(record.number);
+        if let Some(old) = &placed.superseded {
+            shelf.stays(old);
+        }
+        drop(shelf);
+        record.decide(Acceptance::Refused(refusal));
+    }
+
+    /// Gives a job to the engine, and ends the one that it replaces. Blocks on the engine.
+    fn begin(&self, placed: Placed) {
+        let Placed { open, request, superseded, peer } = placed;
+        let record = Arc::clone(&open.record);
+        self.start(open, &request, peer);
         if let Some(old) = superseded {
             old.stop(Stop::Supersede(record.id.clone()));
         }
         self.observer.event(&submitted(&record, peer));
-        tokio::spawn(open.follow(peer));
-        Ok((record, false))
     }
 
-    /// Records a new tip: ends the running jobs of that chain with a lower generation, and returns how many. Blocks on
-    /// the engine, so it must not be called from an async task.
-    pub(crate) fn advance(&self, tenant: &Arc<str>, chain: &str, generation: u64) -> Result<u32, Refusal> {
-        let stale: Vec<Arc<JobRecord>> = {
+    fn start(&self, open: OpenJob, request: &JobRequest, peer: Option<SocketAddr>) {
+        open.record.started(&self.engine.submit(request.to_job(Instant::now())));
+        tokio::spawn(open.follow(peer));
+    }
+
+    /// Removes jobs from the journal.
+    fn forget(&self, dropped: &[Arc<JobRecord>]) {
+        if let Some(journal) = self.journal.as_ref().filter(|_| !dropped.is_empty()) {
+            journal.forget(dropped.iter().map(|record| id_of(record)).collect());
+        }
+    }
+
+    /// Records a new tip: ends the running jobs of that chain with a lower generation. With a journal the tip is in
+    /// force before it is written. Blocks on the engine, so it must not be called from an async task.
+    pub(crate) fn advance(&self, tenant: &Arc<str>, chain: &str, generation: u64) -> Result<Advanced, Refusal> {
+        let (stale, written) = {
             let mut shelf = self.lock();
-            shelf.tips.advance(tenant, chain, generation, Instant::now())?;
+            let dropped = shelf.tips.advance(tenant, chain, generation, Instant::now())?;
             let running = shelf.running().into_iter().filter(|record| {
                 let about = &record.about;
                 about.tenant == *tenant && about.chain == chain && about.generation < generation
             });
-            running.inspect(|record| shelf.leaves(record.number)).collect()
+            let stale: Vec<Arc<JobRecord>> = running.inspect(|record| shelf.leaves(record.number)).collect();
+            // Under the lock, so that the journal gets the tips of a chain in their order.
+            let journal = self.journal.as_ref();
+            let written = journal.map(|journal| write_tip(journal, dropped, tenant, chain, generation));
+            (stale, written)
         };
-        let by = format!("generation {generation} of chain '{chain}'");
+        let by = by_tip(chain, generation);
         stale.iter().for_each(|record| record.stop(Stop::Supersede(by.clone())));
-        Ok(stale.len() as u32)
+        Ok(Advanced { superseded: stale.len() as u32, written })
     }
 
     /// Returns the job with that id if the caller may see it. Otherwise the refusal is the same as for an unknown id.
@@ -226,10 +358,15 @@ impl JobBook {
             shelf.leaves(old.number);
         }
         let number = shelf.next_number();
-        let record = JobRecord::new(number, self.ids.job_id(number), self.epoch, about.clone(), self.events_max);
-        let record = Arc::new(record);
+        let log = EventLog::new(self.events_max);
+        let (log, is_pending) = match self.journal {
+            Some(_) => (log.with_progress_max(SEQS_RESERVED), true),
+            None => (log, false),
+        };
+        let record = JobRecord::new(number, self.ids.job_id(number), self.epoch, about.clone(), log);
+        let record = Arc::new(if is_pending { record.pending() } else { record });
         shelf.insert(Arc::clone(&record));
-        Ok((OpenJob { book: Arc::clone(self), record }, superseded))
+        Ok((OpenJob::new(self, record), superseded))
     }
 
     fn log_end(&self, record: &JobRecord, report: &SealReport, peer: Option<SocketAddr>, took: Duration) {
@@ -259,7 +396,7 @@ impl JobBook {
         request: &JobRequest,
         caller: &Caller,
     ) -> Result<Option<Arc<JobRecord>>, Refusal> {
-        let Some(job_id) = &request.supersedes else { return Ok(None) };
+        let Some(job_id) = &request.about.supersedes else { return Ok(None) };
         let about = &request.about;
         let old = self.find_on(shelf, job_id, |tenant| *tenant == *about.tenant && caller.may_see(tenant))?;
         let (found, expected_min) = (about.generation, old.about.generation);
@@ -275,7 +412,8 @@ impl JobBook {
         job_id: &str,
         is_visible: impl FnOnce(&str) -> bool,
     ) -> Result<Arc<JobRecord>, Refusal> {
-        let record = shelf.find(job_id).filter(|record| is_visible(&record.about.tenant));
+        let is_shown = |record: &Arc<JobRecord>| record.is_accepted() && is_visible(&record.about.tenant);
+        let record = shelf.find(job_id).filter(is_shown);
         record.ok_or_else(|| Refusal::JobNotFound { job_id: shown(job_id, ECHO_BYTES_MAX), epoch: self.epoch })
     }
 
@@ -330,58 +468,27 @@ fn replayed(before: Arc<JobRecord>, request: &JobRequest) -> Result<(Arc<JobReco
     Err(Refusal::RequestIdReused { request_id: request.about.request_id.clone(), job_id: before.id.clone() })
 }
 
-impl OpenJob {
-    /// Converts the engine's notifications about the job to events, until it ends.
-    async fn follow(self, peer: Option<SocketAddr>) {
-        let Self { book, record } = &self;
-        let Some(handle) = record.handle() else { return };
-        let began = Instant::now();
-        let woken = Arc::new(Notify::new());
-        let wake = Arc::clone(&woken);
-        handle.on_change(Arc::new(move || wake.notify_one()));
-        let mut quiet_until = Instant::now();
-        loop {
-            woken.notified().await;
-            if handle.snapshot().done {
-                // The report of a long job is large; it is read on a thread that may block.
-                let ending = Arc::clone(record);
-                let (observer, took) = (Arc::clone(&book.observer), began.elapsed());
-                let end = move |report: &SealReport| {
-                    // Before the end is shown: the last event log of a drain has every job.
-                    report_end(&observer, &ending, report, took);
-                    ending.ended(report);
-                };
-                let read = move || handle.report().inspect(end);
-                let holder = Holder::Tenant(Arc::clone(&record.about.tenant));
-                if let Ok(Some(report)) = book.ending.run(holder, read).await {
-                    book.lock().ended(record, Instant::now());
-                    book.log_end(record, &report, peer, began.elapsed());
-                }
-                return;
-            }
-            // Progress that comes too soon is dropped: the next event supersedes it.
-            if Instant::now() >= quiet_until {
-                record.moved();
-                quiet_until = Instant::now() + PROGRESS_INTERVAL;
-            }
-        }
+/// Queues a tip for the journal, and the removal of those that were dropped for it.
+fn write_tip(
+    journal: &Journal,
+    dropped: Vec<(Arc<str>, String)>,
+    tenant: &str,
+    chain: &str,
+    generation: u64,
+) -> oneshot::Receiver<Result<(), Unavailable>> {
+    if !dropped.is_empty() {
+        journal.forget_tips(dropped.into_iter().map(|(tenant, chain)| (tenant.to_string(), chain)).collect());
     }
+    let (told, answer) = oneshot::channel();
+    let (tenant, chain, advanced_unix_ms) = (tenant.to_owned(), chain.to_owned(), unix_ms());
+    let tip = Tip { tenant, chain, generation, advanced_unix_ms };
+    journal.note_tip(tip, move |result| drop(told.send(result)));
+    answer
 }
 
-impl Drop for OpenJob {
-    fn drop(&mut self) {
-        if self.record.has_ended() {
-            return;
-        }
-        error!(job_id = self.record.id, "the task of a job failed");
-        let handle = self.record.handle();
-        self.record.failed(BROKEN);
-        self.book.lock().ended(&self.record, Instant::now());
-        // Blocks on the engine for a moment: a search that nobody follows would occupy the devices until its deadline.
-        if let Some(handle) = handle {
-            handle.cancel(BROKEN);
-        }
-    }
+/// What superseded the older jobs of a chain.
+fn by_tip(chain: &str, generation: u64) -> String {
+    format!("generation {generation} of chain '{chain}'")
 }
 
 #[cfg(test)]

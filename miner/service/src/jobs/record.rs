@@ -6,17 +6,18 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use cityseal_engine::{JobHandle, SealFailure, SealOutcome, SealReport};
+use cityseal_engine::{JobHandle, SealCoverage, SealFailure, SealOutcome, SealReport};
 use cityseal_proto::v1;
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::sync::watch;
 
+use super::EXPIRED;
 use super::log::{Counts, End, Event, EventKind, EventLog, NotKept};
 use super::request::JobAbout;
 use crate::device_facts::kind_to_wire;
 use crate::limits::{COVERAGE_SPANS_MAX, JOB_INDEX_BYTES};
-use crate::refusal::NO_GPU;
+use crate::refusal::{NO_GPU, Refusal};
 
 /// One job as the service keeps it.
 #[derive(Debug)]
@@ -30,6 +31,15 @@ pub(crate) struct JobRecord {
     latest: watch::Sender<u64>,
     /// When its end was first requested.
     stopped: OnceLock<Instant>,
+    acceptance: watch::Sender<Acceptance>,
+}
+
+/// Whether the job may be shown: with a journal only once it is on the disk.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Acceptance {
+    Pending,
+    Accepted,
+    Refused(Refusal),
 }
 
 /// The engine's part of a job.
@@ -37,7 +47,8 @@ pub(crate) struct JobRecord {
 enum Search {
     /// Not yet with the engine; a stop that was requested meanwhile.
     Starting(Option<Stop>),
-    Running(JobHandle),
+    /// With the coverage that was last noted in the journal.
+    Running(JobHandle, Option<SealCoverage>),
     /// The engine's report was read, and its memory is free.
     Ended,
 }
@@ -61,16 +72,47 @@ impl Stop {
 }
 
 impl JobRecord {
-    pub(crate) fn new(number: u64, id: String, epoch: u64, about: JobAbout, events_max: usize) -> Self {
-        let log = EventLog::new(events_max);
+    /// Creates an accepted job whose log has at least one event.
+    pub(super) fn new(number: u64, id: String, epoch: u64, about: JobAbout, log: EventLog) -> Self {
         let latest = watch::Sender::new(log.last().seq);
-        let search = Mutex::new(Search::Starting(None));
-        Self { number, id, epoch, about, search, log: Mutex::new(log), latest, stopped: OnceLock::new() }
+        let search = if log.end().is_some() { Search::Ended } else { Search::Starting(None) };
+        let acceptance = watch::Sender::new(Acceptance::Accepted);
+        let (search, log) = (Mutex::new(search), Mutex::new(log));
+        Self { number, id, epoch, about, search, log, latest, stopped: OnceLock::new(), acceptance }
+    }
+
+    /// The same job before it is accepted.
+    pub(super) fn pending(self) -> Self {
+        self.acceptance.send_replace(Acceptance::Pending);
+        self
+    }
+
+    /// Accepts or refuses a pending job.
+    pub(super) fn decide(&self, acceptance: Acceptance) {
+        self.acceptance.send_replace(acceptance);
+    }
+
+    pub(super) fn is_accepted(&self) -> bool {
+        *self.acceptance.borrow() == Acceptance::Accepted
+    }
+
+    /// Waits until the job is accepted.
+    ///
+    /// # Errors
+    /// Returns the refusal if it could not be written to the journal.
+    pub(crate) async fn accepted(&self) -> Result<(), Refusal> {
+        let mut acceptance = self.acceptance.subscribe();
+        // The sender is part of this record, so it is not gone.
+        let decided = acceptance.wait_for(|acceptance| *acceptance != Acceptance::Pending).await;
+        match decided.as_deref() {
+            Ok(Acceptance::Refused(why)) => Err(why.clone()),
+            Ok(Acceptance::Accepted | Acceptance::Pending) | Err(_) => Ok(()),
+        }
     }
 
     /// The engine has started the job. Blocks on the engine if a stop was requested meanwhile.
     pub(super) fn started(&self, handle: &JobHandle) {
-        let before = std::mem::replace(&mut *self.search(), Search::Running(handle.clone()));
+        let before = std::mem::replace(&mut *self.search(), Search::Running(handle.clone(), None));
         if let Search::Starting(Some(stop)) = before {
             stop.apply(handle);
         }
@@ -84,7 +126,7 @@ impl JobRecord {
                 wanted.get_or_insert(stop);
                 return;
             }
-            Search::Running(handle) => handle.clone(),
+            Search::Running(handle, _) => handle.clone(),
             Search::Ended => return,
         };
         stop.apply(&handle);
@@ -93,33 +135,71 @@ impl JobRecord {
     /// The engine's handle while the job runs.
     pub(super) fn handle(&self) -> Option<JobHandle> {
         match &*self.search() {
-            Search::Running(handle) => Some(handle.clone()),
+            Search::Running(handle, _) => Some(handle.clone()),
             Search::Starting(_) | Search::Ended => None,
         }
     }
 
-    /// Adds a progress event.
-    pub(super) fn moved(&self) {
-        self.push(self.counts(), EventKind::Progress);
+    /// Keeps the coverage that was noted in the journal while the job runs.
+    pub(super) fn keep_noted(&self, coverage: &SealCoverage) {
+        if let Search::Running(_, noted) = &mut *self.search() {
+            *noted = Some(coverage.clone());
+        }
     }
 
-    /// Adds the last event and frees the engine's report.
-    pub(super) fn ended(&self, report: &SealReport) {
+    /// The coverage that was noted in the journal.
+    pub(super) fn noted(&self) -> Option<SealCoverage> {
+        match &*self.search() {
+            Search::Running(_, noted) => noted.clone(),
+            Search::Starting(_) | Search::Ended => None,
+        }
+    }
+
+    /// Progress may be numbered up to `seq`.
+    pub(super) fn reserve(&self, seq: u64) {
+        self.lock().reserve(seq);
+    }
+
+    /// The number of the latest event, and whether fewer than `count` numbers are left for progress.
+    pub(super) fn numbers_left(&self, count: u64) -> (u64, bool) {
+        let log = self.lock();
+        (log.last().seq, log.has_less_than(count))
+    }
+
+    /// Adds a progress event.
+    pub(super) fn moved(&self) {
+        let counts = self.counts();
+        let seq = self.lock().push_progress(counts);
+        self.latest.send_replace(seq);
+    }
+
+    /// The last event by the engine's report. Adds no more progress, and frees the engine's report.
+    pub(super) fn end_of(&self, report: &SealReport) -> Event {
         let result = result_of(report, self.about.seals_returned_max);
         let (state, reason) = state_of(&report.outcome);
         let counts = Counts { hashes: saturated(report.hashes), seals: result.seals.len() as u64, ..self.counts() };
-        self.end(counts, End { state, reason, result: Arc::new(result) });
+        self.last_event(counts, End { state, reason, result: Arc::new(result) })
     }
 
-    /// Ends the job as FAILED because a part of the service failed. Does nothing if it has ended.
-    pub(super) fn failed(&self, reason: &str) {
-        let end = End { state: v1::JobState::Failed, reason: reason.to_owned(), result: Arc::default() };
-        self.end(self.counts(), end);
+    /// The last event of a job that the engine did not end. Adds no more progress.
+    pub(super) fn end_without_report(&self, state: v1::JobState, reason: String) -> Event {
+        let counts = self.counts();
+        // What was searched is known, but not by which devices of this run.
+        let result = v1::SealResult { coverage_truncated: counts.hashes > 0, ..Default::default() };
+        self.last_event(counts, End { state, reason, result: Arc::new(result) })
     }
 
-    fn end(&self, counts: Counts, end: End) {
-        self.push(counts, EventKind::Ended(end));
+    fn last_event(&self, counts: Counts, end: End) -> Event {
+        let seq = self.lock().close();
         *self.search() = Search::Ended;
+        Event { seq, counts, kind: EventKind::Ended(end) }
+    }
+
+    /// Shows the last event. Does nothing if the job has ended.
+    pub(super) fn show_end(&self, event: Event) {
+        let seq = event.seq;
+        self.lock().finish(event);
+        self.latest.send_replace(seq);
     }
 
     /// Memory of this record and its index entries in bytes.
@@ -127,8 +207,10 @@ impl JobRecord {
         let log = self.lock();
         let result = log.end().map_or(0, |end| bytes_of(&end.result));
         // The index holds both names once more.
-        let names =
-            2 * (self.id.len() + self.about.request_id.len() + self.about.tenant.len()) + self.about.chain.len();
+        let about = &self.about;
+        let names = 2 * (self.id.len() + about.request_id.len() + about.tenant.len())
+            + about.chain.len()
+            + about.supersedes.as_ref().map_or(0, String::len);
         size_of::<Self>() + names + log.bytes() + result + JOB_INDEX_BYTES
     }
 
@@ -188,14 +270,9 @@ impl JobRecord {
         v1::WatchJobResponse { seq: event.seq, job: Some(self.job_at(event)), event: Some(body) }
     }
 
-    fn push(&self, counts: Counts, kind: EventKind) {
-        let seq = self.lock().push(counts, kind);
-        self.latest.send_replace(seq);
-    }
-
     fn counts(&self) -> Counts {
         let snapshot = match &*self.search() {
-            Search::Running(handle) => handle.snapshot(),
+            Search::Running(handle, _) => handle.snapshot(),
             Search::Starting(_) | Search::Ended => return self.lock().last().counts,
         };
         Counts {
@@ -206,7 +283,7 @@ impl JobRecord {
         }
     }
 
-    fn job_at(&self, event: &Event) -> v1::Job {
+    pub(super) fn job_at(&self, event: &Event) -> v1::Job {
         let (state, reason) = match &event.kind {
             EventKind::Accepted | EventKind::Progress => (v1::JobState::Running, String::new()),
             EventKind::Ended(end) => (end.state, end.reason.clone()),
@@ -271,7 +348,7 @@ fn state_of(outcome: &SealOutcome) -> (v1::JobState, String) {
         SealOutcome::Sealed => (v1::JobState::Sealed, String::new()),
         SealOutcome::Exhausted => (v1::JobState::Exhausted, String::new()),
         SealOutcome::Cancelled { by } => (v1::JobState::Cancelled, by.clone()),
-        SealOutcome::Expired => (v1::JobState::Expired, "its deadline passed".to_owned()),
+        SealOutcome::Expired => (v1::JobState::Expired, EXPIRED.to_owned()),
         SealOutcome::Superseded { by } => (v1::JobState::Superseded, by.clone()),
         SealOutcome::Failed { reason: reason @ SealFailure::NoGpu { .. } } => {
             (v1::JobState::Failed, format!("{NO_GPU}: {reason}"))
@@ -303,7 +380,9 @@ fn bytes_of(result: &v1::SealResult) -> usize {
 }
 
 fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {
-    let index_of = |name: &str| report.devices.iter().position(|share| share.name == name);
+    let mut devices: Vec<v1::DeviceShare> = report.devices.iter().map(share_to_wire).collect();
+    devices.extend(shares_of_earlier_devices(report));
+    let index_of = |name: &str| devices.iter().position(|share| share.name == name);
     let span = |span: cityseal_engine::CoverageSpan| v1::CoverageSpan {
         extranonce: span.extranonce,
         version: span.version,
@@ -316,6 +395,28 @@ fn result_of(report: &SealReport, seals_max: usize) -> v1::SealResult {
         seals: report.seals.iter().take(seals_max).map(v1::Seal::from).collect(),
         coverage: report.coverage.iter().take(COVERAGE_SPANS_MAX).map(span).collect(),
         coverage_truncated: report.coverage.has_more_than(COVERAGE_SPANS_MAX),
-        devices: report.devices.iter().map(share_to_wire).collect(),
+        devices,
     }
+}
+
+/// What the devices of earlier runs of the service contributed that this run does not have.
+fn shares_of_earlier_devices(report: &SealReport) -> Vec<v1::DeviceShare> {
+    let mut shares: Vec<(String, u128)> = Vec::new();
+    for run in report.coverage.runs() {
+        if report.devices.iter().any(|share| share.name == run.device) {
+            continue;
+        }
+        match shares.iter_mut().find(|(name, _)| *name == run.device) {
+            Some((_, hashes)) => *hashes += run.stretch.hashes(),
+            None => shares.push((run.device, run.stretch.hashes())),
+        }
+    }
+    let wire = |(name, hashes)| v1::DeviceShare {
+        name,
+        hashes: saturated(hashes),
+        // As of a device that exists but is not used.
+        state: "not-selected".to_owned(),
+        ..Default::default()
+    };
+    shares.into_iter().map(wire).collect()
 }

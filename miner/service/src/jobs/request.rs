@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cityseal_chain::SealTemplate;
-use cityseal_engine::SealJob;
+use cityseal_engine::{SealJob, SearchedRun};
 use cityseal_proto::{FieldError, field, template_from_request, v1};
 use prost::Message;
+use prost::bytes::Bytes;
+use tracing::warn;
 
 use crate::caller::Caller;
 use crate::limits::{COINBASE_BYTES_MAX, JOB_DEADLINE_MAX, NAME_BYTES_MAX, SEALS_MAX};
@@ -21,13 +23,16 @@ use crate::trace::CallTrace;
 #[derive(Clone, Debug)]
 pub(crate) struct JobRequest {
     pub(crate) about: JobAbout,
-    pub(crate) supersedes: Option<String>,
+    /// The message as it was submitted, encoded.
+    pub(crate) message: Bytes,
     template: SealTemplate,
     deadline: Duration,
     search_all: bool,
     seals_max: usize,
     /// The tenant whose share of the devices pays.
-    paid_by: Arc<str>,
+    pub(crate) paid_by: Arc<str>,
+    /// What an earlier run of the service searched.
+    covered: Vec<SearchedRun>,
 }
 
 /// What the service keeps of a submission, also after the job has ended. The template is not part of it: the engine
@@ -51,6 +56,16 @@ pub(crate) struct JobAbout {
     pub(crate) when_no_gpu: WhenNoGpu,
     /// The ids of the call that submitted it, if they are known.
     pub(crate) trace: Option<CallTrace>,
+    /// The id of the job that it replaces.
+    pub(crate) supersedes: Option<String>,
+}
+
+/// What was agreed at a submission and is not in its message.
+#[derive(Clone, Debug)]
+pub(crate) struct Agreed {
+    pub(crate) paid_by: Arc<str>,
+    pub(crate) when_no_gpu: WhenNoGpu,
+    pub(crate) probability_by_deadline: Option<f64>,
 }
 
 impl JobRequest {
@@ -68,30 +83,60 @@ impl JobRequest {
         let tenant = caller.tenant_for(&message.tenant)?;
         // The same submission has the same fingerprint, whether or not it names the caller's tenant.
         (*tenant).clone_into(&mut message.tenant);
+        Ok(Self::of(message, tenant, caller.pays_as(), caller.terms().when_no_gpu)?)
+    }
+
+    /// Reads a submission of an earlier run of the service, of which some ranges were searched. `remaining` is the time
+    /// to its deadline. What was agreed then holds.
+    ///
+    /// # Errors
+    /// Returns [`FieldError`] if this build would refuse it.
+    pub(crate) fn restore(
+        message: v1::SubmitSealRequest,
+        agreed: Agreed,
+        covered: Vec<SearchedRun>,
+        remaining: Duration,
+    ) -> Result<Self, FieldError> {
+        let tenant = message.tenant.as_str().into();
+        let mut request = Self::of(message, tenant, agreed.paid_by, agreed.when_no_gpu)?;
+        request.about.probability_by_deadline = agreed.probability_by_deadline;
+        let deadline = request.deadline.min(remaining);
+        Ok(Self { deadline, covered, ..request })
+    }
+
+    fn of(
+        message: v1::SubmitSealRequest,
+        tenant: Arc<str>,
+        paid_by: Arc<str>,
+        when_no_gpu: WhenNoGpu,
+    ) -> Result<Self, FieldError> {
         let priority = field::at_most("priority", message.priority.into(), u8::MAX.into())?;
         check_coinbase(&message)?;
         let template = template_from_request(&message)?;
         let seals_max = at_most_or_max(message.seals_max);
+        let encoded = Bytes::from(message.encode_to_vec());
         Ok(Self {
             about: JobAbout {
                 tenant,
                 priority: priority as u8,
                 generation: message.generation,
-                fingerprint: cityseal_hash::sha256(&message.encode_to_vec()),
+                fingerprint: cityseal_hash::sha256(&encoded),
                 volume: template.space().volume(),
                 seals_returned_max: if message.search_all { seals_max } else { 1 },
                 probability_by_deadline: None,
-                when_no_gpu: caller.terms().when_no_gpu,
+                when_no_gpu,
                 request_id: message.request_id,
                 chain: message.chain,
                 trace: None,
+                supersedes: Some(message.supersedes_job_id).filter(|id| !id.is_empty()),
             },
+            message: encoded,
             template,
             deadline: clamped(message.deadline_ms),
             search_all: message.search_all,
             seals_max,
-            paid_by: caller.pays_as(),
-            supersedes: Some(message.supersedes_job_id).filter(|id| !id.is_empty()),
+            paid_by,
+            covered: Vec::new(),
         })
     }
 
@@ -101,15 +146,28 @@ impl JobRequest {
         self
     }
 
+    /// Time from the submission to the deadline.
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// Returns the engine's job, whose deadline counts from `now`. Copies the template.
     pub(crate) fn to_job(&self, now: Instant) -> SealJob {
-        SealJob::new(self.template.clone())
+        let job = SealJob::new(self.template.clone())
             .all(self.search_all)
             .seals_max(self.seals_max)
             .deadline(now + self.deadline)
             .tenant(&*self.paid_by)
             .priority(self.about.priority)
-            .when_no_gpu(self.about.when_no_gpu.to_engine())
+            .when_no_gpu(self.about.when_no_gpu.to_engine());
+        if self.covered.is_empty() {
+            return job;
+        }
+        job.clone().covered(self.covered.clone()).unwrap_or_else(|error| {
+            let request_id = &self.about.request_id;
+            warn!(request_id, %error, "the journal's coverage is wrong; searching everything again");
+            job
+        })
     }
 }
 
@@ -150,8 +208,6 @@ fn at_most_or_max(seals_max: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use prost::bytes::Bytes;
-
     use super::*;
     use crate::caller::Scope;
 

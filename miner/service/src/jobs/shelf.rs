@@ -59,14 +59,15 @@ impl Shelf {
         self.by_number(*self.by_request.get(&(Arc::clone(tenant), request_id.to_owned()))?)
     }
 
-    /// Returns up to `count` jobs after number `after`, ascending; with a tenant only its jobs.
+    /// Returns up to `count` accepted jobs after number `after`, ascending; with a tenant only its jobs.
     pub(super) fn after(&self, after: u64, tenant: Option<&str>, count: usize) -> Vec<Arc<JobRecord>> {
         let later = (Excluded(after), Unbounded);
+        let shown = |record: &&Arc<JobRecord>| record.is_accepted();
         let Some(tenant) = tenant else {
-            return self.jobs.range(later).map(|(_, record)| Arc::clone(record)).take(count).collect();
+            return self.jobs.range(later).map(|(_, record)| record).filter(shown).take(count).cloned().collect();
         };
         let Some(numbers) = self.by_tenant.get(tenant) else { return Vec::new() };
-        numbers.range(later).filter_map(|number| self.by_number(*number)).take(count).collect()
+        numbers.range(later).filter_map(|number| self.jobs.get(number)).filter(shown).take(count).cloned().collect()
     }
 
     pub(super) fn all(&self) -> Vec<Arc<JobRecord>> {
@@ -102,24 +103,38 @@ impl Shelf {
         self.running.remove(&number);
     }
 
-    /// Records that the job has ended. Drops the jobs that are no longer kept.
-    pub(super) fn ended(&mut self, record: &JobRecord, now: Instant) {
-        self.leaves(record.number);
-        let dropped = self.ended.push(&record.about.tenant, record.number, record.bytes(), now);
-        self.forget(dropped);
+    /// Counts a job as running again that was to be replaced by one that was not accepted.
+    pub(super) fn stays(&mut self, record: &JobRecord) {
+        if self.jobs.contains_key(&record.number) && !record.has_ended() {
+            self.running.insert(record.number, Arc::clone(&record.about.tenant));
+        }
     }
 
-    /// Drops the jobs that ended too long ago.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Drops a job that was not accepted.
+    pub(super) fn withdraw(&mut self, number: u64) {
+        self.leaves(number);
+        self.forget(vec![number]);
+    }
+
+    /// Records that the job has ended at this time. Drops the jobs that are no longer kept, and returns them.
+    pub(super) fn ended(&mut self, record: &JobRecord, at: Instant) -> Vec<Arc<JobRecord>> {
+        self.leaves(record.number);
+        let dropped = self.ended.push(&record.about.tenant, record.number, record.bytes(), at);
+        self.forget(dropped)
+    }
+
+    /// Drops the jobs that ended too long ago, and returns them.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Arc<JobRecord>> {
         let dropped = self.ended.expire(now);
-        self.forget(dropped);
+        self.forget(dropped)
     }
 
     fn by_number(&self, number: u64) -> Option<Arc<JobRecord>> {
         self.jobs.get(&number).cloned()
     }
 
-    fn forget(&mut self, numbers: Vec<u64>) {
+    fn forget(&mut self, numbers: Vec<u64>) -> Vec<Arc<JobRecord>> {
+        let mut forgotten = Vec::new();
         for number in numbers {
             let Some(record) = self.jobs.remove(&number) else { continue };
             let tenant = &record.about.tenant;
@@ -131,6 +146,8 @@ impl Shelf {
                     self.by_tenant.remove(tenant);
                 }
             }
+            forgotten.push(record);
         }
+        forgotten
     }
 }

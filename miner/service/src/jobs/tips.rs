@@ -24,7 +24,7 @@ impl Tip {
 }
 
 impl Tips {
-    /// Records a new tip.
+    /// Records a new tip. Returns the chains, with their tenants, whose tips were dropped because of their age.
     ///
     /// # Errors
     /// Returns [`Refusal::StaleTip`] if the chain has a greater generation, and [`Refusal::Quota`] if there are too
@@ -35,14 +35,17 @@ impl Tips {
         chain: &str,
         generation: u64,
         now: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<(Arc<str>, String)>, Refusal> {
         self.check(tenant, chain, generation, now)?;
         let key = (Arc::clone(tenant), chain.to_owned());
-        if !self.0.contains_key(&key) {
-            self.check_room(tenant, now)?;
-        }
+        let dropped = if self.0.contains_key(&key) { Vec::new() } else { self.make_room(tenant, now)? };
         self.0.insert(key, Tip { generation, advanced: now });
-        Ok(())
+        Ok(dropped)
+    }
+
+    /// Records a tip of an earlier run of the service.
+    pub(super) fn restore(&mut self, tenant: Arc<str>, chain: String, generation: u64, advanced: Instant) {
+        self.0.insert((tenant, chain), Tip { generation, advanced });
     }
 
     /// Checks that a generation is not older than the chain's tip, if that is not too old itself.
@@ -59,10 +62,12 @@ impl Tips {
         }
     }
 
-    fn check_room(&mut self, tenant: &Arc<str>, now: Instant) -> Result<(), Refusal> {
+    /// Drops old tips if there is no room for one more.
+    fn make_room(&mut self, tenant: &Arc<str>, now: Instant) -> Result<Vec<(Arc<str>, String)>, Refusal> {
         let own = |tips: &HashMap<(Arc<str>, String), Tip>| tips.keys().filter(|(of, _)| of == tenant).count();
+        let mut dropped = Vec::new();
         if self.0.len() >= TIPS_MAX || own(&self.0) >= TIPS_PER_TENANT_MAX {
-            self.0.retain(|_, tip| tip.is_kept(now));
+            dropped.extend(self.0.extract_if(|_, tip| !tip.is_kept(now)).map(|(key, _)| key));
         }
         let quota = |subject: String, max| Refusal::Quota { subject, what: "chains", max };
         if own(&self.0) >= TIPS_PER_TENANT_MAX {
@@ -71,7 +76,7 @@ impl Tips {
         if self.0.len() >= TIPS_MAX {
             return Err(quota("service".to_owned(), TIPS_MAX));
         }
-        Ok(())
+        Ok(dropped)
     }
 }
 
@@ -112,6 +117,7 @@ mod tests {
         assert!(matches!(tips.advance(&north, "one more", 1, now), Err(Refusal::Quota { .. })));
         tips.advance(&north, "0", 2, now).unwrap();
         tips.advance(&"south".into(), "one more", 1, now).unwrap();
-        tips.advance(&north, "one more", 1, now + TIP_KEPT_MAX).unwrap();
+        let dropped = tips.advance(&north, "one more", 1, now + TIP_KEPT_MAX).unwrap();
+        assert_eq!(dropped.len(), TIPS_PER_TENANT_MAX + 1, "the journal forgets them too");
     }
 }
