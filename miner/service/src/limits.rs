@@ -264,8 +264,8 @@ pub const METRICS_CONNECTIONS_MAX: usize = 32;
 /// The same per address: half of all.
 pub const METRICS_CONNECTIONS_PER_ADDRESS_MAX: usize = METRICS_CONNECTIONS_MAX / 2;
 
-/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. 8 KiB
-/// is the least that the HTTP library accepts.
+/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. The
+/// HTTP library accepts no less than 8 KiB.
 pub const METRICS_HEAD_BYTES_MAX: usize = 8 * KIB;
 
 /// Maximum time until the head of a request to the metrics port is complete. A connection has one request.
@@ -277,8 +277,8 @@ pub const METRICS_ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Size at which a file of the event log is closed and the next one begins, in bytes.
 pub const EVENT_FILE_BYTES_MAX: u64 = 32 * MIB as u64;
 
-/// Files of the event log, the current one included: 16 x 32 MiB = 512 MiB. That is 900,000 events of 600 bytes: 450,000
-/// jobs, or 12 hours of refusals at their limit ([`LOG_LINES_PER_SECOND`]).
+/// Files of the event log, the current one included: 16 x 32 MiB = 512 MiB. That is 900,000 events of 600 bytes:
+/// 450,000 jobs, or 12 hours of refusals at their limit ([`LOG_LINES_PER_SECOND`]).
 pub const EVENT_FILES_MAX: usize = 16;
 
 /// Events that wait for the disk: 4,096 x 600 B = 2.5 MB. Further ones are lost, and counted.

@@ -106,7 +106,7 @@ impl JournalMetrics {
 
     /// Adds the journal to the metrics; `read` returns its state. Has an effect once, before the service runs.
     pub fn connect(&self, read: impl Fn() -> JournalFacts + Send + Sync + 'static) {
-        // A second journal is none of this service.
+        // Only the first journal counts.
         let _connected = self.0.journal.0.set(Box::new(read));
     }
 

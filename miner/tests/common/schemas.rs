@@ -12,8 +12,8 @@ const FILE_END: &str = ".schema.json";
 /// The URI of the folder in these tests. References between the schemas are relative, so any URI works.
 const FOLDER_URI: &str = "https://schemas.example.org/";
 
-/// The schema of the answer of a command without an answer, the definitions that several schemas share, and the lines of
-/// the event log.
+/// The schema of the answer of a command without an answer, the definitions that several schemas share, and the lines
+/// of the event log.
 pub(crate) const NOT_OF_A_COMMAND: [&str; 3] = ["error", "common", "event"];
 
 pub(crate) struct Schema {

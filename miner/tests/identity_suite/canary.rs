@@ -1,5 +1,5 @@
-//! No secret is in the log at its most verbose, in the event log, in the metrics, in the command line of the process, or
-//! in an error.
+//! No secret is in the log at its most verbose, in the event log, in the metrics, in the command line of the process,
+//! or in an error.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
