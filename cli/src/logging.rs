@@ -5,8 +5,8 @@ use tracing_subscriber::EnvFilter;
 use crate::error::CliError;
 use crate::output::{LogFormat, LogWriter};
 
-/// Starts the log with this filter, such as `warn,cityseal=info`. A directive matches every target that begins with its
-/// name: `cityseal` matches `cityseal_service::calls`.
+/// Starts the log with this filter, such as `warn,cityseal=info`. A directive matches every target that begins with
+/// its name: `cityseal` matches `cityseal_service::calls`.
 ///
 /// In JSON each event is one object with `timestamp`, `level`, `message`, `target` and the fields of the event; spans
 /// of libraries, which may hold headers of a caller, are left out.

@@ -297,8 +297,8 @@ pub const METRICS_CONNECTIONS_MAX: usize = 32;
 /// The same per address: half of all.
 pub const METRICS_CONNECTIONS_PER_ADDRESS_MAX: usize = METRICS_CONNECTIONS_MAX / 2;
 
-/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. 8
-/// KiB is the least that the HTTP library accepts.
+/// Maximum size of the head of a request to the metrics port, in bytes: a token and a few headers are below 1 KiB. The
+/// HTTP library accepts no less than 8 KiB.
 pub const METRICS_HEAD_BYTES_MAX: usize = 8 * KIB;
 
 /// Maximum time until the head of a request to the metrics port is complete. A connection has one request.

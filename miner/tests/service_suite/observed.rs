@@ -6,16 +6,18 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use cityseal_chain::Network;
 use cityseal_client::{
     ChainParameters, Client, ClientOptions, RetryPolicy, SealOutcome, SealRequest, Verdict, VerifyRequest,
 };
+use cityseal_service::{JournalFacts, Service};
 use serde_json::Value;
 
 use crate::binary::Serve;
 use crate::open_metrics::Exposition;
-use crate::support::{Folder, chain, easy, endless};
+use crate::support::{Folder, chain, easy, endless, engine, loopback};
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
 
@@ -40,21 +42,28 @@ fn scrape(address: &str, accept: &str) -> String {
     body
 }
 
-/// The metrics in the table of `docs/SERVICE.md`; those that need TLS or a journal only if `all`.
-fn documented() -> BTreeSet<String> {
+/// The metrics in the table of `docs/SERVICE.md` whose row has these words.
+fn documented_with(words: &str) -> BTreeSet<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SERVICE.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let rows = page.lines().filter(|line| line.starts_with("| `cityseal_"));
-    let rows = rows.filter(|line| !line.contains("Only with TLS") && !line.contains("Only with a journal"));
-    let names =
-        rows.flat_map(|line| line.split('|').nth(1).unwrap().split(',').map(|name| name.trim().trim_matches('`')));
-    names.map(str::to_owned).collect()
+    let rows = page.lines().filter(|line| line.starts_with("| `cityseal_") && line.contains(words));
+    let cells = rows.flat_map(|line| line.split('|').nth(1).unwrap().split(','));
+    cells.map(|name| name.trim().trim_matches('`').to_owned()).collect()
+}
+
+/// The metrics of a service without TLS and without a journal.
+fn documented() -> BTreeSet<String> {
+    let without = &documented_with("Only with TLS") | &documented_with("Only with a journal");
+    &documented_with("") - &without
 }
 
 async fn connect(serve: &Serve) -> Client {
-    let once = RetryPolicy { give_up_after: std::time::Duration::ZERO, ..RetryPolicy::default() };
+    let once = RetryPolicy { give_up_after: Duration::ZERO, ..RetryPolicy::default() };
     Client::connect(ClientOptions::new(&serve.address).retry(once)).await.unwrap()
 }
+
+/// A metric, labels of its series, and the value.
+type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], u64);
 
 /// A tenant whose name would end a label, a line of the log, or a JSON string.
 const TENANT: &str = "parks\"} 1\n{\u{202e}\u{1b}\\";
@@ -86,7 +95,7 @@ async fn after_real_work_every_documented_metric_is_there_and_the_text_is_strict
     assert_eq!(metrics.empty(), [""; 0], "families without a series");
     let value = |name: &str, labels: &[(&str, &str)]| metrics.value(name, labels);
     let parks = TENANT.replace('\u{1b}', " ");
-    let counts: [(&str, &[(&str, &str)], u64); 11] = [
+    let counts: [Expected; 11] = [
         ("cityseal_jobs", &[("tenant", &parks), ("state", "sealed")], 1),
         ("cityseal_jobs", &[("tenant", "local"), ("state", "cancelled")], 1),
         ("cityseal_job_duration_seconds_count", &[("state", "sealed")], 1),
@@ -128,6 +137,23 @@ async fn the_port_of_the_metrics_answers_one_request_of_bounded_size_and_knows_o
     // The service closes the connection, so the second request of a pipeline has no answer.
     let twice = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
     assert_eq!(ask(&twice).2.matches("cityseal_build_info").count(), 3, "HELP, TYPE and one sample");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_connected_is_in_the_metrics_with_its_commits_and_failures() {
+    let service = Service::bind(loopback().metrics("127.0.0.1:0".parse().unwrap()), engine()).await.unwrap();
+    let (port, journal) = (service.metrics_addr().unwrap().to_string(), service.journal_metrics());
+    journal.connect(|| JournalFacts::new(2, true));
+    journal.committed(Duration::from_millis(30));
+    tokio::spawn(service.run(std::future::pending()));
+    let metrics = Exposition::parse(&scrape(&port, OPEN_METRICS));
+    let journal: BTreeSet<String> = metrics.names().into_iter().filter(|name| name.contains("journal")).collect();
+    let documented = documented_with("Only with a journal");
+    assert!(journal == documented && journal.len() == 3, "{journal:?}, {documented:?}");
+    let bucket = |bound| metrics.value("cityseal_journal_commit_seconds_bucket", &[("le", bound)]) as u64;
+    assert_eq!((bucket("0.025"), bucket("0.05")), (0, 1));
+    assert_eq!(metrics.value("cityseal_journal_failures_total", &[]) as u64, 2);
+    assert_eq!(metrics.value("cityseal_journal_up", &[]) as u64, 0);
 }
 
 /// The lines of a file of JSON Lines.
