@@ -44,7 +44,7 @@ pub struct Submission {
     pub request_id: String,
     /// SHA-256 of the request: the same request id with another fingerprint is another request.
     pub fingerprint: [u8; 32],
-    /// The request as the service encodes it. Empty once the job has ended: it is not needed any more, and may be large.
+    /// The request as the service encodes it. Empty once the job has ended: it is not needed then, and may be large.
     pub request: Bytes,
     /// The epoch in which it was submitted.
     pub epoch: u64,

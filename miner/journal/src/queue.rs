@@ -8,8 +8,8 @@ use crate::error::Unavailable;
 use crate::job::{End, JobId, Progress, Submission, Submitted, Tip};
 use crate::store::Operation;
 
-/// Most submissions, tips and reports of progress that wait. A commit takes all of them, so at 5 ms each this is room for a
-/// burst of 200,000 a second.
+/// Most submissions, tips and reports of progress that wait. A commit takes all of them, so at 5 ms each this is room
+/// for a burst of 200,000 a second.
 pub const QUEUE_MAX: usize = 1024;
 
 /// Most bytes of requests that wait: 16 MiB. Ends and forgotten jobs are not limited: the service bounds how many jobs
