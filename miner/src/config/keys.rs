@@ -248,7 +248,9 @@ mod tests {
     fn the_printed_settings_of_the_engine_are_those_that_are_used() {
         let text =
             "device = \"gpu\"\nprofile = \"interactive\"\nkernel = \"portable\"\nthreads = 3\nlisten = \"[::1]:7\"";
-        for (line, kernel) in [("", None), ("--device cpu --threads 2", Some("avx2")), ("--kernel sha-ni", None)] {
+        for (line, kernel) in
+            [("", None), ("--device cpu --threads 2", Some("avx2")), ("--kernel sha-ni", Some("avx2"))]
+        {
             let environment = Environment { kernel: kernel.map(str::to_owned), ..Environment::default() };
             let (args, document) = (flags(line), document(text));
             let printed = settings_of(&args, &environment, &document);
