@@ -156,8 +156,8 @@ pub(crate) struct TaskCost {
     pub(crate) total: Duration,
 }
 
-/// Identifies the chain that a task belongs to. Never used again in this process, so that a later chain does not inherit
-/// the account of an earlier one.
+/// Identifies the chain that a task belongs to. Never used again in this process, so that a later chain does not
+/// inherit the account of an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ChainId(pub(crate) u64);
 

@@ -1,5 +1,5 @@
-//! Measures the time from a superseding submission to the end of the older job, as a watcher of that job sees it, against
-//! a service on the CPU: alone, and beside 32 jobs of others.
+//! Measures the time from a superseding submission to the end of the older job, as a watcher of that job sees it,
+//! against a service on the CPU: alone, and beside 32 jobs of others.
 //!
 //! `cargo xtask measure supersede` builds and runs it: `supersede [--service target/release/cityseal] [--rounds 1000]`.
 //! Exit code 1 if the 99th percentile is above 100 ms.

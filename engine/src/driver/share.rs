@@ -136,7 +136,8 @@ impl FairShare {
         self.charge(charge, micros(spent) - charge.reserved_us, now);
     }
 
-    /// The share of all device time, 0 to 1, that a further job of a tenant would get at present, in place of `replaced`.
+    /// The share of all device time, 0 to 1, that a further job of a tenant would get at present, in the place of
+    /// `replaced`.
     pub(super) fn share_of_new(&self, name: &str, priority: u8, replaced: Option<Flow>) -> f64 {
         let id = self.ids.get(name);
         let own = self.shares.get(name).copied().unwrap_or_default();

@@ -4,8 +4,8 @@
 //! the holder with the most, even after it is admitted, takes the idlest place of that holder. So one holder may use
 //! everything while it is alone, and nobody is shut out by who came first.
 //!
-//! Anybody can open connections from many addresses, so for connections the use counts too: one that was never used goes
-//! first, and if all holders have the same number, an idle one goes.
+//! Anybody can open connections from many addresses, so for connections the use counts too: one that was never used
+//! goes first, and if all holders have the same number, an idle one goes.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -173,8 +173,8 @@ impl Places {
         candidates.min_by_key(|(_, taken)| taken.last_use).map(|(&id, _)| id)
     }
 
-    /// The idlest place of the holder with the most, if it keeps at least as many as the newcomer then has. A busy place
-    /// counts as used after every place that is not.
+    /// The idlest place of the holder with the most, if it keeps at least as many as the newcomer then has. A busy
+    /// place counts as used after every place that is not.
     fn idlest_of_the_most(&self, newcomer: &Holder) -> Option<u64> {
         let kept_min = self.count(newcomer) + 2;
         let candidates = self.taken.iter().filter(|(_, taken)| self.count(&taken.holder) >= kept_min);

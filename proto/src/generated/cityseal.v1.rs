@@ -645,9 +645,9 @@ pub struct Job {
     /// As submitted.
     #[prost(string, tag = "15")]
     pub chain: ::prost::alloc::string::String,
-    /// The probability, 0 to 1, that a job like this one finds a seal before its deadline: predicted when it was submitted,
-    /// from the measured rates of the devices that may work on it and its share of them at that moment. Absent if a rate was
-    /// not known yet, or no such device was usable.
+    /// The probability, 0 to 1, of a seal before the deadline: predicted at the submission, from the measured rates of the
+    /// devices that may work on the job and its share of them at that moment. Absent if a rate was not known yet, or no
+    /// such device was usable.
     #[prost(double, optional, tag = "16")]
     pub probability_by_deadline: ::core::option::Option<f64>,
     /// Which devices work on it. `SealResult.devices` says which did.
@@ -841,8 +841,8 @@ impl JobState {
         }
     }
 }
-/// What a job does without a usable GPU, as configured for its tenant. A GPU is usable while it is ready or on probation;
-/// a software adapter counts as a GPU where the service allows it.
+/// What a job does without a usable GPU, as configured for its tenant. A GPU is usable while it is ready or on
+/// probation; a software adapter counts as a GPU where the service allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum WhenNoGpu {
