@@ -5,47 +5,18 @@
 //! Exit code 1 if the 99th percentile is above 100 ms.
 
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use cityseal_client::{Client, ClientOptions, JobEvent, JobState, SealOutcome, SealRequest};
 use cityseal_engine::chain::{BlockHeader, Network, Parameters, SealTemplate, Target};
+use cityseal_tests::served::Served;
 
 /// The goal of the 99th percentile.
 const GOAL: Duration = Duration::from_millis(100);
 
 /// Jobs of others in the second measurement.
 const OTHERS: u32 = 32;
-
-/// The service's process; killed on drop.
-struct Service {
-    process: Child,
-    address: String,
-}
-
-impl Service {
-    fn start(program: &str) -> Result<Self, Box<dyn Error>> {
-        let mut process = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--device", "cpu", "--json", "--log", "warn"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().ok_or("the service has no stdout pipe")?).read_line(&mut line)?;
-        let started: serde_json::Value = serde_json::from_str(&line)?;
-        let address = started["listening"].as_str().ok_or("the service did not print its address")?.to_owned();
-        Ok(Self { process, address })
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Errors mean that it has already ended.
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
 
 /// A template that no hash meets and no search exhausts.
 fn endless(salt: u32) -> Result<SealTemplate, Box<dyn Error>> {
@@ -109,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             other => return Err(format!("unknown option or no value: {other:?}").into()),
         }
     }
-    let service = Service::start(&program)?;
+    let service = Served::start(&program)?;
     let client = Client::connect(ClientOptions::new(format!("http://{}", service.address))).await?;
     let alone = print("alone", &supersede(&client, rounds).await?)?;
     for salt in 0..OTHERS {

@@ -7,6 +7,7 @@ pub mod core_folder;
 pub mod easy_chain;
 pub mod folder;
 pub mod program;
+pub mod served;
 pub mod source_rules;
 pub mod synthetic;
 pub mod worker;

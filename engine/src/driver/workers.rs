@@ -256,7 +256,7 @@ impl Worker {
     }
 }
 
-/// The speed of a worker over its last second of work or so, with preparation and judging. Unlike an average of rates
+/// The speed of a worker over its last second of work or so, with preparation and judging. Unlike an average of rates,
 /// it is right for a worker that other programs interrupt: their time is in the sum.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {

@@ -206,7 +206,8 @@ impl OpenCall {
         let (noted, method) = (self.note.noted(), self.method());
         let peer = self.peer.map(tracing::field::display);
         let outcome: &str = match (&self.status, reason) {
-            (None, _) => "caller disconnected",
+            // As above: it may have had its answer.
+            (None, _) => noted.outcome.unwrap_or("caller disconnected"),
             (Some(_), Some(reason)) => reason,
             (Some(_), None) => noted.outcome.unwrap_or("ok"),
         };

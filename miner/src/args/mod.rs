@@ -54,9 +54,8 @@ pub struct GlobalArgs {
     /// Print the answer as JSON on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `metrics`, `events`, `key`, `state`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`,
-    /// `tenant`).
+    /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`, `allow_software`, `listen`,
+    /// `metrics`, `events`, `key`, `state`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`, `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:

@@ -111,7 +111,7 @@ async fn a_revoked_certificate_ends_its_streams_and_its_connection_is_nobody() {
 }
 
 #[tokio::test]
-async fn a_local_watch_ends_when_the_configuration_begins_to_ask_for_identity() {
+async fn a_local_watch_ends_when_the_configuration_begins_to_require_identity() {
     let folder = Arc::new(crate::folder::Folder::new());
     let file = folder.file("tokens", &token(1, "parks", "seal,read", 3600).line);
     let open = AccessSettings::default();

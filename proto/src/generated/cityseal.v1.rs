@@ -645,9 +645,9 @@ pub struct Job {
     /// As submitted.
     #[prost(string, tag = "15")]
     pub chain: ::prost::alloc::string::String,
-    /// The probability, 0 to 1, that a job like this one finds a seal before its deadline: predicted when it was
-    /// submitted, from the measured rates of the devices that may work on it and its share of them at that moment. Absent
-    /// if a rate was not known yet, or no such device was usable.
+    /// The probability, 0 to 1, of a seal before the deadline: predicted at the submission, from the measured rates of the
+    /// devices that may work on the job and its share of them at that moment. Absent if a rate was not known yet, or no
+    /// such device was usable.
     #[prost(double, optional, tag = "16")]
     pub probability_by_deadline: ::core::option::Option<f64>,
     /// Which devices work on it. `SealResult.devices` says which did.
@@ -975,8 +975,8 @@ pub mod seal_service_client {
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
         /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
         /// generation of `chain`, or (INFEASIBLE_DEADLINE) a seal before the deadline is less likely than the tenant's
-        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable; (JOURNAL_UNAVAILABLE):
-        /// the service cannot write its journal.
+        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable;
+        /// (JOURNAL_UNAVAILABLE): the service cannot write its journal.
         pub async fn submit_seal(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitSealRequest>,
@@ -1147,8 +1147,8 @@ pub mod seal_service_server {
         /// created. ALREADY_EXISTS: the `request_id` was used with other content. RESOURCE_EXHAUSTED, with QuotaFailure and
         /// RetryInfo: too many jobs are running. FAILED_PRECONDITION (STALE_GENERATION): AdvanceTip has reported a greater
         /// generation of `chain`, or (INFEASIBLE_DEADLINE) a seal before the deadline is less likely than the tenant's
-        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable; (JOURNAL_UNAVAILABLE):
-        /// the service cannot write its journal.
+        /// configuration demands. UNAVAILABLE (NO_GPU): the tenant's jobs need a GPU and none is usable;
+        /// (JOURNAL_UNAVAILABLE): the service cannot write its journal.
         async fn submit_seal(
             &self,
             request: tonic::Request<super::SubmitSealRequest>,

@@ -1,5 +1,4 @@
-//! The probability that a job is sealed by its deadline, predicted and observed: with real hashes and a simulated
-//! clock.
+//! The probability that a job is sealed by its deadline, predicted and observed: real hashes and a simulated clock.
 
 use cityseal_chain::BlockHeader;
 
