@@ -31,6 +31,7 @@ use super::idle::InUse;
 use super::limits::{ANSWER_DEADLINE_MAX, ECHO_BYTES_MAX};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
+use super::trace::{CallTrace, TraceIds};
 
 /// The media type of gRPC, without `+proto` or parameters.
 const GRPC: &str = "application/grpc";
@@ -44,11 +45,12 @@ pub(super) struct Calls {
     routes: Gate,
     budget: Arc<LogBudget>,
     bodies: Arc<BodyBudget>,
+    traces: Arc<TraceIds>,
 }
 
 impl Calls {
-    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>) -> Self {
-        Self { routes, budget, bodies: Arc::default() }
+    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>, traces: TraceIds) -> Self {
+        Self { routes, budget, bodies: Arc::default(), traces: Arc::new(traces) }
     }
 }
 
@@ -62,13 +64,14 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let call = OpenCall::of(&request, Arc::clone(&self.budget));
+        let call = OpenCall::of(&request, self.traces.next(request.headers()), Arc::clone(&self.budget));
         if let Err(refusal) = check_grpc(&request) {
             let mut response = Status::from(refusal).into_http();
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Box::pin(async move { Ok(call.answered(response)) });
         }
         request.extensions_mut().insert(call.note.clone());
+        request.extensions_mut().insert(call.trace);
         let request = request.map(|body| self.bodies.limited(body, &call.path, call.peer));
         let deadline = deadline_in(request.headers(), ANSWER_DEADLINE_MAX);
         // This timer starts before tonic's own timer for the same deadline, so that the refusal carries the service's
@@ -101,6 +104,7 @@ fn check_grpc(request: &Request<Body>) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(super) struct OpenCall {
     budget: Arc<LogBudget>,
+    trace: CallTrace,
     path: String,
     peer: Option<SocketAddr>,
     began: Instant,
@@ -112,11 +116,12 @@ pub(super) struct OpenCall {
 }
 
 impl OpenCall {
-    fn of(request: &Request<Body>, budget: Arc<LogBudget>) -> Self {
+    fn of(request: &Request<Body>, trace: CallTrace, budget: Arc<LogBudget>) -> Self {
         let peer = peer_of(request.extensions());
         let path = request.uri().path().to_owned();
         let in_use = request.extensions().get::<ConnectionInfo>().map(|info| info.usage.begin());
-        Self { budget, path, peer, began: Instant::now(), note: CallNote::default(), _in_use: in_use, status: None }
+        let (began, note) = (Instant::now(), CallNote::default());
+        Self { budget, trace, path, peer, began, note, _in_use: in_use, status: None }
     }
 
     /// Returns the response with a body that ends the call.
@@ -167,12 +172,13 @@ impl OpenCall {
         let (tenant, network, detail) = (noted.tenant.as_deref(), noted.network.as_deref(), noted.detail.as_deref());
         let (request_id, job_id) = (noted.request_id.as_deref(), noted.job_id.as_deref());
         let (duration_ms, left_out) = (took.as_millis() as u64, (left_out > 0).then_some(left_out));
+        let CallTrace { call_id, trace_id } = self.trace;
         if is_standard {
-            debug!(method, peer, outcome, error, duration_ms, left_out, "call ended");
+            debug!(method, peer, outcome, error, duration_ms, %call_id, %trace_id, left_out, "call ended");
         } else {
             info!(
-                method,
-                peer, tenant, network, request_id, job_id, outcome, detail, error, duration_ms, left_out, "call ended"
+                method, peer, tenant, network, request_id, job_id, outcome, detail, error, duration_ms, %call_id,
+                %trace_id, left_out, "call ended"
             );
         }
     }
@@ -182,7 +188,9 @@ impl OpenCall {
         let Some(left_out) = self.budget.take(Instant::now()) else { return };
         let (method, duration_ms, peer) =
             (self.method(), took.as_millis() as u64, self.peer.map(tracing::field::display));
-        warn!(method, peer, code = ?status.code(), error = status.message(), duration_ms, left_out, "call failed");
+        let CallTrace { call_id, trace_id } = self.trace;
+        let (code, error) = (status.code(), status.message());
+        warn!(method, peer, ?code, error, duration_ms, %call_id, %trace_id, left_out, "call failed");
     }
 
     /// Returns `package.Service/Method` as the caller sent it.

@@ -43,6 +43,7 @@ mod tenant_shares;
 mod tenants;
 mod tls;
 mod tokens;
+mod trace;
 mod transport;
 mod upload;
 mod upload_rate;
@@ -96,6 +97,7 @@ pub use self::tenants::{
 };
 pub use self::tls::{TlsError, TlsFiles};
 pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
+use self::trace::TraceIds;
 use self::verify_service::Verification;
 
 /// The commit in receipts of a program that does not name its own.
@@ -171,6 +173,7 @@ pub struct Service {
     health: Health,
     book: Arc<JobBook>,
     drain: DrainSwitch,
+    traces: TraceIds,
     control: ServiceControl,
     lame_duck: Duration,
     drain_max: Duration,
@@ -193,6 +196,7 @@ impl Service {
         let keys = Keys::new(options.signer, options.commit).map_err(|source| ServeError::Random { source })?;
         let book = JobBook::new(engine.clone(), options.job_events_max);
         let book = Arc::new(book.map_err(|source| ServeError::Random { source })?);
+        let traces = TraceIds::new().map_err(|source| ServeError::Random { source })?;
         let (reporter, health_service) = tonic_health::server::health_reporter();
         let health = Health::new(reporter, engine.clone());
         health.look().await;
@@ -212,6 +216,7 @@ impl Service {
             health,
             book,
             drain: switch,
+            traces,
             control,
             lame_duck,
             drain_max,
@@ -241,13 +246,14 @@ impl Service {
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, address, routes, health, book, drain, control, lame_duck, drain_max, access } = self;
+        let Self { listener, address, routes, health, book, drain, traces, control, lame_duck, drain_max, access } =
+            self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
         let incoming = listener::accept(listener, Arc::clone(&access), cut, Arc::clone(&budget));
         let incoming = ReceiverStream::new(incoming);
-        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget);
+        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget, traces);
         // Both end with this function.
         let mut tasks = JoinSet::new();
         tasks.spawn(tenant_shares::follow(access.subscribe(), book.engine().clone()));

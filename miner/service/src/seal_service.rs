@@ -22,6 +22,7 @@ use super::jobs::{JobBook, JobRecord, JobRequest, Stop, name};
 use super::limits::WATCHERS_MAX;
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
+use super::trace::CallTrace;
 
 /// Events waiting to be sent to one watcher: the log keeps the others.
 const EVENTS_WAITING_MAX: usize = 4;
@@ -77,6 +78,7 @@ struct CallContext {
     caller: Caller,
     peer: Option<SocketAddr>,
     note: CallNote,
+    trace: Option<CallTrace>,
 }
 
 impl CallContext {
@@ -85,7 +87,7 @@ impl CallContext {
         let caller = Caller::of(extensions);
         let note = CallNote::of(extensions);
         note.tenant(caller.tenant().map_or("", |tenant| tenant));
-        Self { caller, peer: peer_of(extensions), note }
+        Self { caller, peer: peer_of(extensions), note, trace: CallTrace::of(extensions) }
     }
 
     /// Notes the tenant that a local caller names. The log names an identity's own tenant, whatever it asks for.
@@ -111,8 +113,9 @@ impl SealService for Sealing {
         note.request_id(&message.request_id);
         self.check_open()?;
         let (book, caller, peer) = (Arc::clone(&self.book), context.caller.clone(), context.peer);
+        let trace = context.trace;
         // Hashes the coinbase and waits for the engine.
-        let submit = move || book.submit(JobRequest::read(message, &caller)?, &caller, peer);
+        let submit = move || book.submit(JobRequest::read(message, &caller)?.traced(trace), &caller, peer);
         let (record, replayed) = self.run(&context, submit).await??;
         note.job_id(&record.id);
         note.outcome(if replayed { "replayed" } else { "accepted" });

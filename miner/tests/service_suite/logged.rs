@@ -8,8 +8,13 @@ use cityseal_client::{
     ChainParameters, Client, ClientError, ClientOptions, RetryPolicy, SealOutcome, SealRequest, Verdict, VerifyRequest,
 };
 
+use cityseal_proto::v1;
+use cityseal_proto::v1::seal_service_client::SealServiceClient;
+use tonic::Request;
+use tonic::transport::Endpoint;
+
 use crate::binary::Serve;
-use crate::support::{Folder, chain, easy};
+use crate::support::{Folder, chain, easy, submission};
 
 async fn connect(serve: &Serve) -> Client {
     let once = RetryPolicy { give_up_after: std::time::Duration::ZERO, ..RetryPolicy::default() };
@@ -100,4 +105,42 @@ async fn a_service_with_a_closed_stderr_keeps_serving() {
     }
     drop(client);
     assert_eq!(serve.terminate(), Some(0));
+}
+
+/// The value of a field of a line.
+fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let value = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("no {name} in {line}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_a_call_and_of_its_job_carry_its_own_id_and_the_callers_trace() {
+    let folder = Folder::new();
+    let file = folder.path("log");
+    let serve = Serve::start_logging_to(&[], File::create(&file).unwrap());
+    let endpoint = Endpoint::from_shared(format!("http://{}", serve.address)).unwrap();
+    let mut sealer = SealServiceClient::new(endpoint.connect().await.unwrap());
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (request_id, parent) in [
+        ("traced", format!("00-{trace}-00f067aa0ba902b7-01")),
+        ("zero", format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32))),
+    ] {
+        let mut request = Request::new(submission(request_id, &easy(1, 64)));
+        request.metadata_mut().insert("traceparent", parent.parse().unwrap());
+        let job_id = sealer.submit_seal(request).await.unwrap().into_inner().job.unwrap().id;
+        let watch = v1::WatchJobRequest { job_id, ..Default::default() };
+        let mut events = sealer.watch_job(watch).await.unwrap().into_inner();
+        while events.message().await.unwrap().is_some() {}
+    }
+    drop(sealer);
+    assert_eq!(serve.terminate(), Some(0));
+    let log = std::fs::read_to_string(file).unwrap();
+    let ids = |line: &str| ["call_id", "trace_id"].map(|name| field(line, name).to_owned());
+    let of_call = |request_id: &str| ids(line_with(&log, &["call ended", "SubmitSeal", request_id]));
+    let of_job = |request_id: &str| ids(line_with(&log, &["job ended", request_id]));
+    let (traced, zero) = (of_call("\"traced\""), of_call("\"zero\""));
+    assert_eq!((&of_job("\"traced\""), &of_job("\"zero\"")), (&traced, &zero));
+    assert_eq!(traced[1], trace);
+    assert!(zero[1].len() == 32 && zero[1] != "0".repeat(32), "{zero:?}");
+    assert_ne!(traced[0], zero[0]);
 }

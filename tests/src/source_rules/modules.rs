@@ -64,8 +64,8 @@ const TABLE: &[Row] = &[
         package: "cityseal-service",
         bottom_up: "block_chunk caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
             access error reload control shares idle rpcs connection call_note deadline foreign health log_budget \
-            listener refusal begin gate bodies calls heavy http2 jobs seal_service sensors device_service upload upload_rate \
-            verdict verify_service tenant_shares discard",
+            listener refusal begin gate bodies trace calls heavy http2 jobs seal_service sensors device_service \
+            upload upload_rate verdict verify_service tenant_shares discard",
     },
     Row {
         package: "cityseal-bench",

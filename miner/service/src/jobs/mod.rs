@@ -208,6 +208,8 @@ impl JobBook {
             seals = report.seals.len(),
             hashes = saturated(report.hashes),
             duration_ms = took.as_millis() as u64,
+            call_id = about.trace.map(|trace| tracing::field::display(trace.call_id)),
+            trace_id = about.trace.map(|trace| tracing::field::display(trace.trace_id)),
             left_out = (left_out > 0).then_some(left_out),
             "job ended"
         );

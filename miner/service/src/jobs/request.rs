@@ -14,6 +14,7 @@ use prost::Message;
 use crate::caller::Caller;
 use crate::limits::{COINBASE_BYTES_MAX, JOB_DEADLINE_MAX, NAME_BYTES_MAX, SEALS_MAX};
 use crate::refusal::Refusal;
+use crate::trace::CallTrace;
 
 /// A submission that was checked.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub(crate) struct JobAbout {
     /// How many seals the result may have: only one unless the whole space is searched. A batch with an easy target
     /// finds many.
     pub(crate) seals_returned_max: usize,
+    /// The ids of the call that submitted it, if they are known.
+    pub(crate) trace: Option<CallTrace>,
 }
 
 impl JobRequest {
@@ -75,6 +78,7 @@ impl JobRequest {
                 seals_returned_max: if message.search_all { seals_max } else { 1 },
                 request_id: message.request_id,
                 chain: message.chain,
+                trace: None,
             },
             template,
             deadline: clamped(message.deadline_ms),
@@ -83,6 +87,12 @@ impl JobRequest {
             paid_by: caller.pays_as(),
             supersedes: Some(message.supersedes_job_id).filter(|id| !id.is_empty()),
         })
+    }
+
+    /// Adds the ids of the call that submits it.
+    pub(crate) fn traced(mut self, trace: Option<CallTrace>) -> Self {
+        self.about.trace = trace;
+        self
     }
 
     /// Returns the engine's job, whose deadline counts from `now`.
