@@ -74,6 +74,7 @@ mod error;
 mod gpu;
 mod job;
 mod judge;
+mod outlook;
 mod policy;
 mod probability;
 mod profile;
@@ -97,12 +98,13 @@ pub use devices::{
 pub use engine::Engine;
 pub use error::{BuildError, VerifyError, VerifyRequestError};
 pub use job::JobHandle;
+pub use outlook::JobOutlook;
 pub use policy::EnginePolicy;
 pub use probability::{probability_per_hash, probability_within};
 pub use profile::Profile;
 pub use seal_job::{JobSnapshot, SealJob};
 pub use seal_report::{SealFailure, SealOutcome, SealReport};
-pub use tenant::{TENANT_WEIGHT_MAX, TenantShare, TenantsError};
+pub use tenant::{TENANT_WEIGHT_MAX, TenantShare, TenantUsage, TenantsError};
 pub use verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 pub use verify::{
     BlockBatch, BlockPlace, Finish, Progress, ReadAt, ReadBlocks, RunState, Stage, StageName, UnreadBlocks,

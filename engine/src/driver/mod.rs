@@ -12,6 +12,7 @@ mod pick;
 mod share;
 mod stuck;
 mod trust;
+mod usage;
 mod workers;
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ use crate::policy::{AfterFailure, EnginePolicy};
 use crate::seal_job::{JobSnapshot, SealJob};
 use crate::seal_report::{SealFailure, SealOutcome, SealReport};
 use crate::task::{Assignment, ChainTask, SearchAnswer, Seq, TaskCost};
-use crate::tenant::TenantShares;
+use crate::tenant::{TenantShares, TenantUsage};
 use chains::{ChainKind, Chains};
 use jobs::Job;
 use share::{FairShare, Flow};
@@ -134,6 +135,11 @@ impl Driver {
     /// Replaces the shares of tenants.
     pub(crate) fn set_tenants(&mut self, shares: TenantShares) {
         self.share.set_tenants(shares);
+    }
+
+    /// The tenants that had work within the last minute.
+    pub(crate) fn usage(&mut self, now: Instant) -> Vec<TenantUsage> {
+        self.share.usage(now)
     }
 
     /// Hashes per second that a further job of a tenant would get at present; `None` before a rate was measured.

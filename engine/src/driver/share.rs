@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::accounts::Accounts;
+use super::usage::SlidingMinute;
 use crate::task::ChainId;
-use crate::tenant::{TenantShare, TenantShares};
+use crate::tenant::{TenantShare, TenantShares, TenantUsage};
 
 /// Buckets of the sliding second, 50 ms each.
 const BUCKETS: usize = 20;
@@ -53,6 +54,7 @@ struct Tenant {
     flows: Accounts<Flow>,
     priorities: BTreeMap<Flow, u8>,
     used: SlidingSecond,
+    used_lately: SlidingMinute,
 }
 
 impl FairShare {
@@ -150,6 +152,21 @@ impl FairShare {
         of_tenant * weight / (weight + beside)
     }
 
+    /// The tenants that had work or used device time within the last minute, by name.
+    pub(super) fn usage(&mut self, now: Instant) -> Vec<TenantUsage> {
+        let mut usage: Vec<TenantUsage> = Vec::new();
+        for tenant in self.tenants.values_mut() {
+            let (used, has_work) = (tenant.used_lately.sum(now), tenant.flows.has_active());
+            if has_work || !used.is_zero() {
+                usage.push(TenantUsage { name: tenant.name.clone(), share: tenant.share, used, due: 0.0, has_work });
+            }
+        }
+        let due = divide(&usage.iter().map(|tenant| tenant.share).collect::<Vec<_>>());
+        usage.iter_mut().zip(due).for_each(|(tenant, due)| tenant.due = due);
+        usage.sort_by(|one, two| one.name.cmp(&two.name));
+        usage
+    }
+
     fn add_tenant(&mut self, name: &str) -> TenantId {
         self.tenants_seen += 1;
         let id = TenantId(self.tenants_seen);
@@ -160,6 +177,7 @@ impl FairShare {
             flows: Accounts::default(),
             priorities: BTreeMap::new(),
             used: SlidingSecond::default(),
+            used_lately: SlidingMinute::default(),
         };
         self.tenants.insert(id, tenant);
         id
@@ -183,6 +201,7 @@ impl FairShare {
         if let Some(tenant) = self.tenants.get_mut(&charge.tenant) {
             tenant.flows.charge(charge.flow, time_us);
             tenant.used.add(time_us, now);
+            tenant.used_lately.add(time_us, now);
         }
     }
 }
@@ -278,6 +297,25 @@ mod tests {
         assert_eq!(share.share_of_new("b", 0), 0.75);
         share.end(a, Flow::Job(1));
         assert_eq!(share.share_of_new("b", 255), 1.0);
+    }
+
+    #[test]
+    fn usage_lists_tenants_with_work_in_the_last_minute_and_what_was_due() {
+        let (mut share, now) = (FairShare::default(), Instant::now());
+        share.set_tenants(TenantShares::from([("b".to_owned(), of(3, 0.0))]));
+        for (name, job, millis) in [("b", 1, 300), ("a", 2, 100)] {
+            let id = share.join(name, Flow::Job(job), 0);
+            let charge = share.lend(id, Flow::Job(job), Duration::from_millis(7), 1, now);
+            share.settle(charge, Duration::from_millis(millis), now);
+        }
+        let a = share.join("a", Flow::Job(2), 0);
+        share.end(a, Flow::Job(2));
+        let rows = |share: &mut FairShare, now| -> Vec<(String, u128, f64, bool)> {
+            let row = |of: TenantUsage| (of.name, of.used.as_millis(), of.due, of.has_work);
+            share.usage(now).into_iter().map(row).collect()
+        };
+        assert_eq!(rows(&mut share, now), [("a".into(), 100, 0.25, false), ("b".into(), 300, 0.75, true)]);
+        assert_eq!(rows(&mut share, now + Duration::from_mins(2)), [("b".into(), 0, 1.0, true)]);
     }
 
     #[test]

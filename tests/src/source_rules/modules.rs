@@ -46,7 +46,7 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-proto", bottom_up: "v1 field display template verdict" },
     Row {
         package: "cityseal-engine",
-        bottom_up: "error tenant probability profile policy gpu devices judge coverage seal_report seal_job task \
+        bottom_up: "error tenant probability outlook profile policy gpu devices judge coverage seal_report seal_job task \
             verify driver control job verifier workers engine builder",
     },
     Row {
