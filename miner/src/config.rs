@@ -72,6 +72,8 @@ pub(crate) struct ConfigFile {
     threads: Option<usize>,
     allow_software: Option<bool>,
     listen: Option<SocketAddr>,
+    dashboard: Option<SocketAddr>,
+    records: Option<PathBuf>,
     key: Option<PathBuf>,
     tls: Option<TlsFiles>,
     tokens: Option<PathBuf>,
@@ -188,6 +190,10 @@ pub(crate) struct Settings {
     pub(crate) engine: EngineSettings,
     /// Address of `serve` in the configuration file.
     pub(crate) listen: Option<SocketAddr>,
+    /// Address of the dashboard of `serve` in the configuration file.
+    pub(crate) dashboard: Option<SocketAddr>,
+    /// Folder of benchmark records in the configuration file.
+    pub(crate) records: Option<PathBuf>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
     /// Who may call the service of `serve`, by the configuration file, which a reload reads again.
@@ -211,6 +217,7 @@ impl Settings {
 
     fn join(engine: &EngineArgs, environment: &Environment, mut file: ConfigFile) -> Self {
         let (listen, key) = (file.listen, file.key.take());
+        let (dashboard, records) = (file.dashboard, file.records.take());
         let devices = if engine.device.is_empty() {
             file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
@@ -224,7 +231,7 @@ impl Settings {
             threads: engine.threads.or(file.threads),
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
-        Self { engine, listen, key, access: AccessSource::new(file.into_access()) }
+        Self { engine, listen, dashboard, records, key, access: AccessSource::new(file.into_access()) }
     }
 }
 

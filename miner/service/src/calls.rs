@@ -31,6 +31,7 @@ use super::idle::InUse;
 use super::limits::{ANSWER_DEADLINE_MAX, ECHO_BYTES_MAX};
 use super::log_budget::LogBudget;
 use super::refusal::Refusal;
+use super::refusals::{Refusals, Refused};
 use super::trace::{CallTrace, TraceIds};
 
 /// The media type of gRPC, without `+proto` or parameters.
@@ -46,11 +47,12 @@ pub(super) struct Calls {
     budget: Arc<LogBudget>,
     bodies: Arc<BodyBudget>,
     traces: Arc<TraceIds>,
+    refusals: Arc<Refusals>,
 }
 
 impl Calls {
-    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>, traces: TraceIds) -> Self {
-        Self { routes, budget, bodies: Arc::default(), traces: Arc::new(traces) }
+    pub(super) fn new(routes: Gate, budget: Arc<LogBudget>, traces: TraceIds, refusals: Arc<Refusals>) -> Self {
+        Self { routes, budget, bodies: Arc::default(), traces: Arc::new(traces), refusals }
     }
 }
 
@@ -64,7 +66,8 @@ impl Service<Request<Body>> for Calls {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let call = OpenCall::of(&request, self.traces.next(request.headers()), Arc::clone(&self.budget));
+        let trace = self.traces.next(request.headers());
+        let call = OpenCall::of(&request, trace, Arc::clone(&self.budget), Arc::clone(&self.refusals));
         if let Err(refusal) = check_grpc(&request) {
             let mut response = Status::from(refusal).into_http();
             *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -104,6 +107,7 @@ fn check_grpc(request: &Request<Body>) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub(super) struct OpenCall {
     budget: Arc<LogBudget>,
+    refusals: Arc<Refusals>,
     trace: CallTrace,
     path: String,
     peer: Option<SocketAddr>,
@@ -116,12 +120,12 @@ pub(super) struct OpenCall {
 }
 
 impl OpenCall {
-    fn of(request: &Request<Body>, trace: CallTrace, budget: Arc<LogBudget>) -> Self {
+    fn of(request: &Request<Body>, trace: CallTrace, budget: Arc<LogBudget>, refusals: Arc<Refusals>) -> Self {
         let peer = peer_of(request.extensions());
         let path = request.uri().path().to_owned();
         let in_use = request.extensions().get::<ConnectionInfo>().map(|info| info.usage.begin());
         let (began, note) = (Instant::now(), CallNote::default());
-        Self { budget, trace, path, peer, began, note, _in_use: in_use, status: None }
+        Self { budget, refusals, trace, path, peer, began, note, _in_use: in_use, status: None }
     }
 
     /// Returns the response with a body that ends the call.
@@ -139,6 +143,13 @@ impl OpenCall {
         if status.add_header(headers).is_ok() {
             self.status = Some(status);
         }
+    }
+
+    /// The refusal of a call that was refused.
+    fn refused(&self) -> Option<Refused> {
+        let status = self.status.as_ref().filter(|status| status.code() != Code::Ok)?;
+        let refused = Refused::of(status, &self.path, &self.note.noted(), self.peer);
+        Some(Refused { trace: Some(self.trace), ..refused })
     }
 
     fn log(&self) {
@@ -202,6 +213,9 @@ impl OpenCall {
 impl Drop for OpenCall {
     fn drop(&mut self) {
         self.log();
+        if let Some(refused) = self.refused() {
+            self.refusals.push(self.note.noted().caller.as_ref(), refused);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! printed; logging uses `tracing`.
 
 mod access;
+pub mod advice;
 mod begin;
 mod block_chunk;
 mod bodies;
@@ -14,6 +15,7 @@ mod calls;
 mod certificate;
 mod connection;
 mod control;
+mod dashboard;
 mod deadline;
 pub mod device_facts;
 mod device_service;
@@ -25,6 +27,7 @@ mod foreign;
 mod gate;
 mod health;
 mod heavy;
+mod history;
 mod http2;
 mod idle;
 mod jobs;
@@ -33,12 +36,15 @@ pub mod limits;
 mod listener;
 mod log_budget;
 mod refusal;
+mod refusals;
 mod reload;
 mod rpcs;
 mod seal_service;
 pub mod sensors;
 mod shares;
 mod stamps;
+mod status;
+mod status_service;
 mod tenant_shares;
 mod tenants;
 mod tls;
@@ -48,6 +54,7 @@ mod transport;
 mod upload;
 mod upload_rate;
 mod verdict;
+mod verifications;
 mod verify_service;
 
 use std::future::Future;
@@ -60,6 +67,7 @@ use cityseal_engine::{DeviceStatus, Engine};
 use cityseal_proto::FILE_DESCRIPTOR_SET;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
+use cityseal_proto::v1::status_service_server::StatusServiceServer;
 use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
 use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
@@ -75,6 +83,8 @@ use self::access::Access;
 pub use self::access::{AccessError, AccessSettings, AccessSource, ReloadStatus};
 use self::calls::Calls;
 pub use self::control::ServiceControl;
+use self::dashboard::Dashboard;
+pub use self::dashboard::{DashboardOptions, RecordRow, RecordsError};
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
@@ -91,6 +101,8 @@ use self::limits::{
 use self::log_budget::LogBudget;
 pub use self::reload::Reloader;
 use self::seal_service::Sealing;
+use self::status::{StatusBoard, listener as listener_status};
+use self::status_service::Statuses;
 pub use self::tenants::{
     ScopeProblem, TENANT_URI_PREFIX, TenantLimits, TenantSettings, Tenants, TenantsError, WhenNoGpu, is_tenant_name,
     scopes_from,
@@ -114,6 +126,7 @@ pub struct ServiceOptions {
     signer: Option<Arc<SecretKey>>,
     commit: &'static str,
     access: AccessSource,
+    dashboard: Option<DashboardOptions>,
 }
 
 impl ServiceOptions {
@@ -128,12 +141,18 @@ impl ServiceOptions {
             signer: None,
             commit: COMMIT_UNKNOWN,
             access: AccessSource::default(),
+            dashboard: None,
         }
     }
 
     /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
     pub fn access(self, access: AccessSource) -> Self {
         Self { access, ..self }
+    }
+
+    /// Shows a dashboard. Default: none.
+    pub fn dashboard(self, dashboard: DashboardOptions) -> Self {
+        Self { dashboard: Some(dashboard), ..self }
     }
 
     /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
@@ -178,14 +197,16 @@ pub struct Service {
     lame_duck: Duration,
     drain_max: Duration,
     access: Arc<Access>,
+    board: Arc<StatusBoard>,
+    dashboard: Option<Dashboard>,
 }
 
 impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`] or
-    /// [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::DashboardAccess`], [`ServeError::Access`],
+    /// [`ServeError::PortInUse`], [`ServeError::Bind`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         let settings = options.access.settings();
@@ -204,8 +225,17 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
-        let verification = Verification::new(engine.clone(), keys, drain.clone());
-        add_services(&mut routes, &engine, &book, verification, &drain);
+        let board = Arc::new(StatusBoard::new(Arc::clone(&book), Arc::clone(&access), options.commit));
+        let verification = Verification::new(engine.clone(), keys, drain.clone(), board.verifications.clone());
+        add_services(&mut routes, &engine, &book, verification, &drain, &board);
+        let dashboard = match options.dashboard {
+            Some(options) => Some(Dashboard::bind(options, Arc::clone(&board), Arc::clone(&access)).await?),
+            None => None,
+        };
+        let pages = dashboard.as_ref().map(|dashboard| ("dashboard", dashboard.address));
+        let has_tls = access.tls().is_some();
+        let listeners = [("grpc", address)].into_iter().chain(pages);
+        board.set_listeners(listeners.map(|(name, address)| listener_status(name, address, has_tls)).collect());
         let (lame_duck, drain_max) = (options.lame_duck, options.drain_max);
         let control = ServiceControl::new(Reloader::new(Arc::clone(&access)));
         tenant_shares::apply(&access.tenants(), &engine);
@@ -221,6 +251,8 @@ impl Service {
             lame_duck,
             drain_max,
             access,
+            board,
+            dashboard,
         })
     }
 
@@ -239,6 +271,11 @@ impl Service {
         self.address
     }
 
+    /// Returns the address of the dashboard, if there is one, with the port that the operating system chose for port 0.
+    pub fn dashboard_addr(&self) -> Option<SocketAddr> {
+        self.dashboard.as_ref().map(|dashboard| dashboard.address)
+    }
+
     /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, and after the lame duck phase new
     /// connections and jobs are refused, watchers are asked to reconnect elsewhere, and uploads may reach their
     /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled.
@@ -246,18 +283,25 @@ impl Service {
     /// # Errors
     /// Returns [`ServeError::Transport`] or [`ServeError::Stopped`] if the server ended by itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let Self { listener, address, routes, health, book, drain, traces, control, lame_duck, drain_max, access } =
-            self;
+        let Self { listener, address, routes, health, book, drain, traces, control, .. } = self;
+        let Self { lame_duck, drain_max, access, board, dashboard, .. } = self;
         let (closer, cut) = watch::channel(false);
         let (stop, stopped) = oneshot::channel::<()>();
         let budget = Arc::new(LogBudget::new(Instant::now()));
         let incoming = listener::accept(listener, Arc::clone(&access), cut, Arc::clone(&budget));
         let incoming = ReceiverStream::new(incoming);
-        let calls = Calls::new(Gate::new(routes.prepare(), Arc::clone(&access)), budget, traces);
-        // Both end with this function.
+        let gate = Gate::new(routes.prepare(), Arc::clone(&access));
+        let calls = Calls::new(gate, budget, traces, Arc::clone(&board.refusals));
+        // They end with this function.
         let mut tasks = JoinSet::new();
         tasks.spawn(tenant_shares::follow(access.subscribe(), book.engine().clone()));
         tasks.spawn(reload::watch_files(access));
+        let history = board.history.clone().follow(book.engine().clone());
+        tasks.spawn(async { match history.await {} });
+        if let Some(dashboard) = dashboard {
+            info!(address = %dashboard.address, "dashboard");
+            tasks.spawn(dashboard.run());
+        }
         let serving = server().serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
@@ -269,6 +313,7 @@ impl Service {
             never = health.follow() => match never {},
             () = shutdown => {}
         }
+        board.set_leaving();
         // Health first, so that load balancers stop sending callers before anything is refused.
         health.report(ServingStatus::NotServing).await;
         info!(lame_duck_s = lame_duck.as_secs_f64(), "health is NOT_SERVING");
@@ -327,6 +372,7 @@ fn add_services(
     book: &Arc<JobBook>,
     verification: Verification,
     drain: &Drain,
+    board: &Arc<StatusBoard>,
 ) {
     // One limit for all calls to the engine: they wait for the same lock.
     let heavy = Arc::new(Heavy::new(ENGINE_THREADS_MAX));
@@ -336,10 +382,13 @@ fn add_services(
     let verification = VerifyServiceServer::new(verification)
         .max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let statuses = StatusServiceServer::new(Statuses::new(Arc::clone(board), Arc::clone(&heavy)))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let devices = DeviceServiceServer::new(Devices::new(engine.clone(), heavy))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    routes.add_service(sealing).add_service(verification).add_service(devices);
+    routes.add_service(sealing).add_service(verification).add_service(devices).add_service(statuses);
 }
 
 /// Adds reflection in both versions: many clients still request only v1alpha.

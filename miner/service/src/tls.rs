@@ -21,6 +21,9 @@ use super::limits::PEM_BYTES_MAX;
 /// The protocol that a client must offer: HTTP/2 (RFC 9113 section 3.2).
 pub(crate) const ALPN_H2: &[u8] = b"h2";
 
+/// The protocol of pages.
+const ALPN_HTTP1: &[u8] = b"http/1.1";
+
 /// The files of TLS: the table `[tls]` of the configuration. All are PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,6 +154,8 @@ fn when(not_after: u64) -> String {
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub(crate) config: Arc<ServerConfig>,
+    /// For pages: the same certificate, HTTP/1.1, and no client certificates, for which browsers would ask.
+    pub(crate) pages: Arc<ServerConfig>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     /// The first second after the validity of the service's certificate, as Unix time.
     pub(crate) not_after: u64,
@@ -169,7 +174,7 @@ impl Tls {
         let clients = client_verifier(files, may_be_anonymous, &provider)?;
         let pair = |source| TlsError::Pair { cert: files.cert.clone(), key: files.key.clone(), source };
         // TLS 1.2 may be compiled in through another crate, so the version is named.
-        let builder = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(pair)?;
         let builder = match &clients {
@@ -181,7 +186,13 @@ impl Tls {
         // A resumed session would skip the verification of the client's certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self { config: Arc::new(config), clients, not_after })
+        let mut pages = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(pair)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&config.cert_resolver));
+        pages.alpn_protocols = vec![ALPN_HTTP1.to_vec()];
+        Ok(Self { config: Arc::new(config), pages: Arc::new(pages), clients, not_after })
     }
 
     /// Whether clients can identify themselves by certificates.

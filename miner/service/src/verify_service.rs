@@ -22,18 +22,20 @@ use super::caller::Caller;
 use super::connection::ConnectionInfo;
 use super::deadline::deadline_of;
 use super::drain::Drain;
+use super::echo::cut;
 use super::foreign::explained;
 use super::heavy::Heavy;
 use super::keys::Keys;
 use super::limits::{
-    BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL, UPLOAD_BEGIN_MAX,
-    UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
+    BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, ECHO_BYTES_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL,
+    UPLOAD_BEGIN_MAX, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
 };
 use super::refusal::Refusal;
 use super::shares::{Holder, Place, Shares};
 use super::upload::{Conclusion, Step, Upload};
 use super::upload_rate::UploadRate;
 use super::verdict;
+use super::verifications::Verifications;
 
 /// Answers that wait to be sent. Progress that does not fit is dropped, since the next message supersedes it.
 const ANSWERS_WAITING_MAX: usize = 4;
@@ -47,12 +49,14 @@ pub(crate) struct Verification {
     uploads: Arc<Shares>,
     beginnings: Arc<Heavy>,
     drain: Drain,
+    shown: Verifications,
 }
 
 impl Verification {
-    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain) -> Self {
+    /// Open verifications are published in `shown`.
+    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain, shown: Verifications) -> Self {
         let (uploads, beginnings) = (Shares::new(UPLOADS_MAX), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
-        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain }
+        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, shown }
     }
 
     fn admit(&self, extensions: &Extensions, holder: Holder) -> Result<Admitted, Refusal> {
@@ -93,8 +97,9 @@ impl VerifyService for Verification {
         note.tenant(caller.tenant().map_or("", |tenant| tenant));
         let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
         let (messages, sent) = (request.into_inner(), Sent::default());
-        let paid_by = caller.pays_as();
-        let call = Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by };
+        let (paid_by, tenant, shown) = (caller.pays_as(), caller.tenant().cloned(), self.shown.clone());
+        let call =
+            Call { engine, keys, messages, answers, sent, note, admitted, beginnings, holder, paid_by, tenant, shown };
         tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -112,6 +117,8 @@ struct Call {
     holder: Holder,
     /// The tenant whose share of the devices pays.
     paid_by: Arc<str>,
+    tenant: Option<Arc<str>>,
+    shown: Verifications,
 }
 
 /// The progress that was sent last.
@@ -173,6 +180,7 @@ impl Call {
     async fn verify(&mut self) -> Result<Conclusion, Status> {
         let mut upload = self.begin().await?;
         self.note.network(upload.network());
+        let shown = self.shown.add(self.tenant.clone(), cut(upload.network(), ECHO_BYTES_MAX));
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rate = UploadRate::new(Instant::now());
@@ -184,7 +192,10 @@ impl Call {
                 message = self.next(&rate) => Event::Message(message?),
             };
             match event {
-                Event::Tick => self.send_progress(&upload),
+                Event::Tick => {
+                    shown.publish(upload.shown());
+                    self.send_progress(&upload);
+                }
                 Event::Message(None) => return conclude(upload, None).await,
                 Event::Message(Some(message)) => {
                     let (began, before) = (Instant::now(), upload.offset());

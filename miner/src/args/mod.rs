@@ -15,6 +15,7 @@ use cityseal_engine::Profile;
 mod access;
 mod examples;
 mod receipt;
+mod status;
 pub mod values;
 
 pub use access::{CertsAction, CertsAddArgs, CertsArgs, CertsRevokeArgs, TokenArgs};
@@ -22,6 +23,7 @@ pub use receipt::{
     KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
     SPOT_CHECK_MAX,
 };
+pub use status::StatusArgs;
 
 const ABOUT: &str = "Seals blocks and checks chains of blocks, on GPUs and CPUs. The CPU rechecks what a GPU reports.";
 
@@ -48,7 +50,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`,
-    /// `allow_software`, `listen`, `key`, `tokens`; tables: `tls`, `tenant`).
+    /// `allow_software`, `listen`, `dashboard`, `records`, `key`, `tokens`; tables: `tls`, `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
@@ -84,6 +86,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
+    /// Show what a running service does, and why it refused calls.
+    Status(StatusArgs),
     /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.
     Demo(DemoArgs),
     /// Inject faults into each device, and check that the answers stay right.
@@ -368,6 +372,13 @@ pub struct ServeArgs {
     /// must have TLS and the identity of callers (see `cityseal certs`).
     #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
     pub listen: Option<SocketAddr>,
+    /// Show a dashboard on this address, such as 127.0.0.1:8080. Beyond loopback the configuration must have TLS and
+    /// tokens, with which people log in.
+    #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
+    pub dashboard: Option<SocketAddr>,
+    /// Show the benchmark records of this machine from this folder on the dashboard (see `cityseal bench --record`).
+    #[arg(long, value_name = "DIR")]
+    pub records: Option<PathBuf>,
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

@@ -2,12 +2,17 @@
 //! reloads certificates, tokens and tenants.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use cityseal_bench::RecordedRate;
 use cityseal_cli::signals::{Asked, ServiceSignals, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
 use cityseal_engine::Engine;
-use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
+use cityseal_service::{
+    DashboardOptions, RecordRow, RecordsError, ServeError, Service, ServiceControl, ServiceOptions,
+};
 use tokio::sync::oneshot;
 
 use super::key::{self, KeyCommandError};
@@ -62,6 +67,10 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     let settings = context.settings(&args.engine)?;
     let listen = args.listen.or(settings.listen).unwrap_or(LISTEN_DEFAULT);
     let options = ServiceOptions::new(listen).commit(COMMIT).lame_duck(args.lame_duck).access(settings.access.clone());
+    let options = match args.dashboard.or(settings.dashboard) {
+        Some(address) => options.dashboard(dashboard(address, args.records.clone().or(settings.records.clone()))),
+        None => options,
+    };
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
@@ -82,6 +91,22 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     Ok(Ending::Yes)
 }
 
+/// The dashboard, with the records of a folder.
+fn dashboard(address: SocketAddr, records: Option<PathBuf>) -> DashboardOptions {
+    let options = DashboardOptions::new(address);
+    let Some(folder) = records else { return options };
+    options.records(move || {
+        let rates =
+            cityseal_bench::rates_of_this_machine(&folder).map_err(|error| RecordsError::new(error.to_string()))?;
+        Ok(rates.into_iter().map(record_row).collect())
+    })
+}
+
+fn record_row(rate: RecordedRate) -> RecordRow {
+    let RecordedRate { device, kernel, mode, threads, median, min, max, unit, is_right, commit, when } = rate;
+    RecordRow { device, kernel, mode, threads, median, min, max, unit, is_right, commit, when }
+}
+
 /// Serves until a signal; returns the handle that knows whether a second one came.
 async fn serve(
     context: &Context,
@@ -91,9 +116,14 @@ async fn serve(
 ) -> Result<ServiceControl, ServeCommandError> {
     let service = Service::bind(options, engine).await?;
     let (address, control) = (service.local_addr(), service.control());
+    let pages = service.dashboard_addr();
     context.output.note(format_args!("listening on {address}; Ctrl-C drains and stops"));
+    if let Some(pages) = pages {
+        context.output.note(format_args!("dashboard on {pages}"));
+    }
     if context.output.wants_json() {
-        let answer = ServeAnswer { listening: address.to_string() };
+        let dashboard = pages.map(|address| address.to_string());
+        let answer = ServeAnswer { listening: address.to_string(), dashboard };
         context.output.answer(&answer, |_| String::new()).map_err(CliError::Stdout)?;
     }
     let (stop, stopped) = oneshot::channel();

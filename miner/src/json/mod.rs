@@ -6,6 +6,7 @@
 mod access;
 mod devices;
 mod receipt;
+mod status;
 mod verify;
 
 use cityseal_chain::Seal;
@@ -16,6 +17,7 @@ use crate::answers::{SelfTest, Work, seal_reason};
 pub(crate) use access::{CertsAddAnswer, CertsAnswer, CertsRevokeAnswer, ClientRow, ServerRow, TokenAnswer};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
+pub(crate) use status::{StatusAnswer, outcome_name};
 pub(crate) use verify::VerifyAnswer;
 
 /// What one device contributed.
@@ -165,6 +167,9 @@ impl<'a> From<&'a SelfTest> for SelftestRow<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ServeAnswer {
     pub(crate) listening: String,
+    /// The address of the dashboard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dashboard: Option<String>,
 }
 
 /// The answer of `demo`.

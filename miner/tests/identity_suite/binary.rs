@@ -80,6 +80,8 @@ fn options_for(address: &str) -> ClientOptions {
 pub(crate) struct Serve {
     pub(crate) process: Child,
     pub(crate) address: String,
+    /// The address of the dashboard, if it has one.
+    pub(crate) dashboard: Option<String>,
 }
 
 impl Serve {
@@ -94,7 +96,8 @@ impl Serve {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let printed: Value = serde_json::from_str(&line).unwrap();
-        Self { address: printed["listening"].as_str().unwrap().to_owned(), process }
+        let dashboard = printed["dashboard"].as_str().map(str::to_owned);
+        Self { address: printed["listening"].as_str().unwrap().to_owned(), dashboard, process }
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -18,6 +18,8 @@ use crate::support::Folder;
 pub(crate) struct Serve {
     process: Child,
     pub(crate) address: String,
+    /// The address of the dashboard, if it has one.
+    pub(crate) dashboard: Option<String>,
 }
 
 impl Serve {
@@ -25,7 +27,7 @@ impl Serve {
         Self::start_with(&[])
     }
 
-    fn start_with(arguments: &[&str]) -> Self {
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         Self::start_logging_to(arguments, Stdio::null())
     }
 
@@ -42,7 +44,8 @@ impl Serve {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let printed: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { process, address: printed["listening"].as_str().unwrap().to_owned() }
+        let dashboard = printed["dashboard"].as_str().map(str::to_owned);
+        Self { process, address: printed["listening"].as_str().unwrap().to_owned(), dashboard }
     }
 
     /// Ends the service as an operator does, and returns its exit code.

@@ -57,20 +57,21 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-journal", bottom_up: "job error health rows store queue writer journal" },
     Row {
         package: "cityseal-client",
-        bottom_up: "address credentials device answer job cut ledger frames request check error receipt_check retry \
+        bottom_up: "address credentials device answer job status cut ledger frames request check error receipt_check retry \
             connection upload verify verify_call watch seal",
     },
     Row {
         package: "cityseal-service",
         bottom_up: "block_chunk caller device_facts drain echo certificate transport keys limits stamps tenants tls tokens \
             access error reload control shares idle rpcs connection call_note deadline foreign health log_budget \
-            listener refusal begin gate bodies trace calls heavy http2 jobs seal_service sensors device_service \
-            upload upload_rate verdict verify_service tenant_shares discard",
+            listener refusal begin gate bodies trace refusals calls heavy http2 jobs seal_service sensors history \
+            device_service verifications upload upload_rate verdict verify_service advice status status_service \
+            dashboard tenant_shares discard",
     },
     Row {
         package: "cityseal-bench",
         bottom_up: "city energy error hands clock json gauges latency mode processor bound environment question \
-            race baseline device record records settings chain drill show compare report stream measure",
+            race baseline device record records recorded settings chain drill show compare report stream measure",
     },
     Row {
         package: "cityseal",
