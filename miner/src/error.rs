@@ -13,6 +13,7 @@ use crate::commands::receipt::ReceiptCommandError;
 use crate::commands::seal::SealCommandError;
 use crate::commands::selftest::SelftestCommandError;
 use crate::commands::serve::ServeCommandError;
+use crate::commands::status::StatusCommandError;
 use crate::commands::token::TokenCommandError;
 use crate::commands::verify::VerifyCommandError;
 use crate::demo::DemoError;
@@ -54,6 +55,9 @@ pub(crate) enum CommandError {
     /// `serve`.
     #[error(transparent)]
     Serve(#[from] ServeCommandError),
+    /// `status`.
+    #[error(transparent)]
+    Status(#[from] StatusCommandError),
     /// `demo`.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -82,6 +86,7 @@ impl CommandError {
             Self::Certs(error) => error,
             Self::Token(error) => error,
             Self::Serve(error) => error,
+            Self::Status(error) => error,
             Self::Demo(error) => error,
             Self::Drill(error) => error,
             Self::Config(error) => error,
@@ -118,6 +123,7 @@ impl From<&CommandError> for Ending {
             | CommandError::Certs(_)
             | CommandError::Token(_)
             | CommandError::Serve(_)
+            | CommandError::Status(_)
             | CommandError::Demo(_)
             | CommandError::Drill(_)
             | CommandError::Config(_)

@@ -5,6 +5,7 @@
 //! printed; logging uses `tracing`.
 
 mod access;
+pub mod advice;
 mod begin;
 mod block_chunk;
 mod bodies;
@@ -14,6 +15,7 @@ mod calls;
 mod certificate;
 mod connection;
 mod control;
+mod dashboard;
 mod deadline;
 pub mod device_facts;
 mod device_service;
@@ -26,6 +28,7 @@ mod foreign;
 mod gate;
 mod health;
 mod heavy;
+mod history;
 mod http2;
 mod idle;
 mod jobs;
@@ -39,6 +42,7 @@ mod monitoring;
 mod observer;
 mod places;
 mod refusal;
+mod refusals;
 mod reload;
 mod rpcs;
 mod scrape;
@@ -47,6 +51,8 @@ pub mod sensors;
 mod shares;
 mod stamps;
 mod state_events;
+mod status;
+mod status_service;
 mod tally;
 mod tenant_shares;
 mod tenants;
@@ -59,6 +65,7 @@ mod unread;
 mod upload;
 mod upload_rate;
 mod verdict;
+mod verifications;
 mod verify_service;
 
 use std::future::Future;
@@ -70,8 +77,10 @@ use std::time::{Duration, Instant};
 
 use cityseal_engine::{DeviceStatus, Engine};
 use cityseal_proto::FILE_DESCRIPTOR_SET;
+use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
+use cityseal_proto::v1::status_service_server::StatusServiceServer;
 use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
 use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
@@ -88,6 +97,8 @@ pub use self::access::{AccessError, AccessSettings, AccessSource, ReloadStatus};
 use self::bodies::BodyBudget;
 use self::calls::{Calls, Shared};
 pub use self::control::ServiceControl;
+use self::dashboard::Dashboard;
+pub use self::dashboard::{DashboardOptions, RecordRow, RecordsError};
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
@@ -112,10 +123,13 @@ pub use self::reload::Reloader;
 use self::scrape::Sources;
 use self::seal_service::Sealing;
 use self::shares::Shares;
+use self::status::{StatusBoard, listener as listener_status};
+use self::status_service::Statuses;
 pub use self::tenants::{
     ScopeProblem, TENANT_URI_PREFIX, TenantSettings, Tenants, TenantsError, is_tenant_name, scopes_from,
 };
 pub use self::terms::{TenantLimits, WhenNoGpu};
+use self::tls::Protocol;
 pub use self::tls::{TlsError, TlsFiles};
 pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
 use self::trace::TraceIds;
@@ -136,6 +150,7 @@ pub struct ServiceOptions {
     access: AccessSource,
     metrics: Option<SocketAddr>,
     events: Option<PathBuf>,
+    dashboard: Option<DashboardOptions>,
 }
 
 impl ServiceOptions {
@@ -151,6 +166,7 @@ impl ServiceOptions {
             access: AccessSource::default(),
             metrics: None,
             events: None,
+            dashboard: None,
         }
     }
 
@@ -168,6 +184,11 @@ impl ServiceOptions {
     /// Sets the folder of the event log. Default: no event log.
     pub fn events(self, folder: impl Into<PathBuf>) -> Self {
         Self { events: Some(folder.into()), ..self }
+    }
+
+    /// Shows a dashboard. Default: none.
+    pub fn dashboard(self, dashboard: DashboardOptions) -> Self {
+        Self { dashboard: Some(dashboard), ..self }
     }
 
     /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
@@ -236,6 +257,8 @@ pub struct Service {
     access: Arc<Access>,
     monitoring: Monitoring,
     uploads: Arc<Shares>,
+    board: Arc<StatusBoard>,
+    dashboard: Option<Dashboard>,
     commit: &'static str,
 }
 
@@ -243,8 +266,8 @@ impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`],
-    /// [`ServeError::Events`] or [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::DashboardAccess`], [`ServeError::Access`],
+    /// [`ServeError::PortInUse`], [`ServeError::Bind`], [`ServeError::Events`] or [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         let settings = options.access.settings();
@@ -266,10 +289,17 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
+        let board = Arc::new(StatusBoard::new(Arc::clone(&book), Arc::clone(&access), options.commit));
         let observer = Arc::clone(&monitoring.observer);
-        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits), observer);
+        let shown = board.verifications.clone();
+        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits), observer, shown);
         let uploads = verification.uploads();
-        add_services(&mut routes, &engine, &book, verification, &drain, limits.watchers);
+        add_services(&mut routes, &engine, &book, verification, &drain, limits.watchers, &board);
+        let dashboard = match options.dashboard {
+            Some(options) => Some(Dashboard::bind(options, Arc::clone(&board), Arc::clone(&access)).await?),
+            None => None,
+        };
+        board.set_listeners(listeners_of(address, &monitoring, dashboard.as_ref(), &access));
         let lame_duck = options.lame_duck;
         let control = ServiceControl::new(Reloader::new(Arc::clone(&access)), health.serving());
         tenant_shares::apply(&access.tenants(), &engine);
@@ -287,6 +317,8 @@ impl Service {
             access,
             monitoring,
             uploads,
+            board,
+            dashboard,
             commit: options.commit,
         })
     }
@@ -316,6 +348,11 @@ impl Service {
         self.address
     }
 
+    /// Returns the address of the dashboard, if there is one, with the port that the operating system chose for port 0.
+    pub fn dashboard_addr(&self) -> Option<SocketAddr> {
+        self.dashboard.as_ref().map(|dashboard| dashboard.address)
+    }
+
     /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, and after the lame duck phase new
     /// connections and jobs are refused, watchers are asked to reconnect elsewhere, and uploads may reach their
     /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled.
@@ -328,7 +365,7 @@ impl Service {
         // They end with this function.
         let mut tasks = JoinSet::new();
         let (parts, calls, incoming) = self.start(cut, &mut tasks);
-        let Parts { address, health, book, drain, control, lame_duck, limits, observer } = parts;
+        let Parts { address, health, book, drain, control, lame_duck, limits, observer, board } = parts;
         let serving = server(limits.uploads_per_connection).serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
@@ -340,6 +377,7 @@ impl Service {
             never = health.follow() => match never {},
             () = shutdown => {}
         }
+        board.set_leaving();
         // Health first, so that load balancers stop sending callers before anything is refused.
         health.report(ServingStatus::NotServing).await;
         info!(lame_duck_s = lame_duck.as_secs_f64(), "health is NOT_SERVING");
@@ -369,7 +407,7 @@ impl Service {
         cut: watch::Receiver<bool>,
         tasks: &mut JoinSet<()>,
     ) -> (Parts, Calls, ReceiverStream<listener::Accepted>) {
-        let Self { address, health, book, drain, control, lame_duck, limits, access, monitoring, .. } = self;
+        let Self { address, health, book, drain, control, lame_duck, limits, access, monitoring, board, .. } = self;
         let (engine, observer) = (book.engine().clone(), Arc::clone(&monitoring.observer));
         let budgets = LogBudgets::new(Instant::now());
         let listening = Listening::calls(Arc::clone(&access), &limits);
@@ -385,6 +423,12 @@ impl Service {
         };
         monitoring::started(&observer, address, book.epoch(), self.commit);
         monitoring.start(sources, Arc::clone(&budgets.refused), cut.clone(), tasks);
+        let history = board.history.clone().follow(engine.clone());
+        tasks.spawn(async { match history.await {} });
+        if let Some(dashboard) = self.dashboard {
+            info!(address = %dashboard.address, "dashboard");
+            tasks.spawn(dashboard.run(cut.clone(), Arc::clone(&budgets.refused)));
+        }
         let incoming = listener::accept(self.listener, listening, cut, Arc::clone(&budgets.refused));
         let gate = Gate::new(self.routes.prepare(), Arc::clone(&access));
         let bodies = Arc::new(BodyBudget::new(&limits));
@@ -392,12 +436,13 @@ impl Service {
             budgets,
             observer: Arc::clone(&observer),
             traces: self.traces,
+            refusals: Arc::clone(&board.refusals),
             bodies,
             answer_deadline: limits.answer_deadline,
         };
         tasks.spawn(tenant_shares::follow(access.subscribe(), engine));
         tasks.spawn(reload::watch_files(access));
-        let parts = Parts { address, health, book, drain, control, lame_duck, limits, observer };
+        let parts = Parts { address, health, book, drain, control, lame_duck, limits, observer, board };
         (parts, Calls::new(gate, shared), ReceiverStream::new(incoming))
     }
 }
@@ -412,6 +457,7 @@ struct Parts {
     lame_duck: Duration,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
+    board: Arc<StatusBoard>,
 }
 
 /// Waits for the end of all calls; returns false if it took too long or nobody wants to wait.
@@ -445,6 +491,21 @@ fn stopped_by_itself(ended: Result<(), tonic::transport::Error>) -> ServeError {
     }
 }
 
+/// The listeners for the status.
+fn listeners_of(
+    address: SocketAddr,
+    monitoring: &Monitoring,
+    dashboard: Option<&Dashboard>,
+    access: &Access,
+) -> Vec<v1::Listener> {
+    let has_tls = access.tls(Protocol::Http2).is_some();
+    let of_metrics = monitoring.metrics_addr();
+    let metrics = of_metrics.map(|address| ("metrics", address, has_tls && monitoring::needs_identity(address)));
+    let pages = dashboard.map(|dashboard| ("dashboard", dashboard.address, has_tls));
+    let all = [("grpc", address, has_tls)].into_iter().chain(metrics).chain(pages);
+    all.map(|(name, address, has_tls)| listener_status(name, address, has_tls)).collect()
+}
+
 fn add_services(
     routes: &mut RoutesBuilder,
     engine: &Engine,
@@ -452,6 +513,7 @@ fn add_services(
     verification: Verification,
     drain: &Drain,
     watchers_max: usize,
+    board: &Arc<StatusBoard>,
 ) {
     // One limit for all calls to the engine: they wait for the same lock.
     let heavy = Arc::new(Heavy::with_queue(ENGINE_THREADS_MAX, WAITING_SMALL_MAX, WAITING_LARGE_MAX));
@@ -462,10 +524,13 @@ fn add_services(
     let verification = VerifyServiceServer::new(verification)
         .max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let statuses = StatusServiceServer::new(Statuses::new(Arc::clone(board), Arc::clone(&heavy)))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let devices = DeviceServiceServer::new(Devices::new(engine.clone(), heavy))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    routes.add_service(sealing).add_service(verification).add_service(devices);
+    routes.add_service(sealing).add_service(verification).add_service(devices).add_service(statuses);
 }
 
 /// Adds reflection in both versions: many clients still request only v1alpha.

@@ -7,6 +7,7 @@ mod access;
 mod config;
 mod devices;
 mod receipt;
+mod status;
 mod verify;
 
 use cityseal_chain::Seal;
@@ -18,6 +19,7 @@ pub(crate) use access::{CertsAddAnswer, CertsAnswer, CertsRevokeAnswer, ClientRo
 pub(crate) use config::{CompletionsAnswer, ConfigCheckAnswer, ConfigPrintAnswer, ManAnswer, MemoryRow, SettingRow};
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
+pub(crate) use status::{StatusAnswer, outcome_name};
 pub(crate) use verify::VerifyAnswer;
 
 /// What one device contributed.
@@ -169,6 +171,9 @@ pub(crate) struct ServeAnswer {
     pub(crate) listening: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<String>,
+    /// The address of the dashboard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dashboard: Option<String>,
 }
 
 /// The answer of `demo`.

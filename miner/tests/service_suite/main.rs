@@ -4,8 +4,11 @@
 
 mod binary;
 mod blocks;
+mod browser;
+mod dashboard;
 mod fairness;
 mod hostile;
+mod http;
 mod jobs;
 mod lifecycle;
 mod logged;
