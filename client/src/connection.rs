@@ -10,6 +10,7 @@ use std::time::Duration;
 use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_client::DeviceServiceClient;
 use cityseal_proto::v1::seal_service_client::SealServiceClient;
+use cityseal_proto::v1::status_service_client::StatusServiceClient;
 use tonic::body::Body;
 use tonic::client::GrpcService;
 use tonic::codegen::http;
@@ -26,6 +27,7 @@ use crate::error::ClientError;
 use crate::frames::UploadBody;
 use crate::job::{ClaimedResult, Job, JobAnswer, JobPage, ListRequest};
 use crate::retry::{Attempts, RetryPolicy, is_transient, wanted_pause};
+use crate::status::{StatusReport, StatusRequest};
 
 /// An idle connection gets an HTTP/2 keepalive ping after this time.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -221,6 +223,17 @@ impl Client {
         let call = async |mut service: DeviceServiceClient<Transport>, request| service.list_devices(request).await;
         let answer = self.call_with_retries(call, devices, v1::ListDevicesRequest {}).await?;
         Ok(DeviceList::from_wire(answer))
+    }
+
+    /// Returns what the service does at present: of the caller's tenant, or of all tenants with the scope `operate`.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if the call fails permanently; `UNKNOWN_METHOD`: the service is older than this call.
+    pub async fn status(&self, request: &StatusRequest) -> Result<StatusReport, ClientError> {
+        let statuses = StatusServiceClient::new(self.channel.clone());
+        let call = async |mut service: StatusServiceClient<Transport>, request| service.get_status(request).await;
+        let answer = self.call_with_retries(call, statuses, request.to_wire()).await?;
+        Ok(StatusReport::from_wire(answer)?)
     }
 
     pub(crate) async fn submit_request(&self, request: v1::SubmitSealRequest) -> Result<Job, ClientError> {

@@ -197,7 +197,7 @@ pub struct DeviceStatus {
 }
 
 impl DeviceStatus {
-    fn from_wire(message: v1::Device) -> Self {
+    pub(crate) fn from_wire(message: v1::Device) -> Self {
         let state = DeviceState::from_wire(&message.state_word, message.state());
         let kind = DeviceKind::from_wire(message.kind());
         Self {

@@ -63,6 +63,7 @@ mod receipt_check;
 mod request;
 mod retry;
 mod seal;
+mod status;
 mod upload;
 mod verify;
 mod verify_call;
@@ -84,6 +85,10 @@ pub use prost::bytes;
 pub use request::{ChainParameters, VerifyRequest};
 pub use retry::RetryPolicy;
 pub use seal::{SealAnswer, SealRequest};
+pub use status::{
+    DeviceReport, JobReport, Listener, RefusedCall, ServiceReport, ServingState, StatusReport, StatusRequest,
+    TenantReport, VerificationReport,
+};
 pub use tokio_stream::Stream;
 pub use tonic::Code;
 pub use verify::VerifyProgress;

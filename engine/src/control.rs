@@ -55,7 +55,7 @@ impl Control {
 
     /// Adds a job; returns its number and its cell.
     pub(crate) fn submit(&self, job: SealJob) -> (u64, Arc<JobCell>) {
-        let cell = Arc::new(JobCell::new(job.template().space().volume()));
+        let cell = Arc::new(JobCell::new(&job, Instant::now()));
         let (id, events) = {
             let mut driver = self.lock();
             let id = driver.add_job(job, Instant::now());

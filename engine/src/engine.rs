@@ -18,7 +18,7 @@ use crate::policy::EnginePolicy;
 use crate::probability::probability_within;
 use crate::seal_job::SealJob;
 use crate::seal_report::SealReport;
-use crate::tenant::{TenantShare, TenantsError, check_tenants};
+use crate::tenant::{TenantShare, TenantUsage, TenantsError, check_tenants};
 use crate::usage::DeviceTime;
 use crate::verifier::{BlockVerifier, ChainItems, HeaderVerifier, Verifier};
 use crate::verify::{Progress, VerifyReport, VerifyRequest};
@@ -126,6 +126,11 @@ impl Engine {
         let shares = check_tenants(tenants)?;
         self.inner.control.with(|driver| driver.set_tenants(shares));
         Ok(())
+    }
+
+    /// The tenants that had work within the last minute, by name, with the device time that they used.
+    pub fn tenants(&self) -> Vec<TenantUsage> {
+        self.inner.control.with(|driver| driver.usage(Instant::now()))
     }
 
     /// Whether a GPU takes tasks at present: it is ready, or on probation. Software adapters in use count.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::control::Control;
 use crate::coverage::SealCoverage;
+use crate::outlook::JobOutlook;
 use crate::seal_job::{JobCell, JobSnapshot};
 use crate::seal_report::{SealOutcome, SealReport};
 
@@ -69,6 +70,12 @@ impl JobHandle {
     /// The job's progress, at most about a tenth of a second old while it runs.
     pub fn snapshot(&self) -> JobSnapshot {
         self.cell.snapshot()
+    }
+
+    /// What is to be expected of the job, by its rate so far.
+    pub fn outlook(&self) -> JobOutlook {
+        let JobSnapshot { hashes, volume, seals, rate_hz, .. } = self.cell.snapshot();
+        self.cell.prospects.outlook(volume.saturating_sub(hashes), seals > 0, rate_hz, Instant::now())
     }
 
     /// The report, once the job has ended.

@@ -8,6 +8,7 @@ use cityseal_chain::{BlockHash, CoverageError, SealTemplate};
 
 use crate::coverage::{PriorCoverage, SearchedRun};
 use crate::fallback::WhenNoGpu;
+use crate::outlook::Prospects;
 use crate::seal_report::SealReport;
 
 /// Most seals that a job keeps by default: 2^16 seals of about 200 bytes are 13 MiB.
@@ -135,8 +136,8 @@ impl fmt::Display for JobSnapshot {
 pub(crate) type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// State of a job that its handles and the engine share.
-#[derive(Default)]
 pub(crate) struct JobCell {
+    pub(crate) prospects: Prospects,
     state: Mutex<CellState>,
     ended: Condvar,
 }
@@ -149,9 +150,11 @@ struct CellState {
 }
 
 impl JobCell {
-    pub(crate) fn new(volume: u128) -> Self {
-        let snapshot = JobSnapshot { volume, ..JobSnapshot::default() };
-        Self { state: Mutex::new(CellState { snapshot, ..CellState::default() }), ended: Condvar::new() }
+    pub(crate) fn new(job: &SealJob, now: Instant) -> Self {
+        let snapshot = JobSnapshot { volume: job.template.space().volume(), ..JobSnapshot::default() };
+        let state = Mutex::new(CellState { snapshot, ..CellState::default() });
+        let prospects = Prospects::new(&job.template, job.all, job.deadline, now);
+        Self { prospects, state, ended: Condvar::new() }
     }
 
     pub(crate) fn publish(&self, snapshot: JobSnapshot) {

@@ -1,6 +1,7 @@
 //! Tenants: on whose behalf work runs, and how device time is divided among them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Largest weight of a tenant. A turn lasts 20 ms of device time for each unit of weight, so with the largest weight it
 /// lasts 2 s.
@@ -25,6 +26,21 @@ impl Default for TenantShare {
     fn default() -> Self {
         Self { weight: 1, reserved: 0.0, priority_max: u8::MAX }
     }
+}
+
+/// The device time of a tenant that had work within the last minute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantUsage {
+    /// The tenant; empty for work without one.
+    pub name: String,
+    /// Its claim.
+    pub share: TenantShare,
+    /// Device time that it used within the last minute, summed over all workers.
+    pub used: Duration,
+    /// The fraction of device time, 0 to 1, that it is due while all tenants of the list have work.
+    pub due: f64,
+    /// Whether it has work at present.
+    pub has_work: bool,
 }
 
 /// Why a table of tenants is invalid.

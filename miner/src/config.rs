@@ -86,6 +86,8 @@ pub(crate) struct ConfigFile {
     listen: Option<SocketAddr>,
     metrics: Option<SocketAddr>,
     events: Option<PathBuf>,
+    dashboard: Option<SocketAddr>,
+    records: Option<PathBuf>,
     key: Option<PathBuf>,
     #[serde(default, deserialize_with = "lame_duck_of")]
     lame_duck_s: Option<Duration>,
@@ -254,6 +256,10 @@ pub(crate) struct Settings {
     pub(crate) metrics: Option<SocketAddr>,
     /// Folder of the event log of `serve` in the configuration file.
     pub(crate) events: Option<PathBuf>,
+    /// Address of the dashboard of `serve` in the configuration file.
+    pub(crate) dashboard: Option<SocketAddr>,
+    /// Folder of benchmark records in the configuration file.
+    pub(crate) records: Option<PathBuf>,
     /// Key file of `serve` in the configuration file.
     pub(crate) key: Option<PathBuf>,
     /// Lame duck phase of `serve` in the configuration file.
@@ -290,6 +296,7 @@ impl Settings {
         let (listen, key, state) = (file.listen, file.key.take(), file.state.take());
         let (lame_duck, limits) = (file.lame_duck_s, file.limits.clone());
         let (metrics, events) = (file.metrics, file.events.take());
+        let (dashboard, records) = (file.dashboard, file.records.take());
         let devices = if engine.device.is_empty() {
             file.device.take().map(Names::into_list).unwrap_or_default()
         } else {
@@ -304,7 +311,7 @@ impl Settings {
             tuning_cache: environment.cache.as_ref().map(|cache| cache.join("cityseal").join("devices.json")),
         };
         let access = AccessSource::new(file.into_access());
-        Self { engine, listen, metrics, events, key, state, lame_duck, limits, access }
+        Self { engine, listen, metrics, events, dashboard, records, key, lame_duck, limits, state, access }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::commands::receipt::ReceiptCommandError;
 use crate::commands::seal::SealCommandError;
 use crate::commands::selftest::SelftestCommandError;
 use crate::commands::serve::ServeCommandError;
+use crate::commands::status::StatusCommandError;
 use crate::commands::token::TokenCommandError;
 use crate::commands::verify::VerifyCommandError;
 use crate::demo::DemoError;
@@ -58,6 +59,9 @@ pub(crate) enum CommandError {
     /// `journal`.
     #[error(transparent)]
     Journal(#[from] JournalCommandError),
+    /// `status`.
+    #[error(transparent)]
+    Status(#[from] StatusCommandError),
     /// `demo`.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -87,6 +91,7 @@ impl CommandError {
             Self::Token(error) => error,
             Self::Serve(error) => error,
             Self::Journal(error) => error,
+            Self::Status(error) => error,
             Self::Demo(error) => error,
             Self::Drill(error) => error,
             Self::Config(error) => error,
@@ -124,6 +129,7 @@ impl From<&CommandError> for Ending {
             | CommandError::Token(_)
             | CommandError::Serve(_)
             | CommandError::Journal(_)
+            | CommandError::Status(_)
             | CommandError::Demo(_)
             | CommandError::Drill(_)
             | CommandError::Config(_)

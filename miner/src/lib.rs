@@ -110,6 +110,7 @@ fn run(context: &Context, command: &Command) -> Result<Ending, CommandError> {
         Command::Certs(args) => commands::certs::run(context, args)?,
         Command::Token(args) => commands::token::run(context, args)?,
         Command::Serve(args) => commands::serve::run(context, args)?,
+        Command::Status(args) => commands::status::run(context, args)?,
         Command::Config(args) => commands::config::run(context, args)?,
         Command::Journal(args) => commands::journal::run(context, args)?,
         Command::Demo(args) => demo::run(context, args)?,

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use cityseal_chain::{BlockHeader, MerkleRoot};
 use common::{Folder, GENESIS, block, city_of_blocks, cityseal, coinbase, command, framed, packed, schemas, sealed};
@@ -298,15 +298,52 @@ fn answers_of_demo_and_serve_have_exactly_the_keys_of_the_schemas() {
     let folder = Folder::new();
     let kept = folder.path().join("kept");
     check("demo", 0, &["demo", "--device", "cpu", "--keep", kept.to_str().unwrap()]);
-    let mut child = command(&["serve", "--device", "cpu", "--listen", "127.0.0.1:0", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let (mut child, printed) = serve(&["--dashboard", "127.0.0.1:0"]);
     child.kill().unwrap();
     child.wait().unwrap();
-    schemas::check_is_exact("serve", &serde_json::from_str(&line).unwrap());
+    schemas::check_is_exact("serve", &printed);
+}
+
+/// Starts a service, and returns it with what it prints when it is ready.
+fn serve(arguments: &[&str]) -> (Child, Value) {
+    let listen = ["serve", "--device", "cpu", "--threads", "1", "--listen", "127.0.0.1:0", "--json"];
+    let mut child =
+        command(&[&listen, arguments].concat()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_of_a_running_service_has_exactly_the_keys_of_the_schema_and_its_exit_code_says_whether_it_serves() {
+    use cityseal_client::chain::{Network, Parameters, SealTemplate};
+    use cityseal_client::{Client, ClientOptions, SealRequest};
+
+    let (mut child, printed) = serve(&["--lame-duck", "3600"]);
+    let address = printed["listening"].as_str().unwrap();
+    let client = Client::connect(ClientOptions::new(address)).await.unwrap();
+    let template = SealTemplate::builder(*Parameters::of(Network::Regtest).genesis()).build().unwrap();
+    client.seal(&SealRequest::new(template).request_id("deed-1").tenant("land-registry")).await.unwrap();
+    client.advance_tip("parks", "main", 3).await.unwrap();
+    client.advance_tip("parks", "main", 2).await.unwrap_err();
+    let answer = check("status", 0, &["status", "--address", address]);
+    assert_eq!((&answer["state"], &answer["jobs"][0]["state"]), (&json!("serving"), &json!("sealed")), "{answer}");
+    let refused = &answer["refusals"][0];
+    assert_eq!((&refused["expected"], &refused["found"]), (&json!("generation 3 or greater"), &json!("2")), "{answer}");
+    let text = cityseal(&["status", "--address", address]);
+    for words in ["serving for", "land-registry", "AdvanceTip by parks: STALE_GENERATION", "-> The work is out of date"]
+    {
+        assert!(text.stdout.contains(words), "`{words}` is not in {text:?}");
+    }
+    let signalled = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(signalled.success());
+    // The signal arrives a little later.
+    while cityseal(&["status", "--address", address, "--json"]).code == 0 {}
+    assert_eq!(check("status", 1, &["status", "--address", address])["state"], "draining");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let gone = check("error", 2, &["status", "--address", address]);
+    assert_eq!(gone["error"]["reason"], "service-unreachable", "{gone}");
 }
 
 #[test]
@@ -339,6 +376,7 @@ fn every_command_without_an_answer_prints_an_error_that_is_valid() {
         &["completions", "no-such-shell"],
         &["man", "--out", &not_a_key],
         &["journal", "dump", missing],
+        &["status", "--address", "nowhere"],
     ];
     let mut named = BTreeSet::from(schemas::NOT_OF_A_COMMAND.map(str::to_owned));
     for arguments in commands {

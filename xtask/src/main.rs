@@ -9,6 +9,7 @@
 //!
 //! The tasks start other tools and rely on their exit codes.
 
+mod chromium;
 mod ci;
 mod figures;
 mod isa;

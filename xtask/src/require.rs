@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::python::Python;
 use crate::say::say;
 use crate::shell::{self, Failure, Outcome};
-use crate::{isa, lavapipe, node, python};
+use crate::{chromium, isa, lavapipe, node, python};
 
 /// Names that `CITYSEAL_REQUIRE` may list, separated by commas.
-const NAMES: [&str; 6] = ["data", "lavapipe", "python", "node", "noop-gpu", "bitcoind"];
+const NAMES: [&str; 7] = ["data", "lavapipe", "python", "node", "chromium", "noop-gpu", "bitcoind"];
 
 /// The command prefix under which the no-op GPU appears.
 const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
@@ -18,6 +18,7 @@ const NOOP_GPU: &str = "CITYSEAL_NOOP_GPU";
 pub(crate) struct Resources {
     python: Option<Python>,
     node: Option<PathBuf>,
+    chromium: Option<PathBuf>,
     noop_gpu: Option<String>,
     missing: Vec<(&'static str, String)>,
 }
@@ -30,9 +31,10 @@ impl Resources {
         note("lavapipe", lavapipe::ensure(), &mut missing);
         let python = note("python", python::ensure(), &mut missing);
         let node = note("node", node::ensure(), &mut missing);
+        let chromium = note("chromium", chromium::ensure(), &mut missing);
         let noop_gpu = note("noop-gpu", noop_gpu(), &mut missing);
         note("bitcoind", bitcoind(), &mut missing);
-        Self { python, node, noop_gpu, missing }
+        Self { python, node, chromium, noop_gpu, missing }
     }
 
     /// Passes the locations of the resources to the tests in the environment.
@@ -42,6 +44,9 @@ impl Resources {
         }
         if let Some(folder) = &self.node {
             command.env("CITYSEAL_NODE", folder);
+        }
+        if let Some(browser) = &self.chromium {
+            command.env("CITYSEAL_CHROMIUM", browser);
         }
         if let Some(prefix) = &self.noop_gpu {
             command.env(NOOP_GPU, prefix);
@@ -108,7 +113,8 @@ mod tests {
     use super::*;
 
     fn without_lavapipe() -> Resources {
-        Resources { python: None, node: None, noop_gpu: None, missing: vec![("lavapipe", "no driver".into())] }
+        let missing = vec![("lavapipe", "no driver".into())];
+        Resources { python: None, node: None, chromium: None, noop_gpu: None, missing }
     }
 
     #[test]
@@ -124,7 +130,7 @@ mod tests {
         let refused = without_lavapipe().refuse_missing("lavapip").unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "CITYSEAL_REQUIRE lists \"lavapip\"; expected names of: data, lavapipe, python, node, noop-gpu, bitcoind"
+            "CITYSEAL_REQUIRE lists \"lavapip\"; expected names of: data, lavapipe, python, node, chromium, noop-gpu, bitcoind"
         );
     }
 }

@@ -12,6 +12,7 @@ mod gpus;
 mod jobs;
 mod pick;
 mod share;
+mod sliding;
 mod stuck;
 mod trust;
 mod usage;
@@ -34,7 +35,7 @@ use crate::policy::{AfterFailure, EnginePolicy};
 use crate::seal_job::{JobSnapshot, SealJob};
 use crate::seal_report::{SealFailure, SealOutcome, SealReport};
 use crate::task::{Assignment, ChainTask, SearchAnswer, Seq, TaskCost};
-use crate::tenant::TenantShares;
+use crate::tenant::{TenantShares, TenantUsage};
 use crate::usage::{DeviceTimes, TimeKind};
 use chains::{ChainKind, Chains};
 use jobs::Job;
@@ -149,6 +150,10 @@ impl Driver {
         self.share.set_tenants(shares);
     }
 
+    /// The tenants that had work within the last minute.
+    pub(crate) fn usage(&mut self, now: Instant) -> Vec<TenantUsage> {
+        self.share.usage(now)
+    }
     /// Ends a job. Does nothing if it has ended.
     pub(crate) fn end_job(&mut self, id: u64, outcome: SealOutcome, now: Instant) {
         if let Some(mut job) = self.jobs.remove(&id) {

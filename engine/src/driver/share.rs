@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::accounts::Accounts;
+use super::sliding::{SlidingMinute, SlidingSecond};
 use crate::task::ChainId;
-use crate::tenant::{TenantShare, TenantShares};
-
-/// Buckets of the sliding second, 50 ms each.
-const BUCKETS: usize = 20;
-const BUCKET: Duration = Duration::from_millis(50);
+use crate::tenant::{TenantShare, TenantShares, TenantUsage};
 
 /// The window of a reserved share in microseconds.
 const WINDOW_US: f64 = 1e6;
@@ -53,6 +50,7 @@ struct Tenant {
     flows: Accounts<Flow>,
     priorities: BTreeMap<Flow, u8>,
     used: SlidingSecond,
+    used_lately: SlidingMinute,
 }
 
 impl FairShare {
@@ -164,6 +162,22 @@ impl FairShare {
         tenant.map_or(0.0, |tenant| tenant.used.sum_us(now))
     }
 
+    /// The tenants that had work or used device time within the last minute, by name.
+    pub(super) fn usage(&mut self, now: Instant) -> Vec<TenantUsage> {
+        let mut usage: Vec<TenantUsage> = Vec::new();
+        for tenant in self.tenants.values_mut() {
+            let (used, has_work) = (tenant.used_lately.sum_us(now), tenant.flows.has_active());
+            if has_work || used > 0.0 {
+                let used = Duration::from_secs_f64(used / 1e6);
+                usage.push(TenantUsage { name: tenant.name.clone(), share: tenant.share, used, due: 0.0, has_work });
+            }
+        }
+        let due = divide(&usage.iter().map(|tenant| tenant.share).collect::<Vec<_>>());
+        usage.iter_mut().zip(due).for_each(|(tenant, due)| tenant.due = due);
+        usage.sort_by(|one, two| one.name.cmp(&two.name));
+        usage
+    }
+
     fn add_tenant(&mut self, name: &str) -> TenantId {
         self.tenants_seen += 1;
         let id = TenantId(self.tenants_seen);
@@ -174,6 +188,7 @@ impl FairShare {
             flows: Accounts::default(),
             priorities: BTreeMap::new(),
             used: SlidingSecond::default(),
+            used_lately: SlidingMinute::default(),
         };
         self.tenants.insert(id, tenant);
         id
@@ -197,6 +212,7 @@ impl FairShare {
         if let Some(tenant) = self.tenants.get_mut(&charge.tenant) {
             tenant.flows.charge(charge.flow, time_us);
             tenant.used.add(time_us, now);
+            tenant.used_lately.add(time_us, now);
         }
     }
 }
@@ -223,38 +239,6 @@ fn divide(tenants: &[TenantShare]) -> Vec<f64> {
             return tenants.iter().zip(is_fixed).map(share).collect();
         };
         is_fixed[at] = true;
-    }
-}
-
-/// Device time used within the last second.
-#[derive(Debug, Default)]
-struct SlidingSecond {
-    begun: Option<Instant>,
-    /// Number of the newest bucket since `begun`.
-    newest: u128,
-    buckets: [f64; BUCKETS],
-}
-
-impl SlidingSecond {
-    fn add(&mut self, time_us: f64, now: Instant) {
-        self.advance(now);
-        self.buckets[(self.newest % BUCKETS as u128) as usize] += time_us;
-    }
-
-    fn sum_us(&mut self, now: Instant) -> f64 {
-        self.advance(now);
-        self.buckets.iter().sum()
-    }
-
-    /// Empties the buckets that are older than a second.
-    fn advance(&mut self, now: Instant) {
-        let begun = *self.begun.get_or_insert(now);
-        let number = now.saturating_duration_since(begun).as_nanos() / BUCKET.as_nanos();
-        let stale = number.saturating_sub(self.newest).min(BUCKETS as u128);
-        for bucket in 1..=stale {
-            self.buckets[((self.newest + bucket) % BUCKETS as u128) as usize] = 0.0;
-        }
-        self.newest = self.newest.max(number);
     }
 }
 
@@ -296,14 +280,21 @@ mod tests {
     }
 
     #[test]
-    fn time_older_than_a_second_is_not_in_the_window() {
-        let mut window = SlidingSecond::default();
-        let start = Instant::now();
-        for step in 0..40 {
-            window.add(10.0, start + BUCKET * step);
+    fn usage_lists_tenants_with_work_in_the_last_minute_and_what_was_due() {
+        let (mut share, now) = (FairShare::default(), Instant::now());
+        share.set_tenants(TenantShares::from([("b".to_owned(), of(3, 0.0))]));
+        for (name, job, millis) in [("b", 1, 300), ("a", 2, 100)] {
+            let id = share.join(name, Flow::Job(job), 0);
+            let charge = share.lend(id, Flow::Job(job), Duration::from_millis(7), 1, now);
+            share.settle(charge, Duration::from_millis(millis), now);
         }
-        assert_eq!(window.sum_us(start + BUCKET * 39), 200.0);
-        assert_eq!(window.sum_us(start + BUCKET * 49), 100.0);
-        assert_eq!(window.sum_us(start + BUCKET * 5_000), 0.0);
+        let a = share.join("a", Flow::Job(2), 0);
+        share.end(a, Flow::Job(2));
+        let rows = |share: &mut FairShare, now| -> Vec<(String, u128, f64, bool)> {
+            let row = |of: TenantUsage| (of.name, of.used.as_millis(), of.due, of.has_work);
+            share.usage(now).into_iter().map(row).collect()
+        };
+        assert_eq!(rows(&mut share, now), [("a".into(), 100, 0.25, false), ("b".into(), 300, 0.75, true)]);
+        assert_eq!(rows(&mut share, now + Duration::from_mins(2)), [("b".into(), 0, 1.0, true)]);
     }
 }

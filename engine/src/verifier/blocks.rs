@@ -10,8 +10,8 @@ use crossbeam::sync::Parker;
 use crate::control::Control;
 use crate::error::VerifyRequestError;
 use crate::verify::{
-    BlockBatch, BlockGroup, Finish, Permit, Permits, Progress, RunState, StageName, Stream, UnreadBlocks, VerifyReport,
-    VerifyRequest,
+    BlockBatch, BlockGroup, Finish, Permit, Permits, Progress, RunState, Stage, StageName, Stream, UnreadBlocks,
+    VerifyReport, VerifyRequest,
 };
 
 /// A verification of whole blocks in progress. Dropping it cancels the verification.
@@ -98,6 +98,11 @@ impl BlockVerifier {
     /// The progress so far, in blocks.
     pub fn progress(&self) -> Progress {
         self.stream.progress(self.received)
+    }
+
+    /// How long the workers were busy with each stage so far.
+    pub fn stages(&self) -> Vec<Stage> {
+        self.stream.stages.all()
     }
 
     /// The state after the last block up to which everything is judged.

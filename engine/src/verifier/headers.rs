@@ -11,7 +11,7 @@ use crossbeam::sync::Parker;
 use crate::control::Control;
 use crate::error::VerifyRequestError;
 use crate::verify::{
-    Filling, Finish, HeaderTask, Permit, Permits, Progress, ReadAt, RunState, Stream, Unread, VerifyReport,
+    Filling, Finish, HeaderTask, Permit, Permits, Progress, ReadAt, RunState, Stage, Stream, Unread, VerifyReport,
     VerifyRequest, advance,
 };
 
@@ -168,6 +168,11 @@ impl HeaderVerifier {
     /// less than everything.
     pub fn on_room(&self, wake: Arc<dyn Fn() + Send + Sync>) {
         self.stream.permits().on_room(wake);
+    }
+
+    /// How long the workers were busy with each stage so far.
+    pub fn stages(&self) -> Vec<Stage> {
+        self.stream.stages.all()
     }
 
     /// The progress so far.

@@ -10,7 +10,7 @@ pub use headers::HeaderVerifier;
 
 use crate::control::Control;
 use crate::error::VerifyRequestError;
-use crate::verify::{Finish, Progress, RunState, VerifyReport, VerifyRequest};
+use crate::verify::{Finish, Progress, RunState, Stage, VerifyReport, VerifyRequest};
 
 /// What a chain is given as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +68,14 @@ impl Verifier {
         match self {
             Self::Headers(verifier) => verifier.on_room(wake),
             Self::Blocks(verifier) => verifier.on_room(wake),
+        }
+    }
+
+    /// How long the workers were busy with each stage so far.
+    pub fn stages(&self) -> Vec<Stage> {
+        match self {
+            Self::Headers(verifier) => verifier.stages(),
+            Self::Blocks(verifier) => verifier.stages(),
         }
     }
 

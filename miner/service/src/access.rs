@@ -42,6 +42,15 @@ impl AccessSettings {
         self.tokens.is_some() || matches!(&self.tls, Some(TlsFiles { client_ca: Some(_), .. }))
     }
 
+    /// Checks that a dashboard may listen on an address: people can log in if callers must have an identity.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    fn check_for_pages(&self, listen: SocketAddr) -> Result<(), &'static str> {
+        self.check_for(listen)?;
+        if self.has_identity() && self.tokens.is_none() { Err("`tokens`, with which people log in") } else { Ok(()) }
+    }
+
     /// Checks that the service may listen on an address with these settings.
     ///
     /// # Errors
@@ -304,6 +313,11 @@ impl Access {
     /// The TLS configuration of new connections; `None`: no TLS.
     pub(crate) fn tls(&self, protocol: Protocol) -> Option<Arc<ServerConfig>> {
         self.current.borrow().tls.as_ref().map(|tls| tls.config(protocol))
+    }
+
+    /// As [`AccessSettings::check_for_pages`], with the settings in force.
+    pub(crate) fn check_for_pages(&self, listen: SocketAddr) -> Result<(), &'static str> {
+        self.current.borrow().settings.check_for_pages(listen)
     }
 
     /// The tenants in force.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tonic::Extensions;
 
+use super::caller::Caller;
 use super::connection::ConnectionInfo;
 use super::echo::cut;
 use super::limits::ECHO_BYTES_MAX;
@@ -18,6 +19,8 @@ pub(crate) struct CallNote(Arc<Mutex<Noted>>);
 /// The fields of the log line. Callers' texts are truncated but not escaped: the log quotes them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Noted {
+    /// Who makes the call; `None`: nobody who could be identified.
+    pub(super) caller: Option<Caller>,
     pub(super) tenant: Option<String>,
     pub(super) network: Option<String>,
     pub(super) request_id: Option<String>,
@@ -32,6 +35,10 @@ impl CallNote {
     /// Returns the note of the call that a request belongs to; an unused one if the request has none.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn caller(&self, caller: &Caller) {
+        self.lock().caller = Some(caller.clone());
     }
 
     pub(crate) fn tenant(&self, tenant: &str) {

@@ -33,6 +33,7 @@ use super::limits::ECHO_BYTES_MAX;
 use super::log_budget::LogBudgets;
 use super::observer::Observer;
 use super::refusal::Refusal;
+use super::refusals::{Refusals, Refused};
 use super::tally::code_name;
 use super::trace::{CallTrace, TraceIds};
 
@@ -55,6 +56,7 @@ pub(super) struct Shared {
     pub(super) budgets: LogBudgets,
     pub(super) observer: Arc<Observer>,
     pub(super) traces: TraceIds,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) bodies: Arc<BodyBudget>,
     /// From the head of a call to the head of its answer.
     pub(super) answer_deadline: Duration,
@@ -156,6 +158,13 @@ impl OpenCall {
         }
     }
 
+    /// The refusal of a call that was refused, for the status and the dashboard.
+    fn refusal(&self) -> Option<Refused> {
+        let status = self.status.as_ref().filter(|status| status.code() != Code::Ok)?;
+        let refused = Refused::of(status, &self.path, &self.note.noted(), self.peer);
+        Some(Refused { trace: Some(self.trace), ..refused })
+    }
+
     fn log(&self) {
         let took = self.began.elapsed();
         let refusal = self.status.as_ref().filter(|status| status.code() != Code::Ok);
@@ -245,6 +254,9 @@ impl OpenCall {
 impl Drop for OpenCall {
     fn drop(&mut self) {
         self.log();
+        if let Some(refused) = self.refusal() {
+            self.shared.refusals.push(self.note.noted().caller.as_ref(), refused);
+        }
     }
 }
 

@@ -42,7 +42,8 @@ impl DeviceService for Devices {
     }
 }
 
-fn device_to_wire(status: &DeviceStatus) -> v1::Device {
+/// Returns a device as its message.
+pub(crate) fn device_to_wire(status: &DeviceStatus) -> v1::Device {
     let info = &status.info;
     v1::Device {
         id: info.id.clone(),

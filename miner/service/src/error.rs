@@ -25,11 +25,22 @@ pub enum ServeError {
         /// What the configuration lacks.
         missing: &'static str,
     },
+    /// A dashboard on this address needs more than the configuration has.
+    #[error(
+        "refusing to show the dashboard on {address}: the configuration lacks {missing}. Set `tokens` (`cityseal token`) \
+         and, beyond loopback, `cert` and `key` in [tls] (`cityseal certs`); or show it on 127.0.0.1 or [::1]"
+    )]
+    DashboardAccess {
+        /// The requested address.
+        address: SocketAddr,
+        /// What the configuration lacks.
+        missing: &'static str,
+    },
     /// The files of TLS and identity cannot be used.
     #[error(transparent)]
     Access(#[from] AccessError),
     /// Another program listens on this port.
-    #[error("port {} on {} is in use; choose another with --listen", address.port(), address.ip())]
+    #[error("port {} on {} is in use; choose another with --listen or --dashboard", address.port(), address.ip())]
     PortInUse {
         /// The requested address.
         address: SocketAddr,

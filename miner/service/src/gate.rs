@@ -63,18 +63,22 @@ impl Service<Request<Body>> for Gate {
         let mut current = self.access.subscribe();
         let snapshot = Arc::clone(&current.borrow_and_update());
         if !snapshot.needs_identity() {
+            CallNote::of(request.extensions()).caller(&Caller::local());
             prove(&request);
             request.extensions_mut().insert(Caller::local());
             return open(self.routes.call(request), Box::pin(gains_identity(current)));
         }
         let need = need_of(request.uri().path());
-        let identified = match admit(&snapshot, &presented, need) {
+        let identified = snapshot.identify(&presented, unix_now());
+        if let Some(Identified { caller, .. }) = &identified {
+            let note = CallNote::of(request.extensions());
+            note.caller(caller);
+            note.tenant(caller.tenant().map_or("", |tenant| tenant));
+        }
+        let identified = match check(identified, need) {
             Ok(identified) => identified,
             Err(refusal) => return Box::pin(async move { Ok(Status::from(refusal).into_http()) }),
         };
-        if let Some(tenant) = identified.caller.tenant() {
-            CallNote::of(request.extensions()).tenant(tenant);
-        }
         prove(&request);
         request.extensions_mut().insert(identified.caller);
         let lapse = lapse(current, presented, need, identified.not_after);
@@ -118,7 +122,11 @@ pub(crate) fn take_presented(headers: &mut HeaderMap, certificate: Option<Arc<Pe
 
 /// Finds who makes a call, and checks that they may.
 pub(crate) fn admit(snapshot: &Snapshot, presented: &Presented, need: Need) -> Result<Identified, Refusal> {
-    let identified = snapshot.identify(presented, unix_now()).ok_or(Refusal::Unauthenticated)?;
+    check(snapshot.identify(presented, unix_now()), need)
+}
+
+fn check(identified: Option<Identified>, need: Need) -> Result<Identified, Refusal> {
+    let identified = identified.ok_or(Refusal::Unauthenticated)?;
     match need {
         Need::Scope(scope) if !identified.caller.has(scope) => Err(Refusal::ScopeMissing { scope: scope.name() }),
         Need::Scope(_) | Need::Identity => Ok(identified),

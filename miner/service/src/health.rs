@@ -13,7 +13,13 @@ use tracing::{info, warn};
 use super::limits::HEALTH_INTERVAL;
 
 /// The services whose health is reported; the empty name means the whole server.
-const NAMES: [&str; 4] = ["", "cityseal.v1.SealService", "cityseal.v1.VerifyService", "cityseal.v1.DeviceService"];
+const NAMES: [&str; 5] = [
+    "",
+    "cityseal.v1.SealService",
+    "cityseal.v1.VerifyService",
+    "cityseal.v1.DeviceService",
+    "cityseal.v1.StatusService",
+];
 
 /// Reports the health of all services.
 #[derive(Debug)]

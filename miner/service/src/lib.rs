@@ -5,6 +5,7 @@
 //! printed; logging uses `tracing`.
 
 mod access;
+pub mod advice;
 mod begin;
 mod block_chunk;
 mod bodies;
@@ -14,6 +15,7 @@ mod calls;
 mod certificate;
 mod connection;
 mod control;
+mod dashboard;
 mod deadline;
 pub mod device_facts;
 mod device_service;
@@ -26,6 +28,7 @@ mod foreign;
 mod gate;
 mod health;
 mod heavy;
+mod history;
 mod http2;
 mod idle;
 mod jobs;
@@ -38,8 +41,10 @@ mod log_budget;
 mod metrics_server;
 mod monitoring;
 mod observer;
+mod options;
 mod places;
 mod refusal;
+mod refusals;
 mod reload;
 mod rpcs;
 mod scrape;
@@ -48,6 +53,8 @@ pub mod sensors;
 mod shares;
 mod stamps;
 mod state_events;
+mod status;
+mod status_service;
 mod tally;
 mod tenant_shares;
 mod tenants;
@@ -60,6 +67,7 @@ mod unread;
 mod upload;
 mod upload_rate;
 mod verdict;
+mod verifications;
 mod verify_service;
 
 use std::future::Future;
@@ -73,10 +81,11 @@ use std::time::{Duration, Instant};
 use cityseal_engine::{DeviceStatus, Engine};
 pub use cityseal_journal::JournalError;
 use cityseal_proto::FILE_DESCRIPTOR_SET;
+use cityseal_proto::v1;
 use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
+use cityseal_proto::v1::status_service_server::StatusServiceServer;
 use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
-use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -91,6 +100,8 @@ pub use self::access::{AccessError, AccessSettings, AccessSource, ReloadStatus};
 use self::bodies::BodyBudget;
 use self::calls::{Calls, Shared};
 pub use self::control::ServiceControl;
+use self::dashboard::Dashboard;
+pub use self::dashboard::{DashboardOptions, RecordRow, RecordsError};
 use self::device_service::Devices;
 use self::drain::{Drain, DrainSwitch, drain};
 pub use self::error::ServeError;
@@ -103,132 +114,29 @@ use self::jobs::{JobBook, SHUTDOWN, Unfinished, checkpoints};
 use self::keys::Keys;
 pub use self::limit_table::{LIMIT_KEYS, LimitKey, LimitMemory, Limits};
 use self::limits::{
-    CLOSE_MAX, ENGINE_THREADS_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, SUSPEND_MAX, UPLOAD_MESSAGE_BYTES_MAX,
+    CLOSE_MAX, ENGINE_THREADS_MAX, MESSAGE_BYTES_MAX, SUSPEND_MAX, UPLOAD_MESSAGE_BYTES_MAX,
     WAITING_LARGE_MAX, WAITING_SMALL_MAX,
 };
 use self::listener::Listening;
 use self::log_budget::LogBudgets;
 use self::monitoring::Monitoring;
 use self::observer::Observer;
+pub use self::options::ServiceOptions;
 pub use self::reload::Reloader;
 use self::scrape::Sources;
 use self::seal_service::Sealing;
 use self::shares::Shares;
+use self::status::{StatusBoard, listener as listener_status};
+use self::status_service::Statuses;
 pub use self::tenants::{
     ScopeProblem, TENANT_URI_PREFIX, TenantSettings, Tenants, TenantsError, is_tenant_name, scopes_from,
 };
 pub use self::terms::{TenantLimits, WhenNoGpu};
+use self::tls::Protocol;
 pub use self::tls::{TlsError, TlsFiles};
 pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
 use self::trace::TraceIds;
 use self::verify_service::Verification;
-
-/// The commit in receipts of a program that does not name its own.
-const COMMIT_UNKNOWN: &str = "unknown";
-
-/// Configuration of a [`Service`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ServiceOptions {
-    listen: SocketAddr,
-    lame_duck: Duration,
-    limits: Limits,
-    signer: Option<Arc<SecretKey>>,
-    commit: &'static str,
-    access: AccessSource,
-    metrics: Option<SocketAddr>,
-    events: Option<PathBuf>,
-    state: Option<PathBuf>,
-}
-
-impl ServiceOptions {
-    /// Creates options for an address; with port 0 the operating system chooses a free port. Without
-    /// [`access`](Self::access) it must be a loopback address.
-    pub fn new(listen: SocketAddr) -> Self {
-        Self {
-            listen,
-            lame_duck: Duration::ZERO,
-            limits: Limits::default(),
-            signer: None,
-            commit: COMMIT_UNKNOWN,
-            access: AccessSource::default(),
-            metrics: None,
-            events: None,
-            state: None,
-        }
-    }
-
-    /// Sets the folder of the journal, in which jobs survive the end of the service and a crash. It is made if it does
-    /// not exist. Default: none, jobs are kept in memory only.
-    pub fn state(self, folder: impl Into<PathBuf>) -> Self {
-        Self { state: Some(folder.into()), ..self }
-    }
-
-    /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
-    pub fn access(self, access: AccessSource) -> Self {
-        Self { access, ..self }
-    }
-
-    /// Sets the address of the metrics (`GET /metrics`), a port of its own. Beyond loopback it has the TLS of the
-    /// service, and a reader needs a credential with the scope `metrics`. Default: no metrics.
-    pub fn metrics(self, listen: SocketAddr) -> Self {
-        Self { metrics: Some(listen), ..self }
-    }
-
-    /// Sets the folder of the event log. Default: no event log.
-    pub fn events(self, folder: impl Into<PathBuf>) -> Self {
-        Self { events: Some(folder.into()), ..self }
-    }
-
-    /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
-    /// no receipts, and tokens that are valid only until the service ends.
-    pub fn signer(self, key: Arc<SecretKey>) -> Self {
-        Self { signer: Some(key), ..self }
-    }
-
-    /// The commit that the program was built from, for its receipts. Default: `unknown`.
-    pub fn commit(self, commit: &'static str) -> Self {
-        Self { commit, ..self }
-    }
-
-    /// Sets how long the service goes on serving after its health has become `NOT_SERVING`, before it refuses anything;
-    /// at most [`LAME_DUCK_MAX`]. Default: 0.
-    pub fn lame_duck(self, lame_duck: Duration) -> Self {
-        Self { lame_duck: lame_duck.min(LAME_DUCK_MAX), ..self }
-    }
-
-    /// Sets all limits that are not constants.
-    pub fn limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
-    }
-
-    /// Sets how long a drain waits for open calls before it closes them ([`Limits::drain`]).
-    pub fn drain_max(mut self, drain_max: Duration) -> Self {
-        self.limits.drain = drain_max;
-        self
-    }
-
-    /// Sets how many events of a job are kept for late watchers ([`Limits::job_events`]).
-    pub fn job_events_max(mut self, job_events_max: usize) -> Self {
-        self.limits.job_events = job_events_max;
-        self
-    }
-
-    /// Checks what [`Service::bind`] would check before it listens: the address, TLS, tokens and tenants. Listens
-    /// nowhere.
-    ///
-    /// # Errors
-    /// Returns [`ServeError::NotLoopback`] or [`ServeError::Access`].
-    pub fn check(&self) -> Result<ReloadStatus, ServeError> {
-        Ok(self.load_access()?.status())
-    }
-
-    fn load_access(&self) -> Result<Access, ServeError> {
-        let refuse = |missing| ServeError::NotLoopback { address: self.listen, missing };
-        self.access.settings().check_for(self.listen).map_err(refuse)?;
-        Ok(Access::load(self.access.clone())?)
-    }
-}
 
 /// A bound service, which answers calls in [`Service::run`].
 #[derive(Debug)]
@@ -247,6 +155,8 @@ pub struct Service {
     access: Arc<Access>,
     monitoring: Monitoring,
     uploads: Arc<Shares>,
+    board: Arc<StatusBoard>,
+    dashboard: Option<Dashboard>,
     commit: &'static str,
 }
 
@@ -254,8 +164,9 @@ impl Service {
     /// Binds the address and builds the services over an engine whose devices have passed their self-test.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`], [`ServeError::Access`], [`ServeError::PortInUse`], [`ServeError::Bind`],
-    /// [`ServeError::Events`], [`ServeError::Journal`] or [`ServeError::Random`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::DashboardAccess`], [`ServeError::Access`],
+    /// [`ServeError::PortInUse`], [`ServeError::Bind`], [`ServeError::Events`], [`ServeError::Journal`] or
+    /// [`ServeError::Random`].
     pub async fn bind(options: ServiceOptions, engine: Engine) -> Result<Self, ServeError> {
         let wanted = options.listen;
         let settings = options.access.settings();
@@ -276,10 +187,17 @@ impl Service {
         let mut routes = RoutesBuilder::default();
         routes.add_service(health_service);
         add_reflection(&mut routes)?;
+        let board = Arc::new(StatusBoard::new(Arc::clone(&book), Arc::clone(&access), options.commit));
         let observer = Arc::clone(&monitoring.observer);
-        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits), observer);
+        let shown = board.verifications.clone();
+        let verification = Verification::new(engine.clone(), keys, drain.clone(), Arc::clone(&limits), observer, shown);
         let uploads = verification.uploads();
-        add_services(&mut routes, &engine, &book, verification, &drain, limits.watchers);
+        add_services(&mut routes, &engine, &book, verification, &drain, limits.watchers, &board);
+        let dashboard = match options.dashboard {
+            Some(options) => Some(Dashboard::bind(options, Arc::clone(&board), Arc::clone(&access)).await?),
+            None => None,
+        };
+        board.set_listeners(listeners_of(address, &monitoring, dashboard.as_ref(), &access));
         let lame_duck = options.lame_duck;
         let control = ServiceControl::new(Reloader::new(Arc::clone(&access)), health.serving());
         tenant_shares::apply(&access.tenants(), &engine);
@@ -298,6 +216,8 @@ impl Service {
             access,
             monitoring,
             uploads,
+            board,
+            dashboard,
             commit: options.commit,
         })
     }
@@ -322,6 +242,11 @@ impl Service {
         self.address
     }
 
+    /// Returns the address of the dashboard, if there is one, with the port that the operating system chose for port 0.
+    pub fn dashboard_addr(&self) -> Option<SocketAddr> {
+        self.dashboard.as_ref().map(|dashboard| dashboard.address)
+    }
+
     /// Serves until `shutdown` completes, then drains: health becomes `NOT_SERVING`, and after the lame duck phase new
     /// connections and jobs are refused, watchers are asked to reconnect elsewhere, and uploads may reach their
     /// verdict; calls that are still open after the limit are closed. At the end the running jobs are cancelled; with a
@@ -335,7 +260,7 @@ impl Service {
         // They end with this function.
         let mut tasks = JoinSet::new();
         let (parts, calls, incoming) = self.start(cut, &mut tasks);
-        let Parts { address, health, book, drain, control, lame_duck, limits, observer } = parts;
+        let Parts { address, health, book, drain, control, lame_duck, limits, observer, board } = parts;
         let serving = server(limits.uploads_per_connection).serve_with_incoming_shutdown(calls, incoming, async {
             // A dropped sender stops the server too.
             drop(stopped.await);
@@ -347,6 +272,7 @@ impl Service {
             never = health.follow() => match never {},
             () = shutdown => {}
         }
+        board.set_leaving();
         // Health first, so that load balancers stop sending callers before anything is refused.
         health.report(ServingStatus::NotServing).await;
         info!(lame_duck_s = lame_duck.as_secs_f64(), "health is NOT_SERVING");
@@ -376,8 +302,8 @@ impl Service {
         cut: watch::Receiver<bool>,
         tasks: &mut JoinSet<()>,
     ) -> (Parts, Calls, ReceiverStream<listener::Accepted>) {
-        let Self { address, health, book, unfinished, drain, control, lame_duck, limits, access, monitoring, .. } =
-            self;
+        let Self { address, health, book, unfinished, drain, control, lame_duck, limits, access, .. } = self;
+        let (monitoring, board) = (self.monitoring, self.board);
         let (engine, observer) = (book.engine().clone(), Arc::clone(&monitoring.observer));
         let budgets = LogBudgets::new(Instant::now());
         let listening = Listening::calls(Arc::clone(&access), &limits);
@@ -393,6 +319,12 @@ impl Service {
         };
         monitoring::started(&observer, address, book.epoch(), self.commit);
         monitoring.start(sources, Arc::clone(&budgets.refused), cut.clone(), tasks);
+        let history = board.history.clone().follow(engine.clone());
+        tasks.spawn(async { match history.await {} });
+        if let Some(dashboard) = self.dashboard {
+            info!(address = %dashboard.address, "dashboard");
+            tasks.spawn(dashboard.run(cut.clone(), Arc::clone(&budgets.refused)));
+        }
         let incoming = listener::accept(self.listener, listening, cut, Arc::clone(&budgets.refused));
         let gate = Gate::new(self.routes.prepare(), Arc::clone(&access));
         let bodies = Arc::new(BodyBudget::new(&limits));
@@ -400,6 +332,7 @@ impl Service {
             budgets,
             observer: Arc::clone(&observer),
             traces: self.traces,
+            refusals: Arc::clone(&board.refusals),
             bodies,
             answer_deadline: limits.answer_deadline,
         };
@@ -409,7 +342,7 @@ impl Service {
             tasks.spawn(Arc::clone(&book).resume(unfinished));
             tasks.spawn(checkpoints(Arc::clone(&book)));
         }
-        let parts = Parts { address, health, book, drain, control, lame_duck, limits, observer };
+        let parts = Parts { address, health, book, drain, control, lame_duck, limits, observer, board };
         (parts, Calls::new(gate, shared), ReceiverStream::new(incoming))
     }
 }
@@ -424,6 +357,7 @@ struct Parts {
     lame_duck: Duration,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
+    board: Arc<StatusBoard>,
 }
 
 /// Opens the journal, if there is a state folder.
@@ -484,6 +418,21 @@ fn stopped_by_itself(ended: Result<(), tonic::transport::Error>) -> ServeError {
     }
 }
 
+/// The listeners for the status.
+fn listeners_of(
+    address: SocketAddr,
+    monitoring: &Monitoring,
+    dashboard: Option<&Dashboard>,
+    access: &Access,
+) -> Vec<v1::Listener> {
+    let has_tls = access.tls(Protocol::Http2).is_some();
+    let of_metrics = monitoring.metrics_addr();
+    let metrics = of_metrics.map(|address| ("metrics", address, has_tls && monitoring::needs_identity(address)));
+    let pages = dashboard.map(|dashboard| ("dashboard", dashboard.address, has_tls));
+    let all = [("grpc", address, has_tls)].into_iter().chain(metrics).chain(pages);
+    all.map(|(name, address, has_tls)| listener_status(name, address, has_tls)).collect()
+}
+
 fn add_services(
     routes: &mut RoutesBuilder,
     engine: &Engine,
@@ -491,6 +440,7 @@ fn add_services(
     verification: Verification,
     drain: &Drain,
     watchers_max: usize,
+    board: &Arc<StatusBoard>,
 ) {
     // One limit for all calls to the engine: they wait for the same lock.
     let heavy = Arc::new(Heavy::with_queue(ENGINE_THREADS_MAX, WAITING_SMALL_MAX, WAITING_LARGE_MAX));
@@ -501,10 +451,13 @@ fn add_services(
     let verification = VerifyServiceServer::new(verification)
         .max_decoding_message_size(UPLOAD_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let statuses = StatusServiceServer::new(Statuses::new(Arc::clone(board), Arc::clone(&heavy)))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let devices = DeviceServiceServer::new(Devices::new(engine.clone(), heavy))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    routes.add_service(sealing).add_service(verification).add_service(devices);
+    routes.add_service(sealing).add_service(verification).add_service(devices).add_service(statuses);
 }
 
 /// Adds reflection in both versions: many clients still request only v1alpha.

@@ -268,6 +268,92 @@ pub const WAITING_SMALL_BYTES_MAX: usize = 16 * KIB;
 /// The same of larger requests: 32 x 1 MiB ([`MESSAGE_BYTES_MAX`]) = 32 MiB.
 pub const WAITING_LARGE_MAX: usize = 32;
 
+/// Refusals that are kept per tenant, for the status and the dashboard.
+pub const REFUSALS_PER_TENANT_MAX: usize = 1_000;
+
+/// Maximum size of all kept refusals, in bytes. One has nine texts of at most [`REFUSAL_TEXT_BYTES_MAX`] and 400 bytes:
+/// usually 700 bytes in all, so this is 24,000 usual ones, or 6,100 of the largest.
+pub const REFUSALS_BYTES_MAX: usize = 16 * MIB;
+
+/// Maximum size of each text of a kept refusal, in bytes.
+pub const REFUSAL_TEXT_BYTES_MAX: usize = ECHO_BYTES_MAX;
+
+/// Refusals in one status: 256 x 2.9 KB at worst = 742 KB. With 128 jobs of 900 B, 257 tenants of 150 B, 16
+/// verifications of 700 B and 32 devices of 2 KB, 970 KB: below [`MESSAGE_BYTES_MAX`].
+pub const STATUS_REFUSALS_MAX: usize = 256;
+
+/// Jobs in one status, see [`STATUS_REFUSALS_MAX`].
+pub const STATUS_JOBS_MAX: usize = 128;
+
+/// Time between two samples of the devices' rates and temperatures.
+pub const HISTORY_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Samples per device: 60 x 2 s = 2 minutes; 60 x 8 B for each device.
+pub const HISTORY_SAMPLES_MAX: usize = 60;
+
+/// Maximum number of connections of the dashboard. A browser uses two: one for pages, one for updates. With TLS each
+/// costs about 60 KB, and at most [`DASHBOARD_HEAD_BYTES_MAX`] twice: 64 x 92 KB = 5.9 MB.
+pub const DASHBOARD_CONNECTIONS_MAX: usize = 64;
+
+/// The same per address.
+pub const DASHBOARD_CONNECTIONS_PER_ADDRESS_MAX: usize = 16;
+
+/// Maximum number of streams of updates of the dashboard. Each holds at most two versions of the page, see
+/// [`DASHBOARD_ROWS_MAX`]: 24 x 2 x 150 KB = 7.2 MB, however slowly its browser reads.
+pub const DASHBOARD_STREAMS_MAX: usize = 24;
+
+/// Time between two updates of the dashboard.
+pub const DASHBOARD_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Rows of each table of the dashboard: five tables of 64 rows of 470 B are 150 KB. Older refusals are on pages of
+/// their own.
+pub const DASHBOARD_ROWS_MAX: usize = 64;
+
+/// Refusals on the first page of the dashboard, where other panes need space too.
+pub const DASHBOARD_REFUSALS_MAX: usize = 20;
+
+/// Maximum size of the head of a request of the dashboard, in bytes: a browser sends 1 KB.
+pub const DASHBOARD_HEAD_BYTES_MAX: usize = 16 * KIB;
+
+/// Maximum time for each head of a request; idle connections end after it. The first one and its TLS handshake have
+/// [`PREFACE_DEADLINE`].
+pub const DASHBOARD_HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Maximum time from the head of a request of the dashboard to the head of its answer.
+pub const DASHBOARD_ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Maximum age of a connection of the dashboard without a stream of updates: also of one that reads its answer slowly.
+pub const DASHBOARD_CONNECTION_MAX: Duration = Duration::from_mins(1);
+
+/// Maximum age of a connection with a stream of updates; the browser connects again.
+pub const DASHBOARD_STREAM_MAX: Duration = Duration::from_hours(1);
+
+/// Maximum size of the login form in bytes: a token has 85.
+pub const LOGIN_BYTES_MAX: usize = KIB;
+
+/// Maximum age of a session of the dashboard: a working day.
+pub const SESSION_MAX: Duration = Duration::from_hours(12);
+
+/// Maximum number of sessions; a new one replaces the oldest. 256 x 250 B = 64 KB.
+pub const SESSIONS_MAX: usize = 256;
+
+/// The same per tenant.
+pub const SESSIONS_PER_TENANT_MAX: usize = 32;
+
+/// Attempts to log in per address: this many at once, and then one per [`LOGIN_PAUSE`]. Tokens have 256 random bits, so
+/// this protects the service, not the tokens.
+pub const LOGINS_BURST: u32 = 10;
+
+/// See [`LOGINS_BURST`].
+pub const LOGIN_PAUSE: Duration = Duration::from_secs(6);
+
+/// Addresses whose attempts to log in are counted: 1,024 x 40 B. Further ones are refused until one is forgotten, a
+/// minute after its last attempt.
+pub const LOGIN_ADDRESSES_MAX: usize = 1_024;
+
+/// Time between two looks at the folder of benchmark records.
+pub const RECORDS_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Maximum time from the head of a call to the head of its answer.
 pub const ANSWER_DEADLINE_MAX: Duration = Duration::from_mins(1);
 

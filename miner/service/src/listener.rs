@@ -22,8 +22,9 @@ use super::connection::{Admission, ConnectionInfo, GuardedStream, HTTP2_PREFACE_
 use super::idle::{self, Connections};
 use super::limit_table::Limits;
 use super::limits::{
-    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTION_IDLE_MAX, CONNECTIONS_CLOSING_MAX, HANDSHAKES_MAX,
-    HANDSHAKES_PER_ADDRESS_MAX, METRICS_CONNECTIONS_MAX, METRICS_CONNECTIONS_PER_ADDRESS_MAX, PREFACE_DEADLINE,
+    ACCEPT_PAUSE_FIRST, ACCEPT_PAUSE_MAX, CONNECTION_IDLE_MAX, CONNECTIONS_CLOSING_MAX, DASHBOARD_CONNECTIONS_MAX,
+    DASHBOARD_CONNECTIONS_PER_ADDRESS_MAX, HANDSHAKES_MAX, HANDSHAKES_PER_ADDRESS_MAX, METRICS_CONNECTIONS_MAX,
+    METRICS_CONNECTIONS_PER_ADDRESS_MAX, PREFACE_DEADLINE,
 };
 use super::log_budget::LogBudget;
 use super::tls::Protocol;
@@ -67,13 +68,19 @@ impl Listening {
 
     /// Requests for metrics, with the TLS of `access`.
     pub(crate) fn metrics(access: Option<Arc<Access>>) -> Self {
-        let limits = ListenerLimits {
-            connections: METRICS_CONNECTIONS_MAX,
-            per_address: METRICS_CONNECTIONS_PER_ADDRESS_MAX,
-            uploads_per_connection: 0,
-        };
+        Self::http1(Protocol::Http1, access, METRICS_CONNECTIONS_MAX, METRICS_CONNECTIONS_PER_ADDRESS_MAX)
+    }
+
+    /// Requests for pages, with the TLS of `access`.
+    pub(crate) fn pages(access: Arc<Access>) -> Self {
+        let (connections, per_address) = (DASHBOARD_CONNECTIONS_MAX, DASHBOARD_CONNECTIONS_PER_ADDRESS_MAX);
+        Self::http1(Protocol::Pages, Some(access), connections, per_address)
+    }
+
+    fn http1(protocol: Protocol, access: Option<Arc<Access>>, connections: usize, per_address: usize) -> Self {
+        let limits = ListenerLimits { connections, per_address, uploads_per_connection: 0 };
         let connections = Connections::new(limits.connections, CONNECTION_IDLE_MAX);
-        Self { protocol: Protocol::Http1, access, connections, limits }
+        Self { protocol, access, connections, limits }
     }
 }
 
@@ -276,7 +283,7 @@ impl Connection {
 const fn preface(protocol: Protocol, deadline: tokio::time::Instant) -> Preface {
     match protocol {
         Protocol::Http2 => Preface { len: HTTP2_PREFACE_LEN, deadline },
-        Protocol::Http1 => Preface { len: 1, deadline },
+        Protocol::Http1 | Protocol::Pages => Preface { len: 1, deadline },
     }
 }
 

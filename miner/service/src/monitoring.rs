@@ -75,7 +75,7 @@ impl Monitoring {
 }
 
 /// Whether readers on this address need TLS and a credential.
-fn needs_identity(address: SocketAddr) -> bool {
+pub(crate) fn needs_identity(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use cityseal_proto::{ERROR_DOMAIN, FieldError};
+use cityseal_proto::{ERROR_DOMAIN, FieldError, FieldProblem};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -15,6 +15,10 @@ use super::limits::{ECHO_BYTES_MAX, RETRY_DELAY, STATUS_TEXT_BYTES_MAX};
 
 /// The reason of refusals, and the first word of the reason of failed jobs, that need a GPU.
 pub(crate) const NO_GPU: &str = "NO_GPU";
+
+/// Keys of `ErrorInfo.metadata`: what was expected and what was found, if the refusal knows them.
+pub(crate) const EXPECTED: &str = "expected";
+pub(crate) const FOUND: &str = "found";
 
 /// Reason for refusing a call.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -181,7 +185,51 @@ impl Refusal {
             | Self::Draining
             | Self::Broken => Vec::new(),
         };
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), name(&value))).collect()
+        let (expected, found) = self.expected_and_found();
+        let values = [(EXPECTED, expected), (FOUND, found)].into_iter().filter_map(|(key, value)| Some((key, value?)));
+        pairs.into_iter().chain(values).map(|(key, value)| (key.to_owned(), name(&value))).collect()
+    }
+
+    /// What was expected and what was found, as far as they are known.
+    fn expected_and_found(&self) -> (Option<String>, Option<String>) {
+        let both = |expected: String, found: String| (Some(expected), Some(found));
+        match self {
+            Self::Field(error) | Self::Chunk { problem: error, .. } => values_of(&error.problem),
+            Self::StaleGeneration { expected_min, found, .. } | Self::StaleTip { expected_min, found, .. } => {
+                both(format!("generation {expected_min} or greater"), found.to_string())
+            }
+            Self::ForeignTenant(ForeignTenant { expected, found }) => both(expected.to_string(), found.clone()),
+            Self::Quota { what, max, .. } | Self::Displaced { what, max } => {
+                (Some(format!("at most {max} {what}")), None)
+            }
+            Self::Bodies { max, .. } => (Some(format!("at most {max} bytes of incomplete requests")), None),
+            Self::SeqOutOfRange { from_seq, oldest, latest, .. } => {
+                both(format!("{oldest}..={latest}"), from_seq.to_string())
+            }
+            Self::Infeasible { predicted, wanted } => {
+                both(format!("a probability of at least {wanted}"), predicted.to_string())
+            }
+            Self::NoGpu => (Some("a GPU that is ready".to_owned()), None),
+            Self::Journal { problem } => both("a journal that can be written".to_owned(), problem.clone()),
+            Self::UploadIdle { bytes, bytes_min, period_s } => {
+                both(format!("at least {bytes_min} bytes in {period_s} s"), bytes.to_string())
+            }
+            Self::NotGrpc { found } => both("POST with content type 'application/grpc'".to_owned(), found.clone()),
+            Self::ScopeMissing { scope } => (Some(format!("the scope {scope}")), None),
+            Self::BodyDeadline { limit_s } => (Some(format!("a complete request after {limit_s} s")), None),
+            // `RulesDiffer` has both under its own keys.
+            Self::RulesDiffer { .. }
+            | Self::RequestIdReused { .. }
+            | Self::JobNotFound { .. }
+            | Self::UploadOrder { .. }
+            | Self::ResumeToken { .. }
+            | Self::NoReceiptKey
+            | Self::NoReceipt { .. }
+            | Self::Unauthenticated
+            | Self::Deadline
+            | Self::Draining
+            | Self::Broken => (None, None),
+        }
     }
 
     /// Adds the standard gRPC details in addition to the reason.
@@ -247,6 +295,22 @@ impl Refusal {
     }
 }
 
+/// What a field should hold and what it holds.
+fn values_of(problem: &FieldProblem) -> (Option<String>, Option<String>) {
+    let both = |expected: String, found: String| (Some(expected), Some(found));
+    match problem {
+        FieldProblem::Missing { expected } => both((*expected).to_owned(), "nothing".to_owned()),
+        FieldProblem::Length { expected, found } => both(format!("{expected} bytes"), found.to_string()),
+        FieldProblem::NotWhole { expected_unit, found } => {
+            both(format!("a multiple of {expected_unit} bytes"), found.to_string())
+        }
+        FieldProblem::TooLarge { expected_max, found } => both(format!("at most {expected_max}"), found.to_string()),
+        FieldProblem::Unknown { expected, found } => both((*expected).to_owned(), found.clone()),
+        // The text of a domain type names both, in its own words.
+        FieldProblem::Refused(_) | _ => (None, None),
+    }
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let mut details = ErrorDetails::with_error_info(refusal.reason(), ERROR_DOMAIN, refusal.metadata());
@@ -267,8 +331,6 @@ fn name(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cityseal_proto::FieldProblem;
-
     use super::*;
     use crate::limits::STATUS_BYTES_MAX;
 

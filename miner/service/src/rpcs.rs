@@ -21,6 +21,7 @@ const NEEDS: &[(&str, Need)] = &[
     ("/cityseal.v1.SealService/ListJobs", Need::Scope(Scope::Read)),
     ("/cityseal.v1.VerifyService/VerifyChain", Need::Scope(Scope::Verify)),
     ("/cityseal.v1.DeviceService/ListDevices", Need::Scope(Scope::Read)),
+    ("/cityseal.v1.StatusService/GetStatus", Need::Scope(Scope::Read)),
     // Load balancers have a credential, but no business with the jobs.
     ("/grpc.health.v1.Health/Check", Need::Identity),
     ("/grpc.health.v1.Health/Watch", Need::Identity),

@@ -25,6 +25,8 @@ pub(crate) enum Protocol {
     Http2,
     /// HTTP/1.1, for the metrics.
     Http1,
+    /// HTTP/1.1, for pages: no client certificates, for which browsers would ask.
+    Pages,
 }
 
 impl Protocol {
@@ -32,7 +34,7 @@ impl Protocol {
     const fn alpn(self) -> &'static [u8] {
         match self {
             Self::Http2 => b"h2",
-            Self::Http1 => b"http/1.1",
+            Self::Http1 | Self::Pages => b"http/1.1",
         }
     }
 
@@ -41,7 +43,7 @@ impl Protocol {
     pub(crate) fn accepts(self, agreed: Option<&[u8]>) -> bool {
         match self {
             Self::Http2 => agreed == Some(self.alpn()),
-            Self::Http1 => agreed.is_none_or(|agreed| agreed == self.alpn()),
+            Self::Http1 | Self::Pages => agreed.is_none_or(|agreed| agreed == self.alpn()),
         }
     }
 }
@@ -194,6 +196,8 @@ fn when(not_after: u64) -> String {
 pub(crate) struct Tls {
     http2: Arc<ServerConfig>,
     http1: Arc<ServerConfig>,
+    /// For pages: the same certificate, HTTP/1.1, and no client certificates, for which browsers would ask.
+    pages: Arc<ServerConfig>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     /// The first second after the validity of the service's certificate, as Unix time.
     pub(crate) not_after: u64,
@@ -212,7 +216,7 @@ impl Tls {
         let clients = client_verifier(files, may_be_anonymous, &provider)?;
         let pair = |source| TlsError::Pair { cert: files.cert.clone(), key: files.key.clone(), source };
         // TLS 1.2 may be compiled in through another crate, so the version is named.
-        let builder = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(pair)?;
         let builder = match &clients {
@@ -226,7 +230,13 @@ impl Tls {
         config.send_tls13_tickets = 0;
         let mut http1 = config.clone();
         http1.alpn_protocols = vec![Protocol::Http1.alpn().to_vec()];
-        Ok(Self { http2: Arc::new(config), http1: Arc::new(http1), clients, not_after })
+        let mut pages = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(pair)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::clone(&config.cert_resolver));
+        pages.alpn_protocols = vec![Protocol::Pages.alpn().to_vec()];
+        Ok(Self { http2: Arc::new(config), http1: Arc::new(http1), pages: Arc::new(pages), clients, not_after })
     }
 
     /// The configuration of a listener's connections.
@@ -234,6 +244,7 @@ impl Tls {
         Arc::clone(match protocol {
             Protocol::Http2 => &self.http2,
             Protocol::Http1 => &self.http1,
+            Protocol::Pages => &self.pages,
         })
     }
 

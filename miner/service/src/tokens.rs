@@ -206,8 +206,13 @@ impl PresentedToken {
     pub(crate) fn from_header(value: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(value).ok()?;
         let (scheme, token) = text.split_once(' ')?;
+        Self::parse(token).filter(|_| scheme.eq_ignore_ascii_case("bearer"))
+    }
+
+    /// Parses a token; spaces around it are ignored.
+    pub(crate) fn parse(token: &str) -> Option<Self> {
         let (id, secret) = token.trim().strip_prefix(PREFIX)?.split_once('_')?;
-        let is_token = scheme.eq_ignore_ascii_case("bearer") && is_hex(id, ID_DIGITS) && is_hex(secret, SECRET_DIGITS);
+        let is_token = is_hex(id, ID_DIGITS) && is_hex(secret, SECRET_DIGITS);
         is_token.then(|| Self { id: id.to_owned(), digest: SecretBox::new(Box::new(digest_of(secret))) })
     }
 }

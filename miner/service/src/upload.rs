@@ -18,6 +18,7 @@ use super::begin::{Begun, bytes_of};
 use super::block_chunk::BlockChunk;
 use super::keys::Keys;
 use super::refusal::Refusal;
+use super::verifications::Progressing;
 
 /// A chain being transferred to the verifier.
 #[derive(Debug)]
@@ -117,6 +118,20 @@ impl Upload {
         let token = keys.filter(|_| can_go_on).and_then(|keys| keys.seal(&self.begun.part(items, state)));
         let resume_token = token.unwrap_or_default();
         v1::VerifyProgress { received, validated_through, resume_token, validated_bytes }
+    }
+
+    /// Returns what the status shows about this upload.
+    pub(super) fn shown(&self) -> Progressing {
+        let resumed = self.begun.resumed.map_or(0, |resumed| resumed.bytes);
+        let Some(verifier) = &self.verifier else { return Progressing::default() };
+        let progress = verifier.progress();
+        Progressing {
+            items: Some(items_of(verifier).as_str()),
+            received: progress.received,
+            validated_through: progress.validated_through,
+            received_bytes: self.offset - resumed,
+            stages: verifier.stages(),
+        }
     }
 
     /// Returns the verdict; without a closing message a fault that was found, or INCOMPLETE. Blocks until the verifier

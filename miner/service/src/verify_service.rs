@@ -23,11 +23,14 @@ use super::caller::Caller;
 use super::connection::ConnectionInfo;
 use super::deadline::deadline_of;
 use super::drain::Drain;
+use super::echo::cut;
 use super::foreign::explained;
 use super::heavy::Heavy;
 use super::keys::Keys;
 use super::limit_table::Limits;
-use super::limits::{BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL};
+use super::limits::{
+    BEGIN_AT_ONCE_BYTES_MAX, BEGIN_THREADS_MAX, ECHO_BYTES_MAX, PROGRESS_INTERVAL, RESUME_TOKEN_INTERVAL,
+};
 use super::observer::Observer;
 use super::places::take_place;
 use super::refusal::Refusal;
@@ -35,6 +38,7 @@ use super::shares::{Holder, Place, Shares};
 use super::upload::{Conclusion, Step, Upload};
 use super::upload_rate::UploadRate;
 use super::verdict;
+use super::verifications::Verifications;
 
 /// Answers that wait to be sent. Progress that does not fit is dropped, since the next message supersedes it.
 const ANSWERS_WAITING_MAX: usize = 4;
@@ -50,12 +54,21 @@ pub(crate) struct Verification {
     drain: Drain,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
+    shown: Verifications,
 }
 
 impl Verification {
-    pub(super) fn new(engine: Engine, keys: Keys, drain: Drain, limits: Arc<Limits>, observer: Arc<Observer>) -> Self {
+    /// Open verifications are published in `shown`.
+    pub(super) fn new(
+        engine: Engine,
+        keys: Keys,
+        drain: Drain,
+        limits: Arc<Limits>,
+        observer: Arc<Observer>,
+        shown: Verifications,
+    ) -> Self {
         let (uploads, beginnings) = (Shares::new(limits.uploads), Arc::new(Heavy::new(BEGIN_THREADS_MAX)));
-        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, limits, observer }
+        Self { engine, keys: Arc::new(keys), uploads, beginnings, drain, limits, observer, shown }
     }
 
     /// The places of the open uploads.
@@ -103,6 +116,7 @@ impl VerifyService for Verification {
         let (beginnings, holder) = (Arc::clone(&self.beginnings), Holder::of_work(&caller, peer));
         let (messages, sent) = (request.into_inner(), Sent::default());
         let (paid_by, observer, limits) = (caller.pays_as(), Arc::clone(&self.observer), Arc::clone(&self.limits));
+        let (tenant, shown) = (caller.tenant().cloned(), self.shown.clone());
         let call = Call {
             engine,
             keys,
@@ -116,6 +130,8 @@ impl VerifyService for Verification {
             paid_by,
             limits,
             observer,
+            tenant,
+            shown,
         };
         tokio::spawn(call.run(deadline));
         Ok(Response::new(ReceiverStream::new(receiver)))
@@ -136,6 +152,8 @@ struct Call {
     paid_by: Arc<str>,
     limits: Arc<Limits>,
     observer: Arc<Observer>,
+    tenant: Option<Arc<str>>,
+    shown: Verifications,
 }
 
 /// The progress that was sent last.
@@ -200,6 +218,7 @@ impl Call {
     async fn verify(&mut self) -> Result<Conclusion, Status> {
         let mut upload = self.begin().await?;
         self.note.network(upload.network());
+        let shown = self.shown.add(self.tenant.clone(), cut(upload.network(), ECHO_BYTES_MAX));
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut rate = UploadRate::new(&self.limits, Instant::now());
@@ -211,7 +230,10 @@ impl Call {
                 message = self.next(&rate) => Event::Message(message?),
             };
             match event {
-                Event::Tick => self.send_progress(&upload),
+                Event::Tick => {
+                    shown.publish(upload.shown());
+                    self.send_progress(&upload);
+                }
                 Event::Message(None) => return conclude(upload, None).await,
                 Event::Message(Some(message)) => {
                     let (began, before) = (Instant::now(), upload.offset());

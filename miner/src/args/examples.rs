@@ -164,6 +164,7 @@ Examples:
   cityseal serve --listen 127.0.0.1:0 --json      on a free port; the address is printed as JSON
   cityseal serve --key auditor.key                issue signed receipts
   cityseal serve --state state                    keep jobs across restarts and crashes
+  cityseal serve --dashboard 127.0.0.1:8080       with a dashboard for a browser
   cityseal serve --listen 0.0.0.0:50051 --config city.toml      with TLS and tenants (see `cityseal certs --help`)
 
 Ctrl-C or SIGTERM drains the service: its health becomes NOT_SERVING, after --lame-duck it accepts no new work, ends its

@@ -19,6 +19,7 @@ mod examples;
 mod journal;
 mod package;
 mod receipt;
+mod status;
 pub mod values;
 
 pub use access::{CertsAction, CertsAddArgs, CertsArgs, CertsRevokeArgs, TokenArgs};
@@ -29,6 +30,7 @@ pub use receipt::{
     KeyAction, KeyArgs, KeyNewArgs, KeyShowArgs, ReceiptAction, ReceiptArgs, ReceiptShowArgs, ReceiptVerifyArgs,
     SPOT_CHECK_MAX,
 };
+pub use status::StatusArgs;
 
 const ABOUT: &str = "Seals blocks and checks chains of blocks, on GPUs and CPUs. The CPU rechecks what a GPU reports.";
 
@@ -55,7 +57,8 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub json: bool,
     /// Read defaults from this TOML file (keys: `device`, `profile`, `kernel`, `threads`, `allow_software`, `listen`,
-    /// `metrics`, `events`, `key`, `state`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`, `tenant`).
+    /// `metrics`, `events`, `dashboard`, `records`, `key`, `state`, `lame_duck_s`, `tokens`; tables: `tls`, `limits`,
+    /// `tenant`).
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Filter of the log on stderr, such as `info` or `cityseal=debug` (default: `warn`; `serve`:
@@ -94,6 +97,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Offer sealing and verification to nodes over gRPC.
     Serve(ServeArgs),
+    /// Show what a running service does, and why it refused calls.
+    Status(StatusArgs),
     /// Show or check the configuration of the service.
     Config(Box<ConfigArgs>),
     /// Read the journal of a service that was started with --state.
@@ -393,6 +398,13 @@ pub struct ServeArgs {
     /// Write an event log in DIR: jobs, refusals, reloads, devices, drains; one JSON object a line.
     #[arg(long, value_name = "DIR")]
     pub events: Option<PathBuf>,
+    /// Show a dashboard on this address, such as 127.0.0.1:8080. Beyond loopback the configuration must have TLS and
+    /// tokens, with which people log in.
+    #[arg(long, value_name = "IP:PORT", value_parser = values::listen)]
+    pub dashboard: Option<SocketAddr>,
+    /// Show the benchmark records of this machine from this folder on the dashboard (see `cityseal bench --record`).
+    #[arg(long, value_name = "DIR")]
+    pub records: Option<PathBuf>,
     /// Sign receipts with the secret key in FILE (from `cityseal key new`). Without a key the service issues none.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

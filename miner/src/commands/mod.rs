@@ -12,6 +12,7 @@ pub(crate) mod receipt;
 pub(crate) mod seal;
 pub(crate) mod selftest;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod token;
 pub(crate) mod verify;
 

@@ -6,13 +6,18 @@ mod notify;
 mod stopping;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cityseal_bench::RecordedRate;
 use cityseal_cli::signals::{Asked, runtime};
 use cityseal_cli::{CliError, Ending, Explain};
 use cityseal_engine::Engine;
-use cityseal_service::{ServeError, Service, ServiceControl, ServiceOptions};
+use cityseal_service::{
+    DashboardOptions, RecordRow, RecordsError, ServeError, Service, ServiceControl, ServiceOptions,
+};
 use tokio::sync::oneshot;
 
 use self::notify::{Manager, feed_watchdog};
@@ -94,6 +99,10 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
         Some(folder) => options.events(folder),
         None => options,
     };
+    let options = match args.dashboard.or(settings.dashboard) {
+        Some(address) => options.dashboard(dashboard(address, args.records.clone().or(settings.records.clone()))),
+        None => options,
+    };
     let options = match args.key.as_ref().or(settings.key.as_ref()) {
         Some(path) => options.signer(Arc::new(key::read(path)?)),
         None => options,
@@ -121,6 +130,22 @@ pub(crate) fn run(context: &Context, args: &ServeArgs) -> Result<Ending, ServeCo
     Ok(Ending::Yes)
 }
 
+/// The dashboard, with the records of a folder.
+fn dashboard(address: SocketAddr, records: Option<PathBuf>) -> DashboardOptions {
+    let options = DashboardOptions::new(address);
+    let Some(folder) = records else { return options };
+    options.records(move || {
+        let rates =
+            cityseal_bench::rates_of_this_machine(&folder).map_err(|error| RecordsError::new(error.to_string()))?;
+        Ok(rates.into_iter().map(record_row).collect())
+    })
+}
+
+fn record_row(rate: RecordedRate) -> RecordRow {
+    let RecordedRate { device, kernel, mode, threads, median, min, max, unit, is_right, commit, when } = rate;
+    RecordRow { device, kernel, mode, threads, median, min, max, unit, is_right, commit, when }
+}
+
 /// Serves until a signal; returns the handle that knows whether a second one came. `phases`: how long a drain may take.
 async fn serve(
     context: &Context,
@@ -131,11 +156,15 @@ async fn serve(
 ) -> Result<ServiceControl, ServeCommandError> {
     let service = Service::bind(options, engine.clone()).await?;
     let (address, metrics, control) = (service.local_addr(), service.metrics_addr(), service.control());
-    let manager = Manager::new(address, phases);
+    let (manager, pages) = (Manager::new(address, phases), service.dashboard_addr());
     context.output.note(format_args!("listening on {address}; Ctrl-C drains and stops"));
+    if let Some(pages) = pages {
+        context.output.note(format_args!("dashboard on {pages}"));
+    }
     if context.output.wants_json() {
-        let answer =
-            ServeAnswer { listening: address.to_string(), metrics: metrics.map(|address| address.to_string()) };
+        let (metrics, dashboard) =
+            (metrics.map(|address| address.to_string()), pages.map(|address| address.to_string()));
+        let answer = ServeAnswer { listening: address.to_string(), metrics, dashboard };
         context.output.answer(&answer, |_| String::new()).map_err(CliError::Stdout)?;
     }
     signals.serving();

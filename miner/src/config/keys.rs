@@ -99,6 +99,8 @@ const KEYS: &[Key] = &[
     Key::top("metrics").flag("--metrics", |args| args.metrics.map(|address| text(&address.to_string()))),
     Key::top("events").flag("--events", |args| args.events.as_ref().map(|path| text(&path.to_string_lossy()))),
     Key::top("state").flag("--state", |args| args.state.as_ref().map(|path| text(&path.to_string_lossy()))),
+    Key::top("dashboard").flag("--dashboard", |args| args.dashboard.map(|address| text(&address.to_string()))),
+    Key::top("records").flag("--records", |args| args.records.as_ref().map(|path| text(&path.to_string_lossy()))),
     Key::top("lame_duck_s")
         .flag("--lame-duck", |args| args.lame_duck.map(|lame_duck| Value::Float(lame_duck.as_secs_f64())))
         .or(|| Value::Integer(LAME_DUCK_DEFAULT.as_secs() as i64)),

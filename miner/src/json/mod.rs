@@ -8,6 +8,7 @@ mod config;
 mod devices;
 mod journal;
 mod receipt;
+mod status;
 mod verify;
 
 use cityseal_chain::Seal;
@@ -20,6 +21,7 @@ pub(crate) use config::{CompletionsAnswer, ConfigCheckAnswer, ConfigPrintAnswer,
 pub(crate) use devices::{CrossoverRow, DeviceRow, DevicesAnswer, HealthRow, LeftOutRow, LimitsRow, TuningRow};
 pub(crate) use journal::JournalAnswer;
 pub(crate) use receipt::{KeyAnswer, ReceiptAnswer, RulesRow, SignedText};
+pub(crate) use status::{StatusAnswer, outcome_name};
 pub(crate) use verify::VerifyAnswer;
 
 /// What one device contributed.
@@ -171,6 +173,9 @@ pub(crate) struct ServeAnswer {
     pub(crate) listening: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metrics: Option<String>,
+    /// The address of the dashboard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dashboard: Option<String>,
 }
 
 /// The answer of `demo`.

@@ -82,6 +82,8 @@ pub(crate) struct Serve {
     pub(crate) address: String,
     /// The address of the metrics, if they were asked for.
     pub(crate) metrics: Option<String>,
+    /// The address of the dashboard, if it has one.
+    pub(crate) dashboard: Option<String>,
 }
 
 impl Serve {
@@ -97,7 +99,8 @@ impl Serve {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let printed: Value = serde_json::from_str(&line).unwrap();
         let metrics = printed["metrics"].as_str().map(str::to_owned);
-        Self { address: printed["listening"].as_str().unwrap().to_owned(), metrics, process }
+        let dashboard = printed["dashboard"].as_str().map(str::to_owned);
+        Self { address: printed["listening"].as_str().unwrap().to_owned(), metrics, dashboard, process }
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -8,7 +8,9 @@ use std::process::Stdio;
 
 use cityseal_client::{Client, ClientOptions, Tls};
 
-use crate::binary::City;
+use crate::binary::{City, Serve};
+use crate::dashboard::connect;
+use crate::http::call;
 
 /// Every text that must not be shown: the secrets of tokens, and each line of each key.
 fn secrets(city: &City, bad: &str) -> Vec<String> {
@@ -33,11 +35,29 @@ fn metrics(address: &str, token: &str) -> String {
     answer
 }
 
+/// The answers of the dashboard to a good and to a bad token, and the page that the good one opens.
+fn dashboard(city: &City, serve: &Serve) -> String {
+    let address = serve.dashboard.as_deref().unwrap();
+    let send = |method: &str, path: &str, cookie: &str, body: &str| {
+        let stream = connect(address.parse().unwrap(), &city.text("pki/ca.pem"));
+        call(stream, method, path, &[("host", address), ("cookie", cookie)], body)
+    };
+    let bad = send("POST", "/login", "", &format!("token=cs1_0123456789abcdef_{}", "5ca1ab1e".repeat(8)));
+    let good = send("POST", "/login", "", &format!("token={}", city.text("parks.token").trim()));
+    let cookie = good.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let page = send("GET", "/", &cookie, "");
+    assert!(page.status == 200 && bad.status == 401, "{page:?} {bad:?}");
+    // The id of a session is a secret as well, and is only in the cookie.
+    assert!(!page.body.contains(cookie.split_once('=').unwrap().1));
+    format!("{good:?} {bad:?} {page:?}")
+}
+
 #[tokio::test]
-async fn no_secret_is_in_the_log_at_trace_in_events_or_metrics_in_the_command_line_or_in_an_error() {
+async fn no_secret_is_in_the_log_at_trace_in_events_metrics_or_pages_in_the_command_line_or_in_an_error() {
     let city = City::new();
     let events = city.folder.arg("events");
-    let arguments = ["--log", "trace", "--log-format", "json", "--events", &events, "--metrics", "127.0.0.1:0"];
+    let mut arguments = vec!["--log", "trace", "--log-format", "json", "--events", &events];
+    arguments.extend(["--metrics", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"]);
     let mut serve = city.serve(&arguments, Stdio::piped());
     let stderr = serve.process.stderr.take().unwrap();
     // Read at once: a full pipe would stop the service.
@@ -74,6 +94,7 @@ async fn no_secret_is_in_the_log_at_trace_in_events_or_metrics_in_the_command_li
         shown += &metrics(serve.metrics.as_ref().unwrap(), token);
     }
     assert!(shown.contains("cityseal_rejections_total{reason=\"UNAUTHENTICATED\"} 2\n"), "{shown}");
+    shown += &dashboard(&city, &serve);
     let secrets = secrets(&city, &bad);
     // A file with a token instead of its line.
     city.folder.file("tokens", &format!("{bad} parks\n"));

@@ -5,8 +5,11 @@
 
 mod binary;
 mod canary;
+mod dashboard;
 mod folder;
 mod handshakes;
+#[path = "../service_suite/http.rs"]
+mod http;
 mod limits;
 #[cfg(target_os = "linux")]
 mod manager;

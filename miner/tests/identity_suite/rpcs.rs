@@ -103,7 +103,7 @@ fn scope_of(path: &str) -> Option<&'static str> {
     match path.rsplit('/').next().unwrap() {
         "SubmitSeal" | "CancelJob" | "AdvanceTip" => Some("seal"),
         "VerifyChain" => Some("verify"),
-        "GetJob" | "WatchJob" | "ListJobs" | "ListDevices" | "ServerReflectionInfo" => Some("read"),
+        "GetJob" | "WatchJob" | "ListJobs" | "ListDevices" | "GetStatus" | "ServerReflectionInfo" => Some("read"),
         "Check" | "Watch" => None,
         other => panic!("{other} has no expected scope: add it"),
     }

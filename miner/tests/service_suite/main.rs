@@ -4,9 +4,12 @@
 
 mod binary;
 mod blocks;
+mod browser;
 mod crashes;
+mod dashboard;
 mod fairness;
 mod hostile;
+mod http;
 mod jobs;
 mod lifecycle;
 mod logged;

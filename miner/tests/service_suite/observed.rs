@@ -12,12 +12,11 @@ use cityseal_chain::Network;
 use cityseal_client::{
     ChainParameters, Client, ClientOptions, RetryPolicy, SealOutcome, SealRequest, Verdict, VerifyRequest,
 };
-use cityseal_service::{JournalFacts, Service};
 use serde_json::Value;
 
 use crate::binary::Serve;
 use crate::open_metrics::Exposition;
-use crate::support::{Folder, chain, easy, endless, engine, loopback};
+use crate::support::{Folder, chain, easy, endless};
 
 const OPEN_METRICS: &str = "application/openmetrics-text;version=1.0.0";
 

@@ -11,8 +11,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-const PROTO_FILES: [&str; 4] =
-    ["cityseal/v1/template.proto", "cityseal/v1/device.proto", "cityseal/v1/seal.proto", "cityseal/v1/verify.proto"];
+const PROTO_FILES: [&str; 5] = [
+    "cityseal/v1/template.proto",
+    "cityseal/v1/device.proto",
+    "cityseal/v1/seal.proto",
+    "cityseal/v1/status.proto",
+    "cityseal/v1/verify.proto",
+];
 
 const DESCRIPTOR_SET: &str = "cityseal.v1.descriptor.bin";
 

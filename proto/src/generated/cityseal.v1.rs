@@ -1589,6 +1589,567 @@ pub mod seal_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStatusRequest {
+    /// Refusals per answer, at most 256. 0: none.
+    #[prost(uint32, tag = "1")]
+    pub refusals_max: u32,
+    /// Returns refusals with a lower `seq` only, to read older ones page by page. 0: the newest.
+    #[prost(uint64, tag = "2")]
+    pub refusals_before: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetStatusResponse {
+    /// Unix time in seconds.
+    #[prost(uint64, tag = "1")]
+    pub taken_at_s: u64,
+    #[prost(message, optional, tag = "2")]
+    pub service: ::core::option::Option<ServiceStatus>,
+    #[prost(message, repeated, tag = "3")]
+    pub devices: ::prost::alloc::vec::Vec<DeviceStatus>,
+    /// Notes for people about the choice of devices.
+    #[prost(string, repeated, tag = "4")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The tenants that had work within the last minute, and those of the configuration.
+    #[prost(message, repeated, tag = "5")]
+    pub tenants: ::prost::alloc::vec::Vec<TenantStatus>,
+    /// Running jobs, then the jobs that ended last; at most 128.
+    #[prost(message, repeated, tag = "6")]
+    pub jobs: ::prost::alloc::vec::Vec<JobStatus>,
+    /// Running jobs in all.
+    #[prost(uint32, tag = "7")]
+    pub jobs_running: u32,
+    /// Verifications in progress; at most 16.
+    #[prost(message, repeated, tag = "8")]
+    pub verifications: ::prost::alloc::vec::Vec<VerificationStatus>,
+    /// The newest first.
+    #[prost(message, repeated, tag = "9")]
+    pub refusals: ::prost::alloc::vec::Vec<RefusedCall>,
+    /// Refusals that are kept, at most 1,000 for each tenant.
+    #[prost(uint32, tag = "10")]
+    pub refusals_kept: u32,
+}
+/// The service itself.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServiceStatus {
+    #[prost(enumeration = "ServingState", tag = "1")]
+    pub state: i32,
+    /// The version of the program.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// The commit that it was built from.
+    #[prost(string, tag = "3")]
+    pub commit: ::prost::alloc::string::String,
+    /// As in `Job.epoch`.
+    #[prost(uint64, tag = "4")]
+    pub epoch: u64,
+    #[prost(uint64, tag = "5")]
+    pub uptime_s: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub listeners: ::prost::alloc::vec::Vec<Listener>,
+    /// The first second after the validity of the certificate, as Unix time. Absent without TLS.
+    #[prost(uint64, optional, tag = "7")]
+    pub certificate_not_after_s: ::core::option::Option<u64>,
+    /// Why the last reload of certificates, tokens and tenants failed. Empty if it did not, and for callers that do not
+    /// see all tenants.
+    #[prost(string, tag = "8")]
+    pub reload_error: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Listener {
+    /// "grpc" or "dashboard".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// IP address and port.
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub tls: bool,
+}
+/// A device with its sensors.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeviceStatus {
+    #[prost(message, optional, tag = "1")]
+    pub device: ::core::option::Option<Device>,
+    /// Absent if no sensor reports it.
+    #[prost(double, optional, tag = "2")]
+    pub temperature_celsius: ::core::option::Option<f64>,
+    /// Hashes and headers per second in the last seconds, the newest last, one value every 2 seconds; at most 60.
+    #[prost(double, repeated, tag = "3")]
+    pub recent_rates_hz: ::prost::alloc::vec::Vec<f64>,
+}
+/// A tenant and its share of device time.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TenantStatus {
+    /// Empty: the callers of a service without identities.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub weight: u32,
+    /// The fraction of device time that is kept for it, 0 to 1.
+    #[prost(double, tag = "3")]
+    pub reserved: f64,
+    /// Device time that it used within the last minute, in seconds, summed over all workers.
+    #[prost(double, tag = "4")]
+    pub used_s: f64,
+    /// The fraction of the device time that all tenants used, 0 to 1. Absent if none used any.
+    #[prost(double, optional, tag = "5")]
+    pub used_share: ::core::option::Option<f64>,
+    /// The fraction that it is due by its weight and its reserved share, if all tenants that had work within the last
+    /// minute compete. Absent if it had none.
+    #[prost(double, optional, tag = "6")]
+    pub due_share: ::core::option::Option<f64>,
+    /// Whether it has work at present.
+    #[prost(bool, tag = "7")]
+    pub has_work: bool,
+}
+/// A job with what is to be expected of it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct JobStatus {
+    #[prost(message, optional, tag = "1")]
+    pub job: ::core::option::Option<Job>,
+    /// The searched fraction of its space, 0 to 1.
+    #[prost(double, tag = "2")]
+    pub progress: f64,
+    /// Seconds since its submission. Absent if it has ended.
+    #[prost(double, optional, tag = "3")]
+    pub age_s: ::core::option::Option<f64>,
+    /// Seconds until its deadline. Absent if it has ended.
+    #[prost(double, optional, tag = "4")]
+    pub deadline_s: ::core::option::Option<f64>,
+    /// Expected seconds until it ends: with its first seal, at the end of its space or at its deadline, whatever comes
+    /// first. Absent if it has ended or has no rate yet.
+    #[prost(double, optional, tag = "5")]
+    pub ends_in_s: ::core::option::Option<f64>,
+    /// The probability, 0 to 1, that it finds a seal by its deadline. Absent if it has ended or has no rate yet.
+    #[prost(double, optional, tag = "6")]
+    pub probability_by_deadline: ::core::option::Option<f64>,
+}
+/// A verification in progress.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VerificationStatus {
+    /// Empty: a caller without an identity.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub network: ::prost::alloc::string::String,
+    /// "headers" or "blocks". Empty before the first chunk.
+    #[prost(string, tag = "3")]
+    pub items: ::prost::alloc::string::String,
+    #[prost(double, tag = "4")]
+    pub age_s: f64,
+    /// Headers or blocks received.
+    #[prost(uint64, tag = "5")]
+    pub received: u64,
+    /// The height up to which every checked rule holds. Absent before the first one.
+    #[prost(uint64, optional, tag = "6")]
+    pub validated_through: ::core::option::Option<u64>,
+    /// Bytes of the chain received.
+    #[prost(uint64, tag = "7")]
+    pub received_bytes: u64,
+    /// Bytes per second since its begin.
+    #[prost(double, tag = "8")]
+    pub rate_bytes_hz: f64,
+    /// How the workers' time divides among the stages.
+    #[prost(message, repeated, tag = "9")]
+    pub stages: ::prost::alloc::vec::Vec<StageShare>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StageShare {
+    /// "read", "parse", "hash", "trees" or "rules".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The fraction of the time of all stages, 0 to 1.
+    #[prost(double, tag = "2")]
+    pub share: f64,
+}
+/// A call that was refused, and why.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusedCall {
+    /// Numbers the refusals of the service from 1.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// Unix time in milliseconds.
+    #[prost(uint64, tag = "2")]
+    pub at_ms: u64,
+    /// Empty: a caller without a valid credential, or one on a service without identities that names no tenant.
+    #[prost(string, tag = "3")]
+    pub tenant: ::prost::alloc::string::String,
+    /// `package.Service/Method`, as the caller sent it.
+    #[prost(string, tag = "4")]
+    pub method: ::prost::alloc::string::String,
+    /// The name of the gRPC code, such as "INVALID_ARGUMENT".
+    #[prost(string, tag = "5")]
+    pub code: ::prost::alloc::string::String,
+    /// The reason in ErrorInfo, such as "STALE_GENERATION".
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// The message of the status, at most 256 bytes.
+    #[prost(string, tag = "7")]
+    pub message: ::prost::alloc::string::String,
+    /// The path of the refused field. Empty if the refusal is not about a field.
+    #[prost(string, tag = "8")]
+    pub field: ::prost::alloc::string::String,
+    /// What was expected and what was found. Empty if the refusal does not know them.
+    #[prost(string, tag = "9")]
+    pub expected: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub found: ::prost::alloc::string::String,
+    /// The id of the request and of the job, if the call named them.
+    #[prost(string, tag = "11")]
+    pub request_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub job_id: ::prost::alloc::string::String,
+    /// The address of the caller.
+    #[prost(string, tag = "13")]
+    pub peer: ::prost::alloc::string::String,
+    /// The W3C trace id of the call, 32 hex digits. Empty if unknown.
+    #[prost(string, tag = "14")]
+    pub trace_id: ::prost::alloc::string::String,
+    /// What the caller can do, for people.
+    #[prost(string, tag = "15")]
+    pub what_to_do: ::prost::alloc::string::String,
+    /// The id of the call, as in the log.
+    #[prost(string, tag = "16")]
+    pub call_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ServingState {
+    Unspecified = 0,
+    Serving = 1,
+    /// No device is ready.
+    NotServing = 2,
+    /// The service was told to stop.
+    Draining = 3,
+}
+impl ServingState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SERVING_STATE_UNSPECIFIED",
+            Self::Serving => "SERVING_STATE_SERVING",
+            Self::NotServing => "SERVING_STATE_NOT_SERVING",
+            Self::Draining => "SERVING_STATE_DRAINING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SERVING_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SERVING_STATE_SERVING" => Some(Self::Serving),
+            "SERVING_STATE_NOT_SERVING" => Some(Self::NotServing),
+            "SERVING_STATE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod status_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct StatusServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl StatusServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> StatusServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> StatusServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            StatusServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Returns one snapshot. A caller sees its own tenant; with the scope `operate`, and on a service without identities,
+        /// all tenants.
+        pub async fn get_status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStatusResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cityseal.v1.StatusService/GetStatus",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cityseal.v1.StatusService", "GetStatus"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod status_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with StatusServiceServer.
+    #[async_trait]
+    pub trait StatusService: std::marker::Send + std::marker::Sync + 'static {
+        /// Returns one snapshot. A caller sees its own tenant; with the scope `operate`, and on a service without identities,
+        /// all tenants.
+        async fn get_status(
+            &self,
+            request: tonic::Request<super::GetStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStatusResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct StatusServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> StatusServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for StatusServiceServer<T>
+    where
+        T: StatusService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cityseal.v1.StatusService/GetStatus" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetStatusSvc<T: StatusService>(pub Arc<T>);
+                    impl<
+                        T: StatusService,
+                    > tonic::server::UnaryService<super::GetStatusRequest>
+                    for GetStatusSvc<T> {
+                        type Response = super::GetStatusResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetStatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as StatusService>::get_status(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for StatusServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cityseal.v1.StatusService";
+    impl<T> tonic::server::NamedService for StatusServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VerifyChainRequest {
     #[prost(oneof = "verify_chain_request::Part", tags = "1, 2, 3")]

@@ -46,8 +46,8 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-proto", bottom_up: "v1 field display template verdict" },
     Row {
         package: "cityseal-engine",
-        bottom_up: "error fallback tenant usage probability profile policy gpu devices judge coverage seal_report seal_job \
-            task verify driver control job verifier workers engine builder",
+        bottom_up: "error fallback tenant usage probability outlook profile policy gpu devices judge coverage seal_report \
+            seal_job task verify driver control job verifier workers engine builder",
     },
     Row {
         package: "cityseal-input",
@@ -57,21 +57,22 @@ const TABLE: &[Row] = &[
     Row { package: "cityseal-journal", bottom_up: "job error health overlay rows store queue writer journal" },
     Row {
         package: "cityseal-client",
-        bottom_up: "address credentials device answer job cut ledger frames request check error receipt_check retry \
+        bottom_up: "address credentials device answer job status cut ledger frames request check error receipt_check retry \
             connection upload verify verify_call watch seal",
     },
     Row {
         package: "cityseal-service",
         bottom_up: "block_chunk terms caller device_facts drain echo certificate transport keys limits limit_table stamps \
-            tenants tls tokens access reload control shares unread idle rpcs connection call_note deadline foreign \
-            health log_budget listener refusal places begin gate bodies event_log tally observer trace calls heavy http2 \
-            jobs journal_dump error seal_service sensors device_service upload upload_rate verdict verify_service \
-            tenant_shares discard scrape metrics_server state_events monitoring",
+            tenants tls tokens access reload control shares unread idle rpcs connection call_note deadline foreign health \
+            log_budget listener refusal places begin gate bodies event_log tally observer trace refusals calls heavy http2 \
+            jobs journal_dump error seal_service sensors history device_service verifications upload upload_rate verdict \
+            verify_service advice status status_service dashboard options tenant_shares discard scrape metrics_server state_events \
+            monitoring",
     },
     Row {
         package: "cityseal-bench",
         bottom_up: "city energy error hands clock json gauges latency mode processor bound environment question \
-            race baseline device record records settings chain drill show compare report stream measure",
+            race baseline device record records recorded settings chain drill show compare report stream measure",
     },
     Row {
         package: "cityseal",

@@ -166,7 +166,7 @@ impl Drop for OpenJob {
         let (book, record) = (Arc::clone(&self.book), Arc::clone(&self.record));
         match Handle::try_current() {
             Ok(runtime) if has_journal => {
-                drop(runtime.spawn(async move { book.record_end(&record, event, || ()).await }))
+                drop(runtime.spawn(async move { book.record_end(&record, event, || ()).await }));
             }
             Ok(_) | Err(_) => book.show_end(&record, event),
         }

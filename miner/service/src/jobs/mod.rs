@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cityseal_engine::{Engine, SealReport};
+use cityseal_engine::{Engine, JobOutlook, SealReport};
 use cityseal_journal::{Journal, JournalHealth, Submission, Submitted, Tip, Unavailable};
 use cityseal_proto::{FieldError, v1};
 use prost::Message;
@@ -80,6 +80,16 @@ pub(crate) struct JobBook {
     /// Limits the log lines about ended jobs.
     budget: LogBudget,
     observer: Arc<Observer>,
+}
+
+/// A job with what is to be expected of it.
+#[derive(Clone, Debug)]
+pub(crate) struct JobSeen {
+    pub(crate) job: v1::Job,
+    /// The searched fraction of its space.
+    pub(crate) progress: f64,
+    /// `None` if it does not run.
+    pub(crate) outlook: Option<JobOutlook>,
 }
 
 /// A job that has a place and is not with the engine yet.
@@ -329,6 +339,17 @@ impl JobBook {
         Ok((records.iter().map(|record| record.job()).collect(), next.unwrap_or_default()))
     }
 
+    /// Returns up to `count` jobs that the caller may see, running ones first, each with its outlook while it runs, and
+    /// how many of them run in all.
+    pub(crate) fn latest(&self, caller: &Caller, count: usize) -> (Vec<JobSeen>, usize) {
+        let Ok(tenant) = caller.visible(None) else { return (Vec::new(), 0) };
+        let (records, running) = {
+            let shelf = self.lock();
+            (shelf.latest(tenant.as_deref(), count), shelf.count_running(tenant.as_deref()))
+        };
+        (records.iter().map(|record| JobSeen::of(record)).collect(), running)
+    }
+
     /// Cancels every running job, and waits for their ends.
     pub(crate) async fn cancel_all(&self, by: &'static str) {
         let running = self.lock().running();
@@ -427,6 +448,14 @@ impl JobBook {
 
     fn lock(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl JobSeen {
+    fn of(record: &JobRecord) -> Self {
+        let (job, volume) = (record.job(), record.about.volume);
+        let progress = if volume == 0 { 1.0 } else { (job.hashes as f64 / volume as f64).min(1.0) };
+        Self { job, progress, outlook: record.handle().map(|handle| handle.outlook()) }
     }
 }
 

@@ -109,7 +109,7 @@ impl JobBook {
                 }
                 Decoded::Running(job, message, agreed) => {
                     let by = superseded.get(&job.submission.id.to_string()).cloned();
-                    unfinished.push(self.continued(job, message, agreed, by, opened));
+                    unfinished.push(self.continued(job, message, &agreed, by, opened));
                 }
             }
         }
@@ -155,7 +155,7 @@ impl JobBook {
         self: &Arc<Self>,
         job: StoredJob,
         message: v1::SubmitSealRequest,
-        agreed: Agreed,
+        agreed: &Agreed,
         superseded_by: Option<String>,
         opened: Opened,
     ) -> Unfinished {
@@ -167,7 +167,7 @@ impl JobBook {
             Err(error) => {
                 warn!(job_id = %submission.id, %error, "a job of the journal is refused by this version");
                 let reason = format!("this version of the service refuses the job: {error}");
-                (about_of(message, &agreed), Next::End(v1::JobState::Failed, reason))
+                (about_of(message, agreed), Next::End(v1::JobState::Failed, reason))
             }
             Ok(request) => {
                 let about = request.about.clone();

@@ -74,6 +74,24 @@ impl Shelf {
         self.jobs.values().cloned().collect()
     }
 
+    /// Returns up to `count` jobs, with a tenant only its own: those that count as running, then the others; each the
+    /// newest first.
+    pub(super) fn latest(&self, tenant: Option<&str>, count: usize) -> Vec<Arc<JobRecord>> {
+        let is_of = |of: &str| tenant.is_none_or(|tenant| tenant == of);
+        let running = self.running.iter().rev().filter(|(_, of)| is_of(of)).map(|(number, _)| *number);
+        let others: Box<dyn Iterator<Item = u64> + '_> = match tenant {
+            None => Box::new(self.jobs.keys().rev().copied()),
+            Some(tenant) => Box::new(self.by_tenant.get(tenant).into_iter().flatten().rev().copied()),
+        };
+        let others = others.filter(|number| !self.running.contains_key(number));
+        running.chain(others).take(count).filter_map(|number| self.by_number(number)).collect()
+    }
+
+    /// How many jobs count as running, with a tenant only its own.
+    pub(super) fn count_running(&self, tenant: Option<&str>) -> usize {
+        self.running.values().filter(|of| tenant.is_none_or(|tenant| *tenant == ***of)).count()
+    }
+
     pub(super) fn running(&self) -> Vec<Arc<JobRecord>> {
         self.running.keys().filter_map(|number| self.by_number(*number)).collect()
     }
