@@ -114,8 +114,8 @@ use self::jobs::{JobBook, SHUTDOWN, Unfinished, checkpoints};
 use self::keys::Keys;
 pub use self::limit_table::{LIMIT_KEYS, LimitKey, LimitMemory, Limits};
 use self::limits::{
-    CLOSE_MAX, ENGINE_THREADS_MAX, MESSAGE_BYTES_MAX, SUSPEND_MAX, UPLOAD_MESSAGE_BYTES_MAX,
-    WAITING_LARGE_MAX, WAITING_SMALL_MAX,
+    CLOSE_MAX, ENGINE_THREADS_MAX, MESSAGE_BYTES_MAX, SUSPEND_MAX, UPLOAD_MESSAGE_BYTES_MAX, WAITING_LARGE_MAX,
+    WAITING_SMALL_MAX,
 };
 use self::listener::Listening;
 use self::log_budget::LogBudgets;

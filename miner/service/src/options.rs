@@ -111,8 +111,8 @@ impl ServiceOptions {
         self
     }
 
-    /// Checks what [`Service::bind`](crate::Service::bind) would check before it listens: the address, TLS, tokens and tenants. Listens
-    /// nowhere.
+    /// Checks what [`Service::bind`](crate::Service::bind) would check before it listens: the address, TLS, tokens and
+    /// tenants. Listens nowhere.
     ///
     /// # Errors
     /// Returns [`ServeError::NotLoopback`] or [`ServeError::Access`].

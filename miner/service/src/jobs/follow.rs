@@ -13,8 +13,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use tracing::error;
 
 use super::log::Event;
+use super::reports::report_end;
 use super::stored::{StoredEnd, id_of, unix_ms};
-use super::{JobBook, JobRecord, report_end};
+use super::{JobBook, JobRecord};
 use crate::limits::PROGRESS_INTERVAL;
 use crate::shares::Holder;
 

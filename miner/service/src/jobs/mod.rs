@@ -10,6 +10,7 @@ mod ids;
 mod log;
 mod prospects;
 mod record;
+mod reports;
 mod request;
 mod restore;
 mod retention;
@@ -41,12 +42,12 @@ use self::follow::{OpenJob, OpenJobs};
 use self::ids::Ids;
 use self::log::EventLog;
 use self::prospects::Prospects;
-use self::record::{Acceptance, end_of};
+use self::record::Acceptance;
+use self::reports::submitted;
 use self::shelf::Shelf;
 use self::stored::{id_of, unix_ms};
 use super::caller::Caller;
 use super::echo::shown;
-use super::event_log::{Event as Happened, JobFacts};
 use super::heavy::Heavy;
 use super::limit_table::Limits;
 use super::limits::{ECHO_BYTES_MAX, ENDING_JOBS_MAX, PAGE_JOBS_MAX, SEQS_RESERVED};
@@ -457,37 +458,6 @@ impl JobSeen {
         let progress = if volume == 0 { 1.0 } else { (job.hashes as f64 / volume as f64).min(1.0) };
         Self { job, progress, outlook: record.handle().map(|handle| handle.outlook()) }
     }
-}
-
-fn facts(record: &JobRecord) -> JobFacts {
-    let about = &record.about;
-    JobFacts {
-        job_id: record.id.clone(),
-        tenant: about.tenant.to_string(),
-        request_id: about.request_id.clone(),
-        generation: about.generation,
-        call_id: about.trace.map(|trace| trace.call_id.to_string()),
-        trace_id: about.trace.map(|trace| trace.trace_id.to_string()),
-    }
-}
-
-fn submitted(record: &JobRecord, peer: Option<SocketAddr>) -> Happened {
-    let (chain, priority) = (record.about.chain.clone(), record.about.priority);
-    Happened::Submit { job: facts(record), chain, priority, peer: peer.map(|peer| peer.to_string()) }
-}
-
-/// Reports the end of a job that took this long.
-fn report_end(observer: &Observer, record: &JobRecord, report: &SealReport, took: Duration) {
-    let (state, reason) = end_of(&report.outcome);
-    observer.tally.job(state, took, report.waited, record.stopping());
-    observer.event(&Happened::End {
-        job: facts(record),
-        state,
-        reason,
-        seals: report.seals.len() as u64,
-        hashes: report.hashes.to_string(),
-        duration_ms: took.as_millis() as u64,
-    });
 }
 
 fn replayed(before: Arc<JobRecord>, request: &JobRequest) -> Result<(Arc<JobRecord>, bool), Refusal> {
