@@ -40,6 +40,7 @@ mod log_budget;
 mod metrics_server;
 mod monitoring;
 mod observer;
+mod options;
 mod places;
 mod refusal;
 mod refusals;
@@ -70,7 +71,6 @@ mod verify_service;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,7 +82,6 @@ use cityseal_proto::v1::device_service_server::DeviceServiceServer;
 use cityseal_proto::v1::seal_service_server::SealServiceServer;
 use cityseal_proto::v1::status_service_server::StatusServiceServer;
 use cityseal_proto::v1::verify_service_server::VerifyServiceServer;
-use cityseal_receipt::SecretKey;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -111,14 +110,14 @@ use self::jobs::{JobBook, SHUTDOWN};
 use self::keys::Keys;
 pub use self::limit_table::{LIMIT_KEYS, LimitKey, LimitMemory, Limits};
 use self::limits::{
-    CLOSE_MAX, ENGINE_THREADS_MAX, LAME_DUCK_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, WAITING_LARGE_MAX,
-    WAITING_SMALL_MAX,
+    CLOSE_MAX, ENGINE_THREADS_MAX, MESSAGE_BYTES_MAX, UPLOAD_MESSAGE_BYTES_MAX, WAITING_LARGE_MAX, WAITING_SMALL_MAX,
 };
 use self::listener::Listening;
 use self::log_budget::LogBudgets;
 use self::monitoring::Monitoring;
 use self::observer::Observer;
 pub use self::observer::{JournalFacts, JournalMetrics};
+pub use self::options::ServiceOptions;
 pub use self::reload::Reloader;
 use self::scrape::Sources;
 use self::seal_service::Sealing;
@@ -134,112 +133,6 @@ pub use self::tls::{TlsError, TlsFiles};
 pub use self::tokens::{NewToken, TokenFileError, TokenProblem};
 use self::trace::TraceIds;
 use self::verify_service::Verification;
-
-/// The commit in receipts of a program that does not name its own.
-const COMMIT_UNKNOWN: &str = "unknown";
-
-/// Configuration of a [`Service`].
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ServiceOptions {
-    listen: SocketAddr,
-    lame_duck: Duration,
-    limits: Limits,
-    signer: Option<Arc<SecretKey>>,
-    commit: &'static str,
-    access: AccessSource,
-    metrics: Option<SocketAddr>,
-    events: Option<PathBuf>,
-    dashboard: Option<DashboardOptions>,
-}
-
-impl ServiceOptions {
-    /// Creates options for an address; with port 0 the operating system chooses a free port. Without
-    /// [`access`](Self::access) it must be a loopback address.
-    pub fn new(listen: SocketAddr) -> Self {
-        Self {
-            listen,
-            lame_duck: Duration::ZERO,
-            limits: Limits::default(),
-            signer: None,
-            commit: COMMIT_UNKNOWN,
-            access: AccessSource::default(),
-            metrics: None,
-            events: None,
-            dashboard: None,
-        }
-    }
-
-    /// Sets who may call, and over which TLS. Default: everybody on loopback, without TLS.
-    pub fn access(self, access: AccessSource) -> Self {
-        Self { access, ..self }
-    }
-
-    /// Sets the address of the metrics (`GET /metrics`), a port of its own. Beyond loopback it has the TLS of the
-    /// service, and a reader needs a credential with the scope `metrics`. Default: no metrics.
-    pub fn metrics(self, listen: SocketAddr) -> Self {
-        Self { metrics: Some(listen), ..self }
-    }
-
-    /// Sets the folder of the event log. Default: no event log.
-    pub fn events(self, folder: impl Into<PathBuf>) -> Self {
-        Self { events: Some(folder.into()), ..self }
-    }
-
-    /// Shows a dashboard. Default: none.
-    pub fn dashboard(self, dashboard: DashboardOptions) -> Self {
-        Self { dashboard: Some(dashboard), ..self }
-    }
-
-    /// Sets the key that signs receipts and from which the key for resume tokens is derived. Default: none, which means
-    /// no receipts, and tokens that are valid only until the service ends.
-    pub fn signer(self, key: Arc<SecretKey>) -> Self {
-        Self { signer: Some(key), ..self }
-    }
-
-    /// The commit that the program was built from, for its receipts. Default: `unknown`.
-    pub fn commit(self, commit: &'static str) -> Self {
-        Self { commit, ..self }
-    }
-
-    /// Sets how long the service goes on serving after its health has become `NOT_SERVING`, before it refuses anything;
-    /// at most [`LAME_DUCK_MAX`]. Default: 0.
-    pub fn lame_duck(self, lame_duck: Duration) -> Self {
-        Self { lame_duck: lame_duck.min(LAME_DUCK_MAX), ..self }
-    }
-
-    /// Sets all limits that are not constants.
-    pub fn limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
-    }
-
-    /// Sets how long a drain waits for open calls before it closes them ([`Limits::drain`]).
-    pub fn drain_max(mut self, drain_max: Duration) -> Self {
-        self.limits.drain = drain_max;
-        self
-    }
-
-    /// Sets how many events of a job are kept for late watchers ([`Limits::job_events`]).
-    pub fn job_events_max(mut self, job_events_max: usize) -> Self {
-        self.limits.job_events = job_events_max;
-        self
-    }
-
-    /// Checks what [`Service::bind`] would check before it listens: the address, TLS, tokens and tenants. Listens
-    /// nowhere.
-    ///
-    /// # Errors
-    /// Returns [`ServeError::NotLoopback`] or [`ServeError::Access`].
-    pub fn check(&self) -> Result<ReloadStatus, ServeError> {
-        Ok(self.load_access()?.status())
-    }
-
-    fn load_access(&self) -> Result<Access, ServeError> {
-        let refuse = |missing| ServeError::NotLoopback { address: self.listen, missing };
-        self.access.settings().check_for(self.listen).map_err(refuse)?;
-        Ok(Access::load(self.access.clone())?)
-    }
-}
 
 /// A bound service, which answers calls in [`Service::run`].
 #[derive(Debug)]

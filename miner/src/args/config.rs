@@ -47,7 +47,7 @@ pub struct ConfigArgs {
 pub enum ConfigAction {
     /// Print every setting of `serve` with its value and its origin: a flag, an environment variable, a line of the
     /// file, or the default.
-    Print(ConfigPrintArgs),
+    Print(Box<ConfigPrintArgs>),
     /// Check a configuration file, and the files that it names, without starting the service.
     Check(ConfigCheckArgs),
 }

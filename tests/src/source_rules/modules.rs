@@ -66,7 +66,7 @@ const TABLE: &[Row] = &[
             tenants tls tokens access error reload control shares unread idle rpcs connection call_note deadline foreign \
             health log_budget listener refusal places begin gate bodies event_log tally observer trace refusals calls heavy \
             http2 jobs seal_service sensors history device_service verifications upload upload_rate verdict verify_service \
-            advice status status_service dashboard tenant_shares discard scrape metrics_server state_events monitoring",
+            advice status status_service dashboard options tenant_shares discard scrape metrics_server state_events monitoring",
     },
     Row {
         package: "cityseal-bench",
