@@ -343,7 +343,7 @@ mod tests {
         let limits = Limits::default();
         // 16 uploads of 4 + 4 + 8 x 4 MiB are 640 MiB; 1,024 connections x 512 KiB are 512 MiB.
         assert_eq!(limits.memory(4)[0].bytes(), 640 * MIB);
-        assert_eq!(total(&limits, 4) / MIB, 1_390);
+        assert_eq!(total(&limits, 4) / MIB, 1_418);
         assert_eq!(total(&limits, 8) - total(&limits, 4), 16 * 8 * 4 * MIB);
         let more = read(&[("uploads", 17)]).unwrap();
         assert_eq!(total(&more, 4) - total(&limits, 4), 40 * MIB);

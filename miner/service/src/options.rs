@@ -103,8 +103,8 @@ impl ServiceOptions {
         self
     }
 
-    /// Checks what [`Service::bind`](super::Service::bind) would check before it listens: the addresses, TLS, tokens and tenants. Listens
-    /// nowhere.
+    /// Checks what [`Service::bind`](super::Service::bind) would check before it listens: the addresses, TLS, tokens
+    /// and tenants. Listens nowhere.
     ///
     /// # Errors
     /// Returns [`ServeError::NotLoopback`], [`ServeError::DashboardAccess`] or [`ServeError::Access`].

@@ -86,7 +86,8 @@ async fn after_real_work_every_documented_metric_is_there_and_the_text_is_strict
     assert_eq!(metrics.empty(), [""; 0], "families without a series");
     let value = |name: &str, labels: &[(&str, &str)]| metrics.value(name, labels);
     let parks = TENANT.replace('\u{1b}', " ");
-    let counts: [(&str, &[(&str, &str)], u64); 11] = [
+    type Labels<'a> = &'a [(&'a str, &'a str)];
+    let counts: [(&str, Labels<'_>, u64); 11] = [
         ("cityseal_jobs", &[("tenant", &parks), ("state", "sealed")], 1),
         ("cityseal_jobs", &[("tenant", "local"), ("state", "cancelled")], 1),
         ("cityseal_job_duration_seconds_count", &[("state", "sealed")], 1),
