@@ -71,6 +71,9 @@ async fn work(client: &Client) {
     while client.job(&job.id).await.unwrap().job.state.outcome().is_none() {}
 }
 
+/// Labels of a series.
+type Labels<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_real_work_every_documented_metric_is_there_and_the_text_is_strict_open_metrics() {
     let folder = Folder::new();
@@ -86,7 +89,6 @@ async fn after_real_work_every_documented_metric_is_there_and_the_text_is_strict
     assert_eq!(metrics.empty(), [""; 0], "families without a series");
     let value = |name: &str, labels: &[(&str, &str)]| metrics.value(name, labels);
     let parks = TENANT.replace('\u{1b}', " ");
-    type Labels<'a> = &'a [(&'a str, &'a str)];
     let counts: [(&str, Labels<'_>, u64); 11] = [
         ("cityseal_jobs", &[("tenant", &parks), ("state", "sealed")], 1),
         ("cityseal_jobs", &[("tenant", "local"), ("state", "cancelled")], 1),
