@@ -144,7 +144,7 @@ pub struct ServiceReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listener {
-    /// `grpc` or `dashboard`.
+    /// `grpc`, `metrics` or `dashboard`.
     pub name: String,
     /// IP address and port.
     pub address: String,

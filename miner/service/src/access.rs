@@ -46,7 +46,7 @@ impl AccessSettings {
     ///
     /// # Errors
     /// What is missing, in words.
-    fn check_for_pages(&self, listen: SocketAddr) -> Result<(), &'static str> {
+    pub(crate) fn check_for_pages(&self, listen: SocketAddr) -> Result<(), &'static str> {
         self.check_for(listen)?;
         if self.has_identity() && self.tokens.is_none() { Err("`tokens`, with which people log in") } else { Ok(()) }
     }

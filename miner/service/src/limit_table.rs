@@ -11,10 +11,10 @@ use serde::{Deserialize, Deserializer};
 use super::limits::{
     ANSWER_DEADLINE_MAX, BEGIN_THREADS_MAX, BODIES_BYTES_MAX, BODIES_BYTES_PER_CONNECTION_MAX, BODY_DEADLINE,
     COINBASE_BYTES_MAX, CONNECTION_IDLE_MAX, CONNECTIONS_CLOSING_MAX, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX,
-    DRAIN_MAX, FRAME_BYTES_MAX, HANDSHAKES_MAX, JOB_EVENTS_MAX, JOB_KEPT_MAX, JOBS_ENDED_PER_TENANT_MAX,
-    JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, READ_AT_ONCE_BYTES_MAX, RETAINED_BYTES_MAX, STREAM_WINDOW_BYTES,
-    TIPS_MAX, UPLOAD_BYTES_MIN, UPLOAD_MESSAGE_BYTES_MAX, UPLOAD_PERIOD, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX,
-    WATCHERS_MAX,
+    DASHBOARD_CONNECTIONS_MAX, DASHBOARD_STREAMS_MAX, DRAIN_MAX, FRAME_BYTES_MAX, HANDSHAKES_MAX, JOB_EVENTS_MAX,
+    JOB_KEPT_MAX, JOBS_ENDED_PER_TENANT_MAX, JOBS_RUNNING_MAX, JOBS_RUNNING_PER_TENANT_MAX, READ_AT_ONCE_BYTES_MAX,
+    REFUSALS_BYTES_MAX, RETAINED_BYTES_MAX, STREAM_WINDOW_BYTES, TIPS_MAX, UPLOAD_BYTES_MIN, UPLOAD_MESSAGE_BYTES_MAX,
+    UPLOAD_PERIOD, UPLOADS_MAX, UPLOADS_PER_CONNECTION_MAX, WATCHERS_MAX,
 };
 
 const KB: u64 = 1000;
@@ -205,6 +205,9 @@ impl Limits {
             LimitMemory::new("watchers", self.watchers as u64, 4 * KB),
             LimitMemory::new("ended jobs", 1, self.ended_jobs_bytes as u64),
             LimitMemory::new("tips of chains", TIPS_MAX as u64, 400),
+            LimitMemory::new("kept refusals", 1, REFUSALS_BYTES_MAX as u64),
+            LimitMemory::new("connections of the dashboard", DASHBOARD_CONNECTIONS_MAX as u64, 92 * KB),
+            LimitMemory::new("updates of the dashboard", DASHBOARD_STREAMS_MAX as u64, 300 * KB),
         ]
     }
 
@@ -340,7 +343,7 @@ mod tests {
         let limits = Limits::default();
         // 16 uploads of 4 + 4 + 8 x 4 MiB are 640 MiB; 1,024 connections x 512 KiB are 512 MiB.
         assert_eq!(limits.memory(4)[0].bytes(), 640 * MIB);
-        assert_eq!(total(&limits, 4) / MIB, 1_390);
+        assert_eq!(total(&limits, 4) / MIB, 1_418);
         assert_eq!(total(&limits, 8) - total(&limits, 4), 16 * 8 * 4 * MIB);
         let more = read(&[("uploads", 17)]).unwrap();
         assert_eq!(total(&more, 4) - total(&limits, 4), 40 * MIB);

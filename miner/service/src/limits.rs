@@ -278,12 +278,15 @@ pub const REFUSALS_BYTES_MAX: usize = 16 * MIB;
 /// Maximum size of each text of a kept refusal, in bytes.
 pub const REFUSAL_TEXT_BYTES_MAX: usize = ECHO_BYTES_MAX;
 
-/// Refusals in one status: 256 x 2.9 KB at worst = 742 KB. With 128 jobs of 900 B, 257 tenants of 150 B, 16
-/// verifications of 700 B and 32 devices of 2 KB, 970 KB: below [`MESSAGE_BYTES_MAX`].
+/// Refusals in one status: 256 x 2.9 KB at worst = 742 KB. With 128 jobs of 900 B, 257 tenants of 150 B, 64
+/// verifications of 700 B and 32 devices of 2 KB, 1,005 KB: below [`MESSAGE_BYTES_MAX`] = 1,049 KB.
 pub const STATUS_REFUSALS_MAX: usize = 256;
 
 /// Jobs in one status, see [`STATUS_REFUSALS_MAX`].
 pub const STATUS_JOBS_MAX: usize = 128;
+
+/// Verifications in one status, those that began first: the number of uploads can be changed.
+pub const STATUS_VERIFICATIONS_MAX: usize = 64;
 
 /// Time between two samples of the devices' rates and temperatures.
 pub const HISTORY_INTERVAL: Duration = Duration::from_secs(2);

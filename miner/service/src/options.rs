@@ -111,18 +111,23 @@ impl ServiceOptions {
         self
     }
 
-    /// Checks what [`Service::bind`](crate::Service::bind) would check before it listens: the address, TLS, tokens and
-    /// tenants. Listens nowhere.
+    /// Checks what [`Service::bind`](crate::Service::bind) would check before it listens: the addresses, TLS, tokens
+    /// and tenants. Listens nowhere.
     ///
     /// # Errors
-    /// Returns [`ServeError::NotLoopback`] or [`ServeError::Access`].
+    /// Returns [`ServeError::NotLoopback`], [`ServeError::DashboardAccess`] or [`ServeError::Access`].
     pub fn check(&self) -> Result<ReloadStatus, ServeError> {
         Ok(self.load_access()?.status())
     }
 
     pub(crate) fn load_access(&self) -> Result<Access, ServeError> {
-        let refuse = |missing| ServeError::NotLoopback { address: self.listen, missing };
-        self.access.settings().check_for(self.listen).map_err(refuse)?;
+        let settings = self.access.settings();
+        for address in [Some(self.listen), self.metrics].into_iter().flatten() {
+            settings.check_for(address).map_err(|missing| ServeError::NotLoopback { address, missing })?;
+        }
+        if let Some(address) = self.dashboard.as_ref().map(|dashboard| dashboard.listen) {
+            settings.check_for_pages(address).map_err(|missing| ServeError::DashboardAccess { address, missing })?;
+        }
         Ok(Access::load(self.access.clone())?)
     }
 }

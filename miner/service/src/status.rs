@@ -18,7 +18,7 @@ use super::caller::{Caller, Scope};
 use super::device_service::device_to_wire;
 use super::history::History;
 use super::jobs::{JobBook, JobSeen};
-use super::limits::{STATUS_JOBS_MAX, STATUS_REFUSALS_MAX};
+use super::limits::{STATUS_JOBS_MAX, STATUS_REFUSALS_MAX, STATUS_VERIFICATIONS_MAX};
 use super::refusals::{Refusals, Refused};
 use super::verifications::{Verification, Verifications};
 
@@ -142,7 +142,8 @@ impl StatusBoard {
             Some(tenant) => caller.may_see(tenant),
             None => caller.has(Scope::Operate),
         };
-        self.verifications.list().into_iter().filter(may_see).map(verification_to_wire).collect()
+        let seen = self.verifications.list().into_iter().filter(may_see).take(STATUS_VERIFICATIONS_MAX);
+        seen.map(verification_to_wire).collect()
     }
 }
 

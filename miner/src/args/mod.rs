@@ -101,7 +101,7 @@ pub enum Command {
     /// Show what a running service does, and why it refused calls.
     Status(StatusArgs),
     /// Show or check the configuration of the service.
-    Config(Box<ConfigArgs>),
+    Config(ConfigArgs),
     /// Read the journal of a service that was started with --state.
     Journal(JournalArgs),
     /// Seal, check, sign and forge a small chain of city records, with an explanation of each step.

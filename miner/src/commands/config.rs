@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use cityseal_cli::{CliError, Ending, Explain, utc_time};
-use cityseal_service::{LimitMemory, ReloadStatus, ServeError, ServiceOptions};
+use cityseal_service::{DashboardOptions, LimitMemory, ReloadStatus, ServeError, ServiceOptions};
 
 use crate::args::{ConfigAction, ConfigArgs, ConfigCheckArgs, ConfigPrintArgs, EngineArgs};
 use crate::config::{
@@ -135,6 +135,14 @@ fn check(context: &Context, args: &ConfigCheckArgs) -> Result<Ending, ConfigComm
         key::read(path)?;
     }
     let options = ServiceOptions::new(listen).access(settings.access.clone());
+    let options = match settings.metrics {
+        Some(address) => options.metrics(address),
+        None => options,
+    };
+    let options = match settings.dashboard {
+        Some(address) => options.dashboard(DashboardOptions::new(address)),
+        None => options,
+    };
     let refused = |source| ConfigCommandError::Refused { file: args.file.clone(), source: Box::new(source) };
     let found = options.check().map_err(refused)?;
     let workers = settings.engine.threads.unwrap_or_else(threads_of_machine);

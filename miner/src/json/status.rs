@@ -34,7 +34,7 @@ pub(crate) struct StatusAnswer {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct ListenerRow {
-    /// `grpc` or `dashboard`.
+    /// `grpc`, `metrics` or `dashboard`.
     name: String,
     address: String,
     tls: bool,

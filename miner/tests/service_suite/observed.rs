@@ -61,9 +61,6 @@ async fn connect(serve: &Serve) -> Client {
     Client::connect(ClientOptions::new(&serve.address).retry(once)).await.unwrap()
 }
 
-/// A metric, labels of its series, and the value.
-type Expected<'a> = (&'a str, &'a [(&'a str, &'a str)], u64);
-
 /// A tenant whose name would end a label, a line of the log, or a JSON string.
 const TENANT: &str = "parks\"} 1\n{\u{202e}\u{1b}\\";
 
@@ -78,6 +75,9 @@ async fn work(client: &Client) {
     client.cancel(&job.id, "a test").await.unwrap();
     while client.job(&job.id).await.unwrap().job.state.outcome().is_none() {}
 }
+
+/// Labels of a series.
+type Labels<'a> = &'a [(&'a str, &'a str)];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_real_work_every_documented_metric_is_there_and_the_text_is_strict_open_metrics() {
@@ -94,7 +94,7 @@ async fn after_real_work_every_documented_metric_is_there_and_the_text_is_strict
     assert_eq!(metrics.empty(), [""; 0], "families without a series");
     let value = |name: &str, labels: &[(&str, &str)]| metrics.value(name, labels);
     let parks = TENANT.replace('\u{1b}', " ");
-    let counts: [Expected; 11] = [
+    let counts: [(&str, Labels<'_>, u64); 11] = [
         ("cityseal_jobs", &[("tenant", &parks), ("state", "sealed")], 1),
         ("cityseal_jobs", &[("tenant", "local"), ("state", "cancelled")], 1),
         ("cityseal_job_duration_seconds_count", &[("state", "sealed")], 1),

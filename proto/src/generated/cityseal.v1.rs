@@ -1657,7 +1657,7 @@ pub struct ServiceStatus {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Listener {
-    /// "grpc" or "dashboard".
+    /// "grpc", "metrics" or "dashboard".
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// IP address and port.

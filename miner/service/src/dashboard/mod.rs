@@ -38,7 +38,7 @@ use super::status::StatusBoard;
 #[derive(Clone)]
 #[must_use]
 pub struct DashboardOptions {
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     records: Option<records::Source>,
 }
 
