@@ -22,5 +22,5 @@ pub use logging::start_log;
 pub use niceness::lower_priority;
 pub use output::{
     Column, LogFormat, LogWriter, Output, Paint, Progress, chance_words, count_words, head_line, line, percent_words,
-    si, spoken, table, time_words,
+    si, spoken, table, time_words, with_unit,
 };

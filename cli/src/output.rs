@@ -23,7 +23,7 @@ use crate::error_answer::ErrorAnswer;
 use crate::escape::{COLOR, COLOR_CODE_END, COLOR_END, escape_json, escape_line, escape_text};
 
 pub use columns::{Column, head_line, line, table};
-pub use words::{chance_words, count_words, percent_words, si, spoken, time_words};
+pub use words::{chance_words, count_words, percent_words, si, spoken, time_words, with_unit};
 
 /// How often a progress bar is redrawn.
 const REDRAWS_PER_SECOND: u8 = 8;

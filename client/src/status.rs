@@ -18,7 +18,7 @@ use crate::job::Job;
 ///
 /// async fn why_was_it_rejected(client: &Client) -> Result<(), ClientError> {
 ///     for refused in client.status(&StatusRequest::new().refusals(20)).await?.refusals {
-///         println!("{refused} {}", refused.what_to_do.unwrap_or_default());
+///         println!("{refused} {}", refused.what_to_do.as_deref().unwrap_or_default());
 ///     }
 ///     Ok(())
 /// }

@@ -17,6 +17,17 @@ pub fn si(value: f64) -> String {
     format!("{scaled:.digits$}{prefix}")
 }
 
+/// A rate from [`si`] with its unit, which is that of the JSON (`hash/s`, `header/s`, `node/s`): `12.3 MH/s`, `12.3 M
+/// headers/s`.
+pub fn with_unit(rate: &str, unit: &str) -> String {
+    match unit {
+        "hash/s" => format!("{rate}H/s"),
+        "header/s" => format!("{} headers/s", rate.trim_end()),
+        "node/s" => format!("{} nodes/s", rate.trim_end()),
+        other => format!("{rate}{other}"),
+    }
+}
+
 /// Formats a count with its SI prefix, or as a power of ten from 10^18 on: `4.29 G`, `10^76`.
 pub fn count_words(value: f64) -> String {
     if value < 1_000.0 {

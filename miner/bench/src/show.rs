@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+pub(super) use cityseal_cli::with_unit;
 use cityseal_cli::{CliError, Column, Output, Progress, head_line, line, si, table, time_words};
 use cityseal_device::DeviceInfo;
 
@@ -161,16 +162,6 @@ pub(super) fn rest(answer: &BenchAnswer) -> String {
     let mut parts: Vec<String> = answer.rows.iter().filter(|row| !row.by_batch.is_empty()).map(by_batch).collect();
     parts.push(foot(&answer.environment, &answer.rows));
     parts.concat()
-}
-
-/// A rate from `si` with its unit, where `unit` is that of the JSON: `12.3 MH/s`, `12.3 M headers/s`.
-pub(super) fn with_unit(rate: &str, unit: &str) -> String {
-    match unit {
-        "hash/s" => format!("{rate}H/s"),
-        "header/s" => format!("{} headers/s", rate.trim_end()),
-        "node/s" => format!("{} nodes/s", rate.trim_end()),
-        other => format!("{rate}{other}"),
-    }
 }
 
 fn rate_cells(output: &Output, at: RowAt, row: &BenchRow) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The panes of the status page. Each is a table with a caption, and can be replaced by itself.
 
-use cityseal_cli::{chance_words, si};
+use cityseal_cli::{chance_words, si, with_unit};
 use cityseal_proto::v1;
 use maud::{Markup, html};
 
@@ -312,8 +312,8 @@ fn record_table(rows: &[RecordRow]) -> Markup {
                         th scope="row" { (row.device) span.sub { (row.kernel) } }
                         td { (row.mode) }
                         td.number { (row.threads) }
-                        td.number { (si(row.median)) (row.unit) span.sub { (si(row.min)) " to " (si(row.max)) } }
-                        td.chart.wide { (charts::bar(row.median / highest(&row.unit), None, &format!("{} {}", si(row.median), row.unit))) }
+                        td.number { (with_unit(&si(row.median), &row.unit)) span.sub { (si(row.min)) " to " (si(row.max)) } }
+                        td.chart.wide { (charts::bar(row.median / highest(&row.unit), None, &with_unit(&si(row.median), &row.unit))) }
                         td { @if row.is_right { span.badge.good { "right" } } @else { span.badge.bad { "wrong" } } }
                         td.wide { (row.when) span.sub { code { (row.commit) } } }
                     }
