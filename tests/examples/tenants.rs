@@ -1,7 +1,7 @@
-//! Measures how two tenants share one service on the CPU, by the hashes of a job of each:
+//! Measures how two tenants with certificates share one service on the CPU, by the hashes of their jobs:
 //!
 //! - beside 8 jobs of another tenant that have one nonce per extranonce and the largest coinbase,
-//! - beside 1, 8 and 64 endless jobs of another tenant, and, given certificates, with weights of 1 to 3,
+//! - beside 1, 8 and 64 endless jobs of another tenant, and with weights of 1 to 3,
 //! - then the end of one such job after some minutes: time of the cancel call, and memory.
 //!
 //! `cargo xtask measure tenants` builds and runs it: `tenants [--service target/release/cityseal] [--seconds 300]`.
@@ -59,8 +59,22 @@ fn report(what: &str, is_met: bool, missed: &mut Vec<String>) -> Outcome<()> {
     Ok(())
 }
 
-async fn submit(client: &Client, tenant: &str, template: SealTemplate) -> Outcome<Job> {
-    Ok(client.submit(&SealRequest::new(template).tenant(tenant)).await?)
+async fn submit(client: &Client, template: SealTemplate) -> Outcome<Job> {
+    Ok(client.submit(&SealRequest::new(template)).await?)
+}
+
+/// A service with two tenants of these weights, and a client of each.
+async fn start(program: &str, folder: &Folder, weights: [u32; 2]) -> Outcome<(Served, [Client; 2])> {
+    let tenants = [("own", weights[0]), ("others", weights[1])];
+    let (service, files) = Served::with_tenants(program, folder.path(), &tenants)?;
+    let mut clients = Vec::new();
+    for TenantFiles { ca, certificate, key } in files {
+        let tls = Tls::new(ca).identity(certificate, key).server_name("localhost");
+        let options = ClientOptions::new(format!("https://{}", service.address)).tls(tls);
+        clients.push(Client::connect(options).await?);
+    }
+    let clients = clients.try_into().map_err(|_| "expected two clients")?;
+    Ok((service, clients))
 }
 
 async fn hashes(client: &Client, jobs: &[Job]) -> Outcome<u64> {
@@ -80,21 +94,21 @@ async fn cancel(client: &Client, jobs: &[Job]) -> Outcome<()> {
 
 /// Hashes per second of each group of jobs over one window, and the times of a call that is repeated meanwhile,
 /// ascending.
-async fn rates(client: &Client, groups: &[&[Job]]) -> Outcome<(Vec<f64>, Vec<Duration>)> {
+async fn rates(groups: &[(&Client, &[Job])]) -> Outcome<(Vec<f64>, Vec<Duration>)> {
     let mut before = Vec::new();
-    for group in groups {
-        before.push(hashes(client, group).await?);
+    for (client, jobs) in groups {
+        before.push(hashes(client, jobs).await?);
     }
     let (began, mut calls) = (Instant::now(), Vec::new());
     while began.elapsed() < WINDOW {
         let call = Instant::now();
-        client.devices().await?;
+        groups[0].0.devices().await?;
         calls.push(call.elapsed());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let mut rates = Vec::new();
-    for (group, before) in groups.iter().zip(before) {
-        rates.push((hashes(client, group).await? - before) as f64 / began.elapsed().as_secs_f64());
+    for ((client, jobs), before) in groups.iter().zip(before) {
+        rates.push((hashes(client, jobs).await? - before) as f64 / began.elapsed().as_secs_f64());
     }
     calls.sort_unstable();
     Ok((rates, calls))
@@ -110,34 +124,34 @@ fn jain(rates: &[f64]) -> f64 {
     sum * sum / (rates.len() as f64 * squares)
 }
 
-async fn beside_one_nonce_jobs(client: &Client, missed: &mut Vec<String>) -> Outcome<()> {
-    let own = [submit(client, "own", endless(0)?).await?];
-    let (alone, _) = rates(client, &[&own]).await?;
+async fn beside_one_nonce_jobs([one, other]: &[Client; 2], missed: &mut Vec<String>) -> Outcome<()> {
+    let own = [submit(one, endless(0)?).await?];
+    let (alone, _) = rates(&[(one, &own)]).await?;
     let mut others = Vec::new();
     for salt in 0..8 {
-        others.push(submit(client, "others", one_nonce(salt)?).await?);
+        others.push(submit(other, one_nonce(salt)?).await?);
     }
-    let (beside, calls) = rates(client, &[&own]).await?;
+    let (beside, calls) = rates(&[(one, &own)]).await?;
     let (share, slowest) = (beside[0] / alone[0], p99(&calls));
     let met = share >= SHARE_MIN && slowest <= CALL_MAX;
     report(&format!("8 one-nonce jobs: the other tenant keeps {share:.3}; calls p99 {slowest:.1?}"), met, missed)?;
-    cancel(client, &others).await?;
-    cancel(client, &own).await
+    cancel(other, &others).await?;
+    cancel(one, &own).await
 }
 
-async fn beside_many_jobs(client: &Client, missed: &mut Vec<String>) -> Outcome<()> {
+async fn beside_many_jobs([one, other]: &[Client; 2], missed: &mut Vec<String>) -> Outcome<()> {
     for count in [1, 8, 64] {
-        let own = [submit(client, "own", endless(0)?).await?];
+        let own = [submit(one, endless(0)?).await?];
         let mut others = Vec::new();
         for salt in 0..count {
-            others.push(submit(client, "others", endless(1 + salt)?).await?);
+            others.push(submit(other, endless(1 + salt)?).await?);
         }
-        let (rates, _) = rates(client, &[&own, &others]).await?;
+        let (rates, _) = rates(&[(one, &own), (other, &others)]).await?;
         let index = jain(&rates);
         let met = index >= JAIN_MIN;
         report(&format!("1 job against {count}: {:.3?} of the rate; Jain {index:.4}", parts(&rates)), met, missed)?;
-        cancel(client, &others).await?;
-        cancel(client, &own).await?;
+        cancel(other, &others).await?;
+        cancel(one, &own).await?;
     }
     Ok(())
 }
@@ -149,7 +163,7 @@ fn parts(rates: &[f64]) -> Vec<f64> {
 
 async fn end_of_a_long_job(service: &Served, client: &Client, run: Duration, missed: &mut Vec<String>) -> Outcome<()> {
     let before = service.resident_kib()?;
-    let job = submit(client, "own", one_nonce(9)?).await?;
+    let job = submit(client, one_nonce(9)?).await?;
     tokio::time::sleep(run).await;
     let began = Instant::now();
     client.cancel(&job.id, "").await?;
@@ -160,23 +174,10 @@ async fn end_of_a_long_job(service: &Served, client: &Client, run: Duration, mis
     report(&format!("one-nonce job, cancelled after {ran} s: in {took:.1?}; {growth} KiB more"), met, missed)
 }
 
-/// Two tenants with weights 1 and 3, each with a certificate, on a service with TLS.
-async fn weights(program: &str, missed: &mut Vec<String>) -> Outcome<()> {
-    let folder = Folder::new();
-    let (service, files) = Served::with_tenants(program, folder.path(), &[("light", 1), ("heavy", 3)])?;
-    let mut jobs = Vec::new();
-    let mut callers = Vec::new();
-    for TenantFiles { ca, certificate, key } in files {
-        let tls = Tls::new(ca).identity(certificate, key).server_name("localhost");
-        let options = ClientOptions::new(format!("https://{}", service.address)).tls(tls);
-        let client = Client::connect(options).await?;
-        jobs.push(submit(&client, "", endless(0)?).await?);
-        callers.push(client);
-    }
-    let before = [hashes(&callers[0], &jobs[..1]).await?, hashes(&callers[1], &jobs[1..]).await?];
-    tokio::time::sleep(WINDOW).await;
-    let after = [hashes(&callers[0], &jobs[..1]).await?, hashes(&callers[1], &jobs[1..]).await?];
-    let ratio = (after[1] - before[1]) as f64 / (after[0] - before[0]) as f64;
+async fn weights([light, heavy]: &[Client; 2], missed: &mut Vec<String>) -> Outcome<()> {
+    let jobs = [[submit(light, endless(0)?).await?], [submit(heavy, endless(1)?).await?]];
+    let (rates, _) = rates(&[(light, &jobs[0]), (heavy, &jobs[1])]).await?;
+    let ratio = rates[1] / rates[0];
     let met = (ratio / 3.0 - 1.0).abs() <= WEIGHT_ERROR_MAX;
     report(&format!("weights 1 and 3: the rates are as 1 to {ratio:.3}"), met, missed)
 }
@@ -192,12 +193,15 @@ async fn main() -> Outcome<()> {
             other => return Err(format!("unknown option or no value: {other:?}").into()),
         }
     }
-    let service = Served::start(&program)?;
-    let client = Client::connect(ClientOptions::new(format!("http://{}", service.address))).await?;
     let mut missed = Vec::new();
-    beside_one_nonce_jobs(&client, &mut missed).await?;
-    beside_many_jobs(&client, &mut missed).await?;
-    weights(&program, &mut missed).await?;
-    end_of_a_long_job(&service, &client, Duration::from_secs(seconds), &mut missed).await?;
+    let folder = Folder::new();
+    let (service, clients) = start(&program, &folder, [1, 1]).await?;
+    beside_one_nonce_jobs(&clients, &mut missed).await?;
+    beside_many_jobs(&clients, &mut missed).await?;
+    end_of_a_long_job(&service, &clients[0], Duration::from_secs(seconds), &mut missed).await?;
+    drop(service);
+    let folder = Folder::new();
+    let (_service, clients) = start(&program, &folder, [1, 3]).await?;
+    weights(&clients, &mut missed).await?;
     if missed.is_empty() { Ok(()) } else { Err(format!("{} of the goals were missed", missed.len()).into()) }
 }
